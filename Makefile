@@ -1,0 +1,79 @@
+# Needs Python 3.11 to 3.13 and make, nothing else: the first target sets everything up in .venv, from the lock file.
+# PYTHON=/path/to/python3.12 chooses another Python, TEST_ARGS='-k fairness' narrows `make test`.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first of these that runs, is 3.11 to 3.13 and can make a virtual environment.
+PYTHON ?= $(shell for found in python3.13 python3.12 python3.11 python3 python; do \
+	"$$found" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo "$$found" && break; done)
+
+RUN := .venv/bin/python -m
+LOCKED := pip install --quiet --require-hashes --no-deps
+PURE := aims_gates/canonical*,aims_gates/decision*,aims_gates/evidence*,aims_gates/ledger*
+
+# uv reads no pip configuration; these carry over what matters, and where uv fails pip itself installs the same lock.
+UV := index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(RUN) pip config get global.index-url 2>/dev/null)}}}"; \
+	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
+	[ -n "$${SSL_CERT_FILE:-$$PIP_CERT}" ] && export SSL_CERT_FILE="$${SSL_CERT_FILE:-$$PIP_CERT}"; \
+	export UV_HTTP_TIMEOUT="$${UV_HTTP_TIMEOUT:-180}"; .venv/bin/uv pip
+
+.PHONY: help
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+.venv/.stamp: pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with venv was found. Install one" \
+		"(Debian, Ubuntu: apt install python3 python3-venv), or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "Setting up .venv from requirements.lock ..."
+	@$(RUN) pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@awk '/^[^ ]/ { found = /^uv==/ } found' requirements.lock > .venv/uv.txt
+	@$(RUN) $(LOCKED) -r .venv/uv.txt
+	@$(UV) sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock || $(RUN) $(LOCKED) -r requirements.lock
+	@$(RUN) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: .venv/.stamp ## the main job, start to end: a promotion refused, mended, approved and granted
+	@.venv/bin/aims-gates demo
+
+.PHONY: test
+test: .venv/.stamp ## the whole test suite, with its coverage gates
+	$(RUN) pytest --cov --cov-report= $(TEST_ARGS)
+	@$(RUN) coverage report --skip-covered --fail-under=90
+	@$(RUN) coverage report --skip-covered --fail-under=100 --include='$(PURE)'
+
+.PHONY: bench
+bench: .venv/.stamp ## the performance table, each row a ratio measured in one run
+	@$(RUN) tests.bench
+
+.PHONY: lint
+lint: .venv/.stamp ## style, format and types
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+.PHONY: types
+types: .venv/.stamp ## types alone (mypy --strict)
+	$(RUN) mypy
+
+.PHONY: lock
+lock: .venv/.stamp ## write requirements.lock anew after a change in pyproject.toml (LOCK_ARGS=--upgrade moves versions)
+	@$(UV) compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' --quiet --output-file requirements.lock $(LOCK_ARGS)
+
+.PHONY: mutation
+mutation: .venv/.stamp ## mutate aims_gates/decision.py and count what the tests catch (in a copy: nothing here is touched)
+	@rm -rf .mutation && mkdir .mutation && cp -R aims_gates gates profiles tests pyproject.toml .mutation/
+	@cd .mutation && export PYTHONPATH="$$PWD" PATH="$$PWD/../.venv/bin:$$PATH" && \
+		cosmic-ray init tests/mutation.toml session.sqlite && \
+		cosmic-ray baseline tests/mutation.toml && \
+		cosmic-ray exec tests/mutation.toml session.sqlite && \
+		cr-report session.sqlite | tail -n 3
+
+.PHONY: clean
+clean: ## remove .venv and everything that was made
+	rm -rf .venv .demo .mutation dist build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

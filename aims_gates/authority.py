@@ -1,0 +1,97 @@
+"""What the registry asks of the ledger, inside its own transaction: judge, record, grant.
+
+The one place where rows become a question for :mod:`aims_gates.decision` and its answer becomes rows again.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aims_gates import __version__
+from aims_gates.canonical import digest
+from aims_gates.decision import decide
+from aims_gates.ledger import append, history, rows
+from aims_gates.model import Decision, Subject
+from aims_gates.predicates import Grant, Recorded, Request, say, type_of
+from aims_gates.standing import Ask, Ledger
+from aims_gates.trust import Row
+
+__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing"]
+
+
+def about(connection: Connection, workspace: str, name: str, subject: str | None = None) -> list[Row]:
+    """Every row that bears on a registered model, its requests, and a subject (its latest requests' when None).
+
+    Raises:
+        IntegrityError: one of the rows does not hold; nothing may be decided then.
+    """
+    keys = history(connection).keys()
+    found = {row.position: row for row in rows(connection, ("trust", "revocation", f"model {workspace}/{name}"), keys)}
+    requests = [row for row in found.values() if row.type == type_of(Request)]
+    subjects = {subject} if subject else {row.predicate.digest for row in requests}
+    wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
+    found.update({row.position: row for row in rows(connection, wanted, keys)})
+    return [found[position] for position in sorted(found)]
+
+
+def judge(connection: Connection, ask: Ask) -> Decision:
+    """Decide on what the ledger holds now. The caller holds the lock when the answer is to be acted on."""
+    return decide(ask, about(connection, ask.workspace, ask.name, ask.digest))
+
+
+def act(connection: Connection, predicate: Any, at: datetime, subject: str | None = None) -> Row:
+    """Append one of the registry's own acts; the caller holds the lock."""
+    return append(connection, say(predicate, Subject("model", subject or digest(predicate))), at)
+
+
+def record(connection: Connection, ask: Ask, decision: Decision) -> str:
+    """Append the decision, allow or deny; gives its digest."""
+    made = digest(decision)
+    aims = {
+        "workspace": ask.workspace,
+        "name": ask.name,
+        "version": ask.version,
+        "alias": ask.alias,
+        "actor": ask.actor,
+        "allowed": decision.allowed,
+        "criteria_met": decision.criteria_met,
+        "mode": decision.mode,
+        "transition": decision.transition,
+        "exit": decision.exit,
+        "plan": decision.plan,
+        "request": decision.request,
+        "controls": {state.control: state.state for state in decision.controls},
+        "problems": list(decision.problems),
+        "decision": made,
+    }
+    said = Recorded(
+        verifier={"id": f"aims-gates {__version__}"},
+        timeCreated=ask.now.astimezone(UTC).isoformat(timespec="seconds"),
+        properties=("AIMS_GATES_EVIDENCE_CRITERIA_MET",) if decision.criteria_met else (),
+        aims=aims,
+    )
+    act(connection, said, ask.now, decision.subject)
+    return made
+
+
+def grant(connection: Connection, ask: Ask, decision: Decision, location: str) -> Row:
+    """Append the decision and the grant that makes the promotion stand; refuses when the decision is no."""
+    if not decision.allowed or ask.digest is None or ask.digest != decision.subject:
+        raise ValueError("a grant needs a decision that allows these bytes")
+    made = record(connection, ask, decision)
+    said = Grant(
+        ask.workspace, ask.name, ask.version, ask.alias, ask.digest, location,
+        decision.transition, decision.mode, decision.request, made, ask.actor,
+    )  # fmt: skip
+    return act(connection, said, ask.now, ask.digest)
+
+
+def bound(connection: Connection, workspace: str, name: str) -> Row | None:
+    """The binding that counts for a registered model."""
+    return Ledger(about(connection, workspace, name), workspace, name).binding()
+
+
+def standing(connection: Connection, workspace: str, name: str, alias: str) -> Row | None:
+    """The grant that stands for an alias now."""
+    return Ledger(about(connection, workspace, name), workspace, name).standing(alias)

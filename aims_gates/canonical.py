@@ -1,0 +1,127 @@
+"""Canonical bytes and digests of values, and the manifest digest of a folder.
+
+Bytes follow RFC 8785 (JSON Canonicalization Scheme). A digest is ``sha256:`` and 64 hex digits.
+"""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from aims_gates.errors import InputError, IntegrityError
+
+__all__ = [
+    "canonical_bytes",
+    "digest",
+    "digest_bytes",
+    "digest_file",
+    "folder_digest",
+    "is_digest",
+    "manifest",
+    "plain",
+]
+
+#: A stock MLflow load writes this file into the model's root; it is the one file left out.
+LEFT_OUT = "registered_model_meta"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+def plain(value: Any) -> Any:
+    """The JSON form of a noun: dataclasses as objects, tuples as lists."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """RFC 8785 bytes of a JSON value or noun.
+
+    Raises:
+        InputError: the value holds NaN, infinity, an integer beyond 2**53 or a non-JSON type.
+    """
+    try:
+        return rfc8785.dumps(plain(value))
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError, TypeError) as error:
+        raise InputError(f"not a JSON value that can be signed: {error}") from error
+
+
+def digest_bytes(data: bytes) -> str:
+    """``sha256:...`` of these bytes."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def digest(value: Any) -> str:
+    """``sha256:...`` of a value's canonical bytes."""
+    return digest_bytes(canonical_bytes(value))
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is a digest as this module writes them."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def digest_file(path: Path) -> str:
+    """``sha256:...`` of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file with its POSIX path, without recursion: a model may nest deeper than Python's stack."""
+    waiting = [("", folder)]
+    while waiting:
+        prefix, place = waiting.pop()
+        with os.scandir(place) as entries:
+            for entry in entries:
+                name = f"{prefix}{entry.name}"
+                mode = entry.stat(follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode):
+                    waiting.append((f"{name}/", Path(entry.path)))
+                elif stat.S_ISREG(mode):
+                    yield name, Path(entry.path)
+                else:
+                    raise IntegrityError(
+                        f"{name!r} is neither a file nor a folder (a link, a device or a pipe)",
+                        where=str(folder),
+                        remedy="Replace it by the file itself: a link's target can change after it was approved.",
+                    )
+
+
+def manifest(folder: Path, *, leave_out: Iterable[str] = (LEFT_OUT,)) -> list[list[Any]]:
+    """The sorted manifest of a folder: ``[POSIX path, size in bytes, sha256 hex]`` for each file.
+
+    Args:
+        folder: The model's folder.
+        leave_out: Root files that do not count.
+
+    Raises:
+        IntegrityError: the folder is missing, empty or unreadable, or holds anything but files and folders.
+    """
+    if not folder.is_dir() or folder.is_symlink():
+        raise IntegrityError("no such folder", where=str(folder), remedy="Check the artifact location.")
+    skipped = set(leave_out)
+    try:
+        rows: list[list[Any]] = [
+            [name, path.stat().st_size, digest_file(path).removeprefix("sha256:")]
+            for name, path in _files(folder)
+            if name not in skipped
+        ]
+    except OSError as error:
+        message = f"{error.filename or 'a file'} cannot be read: {error.strerror}"
+        raise IntegrityError(message, where=str(folder), remedy="Check its rights.") from error
+    if not rows:
+        raise IntegrityError("the folder holds no files", where=str(folder), remedy="Log the model again.")
+    return sorted(rows)
+
+
+def folder_digest(folder: Path) -> str:
+    """A model folder's subject digest: ``sha256:...`` over its sorted manifest.
+
+    Raises:
+        IntegrityError: as :func:`manifest`.
+    """
+    return digest(manifest(folder))

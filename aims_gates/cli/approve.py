@@ -1,0 +1,31 @@
+"""``aims-gates approve``: yes to a request, in a role."""
+
+from pathlib import Path
+
+import click
+
+from aims_gates.cli.options import key_option, settings_options
+from aims_gates.settings import Settings
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("request")
+@click.option("--role", required=True, help="The role in which you approve, as the profile names it.")
+@click.option("--comment", default="", help="What you looked at.")
+@key_option
+@settings_options
+def command(request: str, role: str, comment: str, key: Path | None, settings: Settings) -> None:
+    """Approve REQUEST (its id, or the first digits of it). Look at it first: aims-gates request show REQUEST."""
+    from aims_gates.cli.request import find_request
+    from aims_gates.cli.signed import state
+    from aims_gates.model import Subject
+    from aims_gates.predicates import Approval
+
+    row = find_request(settings, request)
+    asked = row.predicate
+    _, person = state(
+        settings, key, Approval(row.digest, role, comment), Subject("model", asked.digest, asked.name), role
+    )
+    click.echo(f"{person} approved request {row.digest[7:19]} as {role}")

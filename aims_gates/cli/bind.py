@@ -1,0 +1,90 @@
+"""``aims-gates bind``: a registered model belongs to a system, under its plan; signed by a policy owner."""
+
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from sqlalchemy import Connection
+
+from aims_gates.canonical import digest
+from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.plan import plan_of
+from aims_gates.errors import InputError
+from aims_gates.evidence import sign
+from aims_gates.model import Subject
+from aims_gates.predicates import Binding, Scheduled, say
+from aims_gates.records import SystemRecord, find_system, read_system
+from aims_gates.settings import Settings, signer
+from aims_gates.trust import alike
+
+__all__ = ["command"]
+
+
+def _author(folder: Path) -> str | None:
+    """Who last changed the system's records, as git says; None where git does not know."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), "log", "-1", "--format=%ae", "--", "."],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def _modes(record: SystemRecord) -> tuple[Scheduled, ...]:
+    modes = []
+    for mode, start in record.system.modes.items():
+        try:
+            datetime.strptime(start, "%Y-%m-%d")
+        except ValueError as error:
+            raise record.document.error(
+                ("modes", mode), f"{start!r} is not a date", "Write it as YYYY-MM-DD."
+            ) from error
+        modes.append(Scheduled(mode, start))
+    return tuple(sorted(modes, key=lambda each: each.start))
+
+
+@click.command()
+@click.argument("model")
+@click.option("--system", required=True, help="The system, by name.")
+@click.option(
+    "--author", help="Who wrote the change; must not be the signer. Default: git's last author of its records."
+)
+@key_option
+@settings_options
+def command(model: str, system: str, author: str | None, key: Path | None, settings: Settings) -> None:
+    """Bind the registered MODEL to a system: sign its tier, purpose and whole plan.
+
+    From then on the decision applies this plan. Changed files, packs or gates change nothing until you bind again.
+    """
+    from aims_gates.ledger import append
+    from aims_gates.ledger.connect import open_ledger
+
+    record = read_system(find_system(list(settings.packs), system), system)
+    if model not in record.system.models:
+        remedy = f"Add {model!r} to models."
+        raise record.document.error(("models",), f"the system does not list the model {model!r}", remedy)
+    plan = plan_of(settings, system)
+    author = author or _author(record.folder)
+    said = Binding(record.system.workspace, model, record.system.kind, plan, record.digest, _modes(record), author)
+    signing = signer(settings, key)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        _refuse_self(connection, signing.public, author)
+        row = append(connection, sign(say(said, Subject("system", record.digest, system)), signing), datetime.now(UTC))
+    what = f"tier {plan.tier}, profile {plan.profile}, plan {digest(plan)[7:19]}"
+    click.echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
+
+
+def _refuse_self(connection: Connection, public: str, author: str | None) -> None:
+    from aims_gates.ledger import history
+
+    past = history(connection)
+    found = past.current()
+    person = next((entry.person for entry in (found.keys if found else ()) if entry.key == public), None)
+    if author is not None and person is not None and alike(person) in past.people_of(author):
+        remedy = "Have another policy owner sign it."
+        raise InputError(f"{person} wrote this change and may not sign its binding", remedy=remedy)

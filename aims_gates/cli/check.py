@@ -1,0 +1,78 @@
+"""``aims-gates check``: run the plan's gates on a model and record the evidence."""
+
+from pathlib import Path
+
+import click
+
+from aims_gates.cli.options import (
+    as_json,
+    key_option,
+    progress,
+    reports_option,
+    save_reports,
+    settings_options,
+)
+from aims_gates.errors import InputError
+from aims_gates.reports import Report, parse_target
+from aims_gates.settings import Settings, maybe_signer
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.option("--system", help="The system, by name. Default: the one that lists the model.")
+@click.option("--run", "run_id", help="A run id: its newest logged model is checked.")
+@click.option("--model", help="A registered model's name (with --version), or a model address such as models:/m-...")
+@click.option("--version", help="The registered version's number.")
+@key_option
+@reports_option
+@settings_options
+@as_json
+def command(
+    system: str | None,
+    run_id: str | None,
+    model: str | None,
+    version: str | None,
+    key: Path | None,
+    reports: tuple[str, ...],
+    settings: Settings,
+    json_: bool,
+) -> int:
+    """Run the plan's gates on a model; with a key that the registry trusts, record the evidence.
+
+    Prints the controls, what was found, and the shortest list of actions. The exit code is that of the decision.
+    """
+    if run_id is None and model is None:
+        raise InputError("there is nothing to check", remedy="Pass --run ID, or --model NAME --version N.")
+    for each in reports:
+        parse_target(each)
+    signing = maybe_signer(settings, key)
+    with progress() as told:
+        if told is not None:
+            told("loading MLflow", 0, 0)
+        from aims_gates.registry.check import Desk, check_target, system_of
+        from aims_gates.registry.release import use
+        from aims_gates.registry.targets import find_target
+
+        use(settings)
+        target = find_target(run_id, model, version)
+        record = system_of(settings, system, target.name)
+        report = check_target(Desk(settings, signing, told), record, target)
+    return show(report, reports, json_)
+
+
+def show(report: Report, targets: tuple[str, ...], json_: bool) -> int:
+    """Print a report, write the others, give the exit code."""
+    save_reports(report, targets)
+    if json_:
+        from aims_gates.reports import render
+
+        click.echo(render("json", report))
+    else:
+        from aims_gates.reports.text import show as show_text
+
+        show_text(report)
+    if report.decision is not None:
+        return report.decision.exit
+    outcomes = {run.outcome for run in report.gates}
+    return next((code for outcome, code in (("error", 1), ("fail", 2), ("inconclusive", 3)) if outcome in outcomes), 0)

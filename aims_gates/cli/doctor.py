@@ -1,0 +1,136 @@
+"""``aims-gates doctor``: what is wrong with this installation."""
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
+
+import click
+
+from aims_gates.cli.options import as_json, emit, settings_options
+from aims_gates.errors import AimsGatesError
+from aims_gates.keys import ENVIRONMENT, read_private
+from aims_gates.packs import bundled, find_gates
+from aims_gates.settings import SCHEMES, Settings, database_uri
+
+__all__ = ["command"]
+
+Check = tuple[str, bool, str, str]
+_NEEDED = {"mlflow": (3, 17), "pandas": (2, 2), "pyarrow": (17, 0), "duckdb": (1, 1)}
+_EXTRAS = {
+    "great-expectations": "data_quality",
+    "fairlearn": "fairness",
+    "evidently": "drift",
+    "scikit-learn": "performance",
+}
+
+
+def _python() -> Iterator[Check]:
+    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield "python", good, sys.version.split()[0], "Use Python 3.11, 3.12 or 3.13."
+
+
+def _versions() -> Iterator[Check]:
+    for name, least in _NEEDED.items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            yield name, False, "not installed", f"pip install '{name}'"
+            continue
+        numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
+        yield name, numbers >= least, found, f"pip install -U '{name}>={'.'.join(map(str, least))}'"
+    for name, gate in _EXTRAS.items():
+        try:
+            yield name, True, version(name), ""
+        except PackageNotFoundError:
+            yield name, False, f"not installed; the gate {gate} needs it", "pip install 'aims-gates[gates]'"
+
+
+def _plugin() -> Iterator[Check]:
+    found = {point.name for point in entry_points(group="mlflow.model_registry_store")}
+    for scheme in SCHEMES:
+        remedy = "Install aims-gates into the environment that runs MLflow: pip install aims-gates"
+        yield f"scheme {scheme}", scheme in found, "known to MLflow" if scheme in found else "unknown to MLflow", remedy
+
+
+def _gates(settings: Settings) -> Iterator[Check]:
+    try:
+        found = find_gates(pack for pack in settings.packs if pack.resolve() != bundled().resolve())
+        for gate in found.values():
+            _ = gate.manifest
+        yield "gates", bool(found), f"{len(found)} found", "Reinstall aims-gates."
+    except AimsGatesError as error:
+        yield "gates", False, error.message, error.remedy or ""
+
+
+def _key(settings: Settings) -> Iterator[Check]:
+    if not (settings.key or os.environ.get(ENVIRONMENT)):
+        yield "key", True, "none named; commands that sign need --key", ""
+        return
+    try:
+        yield (
+            "key",
+            True,
+            f"public {read_private(None if os.environ.get(ENVIRONMENT) else settings.key).public[:12]}...",
+            "",
+        )
+    except AimsGatesError as error:
+        yield "key", False, error.message, error.remedy or ""
+
+
+def _registry(settings: Settings) -> Iterator[Check]:
+    if settings.registry is None:
+        yield "registry", True, "none named; set MLFLOW_REGISTRY_URI or write aims.yaml", ""
+        return
+    from sqlalchemy.engine import make_url
+
+    from aims_gates.ledger import history, rows
+    from aims_gates.ledger.connect import open_ledger
+
+    try:
+        place = make_url(database_uri(settings.registry)).database
+        if place and Path(place).is_file() and stat.S_IMODE(Path(place).stat().st_mode) & 0o002:
+            yield "registry", False, "everybody may write its file", f"chmod o-w {place}"
+        with open_ledger(settings.registry) as connection:
+            past = history(connection)
+            newest = max((row.at for row in rows(connection, ("trust",), past.keys())), default=None)
+        yield "registry", True, settings.registry, ""
+        yield (
+            "trust list",
+            past.current() is not None,
+            f"{len(past.lists)} versions",
+            "aims-gates keys trust --first ...",
+        )
+        late = newest is not None and newest > datetime.now(UTC)
+        yield "clock", not late, "behind the ledger" if late else "not behind the ledger", "Set this machine's clock."
+    except AimsGatesError as error:
+        yield "registry", False, error.message, error.remedy or ""
+
+
+@click.command()
+@settings_options
+@as_json
+def command(settings: Settings, json_: bool) -> int:
+    """Say what is wrong with this installation: versions, plugin, scheme, gates, key, registry, clock."""
+    checks: list[Callable[[], Iterator[Check]]] = [
+        _python,
+        _versions,
+        _plugin,
+        lambda: _gates(settings),
+        lambda: _key(settings),
+        lambda: _registry(settings),
+    ]
+    found = [check for each in checks for check in each()]
+    rows = [
+        {"check": name, "ok": good, "found": said, "remedy": None if good else remedy}
+        for name, good, said, remedy in found
+    ]
+    lines = [
+        f"{'ok' if good else 'NO':<3} {name:<20} {said}" + ("" if good else f"\n    {remedy}")
+        for name, good, said, remedy in found
+    ]
+    emit(rows, json_, lambda: "\n".join(lines))
+    return 0 if all(good for _, good, _, _ in found) else 1

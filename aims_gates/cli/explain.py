@@ -1,0 +1,33 @@
+"""``aims-gates explain``: what stands between a version and production, or what a control asks."""
+
+import click
+
+from aims_gates.cli.options import as_json, reports_option, settings_options
+from aims_gates.settings import Settings
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version", required=False)
+@click.option("--to", "transition", type=click.Choice(["production"]), default="production", help="The transition.")
+@reports_option
+@settings_options
+@as_json
+def command(
+    name: str, version: str | None, transition: str, reports: tuple[str, ...], settings: Settings, json_: bool
+) -> int:
+    """Say what stands between a version and production; or, for a control id such as A.5.4, what it asks.
+
+    The exit code is that of the decision.
+    """
+    if version is None:
+        from aims_gates.cli.controls import text_of
+
+        click.echo(text_of(name))
+        return 0
+    from aims_gates.cli.check import show
+    from aims_gates.registry.explain import explain_version
+
+    return show(explain_version(settings, name, version), reports, json_)

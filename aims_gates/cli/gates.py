@@ -1,0 +1,76 @@
+"""``aims-gates gates``: what gates there are, and what one takes."""
+
+from typing import Any
+
+import click
+
+from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.errors import InputError
+from aims_gates.packs import Gate, bundled, find_gates
+from aims_gates.settings import Settings
+
+__all__ = ["command"]
+
+
+@click.group()
+def command() -> None:
+    """List the gates, or show one."""
+
+
+def _found(settings: Settings) -> dict[str, Gate]:
+    return find_gates(pack for pack in settings.packs if pack.resolve() != bundled().resolve())
+
+
+def _row(gate: Gate) -> dict[str, Any]:
+    manifest = gate.manifest
+    return {
+        "id": gate.id,
+        "title": manifest.title,
+        "kind": manifest.kind,
+        "phase": manifest.phase,
+        "controls": list(manifest.controls),
+        "digest": gate.digest,
+        "folder": str(gate.folder),
+    }
+
+
+@command.command("list")
+@settings_options
+@as_json
+def list_gates(settings: Settings, json_: bool) -> None:
+    """Every gate with the controls it can evidence."""
+    rows = [_row(gate) for gate in _found(settings).values()]
+    shown = [(row["id"], row["title"], " ".join(row["controls"])) for row in rows]
+    emit(rows, json_, lambda: table(("GATE", "TITLE", "CONTROLS"), shown))
+
+
+@command.command("show")
+@click.argument("gate_id", metavar="GATE")
+@settings_options
+@as_json
+def show(gate_id: str, settings: Settings, json_: bool) -> None:
+    """One gate: what it looks at, its parameters and their defaults, its digest."""
+    gates = _found(settings)
+    if gate_id not in gates:
+        raise InputError(f"there is no gate {gate_id!r}", remedy=f"Choose from: {', '.join(sorted(gates))}.")
+    gate = gates[gate_id]
+    emit({**_row(gate), **gate.manifest.model_dump(mode="json")}, json_, lambda: _text(gate))
+
+
+def _text(gate: Gate) -> str:
+    manifest = gate.manifest
+    lines = [f"{gate.id}: {manifest.title}", "", manifest.summary.strip(), ""]
+    lines.append(f"controls    {', '.join(manifest.controls)}")
+    lines.append(f"evidence    counts for {manifest.expires_days} days")
+    for what, needs in (
+        ("data", manifest.inputs.data),
+        ("roles", manifest.inputs.roles),
+        ("records", manifest.inputs.records),
+    ):
+        if needs:
+            lines.append(f"{what:<11} {', '.join(f'{name} ({need})' for name, need in needs.items())}")
+    lines += [f"digest      {gate.digest}", "", "parameters (set with --param KEY=JSON, or in a profile):"]
+    for name, parameter in manifest.parameters.items():
+        lines.append(f"  {name} = {parameter.default!r}   [{parameter.owner}]")
+        lines.append(f"      {parameter.summary.strip()}")
+    return "\n".join(lines)

@@ -1,0 +1,127 @@
+"""``aims-gates init``: a pack with one system, to fill in."""
+
+from pathlib import Path
+
+import click
+
+from aims_gates.errors import InputError
+
+__all__ = ["command"]
+
+_PROFILES = {"high": "starter", "limited": "starter-limited", "minimal": "starter-minimal"}
+
+_AIMS = """\
+# Settings of the aims-gates commands in this folder; paths are relative to this file.
+packs: [.]
+registry: aims+sqlite:///registry.db
+tracking: sqlite:///tracking.db
+"""
+
+_SYSTEM = """\
+# One AI system. What this file leaves out comes from records/organization/defaults.yaml.
+name: {name}
+title: {title}
+# What it is for, for whom, and what is decided with it. Its digest binds everything else.
+purpose: >-
+  REPLACE: say in a sentence or two what this system is for and who is affected by it.
+owner: REPLACE with the role or person who answers for it
+# prohibited, high, limited or minimal: the result of your classification.
+tier: {tier}
+profile: {profile}
+# The registered models in MLflow that belong to this system.
+models: [{name}]
+# Where the data are, from this pack's root: CSV, Parquet (file, folder, glob) or a database table.
+data:
+  evaluation: data/evaluation.parquet
+  reference: data/reference.parquet
+  production: data/production.parquet
+# Which column is what. Predictions and scores are added by aims-gates itself.
+roles:
+  target: REPLACE
+  sensitive: [REPLACE]
+# Facts on which a profile's applies_when looks.
+facts:
+  affects_people: true
+  generative: false
+# What only the system knows about a gate's work.
+gates:
+  data_quality:
+    suite: {{file: suite.json}}
+"""
+
+_SUITE = """\
+{
+  "name": "evaluation",
+  "expectations": [
+    {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}}
+  ]
+}
+"""
+
+_REQUIREMENTS = """\
+# Fixed before training. Write the digest that this prints: aims-gates digest data/evaluation.parquet
+decided_on: {today}
+decided_by: REPLACE with the role or person who fixed it
+evaluation:
+  file: data/evaluation.parquet
+  digest: REPLACE
+"""
+
+_DEFAULTS = """\
+# Defaults for every system of the organization; a family (records/families/NAME.yaml) and a system override them.
+workspace: default
+"""
+
+_CARD = """\
+# The hand-written parts of the model card. None may stay empty: aims-gates gates show model_card
+"""
+
+
+def _files(name: str, tier: str) -> dict[str, str]:
+    from datetime import UTC, datetime
+
+    from aims_gates.reports.card import FIELDS
+
+    folder = f"records/systems/{name}"
+    card = _CARD + "".join(
+        f"# {field.asks}\n{field.name}: REPLACE\n" for field in FIELDS if field.required
+    )
+    title = name.replace("-", " ").replace("_", " ").capitalize()
+    return {
+        "aims.yaml": _AIMS,
+        "records/organization/defaults.yaml": _DEFAULTS,
+        f"{folder}/system.yaml": _SYSTEM.format(name=name, title=title, tier=tier, profile=_PROFILES[tier]),
+        f"{folder}/requirements.yaml": _REQUIREMENTS.format(today=datetime.now(UTC).strftime("%Y-%m-%d")),
+        f"{folder}/card.yaml": card,
+        f"{folder}/suite.json": _SUITE,
+    }
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.option("--system", "name", default="my-system", show_default=True, help="The system's name.")
+@click.option("--tier", type=click.Choice(list(_PROFILES)), default="minimal", show_default=True, help="Its risk tier.")
+def command(folder: Path, name: str, tier: str) -> None:
+    """Start a pack with one system in FOLDER (the current one by default). Existing files are never touched."""
+    files = _files(name, tier)
+    taken = [path for path in files if (folder / path).exists() and path.startswith("records/systems")]
+    if taken:
+        raise InputError(
+            "the system is already there", where=str(folder / taken[0]), remedy="Choose another --system NAME."
+        )
+    for path, text in files.items():
+        place = folder / path
+        if place.exists():
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text, encoding="utf-8")
+        click.echo(f"wrote {place}")
+    click.echo(
+        f"""
+Next:
+  1. Fill in every REPLACE in {folder / "records/systems" / name}, and see what is due: aims-gates plan {name}
+  2. Keys: aims-gates keys new keys/policy, then
+     aims-gates keys trust keys/policy.pub --person YOU --role policy --first --key keys/policy.key
+  3. Bind: aims-gates bind {name} --system {name} --key keys/policy.key
+  4. Log a model with MLflow, register it, and: aims-gates check --model {name} --version 1 --key keys/ci.key"""
+    )

@@ -1,0 +1,143 @@
+"""``aims-gates keys``: make, trust, revoke and list keys."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aims_gates.canonical import digest
+from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
+from aims_gates.errors import InputError
+from aims_gates.evidence import sign
+from aims_gates.keys import is_public, new_key, read_public
+from aims_gates.model import Subject
+from aims_gates.predicates import ROLES, KeyRevocation, Trust, TrustedKey, say
+from aims_gates.settings import Settings, signer
+from aims_gates.trust import check_trust
+
+__all__ = ["command"]
+
+
+@click.group()
+def command() -> None:
+    """Make, trust, revoke and list keys.
+
+    Roles: policy (trust list, bindings, revocations), ci (evidence, predictions), developer (requests),
+    on-call (halt, rollback). Any other name is an approver's role, as your profile names it.
+    """
+
+
+@command.command("new")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+def new(path: Path) -> None:
+    """Make a key: PATH (mode 0600, keep it secret) and its .pub beside it."""
+    path = path if path.suffix else path.with_suffix(".key")
+    made = new_key(path)
+    click.echo(f"wrote {path} (secret, mode 0600) and {path.with_suffix('.pub')}\npublic key {made.public}")
+
+
+def _public(value: str) -> str:
+    return value if is_public(value) else read_public(Path(value))
+
+
+@command.command("trust")
+@click.argument("public")
+@click.option("--person", required=True, help="Who holds the key. Several keys of one person count as one person.")
+@click.option(
+    "--role", "roles", multiple=True, required=True, help=f"{', '.join(ROLES)}, or an approver's role. Repeatable."
+)
+@click.option(
+    "--login", "logins", multiple=True, help="The person's user name in MLflow or on this machine. Repeatable."
+)
+@click.option("--service", is_flag=True, help="A service account: it is no person and approves nothing.")
+@click.option("--not-before", help="First day on which it signs, YYYY-MM-DD.")
+@click.option("--not-after", help="Last day on which it signs, YYYY-MM-DD.")
+@click.option("--first", is_flag=True, help="Begin the trust list with this policy key, signed by itself.")
+@key_option
+@settings_options
+def trust(
+    public: str,
+    person: str,
+    roles: tuple[str, ...],
+    logins: tuple[str, ...],
+    service: bool,
+    not_before: str | None,
+    not_after: str | None,
+    first: bool,
+    key: Path | None,
+    settings: Settings,
+) -> None:
+    """Put PUBLIC (a .pub file or its hex) on the trust list; signed by a policy key."""
+    from aims_gates.ledger import append, history
+    from aims_gates.ledger.connect import open_ledger
+
+    entry = TrustedKey(_public(public), person, roles, logins, service, not_before, not_after)
+    signing = signer(settings, key)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        now = history(connection).current()
+        if (now is None) != first:
+            remedy = "Leave out --first." if first else "Begin with --first and a policy key."
+            raise InputError("there is a trust list already" if first else "there is no trust list yet", remedy=remedy)
+        listed = Trust(1, (entry,)) if now is None else replace(now, version=now.version + 1, keys=(*now.keys, entry))
+        check_trust(listed)
+        append(
+            connection,
+            sign(say(listed, Subject("organization", digest(listed), "trust list")), signing),
+            datetime.now(UTC),
+        )
+    click.echo(f"{person} is trusted as {', '.join(roles)} (list version {listed.version})")
+
+
+@command.command("revoke")
+@click.argument("public")
+@click.option("--reason", required=True, help="Why; kept for ever.")
+@click.option(
+    "--since", type=int, help="First ledger position at which the key no longer counts (default: from now on)."
+)
+@key_option
+@settings_options
+def revoke(public: str, reason: str, since: int | None, key: Path | None, settings: Settings) -> None:
+    """Revoke PUBLIC; with --since also what it signed from that place on."""
+    from aims_gates.ledger import append
+    from aims_gates.ledger.connect import open_ledger
+
+    said = KeyRevocation(_public(public), reason, since)
+    signing = signer(settings, key)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        row = append(
+            connection, sign(say(said, Subject("organization", digest(said), "key")), signing), datetime.now(UTC)
+        )
+    click.echo(f"revoked {said.key[:8]}... at ledger position {row.position}")
+
+
+@command.command("list")
+@settings_options
+@as_json
+def list_keys(settings: Settings, json_: bool) -> None:
+    """The trust list in force."""
+    from aims_gates.ledger import history
+    from aims_gates.ledger.connect import open_ledger
+
+    with open_ledger(settings.need_registry()) as connection:
+        past = history(connection)
+    found = past.current()
+    rows: list[dict[str, Any]] = [
+        {
+            "key": each.key,
+            "person": each.person,
+            "roles": list(each.roles),
+            "logins": list(each.logins),
+            "service": each.service,
+            "not_before": each.not_before,
+            "not_after": each.not_after,
+            "revoked_from": past.revoked.get(each.key),
+        }
+        for each in (found.keys if found else ())
+    ]
+    shown = [
+        (r["key"][:12], r["person"], ", ".join(r["roles"]), "revoked" if r["revoked_from"] is not None else "")
+        for r in rows
+    ]
+    emit(rows, json_, lambda: table(("KEY", "PERSON", "ROLES", ""), shown))

@@ -1,0 +1,56 @@
+"""``aims-gates plan``: what a system's profile requires, before anything runs."""
+
+import click
+
+from aims_gates.canonical import digest, plain
+from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.model import Plan
+from aims_gates.packs import bundled, find_gates
+from aims_gates.plan import make_plan
+from aims_gates.profiles import read_profile
+from aims_gates.records import find_system, read_system
+from aims_gates.settings import Settings
+
+__all__ = ["command", "plan_of"]
+
+
+def plan_of(settings: Settings, system: str) -> Plan:
+    """The plan as the files here say it; no gate is imported."""
+    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    record = read_system(find_system(list(settings.packs), system), system)
+    gates = find_gates(packs)
+    return make_plan(record, read_profile(record.system.profile or record.system.tier, gates, packs), gates)
+
+
+@click.command()
+@click.argument("system")
+@settings_options
+@as_json
+def command(system: str, settings: Settings, json_: bool) -> None:
+    """Show what SYSTEM's profile requires: controls, gates with their limits, approvals."""
+    found = plan_of(settings, system)
+    emit({**plain(found), "digest": digest(found)}, json_, lambda: _text(found))
+
+
+def _text(found: Plan) -> str:
+    controls = [
+        (r.control, r.title, r.enforcement, ", ".join(r.gates) or "approvals", r.why) for r in found.requirements
+    ]
+    lines = [f"{found.system}: tier {found.tier}, profile {found.profile}", ""]
+    lines += [table(("CONTROL", "TITLE", "UNMET", "EVIDENCED BY", "WHY"), controls), "", "Gates:"]
+    for step in found.steps:
+        lines.append(f"  {step.gate}  (evidence counts for {step.expires_days} days)")
+        if not step.applies:
+            lines.append(f"      does not apply: {step.reason}")
+        limits = step.params.get("limits")
+        for measure, limit in (limits if isinstance(limits, dict) else {}).items():
+            lines.append(
+                f"      {measure} {limit['op']} {limit['value']}"
+                if isinstance(limit, dict)
+                else f"      {measure}: {limit}"
+            )
+    people = ", ".join(f"{each.count} x {each.role}" for each in found.approvals) or "none"
+    lines += ["", f"Approvals: {people}", f"Evaluation set fixed beforehand: {found.evaluation_digest or 'none'}"]
+    if found.leaves_out:
+        lines += ["", f"What this profile leaves out: {found.leaves_out.strip()}"]
+    return "\n".join(lines)

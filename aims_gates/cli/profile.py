@@ -1,0 +1,57 @@
+"""``aims-gates profile``: list, show and lint profiles."""
+
+import click
+
+from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.errors import AimsGatesError, ProfileError
+from aims_gates.packs import bundled, find_gates, profile_names
+from aims_gates.profiles import read_profile
+from aims_gates.settings import Settings
+
+__all__ = ["command"]
+
+
+@click.group()
+def command() -> None:
+    """List, show or lint profiles."""
+
+
+@command.command("list")
+@settings_options
+@as_json
+def list_profiles(settings: Settings, json_: bool) -> None:
+    """Every profile: tier and title."""
+    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    gates = find_gates(packs)
+    found = [read_profile(name, gates, packs).profile for name in sorted(profile_names(packs))]
+    rows = [{"id": each.id, "tier": each.tier, "title": each.title} for each in found]
+    emit(rows, json_, lambda: table(("PROFILE", "TIER", "TITLE"), [(r["id"], r["tier"], r["title"]) for r in rows]))
+
+
+@command.command("show")
+@click.argument("name")
+@settings_options
+def show(name: str, settings: Settings) -> None:
+    """A profile with its parents merged in, as JSON."""
+    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    found = read_profile(name, find_gates(packs), packs)
+    emit({**found.profile.model_dump(mode="json"), "digest": found.digest}, True, str)
+
+
+@command.command("lint")
+@click.argument("names", nargs=-1)
+@settings_options
+@as_json
+def lint(names: tuple[str, ...], settings: Settings, json_: bool) -> int:
+    """Check profiles (all, or those named): unknown ids, limits the wrong way round, controls without a gate."""
+    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    gates = find_gates(packs)
+    problems: list[AimsGatesError] = []
+    for name in names or sorted(profile_names(packs)):
+        try:
+            read_profile(name, gates, packs)
+        except ProfileError as error:
+            problems.append(error)
+    rows = [{"where": each.where, "message": each.message, "remedy": each.remedy} for each in problems]
+    emit(rows, json_, lambda: "\n".join(map(str, problems)) or "no problems")
+    return 1 if problems else 0

@@ -1,0 +1,25 @@
+"""``aims-gates promote``: stage the bytes, set the alias."""
+
+import click
+
+from aims_gates.cli.options import progress, settings_options
+from aims_gates.settings import Settings
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version")
+@click.option("--alias", default="production", show_default=True, help="The governed alias.")
+@settings_options
+def command(name: str, version: str, alias: str, settings: Settings) -> None:
+    """Stage a version's bytes into the released folder and set the alias. The registry decides."""
+    with progress() as told:
+        from aims_gates.registry.names import version_number
+        from aims_gates.registry.release import promote, use
+
+        use(settings)
+        staging = None if told is None else (lambda done, total: told(f"staging {done} of {total} bytes", 0, 0))
+        digest = promote(settings, name, str(version_number(version)), alias, staging)
+    click.echo(f"{name} version {version} is {alias} ({digest})")

@@ -1,0 +1,31 @@
+"""``aims-gates reject``: no to a request, in a role."""
+
+from pathlib import Path
+
+import click
+
+from aims_gates.cli.options import key_option, settings_options
+from aims_gates.settings import Settings
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("request")
+@click.option("--role", required=True, help="The role in which you reject, as the profile names it.")
+@click.option("--reason", required=True, help="Why; the requester reads it.")
+@key_option
+@settings_options
+def command(request: str, role: str, reason: str, key: Path | None, settings: Settings) -> None:
+    """Reject REQUEST. It cannot be granted any more; a new one must be opened."""
+    from aims_gates.cli.request import find_request
+    from aims_gates.cli.signed import state
+    from aims_gates.model import Subject
+    from aims_gates.predicates import Rejection
+
+    row = find_request(settings, request)
+    asked = row.predicate
+    _, person = state(
+        settings, key, Rejection(row.digest, role, reason), Subject("model", asked.digest, asked.name), role
+    )
+    click.echo(f"{person} rejected request {row.digest[7:19]} as {role}")

@@ -1,0 +1,27 @@
+"""``aims-gates rollback``: back to a version granted before, on call."""
+
+from pathlib import Path
+
+import click
+
+from aims_gates.cli.options import key_option, settings_options
+from aims_gates.settings import Settings, signer
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version")
+@click.option("--reason", required=True, help="What happened; the review afterwards begins here.")
+@click.option("--alias", default="production", show_default=True, help="The governed alias.")
+@key_option
+@settings_options
+def command(name: str, version: str, reason: str, alias: str, key: Path | None, settings: Settings) -> None:
+    """Return to a VERSION that was granted before, without fresh evidence; needs a key with the role on-call."""
+    from aims_gates.registry.names import version_number
+    from aims_gates.registry.release import rollback, use
+
+    use(settings)
+    rollback(settings, name, str(version_number(version)), reason, signer(settings, key), alias)
+    click.echo(f"{name} is back at version {version} ({alias}); review this rollback: {reason}")

@@ -1,0 +1,30 @@
+"""``aims-gates schema``: the JSON Schema of a record, for editors."""
+
+import json
+from collections.abc import Mapping
+
+import click
+from pydantic import BaseModel
+
+from aims_gates.errors import InputError
+from aims_gates.packs import Manifest
+from aims_gates.profiles import Profile
+from aims_gates.records import Requirements, System
+
+__all__ = ["command"]
+
+_SCHEMAS: Mapping[str, type[BaseModel]] = {
+    "system": System,
+    "requirements": Requirements,
+    "profile": Profile,
+    "gate": Manifest,
+}
+
+
+@click.command()
+@click.argument("name")
+def command(name: str) -> None:
+    """Print the JSON Schema of a record: system, requirements, profile or gate."""
+    if name not in _SCHEMAS:
+        raise InputError(f"there is no schema {name!r}", remedy=f"Choose from: {', '.join(_SCHEMAS)}.")
+    click.echo(json.dumps(_SCHEMAS[name].model_json_schema(), indent=1))

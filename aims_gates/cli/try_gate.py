@@ -1,0 +1,152 @@
+"""``aims-gates try``: one gate on files, without MLflow."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from aims_gates.cli.options import as_json, settings_options
+from aims_gates.errors import AimsGatesError, InputError
+from aims_gates.model import Case, Finding, Outcome
+from aims_gates.packs import Gate, bundled, find_gates
+from aims_gates.run import outcome_of, run_gate
+from aims_gates.settings import Settings
+from aims_gates.strict_yaml import read_json
+
+__all__ = ["EXITS", "command"]
+
+EXITS = {"pass": 0, "fail": 2, "inconclusive": 3, "error": 1}
+
+
+def _pairs(given: Iterable[str], option: str) -> list[tuple[str, str]]:
+    pairs = []
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name or not value:
+            raise InputError(f"{each!r} is not KEY=VALUE", where=option, remedy=f"Write it as {option} KEY=VALUE.")
+        pairs.append((name, value))
+    return pairs
+
+
+def _once(pairs: list[tuple[str, str]], option: str) -> dict[str, str]:
+    for name, _ in pairs:
+        if [other for other, _ in pairs].count(name) > 1:
+            raise InputError(f"{name!r} is given twice", where=option, remedy="Give it once.")
+    return dict(pairs)
+
+
+def _roles(pairs: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    roles: dict[str, tuple[str, ...]] = {}
+    for role, column in pairs:
+        roles[role] = (*roles.get(role, ()), column)
+    return roles
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return read_json(text.encode(), f"--param {name}").value
+    except InputError as error:
+        if text[:1] in '[{"0123456789-':
+            raise
+        raise InputError(
+            error.message, where=error.where, remedy=f"""Text needs quotes: --param {name}='"{text}"'"""
+        ) from error
+
+
+def _check_roles(gate: Gate, roles: dict[str, tuple[str, ...]], data: dict[str, Any]) -> None:
+    needs = gate.manifest.inputs
+    for role in needs.data:
+        if needs.data[role] == "required" and role not in data:
+            raise InputError(
+                f"the gate {gate.id!r} needs {role} data", where="--data", remedy=f"Add --data {role}=FILE."
+            )
+    for role in data:
+        if role not in needs.data:
+            known = ", ".join(needs.data) or "none"
+            raise InputError(
+                f"the gate {gate.id!r} takes no {role!r} data", where="--data", remedy=f"It takes: {known}."
+            )
+    for role in needs.roles:
+        if needs.roles[role] == "required" and role not in roles:
+            raise InputError(
+                f"the gate {gate.id!r} needs the role {role}", where="--role", remedy=f"Add --role {role}=COLUMN."
+            )
+    for role in roles:
+        if role not in needs.roles:
+            known = ", ".join(needs.roles) or "none"
+            raise InputError(f"the gate {gate.id!r} has no role {role!r}", where="--role", remedy=f"It knows: {known}.")
+
+
+def _run(
+    gate: Gate, data: dict[str, str], roles: dict[str, tuple[str, ...]], params: dict[str, Any]
+) -> tuple[Finding, ...]:
+    from aims_gates.measure import Dataset
+
+    _check_roles(gate, roles, data)
+    filled = gate.params(params, "--param")
+    opened = {role: Dataset.open(place, role=role) for role, place in data.items()}
+    return run_gate(gate, Case(gate.id, filled, roles, opened, datetime.now(UTC)))
+
+
+@click.command(
+    epilog="Example: aims-gates try fairness --data evaluation=scored.csv --role prediction=approved --role sensitive=race"
+)
+@click.argument("gate_id", metavar="GATE")
+@click.option(
+    "--data", "data", multiple=True, metavar="ROLE=FILE", help="CSV, Parquet, or a table: duckdb:///f.db#t. Repeatable."
+)
+@click.option(
+    "--role", "roles", multiple=True, metavar="ROLE=COLUMN", help="target, prediction, score, sensitive ... Repeatable."
+)
+@click.option(
+    "--param", "params", multiple=True, metavar="KEY=JSON", help="A parameter; see: aims-gates gates show GATE."
+)
+@settings_options
+@as_json
+def command(
+    gate_id: str,
+    data: tuple[str, ...],
+    roles: tuple[str, ...],
+    params: tuple[str, ...],
+    settings: Settings,
+    json_: bool,
+) -> int:
+    """Run one gate on files; no MLflow, no profile, nothing recorded.
+
+    The exit code is 0 for pass, 2 for fail, 3 for inconclusive, 1 for an error.
+    """
+    gates = find_gates(pack for pack in settings.packs if pack.resolve() != bundled().resolve())
+    if gate_id not in gates:
+        raise InputError(f"there is no gate {gate_id!r}", remedy=f"Choose from: {', '.join(sorted(gates))}.")
+    gate = gates[gate_id]
+    try:
+        filled = {name: _json(name, text) for name, text in _once(_pairs(params, "--param"), "--param").items()}
+        found = _run(gate, _once(_pairs(data, "--data"), "--data"), _roles(_pairs(roles, "--role")), filled)
+    except AimsGatesError as error:
+        place = f"{error.where}: " if error.where else ""
+        found = (
+            Finding(
+                gate.id,
+                outcome="error",
+                controls=tuple(gate.manifest.controls),
+                note=f"{place}{error.message}",
+                remedy=error.remedy,
+            ),
+        )
+    outcome = outcome_of(found)
+    _print(gate.id, outcome, found, json_)
+    return EXITS[outcome]
+
+
+def _print(gate: str, outcome: Outcome, found: tuple[Finding, ...], json_: bool) -> None:
+    if json_:
+        import json
+
+        from aims_gates.reports.json import gate_json
+
+        click.echo(json.dumps(gate_json(gate, outcome, found), indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from aims_gates.reports.text import show_gate
+
+    show_gate(gate, outcome, found)

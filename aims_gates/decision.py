@@ -1,0 +1,408 @@
+"""The rule book: may this version be promoted? Pure: a question, the ledger's rows, an answer.
+
+1.  No binding, no promotion. The binding that counts is the latest, signed by a policy key whose holder is not the
+    author of the change; it carries the whole plan. Files, tags, clients and environment change nothing.
+2.  The subject is the digest of the staged bytes. While nobody has hashed them the answer is no; so it is when they
+    differ from those of the latest request.
+3.  A control that the plan requires is *met* when, for every gate that evidences it and applies, the latest evidence
+    about exactly these bytes counts and all its findings for this control pass, at least one of them under a limit.
+4.  Evidence counts while it is signed by a key that may sign it there, not revoked, made by a gate whose digest the
+    plan accepts, with its parameters, on the evaluation set fixed beforehand, not older than its own life; and where
+    the step says so, on a prediction table that a trusted key signed for these bytes and this set. A gate that reads
+    the others' findings must be newer than they are.
+5.  A fail or an error is *failed*; else missing evidence is *missing*, evidence that no longer counts *stale*; else
+    *inconclusive*. A waiver in role, for these bytes, inside its cap and its dates, makes it *waived*. A control whose
+    gates all do not apply (by the system's signed facts) is *not-applicable*, with the fact.
+6.  Where enforcement is ``block``, only met, waived and not-applicable let a promotion through. ``inconclusive`` blocks
+    where the plan says so, and always at tier high.
+7.  Approvals are for a request: these bytes, this plan, the evidence as it then was. They are void when an input of the
+    evidence differs now or an outcome got worse, whether or not that evidence still counts, and when the request says
+    of its evidence what the ledger does not. N of M roles, each by another person who holds the role: not the
+    requester, the registrar, the run's creator or a commit's author. A service account is no person. A rejection ends
+    the request.
+8.  A version with no record of who registered it is refused, and so is one halted since its request.
+9.  Observe and warn let an unmet control through and say so; they never let through what rules 1, 2 and 8 refuse, nor
+    an expired profile.
+10. A rollback order, signed by a person on call, carries a version granted before, with the same bytes, within the
+    rollback window (from the end of its last grant), once, without fresh evidence; a revoked grant is no ground for it.
+11. Unknown means no; comparisons are written so that NaN denies. A finding under a limit passes only when its number
+    keeps the limit; a gate that the plan names for a control and does not define is missing.
+12. Taking trust away (a statement revoked, a key untrusted) never turns no into yes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from aims_gates.canonical import digest
+from aims_gates.model import ControlState, Decision, Finding, Outcome, Plan, Requirement, State, Step
+from aims_gates.predicates import Frozen, Request
+from aims_gates.standing import Ask, Counted, Ledger, age_days
+from aims_gates.trust import Row, alike, day
+
+__all__ = ["SEPARATION", "Ask", "decide", "frozen"]
+
+#: Annex A.3.2: separation of duties; approvals bear on it.
+SEPARATION = "A.3.2"
+_OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
+_WORST: tuple[State, ...] = ("failed", "missing", "stale", "inconclusive", "awaiting-approval", "met")
+_RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
+_EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
+_ORDER = (5, 1, 2, 6, 3, 4)
+
+
+def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
+    """Answer the question by the rule book above.
+
+    Args:
+        ask: The question.
+        rows: Every ledger row that bears on it; rows that do not are ignored.
+    """
+    ledger = Ledger(rows, ask.workspace, ask.name)
+    binding = ledger.binding()
+    if binding is None:
+        return _unbound(ask, ledger.unbound() or "is bound to no system")
+    return _Answer(ask, ledger, binding).decision()
+
+
+def frozen(counted: Iterable[Counted]) -> tuple[Frozen, ...]:
+    """What a request freezes of the evidence that exists."""
+    return tuple(
+        Frozen(each.step.gate, each.row.digest, dict(each.evidence.data), _outcomes(each.step, each.evidence.findings))
+        for each in counted
+        if each.row is not None and each.evidence is not None
+    )
+
+
+def _outcomes(step: Step, findings: Iterable[Finding]) -> dict[str, str]:
+    worst: dict[str, str] = {}
+    for finding in findings:
+        for control in finding.controls or step.controls:
+            outcome = _outcome(finding)
+            if outcome is not None and _RANK[outcome] >= _RANK[worst.get(control, "pass")]:
+                worst[control] = outcome
+    return worst
+
+
+def _outcome(finding: Finding) -> Outcome | None:
+    """A finding's outcome as it is counted (rule 11); None for information."""
+    if finding.limit is None:
+        return finding.outcome
+    numbers = [number for number in (finding.value, finding.p_value) if number is not None]
+    if finding.outcome is None or (finding.outcome == "pass" and not any(map(finding.limit.met, numbers))):
+        return "error"
+    return finding.outcome
+
+
+def _unbound(ask: Ask, reason: str) -> Decision:
+    said = f"{ask.name!r} {reason}"
+    action = f"aims-gates bind {ask.name} --system SYSTEM --key POLICY.key"
+    return Decision(
+        False, "enforce", False, ask.name, ask.version, ask.digest, None, None, None, None, None, (),
+        {"needed": [], "given": [], "missing": []}, (action,), (said,), 3, _iso(ask.now),
+    )  # fmt: skip
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+class _Answer:
+    """One question, answered step by step."""
+
+    def __init__(self, ask: Ask, ledger: Ledger, binding: Row) -> None:
+        self.ask, self.ledger, self.now = ask, ledger, ask.now
+        self.plan: Plan = binding.predicate.plan
+        self.plan_digest = digest(self.plan)
+        self.mode = ledger.mode(binding.predicate, ask.now)
+        self.request = ledger.request(ask.version)
+        self.registration = ledger.registration(ask.version)
+        self.subject: str | None = ask.digest or (self.request.predicate.digest if self.request else None)
+        self.counted = {step.gate: self._count(step) for step in self.plan.steps if step.applies}
+        self._age_last()
+        self.hands = self._hands()
+        self.waivers, self.ended = ledger.waivers(self.plan, self.subject or "", self.now, self.hands)
+
+    def _count(self, step: Step) -> Counted:
+        if self.subject is None:
+            return Counted(step, "missing", "nobody has hashed the bytes yet")
+        return self.ledger.count(self.plan, step, self.subject, self.now)
+
+    def _age_last(self) -> None:
+        """Rule 4, last sentence."""
+        places = [each.row.position for each in self.counted.values() if each.row and not each.step.last]
+        for gate, each in self.counted.items():
+            if (
+                each.standing == "counts"
+                and each.step.last
+                and each.row
+                and each.row.position < max(places, default=-1)
+            ):
+                said = "other evidence is newer than it"
+                self.counted[gate] = Counted(each.step, "stale", said, each.row, each.evidence)
+
+    def _hands(self) -> set[str]:
+        """Those who had a hand in this version, as :func:`aims_gates.trust.alike` compares (rule 7)."""
+        names = self.ledger.authors(self.subject or "")
+        names |= {self.registration.predicate.actor} if self.registration else set()
+        names |= set(self.ledger.persons(self.request)) if self.request else set()
+        return {person for name in names for person in self.ledger.trust.people_of(name)}
+
+    def decision(self) -> Decision:
+        """By the order to roll back where one carries it, else by the evidence."""
+        usual = self._usual()
+        if usual.allowed or self.ledger.rollback(self.ask.version, self.now) is None:
+            return usual
+        return self._rollback(usual)
+
+    def _usual(self) -> Decision:
+        hard, soft = self._problems()
+        approvals = self._approvals()
+        controls = tuple(self._control(requirement, approvals) for requirement in self.plan.requirements)
+        met = not (hard or soft or approvals["missing"]) and not any(state.blocks for state in controls)
+        codes = {code for code, _ in hard + soft} | {_EXITS[state.state] for state in controls if state.blocks}
+        codes |= {4} if approvals["missing"] else set()
+        codes |= {6} if any(state.blocks and state.control in self.ended for state in controls) else set()
+        return Decision(
+            allowed=not hard and (met or self.mode != "enforce"),
+            mode=self.mode,
+            criteria_met=met,
+            name=self.ask.name,
+            version=self.ask.version,
+            subject=self.subject,
+            system=self.plan.system,
+            tier=self.plan.tier,
+            profile=self.plan.profile,
+            plan=self.plan_digest,
+            request=self.request.digest if self.request else None,
+            controls=controls,
+            approvals=approvals,
+            actions=self._actions(controls, approvals),
+            problems=tuple(said for _, said in hard + soft),
+            exit=next((code for code in _ORDER if code in codes), 0),
+            at=_iso(self.now),
+        )
+
+    def _problems(self) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+        """Refusals that belong to no control: those no mode lets through, and the others."""
+        hard: list[tuple[int, str]] = []
+        soft: list[tuple[int, str]] = []
+        if self.ask.digest is None:
+            hard.append((3, "the version's bytes are not staged and hashed yet"))
+        if self.registration is None:
+            hard.append((3, "there is no record of who registered this version"))
+        asked = self.ledger.asked(self.ask.version)
+        if asked is not None and self.subject not in (None, asked.predicate.digest):
+            hard.append((5, "the bytes differ from those in the request"))
+        expires = self.plan.profile_expires
+        last = day(expires) if expires is not None else None
+        if expires is not None and (last is None or not (self.now.astimezone(UTC).date() <= last)):
+            hard.append((6, f"the profile {self.plan.profile!r} expired on {expires}"))
+        if self.request is None:
+            halted = self.ledger.halted_at() > (self.registration.position if self.registration else -1)
+            soft.append((4, "no request is open for this version"))
+            if halted:
+                hard.append((2, "this model was halted; promotion needs a request opened after the halt"))
+            return hard, soft
+        if self.request.predicate.plan != self.plan_digest:
+            soft.append((3, "the plan changed since the request was opened"))
+        rejection = self.ledger.rejection(self.request)
+        if rejection is not None:
+            soft.append((2, "{} rejected the request: {}".format(*rejection)))
+        return hard, soft
+
+    def _control(self, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
+        steps = [step for step in self.plan.steps if step.gate in requirement.gates]
+        due = [self.counted[step.gate] for step in steps if step.applies]
+        judged = [_judge(requirement.control, each) for each in due]
+        undefined = sorted(set(requirement.gates) - {step.gate for step in steps})
+        judged += [("missing", f"the plan does not say how {gate} is to run") for gate in undefined]
+        if requirement.control == SEPARATION and self.plan.approvals:
+            waiting = "approvals are outstanding" if approvals["missing"] else "approved"
+            judged.append(("awaiting-approval" if approvals["missing"] else "met", waiting))
+        state, reason = min(
+            judged, key=lambda found: _WORST.index(found[0]), default=("missing", "no gate evidences it")
+        )
+        if not judged and steps:
+            state, reason = "not-applicable", "; ".join(step.reason for step in steps)
+        waiver = self.waivers.get(requirement.control)
+        if waiver is not None and state not in _OPEN and state != "awaiting-approval":
+            state, reason = "waived", f"waived until {waiver.predicate.expires}: {waiver.predicate.reason}"
+        elif requirement.control in self.ended and state not in _OPEN:
+            reason += f"; its waiver ended on {self.ended[requirement.control].predicate.expires}"
+        tolerated = state == "inconclusive" and not self.plan.inconclusive_blocks and self.plan.tier != "high"
+        blocks = requirement.enforcement == "block" and state not in _OPEN and not tolerated
+        return ControlState(
+            control=requirement.control,
+            title=requirement.title,
+            why=requirement.why,
+            enforcement=requirement.enforcement,
+            state=state,
+            reason=reason,
+            findings=tuple((each.step.gate, found) for each in due for found in _bearing(requirement.control, each)),
+            evidence=tuple(self._shown(each) for each in due if each.row is not None),
+            next=self._next(requirement.control, state, due),
+            blocks=blocks,
+        )
+
+    def _shown(self, each: Counted) -> dict[str, Any]:
+        assert each.row is not None and each.evidence is not None
+        age = age_days(each.row, each.evidence.produced_at, self.now)
+        signers = sorted({entry.person for entry in self.ledger.trust.holders(each.row)})
+        return {
+            "gate": each.step.gate,
+            "statement": each.row.digest,
+            "position": each.row.position,
+            "standing": each.standing,
+            "age_days": None if age is None else round(age, 2),
+            "expires_days": each.step.expires_days,
+            "signers": signers,
+        }
+
+    def _next(self, control: str, state: State, due: list[Counted]) -> tuple[str, ...]:
+        name, version = self.ask.name, self.ask.version
+        match state:
+            case "missing" | "stale":
+                return (f"aims-gates check --model {name} --version {version}",)
+            case "failed" | "inconclusive":
+                bad = [
+                    found for each in due for found in _bearing(control, each) if found.outcome not in (None, "pass")
+                ]
+                return tuple(dict.fromkeys(found.remedy for found in bad if found.remedy)) or (
+                    f"aims-gates explain {name} {version} --to production",
+                )
+            case "awaiting-approval":
+                return self._approve()
+            case _:
+                return ()
+
+    def _approve(self) -> tuple[str, ...]:
+        if self.request is None:
+            return (f"aims-gates request open {self.ask.name} {self.ask.version} --key YOUR.key",)
+        short = self.request.digest[7:19]
+        roles = [f"aims-gates approve {short} --role {rule.role} --key APPROVER.key" for rule in self.plan.approvals]
+        return tuple(roles)
+
+    def _actions(self, controls: tuple[ControlState, ...], approvals: Mapping[str, Any]) -> tuple[str, ...]:
+        """The shortest ordered list: mend, then check, then ask, then approve."""
+        order: tuple[State, ...] = ("failed", "inconclusive", "missing", "stale")
+        found = [
+            step
+            for wanted in order
+            for state in controls
+            if state.blocks and state.state == wanted
+            for step in state.next
+        ]
+        if any(state.blocks and state.state in ("failed", "inconclusive") for state in controls):
+            found.append(f"register the mended model as a new version of {self.ask.name} and check that one")
+        elif self.registration is None:
+            said = f"no registrar is on record for {self.ask.version}"
+            found.append(f"register the model again through the gated registry ({said})")
+        elif self.request is None or self._outdated():
+            found.append(f"aims-gates request open {self.ask.name} {self.ask.version} --key YOUR.key")
+        elif approvals["missing"]:
+            found.extend(self._approve())
+        elif self.ask.digest is None:
+            found.append(f"aims-gates promote {self.ask.name} {self.ask.version}")
+        return tuple(dict.fromkeys(found))
+
+    def _outdated(self) -> bool:
+        assert self.request is not None
+        asked: Request = self.request.predicate
+        differs = asked.plan != self.plan_digest or asked.digest != self.subject
+        return differs or self._void(asked) is not None or self.ledger.rejection(self.request) is not None
+
+    def _approvals(self) -> dict[str, Any]:
+        needed = [{"role": rule.role, "count": rule.count} for rule in self.plan.approvals]
+        answer: dict[str, Any] = {"needed": needed, "given": [], "missing": needed, "refused": []}
+        if self.request is None:
+            return answer
+        void = self._void(self.request.predicate)
+        given: list[dict[str, Any]] = []
+        for row in self.ledger.approvals(self.request, self.plan.approval_days, self.now):
+            for person in self.ledger.persons(row, row.predicate.role):
+                said = {"person": person, "role": row.predicate.role, "at": _iso(row.at), "statement": row.digest}
+                if void or alike(person) in self.hands:
+                    answer["refused"].append(said | {"reason": void or "had a hand in this version or its request"})
+                else:
+                    given.append(said)
+        answer["given"] = given
+        answer["missing"] = _unfilled(self.plan, given)
+        return answer
+
+    def _void(self, request: Request) -> str | None:
+        """Why approvals of this request no longer count, if so (rule 7)."""
+        then = {each.gate: each for each in request.evidence}
+        for gate, each in self.counted.items():
+            if each.row is None or each.evidence is None:
+                continue
+            before = then.get(gate)
+            if before is None or dict(before.inputs) != dict(each.evidence.data):
+                return f"the inputs of {gate} changed since the request was opened"
+            if before not in frozen(self.ledger.seen(each.step, each.row.statement.subject)):
+                return f"the request says of {gate} what the ledger does not"
+            for control, outcome in _outcomes(each.step, each.evidence.findings).items():
+                if not (_RANK[outcome] <= _RANK.get(before.outcomes.get(control, "pass"), 0)):
+                    return f"{gate} got worse for {control} since the request was opened"
+        return None
+
+    def _rollback(self, usual: Decision) -> Decision:
+        """Rule 10."""
+        ask = self.ask
+        unfit = self.ledger.returnable(ask.version, ask.digest, self.plan.rollback_days, self.now)
+        if ask.digest is None:
+            unfit = 3, "the version's bytes are not staged and hashed yet"
+        return replace(
+            usual,
+            allowed=unfit is None,
+            request=None,
+            controls=(),
+            approvals={"needed": [], "given": [], "missing": []},
+            actions=(),
+            problems=(unfit[1],) if unfit else (),
+            exit=unfit[0] if unfit else 0,
+            transition="rollback",
+        )
+
+
+def _bearing(control: str, each: Counted) -> list[Finding]:
+    findings = each.evidence.findings if each.evidence else ()
+    return [found for found in findings if not found.controls or control in found.controls]
+
+
+def _judge(control: str, each: Counted) -> tuple[State, str]:
+    """One gate's word on a control (rules 3 and 5)."""
+    if each.standing != "counts":
+        return each.standing, f"{each.step.gate}: {each.reason}"
+    found = _bearing(control, each)
+    outcomes = [outcome for finding in found if (outcome := _outcome(finding)) is not None]
+    for finding in found:
+        if (outcome := _outcome(finding)) in ("fail", "error"):
+            said = "failed" if outcome == "fail" else "could not be judged"
+            return "failed", f"{each.step.gate}: {finding.measure} {said}"
+    if outcomes and all(outcome == "pass" for outcome in outcomes):
+        return "met", f"{each.step.gate}: evidence criteria met"
+    said = "the data cannot tell" if outcomes else "nothing under a limit bears on it"
+    return "inconclusive", f"{each.step.gate}: {said}"
+
+
+def _unfilled(plan: Plan, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The roles still open, when every person fills at most one (a maximum bipartite matching, Kuhn's algorithm)."""
+    slots = [rule.role for rule in plan.approvals for _ in range(rule.count)]
+    roles: dict[str, set[str]] = {}
+    for said in given:
+        roles.setdefault(said["person"], set()).add(said["role"])
+    filled: dict[str, int] = {}
+
+    def place(slot: int, tried: set[str]) -> bool:
+        for person in sorted(roles):
+            if slots[slot] in roles[person] and person not in tried:
+                tried.add(person)
+                if person not in filled or place(filled[person], tried):
+                    filled[person] = slot
+                    return True
+        return False
+
+    open_slots = [slots[slot] for slot in range(len(slots)) if not place(slot, set())]
+    return [{"role": role, "count": open_slots.count(role)} for role in dict.fromkeys(open_slots)]

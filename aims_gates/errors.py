@@ -1,0 +1,73 @@
+"""Every error this package raises on purpose. Each one carries its remedy.
+
+The command line turns them into exit codes (see :mod:`aims_gates.cli`); nothing else does.
+"""
+
+__all__ = [
+    "AimsGatesError",
+    "DataError",
+    "GateError",
+    "InputError",
+    "IntegrityError",
+    "KeyFileError",
+    "LedgerError",
+    "PackError",
+    "ProfileError",
+    "RefusedError",
+]
+
+
+class AimsGatesError(Exception):
+    """Something the user can act on: what is wrong, where, and what to do.
+
+    Args:
+        message: What is wrong, in plain words.
+        where: The place: a file, a file with a line, a statement's digest.
+        remedy: What to do next, as an imperative sentence.
+    """
+
+    def __init__(self, message: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        self.message = message
+        self.where = where
+        self.remedy = remedy
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\n  remedy: {self.remedy}" if self.remedy else text
+
+
+class InputError(AimsGatesError):
+    """A document from outside (YAML, JSON, a command's argument) is not what it must be."""
+
+
+class PackError(InputError):
+    """A folder cannot be read as a pack, or two packs offer the same thing."""
+
+
+class ProfileError(InputError):
+    """A profile asks for something that is not there or makes no sense."""
+
+
+class DataError(InputError):
+    """A data set is missing, unreadable, empty, or lacks what was asked of it."""
+
+
+class GateError(AimsGatesError):
+    """A gate broke its contract: it raised, returned nothing, or named another gate."""
+
+
+class LedgerError(AimsGatesError):
+    """The ledger cannot be read or written."""
+
+
+class IntegrityError(AimsGatesError):
+    """A signature, a digest or a proof does not hold."""
+
+
+class KeyFileError(IntegrityError):
+    """A key file cannot be used: unreadable, malformed, or readable by others."""
+
+
+class RefusedError(AimsGatesError):
+    """The decision is no, or the actor may not do this."""

@@ -1,0 +1,122 @@
+"""Checkpoints: the ledger's size and root, signed and kept elsewhere.
+
+A checkpoint is what an owner of the database cannot rewrite: a ledger that was cut, or made anew from its first row on,
+verifies by itself and fails against one.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aims_gates.errors import AimsGatesError, InputError, IntegrityError, LedgerError, RefusedError
+from aims_gates.evidence import Envelope, Statement, open_envelope, sign
+from aims_gates.keys import Key
+from aims_gates.ledger.table import history, tree_head
+from aims_gates.model import Subject
+from aims_gates.predicates import Checkpoint, predicate_of, say
+from aims_gates.strict_yaml import read
+from aims_gates.trust import Row, TrustHistory
+
+__all__ = ["claimed", "read_checkpoint", "unfit", "write_checkpoint", "write_whole"]
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)  # noqa: PTH105 - the name says what it does
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InputError(
+            f"cannot be written: {error.strerror}", where=str(path), remedy="Choose another place."
+        ) from error
+
+
+def write_checkpoint(connection: Connection, path: Path, key: Key, at: datetime) -> Checkpoint:
+    """Sign the ledger's size and root into a file (a DSSE envelope as JSON).
+
+    Raises:
+        LedgerError: the ledger is empty or its head is damaged.
+        RefusedError: the key may not sign checkpoints (roles ``policy`` and ``ci`` may).
+        InputError: the file cannot be written.
+    """
+    size, root = tree_head(connection)
+    if size == 0:
+        raise LedgerError("the ledger is empty", remedy="Start with: aims-gates keys trust --first ...")
+    made = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"))
+    said = say(made, Subject("organization", f"sha256:{made.root}", "ledger"))
+    if not history(connection).holders(Row(size, at, said, (key.public,))):
+        remedy = "Sign with a key that has the role policy or ci: aims-gates keys list"
+        raise RefusedError(f"the key {key.public[:8]}... may not sign a checkpoint", remedy=remedy)
+    write_whole(path, json.dumps(sign(said, key).to_json(), indent=1).encode() + b"\n")
+    return made
+
+
+def read_checkpoint(path: Path) -> Envelope:
+    """A checkpoint file, its shape checked; its signature is checked against the ledger's trust list.
+
+    Raises:
+        InputError, IntegrityError: no checkpoint.
+    """
+    envelope = Envelope.from_json(read(path).value, str(path))
+    claimed(envelope, str(path))
+    return envelope
+
+
+def claimed(envelope: Envelope, where: str = "checkpoint") -> Checkpoint:
+    """The size and root that a checkpoint claims, before anybody has looked at its signature.
+
+    Raises:
+        InputError, IntegrityError: it is no checkpoint.
+    """
+    made = predicate_of(Statement(envelope.payload))
+    if not isinstance(made, Checkpoint) or made.size < 1:
+        remedy = "Pass a file that aims-gates ledger checkpoint wrote."
+        raise IntegrityError("not a checkpoint", where=where, remedy=remedy)
+    return made
+
+
+def unfit(envelope: Envelope, past: TrustHistory, roots: Mapping[int, bytes], size: int) -> str | None:
+    """Why a ledger does not hold against a checkpoint; None where it does.
+
+    Args:
+        envelope: The checkpoint.
+        past: The ledger's trust lists.
+        roots: The ledger's root at the checkpoint's size.
+        size: The ledger's size.
+    """
+    try:
+        said = claimed(envelope)
+        place = f"checkpoint of size {said.size}"
+        made, signers = open_envelope(envelope, past.keys(), place)
+        row = Row(said.size, _at(said, place), made, signers)
+        if not past.holders(row):
+            return f"{place}: its signer may not sign checkpoints. Use one signed with the role policy or ci."
+    except AimsGatesError as error:
+        return str(error).replace("\n  remedy: ", ". ")
+    if said.size > size:
+        return f"{place}: the ledger holds {size} rows now: rows were removed. Restore it from a backup."
+    if roots[said.size].hex() != said.root:
+        return f"{place}: rows before {said.size} are not those of then. Restore the ledger from a backup."
+    return None
+
+
+def _at(said: Checkpoint, place: str) -> datetime:
+    try:
+        found: Any = datetime.fromisoformat(said.said_at)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise IntegrityError("it has no time", where=place, remedy="Make the checkpoint again.")
+    at: datetime = found
+    return at

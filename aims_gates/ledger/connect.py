@@ -1,0 +1,47 @@
+"""A ledger in hand: the registry's database opened for reading, or locked for writing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from aims_gates.errors import LedgerError
+from aims_gates.ledger.table import install, lock
+from aims_gates.settings import database_uri
+
+__all__ = ["open_ledger"]
+
+
+@contextmanager
+def open_ledger(registry: str, *, write: bool = False) -> Iterator[Connection]:
+    """A connection to the ledger of a registry; with ``write``, inside one locked transaction.
+
+    Args:
+        registry: A registry URI of ours.
+        write: Lock the ledger, make its tables where missing, and commit at the end (nothing on an error).
+
+    Raises:
+        InputError: the registry is not gated.
+        LedgerError: the database cannot be opened, is locked by somebody else, or holds no ledger.
+    """
+    uri = database_uri(registry)
+    try:
+        options = {"timeout": 20} if uri.startswith("sqlite") else {}
+        engine = create_engine(uri, connect_args=options)
+    except ArgumentError as error:
+        raise LedgerError("not a database address", where=registry, remedy="Write aims+sqlite:///FILE.") from error
+    try:
+        with engine.begin() as connection:
+            if write:
+                install(connection)
+                lock(connection)
+            elif not inspect(connection).has_table("aims_head"):
+                remedy = "Start with: aims-gates keys trust --first ..."
+                raise LedgerError("there is no ledger here yet", where=registry, remedy=remedy)
+            yield connection
+    except OperationalError as error:
+        remedy = "Check the path and its rights; if another command is writing, try again."
+        raise LedgerError(f"the database cannot be used: {error.orig}", where=registry, remedy=remedy) from error
+    finally:
+        engine.dispose()

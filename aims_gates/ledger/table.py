@@ -1,0 +1,267 @@
+"""The ledger's tables and its one way of growing. Every function joins the caller's transaction.
+
+``aims_ledger`` holds the rows, ``aims_head`` the tree's size and frontier (and is the lock), ``aims_index`` finds the
+rows that bear on a model, a subject or a request. The index is derived: ``verify`` makes it again and compares.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, text
+
+from aims_gates.canonical import canonical_bytes
+from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
+from aims_gates.evidence import Envelope, Statement, open_envelope
+from aims_gates.ledger import merkle
+from aims_gates.predicates import REGISTRY_ACTS, KeyRevocation, Trust, predicate_of
+from aims_gates.strict_yaml import read_json
+from aims_gates.trust import Row, TrustHistory, check_trust
+
+__all__ = [
+    "admit",
+    "all_terms",
+    "append",
+    "body_of",
+    "history",
+    "install",
+    "lock",
+    "read_body",
+    "rows",
+    "size",
+    "terms",
+    "tree_head",
+]
+
+_TRUST_TERMS = ("trust",)
+_LOOK = "Run: aims-gates ledger verify"
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS aims_head (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, frontier TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS aims_ledger (position INTEGER PRIMARY KEY, leaf TEXT NOT NULL, body TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS aims_index (term VARCHAR(400) NOT NULL, position INTEGER NOT NULL, "
+    "PRIMARY KEY (term, position))",
+)
+
+
+def install(connection: Connection) -> None:
+    """Make the tables where they are missing."""
+    for table in _TABLES:
+        connection.execute(text(table))
+    if connection.execute(text("SELECT count(*) FROM aims_head")).scalar() == 0:
+        connection.execute(text("INSERT INTO aims_head (id, size, frontier) VALUES (1, 0, '[]')"))
+
+
+def lock(connection: Connection) -> None:
+    """Take the ledger for this transaction: nobody else appends or decides until it ends."""
+    if connection.execute(text("UPDATE aims_head SET size = size WHERE id = 1")).rowcount != 1:
+        raise LedgerError("the ledger's head is missing", remedy=_LOOK)
+
+
+def tree_head(connection: Connection) -> tuple[int, bytes]:
+    """The tree's size and root hash, as the head says."""
+    length, frontier = _head(connection)
+    return length, merkle.root_of_frontier(frontier)
+
+
+def size(connection: Connection) -> int:
+    """How many rows the ledger holds, as the head says."""
+    return _head(connection)[0]
+
+
+def _head(connection: Connection) -> tuple[int, list[bytes]]:
+    found = connection.execute(text("SELECT size, frontier FROM aims_head WHERE id = 1")).one_or_none()
+    if found is None:
+        raise LedgerError("the ledger's head is missing", remedy=_LOOK)
+    try:
+        length, frontier = int(found[0]), [bytes.fromhex(node) for node in json.loads(found[1])]
+    except (ValueError, TypeError) as error:
+        raise LedgerError("the ledger's head is malformed", where="aims_head", remedy=_LOOK) from error
+    if length < 0 or len(frontier) != length.bit_count() or {len(node) for node in frontier} - {32}:
+        raise LedgerError("the ledger's head is malformed", where="aims_head", remedy=_LOOK)
+    return length, frontier
+
+
+def body_of(entry: Envelope | Statement, at: datetime) -> bytes:
+    """The bytes that become a leaf: time and entry, canonical."""
+    said = {"envelope": entry.to_json()} if isinstance(entry, Envelope) else {"statement": entry.payload.decode()}
+    return canonical_bytes({"at": at.astimezone(UTC).isoformat(timespec="microseconds"), **said})
+
+
+def read_body(body: str, position: int, trusted: Iterable[str] | None) -> Row:
+    """A row from its body, its signatures verified.
+
+    Args:
+        body: As stored.
+        position: Its place.
+        trusted: Public keys to verify against; None takes the keys a trust list names for itself.
+
+    Raises:
+        IntegrityError, InputError: the row is malformed or no trusted signature holds.
+    """
+    where = f"ledger row {position}"
+    value = read_json(body.encode(), where).value
+    try:
+        at = datetime.fromisoformat(value["at"])
+        if at.tzinfo is None:
+            raise ValueError("no time zone")
+        if set(value) == {"at", "statement"}:
+            made = Statement(value["statement"].encode())
+            if made.type not in REGISTRY_ACTS:
+                raise IntegrityError(f"an unsigned statement of type {made.type}", where=where, remedy=_LOOK)
+            return Row(position, at, made, ())
+        envelope = Envelope.from_json(value["envelope"], where)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
+    keys = _named_keys(envelope) if trusted is None else trusted
+    made, signers = open_envelope(envelope, keys, where)
+    return Row(position, at, made, signers)
+
+
+def _named_keys(envelope: Envelope) -> set[str]:
+    made = Statement(envelope.payload)
+    predicate = predicate_of(made)
+    if not isinstance(predicate, Trust):
+        raise IntegrityError(
+            "there is no trust list yet",
+            where=f"a {made.type} statement",
+            remedy="Run: aims-gates keys trust --first ...",
+        )
+    check_trust(predicate)
+    return {entry.key for entry in predicate.keys}
+
+
+def terms(made: Statement) -> set[str]:
+    """The index terms of a statement."""
+    predicate = predicate_of(made)
+    found = {f"subject {made.subject}", f"statement {made.digest}"}
+    if isinstance(predicate, Trust | KeyRevocation):
+        found.add("trust")
+    if made.type.startswith("https://in-toto.io/attestation/svr"):
+        return {f"decision {predicate.aims.get('workspace')}/{predicate.aims.get('name')}"}
+    if hasattr(predicate, "workspace"):
+        found.add(f"model {predicate.workspace}/{predicate.name}")
+    if hasattr(predicate, "request") and isinstance(predicate.request, str):
+        found.add(f"request {predicate.request}")
+    if made.type == "aims-gates:revocation/v1":
+        found.add("revocation")
+    return found
+
+
+def _select(connection: Connection, wanted: Iterable[str]) -> list[tuple[int, str]]:
+    """Positions and bodies under these terms, in order; whole rows below the tree's size, or none at all."""
+    found: dict[int, tuple[int, str]] = {}
+    query = text(
+        "SELECT i.position, l.body, l.leaf FROM aims_index i LEFT JOIN aims_ledger l ON l.position = i.position "
+        "WHERE i.term = :term"
+    )
+    length = size(connection)
+    for term in wanted:
+        for position, body, leaf in connection.execute(query, {"term": term}):
+            where = f"ledger row {position}"
+            if body is None or not 0 <= position < length:
+                raise IntegrityError("the index names a row that is not there", where=where, remedy=_LOOK)
+            if merkle.leaf_hash(body.encode()).hex() != leaf:
+                raise IntegrityError("the row was edited", where=where, remedy=_LOOK)
+            found[position] = position, body
+    return [found[position] for position in sorted(found)]
+
+
+def history(connection: Connection) -> TrustHistory:
+    """The trust lists and key revocations so far.
+
+    Raises:
+        IntegrityError: one of these rows does not hold.
+    """
+    found = TrustHistory()
+    for position, body in _select(connection, _TRUST_TERMS):
+        found.take(read_body(body, position, found.keys() or None))
+    return found
+
+
+def rows(connection: Connection, wanted: Iterable[str], trusted: Iterable[str]) -> Iterator[Row]:
+    """The rows under these index terms, in order, signatures verified again.
+
+    Raises:
+        IntegrityError: a row was edited or its signature does not hold: nothing is decided on such a ledger.
+    """
+    keys = set(trusted)
+    for position, body in _select(connection, wanted):
+        yield read_body(body, position, keys)
+
+
+def append(connection: Connection, entry: Envelope | Statement, at: datetime) -> Row:
+    """Append a statement; the caller holds the lock.
+
+    A signed statement that its signers brought before is not appended again: an old pass, approval or order does not
+    become the latest by being repeated. Its row is returned.
+
+    Args:
+        connection: Inside a transaction that called :func:`lock` first.
+        entry: A signed envelope, or (from the registry's transaction only) an act of its own.
+        at: Now, with a time zone.
+
+    Raises:
+        IntegrityError: no trusted signature holds.
+        RefusedError: the signer may not say this.
+        InputError: the statement has the wrong shape.
+        LedgerError: the ledger is damaged.
+    """
+    length, frontier = _head(connection)
+    past = history(connection)
+    body = body_of(entry, at).decode()
+    row = read_body(body, length, past.keys() or None)
+    before = _said_before(connection, row, past)
+    if before is not None:
+        return before
+    admit(row, past)
+    leaf = merkle.leaf_hash(body.encode())
+    connection.execute(
+        text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)"),
+        {"position": length, "leaf": leaf.hex(), "body": body},
+    )
+    for term in sorted(terms(row.statement)):
+        connection.execute(
+            text("INSERT INTO aims_index (term, position) VALUES (:term, :position)"),
+            {"term": term, "position": length},
+        )
+    grown = [node.hex() for node in merkle.append(frontier, length, leaf)]
+    connection.execute(
+        text("UPDATE aims_head SET size = :size, frontier = :frontier WHERE id = 1"),
+        {"size": length + 1, "frontier": json.dumps(grown)},
+    )
+    return row
+
+
+def _said_before(connection: Connection, row: Row, past: TrustHistory) -> Row | None:
+    """The first row with this statement, when no signer who may say it is new."""
+    if row.type in REGISTRY_ACTS:
+        return None
+    earlier = list(rows(connection, (f"statement {row.digest}",), past.keys() | set(row.signers)))
+    said = {entry.key for found in earlier for entry in past.admitted(found)}
+    return earlier[0] if earlier and {entry.key for entry in past.admitted(row)} <= said else None
+
+
+def admit(row: Row, past: TrustHistory) -> None:
+    """Refuse what would not count anyway, so that the ledger holds no noise; take a change of the trust list.
+
+    Raises:
+        RefusedError: the signer may not say this.
+        InputError: an act of the registry's own, signed; a trust list that cannot be meant; a malformed predicate.
+    """
+    predicate = row.predicate
+    if isinstance(predicate, Trust | KeyRevocation):
+        past.take(row)
+    elif row.type in REGISTRY_ACTS:
+        if row.signers:
+            remedy = "Let the registry do it: through the gated store."
+            raise InputError(f"{row.type} is the registry's own act", where="statement", remedy=remedy)
+    elif not past.holders(row):
+        names = ", ".join(f"{key[:8]}..." for key in row.signers)
+        remedy = "Ask for the role, or have it signed by someone who holds it: aims-gates keys list"
+        raise RefusedError(f"the key {names} may not sign a {row.type.removeprefix('aims-gates:')}", remedy=remedy)
+
+
+def all_terms(connection: Connection, prefix: str) -> list[str]:
+    """The index terms that begin with this."""
+    found = connection.execute(text("SELECT DISTINCT term FROM aims_index")).scalars()
+    return sorted(term for term in found if term.startswith(prefix))

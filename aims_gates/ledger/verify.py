@@ -1,0 +1,239 @@
+"""Going through a whole ledger: tree, signatures, who may say what, index, checkpoints. It reports and never mends.
+
+A ledger verifies by itself when nobody edited, removed, added or swapped rows without making the whole of it anew; that
+is what checkpoints kept elsewhere are for. Time is linear in the rows; memory is about 100 bytes for each.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from aims_gates.canonical import canonical_bytes
+from aims_gates.errors import AimsGatesError
+from aims_gates.evidence import Envelope
+from aims_gates.ledger import merkle
+from aims_gates.ledger.checkpoint import claimed, unfit
+from aims_gates.ledger.table import admit, read_body, terms, tree_head
+from aims_gates.predicates import REGISTRY_ACTS
+from aims_gates.strict_yaml import read_json
+from aims_gates.trust import Row, TrustHistory
+
+__all__ = ["Progress", "Replay", "Verification", "verify"]
+
+#: How far the clocks of machines that append may differ.
+SKEW = timedelta(minutes=5)
+#: Problems that are told; the others are counted.
+MOST = 1000
+_RESTORE = (
+    "Compare with a checkpoint or an export kept elsewhere, and restore the database from a backup that verifies."
+)
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came out.
+
+    Attributes:
+        ok: Whether everything holds.
+        size: How many rows there are.
+        root: The root hash of the tree made from them, hex.
+        problems: One sentence each: the row, what is wrong, what to do.
+    """
+
+    ok: bool
+    size: int
+    root: str
+    problems: tuple[str, ...]
+
+
+@dataclass
+class Replay:
+    """A ledger gone through row by row, as it was appended.
+
+    Attributes:
+        checkpoints: What it must hold against.
+        size, frontier: The tree so far, made from the rows.
+        past: The trust lists so far.
+        problems: So far; at most :data:`MOST`, the rest in ``untold``.
+    """
+
+    checkpoints: Sequence[Envelope] = ()
+    size: int = 0
+    frontier: list[bytes] = field(default_factory=list)
+    past: TrustHistory = field(default_factory=TrustHistory)
+    problems: list[str] = field(default_factory=list)
+    untold: int = 0
+    _latest: datetime | None = None
+    _said: set[bytes] = field(default_factory=set)
+    _roots: dict[int, bytes] = field(default_factory=dict)
+    _wanted: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for envelope in self.checkpoints:
+            try:
+                self._wanted.add(claimed(envelope).size)
+            except AimsGatesError:
+                continue  # told by finish()
+
+    def problem(self, place: str, said: str, remedy: str = _RESTORE) -> None:
+        """Note a problem."""
+        if len(self.problems) < MOST:
+            self.problems.append(f"{place}: {said}. {remedy}")
+        else:
+            self.untold += 1
+
+    def take(self, position: int, body: Any) -> set[str]:
+        """Go on to the next row; gives the index terms it must have (none when it cannot be read)."""
+        place = f"ledger row {position}"
+        if not isinstance(body, str):
+            self.problem(place, "its body is no text")
+            body = ""
+        self.frontier = merkle.append(self.frontier, self.size, merkle.leaf_hash(body.encode("utf-8", "replace")))
+        self.size += 1
+        if self.size in self._wanted:
+            self._roots[self.size] = merkle.root_of_frontier(self.frontier)
+        try:
+            row = self._row(body, position)
+            self._clock(row, place)
+            self._repeated(row, place)
+            found = terms(row.statement)
+            admit(row, self.past)
+        except AimsGatesError as error:
+            message = error.message if error.where in (None, place) else f"{error.where}: {error.message}"
+            self.problem(place, message)
+            return set()
+        return found
+
+    def _row(self, body: str, position: int) -> Row:
+        row = read_body(body, position, self.past.keys() or None)
+        if canonical_bytes(read_json(body.encode(), "row").value) != body.encode():
+            self.problem(f"ledger row {position}", "it is not in canonical form (RFC 8785)")
+        return row
+
+    def _clock(self, row: Row, place: str) -> None:
+        if self._latest is not None and row.at < self._latest - SKEW:
+            back = (self._latest - row.at).total_seconds() / 60
+            remedy = (
+                "Rows were swapped, or a machine's clock was wrong: compare the clocks, then an export kept elsewhere."
+            )
+            self.problem(place, f"its time goes back by {back:.0f} minutes", remedy)
+        self._latest = row.at if self._latest is None else max(self._latest, row.at)
+
+    def _repeated(self, row: Row, place: str) -> None:
+        if row.type in REGISTRY_ACTS:
+            return
+        fresh = {bytes.fromhex(row.digest[7:39] + entry.key[:8]) for entry in self.past.admitted(row)} - self._said
+        if not fresh and self.past.admitted(row):
+            self.problem(
+                place,
+                "its signers said the same before",
+                "It counts once, at its first place; it was not appended by us.",
+            )
+        self._said |= fresh
+
+    def finish(self) -> Verification:
+        """The result, the checkpoints looked at."""
+        for envelope in self.checkpoints:
+            said = unfit(envelope, self.past, self._roots, self.size)
+            if said is not None:
+                self.problems.append(said)
+        if self.untold:
+            self.problems.append(f"... and {self.untold} more.")
+        root = merkle.root_of_frontier(self.frontier).hex()
+        return Verification(not self.problems, self.size, root, tuple(self.problems))
+
+
+def verify(
+    connection: Connection, checkpoints: Sequence[Envelope] = (), progress: Progress | None = None
+) -> Verification:
+    """Go through a ledger in its database. Damage is reported, never raised.
+
+    Args:
+        connection: To the registry's database.
+        checkpoints: Signed before and kept elsewhere (:func:`aims_gates.ledger.checkpoint.read_checkpoint`).
+        progress: Called with rows done and rows in all, now and then.
+    """
+    replay = Replay(checkpoints)
+    try:
+        size, root = tree_head(connection)
+    except (AimsGatesError, SQLAlchemyError) as error:
+        replay.problem("the head", _brief(error))
+        size, root = -1, b""
+    try:
+        _rows(connection, replay, size, progress)
+    except SQLAlchemyError as error:
+        replay.problem(f"after {replay.size} rows", f"the database cannot be read: {_brief(error)}")
+    if size >= 0 and (size, root) != (replay.size, merkle.root_of_frontier(replay.frontier)):
+        said = f"size {size} and root {root.hex()[:16]}... are not those of the {replay.size} rows"
+        replay.problem("the head", said)
+    return replay.finish()
+
+
+def _brief(error: Exception) -> str:
+    said = error.message if isinstance(error, AimsGatesError) else str(getattr(error, "orig", None) or error)
+    return said.splitlines()[0]
+
+
+def _rows(connection: Connection, replay: Replay, size: int, progress: Progress | None) -> None:
+    index = _Index(connection)
+    query = text("SELECT position, leaf, body FROM aims_ledger ORDER BY position")
+    expected = 0
+    for position, leaf, body in connection.execute(query, execution_options={"yield_per": 500}):
+        place = f"ledger row {position}"
+        while 0 <= expected < position and expected < max(size, 0):
+            replay.problem(f"ledger row {expected}", "the row is missing")
+            expected += 1
+        expected = position + 1
+        if size >= 0 and not 0 <= position < size:
+            replay.problem(place, f"it stands outside the tree of {size} rows: it was not appended by us")
+        wanted = replay.take(position, body)
+        if isinstance(body, str) and merkle.leaf_hash(body.encode("utf-8", "replace")).hex() != leaf:
+            replay.problem(place, "the row was edited: its bytes are not those of its leaf")
+        index.compare(position, wanted, replay)
+        if progress is not None and replay.size % 500 == 0:
+            progress(replay.size, size)
+    for absent in range(expected, max(size, 0)):
+        replay.problem(f"ledger row {absent}", "the row is missing")
+    index.rest(replay)
+    if progress is not None:
+        progress(replay.size, size)
+
+
+class _Index:
+    """The index as it is, beside the index as it must be."""
+
+    def __init__(self, connection: Connection) -> None:
+        query = text("SELECT position, term FROM aims_index ORDER BY position")
+        self._entries: Iterator[Any] = iter(connection.execute(query, execution_options={"yield_per": 500}))
+
+    def _until(self, position: int) -> Iterable[tuple[int, str]]:
+        for entry in self._entries:
+            if entry[0] > position:
+                self._entries = chain([entry], self._entries)
+                return
+            yield entry[0], entry[1]
+
+    def compare(self, position: int, wanted: set[str], replay: Replay) -> None:
+        """Compare the entries up to this row with those it must have."""
+        found: set[str] = set()
+        for place, term in self._until(position):
+            if place != position or term not in wanted:
+                said = f"the index wrongly lists it under {term!r}"
+                replay.problem(f"ledger row {place}", said, "Remove the entry, and ask who made it.")
+            else:
+                found.add(term)
+        for term in sorted(wanted - found):
+            said = f"the index does not list it under {term!r}: decisions do not see it"
+            replay.problem(f"ledger row {position}", said, "Decide nothing until it is restored from a backup.")
+
+    def rest(self, replay: Replay) -> None:
+        """Entries after the last row."""
+        for place, term in self._entries:
+            said = f"the index lists it under {term!r} and there is no such row"
+            replay.problem(f"ledger row {place}", said)

@@ -1,0 +1,98 @@
+"""Limits as documents write them, and which way round they make sense."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from aims_gates.errors import InputError
+from aims_gates.model import Limit
+
+__all__ = ["better", "read_limit", "read_limits"]
+
+_OPS = get_args(Limit.__annotations__["op"])
+_MORE = frozenset(
+    [
+        "accuracy",
+        "balanced_accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "roc_auc",
+        "r2",
+        "impact_ratio",
+        "true_positive_rate",
+        "true_negative_rate",
+        "specificity",
+        "matthews_corrcoef",
+    ]
+)
+_LESS = frozenset(
+    [
+        "log_loss",
+        "brier",
+        "expected_calibration_error",
+        "mean_absolute_error",
+        "mean_squared_error",
+        "root_mean_squared_error",
+        "false_positive_rate",
+        "false_negative_rate",
+        "false_discovery_rate",
+        "false_omission_rate",
+    ]
+)
+
+
+def better(measure: str) -> Literal["more", "less"] | None:
+    """Which way the measure improves; None where neither is better in itself.
+
+    A champion's difference is candidate minus champion, so it improves as its measure does. Any other
+    difference is a gap, better small; a ratio of the lower to the higher rate is better near 1.
+    """
+    base = measure.removesuffix("_champion_difference")
+    if base in _MORE or (base == measure and measure.endswith("_ratio")):
+        return "more"
+    return "less" if base in _LESS or (base == measure and measure.endswith("_difference")) else None
+
+
+def read_limit(measure: str, given: Any, where: str = "limits") -> Limit:
+    """One limit: ``{"op": "<=", "value": 0.1}``.
+
+    Raises:
+        InputError: it has another shape, is not finite, or stands the wrong way round (a floor on a
+            difference or an error rate, a ceiling on a ratio or a score).
+    """
+    if not isinstance(given, Mapping) or set(given) != {"op", "value"} or given["op"] not in _OPS:
+        remedy = f'Write {{"op": "<=", "value": 0.1}}; op is one of {", ".join(_OPS)}.'
+        raise InputError(f"the limit on {measure!r} cannot be read: {given!r}", where=where, remedy=remedy)
+    value, op = given["value"], given["op"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"the limit on {measure!r} is no finite number", where=where, remedy="Write a number.")
+    way = better(measure)
+    if way is not None and (way == "more") != (op in (">=", ">")):
+        kind, right = ("ceiling", ">=") if way == "more" else ("floor", "<=")
+        message = f"a {kind} on {measure!r} stands the wrong way round: {measure} {op} {value:g}"
+        raise InputError(message, where=where, remedy=f"Turn it round: use {right}.")
+    return Limit(op, float(value))
+
+
+def read_limits(given: Any, known: Any = None, where: str = "limits") -> dict[str, Limit]:
+    """All limits of a gate, by measure.
+
+    Args:
+        given: ``{measure: {"op": ..., "value": ...}}`` or None.
+        known: The measures there are; None accepts any name.
+        where: For messages.
+
+    Raises:
+        InputError: as :func:`read_limit`, or a measure is unknown.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        remedy = 'Write {"measure": {"op": "<=", "value": 0.1}}.'
+        raise InputError("limits must be an object, one key per measure", where=where, remedy=remedy)
+    for measure in given:
+        if known is not None and measure not in known:
+            remedy = f"Choose from: {', '.join(sorted(known))}."
+            raise InputError(f"there is no measure {measure!r} to set a limit on", where=where, remedy=remedy)
+    return {measure: read_limit(measure, limit, where) for measure, limit in given.items()}

@@ -1,0 +1,99 @@
+"""The one DuckDB database of this process: every data set is a schema in it, with one view or table ``data``."""
+
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from typing import Any
+
+import duckdb
+
+from aims_gates.errors import AimsGatesError, DataError, GateError
+
+__all__ = ["connection", "fresh_name", "lock", "quote", "quote_text", "translated"]
+
+#: DuckDB connections are not safe to share between threads without it.
+lock = threading.RLock()
+_NUMBERS = count(1)
+
+#: What DuckDB says -> what to say and do. The first match counts.
+_SAYINGS: Sequence[tuple[str, str, str]] = (
+    (
+        r"not utf-8|[Ii]nvalid unicode|UTF-8|utf8",
+        "the text is not UTF-8",
+        "Save it as UTF-8, e.g. with iconv -t utf-8.",
+    ),
+    (r"No files found|[Cc]annot open file", "there is no such file", "Check the path."),
+    (
+        r"magic bytes|too small to be a Parquet|[Ii]nvalid Parquet|TProtocol|footer|snappy|zstd|[Cc]orrupt",
+        "the Parquet file is cut short or damaged",
+        "Write it again and compare its size.",
+    ),
+    (r"GZIP|gzip|[Dd]ecompress", "the compressed file is cut short or damaged", "Copy it again and compare its size."),
+    (
+        r"Could not set lock|[Cc]onflicting lock",
+        "another process is writing to the database",
+        "Close it, then try again.",
+    ),
+    (
+        r"CSV|sniff|convert|Conversion|cast",
+        "the file cannot be read as one table",
+        "Check that every line has the header's number of fields and one delimiter.",
+    ),
+)
+
+
+@cache
+def connection() -> duckdb.DuckDBPyConnection:
+    """The process's database, in memory, spilling to the temporary folder."""
+    found = duckdb.connect(":memory:")
+    found.execute(f"SET temp_directory = {quote_text(tempfile.gettempdir() + '/aims-gates-duckdb')}")
+    found.execute("SET enable_progress_bar = false")
+    return found
+
+
+def fresh_name(prefix: str) -> str:
+    """A name no other data set of this process has."""
+    return f"{prefix}_{next(_NUMBERS)}"
+
+
+def quote(name: str) -> str:
+    """An SQL identifier, whatever the name holds (quotes, dots, emoji)."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """An SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """DuckDB's exceptions as ours: what is wrong with the data, or with the query.
+
+    Raises:
+        DataError: the data cannot be read.
+        GateError: the SQL does not fit the data set; a fault of the gate, not of the data.
+    """
+    try:
+        yield
+    except AimsGatesError:
+        raise
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        remedy = "Mend the gate's query, or the column it names."
+        raise GateError(f"the query does not fit: {_first(error)}", where=where, remedy=remedy) from error
+    except (duckdb.Error, OSError, UnicodeDecodeError) as error:
+        text = str(error)
+        for pattern, message, remedy in _SAYINGS:
+            if re.search(pattern, text):
+                raise DataError(f"{message} ({_first(error)})", where=where, remedy=remedy) from error
+        raise DataError(f"cannot be read: {_first(error)}", where=where, remedy="Check the source.") from error
+
+
+def _first(error: BaseException) -> str:
+    """The first two lines of a message; the second often holds what the first announces."""
+    lines: list[Any] = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:300] or type(error).__name__

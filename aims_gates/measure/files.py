@@ -1,0 +1,127 @@
+"""CSV and Parquet: a file, a folder, a glob."""
+
+import csv
+import glob
+import gzip
+import io
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, cast
+
+from aims_gates.canonical import digest, digest_file
+from aims_gates.errors import DataError
+from aims_gates.measure.engine import connection, quote_text, translated
+from aims_gates.measure.source import Source
+
+__all__ = ["open_files"]
+
+#: CSV files up to this size are parsed once and kept; larger ones are read anew by each query.
+KEPT_BYTES = 64 * 1024 * 1024
+#: No BOOLEAN: DuckDB would read F, T, yes and no as truth values, and a sex is none.
+_TYPES = "['NULL', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"
+_SHAPE = "header = true, skip = 0, comment = ''"
+_DIALECT = f"{_SHAPE}, sample_size = 204800"
+_CSV = f"{_SHAPE}, sample_size = -1, auto_type_candidates = {_TYPES}"
+_PARQUET = (".parquet", ".pq")
+
+
+def open_files(text: str) -> Source:
+    path = Path(text)
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.suffix in _PARQUET)
+        if not found:
+            raise DataError("the folder holds no .parquet file", where=text, remedy="Name a folder of Parquet files.")
+        return _parquet([str(file) for file in found], text, path)
+    if path.exists():
+        found = [path]
+    else:
+        found = sorted(Path(name) for name in glob.iglob(text, recursive=True) if Path(name).is_file())  # noqa: PTH207
+        if not found:
+            what = "no file matches the pattern" if glob.has_magic(text) else "there is no such file"
+            raise DataError(what, where=text, remedy=f"Check the path; the working directory is {Path.cwd()}.")
+    heads = {_head(file) for file in found}
+    if len(heads) > 1:
+        raise DataError("the pattern mixes kinds of files", where=text, remedy="Name files of one kind.")
+    names = [str(file) for file in found]
+    base = Path(text) if names == [text] else Path(glob.escape(text)).parent
+    return _parquet(names, text, base) if heads == {"parquet"} else _csv(names, text, base, heads == {"gzip"})
+
+
+def _head(file: Path) -> str:
+    """What kind of file it is, by its first bytes; the name may lie."""
+    with translated(str(file)), file.open("rb") as stream:
+        first = stream.read(4)
+    if not first:
+        raise DataError("the file is empty", where=str(file), remedy="Write the data again.")
+    if first == b"PAR1":
+        return "parquet"
+    if first[:2] == b"PK":
+        remedy = "Export it as CSV or Parquet."
+        raise DataError("this is a zip archive or an Excel workbook", where=str(file), remedy=remedy)
+    if file.suffix in _PARQUET:
+        raise DataError("this is no Parquet file", where=str(file), remedy="Write it again, or mend the file's name.")
+    return "gzip" if first[:2] == b"\x1f\x8b" else "csv"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "[" + ", ".join(quote_text(glob.escape(name)) for name in names) + "]"
+
+
+def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
+    """Of one file its bytes; of several a manifest of names, sizes and digests."""
+    if len(names) == 1 and Path(names[0]) == base:
+        return lambda: digest_file(base)
+
+    def manifest() -> str:
+        files = [Path(name) for name in names]
+        label = [file.relative_to(base).as_posix() if file.is_relative_to(base) else file.name for file in files]
+        return digest(sorted([n, f.stat().st_size, digest_file(f)] for n, f in zip(label, files, strict=True)))
+
+    return manifest
+
+
+def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
+    schema = f"SELECT name FROM parquet_schema({_listed(names[:1])}) WHERE num_children IS NULL OR num_children = 0"
+    with translated(where):
+        columns = [row[0] for row in connection().execute(schema).fetchall()]
+    sql = f"SELECT * FROM read_parquet({_listed(names)})"
+    return Source(sql, where, columns, digest=_digest(names, base))
+
+
+def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
+    compression = ", compression = 'gzip'" if packed else ""
+    listed = _listed(names)
+    sniff = (
+        f"SELECT Delimiter, Quote, Escape FROM sniff_csv({quote_text(glob.escape(names[0]))}, {_DIALECT}{compression})"
+    )
+    with translated(where):
+        delimiter, quoting, escape = connection().execute(sniff).fetchall()[0]
+        header = _header(names[0], packed, delimiter, quoting)
+    if len(header) == 1 and any(mark in header[0] for mark in ",;\t|^~"):
+        message = f"it reads as one column named {header[0]!r}: the delimiter is wrong, or lines differ in length"
+        raise DataError(message, where=where, remedy="Use one delimiter (comma, semicolon, tab or |) on every line.")
+    none = ("(empty)", "\x00")
+    given = {"quote": "" if quoting in none else quoting, "escape": "" if escape in none else escape}
+    dialect = "".join(f", {key} = {quote_text(value)}" for key, value in {"delim": delimiter, **given}.items())
+    sql = f"SELECT * FROM read_csv({listed}, {_CSV}{dialect}{compression})"
+    small = sum(Path(name).stat().st_size for name in names) * (8 if packed else 1) <= KEPT_BYTES
+    return Source(sql if small else _typed(sql), where, header, kept=small, digest=_digest(names, base))
+
+
+def _typed(sql: str) -> str:
+    """The same query with the types found once, so that later queries need not look again."""
+    with translated(sql):
+        shape = connection().execute(f"DESCRIBE {sql}").fetchall()
+    columns = ", ".join(f"{quote_text(name)}: {quote_text(kind)}" for name, kind, *_ in shape)
+    return sql.replace(_CSV, f"{_SHAPE}, auto_detect = false, columns = {{{columns}}}", 1)
+
+
+def _header(name: str, packed: bool, delimiter: str, quoting: str) -> list[str]:
+    """The first record: the names as they stand in the file, where DuckDB would already have renamed doubles."""
+    mark = quoting if len(quoting) == 1 and quoting != "\x00" else None
+    with Path(name).open("rb") as raw, gzip.open(raw) if packed else nullcontext(raw) as data:
+        text = io.TextIOWrapper(cast("IO[bytes]", data), encoding="utf-8-sig", newline="")
+        if mark is None:
+            return next(csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
+        return next(csv.reader(text, delimiter=delimiter, quotechar=mark), [])

@@ -1,0 +1,116 @@
+"""Frames in memory: pandas, Polars, Arrow; all as Arrow."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from aims_gates.errors import DataError
+from aims_gates.measure.engine import connection, fresh_name, quote
+from aims_gates.measure.source import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["arrow_digest", "open_frame"]
+
+_BATCH = 65_536
+
+
+def open_frame(frame: Any, role: str) -> Source:
+    import pyarrow as pa
+
+    where = f"the {type(frame).__module__.partition('.')[0]} frame given as {role}"
+    try:
+        table = _arrow(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+        remedy = "Give each column one type."
+        raise DataError(f"a column holds values of mixed types: {error}", where=where, remedy=remedy) from error
+    if table is None:
+        remedy = "Give a path, a database address, or a pandas, Polars or Arrow table."
+        raise DataError(f"cannot be read as a table: {type(frame).__name__}", where=f"data set {role!r}", remedy=remedy)
+    names = table.column_names
+    if not names:
+        raise DataError("it has no columns", where=where, remedy="Give a table with columns and rows.")
+    table = table.rename_columns([f"c{place}" for place in range(len(names))])
+    registered = fresh_name("arrow")
+    connection().register(registered, table)
+    plain = table.rename_columns(names).replace_schema_metadata(None)
+    drops = (f"DROP VIEW temp.{registered}",)
+    shown = _unique(names)
+    columns = ", ".join(f"c{place} AS {quote(name)}" for place, name in enumerate(shown))
+    return Source(
+        f"SELECT {columns} FROM temp.{registered}", where, names, digest=lambda: arrow_digest(plain), drops=drops
+    )
+
+
+def _arrow(frame: Any) -> "pa.Table | None":
+    """The frame as Arrow; None when it is no table. A pandas index is not data."""
+    import pyarrow as pa
+
+    if isinstance(frame, pa.Table):
+        return frame
+    module = type(frame).__module__.partition(".")[0]
+    if module == "pandas" and hasattr(frame, "columns"):
+        names = [str(name) for name in frame.columns]
+        columns = [pa.array(frame.iloc[:, place], from_pandas=True) for place in range(len(names))]
+        return pa.Table.from_arrays([_whole(column) for column in columns], names=names)
+    if module == "polars" and hasattr(frame, "collect"):
+        frame = frame.collect()
+    if hasattr(frame, "to_arrow"):
+        return frame.to_arrow()
+    return pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else None
+
+
+def _whole(column: Any) -> Any:
+    import pyarrow as pa
+
+    return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Names that differ without regard to case, as DuckDB makes them."""
+    seen: set[str] = set()
+    result = []
+    for name in names:
+        shown, turn = name, 0
+        while shown.lower() in seen:
+            turn += 1
+            shown = f"{name}_{turn}"
+        seen.add(shown.lower())
+        result.append(shown)
+    return result
+
+
+def arrow_digest(table: "pa.Table") -> str:
+    """``sha256:...`` of the table's Arrow IPC stream, in batches of 65,536 rows however it was chunked."""
+    import pyarrow as pa
+
+    sink = _Hasher()
+    whole = table.combine_chunks()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), whole.schema) as writer:
+        writer.write_table(whole, max_chunksize=_BATCH)
+    return f"sha256:{sink.hash.hexdigest()}"
+
+
+class _Hasher:
+    """A file that is only hashed."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        self.hash.update(data)
+        self.size += len(memoryview(data).cast("B"))
+        return len(memoryview(data).cast("B"))
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """Nothing to release."""

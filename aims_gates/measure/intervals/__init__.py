@@ -1,0 +1,40 @@
+"""Intervals around statistics, and verdicts that follow from them. Counts may be weighted (an effective n)."""
+
+from aims_gates.measure.intervals.areas import auc_interval
+from aims_gates.measure.intervals.means import mean_interval, normal_interval
+from aims_gates.measure.intervals.pairs import (
+    PairVerdict,
+    RatePairs,
+    judge_difference,
+    judge_ratio,
+    rows_for_difference,
+    rows_for_ratio,
+)
+from aims_gates.measure.intervals.rates import (
+    critical,
+    effective_n,
+    newcombe_difference,
+    paired_difference,
+    ratio_score,
+    ratio_statistic,
+    wilson,
+)
+
+__all__ = [
+    "PairVerdict",
+    "RatePairs",
+    "auc_interval",
+    "critical",
+    "effective_n",
+    "judge_difference",
+    "judge_ratio",
+    "mean_interval",
+    "newcombe_difference",
+    "normal_interval",
+    "paired_difference",
+    "ratio_score",
+    "ratio_statistic",
+    "rows_for_difference",
+    "rows_for_ratio",
+    "wilson",
+]

@@ -1,0 +1,27 @@
+"""A source: one SQL relation, and what is known of its origin."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["Source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A relation and what is known of its origin.
+
+    Attributes:
+        sql: A ``SELECT`` over the source.
+        where: For messages.
+        names: Column names as they stand in the source, in order; doubles included.
+        kept: Whether the rows should be materialised once.
+        digest: Computes ``sha256:...``; None means the Arrow stream of the rows.
+        drops: SQL that undoes what opening did.
+    """
+
+    sql: str
+    where: str
+    names: Sequence[str] | None = None
+    kept: bool = False
+    digest: Callable[[], str] | None = None
+    drops: Sequence[str] = field(default_factory=tuple)

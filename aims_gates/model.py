@@ -1,0 +1,349 @@
+"""The nouns. Values only: nothing here reads, writes or decides.
+
+Every noun is a frozen dataclass of plain JSON values, so that what is signed is what is used:
+``dataclasses.asdict`` gives the wire form, :func:`aims_gates.strict_yaml.parse` reads it back.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from aims_gates.measure import Dataset
+
+__all__ = [
+    "Approver",
+    "Case",
+    "ControlState",
+    "Decision",
+    "Enforcement",
+    "Evidence",
+    "Finding",
+    "Limit",
+    "Mode",
+    "Outcome",
+    "Plan",
+    "Requirement",
+    "State",
+    "Step",
+    "Subject",
+    "worst",
+]
+
+Outcome = Literal["pass", "fail", "inconclusive", "error"]
+State = Literal["met", "failed", "inconclusive", "missing", "stale", "waived", "not-applicable", "awaiting-approval"]
+Enforcement = Literal["block", "warn", "note"]
+Mode = Literal["observe", "warn", "enforce"]
+
+_SEVERITY: Mapping[str, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
+
+
+def worst(outcomes: "list[Outcome]") -> Outcome:
+    """The worst of these outcomes; nothing at all is ``inconclusive``, never ``pass``."""
+    return max(outcomes, key=_SEVERITY.__getitem__, default="inconclusive")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a value must be: ``value <op> limit.value``.
+
+    Attributes:
+        op: One of ``<=``, ``<``, ``>=``, ``>``.
+        value: The bound, in the unit of the measure.
+    """
+
+    op: Literal["<=", "<", ">=", ">"]
+    value: float
+
+    def met(self, value: float) -> bool:
+        """Whether the value keeps the limit. NaN never does."""
+        match self.op:
+            case "<=":
+                return value <= self.value
+            case "<":
+                return value < self.value
+            case ">=":
+                return value >= self.value
+            case _:
+                return value > self.value
+
+    def verdict(self, value: float | None, low: float | None = None, high: float | None = None) -> Outcome:
+        """Judge an interval: wholly inside passes, wholly outside fails, else inconclusive.
+
+        Without an interval the point decides. A value that is absent or not finite is
+        ``inconclusive``: unknown is never a pass.
+        """
+        if value is None or not math.isfinite(value):
+            return "inconclusive"
+        ends = [value if low is None else low, value if high is None else high]
+        if not all(math.isfinite(end) or end == math.inf for end in ends):
+            return "inconclusive"
+        inside = [self.met(end) for end in ends]
+        if all(inside):
+            return "pass"
+        return "inconclusive" if any(inside) else "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One measured or read fact against one limit.
+
+    Attributes:
+        measure: The name the library or standard gives it, e.g. ``selection_rate``.
+        value: The statistic; None when it could not be computed (``note`` says why).
+        low, high: The interval's ends, in the unit of ``value``.
+        p_value: A test's p-value, where the measure is a test.
+        n: Rows (or their weight) in the measure's denominator.
+        by: The group: one key per sensitive or control column, values as text.
+        over: What the finding is about otherwise, e.g. ``{"column": "age"}``.
+        limit: What it must be; None makes the finding information.
+        outcome: None for information.
+        controls: The Annex A controls it bears on; empty means all that the gate evidences.
+        note, remedy: Plain words: what to know about the number, and what to do.
+    """
+
+    measure: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    n: float | None = None
+    by: Mapping[str, str] = field(default_factory=dict)
+    over: Mapping[str, Any] | None = None
+    limit: Limit | None = None
+    outcome: Outcome | None = None
+    controls: tuple[str, ...] = ()
+    note: str | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What evidence is about: always a digest.
+
+    Attributes:
+        kind: ``model`` (a folder), ``prompt``, ``rules``, ``service``, ``system`` or ``organization``.
+        digest: ``sha256:<64 hex digits>``.
+        name: For people only; never used to decide.
+    """
+
+    kind: Literal["model", "prompt", "rules", "service", "system", "organization"]
+    digest: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a gate may look at. A gate gets nothing else.
+
+    Attributes:
+        gate: The gate's own id.
+        params: Its parameters, defaults filled in.
+        roles: Column roles: role -> columns (``target``, ``prediction``, ``score``, ``sensitive`` ...).
+        data: Data sets by role: ``evaluation``, ``reference``, ``production``, ``champion``.
+        subject: The model (or prompt, ...) on trial; None under ``aims-gates try``.
+        records: The system's records by name (``system``, ``card``, ``requirements`` ...).
+        findings: What the gates before this one found, by gate id (the model card reads them).
+        run: Facts of the MLflow run, for display.
+        now: The time of the check, with a time zone.
+    """
+
+    gate: str
+    params: Mapping[str, Any]
+    roles: Mapping[str, tuple[str, ...]]
+    data: "Mapping[str, Dataset]"
+    now: datetime
+    subject: Subject | None = None
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A gate that is due, pinned.
+
+    Attributes:
+        gate: Gate id.
+        title: The gate's title.
+        digests: The gate digests the profile's lock accepts; the first is the one planned.
+        params: All parameters, defaults filled in.
+        controls: The required controls this step evidences.
+        expires_days: How long its evidence counts.
+        trusted_predictions: Evidence counts only on a signed prediction table.
+        last: It reads what the other gates found, so its evidence must be the newest.
+        applies: False where ``applies_when`` says so; ``reason`` names the fact that decided.
+        reason: See ``applies``.
+    """
+
+    gate: str
+    title: str
+    digests: tuple[str, ...]
+    params: Mapping[str, Any]
+    controls: tuple[str, ...]
+    expires_days: int
+    trusted_predictions: bool = False
+    last: bool = False
+    applies: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A control that the profile requires.
+
+    Attributes:
+        control, title: Annex A id and short title.
+        why: The profile's own reason.
+        enforcement: ``block`` stops a promotion; ``warn`` and ``note`` are shown.
+        gates: The gates that evidence it; empty only where approvals alone do.
+    """
+
+    control: str
+    title: str
+    why: str
+    enforcement: Enforcement
+    gates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Approver:
+    """``count`` people of ``role`` must approve."""
+
+    role: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Profile, catalogue, packs and system, resolved: what is due for a transition.
+
+    Attributes:
+        system: The AI system's name.
+        tier: ``high``, ``limited`` or ``minimal`` (``prohibited`` is denied before a plan exists).
+        profile, profile_digest: Which profile, and the digest of its resolved content.
+        profile_expires: ISO date after which the profile no longer lets anything through.
+        purpose_digest: Digest of the purpose text.
+        transition: ``production``.
+        requirements, steps, approvals: What is due.
+        approval_days: How long an approval lives.
+        waiver_days, waiver_roles: Cap on a waiver's life, and who may grant one.
+        evaluation_digest: Digest of the evaluation set fixed beforehand; None where none is.
+        inconclusive_blocks: Whether an inconclusive finding blocks (always for tier high).
+        rollback_days: How long a version granted before may be rolled back to.
+        leaves_out: What the profile says it does not cover.
+    """
+
+    system: str
+    tier: Literal["high", "limited", "minimal"]
+    profile: str
+    profile_digest: str
+    purpose_digest: str
+    transition: str
+    requirements: tuple[Requirement, ...]
+    steps: tuple[Step, ...]
+    approvals: tuple[Approver, ...]
+    approval_days: int = 90
+    waiver_days: int = 90
+    waiver_roles: tuple[str, ...] = ()
+    evaluation_digest: str | None = None
+    inconclusive_blocks: bool = True
+    rollback_days: int = 90
+    profile_expires: str | None = None
+    leaves_out: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The findings of one gate on one subject; what a gate's statement carries.
+
+    Attributes:
+        gate, gate_digest: Which gate, and the digest of the bytes that were compiled.
+        params: The parameters it ran with.
+        findings: What it found.
+        outcome: Worst outcome of the findings under a limit.
+        data: Data digests by role, ``sha256:...``; ``rows`` by role beside it.
+        rows: Row counts by role.
+        predictions: Digest of the prediction table it cites; None when it cites none.
+        produced_at: ISO time, UTC.
+        facts: Run facts for display and for separation of duties: run id, creator, commit,
+            commit author, library versions, seed.
+    """
+
+    gate: str
+    gate_digest: str
+    params: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    outcome: Outcome
+    produced_at: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    predictions: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ControlState:
+    """One control in a decision.
+
+    Attributes:
+        control, title, why, enforcement: As the profile says.
+        state: See :data:`State`.
+        reason: The state in one plain sentence.
+        findings: ``(gate, finding)`` pairs that bear on it.
+        evidence: For each gate: statement digest, age in days, signer, expiry.
+        next: The exact next commands, most useful first.
+        blocks: Whether this state, under this enforcement, stops a promotion.
+    """
+
+    control: str
+    title: str
+    why: str
+    enforcement: Enforcement
+    state: State
+    reason: str
+    findings: tuple[tuple[str, Finding], ...] = ()
+    evidence: tuple[Mapping[str, Any], ...] = ()
+    next: tuple[str, ...] = ()
+    blocks: bool = True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Allow or deny, with a state for every control. See :mod:`aims_gates.decision`.
+
+    Attributes:
+        allowed: The answer.
+        mode: ``observe``, ``warn`` or ``enforce``; under the first two ``allowed`` is about the
+            registry's act, ``criteria_met`` about the evidence.
+        criteria_met: Whether the evidence criteria and approvals are met.
+        name, version, subject, system, tier, profile, plan, request: What it is about.
+        controls: A state for each required control.
+        approvals: ``needed``, ``given``, ``missing``: what and who.
+        actions: The shortest ordered list of actions.
+        problems: Refusals that belong to no control (no binding, halted, prohibited ...).
+        exit: The exit code, as the command line documents.
+        at: ISO time, UTC.
+        transition: ``rollback`` where an on-call order, not fresh evidence, carries the promotion.
+    """
+
+    allowed: bool
+    mode: Mode
+    criteria_met: bool
+    name: str
+    version: str
+    subject: str | None
+    system: str | None
+    tier: str | None
+    profile: str | None
+    plan: str | None
+    request: str | None
+    controls: tuple[ControlState, ...]
+    approvals: Mapping[str, Any]
+    actions: tuple[str, ...]
+    problems: tuple[str, ...]
+    exit: int
+    at: str
+    transition: Literal["production", "rollback"] = "production"

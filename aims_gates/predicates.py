@@ -1,0 +1,412 @@
+"""What a statement may say: one dataclass for each predicate, and who may sign it.
+
+The names of types are URIs. Two are in-toto's own (test-result, svr); the rest are ours. A key's roles say which
+predicates it may sign; the registry's own acts (``REGISTRY_ACTS``) are unsigned rows that only its transaction writes.
+
+``said_at`` (ISO time, UTC) makes two like statements two: to halt, bind, ask or approve again is a new statement, while
+the same statement brought again is the old one. :func:`say` fills it in; nothing is decided by it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from aims_gates.canonical import canonical_bytes, plain
+from aims_gates.errors import InputError
+from aims_gates.evidence import Statement, statement
+from aims_gates.model import Evidence, Mode, Plan, Subject
+from aims_gates.strict_yaml import parse
+
+__all__ = [
+    "REGISTRY_ACTS",
+    "ROLES",
+    "Approval",
+    "Binding",
+    "Checkpoint",
+    "Creation",
+    "Frozen",
+    "Grant",
+    "Halt",
+    "KeyRevocation",
+    "Predictions",
+    "Recorded",
+    "Registration",
+    "Rejection",
+    "Request",
+    "Revocation",
+    "RollbackOrder",
+    "Scheduled",
+    "Transition",
+    "Trust",
+    "TrustedKey",
+    "Waiver",
+    "Withdrawal",
+    "evidence_of",
+    "may_sign",
+    "predicate_of",
+    "say",
+    "type_of",
+]
+
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+SUMMARY = "https://in-toto.io/attestation/svr/v0.2"
+_OWN = "aims-gates:"
+_RESULTS = {"pass": "PASSED", "fail": "FAILED", "inconclusive": "WARNED", "error": "FAILED"}
+
+
+@dataclass(frozen=True)
+class TrustedKey:
+    """A key on the trust list.
+
+    Attributes:
+        key: Public key, hex.
+        person: Who holds it; several keys of one person count as one person.
+        roles: What it may sign, see :data:`ROLES`; any other name is an approver's role.
+        logins: The user names by which MLflow and the operating system know the person.
+        service: True for a service account, which is no person.
+        not_before, not_after: ISO dates (inclusive) between which it signs.
+    """
+
+    key: str
+    person: str
+    roles: tuple[str, ...]
+    logins: tuple[str, ...] = ()
+    service: bool = False
+    not_before: str | None = None
+    not_after: str | None = None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The whole trust list; a later version replaces an earlier one."""
+
+    version: int
+    keys: tuple[TrustedKey, ...]
+
+
+@dataclass(frozen=True)
+class KeyRevocation:
+    """From its place in the ledger on, this key counts for nothing; with ``since``, from that place on."""
+
+    key: str
+    reason: str
+    since: int | None = None
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A mode and the ISO date from which it holds."""
+
+    mode: Mode
+    start: str
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A registered model belongs to a system, under this plan.
+
+    Attributes:
+        workspace, name: The registered model.
+        kind: ``model`` or ``prompt``.
+        plan: The whole resolved plan: what the decision applies, whatever files say later.
+        system_digest: Digest of the resolved system.yaml.
+        modes: When observe, warn and enforce hold; enforce where none has begun.
+        author: Who wrote the change; must not be the one who signs.
+    """
+
+    workspace: str
+    name: str
+    kind: Literal["model", "prompt"]
+    plan: Plan
+    system_digest: str
+    modes: tuple[Scheduled, ...] = ()
+    author: str | None = None
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The subject, run over ``data``, gave the table ``output``."""
+
+    data: str
+    output: str
+    rows: int
+    produced_at: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """One gate's evidence as a request froze it.
+
+    Attributes:
+        gate: Gate id.
+        statement: Digest of the evidence statement.
+        inputs: Data digests by role.
+        outcomes: Worst outcome by control.
+    """
+
+    gate: str
+    statement: str
+    inputs: Mapping[str, str]
+    outcomes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A frozen set for approvers: this version, these bytes, this plan, this evidence.
+
+    Attributes:
+        changes: What differs from the last grant, in plain lines.
+        digest: The subject's digest.
+        plan: The plan's digest.
+    """
+
+    workspace: str
+    name: str
+    version: str
+    digest: str
+    plan: str
+    evidence: tuple[Frozen, ...]
+    reason: str = ""
+    changes: tuple[str, ...] = ()
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """The request is taken back."""
+
+    request: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Yes to a request, in a role."""
+
+    request: str
+    role: str
+    comment: str = ""
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """No to a request, in a role; a new request is needed."""
+
+    request: str
+    role: str
+    reason: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A control is accepted as unmet for these bytes, until ``expires`` (ISO date)."""
+
+    system: str
+    digest: str
+    control: str
+    role: str
+    reason: str
+    risk: str
+    compensating_control: str
+    expires: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """The named statement (evidence, approval, waiver, grant ...) no longer counts."""
+
+    statement: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Stop the registered model: what was granted or requested before no longer stands."""
+
+    workspace: str
+    name: str
+    reason: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class RollbackOrder:
+    """Return to a version granted before, without fresh evidence; to be reviewed afterwards."""
+
+    workspace: str
+    name: str
+    version: str
+    reason: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The ledger had this size and this root (hex) when it was signed; to be kept elsewhere."""
+
+    size: int
+    root: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class Creation:
+    """The registry: a registered model or prompt was created; the kind is fixed here."""
+
+    workspace: str
+    name: str
+    kind: Literal["model", "prompt"]
+    actor: str
+    via: str
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The registry: a version was registered, and by whom."""
+
+    workspace: str
+    name: str
+    version: str
+    source: str
+    run_id: str | None
+    actor: str
+    via: str
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The registry: what makes a promotion stand."""
+
+    workspace: str
+    name: str
+    version: str
+    alias: str
+    digest: str
+    location: str
+    transition: Literal["production", "rollback"]
+    mode: Mode
+    request: str | None
+    decision: str
+    actor: str
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The registry: a governed alias or stage was taken away, or a model renamed or deleted."""
+
+    workspace: str
+    name: str
+    version: str | None
+    alias: str | None
+    act: str
+    actor: str
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The registry: a decision, allow or deny (an in-toto summary with ours under one key)."""
+
+    verifier: Mapping[str, Any]
+    timeCreated: str
+    properties: tuple[str, ...]
+    aims: Mapping[str, Any]
+
+
+_TYPES: Mapping[type, str] = {
+    Trust: f"{_OWN}trust/v1",
+    KeyRevocation: f"{_OWN}key-revocation/v1",
+    Binding: f"{_OWN}binding/v1",
+    Predictions: f"{_OWN}predictions/v1",
+    Request: f"{_OWN}request/v1",
+    Withdrawal: f"{_OWN}withdrawal/v1",
+    Approval: f"{_OWN}approval/v1",
+    Rejection: f"{_OWN}rejection/v1",
+    Waiver: f"{_OWN}waiver/v1",
+    Revocation: f"{_OWN}revocation/v1",
+    Halt: f"{_OWN}halt/v1",
+    RollbackOrder: f"{_OWN}rollback/v1",
+    Checkpoint: f"{_OWN}checkpoint/v1",
+    Creation: f"{_OWN}creation/v1",
+    Registration: f"{_OWN}registration/v1",
+    Grant: f"{_OWN}grant/v1",
+    Transition: f"{_OWN}transition/v1",
+    Recorded: SUMMARY,
+    Evidence: TEST_RESULT,
+}
+_SHAPES = {uri: shape for shape, uri in _TYPES.items()}
+
+#: Written by the registry's transaction alone, without a signature.
+REGISTRY_ACTS = frozenset(_TYPES[shape] for shape in (Creation, Registration, Grant, Transition, Recorded))
+
+#: What the built-in roles may sign; every other role name is an approver's.
+ROLES: Mapping[str, frozenset[type]] = {
+    "policy": frozenset({Trust, KeyRevocation, Binding, Revocation, Checkpoint}),
+    "ci": frozenset({Evidence, Predictions, Checkpoint}),
+    "developer": frozenset({Request, Withdrawal}),
+    "on-call": frozenset({Halt, RollbackOrder}),
+}
+_APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation})
+
+
+def type_of(shape: type) -> str:
+    """The predicate type's URI."""
+    return _TYPES[shape]
+
+
+def may_sign(role: str, predicate_type: str) -> bool:
+    """Whether a key with this role may sign such a statement."""
+    return _SHAPES.get(predicate_type) in ROLES.get(role, _APPROVER)
+
+
+def _test_result(evidence: Evidence) -> dict[str, Any]:
+    """in-toto test-result v0.1, with the whole evidence under our own key."""
+    named = {"pass": "passedTests", "fail": "failedTests", "inconclusive": "warnedTests", "error": "failedTests"}
+    tests: dict[str, list[str]] = {"passedTests": [], "warnedTests": [], "failedTests": []}
+    for index, finding in enumerate(evidence.findings):
+        if finding.outcome is not None:
+            tests[named[finding.outcome]].append(f"{index}:{finding.measure}")
+    gate = {"name": evidence.gate, "digest": {"sha256": evidence.gate_digest.removeprefix("sha256:")}}
+    return {"result": _RESULTS[evidence.outcome], "configuration": [gate], **tests, "aims": plain(evidence)}
+
+
+def say(predicate: Any, subject: Subject) -> Statement:
+    """The statement that carries this predicate about this subject, said now where its ``said_at`` is empty."""
+    if getattr(predicate, "said_at", None) == "":
+        predicate = replace(predicate, said_at=datetime.now(UTC).isoformat(timespec="microseconds"))
+    body = _test_result(predicate) if isinstance(predicate, Evidence) else predicate
+    return statement(_TYPES[type(predicate)], body, subject)
+
+
+def evidence_of(made: Statement) -> Evidence:
+    """The evidence in a test-result statement.
+
+    Raises:
+        InputError: it is none of ours, or its summary disagrees with its findings.
+    """
+    body = made.predicate
+    if not isinstance(body.get("aims"), dict):
+        raise InputError("the test result carries no findings of ours", where="statement")
+    found = parse(Evidence, body["aims"], "evidence")
+    if canonical_bytes(_test_result(found)) != canonical_bytes(body):
+        raise InputError("the test result's summary disagrees with its findings", where="statement")
+    return found
+
+
+def predicate_of(made: Statement) -> Any:
+    """The predicate as its dataclass.
+
+    Raises:
+        InputError: an unknown predicate type, or a predicate of the wrong shape.
+    """
+    shape = _SHAPES.get(made.type)
+    if shape is None:
+        raise InputError(
+            f"unknown predicate type {made.type!r}", where="statement", remedy="Upgrade aims-gates, or make it again."
+        )
+    return evidence_of(made) if shape is Evidence else parse(shape, made.predicate, made.type)

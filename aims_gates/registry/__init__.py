@@ -1,0 +1,1 @@
+"""The one room that imports MLflow: the store plugin, subjects, released copies, predictions."""

@@ -1,0 +1,55 @@
+"""What the registry reads from the ledger about a name, and how it speaks of its own acts there."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from aims_gates import ledger
+from aims_gates.registry.names import PRODUCTION
+from aims_gates.standing import Ledger
+from aims_gates.trust import Row
+
+__all__ = ["Kind", "kind_of", "now", "stage_alias", "stands", "view"]
+
+Kind = Literal["model", "prompt"]
+
+
+def now() -> datetime:
+    """The time of an act, UTC."""
+    return datetime.now(UTC)
+
+
+def stage_alias(version: int) -> str:
+    """How the ledger names, where it names an alias, that a version is in stage Production.
+
+    Several versions may be there at once, so each stands by itself. No alias can be spelled like this.
+    """
+    return f"stage:{PRODUCTION}/{version}"
+
+
+def view(connection: Connection, workspace: str, name: str) -> Ledger:
+    """What the ledger says about a name itself: kind, binding, registrations, grants and what ended them.
+
+    Evidence, approvals and withdrawals are left out: :func:`aims_gates.authority.about` has them.
+
+    Raises:
+        IntegrityError: a row was edited or a signature does not hold.
+    """
+    wanted = ("trust", "revocation", f"model {workspace}/{name}")
+    return Ledger(ledger.rows(connection, wanted, ledger.history(connection).keys()), workspace, name)
+
+
+def kind_of(seen: Ledger) -> Kind:
+    """The kind fixed when the name was created; a name without a record is a model, which is the stricter."""
+    born = [row for row in seen.rows if row.position == seen.born]
+    kind: Kind = born[0].predicate.kind if born else "model"
+    return kind
+
+
+def stands(seen: Ledger, target: str, version: int, location: str | None) -> Row | None:
+    """The grant that lets a target (alias or stage) stand on exactly this version at exactly this location."""
+    grant = seen.standing(target)
+    if grant is None or grant.predicate.version != str(version) or grant.predicate.location != location:
+        return None
+    return grant

@@ -1,0 +1,128 @@
+"""What the parts of the gated store share: one transaction, the primary database, and bytes."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from mlflow.prompt.constants import (
+    IS_PROMPT_TAG_KEY,
+    PROMPT_MODEL_CONFIG_TAG_KEY,
+    PROMPT_TEXT_TAG_KEY,
+    PROMPT_TYPE_TAG_KEY,
+    RESPONSE_FORMAT_TAG_KEY,
+)
+from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel
+from sqlalchemy.orm import Session
+
+from aims_gates import authority, ledger
+from aims_gates.predicates import Creation
+from aims_gates.registry.acts import Kind, now
+from aims_gates.registry.places import Released, released_root
+from aims_gates.registry.session import Sessions, Transaction
+from aims_gates.registry.staging import Progress, stage, staged
+from aims_gates.registry.subjects import local_folder, prompt_subject
+
+if TYPE_CHECKING:
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+else:
+    SqlAlchemyStore = object
+
+__all__ = ["StoreBase", "is_prompt"]
+
+# mypy: allow-untyped-calls
+
+#: Tags of a prompt version that change what is sent, beside its text.
+_PROMPT_CONFIG = (PROMPT_TYPE_TAG_KEY, RESPONSE_FORMAT_TAG_KEY, PROMPT_MODEL_CONFIG_TAG_KEY)
+
+
+def is_prompt(tags: Any) -> bool:
+    """Whether these tags say prompt, read as MLflow's server reads them: the last of equal keys, true in any case."""
+    said = {tag.key: tag.value for tag in tags or []}
+    return str(said.get(IS_PROMPT_TAG_KEY, "false")).lower() == "true"
+
+
+class StoreBase(SqlAlchemyStore):
+    """Beneath the gated store's parts, above MLflow's own class."""
+
+    ManagedSessionMaker: Sessions
+
+    def __init__(self, db_uri: str, read_db_uri: str | None = None) -> None:
+        super().__init__(db_uri, read_db_uri=read_db_uri)
+        self.ManagedSessionMaker = Sessions(self.ManagedSessionMaker, self.engine, ledger.lock)
+        self._install()
+
+    def _install(self) -> None:
+        """Make the ledger's tables once. Names that stand already get a record of their kind, as it is found then."""
+        if sqlalchemy.inspect(self.engine).has_table("aims_head"):
+            return
+        with self.engine.begin() as connection:
+            ledger.install(connection)
+        with self.transaction() as transaction:
+            if ledger.size(transaction.connection):
+                return
+            for model in transaction.session.query(SqlRegisteredModel).order_by(SqlRegisteredModel.name):
+                kind: Kind = "prompt" if is_prompt(model.registered_model_tags) else "model"
+                said = Creation(str(model.workspace), str(model.name), kind, "aims-gates", "found at installation")
+                authority.act(transaction.connection, said, now())
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """One transaction around MLflow's own methods and the ledger: locked with its first use, re-entrant."""
+        return self.ManagedSessionMaker.transaction()
+
+    @contextmanager
+    def primary(self) -> Iterator[Session]:
+        """A session for reading on the primary database; a read replica may lag behind a revocation."""
+        current = self.ManagedSessionMaker.current
+        if current is not None:
+            yield current.session
+            return
+        with Session(self.engine) as session:
+            if self.engine.dialect.name == "sqlite":
+                session.execute(sqlalchemy.text(f"PRAGMA busy_timeout = {self.ManagedSessionMaker.timeout_ms}"))
+            yield session
+
+    def released(self) -> Released:
+        """Where released copies go.
+
+        Raises:
+            InputError: no local place is known.
+        """
+        url = self.engine.url
+        return released_root(url.database if url.get_backend_name() == "sqlite" else None)
+
+    def stage_version(self, name: str, version: int, progress: Progress | None = None) -> str:
+        """Copy a version's bytes into the released root; gives their digest.
+
+        Args:
+            name, version: The registered model's version.
+            progress: Told the bytes done and in all.
+
+        Raises:
+            MlflowException: there is no such version.
+            InputError, IntegrityError: its bytes cannot be read, or hold what is refused.
+        """
+        with self.primary() as session:
+            row = self._get_sql_model_version(session, name, version)
+            address = str(row.storage_location or row.source)
+        root = self.released()
+        digest = root.digest(address)
+        if digest is not None and staged(root, digest) is not None:
+            return digest
+        with local_folder(address, self._address_of) as folder:
+            return stage(folder, root, progress)
+
+    def _address_of(self, name: str, version: str) -> str:
+        with self.primary() as session:
+            row = self._get_sql_model_version(session, name, version)
+            return str(row.storage_location or row.source)
+
+    def prompt_digest(self, row: Any) -> str:
+        """The subject digest of a prompt version: its text and the configuration in its tags.
+
+        Raises:
+            InputError: it has no text.
+        """
+        tags = {tag.key: tag.value for tag in row.model_version_tags}
+        config = {key: tags[key] for key in _PROMPT_CONFIG if key in tags}
+        return prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, row.name).digest

@@ -1,0 +1,269 @@
+"""Check a model against its system's plan: predictions, gates, signed evidence, the table of controls."""
+
+# mypy: allow-untyped-calls
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aims_gates.authority import about
+from aims_gates.canonical import folder_digest
+from aims_gates.checking import Bench, Progress, run_plan
+from aims_gates.decision import decide
+from aims_gates.errors import InputError
+from aims_gates.evidence import Envelope, Statement, sign
+from aims_gates.keys import Key
+from aims_gates.ledger import append, history
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.measure import Dataset
+from aims_gates.model import Decision, Evidence, Plan, Subject
+from aims_gates.packs import Gate, bundled, find_gates
+from aims_gates.plan import make_plan
+from aims_gates.predicates import Predictions, evidence_of, say
+from aims_gates.profiles import read_profile
+from aims_gates.records import SystemRecord, find_system, read_system, system_names
+from aims_gates.registry.predict import predict_table
+from aims_gates.registry.runlog import log_check
+from aims_gates.registry.subjects import local_folder
+from aims_gates.registry.targets import Target
+from aims_gates.reports import GateRun, Report, card
+from aims_gates.settings import SCHEMES, Settings
+from aims_gates.standing import Ask, Ledger
+from aims_gates.trust import Row
+
+__all__ = ["Desk", "check_target", "local_plan", "system_of"]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Who checks, with what.
+
+    Attributes:
+        settings: Packs and registry.
+        key: Signs the evidence; None makes the check a preview.
+        progress: Told what is being done.
+    """
+
+    settings: Settings
+    key: Key | None = None
+    progress: Progress | None = None
+
+    @property
+    def gated(self) -> bool:
+        """Whether the registry's ledger is at hand."""
+        registry = self.settings.registry
+        return registry is not None and registry.partition(":")[0] in SCHEMES
+
+
+@dataclass
+class _Check:
+    """One check as it goes."""
+
+    desk: Desk
+    record: SystemRecord
+    gates: Mapping[str, Gate]
+    target: Target
+    plan: Plan
+    name: str
+    subject: Subject
+    bench: Bench
+    now: datetime
+    statements: list[Statement] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def system_of(settings: Settings, system: str | None, model: str | None) -> SystemRecord:
+    """The system by its name, or the one that lists a registered model.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
+    packs = list(settings.packs)
+    if system is not None:
+        return read_system(find_system(packs, system), system)
+    records = [read_system(pack, name) for pack in packs for name in system_names(pack)]
+    found = [record for record in records if model is None or model in record.system.models]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(sorted(record.system.name for record in records)) or "none"
+    said = f"{len(found)} systems list the model {model!r}" if model else "more than one system is here, or none"
+    raise InputError(
+        said, remedy=f"Name one with --system (systems here: {known}), or list the model in its system.yaml."
+    )
+
+
+def local_plan(settings: Settings, record: SystemRecord) -> tuple[Plan, dict[str, Gate]]:
+    """The plan as the files here say it, and the gates there are."""
+    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    gates = find_gates(packs)
+    profile = read_profile(record.system.profile or record.system.tier, gates, packs)
+    return make_plan(record, profile, gates), gates
+
+
+def _ledger_rows(desk: Desk, record: SystemRecord, name: str, subject: str | None = None) -> list[Row]:
+    if not desk.gated:
+        return []
+    with open_ledger(desk.settings.need_registry(), write=False) as connection:
+        return about(connection, record.system.workspace, name, subject)
+
+
+def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping[str, Any] | None = None) -> Report:
+    """Check a model and, with a key that the registry trusts, record the evidence.
+
+    Args:
+        desk: Settings, key, progress.
+        record: The system.
+        target: The model.
+        data: Data sets that replace the system's own, by role; an ``evaluation`` that holds a ``prediction`` column
+            is taken as it is, and the evidence on it is advisory wherever the plan wants signed predictions.
+
+    Raises:
+        AimsGatesError: what cannot be checked at all; a gate's own trouble is a finding instead.
+    """
+    plan, gates = local_plan(desk.settings, record)
+    name = target.name or record.system.models[0]
+    rows = _ledger_rows(desk, record, name)
+    binding = Ledger(rows, record.system.workspace, name).binding()
+    with ExitStack() as stack:
+        folder = stack.enter_context(local_folder(target.address))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aims-check-")))
+        subject = Subject("model", folder_digest(folder), f"{name}/{target.version}" if target.version else name)
+        bench = Bench(
+            record, subject, given=dict(data or {}), facts={**target.facts, "workspace": record.system.workspace}
+        )
+        going = _Check(
+            desk,
+            record,
+            gates,
+            target,
+            binding.predicate.plan if binding else plan,
+            name,
+            subject,
+            bench,
+            datetime.now(UTC),
+        )
+        _say_differences(going, plan, binding)
+        _predict(going, folder, scratch)
+        _champion(going, rows, scratch)
+        going.evidence.extend(run_plan(going.plan, gates, bench, going.now, desk.progress))
+        if folder_digest(folder) != subject.digest:
+            raise InputError("the model's bytes changed during the check", where=str(folder), remedy="Check again.")
+        return _conclude(going, rows)
+
+
+def _say_differences(going: _Check, plan: Plan, binding: Row | None) -> None:
+    if binding is None:
+        going.notes.append(f"{going.name!r} is bound to no system yet: this is a check by the files here.")
+    elif binding.predicate.plan != plan:
+        going.notes.append("The files here differ from the signed binding. The binding holds; bind again to change it.")
+
+
+def _predict(going: _Check, folder: Path, scratch: Path) -> None:
+    """Run the model over the evaluation set, unless predictions were handed in."""
+    if "evaluation" in going.bench.given:
+        going.notes.append(
+            "The evaluation data were handed in: evidence on them is advisory where predictions must be signed."
+        )
+        return
+    source = going.bench.source("evaluation")
+    if source is None:
+        return
+    if going.desk.progress is not None:
+        going.desk.progress("predictions", 0, 0)
+    positive = going.record.system.gates.get("fairness", {}).get("positive")
+    table = predict_table(folder, Path(source.where), scratch / "predictions.parquet", positive=positive)
+    going.bench.predictions = Dataset.open(table.path, role="evaluation")
+    going.bench.predictions_digest = table.output
+    said = Predictions(
+        table.data, table.output, table.rows, going.now.isoformat(timespec="seconds"), dict(going.bench.facts)
+    )
+    going.statements.append(say(said, going.subject))
+
+
+def _champion(going: _Check, rows: list[Row], scratch: Path) -> None:
+    """The version now in production, run over the same rows, for gates that compare."""
+    wants = [step for step in going.plan.steps if "champion" in going.gates[step.gate].manifest.inputs.data]
+    grant = Ledger(rows, going.record.system.workspace, going.name).standing("production")
+    source = going.bench.source("evaluation")
+    if not wants or grant is None or source is None or grant.predicate.digest == going.subject.digest:
+        return
+    with local_folder(grant.predicate.location) as folder:
+        if folder_digest(folder) != grant.predicate.digest:
+            going.notes.append("The version in production was altered since it was granted; it was not compared with.")
+            return
+        positive = going.record.system.gates.get("fairness", {}).get("positive")
+        table = predict_table(folder, Path(source.where), scratch / "champion.parquet", positive=positive)
+    going.bench.given = {**going.bench.given, "champion": Dataset.open(table.path, role="champion")}
+
+
+def _conclude(going: _Check, rows: list[Row]) -> Report:
+    going.statements.extend(say(each, going.subject) for each in going.evidence)
+    envelopes = _sign_and_append(going)
+    decision = _decision(going, rows, recorded=bool(envelopes))
+    text = card.render_card(
+        going.record.records.get("card", {}),
+        going.record.records["system"],
+        {each.gate: each.findings for each in going.evidence if each.gate != "model_card"},
+        name=going.name,
+        version=going.target.version or "",
+        subject=going.subject.digest,
+        at=going.now,
+    )
+    titles = {step.gate: step.title for step in going.plan.steps}
+    report = Report(
+        title=going.subject.name,
+        decision=decision,
+        gates=tuple(GateRun(each.gate, titles[each.gate], each.outcome, each.findings) for each in going.evidence),
+        notes=tuple(going.notes),
+        links=_links(going.target),
+    )
+    log_check(going.target, report, going.evidence, envelopes, going.bench.opened, text)
+    return report
+
+
+def _links(target: Target) -> dict[str, str]:
+    if target.run is None:
+        return {}
+    place = f"runs:/{target.run.info.run_id}/aims_gates"
+    return {"report": f"{place}/report.html", "model card": f"{place}/model_card.md", "evidence": f"{place}/evidence"}
+
+
+def _sign_and_append(going: _Check) -> dict[str, Envelope]:
+    key, desk = going.desk.key, going.desk
+    if key is None or not desk.gated:
+        going.notes.append("Preview: nothing was signed or recorded. A key with the role ci makes this evidence count.")
+        return {}
+    envelopes: dict[str, Envelope] = {}
+    with open_ledger(desk.settings.need_registry(), write=True) as connection:
+        for made in going.statements:
+            envelope = sign(made, key)
+            append(connection, envelope, datetime.now(UTC))
+            if made.type.startswith("https://in-toto.io/attestation/test-result"):
+                envelopes[evidence_of(made).gate] = envelope
+            else:
+                envelopes["predictions"] = envelope
+    return envelopes
+
+
+def _decision(going: _Check, rows: list[Row], recorded: bool) -> Decision | None:
+    """The decision on the ledger; in a preview, as if a trusted key had signed what was found."""
+    if not going.desk.gated:
+        return None
+    now = datetime.now(UTC)
+    workspace = going.record.system.workspace
+    if recorded:
+        rows = _ledger_rows(going.desk, going.record, going.name, going.subject.digest)
+    else:
+        with open_ledger(going.desk.settings.need_registry(), write=False) as connection:
+            trust = history(connection).current()
+            rows = about(connection, workspace, going.name, going.subject.digest)
+        signers = tuple(entry.key for entry in trust.keys if "ci" in entry.roles) if trust else ()
+        first = max((row.position for row in rows), default=-1) + 1
+        rows += [Row(first + place, now, made, signers) for place, made in enumerate(going.statements)]
+    ask = Ask(workspace, going.name, going.target.version or "unregistered", going.subject.digest, "production", now)
+    return replace(decide(ask, rows), at=now.isoformat(timespec="seconds"))

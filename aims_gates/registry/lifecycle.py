@@ -1,0 +1,212 @@
+"""A name's life: created as model or prompt, versions registered, renamed, deleted. All of it on record."""
+
+from typing import Any, cast
+
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel, RegisteredModelTag
+from mlflow.exceptions import MlflowException
+from mlflow.prompt.constants import _PROMPT_SOURCE_PLACEHOLDERS, IS_PROMPT_TAG_KEY
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.utils.validation import _validate_model_alias_name, _validate_model_renaming, _validate_model_version
+from sqlalchemy.orm import Session
+
+from aims_gates import authority
+from aims_gates.predicates import Creation, Registration, Transition
+from aims_gates.registry.actor import actor
+from aims_gates.registry.acts import Kind, kind_of, now, view
+from aims_gates.registry.base import StoreBase, is_prompt
+from aims_gates.registry.names import PRODUCTION, governed_alias
+from aims_gates.registry.refusals import answering, refusal
+from aims_gates.registry.session import Transaction
+from aims_gates.standing import Ledger
+
+__all__ = ["LifecycleMixin"]
+
+# mypy: allow-untyped-calls
+
+
+class LifecycleMixin(StoreBase):
+    """The logged writes of a registry store, and those refused while something stands on them."""
+
+    def create_registered_model(
+        self, name: str, tags: Any = None, description: str | None = None, deployment_job_id: str | None = None
+    ) -> RegisteredModel:
+        """Create a name; whether it is a model or a prompt is fixed and recorded here."""
+        kind: Kind = "prompt" if is_prompt(tags) else "model"
+        with answering(f"creating {name}"), self.transaction() as transaction:
+            made: RegisteredModel = super().create_registered_model(name, tags, description, deployment_job_id)
+            self._created(transaction, name, kind)
+            return made
+
+    def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
+        """Set a tag. The prompt tag is reserved: it cannot make a prompt of a model, or the other way."""
+        if tag.key == IS_PROMPT_TAG_KEY and is_prompt([tag]) != (self._kind(name) == "prompt"):
+            raise self._kind_is_fixed(name)
+        super().set_registered_model_tag(name, tag)
+
+    def delete_registered_model_tag(self, name: str, key: str) -> None:
+        """Delete a tag; the prompt tag of a prompt stays."""
+        if key == IS_PROMPT_TAG_KEY and self._kind(name) == "prompt":
+            raise self._kind_is_fixed(name)
+        super().delete_registered_model_tag(name, key)
+
+    def create_model_version(
+        self,
+        name: str,
+        source: str,
+        run_id: str | None = None,
+        tags: Any = None,
+        run_link: str | None = None,
+        description: str | None = None,
+        local_model_path: str | None = None,
+        model_id: str | None = None,
+    ) -> ModelVersion:
+        """Register a version; who did it is recorded in the same transaction."""
+        with answering(f"registering a version of {name}"), self.transaction() as transaction:
+            made: ModelVersion = super().create_model_version(
+                name, source, run_id, tags, run_link, description, local_model_path, model_id
+            )
+            if self._kind(name) == "prompt" and not (is_prompt(tags) and source in _PROMPT_SOURCE_PLACEHOLDERS):
+                raise MlflowException(
+                    f"{name!r} was created as a prompt: it cannot hold a model version. Register the model under "
+                    "another name.",
+                    INVALID_PARAMETER_VALUE,
+                )
+            by = actor()
+            said = Registration(
+                self._get_active_workspace(), name, str(made.version), str(source), made.run_id or None, by.name, by.via
+            )
+            authority.act(transaction.connection, said, now())
+            return made
+
+    def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
+        """Rename a name that nothing stands on; its record of registrars goes with it."""
+        _validate_model_renaming(new_name)
+        if name == new_name:
+            return cast(RegisteredModel, super().rename_registered_model(name, new_name))
+        with answering(f"renaming {name}"), self.transaction() as transaction:
+            seen = self._refuse_standing(transaction.session, name, "renamed")
+            if seen.binding() is not None:
+                raise refusal(
+                    f"{name} may not be renamed: evidence, approvals and grants are about that name.",
+                    title="the name is bound to a system",
+                    state="failed",
+                    next=[f"register the model under {new_name} and bind that (aims-gates bind {new_name} ...)"],
+                )
+            renamed: RegisteredModel = super().rename_registered_model(name, new_name)
+            self._ended(transaction, name, f"renamed to {new_name}")
+            self._created(transaction, new_name, kind_of(seen))
+            self._carry(transaction, seen, new_name)
+            return renamed
+
+    def delete_registered_model(self, name: str) -> None:
+        """Delete a name that nothing stands on."""
+        with answering(f"deleting {name}"), self.transaction() as transaction:
+            seen = self._refuse_standing(transaction.session, name, "deleted")
+            if seen.grants():
+                self._refuse_granted(seen, name, name)
+            super().delete_registered_model(name)
+            self._ended(transaction, name, "deleted")
+
+    def delete_model_version(self, name: str, version: int | str) -> None:
+        """Delete a version that nothing stands on."""
+        number = _validate_model_version(version)
+        what = f"{name} version {number}"
+        with answering(f"deleting {what}"), self.transaction() as transaction:
+            seen = self._refuse_standing(transaction.session, name, "deleted", number)
+            if seen.grants(version=str(number)):
+                self._refuse_granted(seen, name, what)
+            super().delete_model_version(name, number)
+
+    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+        """Take an alias away; of a governed one that is logged, and ends its grant."""
+        _validate_model_alias_name(alias)
+        if not governed_alias(alias):
+            super().delete_registered_model_alias(name, alias)
+            return
+        with answering(f"deleting alias {alias!r} of {name}"), self.transaction() as transaction:
+            row = self._get_registered_model_alias(transaction.session, name, alias)
+            version = None if row is None else str(row.version)
+            super().delete_registered_model_alias(name, alias)
+            if version is not None and not self._unbound_prompt(self._seen(transaction.session, name)):
+                said = Transition(self._get_active_workspace(), name, version, alias, "alias deleted", actor().name)
+                authority.act(transaction.connection, said, now())
+
+    def _seen(self, session: Session, name: str) -> Ledger:
+        return view(session.connection(), self._get_active_workspace(), name)
+
+    def _kind(self, name: str) -> Kind:
+        with answering(f"reading the record of {name}", gated=True), self.primary() as session:
+            return kind_of(self._seen(session, name))
+
+    def _kind_is_fixed(self, name: str) -> MlflowException:
+        return refusal(
+            f"whether {name} is a model or a prompt was fixed when it was created; the tag cannot change it.",
+            title="the prompt tag is reserved",
+            state="failed",
+            next=["register it under another name"],
+        )
+
+    def _unbound_prompt(self, seen: Ledger) -> bool:
+        return kind_of(seen) == "prompt" and seen.binding() is None
+
+    def _refuse_standing(self, session: Session, name: str, done: str, version: int | None = None) -> Ledger:
+        """Refuse while a governed alias or stage Production stands on the name, or on this version of it."""
+        model = self._get_registered_model(session, name)
+        seen = self._seen(session, name)
+        if self._unbound_prompt(seen):
+            return seen
+        on = [row for row in model.registered_model_aliases if governed_alias(row.alias)]
+        steps = [
+            f"delete the alias first: client.delete_registered_model_alias({name!r}, {row.alias!r})"
+            for row in on
+            if version in (None, row.version)
+        ]
+        staged = self._get_query(session, SqlModelVersion).filter(
+            SqlModelVersion.name == name, SqlModelVersion.current_stage == PRODUCTION
+        )
+        steps += [
+            f"archive it first: client.transition_model_version_stage({name!r}, {row.version}, 'Archived')"
+            for row in staged
+            if version in (None, row.version)
+        ]
+        if steps:
+            what = name if version is None else f"{name} version {version}"
+            raise refusal(
+                f"{what} is in production and may not be {done}.", title="in production", state="failed", next=steps
+            )
+        return seen
+
+    def _refuse_granted(self, seen: Ledger, name: str, what: str) -> None:
+        binding = seen.binding()
+        if binding is not None:
+            raise refusal(
+                f"{what} may not be deleted: {name} is bound to system {binding.predicate.plan.system!r} and this was "
+                "granted to production; it is part of that record.",
+                title="part of the record of a system",
+                state="failed",
+                next=[
+                    f"have a policy owner revoke the binding first: aims-gates revoke {binding.digest} --key POLICY.key"
+                ],
+            )
+
+    def _created(self, transaction: Transaction, name: str, kind: Kind) -> None:
+        by = actor()
+        said = Creation(self._get_active_workspace(), name, kind, by.name, by.via)
+        authority.act(transaction.connection, said, now())
+
+    def _ended(self, transaction: Transaction, name: str, act: str) -> None:
+        said = Transition(self._get_active_workspace(), name, None, None, act, actor().name)
+        authority.act(transaction.connection, said, now())
+
+    def _carry(self, transaction: Transaction, seen: Ledger, new_name: str) -> None:
+        """Who registered the versions stays known under the new name."""
+        versions: Any = self._get_query(transaction.session, SqlModelVersion).filter(SqlModelVersion.name == new_name)
+        for number in sorted(int(row.version) for row in versions):
+            before = seen.registration(str(number))
+            if before is not None:
+                said = before.predicate
+                carried = Registration(
+                    said.workspace, new_name, said.version, said.source, said.run_id, said.actor, said.via
+                )
+                authority.act(transaction.connection, carried, now())

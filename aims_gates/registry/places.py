@@ -1,0 +1,145 @@
+"""Where bytes are: what MLflow's addresses mean on this machine.
+
+Inside an MLflow server the proxied scheme ``mlflow-artifacts:`` is a folder (or bucket) of the
+server's own; outside, a client reads it over HTTP.
+"""
+
+# mypy: allow-untyped-calls
+
+import os
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+from aims_gates.canonical import is_digest
+from aims_gates.errors import InputError
+
+__all__ = ["RELEASED", "Released", "in_server", "inside", "local_path", "proxied_path", "proxied_root", "released_root"]
+
+#: Name of the folder that holds released copies.
+RELEASED = "aims-released"
+_PROXY = "mlflow-artifacts"
+
+# What the server tells its workers. The names are those of mlflow.server.constants, which is not
+# imported: that would load the whole server into every client.
+ARTIFACT_ROOT_ENV_VAR = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+ARTIFACTS_DESTINATION_ENV_VAR = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
+SERVE_ARTIFACTS_ENV_VAR = "_MLFLOW_SERVER_SERVE_ARTIFACTS"
+#: The user's own word for the same, outside the server.
+DESTINATION_ENV_VAR = "AIMS_GATES_ARTIFACTS_DESTINATION"
+
+
+@dataclass(frozen=True)
+class Released:
+    """The released root: a folder of this machine, and how clients address it.
+
+    Attributes:
+        folder: Where copies stand, each named by the hex of its digest.
+        address: Prefix of a copy's storage location.
+    """
+
+    folder: Path
+    address: str
+
+    def copy(self, digest: str) -> Path:
+        """Where the copy with this digest stands, or would."""
+        return self.folder / digest.removeprefix("sha256:")
+
+    def location(self, digest: str) -> str:
+        """The copy's storage location, as the registry keeps it."""
+        return f"{self.address}/{digest.removeprefix('sha256:')}"
+
+    def digest(self, location: str) -> str | None:
+        """The digest that a storage location names, where it names a copy of ours."""
+        found = f"sha256:{location.removeprefix(self.address).removeprefix('/')}"
+        return found if is_digest(found) and location == self.location(found) else None
+
+
+def in_server() -> bool:
+    """Whether this process serves MLflow's registry (the server tells its workers so)."""
+    return ARTIFACT_ROOT_ENV_VAR in os.environ or ARTIFACTS_DESTINATION_ENV_VAR in os.environ
+
+
+def proxied_root() -> str | None:
+    """The server's artifacts destination, where this process serves artifacts or was told of it; else None.
+
+    ``AIMS_GATES_ARTIFACTS_DESTINATION`` tells a command that runs on the server's machine where the
+    server keeps what it serves, so that it can stage there.
+    """
+    if os.environ.get(SERVE_ARTIFACTS_ENV_VAR):
+        return os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR)
+    return os.environ.get(DESTINATION_ENV_VAR) or None
+
+
+def _safe_parts(path: str, where: str) -> PurePosixPath:
+    """The relative path, refused where any part could climb out, however often it was escaped."""
+    plain = path
+    while (unquoted := urllib.parse.unquote(plain)) != plain:
+        plain = unquoted
+    if ".." in plain.replace("\\", "/").split("/") or "\x00" in plain:
+        raise InputError(
+            "the address climbs out of its folder", where=where, remedy="Register the model at an address without '..'."
+        )
+    return PurePosixPath(path.lstrip("/"))
+
+
+def local_path(address: str) -> Path | None:
+    """The folder that a plain path or ``file:`` address names; None for every other scheme."""
+    if not address or not is_local_uri(address, is_tracking_or_registry_uri=False):
+        return None
+    _safe_parts(address, address)
+    return Path(local_file_uri_to_path(address)).absolute()
+
+
+def proxied_path(address: str) -> Path | None:
+    """The server's own folder behind ``mlflow-artifacts:/...``; None where there is none on this machine."""
+    root = proxied_root()
+    parsed = urllib.parse.urlparse(address)
+    folder = local_path(root) if root else None
+    if parsed.scheme != _PROXY or folder is None:
+        return None
+    return folder / _scoped(_safe_parts(parsed.path, address))
+
+
+def _scoped(path: PurePosixPath) -> PurePosixPath:
+    """With workspaces on, the proxy keeps each workspace's artifacts in a folder of its own."""
+    from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
+
+    if not MLFLOW_ENABLE_WORKSPACES.get():
+        return path
+    from mlflow.server.handlers import _get_workspace_scoped_repo_path_if_enabled
+
+    return PurePosixPath(_get_workspace_scoped_repo_path_if_enabled(str(path)) or ".")
+
+
+def inside(path: Path, root: Path) -> bool:
+    """Whether a path, links followed, lies beneath a root."""
+    return path.resolve().is_relative_to(root.resolve())
+
+
+def released_root(database: str | None) -> Released:
+    """Where released copies go.
+
+    Under a server that serves artifacts from a local folder: beneath it, so that every client can
+    download them. Else beside the SQLite file.
+
+    Args:
+        database: Path of the registry's SQLite file; None for another database.
+
+    Raises:
+        InputError: no local place is known (artifacts in a bucket, a registry without a file).
+    """
+    folder = proxied_path(f"{_PROXY}:/{RELEASED}")
+    if folder is not None:
+        return Released(folder, f"{_PROXY}:/{RELEASED}")
+    if proxied_root() is not None or database is None or database == ":memory:":
+        raise InputError(
+            "there is no local folder for released copies",
+            where=proxied_root() or "registry",
+            remedy="Serve artifacts from a local folder (--artifacts-destination), or keep the registry in SQLite.",
+        )
+    folder = Path(database).absolute().parent / RELEASED
+    return Released(folder, str(folder))

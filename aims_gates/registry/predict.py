@@ -1,0 +1,244 @@
+"""Run a model over an evaluation set in a process of its own, and write the prediction table.
+
+Loading a model runs code that its author wrote, so this process never does it. The other process
+gets the model's folder and the columns it asks for, never the labels, and none of this process's
+environment (no credentials). It hands back predictions alone: the table's other columns are
+written here, from the evaluation file.
+"""
+
+# mypy: allow-untyped-calls
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aims_gates.canonical import digest_file, folder_digest
+from aims_gates.errors import DataError, InputError, IntegrityError
+from aims_gates.measure import Dataset
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["PREDICTION", "SCORE", "PredictionTable", "predict_table"]
+
+PREDICTION = "prediction"
+SCORE = "score"
+
+_WORKER = Path(__file__).with_name("predict_worker.py")
+#: What a process needs to run at all; everything else (credentials, proxies, tokens) stays here.
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "OMP_NUM_THREADS",
+    "SYSTEMROOT",
+)
+_SAID = 2_000
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """A prediction table that was written.
+
+    Attributes:
+        path: The Parquet file: all columns of the evaluation set, ``prediction``, maybe ``score``.
+        subject: Digest of the model's folder, the same before and after the run.
+        data: Digest of the evaluation set, the same before and after the run.
+        output: Digest of the file at ``path``.
+        rows: Number of rows.
+        score: Whether the model gives a probability of the positive class.
+        positive: The class that ``score`` is the probability of, as text; None without a score.
+    """
+
+    path: Path
+    subject: str
+    data: str
+    output: str
+    rows: int
+    score: bool
+    positive: str | None
+
+
+def predict_table(
+    model_folder: Path, evaluation: Path, out: Path, *, positive: Any = None, timeout: float = 3_600
+) -> PredictionTable:
+    """Write the prediction table of a model over an evaluation set.
+
+    Args:
+        model_folder: A local MLflow model folder.
+        evaluation: CSV (.gz too) or Parquet: a file, a folder, a glob.
+        out: The Parquet file to write; replaced in one step, and untouched on any error.
+        positive: The class that ``score`` is about; the classifier's second class unless given.
+        timeout: Seconds the model may take.
+
+    Raises:
+        IntegrityError: the model's folder or the evaluation set changed meanwhile.
+        DataError: the evaluation set lacks a column the model asks for, or has one of ours.
+        InputError: no model is there, or it failed, took too long, or gave no usable predictions.
+    """
+    subject = folder_digest(model_folder)
+    data = Dataset.open(evaluation, role="evaluation")
+    before = data.digest
+    taken = [name for name in (PREDICTION, SCORE) if name in data.columns]
+    if taken:
+        raise DataError(
+            f"the evaluation set already has a column {taken[0]!r}",
+            where=data.where,
+            remedy="Rename or drop it: that name is for what the model says.",
+        )
+    with tempfile.TemporaryDirectory(prefix="aims-predict-") as place:
+        wanted = _wanted(model_folder, data)
+        _write(data.arrow(wanted), Path(place) / "features.parquet")
+        report = _run(model_folder, Path(place), positive, timeout)
+        said = _predictions(Path(place) / "predictions.parquet", data.rows, str(model_folder))
+    table = data.arrow(data.columns)
+    for name in said.column_names:
+        table = table.append_column(name, said.column(name))
+    if folder_digest(model_folder) != subject:
+        raise IntegrityError(
+            "the model's folder changed while it ran",
+            where=str(model_folder),
+            remedy="Use a model that writes elsewhere.",
+        )
+    if Dataset.open(evaluation, role="evaluation").digest != before:
+        raise IntegrityError("the evaluation set changed while the model ran", where=data.where, remedy="Run it again.")
+    _replace(table, out)
+    known = report.get("positive") if SCORE in said.column_names else None
+    return PredictionTable(
+        out,
+        subject,
+        before,
+        digest_file(out),
+        data.rows,
+        SCORE in said.column_names,
+        None if known is None else str(known),
+    )
+
+
+def _wanted(model_folder: Path, data: Dataset) -> tuple[str, ...]:
+    """The columns of the model's signature, or all where it has none."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import Model
+
+    try:
+        described = Model.load(str(model_folder))
+    except (MlflowException, OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"not an MLflow model: {error}",
+            where=str(model_folder),
+            remedy="Name the folder that holds the file MLmodel.",
+        ) from error
+    schema = described.get_input_schema()
+    if schema is None or not schema.has_input_names():
+        return data.columns
+    needed = [str(name) for name in schema.required_input_names()]
+    data.require(*needed, values=False)
+    optional = [str(name) for name in schema.optional_input_names() if name in data.columns]
+    return tuple(name for name in data.columns if name in {*needed, *optional})
+
+
+def _environment(place: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    quiet = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{place}/t.db",
+    }
+    return {**kept, **quiet, "HOME": str(place), "TMPDIR": str(place), "PYTHONHASHSEED": "0"}
+
+
+def _run(model_folder: Path, place: Path, positive: Any, timeout: float) -> dict[str, Any]:
+    """Run the worker; its report is what the model's process says, and is believed for display only."""
+    job = {"model": str(model_folder.absolute()), "positive": None if positive is None else str(positive)}
+    (place / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    # -I: no user site, no PYTHON* variables, no current directory; -B: nothing is written beside the model's code.
+    command = [sys.executable, "-I", "-B", str(_WORKER), str(place)]
+    with (place / "said.txt").open("wb") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=place,
+            env=_environment(place),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise InputError(
+                f"the model took longer than {timeout:g} s",
+                where=str(model_folder),
+                remedy="Give it more time, or a smaller evaluation set.",
+            ) from error
+        finally:
+            _stop(process)
+    if code != 0:
+        text = (place / "said.txt").read_text(encoding="utf-8", errors="replace").strip()
+        raise InputError(
+            f"the model could not predict (exit {code}): {text[-_SAID:]}",
+            where=str(model_folder),
+            remedy="Load it with mlflow.pyfunc.load_model in a clean environment and mend what fails.",
+        )
+    try:
+        report = json.loads((place / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the worker, where it still runs, and whatever it started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _predictions(path: Path, rows: int, where: str) -> "pa.Table":
+    """What the worker wrote, taken as bytes from a stranger."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    remedy = "The model must return one value for each row."
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError("the model left no predictions", where=where, remedy=remedy) from error
+    if set(table.column_names) - {SCORE} != {PREDICTION} or table.num_rows != rows:
+        found = f"{table.num_rows} rows of {', '.join(table.column_names)}"
+        raise InputError(f"the model gave {found}, where {rows} rows were asked", where=where, remedy=remedy)
+    if SCORE in table.column_names:
+        score = table.column(SCORE)
+        if not pa.types.is_floating(score.type) or not pc.all(pc.is_finite(score), skip_nulls=False).as_py():
+            raise InputError("the model gave scores that are no numbers", where=where, remedy=remedy)
+    return table
+
+
+def _write(table: "pa.Table", path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path)
+
+
+def _replace(table: "pa.Table", out: Path) -> None:
+    """Write beside the target and rename, so that no partial table is ever there."""
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _write(table, part)
+        part.replace(out)
+    except OSError as error:
+        raise InputError(f"cannot write the table: {error}", where=str(out), remedy="Choose another place.") from error
+    finally:
+        part.unlink(missing_ok=True)

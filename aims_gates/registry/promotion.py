@@ -1,0 +1,209 @@
+"""Setting a governed alias or stage: the one way into production.
+
+First what costs nothing: is there a binding, a request, evidence, are there approvals? Only then are
+the staged bytes hashed, still without a lock. Then one transaction: lock, look at the version again,
+decide about that digest, write alias and storage location, append to the ledger, commit. A denial is
+appended and committed too, then raised.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry.model_version_stages import get_canonical_stage
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_CONFLICT
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.utils.validation import (
+    _validate_model_alias_name,
+    _validate_model_alias_name_reserved,
+    _validate_model_name,
+)
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from aims_gates import authority
+from aims_gates.errors import InputError
+from aims_gates.predicates import Transition
+from aims_gates.registry.actor import actor
+from aims_gates.registry.acts import Kind, kind_of, now, stage_alias, view
+from aims_gates.registry.base import StoreBase
+from aims_gates.registry.names import PRODUCTION, governed_alias, governed_stage, version_number
+from aims_gates.registry.refusals import answering, denied, invalid
+from aims_gates.registry.staging import staged
+from aims_gates.standing import Ask, Ledger
+
+__all__ = ["PromotionMixin"]
+
+# mypy: allow-untyped-calls
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A version's row as it was read before the lock."""
+
+    workspace: str
+    name: str
+    number: int
+    created: int
+    source: str
+    location: str = field(compare=False)
+
+    @classmethod
+    def of(cls, row: Any) -> "_Version":
+        location = row.storage_location or row.source
+        return cls(row.workspace, row.name, int(row.version), int(row.creation_time), str(row.source), str(location))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What was found out before the lock: ``hashed`` where the bytes are known to be those of ``digest``."""
+
+    version: _Version
+    kind: Kind
+    digest: str | None
+    location: str
+    hashed: bool
+    extra: tuple[str, ...] = ()
+
+    def still(self, found: _Version) -> bool:
+        """Whether the version is the one that was looked at; another grant may have released it meanwhile."""
+        return found == self.version and found.location in (self.version.location, self.location)
+
+
+class PromotionMixin(StoreBase):
+    """The gated writes of a registry store."""
+
+    def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
+        """Set an alias; a governed one only where the decision allows it.
+
+        Raises:
+            MlflowException: PERMISSION_DENIED with ``aims_decision`` and ``aims_controls``;
+                RESOURCE_CONFLICT where another write came between; what MLflow raises otherwise.
+        """
+        _validate_model_name(name)
+        _validate_model_alias_name(alias)
+        _validate_model_alias_name_reserved(alias)
+        if not governed_alias(alias) or self._free_prompt(name):
+            super().set_registered_model_alias(name, alias, version)
+            return
+        number = self._number(version)
+        act = f"setting alias {alias!r} on {name} version {number}"
+        write = super().set_registered_model_alias
+        with answering(act, gated=True):
+            self._promote(name, number, alias, alias, lambda *_: write(name, alias, number))
+
+    def transition_model_version_stage(
+        self, name: str, version: int | str, stage: str, archive_existing_versions: bool
+    ) -> ModelVersion:
+        """Move a version to a stage; Production only where the decision allows it.
+
+        Raises:
+            MlflowException: as :meth:`set_registered_model_alias`.
+        """
+        canonical = get_canonical_stage(stage)
+        act = f"moving {name} version {version} to stage {canonical}"
+        write = super().transition_model_version_stage
+        if not governed_stage(canonical) or self._free_prompt(name):
+            with answering(act), self.transaction() as transaction:
+                found = self._get_sql_model_version(transaction.session, name, version)
+                if found.current_stage == PRODUCTION:
+                    self._left(transaction.connection, name, int(found.version), f"moved to stage {canonical}")
+                return cast(ModelVersion, write(name, version, stage, archive_existing_versions))
+        number = self._number(version)
+
+        def into_production(session: Session, connection: Connection) -> Any:
+            others = self._get_query(session, SqlModelVersion).filter(
+                SqlModelVersion.name == name,
+                SqlModelVersion.version != number,
+                SqlModelVersion.current_stage == PRODUCTION,
+            )
+            for other in others if archive_existing_versions else ():
+                self._left(connection, name, int(other.version), f"archived for version {number}")
+            return write(name, number, stage, archive_existing_versions)
+
+        with answering(act, gated=True):
+            shown = f"stage {PRODUCTION}"
+            return cast(ModelVersion, self._promote(name, number, stage_alias(number), shown, into_production))
+
+    def _left(self, connection: Connection, name: str, version: int, how: str) -> None:
+        """Log that a version left stage Production."""
+        said = Transition(self._get_active_workspace(), name, str(version), stage_alias(version), how, actor().name)
+        authority.act(connection, said, now())
+
+    def _number(self, version: Any) -> int:
+        try:
+            return version_number(version)
+        except InputError as error:
+            raise invalid(error) from error
+
+    def _free_prompt(self, name: str) -> bool:
+        """A prompt that no system is bound to behaves as stock."""
+        with answering(f"reading the record of {name}", gated=True), self.primary() as session:
+            seen = view(session.connection(), self._get_active_workspace(), name)
+            return kind_of(seen) == "prompt" and seen.binding() is None
+
+    def _promote(
+        self, name: str, number: int, target: str, shown: str, write: Callable[[Session, Connection], Any]
+    ) -> Any:
+        """Decide and write in one transaction, or record the denial and raise it."""
+        prepared = self._prepare(name, number, target)
+        with self.transaction() as transaction:
+            row = self._get_sql_model_version(transaction.session, name, number)
+            digest = self.prompt_digest(row) if prepared.kind == "prompt" else prepared.digest
+            ask = Ask(prepared.version.workspace, name, str(number), digest, target, now(), actor().name)
+            decision = authority.judge(transaction.connection, ask)
+            if not decision.allowed:
+                recorded = authority.record(transaction.connection, ask, decision)
+                result = None
+            elif not prepared.hashed or not prepared.still(_Version.of(row)):
+                raise MlflowException(
+                    f"{name} version {number} changed while it was being judged. Nothing was changed; try again.",
+                    RESOURCE_CONFLICT,
+                )
+            else:
+                result = write(transaction.session, transaction.connection)
+                row.storage_location = prepared.location
+                authority.grant(transaction.connection, ask, decision, prepared.location)
+        if not decision.allowed:
+            raise denied(decision, shown, recorded, prepared.extra)
+        return result
+
+    def _prepare(self, name: str, number: int, target: str) -> _Prepared:
+        """Find and hash the bytes, but only where everything else would let them through."""
+        with self.primary() as session:
+            row = self._get_sql_model_version(session, name, number)
+            version = _Version.of(row)
+            connection = session.connection()
+            seen = Ledger(authority.about(connection, version.workspace, name), version.workspace, name)
+            kind = kind_of(seen)
+            digest = self._expected(seen, version, row, kind)
+            ask = Ask(version.workspace, name, str(number), digest, target, now(), actor().name)
+            allowed = authority.judge(connection, ask).allowed
+        if kind == "prompt":
+            return _Prepared(version, kind, digest, version.location, hashed=True)
+        if digest is None or not allowed:
+            return _Prepared(version, kind, digest, version.location, hashed=False)
+        root = self.released()
+        if staged(root, digest) is None:
+            command = f"aims-gates promote {name} {number}"
+            return _Prepared(version, kind, None, version.location, hashed=False, extra=(command,))
+        return _Prepared(version, kind, digest, root.location(digest), hashed=True)
+
+    def _expected(self, seen: Ledger, version: _Version, row: Any, kind: Kind) -> str | None:
+        """Which bytes this is about: those of the request, or of the grant that is rolled back to."""
+        if kind == "prompt":
+            return self.prompt_digest(row)
+        number = str(version.number)
+        if seen.rollback(number, now()) is not None:
+            before = seen.grants(version=number)
+            return str(before[-1].predicate.digest) if before else None
+        request = seen.request(number)
+        if request is not None:
+            return str(request.predicate.digest)
+        binding = seen.binding()
+        if binding is not None and seen.mode(binding.predicate, now()) != "enforce":
+            # Watching must not get in the way: without a request there is nothing staged, so stage now.
+            return self.stage_version(version.name, version.number)
+        return None

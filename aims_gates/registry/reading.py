@@ -1,0 +1,83 @@
+"""Reads that check the ledger: a governed alias or stage resolves only while its grant stands.
+
+A row that was edited by hand therefore does not load, nor one whose grant was revoked or halted.
+"""
+
+from typing import Any
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry.model_version_stages import get_canonical_stage
+from mlflow.utils.validation import _REGISTERED_MODEL_ALIAS_LATEST
+from sqlalchemy.orm import Session
+
+from aims_gates.registry.acts import kind_of, stage_alias, stands, view
+from aims_gates.registry.base import StoreBase
+from aims_gates.registry.names import PRODUCTION, governed_alias
+from aims_gates.registry.refusals import answering, refusal
+from aims_gates.standing import Ledger
+
+__all__ = ["ReadingMixin"]
+
+# mypy: allow-untyped-calls
+
+
+class ReadingMixin(StoreBase):
+    """The checked reads of a registry store."""
+
+    def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
+        """The version behind an alias; behind a governed one only with a standing grant for exactly it.
+
+        Raises:
+            MlflowException: PERMISSION_DENIED where no grant stands; else as MLflow's.
+        """
+        found: ModelVersion = super().get_model_version_by_alias(name, alias)
+        if governed_alias(alias) and alias.lower() != _REGISTERED_MODEL_ALIAS_LATEST:
+            self._check(name, alias, f"alias {alias!r}", int(found.version))
+        return found
+
+    def get_latest_versions(self, name: str, stages: Any = None) -> list[ModelVersion]:
+        """The latest version of each stage; one that was asked for as Production needs a standing grant.
+
+        Listing all stages shows what is there and promises nothing, so it is not checked.
+        """
+        found: list[ModelVersion] = super().get_latest_versions(name, stages)
+        asked = {get_canonical_stage(stage) for stage in stages or ()}
+        if PRODUCTION in asked:
+            for version in found:
+                if version.current_stage == PRODUCTION:
+                    number = int(version.version)
+                    self._check(name, stage_alias(number), f"stage {PRODUCTION}", number)
+        return found
+
+    def get_model_version_download_uri(self, name: str, version: int | str) -> str:
+        """Where a version's bytes are; a granted version's only where its grant says."""
+        found: str = super().get_model_version_download_uri(name, version)
+        with answering(f"reading {name} version {version}", gated=True), self.primary() as session:
+            seen = view(session.connection(), self._get_active_workspace(), name)
+            grants = seen.grants(version=str(int(version)))
+            if grants and seen.binding() is not None and grants[-1].predicate.location != found:
+                raise self._not_granted(name, int(version), "its storage location is not the granted one")
+        return found
+
+    def _check(self, name: str, target: str, shown: str, version: int) -> None:
+        with answering(f"reading {shown} of {name}", gated=True), self.primary() as session:
+            seen = view(session.connection(), self._get_active_workspace(), name)
+            if kind_of(seen) == "prompt" and seen.binding() is None:
+                return
+            row = self._get_sql_model_version(session, name, version)
+            grant = stands(seen, target, version, row.storage_location or row.source)
+            if grant is None or not self._same_prompt(session, seen, row, grant.predicate.digest):
+                raise self._not_granted(name, version, f"no grant stands for {shown}")
+
+    def _same_prompt(self, session: Session, seen: Ledger, row: Any, digest: str) -> bool:
+        """A prompt's text stands in tags, which anybody may set: it must still be the granted one."""
+        return kind_of(seen) != "prompt" or self.prompt_digest(row) == digest
+
+    def _not_granted(self, name: str, version: int, why: str) -> Exception:
+        return refusal(
+            f"{name} version {version} may not be used: {why}. The registry and the ledger differ, or the grant was "
+            "revoked or halted.",
+            title=why,
+            id="grant",
+            next=[f"aims-gates explain {name} {version} --to production", "aims-gates ledger verify"],
+        )

@@ -1,0 +1,106 @@
+"""The registry's state against the ledger: aliases, stages, storage locations and released bytes.
+
+Reads the registry's tables as they lie, without MLflow: what is wrong there must be seen even when MLflow cannot run.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from sqlalchemy import Connection, inspect, text
+
+from aims_gates.authority import about
+from aims_gates.canonical import folder_digest
+from aims_gates.errors import AimsGatesError
+from aims_gates.registry.names import governed_alias
+from aims_gates.standing import Ledger
+from aims_gates.trust import Row
+
+__all__ = ["reconcile"]
+
+_ALIASES = """
+SELECT a.workspace, a.name, a.alias, a.version, v.storage_location, v.source
+FROM registered_model_aliases a LEFT JOIN model_versions v
+ON v.workspace = a.workspace AND v.name = a.name AND v.version = a.version
+"""
+_STAGES = "SELECT workspace, name, 'stage:production', version, storage_location, source FROM model_versions WHERE current_stage = 'Production'"
+_GRANTED = "SELECT DISTINCT term FROM aims_index WHERE term LIKE 'model %'"
+
+
+def _folder(location: str, artifacts: Path | None) -> Path | None:
+    parsed = urlparse(location)
+    if parsed.scheme in ("", "file"):
+        return Path(unquote(parsed.path))
+    if parsed.scheme == "mlflow-artifacts" and artifacts is not None:
+        return artifacts / unquote(parsed.path).lstrip("/")
+    return None
+
+
+def _bytes(grant: Row, artifacts: Path | None) -> str | None:
+    """What is wrong with a grant's released bytes, if anything."""
+    said = grant.predicate
+    what = f"{said.name} version {said.version} ({said.alias})"
+    folder = _folder(said.location, artifacts)
+    if folder is None:
+        return (
+            f"{what}: its released copy at {said.location} cannot be read here; name the artifacts folder in aims.yaml"
+        )
+    try:
+        found = folder_digest(folder)
+    except (AimsGatesError, OSError) as error:
+        return f"{what}: its released copy cannot be read: {error}"
+    if found != said.digest:
+        return f"{what}: its released bytes were altered: {found} at {folder}, granted {said.digest}"
+    return None
+
+
+def _pointed(connection: Connection, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
+    """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
+    workspace, name, alias, version, location, source = row
+    grant = Ledger(about(connection, workspace, name), workspace, name).standing(alias)
+    what = f"{name} version {version} ({alias})"
+    if grant is None or grant.predicate.version != str(version):
+        return f"{what}: the registry points there, and no grant in the ledger stands for it", None
+    if (location or source) != grant.predicate.location:
+        return f"{what}: its storage location is {location or source}, granted {grant.predicate.location}", grant
+    return None, grant
+
+
+def _granted(connection: Connection) -> Iterator[Row]:
+    """Every standing grant of the ledger."""
+    for (term,) in connection.execute(text(_GRANTED)).all():
+        workspace, _, name = term.removeprefix("model ").partition("/")
+        ledger = Ledger(about(connection, workspace, name), workspace, name)
+        for alias in sorted({row.predicate.alias for row in ledger.grants()}):
+            grant = ledger.standing(alias)
+            if grant is not None:
+                yield grant
+
+
+def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str]:
+    """Everything in which the registry and the ledger tell different stories; empty when they agree.
+
+    Args:
+        connection: The registry's database.
+        artifacts: The folder that a server on this machine serves artifacts from.
+    """
+    problems: list[str] = []
+    pointed: set[tuple[str, str, str]] = set()
+    if inspect(connection).has_table("registered_model_aliases"):
+        rows = [tuple(row) for row in connection.execute(text(_ALIASES)) if governed_alias(row[2])]
+        rows += [tuple(row) for row in connection.execute(text(_STAGES))]
+        for row in rows:
+            said, grant = _pointed(connection, row)
+            problems += [said] if said else []
+            if grant is not None:
+                pointed.add((row[0], row[1], row[2]))
+    for grant in _granted(connection):
+        said_ = grant.predicate
+        if (said_.workspace, said_.name, said_.alias) not in pointed:
+            problems.append(
+                f"{said_.name} version {said_.version} ({said_.alias}): granted, but the registry does not point there"
+            )
+        wrong = _bytes(grant, artifacts)
+        problems += [wrong] if wrong else []
+    return problems

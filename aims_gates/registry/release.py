@@ -1,0 +1,189 @@
+"""From a registered version into production and back: requests, promotion, rollback, halt, verified loading."""
+
+# mypy: allow-untyped-calls
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from sqlalchemy.engine import make_url
+
+from aims_gates.authority import about
+from aims_gates.canonical import digest, folder_digest
+from aims_gates.decision import frozen
+from aims_gates.errors import InputError, IntegrityError, RefusedError
+from aims_gates.evidence import sign
+from aims_gates.keys import Key
+from aims_gates.ledger import append
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.model import Subject
+from aims_gates.predicates import Frozen, Halt, Request, RollbackOrder, say
+from aims_gates.registry.places import (
+    ARTIFACTS_DESTINATION_ENV_VAR,
+    SERVE_ARTIFACTS_ENV_VAR,
+    Released,
+    released_root,
+)
+from aims_gates.registry.staging import Progress, stage
+from aims_gates.registry.subjects import local_folder
+from aims_gates.registry.targets import find_target
+from aims_gates.settings import DEFAULT_WORKSPACE, Settings, database_uri
+from aims_gates.standing import Ledger
+from aims_gates.trust import Row
+
+__all__ = ["halt", "load_model", "open_request", "promote", "rollback", "stage_version", "use"]
+
+
+def use(settings: Settings) -> None:
+    """Point MLflow at these settings."""
+    if settings.tracking is not None:
+        mlflow.set_tracking_uri(settings.tracking)
+    if settings.registry is not None:
+        mlflow.set_registry_uri(settings.registry)
+    if settings.artifacts is not None:
+        # MLflow's server tells its own workers where proxied artifacts lie by these two variables.
+        os.environ[SERVE_ARTIFACTS_ENV_VAR] = "true"
+        os.environ[ARTIFACTS_DESTINATION_ENV_VAR] = str(settings.artifacts)
+
+
+def _root(settings: Settings) -> Released:
+    return released_root(make_url(database_uri(settings.need_registry())).database)
+
+
+def stage_version(settings: Settings, name: str, version: str, progress: Progress | None = None) -> str:
+    """Stage a version's bytes into the released root, once; gives their digest."""
+    target = find_target(model=name, version=version)
+    with local_folder(target.address) as folder:
+        return stage(folder, _root(settings), progress)
+
+
+def _changes(ledger: Ledger, asked: tuple[Frozen, ...], found: str) -> tuple[str, ...]:
+    """What differs from the last grant, in plain lines."""
+    grants = ledger.grants()
+    if not grants:
+        return ("first promotion of this model",)
+    last = grants[-1].predicate
+    lines = [f"production is version {last.version}" if last.digest != found else "the bytes are those in production"]
+    before = next((row.predicate for row in ledger.rows if row.digest == last.request), None)
+    then = {each.gate: each for each in before.evidence} if before is not None else {}
+    for each in asked:
+        was = then.get(each.gate)
+        if was is None:
+            lines.append(f"{each.gate}: not in the last grant's evidence")
+        elif dict(was.outcomes) != dict(each.outcomes):
+            differ = sorted(control for control in each.outcomes if was.outcomes.get(control) != each.outcomes[control])
+            lines += [f"{each.gate}: {c} was {was.outcomes.get(c, 'absent')}, is {each.outcomes[c]}" for c in differ]
+    return tuple(lines)
+
+
+def open_request(
+    settings: Settings, name: str, version: str, key: Key, reason: str = "", progress: Progress | None = None
+) -> Row:
+    """Stage a version's bytes and ask for its promotion: freeze subject, plan and evidence in a signed request.
+
+    Raises:
+        RefusedError: the model is bound to no system, or the key may not ask.
+    """
+    found = stage_version(settings, name, version, progress)
+    now = datetime.now(UTC)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        workspace = DEFAULT_WORKSPACE
+        ledger = Ledger(about(connection, workspace, name, found), workspace, name)
+        binding = ledger.binding()
+        if binding is None:
+            remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"
+            raise RefusedError(f"{name!r} is bound to no system", remedy=remedy)
+        plan = binding.predicate.plan
+        counted = [ledger.count(plan, step, found, now) for step in plan.steps if step.applies]
+        asked = frozen(each for each in counted if each.standing == "counts")
+        said = Request(workspace, name, version, found, digest(plan), asked, reason, _changes(ledger, asked, found))
+        return append(connection, sign(say(said, Subject("model", found, f"{name}/{version}")), key), now)
+
+
+def promote(settings: Settings, name: str, version: str, alias: str, progress: Progress | None = None) -> str:
+    """Stage the bytes and set the alias; the registry decides. Gives the digest.
+
+    Raises:
+        MlflowException: the registry refused; its message says why.
+    """
+    found = stage_version(settings, name, version, progress)
+    mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
+    return found
+
+
+def rollback(settings: Settings, name: str, version: str, reason: str, key: Key, alias: str = "production") -> None:
+    """Order and carry out the return to a version granted before; signed on call.
+
+    Raises:
+        MlflowException: the registry refused; its message says why.
+    """
+    said = RollbackOrder(DEFAULT_WORKSPACE, name, version, reason)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        append(connection, sign(say(said, Subject("model", digest(said), name)), key), datetime.now(UTC))
+    promote(settings, name, version, alias)
+
+
+def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
+    """Stop a model: what was granted no longer stands, and its governed aliases are taken away.
+
+    Returns:
+        The aliases that were removed.
+    """
+    from aims_gates.registry.names import governed_alias
+
+    said = Halt(DEFAULT_WORKSPACE, name, reason)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        append(connection, sign(say(said, Subject("model", digest(said), name)), key), datetime.now(UTC))
+    client = mlflow.MlflowClient()
+    aliases = [alias for alias in client.get_registered_model(name).aliases if governed_alias(alias)]
+    for alias in aliases:
+        client.delete_registered_model_alias(name, alias)
+    return aliases
+
+
+def _grant(settings: Settings, name: str, version: str | None, alias: str | None) -> Row:
+    with open_ledger(settings.need_registry()) as connection:
+        workspace = DEFAULT_WORKSPACE
+        ledger = Ledger(about(connection, workspace, name), workspace, name)
+    if alias is not None:
+        found = ledger.standing(alias)
+    else:
+        grants = [row for row in ledger.grants(version=version) if row.digest not in ledger.revoked]
+        found = grants[-1] if grants and grants[-1].position > ledger.halted_at() else None
+    if found is None:
+        remedy = f"See what is missing: aims-gates explain {name} {version or 'VERSION'} --to production"
+        raise RefusedError(f"no grant stands for {name} ({alias or f'version {version}'})", remedy=remedy)
+    return found
+
+
+def load_model(model_uri: str, *, settings: Settings | None = None, **arguments: Any) -> Any:
+    """Load a released model, its bytes verified against the grant before anything is unpickled.
+
+    Args:
+        model_uri: ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+        settings: Where the registry is; by default the one MLflow uses, or ``aims.yaml``.
+        arguments: Passed on to ``mlflow.pyfunc.load_model``.
+
+    Raises:
+        RefusedError: no grant stands for it.
+        IntegrityError: the bytes are not those that were granted.
+    """
+    from mlflow.store.artifact.utils.models import _parse_model_uri
+
+    from aims_gates.settings import load
+
+    settings = settings or load(registry=mlflow.get_registry_uri())
+    parsed = _parse_model_uri(model_uri)
+    if parsed.name is None or (parsed.version is None and parsed.alias is None):
+        raise InputError("not a released model's address", where=model_uri, remedy="Write models:/NAME@production.")
+    grant = _grant(settings, parsed.name, parsed.version, parsed.alias).predicate
+    with local_folder(grant.location) as folder:
+        found = folder_digest(Path(folder))
+        if found != grant.digest:
+            remedy = "Do not load it. Run: aims-gates ledger verify; then roll back or promote again."
+            raise IntegrityError(
+                f"the bytes were altered: {found}, granted {grant.digest}", where=str(folder), remedy=remedy
+            )
+        return mlflow.pyfunc.load_model(str(folder), **arguments)

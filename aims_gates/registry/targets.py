@@ -1,0 +1,116 @@
+"""What a check is about: a registered version, a run's model, or a model address; with the facts of its run."""
+
+# mypy: allow-untyped-calls
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import mlflow
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from aims_gates.errors import InputError
+
+__all__ = ["Target", "find_target"]
+
+_COMMIT = "mlflow.source.git.commit"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model on trial.
+
+    Attributes:
+        address: Where its bytes are, in any form MLflow knows.
+        name, version: The registered version, where it is one.
+        run: The run that made it, where it is known.
+        facts: Run facts that evidence carries for separation of duties and for display.
+    """
+
+    address: str
+    name: str | None = None
+    version: str | None = None
+    run: Run | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _facts(run: Run | None, name: str | None, version: str | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": name, "version": version}
+    if run is not None:
+        tags = run.data.tags
+        facts |= {
+            "run_id": run.info.run_id,
+            "run_creator": tags.get("mlflow.user") or run.info.user_id,
+            "commit": tags.get(_COMMIT),
+            "commit_author": tags.get("aims_gates.commit_author"),
+        }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _run(run_id: str | None) -> Run | None:
+    if not run_id:
+        return None
+    try:
+        return mlflow.MlflowClient().get_run(run_id)
+    except MlflowException:
+        return None
+
+
+def _of_version(name: str, version: str) -> Target:
+    try:
+        found = mlflow.MlflowClient().get_model_version(name, version)
+    except MlflowException as error:
+        remedy = "List the versions: mlflow models, or the registry's page."
+        raise InputError(f"{name} version {version}: {error.message}", remedy=remedy) from error
+    run = _run(found.run_id)
+    return Target(f"models:/{name}/{version}", name, version, run, _facts(run, name, version))
+
+
+def _of_run(run_id: str) -> Target:
+    run = _run(run_id)
+    if run is None:
+        raise InputError(
+            f"there is no run {run_id!r}", where=mlflow.get_tracking_uri(), remedy="Check id and tracking URI."
+        )
+    outputs = run.outputs.model_outputs if run.outputs else []
+    if not outputs:
+        raise InputError(
+            f"the run {run_id} logged no model", remedy="Log one: mlflow.<flavor>.log_model(model, name=...)"
+        )
+    newest = max(outputs, key=lambda output: output.step)
+    return Target(f"models:/{newest.model_id}", run=run, facts=_facts(run, None, None))
+
+
+def _of_address(address: str) -> Target:
+    parts = address.removeprefix("models:/").split("/")
+    if address.startswith("models:/") and len(parts) == 2 and parts[1].isdigit():
+        return _of_version(parts[0], parts[1])
+    if address.startswith("models:/m-"):
+        run = _run(mlflow.MlflowClient().get_logged_model(parts[0]).source_run_id)
+        return Target(address, run=run, facts=_facts(run, None, None))
+    return Target(address, facts=_facts(None, None, None))
+
+
+def find_target(run: str | None = None, model: str | None = None, version: str | None = None) -> Target:
+    """Find what to check.
+
+    Args:
+        run: A run id; its newest logged model is meant. None means the active run, when nothing else is named.
+        model: A model address, or with ``version`` a registered model's name.
+        version: The version's number.
+
+    Raises:
+        InputError: nothing is named and no run is active, or what is named is not there.
+    """
+    if model is not None and version is not None:
+        return _of_version(model, version)
+    if model is not None:
+        return _of_address(model)
+    if run is None and (active := mlflow.active_run() or mlflow.last_active_run()) is not None:
+        run = active.info.run_id
+    if run is None:
+        raise InputError(
+            "there is nothing to check", remedy="Name a run, or a model and version; or call it inside a run."
+        )
+    return _of_run(run)

@@ -1,0 +1,86 @@
+"""Reports: one module per format, and the table of them.
+
+A format is a module with ``render(report: Report) -> str``; a new one is a module and a line below.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from aims_gates.errors import InputError
+from aims_gates.reports.view import GateRun, Report
+
+__all__ = ["FORMATS", "GateRun", "Report", "Target", "parse_target", "render", "save"]
+
+#: Name -> module, imported when first used.
+FORMATS: Mapping[str, str] = {
+    "html": "aims_gates.reports.html",
+    "json": "aims_gates.reports.json",
+    "junit": "aims_gates.reports.junit",
+    "text": "aims_gates.reports.text",
+}
+
+
+class Target(NamedTuple):
+    """One ``--report FORMAT:FILE``."""
+
+    format: str
+    path: Path
+
+
+def parse_target(text: str) -> Target:
+    """Read ``html:out.html``.
+
+    Raises:
+        InputError: there is no such format, or no file is named.
+    """
+    name, colon, path = text.partition(":")
+    known = ", ".join(FORMATS)
+    if name not in FORMATS:
+        raise InputError(f"there is no report format {name!r}", where="--report", remedy=f"Choose from: {known}.")
+    if not colon or not path.strip():
+        remedy = f"Write the format and a file, for example --report {name}:report.{name}."
+        raise InputError(f"{text!r} names no file", where="--report", remedy=remedy)
+    return Target(name, Path(path))
+
+
+def render(name: str, report: Report) -> str:
+    """The report in this format.
+
+    Raises:
+        InputError: there is no such format.
+    """
+    if name not in FORMATS:
+        remedy = f"Choose from: {', '.join(FORMATS)}."
+        raise InputError(f"there is no report format {name!r}", where="--report", remedy=remedy)
+    text: str = import_module(FORMATS[name]).render(report)
+    return text
+
+
+def save(report: Report, target: Target) -> Path:
+    """Write the report to its file, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    text = render(target.format, report)
+    path = target.path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(draft).chmod(0o644)
+            Path(draft).replace(path)
+        except OSError:
+            Path(draft).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        remedy = "Name a file in a folder you may write to."
+        raise InputError(f"the report cannot be written: {reason}", where=str(path), remedy=remedy) from error
+    return path

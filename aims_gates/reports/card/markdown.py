@@ -1,0 +1,284 @@
+"""The model card: Markdown in the Hugging Face model-card format, rendered from findings and records.
+
+Numbers come from findings alone, four significant digits, with their intervals. Hand-written parts come from
+the card record (:data:`FIELDS`); what is missing there reads as "Not stated", and the gate ``model_card`` says so.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from aims_gates.model import Finding
+from aims_gates.reports import words
+
+__all__ = ["FIELDS", "RESULTS", "Field", "card_html", "cells", "figure", "model_index", "render_card", "summary"]
+
+NOT_STATED = "Not stated."
+#: The columns of every results table; :mod:`aims_gates.reports.card.check` finds tables by them.
+RESULTS = ("Measure", "About", "Value", "Interval", "p", "n", "Limit", "Outcome")
+#: Information on more groups than this is left to the JSON report; findings under a limit are all shown.
+MOST_INFORMATION = 60
+_REGRESSION = {"r2", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error"}
+
+
+class Field(NamedTuple):
+    """A hand-written part of the card.
+
+    Attributes:
+        name: The key in the card record.
+        heading: The heading it stands under, as Hugging Face's template names it.
+        required: Whether a card without it is incomplete.
+        asks: What to write, for the remedy.
+    """
+
+    name: str
+    heading: str
+    required: bool
+    asks: str
+
+
+FIELDS: tuple[Field, ...] = (
+    Field("license", "Front matter", True, "a licence id such as apache-2.0, or other"),
+    Field("summary", "Model Details", True, "what the model does, in a sentence or two"),
+    Field("developers", "Model Details", True, "the team that developed it and answers for it"),
+    Field("model_type", "Model Details", True, "the kind of model, e.g. logistic regression"),
+    Field("intended_use", "Direct Use", True, "who uses it, for which decision, and how"),
+    Field("downstream_use", "Downstream Use", False, "systems it may become a part of"),
+    Field("out_of_scope_use", "Out-of-Scope Use", True, "uses it was not made for and must not be put to"),
+    Field("risks", "Bias, Risks, and Limitations", True, "whom it may harm, and how"),
+    Field("limitations", "Bias, Risks, and Limitations", True, "where it is known or expected to be wrong"),
+    Field("recommendations", "Recommendations", True, "what users should do about these risks"),
+    Field("training_data", "Training Data", True, "source, period, size and known gaps of the training data"),
+    Field("training_procedure", "Training Procedure", False, "preprocessing, features, hyperparameters"),
+    Field("evaluation_data", "Testing Data", True, "source, period and size of the evaluation set"),
+    Field("factors", "Factors", True, "the groups and conditions over which results are broken down"),
+    Field("metrics", "Metrics", True, "which measures decide, and why these"),
+    Field("environment", "Environmental Impact", False, "hardware, hours and energy of training"),
+    Field("technical", "Technical Specifications", False, "software, hardware, interfaces"),
+    Field("citation", "Citation", False, "how to cite it"),
+    Field("contest", "How to Contest a Decision", True, "how a person affected gets a decision explained and reviewed"),
+    Field("contact", "Model Card Contact", True, "where questions about this card go"),
+)
+
+
+def figure(value: float | None) -> str:
+    """A number as the card writes it: four significant digits, integers whole; empty for None."""
+    if value is None:
+        return ""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    digits = 3 - math.floor(math.log10(abs(value)))
+    return f"{value:.{max(digits, 0)}f}" if digits < 9 else f"{value:.3e}"
+
+
+def _cell(text: object) -> str:
+    """Text in one cell of a table, read back by no one as anything but text."""
+    plain = " ".join(words.clean(text).split())
+    plain = re.sub(r"([\\`*\[\]~|]|(?<!\w)_|_(?!\w))", r"\\\1", plain)
+    return plain.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def cells(finding: Finding, smallest: int = 5) -> tuple[str, ...]:
+    """One row of a results table, as in :data:`RESULTS`; groups with fewer rows than ``smallest`` are withheld."""
+    hidden = words.withheld(finding, smallest)
+    ends = [figure(end) for end in (finding.low, finding.high)]
+    bound = finding.limit
+    return (
+        _cell(finding.measure),
+        _cell(words.about(finding) or "all rows"),
+        "withheld" if hidden else figure(finding.value) or "not computed",
+        "" if hidden or not any(ends) else f"{ends[0] or '?'} to {ends[1] or '?'}",
+        "" if hidden else figure(finding.p_value),
+        _cell(f"< {smallest}") if hidden else figure(finding.n),
+        _cell(f"{bound.op} {figure(bound.value)}") if bound else "",
+        finding.outcome or "information",
+    )
+
+
+def shown(findings: Iterable[Finding]) -> tuple[list[Finding], int]:
+    """The findings a card lists (all under a limit, some information), and how many it leaves out."""
+    ranked = words.worst_first(findings)
+    judged = [finding for finding in ranked if finding.outcome is not None]
+    information = [finding for finding in ranked if finding.outcome is None]
+    return judged + information[:MOST_INFORMATION], max(0, len(information) - MOST_INFORMATION)
+
+
+def summary(findings: Mapping[str, Sequence[Finding]]) -> str:
+    """The results in one sentence; a card must hold exactly this one."""
+    judged = [finding for found in findings.values() for finding in found if finding.outcome is not None]
+    counts = [
+        sum(finding.outcome == outcome for finding in judged) for outcome in ("pass", "fail", "inconclusive", "error")
+    ]
+    return (
+        f"Of {len(judged)} findings under a limit, {counts[0]} passed, {counts[1]} failed, "
+        f"{counts[2]} were inconclusive and {counts[3]} could not be computed."
+    )
+
+
+def _table(found: Iterable[Finding], smallest: int) -> list[str]:
+    rule = ["---", "---", "---:", "---", "---:", "---:", "---", "---"]
+    lines = [RESULTS, rule, *(cells(finding, smallest) for finding in found)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _results(findings: Mapping[str, Sequence[Finding]], smallest: int) -> list[str]:
+    if not any(findings.values()):
+        return [NOT_STATED]
+    lines = [summary(findings), ""]
+    for gate, found in findings.items():
+        listed, hidden = shown(found)
+        lines += [f"#### {gate}", "", *_table(listed, smallest), ""]
+        if hidden:
+            lines += [f"{hidden} more findings without a limit are in the evidence.", ""]
+    return lines[:-1]
+
+
+def _escaped(line: str) -> str:
+    """A line of hand-written Markdown that can open no heading, table, fence or tag of its own."""
+    line = words.clean(line).replace("<", "&lt;").replace("|", "\\|")
+    bare = line.lstrip(" ")
+    if bare.startswith(("#", "```", "~~~", "===", "---")):
+        line = line[: len(line) - len(bare)] + "\\" + bare
+    return line
+
+
+def _indented(value: Any) -> str:
+    nested = isinstance(value, Mapping | list | tuple)
+    return ("\n  " if nested else "") + prose(value).replace("\n", "\n  ")
+
+
+def prose(value: Any) -> str:
+    """A hand-written part as Markdown: text as it is, lists and mappings as bullets."""
+    if value is None or value == "" or value == [] or value == {}:
+        return NOT_STATED
+    if isinstance(value, Mapping):
+        return "\n".join(f"- **{_cell(key)}**: {_indented(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return "\n".join(f"- {_indented(part)}" for part in value)
+    return "\n".join(_escaped(line) for line in str(value).strip().splitlines()) or NOT_STATED
+
+
+def _task(card: Mapping[str, Any], measures: set[str]) -> str:
+    return str(card.get("task") or ("tabular-regression" if measures & _REGRESSION else "tabular-classification"))
+
+
+def model_index(name: str, card: Mapping[str, Any], findings: Mapping[str, Sequence[Finding]]) -> list[dict[str, Any]]:
+    """Hugging Face's ``model-index``: the performance over all rows, at full precision."""
+    whole = [f for f in findings.get("performance", ()) if f.value is not None and not f.by and not f.over]
+    if not whole:
+        return []
+    metrics = [{"type": f.measure, "name": f.measure, "value": f.value} for f in whole]
+    task = {"type": _task(card, {f.measure for f in whole})}
+    dataset = {"type": "evaluation", "name": str(card.get("evaluation_name") or "held-out evaluation set")}
+    return [{"name": name, "results": [{"task": task, "dataset": dataset, "metrics": metrics}]}]
+
+
+def _front_matter(name: str, card: Mapping[str, Any], findings: Mapping[str, Sequence[Finding]]) -> list[str]:
+    tags = card.get("tags") or ()
+    matter: dict[str, Any] = {"license": card.get("license") or "unknown"}
+    matter |= {key: card[key] for key in ("language", "library_name", "base_model") if card.get(key)}
+    matter["tags"] = list(dict.fromkeys([*map(str, [tags] if isinstance(tags, str) else tags), "aims-gates"]))
+    index = model_index(name, card, findings)
+    if index:
+        matter["model-index"] = index
+    # A JSON value is a YAML value: no quoting rule of YAML can be got wrong.
+    return ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in matter.items()), "---"]
+
+
+def _details(
+    card: Mapping[str, Any], system: Mapping[str, Any], version: str, subject: str | None, at: datetime | None
+) -> list[str]:
+    facts = [
+        ("Developed by", prose(card.get("developers"))),
+        ("Model type", prose(card.get("model_type"))),
+        ("License", prose(card.get("license"))),
+        ("Version", _cell(version)),
+        ("System", _cell(system.get("title") or system.get("name") or "")),
+        ("Risk tier", _cell(system.get("tier") or "")),
+        ("Owner", _cell(system.get("owner") or "")),
+        ("Purpose", prose(system["purpose"]).replace("\n", " ") if system.get("purpose") else ""),
+        ("Subject", f"`{subject}`" if subject else ""),
+        ("Card rendered", at.date().isoformat() if at else ""),
+    ]
+    return ["### Model Description", "", *(f"- **{name}:** {said}" for name, said in facts if said)]
+
+
+def _section(level: int, heading: str, *body: str) -> list[str]:
+    return ["#" * level + f" {heading}", "", *(line for part in body for line in (part, ""))]
+
+
+def render_card(
+    card: Mapping[str, Any],
+    system: Mapping[str, Any],
+    findings: Mapping[str, Sequence[Finding]],
+    *,
+    name: str = "",
+    version: str = "",
+    subject: str | None = None,
+    at: datetime | None = None,
+    smallest: int = 5,
+) -> str:
+    """The model card as Markdown. Pure: the same input gives the same bytes.
+
+    Args:
+        card: The card record, keys as in :data:`FIELDS` (also ``name``, ``language``, ``tags``, ``task``,
+            ``library_name``, ``base_model``, ``evaluation_name``).
+        system: The system's record.
+        findings: What the other gates found, by gate id.
+        name, version: The registered model's; ``card["name"]`` or the system's name stand in.
+        subject: Digest of the model's folder.
+        at: When it is rendered.
+        smallest: Groups with fewer rows are withheld.
+    """
+    title = name or str(card.get("name") or system.get("title") or system.get("name") or "model")
+    found = {gate: tuple(some) for gate, some in findings.items() if some}
+
+    def part(key: str) -> str:
+        return prose(card.get(key))
+
+    lines = [
+        *_front_matter(title, card, found),
+        "",
+        *_section(1, f"Model Card for {_cell(title)}", part("summary")),
+        *_section(2, "Model Details"),
+        *_details(card, system, version, subject, at),
+        "",
+        *_section(2, "Uses"),
+        *_section(3, "Direct Use", part("intended_use")),
+        *_section(3, "Downstream Use", part("downstream_use")),
+        *_section(3, "Out-of-Scope Use", part("out_of_scope_use")),
+        *_section(2, "Bias, Risks, and Limitations", part("risks"), part("limitations")),
+        *_section(3, "Recommendations", part("recommendations")),
+        *_section(2, "Training Details"),
+        *_section(3, "Training Data", part("training_data")),
+        *_section(3, "Training Procedure", part("training_procedure")),
+        *_section(2, "Evaluation"),
+        *_section(3, "Testing Data, Factors & Metrics"),
+        *_section(4, "Testing Data", part("evaluation_data")),
+        *_section(4, "Factors", part("factors")),
+        *_section(4, "Metrics", part("metrics")),
+        *_section(3, "Results", *("\n".join(_results(found, smallest)),)),
+        *_section(2, "Environmental Impact", part("environment")),
+        *_section(2, "Technical Specifications", part("technical")),
+        *_section(2, "Citation", part("citation")),
+        *_section(2, "How to Contest a Decision", part("contest")),
+        *_section(2, "Model Card Contact", part("contact")),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def card_html(markdown: str, title: str = "Model card") -> str:
+    """The card as one self-contained page in the reports' style; raw HTML and pictures in it stay text."""
+    from markdown_it import MarkdownIt
+    from markupsafe import Markup
+
+    from aims_gates.reports.html import page
+
+    body = markdown
+    if markdown.startswith("---\n"):
+        body = markdown.partition("\n---\n")[2] or markdown
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    return page("card.html", {"title": title, "body": Markup(reader.render(body))})

@@ -1,0 +1,116 @@
+"""One self-contained page: no scripts, nothing loaded, light and dark, fit for print.
+
+Templates are files in ``templates/``; every value in them is escaped.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from aims_gates.model import Finding
+from aims_gates.reports import words
+from aims_gates.reports.approvals import approval_lines
+from aims_gates.reports.pictures import pictures
+from aims_gates.reports.view import Report, blocking, marks, oldest, ordered, stands, verdict
+
+__all__ = ["page", "render", "safe_link"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MOST_JUDGED, _MOST_INFORMATION = 200, 60
+_SCHEMES = ("", "http", "https")
+
+
+def safe_link(target: str) -> bool:
+    """Whether this may stand in a link: a relative path or a web address, never a script."""
+    try:
+        return urlsplit(words.clean(target).strip()).scheme.lower() in _SCHEMES
+    except ValueError:
+        return False
+
+
+def _ticks(text: object) -> Markup:
+    """Backticks as code; a text that is one command as code; all else escaped."""
+    said, runs = words.commands(str(text))
+    if runs and not said:
+        return Markup('<code class="command">{}</code>').format(runs[0])
+    parts = words.clean(text).split("`")
+    if len(parts) % 2 == 0:
+        return Markup("{}").format(words.clean(text))
+    pieces = [Markup("<code>{}</code>" if place % 2 else "{}").format(part) for place, part in enumerate(parts)]
+    return Markup("").join(pieces)
+
+
+def _breakable(text: object) -> Markup:
+    """A long name that may wrap after an underscore."""
+    return Markup("_<wbr>").join(words.clean(text).split("_"))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.finalize = lambda value: value if isinstance(value, Markup | int | float) else words.clean(value)
+    environment.filters.update(ticks=_ticks, breakable=_breakable)
+    environment.globals.update(words=words, marks=marks, stands=stands, oldest=oldest, safe_link=safe_link)
+    environment.globals["css"] = Markup((_TEMPLATES / "style.css").read_text("utf-8"))
+    return environment
+
+
+def page(template: str, values: Mapping[str, Any]) -> str:
+    """A page from a template of this package."""
+    return _environment().get_template(template).render(**values)
+
+
+def _split(findings: tuple[Finding, ...]) -> tuple[list[Finding], list[Finding], int]:
+    ranked = words.worst_first(findings)
+    judged = [f for f in ranked if f.outcome is not None][:_MOST_JUDGED]
+    information = [f for f in ranked if f.outcome is None][:_MOST_INFORMATION]
+    return judged, information, len(ranked) - len(judged) - len(information)
+
+
+def _gates(report: Report) -> list[dict[str, Any]]:
+    shown = []
+    for gate, title, outcome, findings in report.gates:
+        judged, information, hidden = _split(tuple(findings))
+        shown.append(
+            {
+                "id": gate,
+                "title": title,
+                "outcome": outcome,
+                "findings": [*judged, *information],
+                "hidden": hidden,
+                "pictures": pictures(findings, report.smallest_cell),
+            }
+        )
+    return shown
+
+
+def render(report: Report) -> str:
+    """The report as one HTML page (UTF-8, well under 1 MB)."""
+    word, about, said = verdict(report)
+    decision = report.decision
+    return page(
+        "report.html",
+        {
+            "report": report,
+            "decision": decision,
+            "word": word,
+            "about": about,
+            "said": said,
+            "controls": ordered(decision.controls) if decision else (),
+            "stopping": blocking(decision) if decision else (),
+            "approvals": approval_lines(decision.approvals) if decision else [],
+            "gates": _gates(report),
+            "smallest": report.smallest_cell,
+        },
+    )

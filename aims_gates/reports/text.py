@@ -1,0 +1,259 @@
+"""Plain text, at most 100 columns wide: the verdict, the controls, what to do next.
+
+:func:`render` gives text for pipes, exceptions and HTTP bodies: ASCII marks, no colour. :func:`show`
+prints the same on a console, with colours where it is a terminal and NO_COLOR is not set.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from typing import Any
+
+from rich.box import Box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from aims_gates.model import ControlState, Finding, Outcome
+from aims_gates.reports import words
+from aims_gates.reports.approvals import approval_lines
+from aims_gates.reports.view import Mark, Report, blocking, marks, oldest, ordered, stands, verdict
+
+__all__ = ["WIDTH", "gate_text", "render", "show", "show_gate"]
+
+WIDTH = 100
+#: Only a rule below the head: reads the same on a terminal, in a pipe and in a log.
+_RULE = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+_COLOURS = {"red": "bold red", "yellow": "yellow", "green": "green", "blue": "cyan", "grey": "dim"}
+_VERDICTS = {"ALLOWED": "bold green", "REFUSED": "bold red", "WAITING": "bold cyan", "CHECKED": "bold"}
+_SHOWN = 3
+
+
+def _text(value: object, style: str = "") -> Text:
+    return Text(words.clean(value), style=style)
+
+
+def _mark(mark: Mark, plain: bool) -> Text:
+    return Text(f"{mark.plain if plain else mark.symbol} {mark.word}", style=_COLOURS[mark.colour])
+
+
+def _table(*columns: tuple[str, dict[str, Any]]) -> Table:
+    table = Table(box=_RULE, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title, options in columns:
+        table.add_column(title, overflow="fold", **options)
+    return table
+
+
+def _hanging(lead: str, body: str, style: str = "") -> Table:
+    """A lead word and text wrapped beside it."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(lead, style=style), _text(body))
+    return grid
+
+
+def _command(command: str, indent: int) -> Text:
+    """A command on one line, however long: a wrapped one cannot be copied."""
+    return Text(" " * indent + words.clean(command), style="bold", no_wrap=True, overflow="ignore")
+
+
+def _step(lead: str, text: str) -> Iterator[RenderableType]:
+    said, runs = words.commands(text)
+    if said:
+        yield Padding(_hanging(lead, said), (0, 0, 0, 2))
+    for place, command in enumerate(runs):
+        first = not said and place == 0
+        yield _command(f"{lead} {command}" if first else command, 2 if first else 3 + len(lead))
+
+
+def _observed(control: ControlState, smallest: int) -> str:
+    judged = [finding for _, finding in control.findings if finding.outcome is not None]
+    if stands(control) or not judged:
+        kept = sum(finding.outcome == "pass" for finding in judged)
+        if control.state == "met" and kept and kept == len(judged):
+            return words.sentence(judged[0], smallest) if kept == 1 else f"{kept} findings, each within its limit"
+        return words.clean(control.reason)
+    worst = words.worst_first(judged)
+    bad = [finding for finding in worst if finding.outcome != "pass"]
+    if not bad:
+        return words.clean(control.reason)
+    more = f"; {len(bad) - 1} more" if len(bad) > 1 else ""
+    return words.sentence(bad[0], smallest) + more
+
+
+def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> Table:
+    table = _table(
+        ("Control", {"no_wrap": True}),
+        ("Title", {"ratio": 5}),
+        ("State", {"no_wrap": True}),
+        ("Observed", {"ratio": 8}),
+        ("Evidence", {"no_wrap": True}),
+    )
+    table.expand = True
+    for control in controls:
+        state = _mark(marks(control.state), plain)
+        if not control.blocks and not stands(control):
+            state.append("\n(does not block)", style="dim")
+        seen = _observed(control, report.smallest_cell)
+        table.add_row(
+            _text(control.control), _text(control.title), state, _text(seen), words.age(oldest(control)) or "none"
+        )
+    return table
+
+
+def _detail(control: ControlState, smallest: int) -> Iterator[RenderableType]:
+    yield Text(
+        f"\n{words.clean(control.control)} {words.clean(control.title)}: {marks(control.state).word}", style="bold"
+    )
+    yield Padding(_hanging("why:  ", control.why), (0, 0, 0, 2))
+    yield Padding(_hanging("state:", control.reason), (0, 0, 0, 2))
+    judged = [(gate, f) for gate, f in control.findings if f.outcome not in (None, "pass")]
+    judged.sort(key=lambda pair: words.rank(pair[1]))
+    for gate, finding in judged[:_SHOWN]:
+        n = words.rows(finding, smallest)
+        line = f"{gate}: {words.sentence(finding, smallest)}{f', n {n}' if n else ''}: {finding.outcome}"
+        yield Padding(_hanging("-", line), (0, 0, 0, 2))
+        for text in (finding.note, finding.remedy):
+            if text:
+                yield Padding(_text(text), (0, 0, 0, 4))
+    if len(judged) > _SHOWN:
+        yield Padding(_text(f"and {len(judged) - _SHOWN} more, see --json"), (0, 0, 0, 4))
+    for item in control.evidence:
+        yield Padding(_hanging("evidence:", words.evidence(item)), (0, 0, 0, 2))
+    shown = {finding.remedy for _, finding in judged[:_SHOWN]}
+    for text in control.next:
+        if text not in shown:
+            yield from _step("next:", text)
+
+
+def _facts(report: Report) -> str:
+    d = report.decision
+    if d is None:
+        return ""
+    facts = [("system", d.system), ("tier", d.tier), ("profile", d.profile), ("mode", d.mode)]
+    facts += [("subject", d.subject and d.subject[:19]), ("request", d.request and d.request[:19])]
+    return ", ".join(f"{name} {words.clean(value)}" for name, value in facts if value)
+
+
+def _decision(report: Report, plain: bool) -> Iterator[RenderableType]:
+    d = report.decision
+    if d is None:
+        return
+    yield Padding(_text(_facts(report), "dim"), (0, 0, 0, 2))
+    said = verdict(report)[2]
+    for problem in [each for each in d.problems if each not in said]:
+        yield Padding(_hanging("!", problem, "bold red"), (0, 0, 0, 2))
+    if d.controls:
+        yield Text()
+        yield _controls(report, ordered(d.controls), plain)
+    for control in blocking(d):
+        yield from _detail(control, report.smallest_cell)
+    lines = approval_lines(d.approvals)
+    if lines:
+        yield Text("\nApprovals", style="bold")
+        yield from (Padding(_hanging("-", line), (0, 0, 0, 2)) for line in lines)
+    if d.actions:
+        yield Text("\nWhat to do, in this order", style="bold")
+        for place, action in enumerate(d.actions, 1):
+            yield from _step(f"{place}.", action)
+
+
+def _limits_first(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
+    ranked = words.worst_first(findings)
+    return [f for f in ranked if f.outcome is not None], [f for f in ranked if f.outcome is None]
+
+
+def _gate(
+    gate: str, outcome: Outcome, findings: Sequence[Finding], smallest: int, plain: bool, shown: int
+) -> Iterator[RenderableType]:
+    judged, information = _limits_first(findings)
+    bad = sum(f.outcome != "pass" for f in judged)
+    what = f"{bad} of {len(judged)} findings under a limit did not pass" if bad else f"{len(judged)} findings pass"
+    if not judged:
+        what = "no finding under a limit, so nothing was decided"
+    style = _COLOURS[marks(outcome).colour]
+    yield Text.assemble((outcome.upper(), f"bold {style}"), f"  {words.clean(gate)}: {what}")
+    table = _table(
+        ("Measure", {"ratio": 1}),
+        ("Value", {"no_wrap": True}),
+        ("Limit", {"no_wrap": True}),
+        ("n", {"justify": "right", "no_wrap": True}),
+        ("Outcome", {"no_wrap": True}),
+    )
+    table.expand = True
+    for finding in [*judged[: 2 * shown], *information[:shown]]:
+        where = words.about(finding)
+        cells = [f"{finding.measure}{f' ({where})' if where else ''}", words.seen(finding, smallest)]
+        cells += [words.limit(finding), words.rows(finding, smallest)]
+        table.add_row(*map(_text, cells), _mark(marks(finding.outcome), plain))
+    if table.row_count:
+        yield Text()
+        yield table
+    hidden = len(judged) + len(information) - table.row_count
+    if hidden:
+        yield _text(f"and {hidden} more, see --json", "dim")
+    said = dict.fromkeys((f.note, f.remedy) for f in judged if f.outcome != "pass" and (f.note or f.remedy))
+    for note, remedy in list(said)[:shown]:
+        yield _hanging("-", ". ".join(part.rstrip(".") for part in (note, remedy) if part) + ".")
+
+
+def _parts(report: Report, plain: bool) -> Iterator[RenderableType]:
+    word, about, said = verdict(report)
+    head = f"{words.clean(about)}: " if about else ""
+    yield Text.assemble((word, _VERDICTS[word]), f"  {head}{words.clean(said)}")
+    yield from _decision(report, plain)
+    if report.decision is None:
+        for gate, _, outcome, findings in report.gates:
+            yield Text()
+            yield from _gate(gate, outcome, findings, report.smallest_cell, plain, 5)
+    if report.notes or report.links:
+        yield Text()
+    yield from (_hanging("note:", note) for note in report.notes)
+    yield from (_command(f"{name}: {place}", 0) for name, place in report.links.items())
+
+
+def _plain(parts: Iterable[RenderableType]) -> str:
+    file = StringIO()
+    console = Console(file=file, width=WIDTH, color_system=None, force_terminal=False, force_jupyter=False, emoji=False)
+    for part in parts:
+        console.print(part, highlight=False, soft_wrap=isinstance(part, Text) and part.no_wrap is True)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def _shown(parts: Iterable[RenderableType], console: Console) -> None:
+    for part in parts:
+        long = isinstance(part, Text) and part.no_wrap is True
+        console.print(part, highlight=False, soft_wrap=long, width=None if long else min(console.width, WIDTH))
+
+
+def render(report: Report) -> str:
+    """The report as text for a pipe, an exception or an HTTP body: no colour, ASCII marks."""
+    return _plain(_parts(report, plain=True))
+
+
+def show(report: Report, console: Console | None = None) -> None:
+    """Print the report; colours and symbols only on a terminal that shows them."""
+    console = console or Console()
+    if not console.is_terminal:
+        console.file.write(render(report))
+        return
+    _shown(_parts(report, plain=console.options.ascii_only), console)
+
+
+def gate_text(gate: str, outcome: Outcome, findings: Sequence[Finding], *, shown: int = 20) -> str:
+    """One gate's result as text: findings under a limit first, then information.
+
+    Args:
+        shown: How many rows of information to print, and half as many as under a limit.
+    """
+    return _plain(_gate(gate, outcome, findings, 0, True, shown))
+
+
+def show_gate(gate: str, outcome: Outcome, findings: Sequence[Finding], console: Console | None = None) -> None:
+    """Print one gate's result, as :func:`show` prints a report."""
+    console = console or Console()
+    if not console.is_terminal:
+        console.file.write(gate_text(gate, outcome, findings))
+        return
+    _shown([Group(*_gate(gate, outcome, findings, 0, console.options.ascii_only, 20))], console)

@@ -1,0 +1,165 @@
+"""What every report is made of: the values handed over, and the verdict in plain words."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from aims_gates.model import ControlState, Decision, Finding, Outcome, State
+
+__all__ = ["GateRun", "Mark", "Report", "blocking", "marks", "oldest", "ordered", "stands", "verdict"]
+
+
+class GateRun(NamedTuple):
+    """One gate's result.
+
+    Attributes:
+        gate: Gate id.
+        title: The gate's title.
+        outcome: The worst outcome of its findings under a limit.
+        findings: All of them, as the gate gave them.
+    """
+
+    gate: str
+    title: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``check`` and ``explain`` hand to every format.
+
+    Attributes:
+        title: What the report is about, where there is no decision to say it.
+        decision: The decision; None when only gates ran.
+        gates: The gates that ran (or whose evidence counts), plain 4-tuples will do.
+        notes: Sentences to show below everything, e.g. that predictions were not signed.
+        links: Name -> path or URI of what belongs to this report (model card, evidence, run).
+        smallest_cell: Groups with fewer rows are withheld from what people read; JSON keeps them.
+    """
+
+    title: str = ""
+    decision: Decision | None = None
+    gates: tuple[GateRun, ...] = ()
+    notes: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    smallest_cell: int = 5
+
+
+class Mark(NamedTuple):
+    """How a state or an outcome is shown: a symbol and a word, and only then a colour."""
+
+    symbol: str
+    plain: str
+    word: str
+    colour: str
+
+
+_MARKS: Mapping[str, Mark] = {
+    "failed": Mark("✗", "x", "failed", "red"),
+    "missing": Mark("○", "-", "missing", "red"),
+    "inconclusive": Mark("?", "?", "inconclusive", "yellow"),
+    "stale": Mark("↻", "~", "stale", "yellow"),
+    "awaiting-approval": Mark("…", ".", "awaiting approval", "blue"),
+    "waived": Mark("◇", "w", "waived", "blue"),
+    "not-applicable": Mark("–", "/", "not applicable", "grey"),
+    "met": Mark("✓", "+", "met", "green"),
+    "fail": Mark("✗", "x", "fail", "red"),
+    "error": Mark("!", "!", "error", "red"),
+    "pass": Mark("✓", "+", "pass", "green"),
+}
+_INFORMATION = Mark("·", " ", "information", "grey")
+_LETS_THROUGH: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
+_ORDER: Mapping[str, int] = {state: place for place, state in enumerate(_MARKS)}
+
+
+def marks(state: str | None) -> Mark:
+    """How to show a control's state or a finding's outcome; None is information."""
+    return _MARKS.get(state, Mark("?", "?", state, "yellow")) if state else _INFORMATION
+
+
+def stands(control: ControlState) -> bool:
+    """Whether this control's state lets a promotion through."""
+    return control.state in _LETS_THROUGH
+
+
+def blocking(decision: Decision) -> tuple[ControlState, ...]:
+    """The controls that stop the promotion, as the reader should see them: worst first."""
+    return tuple(control for control in ordered(decision.controls) if control.blocks)
+
+
+def ordered(controls: tuple[ControlState, ...]) -> tuple[ControlState, ...]:
+    """Controls that need somebody first (those that block before those that warn), else as given."""
+
+    def rank(control: ControlState) -> tuple[bool, bool, int]:
+        return stands(control), not control.blocks, _ORDER.get(control.state, 0)
+
+    return tuple(sorted(controls, key=rank))
+
+
+def oldest(control: ControlState) -> float | None:
+    """Age in days of the oldest evidence behind a control; None where nothing is known."""
+    ages = [days for item in control.evidence if isinstance(days := item.get("age_days"), int | float)]
+    return max(ages, default=None)
+
+
+def _count(decision: Decision) -> str:
+    required = [control for control in decision.controls if control.enforcement == "block"]
+    unmet = sum(control.blocks for control in required)
+    if not required:
+        return "your profile requires no control to block on"
+    if unmet:
+        return f"{unmet} of {len(required)} controls your profile requires {'is' if unmet == 1 else 'are'} not met"
+    states = Counter("met" if control.state == "met" else marks(control.state).word for control in required)
+    if set(states) == {"met"}:
+        return f"all {len(required)} controls your profile requires are met"
+    said = ", ".join(f"{count} {state}" for state, count in states.items())
+    return f"none of {len(required)} controls your profile requires blocks: {said}"
+
+
+def _waits(decision: Decision) -> bool:
+    """Whether a request or approvals are all that is missing (exit code 4 comes last of all)."""
+    return decision.exit == 4 and {control.state for control in blocking(decision)} <= {"awaiting-approval"}
+
+
+def _refused(decision: Decision) -> tuple[str, str]:
+    if _waits(decision):
+        said = decision.problems[0] if decision.problems else "approvals are missing"
+        return "WAITING", f"the evidence criteria are met; {said}"
+    if decision.problems and not blocking(decision):
+        return "REFUSED", "; ".join(decision.problems)
+    return "REFUSED", _count(decision)
+
+
+def _checked(report: Report) -> str:
+    bad = sum(outcome != "pass" for _, _, outcome, _ in report.gates)
+    count = len(report.gates)
+    if not count:
+        return "no gate ran"
+    if bad:
+        return f"{bad} of {count} gates did not pass"
+    return f"all {count} gates pass" if count > 1 else "the gate passes"
+
+
+def verdict(report: Report) -> tuple[str, str, str]:
+    """The verdict: a word in capitals, what it is about, and the sentence.
+
+    The word is ``ALLOWED``, ``WAITING`` or ``REFUSED``, and ``CHECKED`` where nothing was decided.
+    """
+    decision = report.decision
+    if decision is None:
+        return "CHECKED", report.title, _checked(report)
+    rollback = decision.transition == "rollback"
+    about = f"{decision.name} v{decision.version} -> production{' (rollback)' if rollback else ''}"
+    if not decision.allowed:
+        word, said = _refused(decision)
+        return word, about, said
+    if rollback:
+        return "ALLOWED", about, "an order signed on call carries it, without fresh evidence; a review is due"
+    if decision.criteria_met:
+        return "ALLOWED", about, _count(decision)
+    rest = (
+        "; ".join([*decision.problems, *([_count(decision)] if blocking(decision) else [])]) or "approvals are missing"
+    )
+    return "ALLOWED", about, f"mode {decision.mode} lets it through, enforce would not: {rest}"

@@ -1,0 +1,140 @@
+"""Where things are: packs, registry, tracking, key. From flags, then the environment, then ``aims.yaml``.
+
+``aims.yaml`` is read from the current folder or the file that ``--config`` names; its paths are relative to itself.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from aims_gates.errors import InputError
+from aims_gates.keys import ENVIRONMENT, Key, read_private
+from aims_gates.strict_yaml import parse, read
+
+__all__ = ["DEFAULT_WORKSPACE", "SCHEMES", "Settings", "database_uri", "load", "maybe_signer", "signer"]
+
+#: Registry schemes of ours -> what SQLAlchemy calls them.
+SCHEMES = {"aims+sqlite": "sqlite"}
+FILE = "aims.yaml"
+#: The workspace of a registry without workspaces.
+DEFAULT_WORKSPACE = "default"
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    packs: tuple[str, ...] = (".",)
+    registry: str | None = None
+    tracking: str | None = None
+    key: str | None = None
+    artifacts: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a command works with.
+
+    Attributes:
+        packs: The user's packs; the bundled one comes in any case.
+        registry: Registry URI, e.g. ``aims+sqlite:///registry.db``; None when not named.
+        tracking: Tracking URI; None leaves MLflow's own choice.
+        key: Private key file; None leaves it to ``AIMS_GATES_KEY``.
+        artifacts: The folder that an MLflow server on this machine serves artifacts from
+            (its ``--artifacts-destination``); None where artifacts are plain local files.
+    """
+
+    packs: tuple[Path, ...] = ()
+    registry: str | None = None
+    tracking: str | None = None
+    key: Path | None = None
+    artifacts: Path | None = None
+
+    def need_registry(self) -> str:
+        """The registry URI.
+
+        Raises:
+            InputError: none is named.
+        """
+        if self.registry is None:
+            remedy = "Pass --registry aims+sqlite:///FILE, set MLFLOW_REGISTRY_URI, or write it into aims.yaml."
+            raise InputError("no registry is named", remedy=remedy)
+        return self.registry
+
+
+def database_uri(registry: str) -> str:
+    """The database behind a registry URI of ours, as SQLAlchemy writes it.
+
+    Raises:
+        InputError: the URI is not one of ours, or is reached over HTTP.
+    """
+    scheme, colon, rest = registry.partition(":")
+    if colon and scheme in SCHEMES:
+        return f"{SCHEMES[scheme]}:{rest}"
+    if scheme in ("http", "https"):
+        remedy = "Run this on the server's machine with --registry aims+sqlite:///FILE."
+        raise InputError(
+            "this needs the registry's database, which is not reached over HTTP", where=registry, remedy=remedy
+        )
+    known = ", ".join(f"{each}:///FILE" for each in SCHEMES)
+    raise InputError("this registry is not gated", where=registry, remedy=f"Use one of: {known}.")
+
+
+def _absolute(uri: str, folder: Path) -> str:
+    """A relative SQLite path, made absolute from the file that names it."""
+    for prefix in ("aims+sqlite:///", "sqlite:///"):
+        if uri.startswith(prefix) and not uri.startswith(f"{prefix}/"):
+            return f"{prefix}{(folder / uri.removeprefix(prefix)).resolve()}"
+    return uri
+
+
+def _from_file(path: Path) -> Settings:
+    said, folder = parse(_File, read(path)), path.resolve().parent
+    return Settings(
+        packs=tuple(folder / pack for pack in said.packs),
+        registry=_absolute(said.registry, folder) if said.registry else None,
+        tracking=_absolute(said.tracking, folder) if said.tracking else None,
+        key=folder / said.key if said.key else None,
+        artifacts=folder / said.artifacts if said.artifacts else None,
+    )
+
+
+def load(
+    config: Path | None = None,
+    packs: tuple[Path, ...] = (),
+    registry: str | None = None,
+    tracking: str | None = None,
+    key: Path | None = None,
+) -> Settings:
+    """Settings from these flags, the environment and ``aims.yaml``, in this order.
+
+    Raises:
+        InputError: the file that --config names is missing, or aims.yaml is malformed.
+    """
+    path = config or Path(FILE)
+    found = _from_file(path) if config is not None or path.is_file() else Settings()
+    here = Path.cwd()
+    registry = registry or os.environ.get("MLFLOW_REGISTRY_URI")
+    tracking = tracking or os.environ.get("MLFLOW_TRACKING_URI")
+    return replace(
+        found,
+        packs=packs or found.packs,
+        registry=_absolute(registry, here) if registry else found.registry,
+        tracking=_absolute(tracking, here) if tracking else found.tracking,
+        key=key or found.key,
+    )
+
+
+def signer(settings: Settings, key: Path | None = None) -> Key:
+    """The private key: the file named, then ``AIMS_GATES_KEY``, then aims.yaml.
+
+    Raises:
+        KeyFileError: there is none, or it cannot be used.
+    """
+    return read_private(key or (None if os.environ.get(ENVIRONMENT) else settings.key))
+
+
+def maybe_signer(settings: Settings, key: Path | None = None) -> Key | None:
+    """As :func:`signer`, but None where no key is named anywhere."""
+    return signer(settings, key) if key or settings.key or os.environ.get(ENVIRONMENT) else None

@@ -1,0 +1,344 @@
+"""What counts: which statements of a ledger stand at this moment, and why the others do not. Pure.
+
+Every choice is the *latest* statement by place in the ledger, and only then a look at whether it counts: an old pass
+never comes back because a newer failure expired, was revoked, or was signed by a key that was untrusted since. For the
+same reason whatever only takes away (a halt, a rejection, a withdrawal, a revocation) stays when its signer's key is
+untrusted later. The same statement brought again by the same signers is the old one, at its old place.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from aims_gates.canonical import digest
+from aims_gates.model import Evidence, Mode, Plan, Step
+from aims_gates.predicates import (
+    REGISTRY_ACTS,
+    Approval,
+    Binding,
+    Creation,
+    Grant,
+    Halt,
+    Predictions,
+    Registration,
+    Rejection,
+    Request,
+    Revocation,
+    RollbackOrder,
+    Transition,
+    Waiver,
+    Withdrawal,
+    type_of,
+)
+from aims_gates.trust import Row, TrustHistory, alike, day
+
+__all__ = ["Ask", "Counted", "Ledger", "age_days"]
+
+#: How long an on-call order to roll back may wait for its alias write.
+ORDER_LIFE = timedelta(hours=24)
+Standing = Literal["counts", "missing", "stale"]
+_DAY = timedelta(days=1)
+_STRICT: Mapping[Mode, int] = {"observe": 0, "warn": 1, "enforce": 2}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The question: may this version be promoted now?
+
+    Attributes:
+        workspace, name, version: The registered model's version; the version as MLflow writes it.
+        digest: Digest of the staged bytes; None while nobody has hashed them (then the request's subject stands in,
+            and the answer cannot be yes).
+        alias: The governed alias.
+        now: The time of the question, with a time zone.
+        actor: Who asks.
+    """
+
+    workspace: str
+    name: str
+    version: str
+    digest: str | None
+    alias: str
+    now: datetime
+    actor: str = ""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A step's evidence, and whether it counts."""
+
+    step: Step
+    standing: Standing
+    reason: str
+    row: Row | None = None
+    evidence: Evidence | None = None
+
+
+def _time(iso: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(iso)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def age_days(row: Row, produced_at: str, now: datetime) -> float | None:
+    """Age in days by the older of the statement's own time and its arrival in the ledger; None when unknowable."""
+    produced = _time(produced_at)
+    if produced is None or row.at > now:
+        return None
+    return (now - min(produced, row.at)) / _DAY
+
+
+class Ledger:
+    """The rows that bear on a question, with what stands among them."""
+
+    def __init__(self, rows: Iterable[Row], workspace: str, name: str) -> None:
+        ordered = sorted(rows, key=lambda row: row.position)
+        self.workspace, self.name = workspace, name
+        self.trust = TrustHistory.of(ordered)
+        self.rows = list(self._first_said(ordered))
+        self.revoked = {row.predicate.statement for row in self._of(Revocation)}
+        born = [row.position for row in self._of(Creation, self._ours)]
+        self.born = born[-1] if born else -1
+
+    def _first_said(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The registry's acts, and what a trusted key said that had not said it before."""
+        said: set[tuple[str, str]] = set()
+        for row in rows:
+            fresh = {(row.digest, entry.key) for entry in self.trust.admitted(row)} - said
+            if fresh or row.type in REGISTRY_ACTS:
+                said |= fresh
+                yield row
+
+    def _of(self, kind: type, keep: Callable[[Any], bool] = lambda _: True) -> list[Row]:
+        wanted = type_of(kind)
+        return [row for row in self.rows if row.type == wanted and keep(row.predicate)]
+
+    def _ours(self, predicate: Any) -> bool:
+        return bool(predicate.workspace == self.workspace and predicate.name == self.name)
+
+    def persons(self, row: Row, role: str | None = None) -> list[str]:
+        """The people who signed a row (in this role); a service account is no person."""
+        entries = [entry for entry in self.trust.holders(row) if not entry.service]
+        return sorted({entry.person for entry in entries if role is None or role in entry.roles})
+
+    def binding(self) -> Row | None:
+        """The latest binding; None too when it does not count (:meth:`unbound`)."""
+        found = self._of(Binding, self._ours)
+        return None if self.unbound() is not None else found[-1]
+
+    def unbound(self) -> str | None:
+        """Why no binding counts; None where one does."""
+        found = self._of(Binding, self._ours)
+        if not found:
+            return "is bound to no system"
+        if found[-1].digest in self.revoked:
+            return "has a binding that was revoked"
+        signers = {alike(person) for person in self.persons(found[-1])}
+        if not signers:
+            return "has a binding that no person signed whose key counts"
+        author = found[-1].predicate.author
+        alone = author is not None and not signers - self.trust.people_of(author)
+        return "has a binding that nobody signed but the author of the change" if alone else None
+
+    def mode(self, binding: Binding, now: datetime) -> Mode:
+        """The mode in force: the last that has begun; enforce where none has, or where a date is none."""
+        if any(day(each.start) is None for each in binding.modes):
+            return "enforce"
+        today = now.astimezone(UTC).date().isoformat()
+        begun = [each for each in binding.modes if each.start <= today]
+        return max(begun, key=lambda each: (each.start, _STRICT[each.mode])).mode if begun else "enforce"
+
+    def registration(self, version: str) -> Row | None:
+        """Who registered this version, since the model was created."""
+        found = [row for row in self._of(Registration, self._ours) if row.predicate.version == version]
+        return found[-1] if found and found[-1].position > self.born else None
+
+    def halted_at(self) -> int:
+        """Position of the last halt; -1 where there is none."""
+        return max((row.position for row in self._of(Halt, self._ours)), default=-1)
+
+    def request(self, version: str) -> Row | None:
+        """The latest request for this version, unless withdrawn, revoked, untrusted, or older than a halt."""
+        found = self.asked(version)
+        if found is None or found.position < self.halted_at() or not self.trust.holders(found):
+            return None
+        taken_back = {row.predicate.request for row in self._of(Withdrawal)} | self.revoked
+        return None if found.digest in taken_back else found
+
+    def asked(self, version: str) -> Row | None:
+        """The latest request for this version since the model was created, standing or not."""
+        found = [row for row in self._of(Request, self._ours) if row.predicate.version == version]
+        return found[-1] if found and found[-1].position > self.born else None
+
+    def rejection(self, request: Row) -> tuple[str, str] | None:
+        """Who rejected this request, and why. It stays: only a new request leads on."""
+        for row in self._of(Rejection, lambda said: said.request == request.digest):
+            who = sorted(
+                entry.person
+                for entry in self.trust.admitted(row)
+                if row.predicate.role in entry.roles and not entry.service
+            )
+            if who:
+                return ", ".join(who), row.predicate.reason
+        return None
+
+    def authors(self, subject: str) -> set[str]:
+        """The names that the facts of any evidence or prediction about these bytes give for those who made them."""
+        return {
+            name
+            for row in (*self._of(Evidence), *self._of(Predictions))
+            if row.statement.subject == subject
+            for fact in ("run_creator", "commit_author")
+            for name in _names(row.predicate.facts.get(fact))
+        }
+
+    def approvals(self, request: Row, days: int, now: datetime) -> list[Row]:
+        """The approvals of this request that are in role, after it, young enough and not revoked."""
+        return [
+            row
+            for row in self._of(Approval, lambda said: said.request == request.digest)
+            if self.persons(row, row.predicate.role)
+            and row.position > request.position
+            and row.digest not in self.revoked
+            and row.at <= now
+            and (now - row.at) / _DAY <= days
+        ]
+
+    def waivers(
+        self, plan: Plan, subject: str, now: datetime, hands: Set[str] = frozenset()
+    ) -> tuple[dict[str, Row], dict[str, Row]]:
+        """Waivers by control: those that stand, and those whose end has passed.
+
+        Args:
+            plan: Who may grant one, and for how long.
+            subject: The bytes.
+            now: The time of the question.
+            hands: Who had a hand in this version, as :func:`aims_gates.trust.alike` compares; theirs do not count.
+        """
+        standing: dict[str, Row] = {}
+        ended: dict[str, Row] = {}
+        for row in self._of(Waiver, lambda said: said.digest == subject and said.system == plan.system):
+            waiver, last = row.predicate, day(row.predicate.expires)
+            capped = last is not None and (last - row.at.astimezone(UTC).date()).days <= plan.waiver_days
+            people = {alike(person) for person in self.persons(row, waiver.role)}
+            signers = {alike(person) for person in self.persons(row)}
+            if row.digest in self.revoked or waiver.role not in plan.waiver_roles or not people or signers & hands:
+                continue
+            if last is not None and capped:
+                within = row.at <= now and now.astimezone(UTC).date() <= last
+                (standing if within else ended)[waiver.control] = row
+        return standing, {control: row for control, row in ended.items() if control not in standing}
+
+    def seen(self, step: Step, subject: str) -> list[Counted]:
+        """All evidence of a step about these bytes that ever came in, in order, counting or not."""
+        return [
+            Counted(step, "stale", "", row, row.predicate)
+            for row in self._of(Evidence, lambda said: said.gate == step.gate)
+            if row.statement.subject == subject
+        ]
+
+    def count(self, plan: Plan, step: Step, subject: str, now: datetime) -> Counted:
+        """A step's latest evidence about these bytes, and whether it counts."""
+        found = self.seen(step, subject)
+        if not found or found[-1].row is None:
+            return Counted(step, "missing", "there is no evidence about these bytes")
+        row, evidence = found[-1].row, found[-1].row.predicate
+        standing, reason = self._judge(plan, step, row, evidence, now)
+        return Counted(step, standing, reason, row, evidence)
+
+    def _judge(self, plan: Plan, step: Step, row: Row, evidence: Evidence, now: datetime) -> tuple[Standing, str]:
+        age = age_days(row, evidence.produced_at, now)
+        if row.digest in self.revoked:
+            return "missing", "its evidence was revoked"
+        if not self.trust.holders(row):
+            return "missing", "the key that signed its evidence was revoked"
+        if evidence.gate_digest not in step.digests:
+            return "stale", "its evidence was made by another version of the gate than your profile accepts"
+        if digest(evidence.params) != digest(step.params):
+            return "stale", "its evidence was made with other limits or parameters than your profile sets"
+        if age is None:
+            return "stale", "its evidence has no usable time, or the clock is behind the ledger"
+        if not (age <= step.expires_days):
+            return "stale", f"its evidence is {age:.0f} days old; it counts for {step.expires_days}"
+        fixed = plan.evaluation_digest
+        if fixed is not None and evidence.data.get("evaluation", fixed) != fixed:
+            return "stale", "its evidence is about another evaluation set than the one fixed beforehand"
+        if step.trusted_predictions and not self._trusted(plan, row, evidence):
+            return "missing", "its evidence is advisory: it cites no signed predictions on the fixed evaluation set"
+        return "counts", ""
+
+    def _trusted(self, plan: Plan, row: Row, evidence: Evidence) -> bool:
+        """Whether the evidence cites a signed prediction table on the evaluation set that was fixed beforehand."""
+        fixed = plan.evaluation_digest
+        return (
+            fixed is not None
+            and evidence.predictions is not None
+            and evidence.data.get("evaluation") == fixed
+            and any(
+                said.statement.subject == row.statement.subject
+                and said.digest not in self.revoked
+                and self.trust.holders(said)
+                for said in self._of(
+                    Predictions, lambda said: (said.output, said.data) == (evidence.predictions, fixed)
+                )
+            )
+        )
+
+    def grants(self, version: str | None = None, alias: str | None = None) -> list[Row]:
+        """Grants since the model was created, in order."""
+        return [
+            row
+            for row in self._of(Grant, self._ours)
+            if row.position > self.born
+            and version in (None, row.predicate.version)
+            and alias in (None, row.predicate.alias)
+        ]
+
+    def _ends(self, grant: Row) -> list[Row]:
+        """What took this grant's place or ended it: later grants of its alias, transitions, halts."""
+        said = grant.predicate
+        moved = self._of(
+            Transition,
+            lambda other: (
+                self._ours(other) and other.alias in (None, said.alias) and other.version in (None, said.version)
+            ),
+        )
+        ends = [*self.grants(alias=said.alias), *moved, *self._of(Halt, self._ours)]
+        return [row for row in ends if row.position > grant.position]
+
+    def standing(self, alias: str) -> Row | None:
+        """The grant that stands for this alias now: the latest, not taken away, revoked or halted."""
+        found = self.grants(alias=alias)
+        if not found or found[-1].digest in self.revoked:
+            return None
+        return None if self._ends(found[-1]) else found[-1]
+
+    def rollback(self, version: str, now: datetime) -> Row | None:
+        """A person's on-call order for this version that is fresh, later than a halt, and not yet used."""
+        found = self._of(RollbackOrder, self._ours)
+        if not found or found[-1].predicate.version != version or found[-1].digest in self.revoked:
+            return None
+        order = found[-1]
+        used = any(row.position > order.position for row in self.grants())
+        fresh = order.at <= now <= order.at + ORDER_LIFE and order.position > max(self.halted_at(), self.born)
+        return order if fresh and not used and self.persons(order) else None
+
+    def returnable(self, version: str, digest: str | None, days: int, now: datetime) -> tuple[int, str] | None:
+        """Why these bytes of a version may not be rolled back to, with the exit code; None where they may."""
+        found = self.grants(version=version)
+        if not found or found[-1].digest in self.revoked:
+            return 2, f"version {version} was never granted, or its grant was revoked"
+        if found[-1].predicate.digest != digest:
+            return 5, "the bytes differ from those granted"
+        ended = min((row.at for row in self._ends(found[-1])), default=now)
+        if not ((now - ended) / _DAY <= days):
+            return 2, f"the rollback window of {days} days has passed"
+        return None
+
+
+def _names(fact: Any) -> list[str]:
+    """The names in a fact: one, or a list of them."""
+    return [str(name) for name in (fact if isinstance(fact, list | tuple) else [fact]) if name]

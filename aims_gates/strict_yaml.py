@@ -1,0 +1,307 @@
+"""The one reader of YAML and JSON from outside, and the one place where shapes are checked.
+
+YAML 1.2 core schema and JSON, with everything refused that lets two readers see two documents:
+duplicate keys, aliases and anchors, tags and directives, numbers that YAML 1.1 reads otherwise, NaN and
+infinity, text that is no Unicode, more than 1 MiB, 32 levels or 50,000 values.
+"""
+
+import json
+import math
+import re
+import stat
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    NodeEvent,
+    ScalarEvent,
+)
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from aims_gates.errors import InputError
+
+__all__ = ["Document", "parse", "read", "read_json", "read_yaml"]
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 32
+#: The parser takes about 50 microseconds a value: a megabyte of `[1,1,1` would hold a server for half a minute.
+MAX_VALUES = 50_000
+_UNKNOWN = "unknown field"
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
+T = TypeVar("T")
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A value read from outside, and where in its source each part stands.
+
+    Attributes:
+        value: Plain dicts, lists, strings, numbers, booleans and None.
+        where: The file's name, for messages.
+        lines: Path of keys and indices -> line number, from 1 (YAML only).
+    """
+
+    value: Any
+    where: str
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def place(self, path: Place) -> str:
+        """``file:line`` of this path, or of the nearest part around it."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.lines:
+                return f"{self.where}:{self.lines[path[:end]]}"
+        return self.where
+
+    def error(self, path: Place, message: str, remedy: str | None = None) -> InputError:
+        """An error about one place of this document."""
+        spot = ".".join(map(str, path))
+        return InputError(f"{spot}: {message}" if spot else message, where=self.place(path), remedy=remedy)
+
+
+def _text(data: bytes, where: str) -> str:
+    if len(data) > MAX_BYTES:
+        raise InputError(f"larger than {MAX_BYTES} bytes", where=where, remedy="Split the document.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text (byte {error.start})", where=where, remedy="Save it as UTF-8.") from error
+
+
+def _check_events(text: str, where: str) -> None:
+    """Refuse aliases, anchors, tags, directives, depth and bulk before anything is built."""
+    depth = documents = values = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        line = event.start_mark.line + 1
+        if isinstance(event, DocumentStartEvent):
+            documents += 1
+            if event.version or event.tags:
+                raise InputError("a directive", where=f"{where}:{line}", remedy="Remove the line that begins with '%'.")
+        if documents > 1:
+            raise InputError("more than one document", where=f"{where}:{line}", remedy="Keep one document per file.")
+        values += isinstance(event, NodeEvent)
+        if values > MAX_VALUES:
+            raise InputError(f"more than {MAX_VALUES} values", where=f"{where}:{line}", remedy="Split the document.")
+        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
+            raise InputError("an alias or anchor", where=f"{where}:{line}", remedy="Write the value out.")
+        if isinstance(event, CollectionStartEvent | ScalarEvent) and event.ctag is not None:
+            raise InputError("an explicit tag", where=f"{where}:{line}", remedy="Remove the tag (the word after '!').")
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise InputError(f"more than {MAX_DEPTH} levels", where=f"{where}:{line}", remedy="Flatten the document.")
+
+
+def _scalar(node: ScalarNode, where: str) -> Any:
+    kind, text, line = str(node.tag).rsplit(":", 1)[-1], node.value, node.start_mark.line + 1
+    if node.style is not None:
+        return text
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    try:
+        if kind == "int":
+            if not _INTEGER.fullmatch(text):
+                raise ValueError(text)
+            return int(text)
+        if kind == "float":
+            number = float(text.replace("_", "x"))
+            if not math.isfinite(number):
+                raise ValueError(text)
+            return number
+    except ValueError as error:
+        remedy = "Write a finite decimal number without leading zeros, or put quotes around the text."
+        message = f"{text[:40]!r} is not a finite decimal number"
+        raise InputError(message, where=f"{where}:{line}", remedy=remedy) from error
+    return text
+
+
+def _build(node: Node, where: str, path: Place, lines: dict[Place, int]) -> Any:
+    lines[path] = node.start_mark.line + 1
+    if isinstance(node, ScalarNode):
+        return _scalar(node, where)
+    if isinstance(node, SequenceNode):
+        return [_build(item, where, (*path, index), lines) for index, item in enumerate(node.value)]
+    assert isinstance(node, MappingNode)
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, ScalarNode):
+            raise InputError("a key must be text", where=f"{where}:{line}", remedy="Use a plain word as the key.")
+        key = str(key_node.value)
+        if key in result:
+            raise InputError(f"the key {key!r} stands twice", where=f"{where}:{line}", remedy="Remove one of the two.")
+        result[key] = _build(value_node, where, (*path, key), lines)
+        lines[(*path, key)] = line
+    return result
+
+
+def read_yaml(data: bytes, where: str) -> Document:
+    """Read a YAML 1.2 document.
+
+    Raises:
+        InputError: naming file, line and remedy; see the module's docstring for what is refused.
+    """
+    text = _text(data, where)
+    try:
+        _check_events(text, where)
+        node = YAML(typ="safe", pure=True).compose(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise InputError(
+            f"not YAML: {problem}", where=f"{where}:{line + 1}", remedy="Mend the syntax there."
+        ) from error
+    except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # What the parser raises by accident on bytes that are no YAML, e.g. for the escape \UFFFFFFFF.
+        raise InputError(f"not YAML: {error}", where=where, remedy="Mend the syntax.") from error
+    if node is None:
+        raise InputError("the document is empty", where=where, remedy="Fill it in or remove it.")
+    lines: dict[Place, int] = {}
+    return _unicode(Document(_build(node, where, (), lines), where, lines))
+
+
+def _unicode(document: Document) -> Document:
+    """Refuse half a surrogate pair, which an escape can make and no UTF-8 text can hold."""
+    try:
+        json.dumps(document.value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = "an escape that makes no Unicode character"
+        raise InputError(message, where=document.where, remedy="Write the character itself.") from error
+    return document
+
+
+def _no_duplicates(where: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in result:
+                raise InputError(f"the key {key!r} stands twice", where=where, remedy="Remove one of the two.")
+            result[key] = value
+        return result
+
+    return build
+
+
+def _finite(where: str) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            raise InputError(f"{text} is not a finite number", where=where, remedy="Write null and say why.")
+        return value
+
+    return number
+
+
+def _depth(text: str) -> int:
+    """The deepest nesting of brackets outside strings."""
+    deepest = level = 0
+    quoted = escaped = False
+    for char in text:
+        if quoted:
+            quoted, escaped = escaped or char != '"', char == "\\" and not escaped
+        elif char == '"':
+            quoted = True
+        elif char in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif char in "]}":
+            level -= 1
+    return deepest
+
+
+def read_json(data: bytes, where: str) -> Document:
+    """Read a JSON document (RFC 8259), with unique keys and finite numbers only.
+
+    Raises:
+        InputError: naming the place and the remedy.
+    """
+    text = _text(data, where)
+    if _depth(text) > MAX_DEPTH:
+        raise InputError(f"more than {MAX_DEPTH} levels", where=where, remedy="Flatten the document.")
+    number = _finite(where)
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates(where), parse_float=number, parse_constant=number)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"not JSON: {error.msg}", where=f"{where}:{error.lineno}", remedy="Mend the syntax."
+        ) from error
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"not JSON: {error}", where=where, remedy="Mend the syntax.") from error
+    return _unicode(Document(value, where))
+
+
+def read(path: Path) -> Document:
+    """Read a file by its ending: ``.json`` as JSON, all else as YAML.
+
+    Raises:
+        InputError: the file is missing, unreadable or refused.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError("not a file", where=str(path), remedy="Name a file: a pipe or a folder will not do.")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        message, remedy = f"cannot be read: {reason}", "Check the path and its rights."
+        raise InputError(message, where=str(path), remedy=remedy) from error
+    return (read_json if path.suffix.lower() == ".json" else read_yaml)(data, str(path))
+
+
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    if hasattr(shape, "__dataclass_fields__") and "__pydantic_config__" not in shape.__dict__:
+        shape.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+    return TypeAdapter(shape)
+
+
+def _said(problems: Iterable[Any]) -> Iterable[tuple[Place, str, str | None]]:
+    for problem in problems:
+        path = tuple(part for part in problem["loc"] if isinstance(part, str | int))
+        match problem["type"]:
+            case "missing":
+                yield path[:-1], f"the field {path[-1]!r} is missing", f"Add {path[-1]!r}."
+            case "extra_forbidden" | "unexpected_keyword_argument":
+                yield path, _UNKNOWN, "Check the spelling, or remove it."
+            case _:
+                yield path, problem["msg"], None
+
+
+def parse(shape: type[T], document: Document | Any, where: str = "document") -> T:
+    """Check a document's shape and make the noun or record of it.
+
+    Types are strict: text is no number and 1 is no boolean; a list serves as a tuple, ISO text as a date.
+
+    Args:
+        shape: A dataclass, a pydantic model or any type pydantic can check.
+        document: What :func:`read` gave, or a plain value with ``where`` for messages.
+
+    Raises:
+        InputError: the first problem's file, line, field and remedy; how many more there are.
+    """
+    source = document if isinstance(document, Document) else Document(document, where)
+    try:
+        text = json.dumps(source.value, allow_nan=False)
+        result: T = _adapter(cast(Hashable, shape)).validate_json(text, strict=True)
+    except ValidationError as error:
+        problems = list(_said(error.errors(include_url=False, include_context=False)))
+        problems.sort(key=lambda problem: problem[1] != _UNKNOWN)  # a misspelt field explains the one that is missing
+        path, message, remedy = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise source.error(path, message + more, remedy) from None
+    except (RecursionError, TypeError, ValueError) as error:
+        raise InputError(f"not a JSON value: {error}", where=source.where, remedy="Give JSON values only.") from error
+    return result

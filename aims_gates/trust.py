@@ -1,0 +1,212 @@
+"""Whose signature counts, at which place in the ledger. Pure.
+
+The first trust list stands by its own signature (a policy key that it holds); every later one needs a policy key of the
+list before it. A revoked key counts for nothing from the revocation's place on, or from the place it names; what it had
+said until then stays on record (see :meth:`TrustHistory.admitted`), so that an untrusted no never becomes a yes.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+from aims_gates.errors import InputError, RefusedError
+from aims_gates.evidence import Statement
+from aims_gates.keys import is_public
+from aims_gates.predicates import KeyRevocation, Trust, TrustedKey, may_sign, predicate_of, type_of
+
+__all__ = ["Row", "TrustHistory", "alike", "check_trust", "day"]
+
+_TRUST, _REVOKED = type_of(Trust), type_of(KeyRevocation)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A statement in the ledger.
+
+    Attributes:
+        position: Its place, from 0.
+        at: When it was appended (UTC).
+        statement: What it says.
+        signers: The public keys (hex) whose signature holds; empty for the registry's own acts.
+    """
+
+    position: int
+    at: datetime
+    statement: Statement
+    signers: tuple[str, ...]
+
+    @property
+    def type(self) -> str:
+        return self.statement.type
+
+    @property
+    def digest(self) -> str:
+        return self.statement.digest
+
+    @cached_property
+    def predicate(self) -> Any:
+        """The predicate as its dataclass (see :mod:`aims_gates.predicates`)."""
+        return predicate_of(self.statement)
+
+
+def alike(name: str) -> str:
+    """A person's or login's name as it is compared: without case, width and outer blanks."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def day(text: str) -> date | None:
+    """The date of ``YYYY-MM-DD`` in ASCII digits; None for any other text."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.isoformat() == text else None
+
+
+def check_trust(trust: Trust, owners: Mapping[str, str] | None = None) -> None:
+    """Refuse a trust list that cannot be meant.
+
+    Args:
+        trust: The list.
+        owners: Public key -> person on the lists before.
+
+    Raises:
+        InputError: a malformed key, one key under two names, one person under two spellings, a key without roles, no
+            policy key, a malformed date.
+    """
+    known = dict(owners or {})
+    spelled = {alike(person): person for person in known.values()}
+    seen: set[str] = set()
+    for entry in trust.keys:
+        place = f"trust list, {entry.person!r}"
+        if not is_public(entry.key):
+            raise InputError("not a public key in hex", where=place, remedy="Take it from the .pub file.")
+        if entry.key in seen or known.get(entry.key, entry.person) != entry.person:
+            remedy = "Give each person a key of their own, and name each key once."
+            raise InputError(f"the same key already belongs to {known[entry.key]!r}", where=place, remedy=remedy)
+        if not entry.roles or not entry.person.strip():
+            raise InputError("a key needs a person and at least one role", where=place, remedy="Name them.")
+        if spelled.setdefault(alike(entry.person), entry.person) != entry.person:
+            said = f"the same person is already spelled {spelled[alike(entry.person)]!r}"
+            raise InputError(said, where=place, remedy="Spell a person in one way: people are counted by name.")
+        for text in filter(None, (entry.not_before, entry.not_after)):
+            if day(text) is None:
+                raise InputError(f"{text!r} is not a date", where=place, remedy="Write it as YYYY-MM-DD.")
+        seen.add(entry.key)
+        known[entry.key] = entry.person
+    if not any("policy" in entry.roles for entry in trust.keys):
+        raise InputError("no key has the role 'policy'", where="trust list", remedy="Keep at least one policy key.")
+
+
+def _in_window(entry: TrustedKey, at: datetime) -> bool:
+    today = at.astimezone(UTC).date().isoformat()
+    return (entry.not_before is None or entry.not_before <= today) and (
+        entry.not_after is None or today <= entry.not_after
+    )
+
+
+@dataclass
+class TrustHistory:
+    """The trust lists and key revocations of a ledger, in order.
+
+    Attributes:
+        lists: ``(position, list)`` pairs in force from the position after.
+        revoked: Public key -> first position at which it no longer counts.
+        told: Public key -> position at which its revocation was said.
+    """
+
+    lists: list[tuple[int, Trust]] = field(default_factory=list)
+    revoked: dict[str, int] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> "TrustHistory":
+        """Read the history from ledger rows in order; statements that may not change it are ignored."""
+        history = cls()
+        for row in rows:
+            if row.type in (_TRUST, _REVOKED):
+                try:
+                    history.take(row)
+                except (RefusedError, InputError):
+                    continue
+        return history
+
+    def take(self, row: Row) -> None:
+        """Apply a trust list or a key revocation.
+
+        Raises:
+            RefusedError: the signer may not change the trust list.
+            InputError: the list cannot be meant, or the revoked key stood on no list.
+        """
+        predicate = row.predicate
+        if isinstance(predicate, KeyRevocation):
+            self._need_policy(row)
+            self._revoke(predicate, row.position)
+            return
+        check_trust(predicate, self.owners())
+        if self.lists:
+            self._need_policy(row)
+            if predicate.version <= self.lists[-1][1].version:
+                raise RefusedError("the trust list is not newer than the one in force", remedy="Raise its version.")
+        elif not any(entry.key in row.signers and "policy" in entry.roles for entry in predicate.keys):
+            raise RefusedError(
+                "the first trust list must be signed by a policy key that it holds",
+                remedy="Sign it with the key of a person whose role is policy.",
+            )
+        self.lists.append((row.position, predicate))
+
+    def _revoke(self, said: KeyRevocation, position: int) -> None:
+        if said.key not in self.keys():
+            remedy = "Name a key that is or was on the trust list: aims-gates keys list"
+            raise InputError(f"no list holds the key {said.key[:8]}...", where="key revocation", remedy=remedy)
+        first = position if said.since is None else min(said.since, position)
+        self.revoked[said.key] = min(first, self.revoked.get(said.key, first))
+        self.told.setdefault(said.key, position)
+
+    def _need_policy(self, row: Row) -> None:
+        if not self.holders(row):
+            remedy = "Have it signed by a holder of the role policy: aims-gates keys list"
+            raise RefusedError("only a policy key of the list in force may change the trust list", remedy=remedy)
+
+    def current(self, position: int | None = None) -> Trust | None:
+        """The list in force at a place (the end, when None)."""
+        found = [trust for start, trust in self.lists if position is None or start < position]
+        return found[-1] if found else None
+
+    def owners(self) -> dict[str, str]:
+        """Every key that ever stood on a list, and its person."""
+        return {entry.key: entry.person for _, trust in self.lists for entry in trust.keys}
+
+    def keys(self) -> set[str]:
+        """Every key that ever stood on a list."""
+        return set(self.owners())
+
+    def people_of(self, login: str) -> set[str]:
+        """The people behind a login by any list there was, and the login itself, as :func:`alike` compares them."""
+        asked = alike(login)
+        entries = [entry for _, trust in self.lists for entry in trust.keys]
+        return {asked} | {
+            alike(entry.person) for entry in entries if asked in {alike(name) for name in (entry.person, *entry.logins)}
+        }
+
+    def admitted(self, row: Row) -> list[TrustedKey]:
+        """The signers whose key was trusted at the row's place, in its window, and may sign this type.
+
+        Key revocations that were said later change nothing here, even where they reach back.
+        """
+        trust = self.current(row.position)
+        return [
+            entry
+            for entry in (trust.keys if trust else ())
+            if entry.key in row.signers
+            and row.position < self.told.get(entry.key, row.position + 1)
+            and _in_window(entry, row.at)
+            and any(may_sign(role, row.type) for role in entry.roles)
+        ]
+
+    def holders(self, row: Row) -> list[TrustedKey]:
+        """The signers of a row that count: admitted, and not revoked there by what was said since."""
+        return [entry for entry in self.admitted(row) if row.position < self.revoked.get(entry.key, row.position + 1)]

@@ -1,0 +1,173 @@
+"""What is measured without a suite: missing values, duplicate rows, contradicting labels, age. All in DuckDB."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit
+
+__all__ = ["Limits", "own_findings"]
+
+_MEASURES = ("missing_share", "duplicate_share", "label_conflict_share")
+_OPS = ("<=", "<")
+#: No features: two rows that differ in these alone still contradict each other.
+_NO_FEATURES = ("target", "prediction", "score", "weight", "timestamp", "id")
+_PASS_ROWS = 20_000_000
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of the own measures.
+
+    Attributes:
+        shares: Measure -> limit.
+        missing: Column -> limit of its missing_share, where columns differ.
+        age: Of currentness, in days.
+    """
+
+    shares: Mapping[str, Limit]
+    missing: Mapping[str, Limit]
+    age: Limit | None
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> "Limits":
+        """Read the parameters ``limits`` and ``max_age_days``.
+
+        Raises:
+            InputError: an unknown measure, or a limit that makes no sense.
+        """
+        shares, missing = {}, {}
+        for measure, given in (params.get("limits") or {}).items():
+            if measure not in _MEASURES:
+                message = f"limits cannot name {measure!r}"
+                raise InputError(message, where="parameter limits", remedy=f"Choose from: {', '.join(_MEASURES)}.")
+            if measure == "missing_share" and isinstance(given, Mapping) and "op" not in given:
+                missing = {column: _limit(measure, limit) for column, limit in given.items()}
+            elif given is not None:
+                shares[measure] = _limit(measure, given)
+        age = params.get("max_age_days")
+        if age is not None and not (math.isfinite(age) and age > 0):
+            raise InputError(f"max_age_days cannot be {age!r}", where="parameters", remedy="Give a number above 0.")
+        return cls(shares, missing, None if age is None else Limit("<=", float(age)))
+
+
+def _limit(measure: str, given: Any) -> Limit:
+    shape = given if isinstance(given, Mapping) else {"op": "<=", "value": given}
+    op, value = shape.get("op"), shape.get("value")
+    sound = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    if set(shape) != {"op", "value"} or op not in _OPS or not sound:
+        message = f"the limit of {measure} cannot be {given!r}"
+        raise InputError(message, where="parameter limits", remedy='Write a share, or {"op": "<=", "value": 0.05}.')
+    return Limit(op, float(value or 0))
+
+
+def own_findings(data: Dataset, limits: Limits, case: Case) -> Iterator[Finding]:
+    """missing_share of every column, duplicate_share, label_conflict_share and currentness where roles allow.
+
+    Shares are facts about this set, not estimates, and have no interval.
+    """
+    data.require()
+    yield from _missing(data, limits)
+    features = data.columns
+    duplicates = data.rows - _distinct_rows(data)
+    yield _share(
+        "duplicate_share", duplicates, data, limits.shares.get("duplicate_share"), "rows that repeat an earlier one"
+    )
+    targets = [name for name in case.roles.get("target", ()) if name in data.columns]
+    if targets:
+        out = {name for role in _NO_FEATURES for name in case.roles.get(role, ())}
+        features = tuple(name for name in data.columns if name not in out)
+        yield from _conflicts(data, features, targets, limits)
+    elif "label_conflict_share" in limits.shares:
+        yield _needs("label_conflict_share", "target")
+    if case.roles.get("timestamp"):
+        yield _currentness(data, case.roles["timestamp"][0], limits.age, case.now)
+    elif limits.age is not None:
+        yield _needs("currentness", "timestamp")
+
+
+def _needs(measure: str, role: str) -> Finding:
+    note = f"it is under a limit and there is no column in the role {role}"
+    return Finding(measure, outcome="error", note=note, remedy=f"Name one: --role {role}=COLUMN.")
+
+
+def _share(
+    measure: str, rows: int, data: Dataset, limit: Limit | None, note: str | None, over: Mapping[str, Any] | None = None
+) -> Finding:
+    value = rows / data.rows
+    outcome = limit.verdict(value) if limit else None
+    remedy = "Mend the data where it is made." if outcome == "fail" else None
+    return Finding(measure, value, n=data.rows, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy)
+
+
+def _missing(data: Dataset, limits: Limits) -> Iterator[Finding]:
+    counts = data.query("SELECT " + ", ".join(f"count({Dataset.quote(name)})" for name in data.columns) + " FROM data")[
+        0
+    ]
+    for name, held in zip(data.columns, counts, strict=True):
+        limit = limits.missing.get(name, limits.shares.get("missing_share"))
+        yield _share("missing_share", data.rows - int(held), data, limit, None, {"column": name})
+    for name in limits.missing:
+        if name not in data.columns:
+            note = f"there is no column {name!r} in the {data.role} data"
+            remedy = f"Name one that is there: {', '.join(data.columns[:40])}."
+            yield Finding("missing_share", over={"column": name}, outcome="error", note=note, remedy=remedy)
+
+
+def _row(names: tuple[str, ...]) -> str:
+    """A 64-bit hash of a row; two of ten million different rows collide once in 400,000 such sets."""
+    return f"hash({', '.join(Dataset.quote(name) for name in names)})"
+
+
+def _distinct_rows(data: Dataset) -> int:
+    """Counted in slices of the hash, so that memory stays bounded."""
+    slices = -(-data.rows // _PASS_ROWS)
+    inner = f"SELECT {_row(data.columns)} AS h FROM data"
+    counts = [
+        data.query(f"SELECT count(DISTINCT h) FROM ({inner}) WHERE h % {slices} = {place}")[0][0]
+        for place in range(slices)
+    ]
+    return int(sum(counts))
+
+
+def _conflicts(data: Dataset, features: tuple[str, ...], targets: list[str], limits: Limits) -> Iterator[Finding]:
+    """Rows that have the features of another row and a different label."""
+    if not features:
+        return
+    label = _row(tuple(targets))
+    groups = f"SELECT count(*) AS n, count(DISTINCT {label}) AS k FROM data GROUP BY {_row(features)}"
+    rows = data.query(f"SELECT coalesce(sum(n), 0) FROM ({groups}) WHERE k > 1")[0][0]
+    limit = limits.shares.get("label_conflict_share")
+    yield _share(
+        "label_conflict_share", int(rows), data, limit, "rows whose features stand elsewhere with another label"
+    )
+
+
+def _currentness(data: Dataset, name: str, limit: Limit | None, now: datetime) -> Finding:
+    """Age in days of the latest timestamp; times without a zone are taken as UTC."""
+    over = {"column": name}
+    try:
+        data.require(name)
+    except DataError as error:
+        return Finding("currentness", over=over, outcome="error", note=error.message, remedy=error.remedy)
+    quoted = Dataset.quote(name)
+    time = quoted if data.kind(name) == "datetime" else f"try_cast({quoted} AS TIMESTAMP)"
+    latest, bad = data.query(
+        f"SELECT epoch(max({time})), count(*) FILTER (WHERE {quoted} IS NOT NULL AND {time} IS NULL) FROM data"
+    )[0]
+    if latest is None or bad:
+        note = f"{bad:,} values of {name!r} are no times"
+        return Finding("currentness", over=over, outcome="error", note=note, remedy="Write ISO times.")
+    age = (now - datetime.fromtimestamp(float(latest), UTC)).total_seconds() / _DAY
+    note = f"days from the latest {name} to {now.date().isoformat()}"
+    if age < -1:
+        note = f"the latest {name} lies {-age:,.1f} days in the future"
+        return Finding(
+            "currentness", age, n=data.rows, over=over, outcome="error", note=note, remedy="Mend the clock or the data."
+        )
+    outcome = limit.verdict(age) if limit else None
+    remedy = "Use newer data." if outcome == "fail" else None
+    return Finding("currentness", age, n=data.rows, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy)

@@ -1,0 +1,231 @@
+"""Has the data moved? Each column of production against the reference, by evidently's methods.
+
+Data: ``reference`` and ``production``. A column that was asked for and could not be measured is an error,
+never absent. See README-like notes in the sibling modules: columns (how values are read), methods (what
+is computed), chance (what sampling alone does), verdict (how limits are applied).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, intervals
+
+from .chunks import parts_of
+from .columns import Column, Part, Reading, bin_together, profile, reading_of
+from .methods import METHODS, default_method
+from .pair import Pair
+from .settings import Settings
+from .verdict import Measured, judge
+
+__all__ = ["run"]
+
+#: Columns that are no features: they move by nature, or mean nothing.
+_NO_FEATURES = ("timestamp", "weight", "id")
+#: Columns that often exist on one side only: outcomes come late, predictions are made later.
+_ONE_SIDED = ("target", "prediction", "score")
+_BINNED = {"psi", "jensenshannon", "kl_div"}
+
+
+def run(case: Case) -> Iterable[Finding]:
+    """Findings by column (and chunk), then the share of drifted columns."""
+    settings = Settings.of(case)
+    reference, production = (_set(case, role) for role in ("reference", "production"))
+    readings, found = _readings(case, settings, reference, production)
+    base = profile(Part(reference), readings)
+    for part in parts_of(production, settings.chunk, case):
+        found += _of_part(base, profile(part, readings), settings, part)
+    judged = judge([item for item in found if isinstance(item, Measured)], settings)
+    verdicts = iter(judged)
+    findings = [next(verdicts) if isinstance(item, Measured) else item for item in found]
+    yield from findings
+    yield from _drift_shares(findings, settings)
+
+
+def _set(case: Case, role: str) -> Dataset:
+    if role not in case.data:
+        raise DataError(f"drift needs {role} data", where="data", remedy=f"Give it: --data {role}=FILE.")
+    case.data[role].require()
+    return case.data[role]
+
+
+def _unmeasured(measure: str, over: Mapping[str, Any], error: AimsGatesError) -> Finding:
+    return Finding(measure, over=dict(over), outcome="error", note=error.message, remedy=error.remedy)
+
+
+def _readings(
+    case: Case, settings: Settings, reference: Dataset, production: Dataset
+) -> tuple[dict[str, Reading], list[Finding | Measured]]:
+    """How to read each column; a finding for each that cannot be read in both sets."""
+    left_out = {name for role in _NO_FEATURES for name in case.roles.get(role, ())}
+    late = {name for role in _ONE_SIDED for name in case.roles.get(role, ())}
+    asked = settings.columns
+    if asked is None:
+        named = settings.method if isinstance(settings.method, Mapping) else {}
+        union = [*reference.columns, *production.columns, *named]
+        asked = tuple(name for name in dict.fromkeys(union) if name not in left_out or name in named)
+    readings: dict[str, Reading] = {}
+    found: list[Finding | Measured] = []
+    for name in asked:
+        try:
+            reference.require(name, values=False)
+            production.require(name, values=False)
+            readings[name] = reading_of(name, reference, production)
+        except DataError as error:
+            over = {"column": name}
+            measure = settings.methods_for(name, "drift")[0]
+            if (
+                settings.columns is None
+                and name in late
+                and name not in (set(reference.columns) & set(production.columns))
+            ):
+                found.append(Finding(measure, over=over, note=f"not measured: {error.message}"))
+            else:
+                found.append(_unmeasured(measure, over, error))
+    if not readings and not found:
+        raise DataError("no column is left to compare", where=reference.where, remedy="Name some in columns.")
+    return readings, found
+
+
+def _of_part(
+    base: Mapping[str, Column], columns: Mapping[str, Column], settings: Settings, part: Part
+) -> list[Finding | Measured]:
+    found: list[Finding | Measured] = []
+    pairs = {name: Pair(base[name], columns[name]) for name in columns}
+    _count_bins(pairs.values(), settings)
+    for name, pair in pairs.items():
+        over = {"column": name} if part.chunk is None else {"column": name, "chunk": part.chunk}
+        found += _measured(pair, over, settings)
+        found += _shares(pair, over, settings)
+    return found
+
+
+def _sound(pair: Pair) -> None:
+    """Refuse what no method can take.
+
+    Raises:
+        DataError: no value at all, or infinities.
+    """
+    for column in (pair.reference, pair.production):
+        where = f"the {column.part.data.role} data"
+        if not column.n:
+            raise DataError(f"{column.name!r} holds no value in {where}", remedy="Fill the column, or leave it out.")
+        if column.infinite:
+            message = f"{column.name!r} holds {column.infinite:,} infinite values in {where}"
+            raise DataError(message, remedy="Replace infinities by missing values, or by the bound they stand for.")
+
+
+def _sound_pairs(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    for pair in pairs:
+        try:
+            _sound(pair)
+        except DataError:
+            continue
+        yield pair
+
+
+def _count_bins(pairs: Iterable[Pair], settings: Settings) -> None:
+    """Count the bins of all columns that need them in one pass over each set."""
+    binned = [
+        pair for pair in _sound_pairs(pairs) if pair.binned and _BINNED & set(settings.methods_for(pair.name, ""))
+    ]
+    work = []
+    for pair in binned:
+        try:
+            work.append((pair, pair.edges))
+        except ValueError:
+            continue
+    bin_together((pair.reference, edges) for pair, edges in work)
+    bin_together((pair.production, edges) for pair, edges in work)
+
+
+def _measured(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Iterator[Finding | Measured]:
+    try:
+        _sound(pair)
+    except DataError as error:
+        yield _unmeasured(settings.methods_for(pair.name, "drift")[0], over, error)
+        return
+    for name in settings.methods_for(pair.name, default_method(pair)):
+        try:
+            _fits(name, pair)
+            statistic = METHODS[name].measure(pair)
+            yield Measured(name, over, pair.sizes, statistic, pair.reference.reading.note)
+        except ValueError as error:
+            yield _unmeasured(
+                name, over, DataError(f"{name} cannot be computed: {error}", remedy="Choose another method.")
+            )
+        except DataError as error:
+            yield _unmeasured(name, over, error)
+
+
+def _fits(name: str, pair: Pair) -> None:
+    """Refuse a method that does not take the column's kind of values.
+
+    Raises:
+        DataError: with the methods that do.
+    """
+    takes = METHODS[name].takes
+    form = "number" if pair.number else "category"
+    countable = form == "number" and pair.reference.few and pair.production.few
+    if form in takes or (countable and "category" in takes):
+        return
+    fitting = ", ".join(other for other, method in METHODS.items() if form in method.takes)
+    kind = "numbers" if pair.number else "categories"
+    message = f"{name} does not take {pair.name!r}, which holds {kind}"
+    raise DataError(message, remedy=f'Choose by column, e.g. {{"method": {{"{pair.name}": ...}}}}, from: {fitting}.')
+
+
+def _shares(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
+    column = pair.production
+    before = pair.reference.missing / pair.reference.rows
+    note = f"in the reference {before:.4g}"
+    yield _share("missing_share", column.missing, column.rows, over, settings, note)
+    if pair.number or not (column.n and pair.reference.n):
+        return
+    unseen = {value: rows for value, rows in column.counts.items() if value not in pair.reference.counts}
+    many = sorted((str(value) for value, rows in unseen.items() if rows >= 5))[:5]
+    note = f"{len(unseen)} categories the reference does not have" + (f", among them {', '.join(many)}" if many else "")
+    yield _share("unseen_share", sum(unseen.values()), column.n, over, settings, note if unseen else None)
+
+
+def _share(measure: str, rows: int, of: int, over: Mapping[str, Any], settings: Settings, note: str | None) -> Finding:
+    """A share of production's rows, with Wilson's interval."""
+    value = rows / of
+    low, high = intervals.wilson(rows, of, settings.confidence)
+    limit = settings.limits.get(measure)
+    outcome = limit.verdict(value, low, high) if limit else None
+    remedy = None if outcome in (None, "pass") else "Look at how the column is filled."
+    return Finding(
+        measure, value, low, high, n=of, over=dict(over), limit=limit, outcome=outcome, note=note, remedy=remedy
+    )
+
+
+def _drift_shares(findings: Iterable[Finding], settings: Settings) -> Iterator[Finding]:
+    """The share of columns that drifted, for the whole or each chunk; undecided columns widen its interval."""
+    chunks: dict[Any, dict[str, list[str]]] = {}
+    for finding in findings:
+        over = finding.over or {}
+        if finding.measure in METHODS or finding.measure == "drift":
+            columns = chunks.setdefault(over.get("chunk"), {})
+            if finding.outcome is not None:
+                columns.setdefault(over["column"], []).append(finding.outcome)
+    everywhere = chunks.pop(None, {}) if len(chunks) > 1 else {}
+    for chunk, columns in chunks.items():
+        yield _drift_share({**everywhere, **columns}, chunk, settings)
+
+
+def _drift_share(columns: Mapping[str, list[str]], chunk: Any, settings: Settings) -> Finding:
+    limit = settings.limits.get("drift_share")
+    over = None if chunk is None else {"chunk": chunk}
+    if not columns:
+        note = "no column is under a limit"
+        return Finding("drift_share", over=over, limit=limit, outcome="inconclusive" if limit else None, note=note)
+    total = len(columns)
+    drifted = sorted(name for name, outcomes in columns.items() if "fail" in outcomes)
+    open_ones = sum("fail" not in outcomes and set(outcomes) != {"pass"} for outcomes in columns.values())
+    low, high = len(drifted) / total, (len(drifted) + open_ones) / total
+    note = f"{len(drifted)} of {total} columns drifted" + (f": {', '.join(drifted[:10])}" if drifted else "")
+    if open_ones:
+        note += f"; {open_ones} undecided"
+    found = Finding("drift_share", low, low, high, n=total, over=over, limit=limit, note=note)
+    return replace(found, outcome=limit.verdict(low, low, high)) if limit else found

@@ -1,0 +1,264 @@
+"""The drift methods, each as evidently defines it: same bins, same zero cells, same norms.
+
+evidently reports p-values under the name of a test; here the value is always the statistic, and the p-value
+stands beside it. Sources: ``evidently/legacy/calculations/stattests`` of evidently 0.7.23; SciPy for the tests.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from .chance import Chance, Divergence, Norm, draws
+from .columns import Floats
+from .pair import Counts, Pair, sturges
+
+__all__ = ["METHODS", "Method", "Statistic", "default_method"]
+
+_SMALL = 1000
+_GRID = 200
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """What a method found in a pair.
+
+    Attributes:
+        value: The statistic; ``inf`` where a test divides by a count of zero.
+        p_value: A test's p-value as evidently reports it; None for a divergence.
+        strict_p: A second p-value, for tests that take the reference for the truth though it is a sample too.
+        chance: Makes the null distribution, for a limit on the statistic; None where there is none.
+        note: What to know about the number.
+    """
+
+    value: float
+    p_value: float | None = None
+    strict_p: float | None = None
+    chance: Callable[[], Chance] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method and what it takes.
+
+    Attributes:
+        takes: ``number``, ``category``, or both; numbers with few values count as categories too.
+        measure: Computes the statistic of a pair.
+        test: Whether the p-value decides where no limit is set on the statistic.
+    """
+
+    takes: frozenset[Literal["number", "category"]]
+    measure: Callable[[Pair], Statistic]
+    test: bool = True
+
+
+# Divergences ---------------------------------------------------------------------------------------------------------
+
+
+def _shares(counts: Counts) -> Floats:
+    """Shares over the last axis."""
+    found: Floats = counts / counts.sum(axis=-1, keepdims=True)
+    return found
+
+
+def _filled(shares: Floats) -> Floats:
+    """evidently's ``feel_zeroes``: empty cells get 0.0001, or a millionth of the least share if that is smaller."""
+    least = np.min(np.where(shares > 0, shares, np.inf), axis=-1, keepdims=True)
+    fill = np.where(least <= 0.0001, least / 10**6, 0.0001)
+    return np.where(shares == 0, fill, shares)
+
+
+def _psi(first: Counts, second: Counts) -> Floats:
+    p, q = _filled(_shares(first)), _filled(_shares(second))
+    return np.asarray(np.sum((p - q) * np.log(p / q), axis=-1))
+
+
+def _kl(first: Counts, second: Counts) -> Floats:
+    return np.asarray(stats.entropy(_filled(_shares(first)), _filled(_shares(second)), axis=-1))
+
+
+def _js(first: Counts, second: Counts) -> Floats:
+    from scipy.spatial.distance import jensenshannon
+
+    return np.asarray(jensenshannon(_shares(first), _shares(second), axis=-1))
+
+
+def _hellinger(first: Counts, second: Counts) -> Floats:
+    overlap = np.sum(np.sqrt(_shares(first) * _shares(second)), axis=-1)
+    return np.asarray(np.sqrt(1 - np.clip(overlap, 0, 1)))
+
+
+def _total_variation(first: Counts, second: Counts) -> Floats:
+    return np.asarray(0.5 * np.sum(np.abs(_shares(first) - _shares(second)), axis=-1))
+
+
+def _divergence(formula: Callable[[Counts, Counts], Floats], power: int) -> Callable[[Pair], Statistic]:
+    def measure(pair: Pair) -> Statistic:
+        return _diverged(formula, power, pair.cells)
+
+    return measure
+
+
+def _diverged(formula: Callable[[Counts, Counts], Floats], power: int, cells: tuple[Counts, Counts]) -> Statistic:
+    def chance() -> Chance:
+        first, second = draws(cells[0] + cells[1], int(cells[0].sum()))
+        return Divergence(formula(first, second) ** power, power)
+
+    return Statistic(float(formula(*cells)), chance=chance, note=f"{len(cells[0])} cells")
+
+
+def _hellinger_of(pair: Pair) -> Statistic:
+    """Numbers are binned by Sturges over the distinct values, not over the rows."""
+    if pair.category:
+        return _diverged(_hellinger, 2, pair.tallies)
+    low = min(pair.reference.low, pair.production.low)
+    high = max(pair.reference.high, pair.production.high)
+    edges = sturges(low, high, pair.pooled_distinct, pair.dtype)
+    return _diverged(_hellinger, 2, (pair.reference.histogram(edges), pair.production.histogram(edges)))
+
+
+def _tvd(pair: Pair) -> Statistic:
+    value = float(_total_variation(*pair.tallies))
+    first, second = draws(pair.tallies[0] + pair.tallies[1], pair.sizes[0])
+    chance = Norm(_total_variation(first, second))
+    return Statistic(value, chance.p_none(value), chance=lambda: chance)
+
+
+# Tests on counts -----------------------------------------------------------------------------------------------------
+
+
+def _power_divergence(pair: Pair, power: Literal["pearson", "log-likelihood"]) -> Statistic:
+    """evidently's one-sample test: the reference's shares are what is expected of production."""
+    first, second = pair.tallies
+    n, m = pair.sizes
+    if len(first) == 1:
+        return Statistic(0.0, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = stats.power_divergence(second, first * (m / n), lambda_=power)
+    strict = stats.chi2_contingency(np.array([first, second]), correction=False, lambda_=power)
+    note = "" if np.isfinite(found.statistic) else "production holds values the reference never had"
+    return Statistic(float(found.statistic), float(found.pvalue), float(strict.pvalue), note=note)
+
+
+def _z(pair: Pair) -> Statistic:
+    """Shares of all but the first value, in sorted order, two-sided."""
+    (first, second), (n, m) = pair.tallies, pair.sizes
+    if len(first) == 1:
+        return Statistic(0.0, 1.0)
+    p, q = 1 - first[0] / n, 1 - second[0] / m
+    both = (p * n + q * m) / (n + m)
+    value = float((p - q) / np.sqrt(both * (1 - both) * (1 / n + 1 / m)))
+    return Statistic(value, float(2 * (1 - stats.norm.cdf(abs(value)))))
+
+
+def _fisher(pair: Pair) -> Statistic:
+    first, second = pair.tallies
+    if len(first) > 2:
+        raise ValueError("it takes two values at most")
+    table = (
+        np.array([[second[-1], second[0]], [first[-1], first[0]]])
+        if len(first) == 2
+        else np.array([[second[0], 0], [first[0], 0]])
+    )
+    found = stats.fisher_exact(table)
+    return Statistic(float(found.statistic), float(found.pvalue), note="the statistic is the odds ratio")
+
+
+# Methods that need order ---------------------------------------------------------------------------------------------
+
+
+def _grid(pair: Pair) -> tuple[Floats, Counts, Counts]:
+    """Both samples on at most 200 steps of their pooled order: step widths, rows per step."""
+    first, second = pair.ordered
+    pooled = np.sort(np.concatenate([first, second]), kind="stable")
+    points = np.unique(pooled[np.linspace(0, len(pooled) - 1, min(_GRID, len(pooled))).astype(np.int64)])
+    rows = [np.diff(np.searchsorted(sample, points, side="right"), prepend=0) for sample in (first, second)]
+    return np.diff(points), rows[0], rows[1]
+
+
+def _norm(pair: Pair, distance: Callable[[Floats, Floats], Floats], unit: float = 1.0) -> Callable[[], Chance]:
+    """The null distribution of a norm of F - G; ``distance`` takes F - G at the steps, and the widths between."""
+
+    def chance() -> Chance:
+        widths, first, second = _grid(pair)
+        one, other = draws(first + second, int(first.sum()))
+        gap = np.cumsum(_shares(one), axis=-1) - np.cumsum(_shares(other), axis=-1)
+        return Norm(distance(gap, widths) / unit)
+
+    return chance
+
+
+def _ks(pair: Pair) -> Statistic:
+    found = stats.ks_2samp(*pair.ordered)
+    chance = _norm(pair, lambda gap, _: np.max(np.abs(gap), axis=-1))
+    return Statistic(float(found.statistic), float(found.pvalue), chance=chance)
+
+
+def _wasserstein(pair: Pair) -> Statistic:
+    """Normed by the reference's standard deviation, at least 0.001."""
+    unit = max(float(np.std(pair.reference.ordered)), 0.001)
+    value = float(stats.wasserstein_distance(*pair.ordered)) / unit
+    chance = _norm(pair, lambda gap, widths: np.sum(np.abs(gap[..., :-1]) * widths, axis=-1), unit)
+    return Statistic(value, chance=chance, note="in standard deviations of the reference")
+
+
+def _energy(pair: Pair) -> Statistic:
+    value = float(stats.energy_distance(*pair.ordered))
+    chance = _norm(pair, lambda gap, widths: np.sqrt(2 * np.sum(gap[..., :-1] ** 2 * widths, axis=-1)))
+    return Statistic(value, chance=chance, note="in the root of the column's unit")
+
+
+def _scipy(test: Callable[[Floats, Floats], Any]) -> Callable[[Pair], Statistic]:
+    def measure(pair: Pair) -> Statistic:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # p-values beyond SciPy's tables are floored and capped, with a warning
+            found = test(*pair.ordered)
+        return Statistic(float(found.statistic), float(found.pvalue))
+
+    return measure
+
+
+def _epps_singleton(first: Floats, second: Floats) -> Any:
+    if stats.iqr(np.hstack((first, second))) == 0:
+        raise ValueError("the middle half of the values is all the same")
+    return stats.epps_singleton_2samp(first, second)
+
+
+_ANY: frozenset[Literal["number", "category"]] = frozenset({"number", "category"})
+_NUMBER: frozenset[Literal["number", "category"]] = frozenset({"number"})
+_CATEGORY: frozenset[Literal["number", "category"]] = frozenset({"category"})
+
+#: evidently's names.
+METHODS: Mapping[str, Method] = {
+    "psi": Method(_ANY, _divergence(_psi, 1), test=False),
+    "jensenshannon": Method(_ANY, _divergence(_js, 2), test=False),
+    "kl_div": Method(_ANY, _divergence(_kl, 1), test=False),
+    "hellinger": Method(_ANY, _hellinger_of, test=False),
+    "wasserstein": Method(_NUMBER, _wasserstein, test=False),
+    "ed": Method(_NUMBER, _energy, test=False),
+    "ks": Method(_NUMBER, _ks),
+    "anderson": Method(_NUMBER, _scipy(lambda x, y: stats.anderson_ksamp([x, y]))),
+    "cramer_von_mises": Method(_NUMBER, _scipy(stats.cramervonmises_2samp)),
+    "t_test": Method(_NUMBER, _scipy(stats.ttest_ind)),
+    "mannw": Method(_NUMBER, _scipy(lambda x, y: stats.mannwhitneyu(x, y, alternative="less"))),
+    "es": Method(_NUMBER, _scipy(_epps_singleton)),
+    "chisquare": Method(_CATEGORY, lambda pair: _power_divergence(pair, "pearson")),
+    "g_test": Method(_CATEGORY, lambda pair: _power_divergence(pair, "log-likelihood")),
+    "z": Method(_CATEGORY, _z),
+    "fisher_exact": Method(_CATEGORY, _fisher),
+    "TVD": Method(_CATEGORY, _tvd),
+}
+
+
+def default_method(pair: Pair) -> str:
+    """evidently's choice: up to 1,000 reference rows a test, above a distance."""
+    counted = pair.category or pair.few_values <= 5
+    if pair.sizes[0] > _SMALL:
+        return "jensenshannon" if counted else "wasserstein"
+    if not counted:
+        return "ks"
+    return "chisquare" if pair.few_values > 2 else "z"

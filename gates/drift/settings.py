@@ -1,0 +1,133 @@
+"""The parameters of the gate, checked; and the limits it sets where none is given."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aims_gates import Case, InputError, Limit
+
+from .methods import METHODS
+
+__all__ = ["CONVENTIONS", "Settings"]
+
+#: Conventions, not law: 0.2 is the customary bound of a significant shift in PSI; the others are evidently's defaults.
+CONVENTIONS: Mapping[str, Any] = {
+    "psi": 0.2,
+    "jensenshannon": 0.1,
+    "kl_div": 0.1,
+    "hellinger": 0.1,
+    "wasserstein": 0.1,
+    "ed": 0.1,
+    "p_value": 0.05,
+    "drift_share": 0.5,
+}
+_SHARES = ("missing_share", "unseen_share", "drift_share")
+_CORRECTIONS = ("benjamini-hochberg", "bonferroni", "none")
+_OPS = ("<=", "<", ">=", ">")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure and how to judge it.
+
+    Attributes:
+        method: Method names for all columns, or by column, or None for evidently's choice.
+        columns: The columns asked for by name; None for all that both sets should have.
+        limits: Measure (or ``p_value``) -> limit.
+        chunk: Rows, or a period such as ``1d``; None for all of production at once.
+        correction: For many tests: ``benjamini-hochberg``, ``bonferroni`` or ``none``.
+        confidence: Of the intervals, two-sided.
+        min_rows: A test that finds nothing in fewer rows than this has not shown that there is nothing.
+    """
+
+    method: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None
+    columns: tuple[str, ...] | None
+    limits: Mapping[str, Limit]
+    chunk: int | str | None
+    correction: str
+    confidence: float
+    min_rows: int
+
+    @classmethod
+    def of(cls, case: Case) -> "Settings":
+        """Read a case's parameters.
+
+        Raises:
+            InputError: a parameter makes no sense, with what would.
+        """
+        given = case.params
+        correction = given.get("correction") or _CORRECTIONS[0]
+        if correction not in _CORRECTIONS:
+            raise _wrong("correction", correction, f"Choose from: {', '.join(_CORRECTIONS)}.")
+        confidence = 0.95 if given.get("confidence") is None else given["confidence"]
+        if not 0.5 <= confidence < 1:
+            raise _wrong("confidence", confidence, "Give a number from 0.5 to below 1, such as 0.95.")
+        min_rows = 30 if given.get("min_rows") is None else given["min_rows"]
+        if min_rows < 2:
+            raise _wrong("min_rows", min_rows, "Give a whole number of at least 2.")
+        chunk = given.get("chunk")
+        if isinstance(chunk, int) and chunk < 1:
+            raise _wrong("chunk", chunk, 'Give a number of rows, or a period such as "1d".')
+        columns = given.get("columns")
+        if columns is not None and not (columns and all(isinstance(name, str) for name in columns)):
+            raise _wrong("columns", columns, "List at least one column name.")
+        names = tuple(dict.fromkeys(columns)) if columns else None
+        return cls(_methods(given.get("method")), names, _limits(given), chunk, correction, confidence, min_rows)
+
+    @property
+    def tail(self) -> float:
+        """What an interval leaves out at each end."""
+        return (1 - self.confidence) / 2
+
+    def methods_for(self, column: str, default: str) -> tuple[str, ...]:
+        """The methods of a column; ``default`` where none is named for it."""
+        if isinstance(self.method, Mapping):
+            return self.method.get(column, (default,))
+        return self.method or (default,)
+
+
+def _wrong(name: str, value: object, remedy: str) -> InputError:
+    return InputError(f"{name} cannot be {value!r}", where=f"parameter {name}", remedy=remedy)
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list | tuple) else ()
+    for name in names:
+        if name not in METHODS:
+            raise _wrong("method", name, f"Choose from: {', '.join(METHODS)}.")
+    if not names:
+        raise _wrong("method", given, f"Name one of: {', '.join(METHODS)}.")
+    return tuple(dict.fromkeys(names))
+
+
+def _methods(given: Any) -> tuple[str, ...] | Mapping[str, tuple[str, ...]] | None:
+    if given is None:
+        return None
+    return {column: _names(names) for column, names in given.items()} if isinstance(given, Mapping) else _names(given)
+
+
+def _limits(given: Mapping[str, Any]) -> Mapping[str, Limit]:
+    """The conventions, overlaid with what was given; null takes a limit away."""
+    asked = dict(CONVENTIONS) | dict(given.get("limits") or {})
+    found = {}
+    for measure, limit in asked.items():
+        if measure not in METHODS and measure not in _SHARES and measure != "p_value":
+            known = ", ".join([*METHODS, *_SHARES, "p_value"])
+            raise _wrong("limits", measure, f"Choose from: {known}.")
+        if limit is not None:
+            found[measure] = _limit(measure, limit)
+    return found
+
+
+def _limit(measure: str, given: Any) -> Limit:
+    floor = measure == "p_value"
+    shape = given if isinstance(given, Mapping) else {"op": ">=" if floor else "<=", "value": given}
+    op, value = shape.get("op"), shape.get("value")
+    sound = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if set(shape) != {"op", "value"} or op not in _OPS or not sound:
+        raise _wrong("limits", {measure: given}, 'Write {"op": "<=", "value": 0.1}.')
+    if str(op).startswith(">") != floor:
+        remedy = f"{measure} is bounded from {'below' if floor else 'above'}: use {'>=' if floor else '<='}."
+        raise _wrong("limits", {measure: given}, remedy)
+    return Limit(op, float(value or 0))

@@ -1,0 +1,205 @@
+"""One GROUP BY: weighted counts by sensitive and control columns, label and decision. Nothing else leaves the data."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aims_gates import DataError, InputError, intervals
+
+from .measures import RATES
+from .question import Question
+
+__all__ = ["MISSING", "MOST_GROUPS", "Cell", "Table", "count_cells", "tabulate"]
+
+MISSING = "missing"
+#: More groups than this cannot be compared pair by pair, nor read by anybody.
+MOST_GROUPS = 1000
+_MOST_CELLS = 400_000
+#: A label that is neither of the two, as Dataset.label_sql marks it.
+_OTHER = 2
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Rows alike in group, stratum, label and decision.
+
+    Attributes:
+        groups, strata: Values as text; None where there is none.
+        label, decision: 0 or 1 (the label is 0 where there is no target).
+        rows, weight, squares: Their number, and the sums of their weights and squared weights.
+    """
+
+    groups: tuple[str | None, ...]
+    strata: tuple[str | None, ...]
+    label: int
+    decision: int
+    rows: int
+    weight: float
+    squares: float
+
+
+def count_cells(question: Question, decided: str) -> list[Cell]:
+    """Run the query and refuse what cannot be counted.
+
+    Raises:
+        DataError: labels or decisions without a value, weights that are none, too many groups.
+        InputError: labels that are neither 0/1 nor declared by ``positive``.
+    """
+    data, by = question.data, (*question.sensitive, *question.control)
+    names = [f"g{place}" for place in range(len(by))]
+    keys = ", ".join(names)
+    columns = ", ".join(f"{data.quote(column)} AS {name}" for column, name in zip(by, names, strict=True))
+    texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in names)
+    weight = f"CAST({data.quote(question.weight)} AS DOUBLE)" if question.weight else "1"
+    sums = (
+        "sum(w), sum(w * w), count(*) - count(w), min(w), max(w)" if question.weight else "count(*), count(*), 0, 1, 1"
+    )
+    rows = f"SELECT {columns}, {question.label or 0} AS y, {decided} AS d, {weight} AS w FROM data"
+    cells = f"SELECT {keys}, y, d, count(*) AS n, {sums} FROM ({rows}) GROUP BY {keys}, y, d"
+    named = f"({cells}) AS cells({keys}, y, d, n, s, q, z, low, high)"
+    found = data.query(f"SELECT {texts}, y, d, n, s, q, z, low, high FROM {named} LIMIT {_MOST_CELLS + 1}")
+    _check(question, found, len(by))
+    split = len(question.sensitive)
+    return [
+        Cell(row[:split], row[split : len(by)], row[-8], row[-7], row[-6], float(row[-5]), float(row[-4]))
+        for row in found
+    ]
+
+
+def _check(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> None:
+    where = question.data.where
+    if len(found) > _MOST_CELLS or len({row[:split] for row in found}) > MOST_GROUPS * 20:
+        listed = ", ".join(map(repr, (*question.sensitive, *question.control)))
+        remedy = f"Name columns with at most {MOST_GROUPS} groups, or bin the values first."
+        raise DataError(f"{listed} make too many groups to compare", where=where, remedy=remedy)
+    decided = question.score if question.ruled and question.score else question.prediction or question.score
+    for name, place in ((question.target, split), (decided, split + 1)):
+        empty = sum(row[split + 2] for row in found if row[place] is None)
+        if empty:
+            remedy = "Fill them or leave those rows out before the check, and say so in the record."
+            raise DataError(f"{empty} rows have no value in {name!r}", where=where, remedy=remedy)
+    if question.weight:
+        lowest = min((row[-2] for row in found if row[-2] is not None), default=None)
+        highest = max((row[-1] for row in found if row[-1] is not None), default=None)
+        if (
+            any(row[-3] for row in found)
+            or lowest is None
+            or highest is None
+            or lowest < 0
+            or not highest < float("inf")
+        ):
+            message = f"{question.weight!r} holds weights that are missing, negative or infinite"
+            raise DataError(message, where=where, remedy="Weights must be 0 or more and finite.")
+    _check_labels(question, found, split)
+
+
+def _check_labels(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> None:
+    columns = [(question.target, split), (None if question.ruled else question.prediction, split + 1)]
+    labelled = [(column, place) for column, place in columns if column]
+    for column, place in labelled:
+        if any(row[place] == _OTHER for row in found):
+            raise question.data.strange_labels(column)
+    if question.declared and labelled and not any(row[labelled[0][1]] == 1 for row in found):
+        listed = ", ".join(question.data.common_values(labelled[0][0]))
+        message = f"the favourable label never occurs in {labelled[0][0]!r}, which holds: {listed}"
+        raise InputError(message, where=question.data.where, remedy="Check the spelling of 'positive'.")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Groups of one set of columns (in one stratum), and their cells.
+
+    Attributes:
+        columns: The sensitive columns.
+        stratum: Control column -> value; empty for all rows.
+        names: Values per group, in the order of ``columns``; sorted.
+        rows: Rows per group, unweighted.
+        weights, squares: Sums of weights and squared weights, shape (groups, label 2, decision 2).
+        dropped: Rows left out for want of a sensitive value.
+        sampling: Whether denominators are judged by their effective size.
+    """
+
+    columns: tuple[str, ...]
+    stratum: Mapping[str, str]
+    names: tuple[tuple[str, ...], ...]
+    rows: Floats
+    weights: Floats
+    squares: Floats
+    dropped: int
+    sampling: bool
+
+    def by(self, place: int) -> dict[str, str]:
+        """A finding's ``by``: the group, and the stratum if any."""
+        return {**dict(zip(self.columns, self.names[place], strict=True)), **self.stratum}
+
+    def name(self, place: int) -> str:
+        """The group in words."""
+        return ", ".join(f"{c}={v}" for c, v in zip(self.columns, self.names[place], strict=True))
+
+    @property
+    def sizes(self) -> Floats:
+        """What counts as a group's size: weights that count rows, else rows."""
+        return self.rows if self.sampling else np.asarray(self.weights.sum(axis=(1, 2)))
+
+    def sums(self, measure: str) -> tuple[Floats, Floats]:
+        """Weighted numerator and denominator per group."""
+        top, bottom = RATES[measure]
+        return self._sum(self.weights, top), self._sum(self.weights, bottom)
+
+    def counts(self, measure: str) -> tuple[Floats, Floats]:
+        """Successes and n per group for intervals: effective ones where weights correct a sample."""
+        top, bottom = self.sums(measure)
+        if not self.sampling:
+            return top, bottom
+        n = np.asarray(intervals.effective_n(bottom, self._sum(self.squares, RATES[measure][1])))
+        return np.divide(top * n, bottom, out=np.zeros_like(top), where=bottom > 0), n
+
+    @staticmethod
+    def _sum(values: Floats, cells: Iterable[tuple[int, int]]) -> Floats:
+        total: Floats = sum((values[:, y, d] for y, d in sorted(cells)), np.zeros(len(values)))
+        return total
+
+
+def tabulate(question: Question, cells: Sequence[Cell], columns: Sequence[str], stratum: Mapping[str, str]) -> Table:
+    """Add the cells up by these sensitive columns, in one stratum or in all."""
+    places = [question.sensitive.index(column) for column in columns]
+    words = [_missing_word({cell.groups[place] for cell in cells}) for place in places]
+    inside = [cell for cell in cells if _within(question, cell, stratum)]
+    known: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
+    dropped = 0
+    for cell in inside:
+        values = [cell.groups[place] for place in places]
+        if question.drop_missing and None in values:
+            dropped += cell.rows
+            continue
+        known[tuple(w if v is None else v for v, w in zip(values, words, strict=True))].append(cell)
+    if len(known) > MOST_GROUPS:
+        message = f"{', '.join(map(repr, columns))} make {len(known):,} groups, more than can be compared"
+        remedy = f"Name columns with at most {MOST_GROUPS} groups, or bin the values first."
+        raise DataError(message, where=question.data.where, remedy=remedy)
+    names = tuple(sorted(known))
+    weights, squares = np.zeros((len(names), 2, 2)), np.zeros((len(names), 2, 2))
+    for place, name in enumerate(names):
+        for cell in known[name]:
+            weights[place, cell.label, cell.decision] += cell.weight
+            squares[place, cell.label, cell.decision] += cell.squares
+    rows = np.array([sum(cell.rows for cell in known[name]) for name in names], float)
+    return Table(tuple(columns), dict(stratum), names, rows, weights, squares, dropped, question.sampling)
+
+
+def _missing_word(values: set[str | None]) -> str:
+    """What to call the group without a value, where a real value may already be called so."""
+    return MISSING if MISSING not in values else f"{MISSING} (no value)"
+
+
+def _within(question: Question, cell: Cell, stratum: Mapping[str, str]) -> bool:
+    return all(
+        (MISSING if value is None else value) == stratum[column]
+        for column, value in zip(question.control, cell.strata, strict=True)
+        if column in stratum
+    )

@@ -1,0 +1,210 @@
+"""Findings over groups: differences and ratios of the worst pair, judged as ``aims_gates.intervals`` judges pairs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from aims_gates import Finding, Limit, Outcome, intervals
+
+from .cells import Table
+from .groups import available, overall_ends, set_aside, shown, small_note
+from .measures import NAMED_GAPS
+from .question import Question
+
+__all__ = ["gap_findings"]
+
+_REMEDY_FAIL = (
+    "Compare the two groups' data, labels and thresholds; mitigate (fairlearn.postprocessing, .reductions); run again."
+)
+_REMEDY_OPEN = "Evaluate on more rows of the groups named, or have the open question waived with a reason."
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One rate of a gap: its pairs, its worst pair (or group, against all rows), fairlearn's value and its interval."""
+
+    rate: str
+    pairs: intervals.RatePairs
+    worst: tuple[int, ...]
+    value: float
+    low: float
+    high: float
+
+
+def gap_findings(question: Question, table: Table, families: int) -> Iterator[Finding]:
+    """All differences and ratios that the roles allow, for one set of groups in one stratum.
+
+    Args:
+        question: The case.
+        table: Its cells.
+        families: Strata judged beside this one, for the correction.
+    """
+    rates = available(question)
+    for rate in rates:
+        for ratio in (False, True):
+            yield _gap(
+                question,
+                table,
+                f"{shown(question, rate)}_{'ratio' if ratio else 'difference'}",
+                (rate,),
+                ratio,
+                families,
+            )
+    for name, (spanned, ratio) in NAMED_GAPS.items():
+        if question.decided and set(spanned) <= set(rates):
+            yield _gap(question, table, name, spanned, ratio, families)
+
+
+def _limit(question: Question, name: str) -> Limit | None:
+    """Scores without decisions are held to the limit on parity of decisions, unless they have their own."""
+    own = question.limits.get(name)
+    return question.limits.get("demographic_parity_ratio") if own is None and name == "scoring_rate_ratio" else own
+
+
+def _gap(question: Question, table: Table, name: str, rates: tuple[str, ...], ratio: bool, families: int) -> Finding:
+    limit = _limit(question, name)
+    over = {"sensitive": list(table.columns)}
+    parts = [part for rate in rates if (part := _part(question, table, rate, ratio)) is not None]
+    usable = [part for part in parts if np.isfinite(part.value)]
+    if len(usable) < len(rates):
+        note = "; ".join(filter(None, [_why_unknown(table, parts), small_note(question, table)]))
+        outcome: Outcome | None = "inconclusive" if limit else None
+        remedy = _REMEDY_OPEN if limit else None
+        return Finding(name, by=table.stratum, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy)
+    worst = (min if ratio else max)(usable, key=lambda part: part.value)
+    outcome, verdict_note = _judged(question, table, usable, worst, limit, ratio, families)
+    remedy = _REMEDY_FAIL if outcome == "fail" else _REMEDY_OPEN if outcome == "inconclusive" else None
+    notes = [_named(table, worst, len(rates) > 1, question), verdict_note, small_note(question, table)]
+    return Finding(
+        name,
+        worst.value,
+        worst.low,
+        worst.high,
+        n=float(sum(part.pairs.n.sum() for part in usable)),
+        by=table.stratum,
+        over=over,
+        limit=limit,
+        outcome=outcome,
+        note="; ".join(filter(None, notes)),
+        remedy=remedy,
+    )
+
+
+def _why_unknown(table: Table, parts: list[_Part]) -> str:
+    if len(table.names) < 2:
+        return "fewer than two groups, so there is nothing to compare"
+    return "no group has any, so a ratio is undefined" if parts else "fewer than two groups have a rate at all"
+
+
+def _part(question: Question, table: Table, rate: str, ratio: bool) -> _Part | None:
+    """The worst pair and fairlearn's value, over the pairs of groups or to the overall rate."""
+    small, out = set_aside(question, table)
+    x, n = table.counts(rate)
+    top, bottom = table.sums(rate)
+    pairs = intervals.RatePairs.of(x, n, ~small & (n > 0), ~out)
+    points = intervals.RatePairs.of(top, bottom, present=~out)
+    if question.reference == "overall":
+        return _to_overall(question, rate, pairs, points, ratio)
+    pair = points.worst(ratio)
+    if pair is None:
+        return None
+    a, b = pair
+    high, low = float(points.rates[a]), float(points.rates[b])
+    value = (low / high if high > 0 else np.nan) if ratio else high - low
+    if ratio:
+        return _Part(rate, pairs, pair, value, *intervals.ratio_score(x[b], n[b], x[a], n[a], question.confidence))
+    return _Part(rate, pairs, pair, value, *intervals.newcombe_difference(x[a], n[a], x[b], n[b], question.confidence))
+
+
+def _to_overall(
+    question: Question, rate: str, pairs: intervals.RatePairs, points: intervals.RatePairs, ratio: bool
+) -> _Part | None:
+    """fairlearn's ``method="to_overall"``: the largest distance of a group's rate to that of all rows."""
+    known = np.flatnonzero(points.present & (points.n > 0))
+    if len(known) < 2:
+        return None
+    whole = points.successes.sum() / points.n.sum()
+    rates = points.rates[known]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.minimum(rates / whole, whole / rates) if ratio else np.abs(rates - whole)
+    place = int(known[int(np.argmin(values) if ratio else np.argmax(values))])
+    low, high = overall_ends(pairs.successes, pairs.n, ratio, question.confidence, 1)
+    value = float(np.min(values) if ratio else np.max(values))
+    return _Part(rate, pairs, (place,), value, float(low[place]), float(high[place]))
+
+
+def _verdict(
+    question: Question, part: _Part, limit: Limit, ratio: bool, families: int, along: int
+) -> intervals.PairVerdict:
+    if question.reference != "overall":
+        judge = intervals.judge_ratio if ratio else intervals.judge_difference
+        return judge(part.pairs, limit, question.confidence, families, along)
+    counted, present = part.pairs.counted & part.pairs.present, part.pairs.present
+    times = max(1, int(counted.sum())) * families * along
+    plain, sure = (overall_ends(part.pairs.successes, part.pairs.n, ratio, question.confidence, k) for k in (1, times))
+    inside = np.array([limit.met(end) for end in (plain[0] if ratio else plain[1])], bool)
+    outside = np.array([not limit.met(end) for end in (sure[1] if ratio else sure[0])], bool)
+    failing = np.flatnonzero(outside & counted)
+    unsure, hidden = bool((~inside & counted).any()), bool((~inside & present & ~counted).any())
+    outcome: Outcome = "fail" if len(failing) else "inconclusive" if unsure or hidden or counted.sum() < 2 else "pass"
+    pair = (int(failing[0]), int(failing[0])) if len(failing) else None
+    return intervals.PairVerdict(outcome, pair, unsure, hidden, int(counted.sum()) if counted.sum() > 1 else 0)
+
+
+def _judged(
+    question: Question, table: Table, parts: list[_Part], worst: _Part, limit: Limit | None, ratio: bool, families: int
+) -> tuple[Outcome | None, str | None]:
+    if limit is None:
+        return None, None
+    verdicts = [_verdict(question, part, limit, ratio, families, len(parts)) for part in parts]
+    failed = [(part, v.failing) for part, v in zip(parts, verdicts, strict=True) if v.outcome == "fail" and v.failing]
+    if failed:
+        part, pair = failed[0]
+        same = part.rate == worst.rate and (set(pair) == set(worst.worst))
+        return "fail", None if same else f"surely outside: {' and '.join(table.name(i) for i in sorted(set(pair)))}"
+    if all(verdict.outcome == "pass" for verdict in verdicts):
+        return "pass", None
+    if not any(verdict.pairs for verdict in verdicts):
+        return "inconclusive", "fewer than two groups are large enough to judge"
+    notes = []
+    if not limit.met(worst.value):
+        notes.append("the value misses the limit, but with so few rows chance alone could do that")
+    if any(verdict.hidden for verdict in verdicts) and not any(verdict.open for verdict in verdicts):
+        notes.append("the groups that can be judged keep the limit, a smaller one could miss it")
+    times = max(verdict.pairs for verdict in verdicts) * families * len(parts)
+    notes.append(_needed(question, table, worst, limit, ratio, times))
+    return "inconclusive", "; ".join(notes)
+
+
+def _needed(question: Question, table: Table, worst: _Part, limit: Limit, ratio: bool, times: int) -> str:
+    """How many rows per group would settle it, in plain words."""
+    top, bottom = table.sums(worst.rate)
+    if len(worst.worst) == 1:
+        return "more rows per group are needed"
+    a, b = worst.worst
+    needed = (intervals.rows_for_ratio if ratio else intervals.rows_for_difference)(
+        float(top[a] / bottom[a]), float(top[b] / bottom[b]), limit, question.confidence, times
+    )
+    if needed is None:
+        return "the rates lie so near the limit that no practical number of rows would settle it"
+    rows = needed * max(float(table.sizes[i] / bottom[i]) for i in (a, b))
+    return f"about {_round(rows):,} rows per group would settle it, should the rates stay as they are"
+
+
+def _round(rows: float) -> int:
+    digits = max(0, len(str(int(rows))) - 2)
+    return int(-(-rows // 10**digits) * 10**digits)
+
+
+def _named(table: Table, part: _Part, several: bool, question: Question) -> str:
+    """The pair that makes the worst value."""
+    top, bottom = table.sums(part.rate)
+
+    def one(place: int) -> str:
+        return f"{table.name(place)} ({top[place] / bottom[place]:.4g} of {bottom[place]:g})"
+
+    kind = f" in {shown(question, part.rate)}" if several else ""
+    if question.reference == "overall":
+        return f"worst{kind}: {one(part.worst[0])} against all rows ({top.sum() / bottom.sum():.4g})"
+    return f"worst pair{kind}: {one(part.worst[0])} and {one(part.worst[1])}"

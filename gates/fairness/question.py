@@ -1,0 +1,126 @@
+"""What is asked: roles and parameters, checked, and the SQL that turns rows into a label and a decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aims_gates import Case, DataError, Dataset, InputError, Limit, read_limits
+
+from .measures import known_measures
+
+__all__ = ["Question", "ask"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """The case, read once.
+
+    Attributes:
+        data: The evaluation set.
+        sensitive, control: Columns.
+        target, prediction, score, weight: Columns, or None.
+        label, decided: SQL giving 1, 0, NULL or 2; None where there is no such column.
+        limits: By measure.
+        ruled: Whether a decision rule stands in for the prediction.
+        declared: Whether the favourable label was named.
+    """
+
+    data: Dataset
+    sensitive: tuple[str, ...]
+    control: tuple[str, ...]
+    target: str | None
+    prediction: str | None
+    score: str | None
+    weight: str | None
+    label: str | None
+    decided: str | None
+    limits: Mapping[str, Limit]
+    confidence: float
+    min_size: float
+    min_share: float
+    drop_missing: bool
+    reference: str | Mapping[str, str]
+    sampling: bool
+    ruled: bool
+    declared: bool
+
+
+def ask(case: Case, positive: Any = None) -> Question:
+    """Read roles and parameters; ``positive`` is the class in question where the parameter lists several.
+
+    Raises:
+        InputError: a parameter or role makes no sense.
+        DataError: a column is missing or holds nothing.
+    """
+    params = case.params
+    data = case.data.get("evaluation")
+    if data is None:
+        raise DataError("there is no evaluation data", where="fairness", remedy="Give --data evaluation=FILE.")
+    sensitive = tuple(dict.fromkeys(case.roles.get("sensitive", ())))
+    if not sensitive:
+        remedy = "Name the column whose groups are compared: --role sensitive=COLUMN."
+        raise InputError("no column has the role 'sensitive'", where="fairness", remedy=remedy)
+    one = {name: _single(case, name) for name in ("target", "prediction", "score", "weight")}
+    control = tuple(params["control"] or ())
+    data.require(*sensitive, *control, *(name for name in one.values() if name))
+    clash = set(sensitive) & set(control)
+    if clash:
+        remedy = "Stratify by another column."
+        raise InputError(f"{clash.pop()!r} is both sensitive and a control", where="fairness", remedy=remedy)
+    chosen = positive if isinstance(params["positive"], list | tuple) else params["positive"]
+    return Question(
+        data=data,
+        sensitive=sensitive,
+        control=control,
+        **one,
+        label=data.label_sql(one["target"], chosen) if one["target"] else None,
+        decided=_decided(data, one["score"], one["prediction"], params["decision"], chosen),
+        limits=read_limits(params["limits"], known_measures()),
+        confidence=_between("confidence", params["confidence"], 0.5, 0.999999),
+        min_size=_between("min_group_size", params["min_group_size"], 0, float("inf")),
+        min_share=_between("min_group_share", params["min_group_share"], 0, 1),
+        drop_missing=_choice("missing", params["missing"], ("group", "drop")) == "drop",
+        reference=_reference(params["reference"], sensitive),
+        sampling=_choice("weight_kind", params["weight_kind"], ("frequency", "sampling")) == "sampling",
+        ruled=params["decision"] is not None,
+        declared=chosen is not None,
+    )
+
+
+def _single(case: Case, role: str) -> str | None:
+    columns = case.roles.get(role, ())
+    if len(columns) > 1:
+        raise InputError(f"several columns have the role {role!r}", where="fairness", remedy="Name one.")
+    return columns[0] if columns else None
+
+
+def _between(name: str, value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        remedy = f"Choose a number from {low:g} to {high:g}."
+        raise InputError(f"{name} cannot be {value!r}", where="fairness", remedy=remedy)
+    return float(value)
+
+
+def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise InputError(f"{name} cannot be {value!r}", where="fairness", remedy=f"Choose from: {', '.join(allowed)}.")
+    return str(value)
+
+
+def _reference(given: Any, sensitive: tuple[str, ...]) -> str | Mapping[str, str]:
+    if given in ("max", "overall"):
+        return str(given)
+    if isinstance(given, Mapping) and given and set(given) <= set(sensitive):
+        return {str(column): str(value) for column, value in given.items()}
+    remedy = 'Write "max", "overall" or {"column": "group"} with a sensitive column.'
+    raise InputError(f"reference cannot be {given!r}", where="fairness", remedy=remedy)
+
+
+def _decided(data: Dataset, score: str | None, prediction: str | None, rule: Any, positive: Any) -> str | None:
+    if rule is None:
+        return data.label_sql(prediction, positive) if prediction else None
+    column = score or prediction
+    if column is None:
+        remedy = "Name it: --role score=COLUMN."
+        raise InputError("a decision rule needs a score column", where="fairness", remedy=remedy)
+    return data.decision_sql(column, rule)

@@ -1,0 +1,80 @@
+"""A measured value with its interval, and the verdict on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aims_gates import Finding, Limit, Outcome
+
+__all__ = ["Measured", "finding"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A statistic.
+
+    Attributes:
+        value: As scikit-learn defines it; None where undefined (``note`` says why).
+        low, high: Its interval; None where there is no sound one.
+        n: Rows in the denominator.
+        note: How the interval was made where that is not plain, or why there is none.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: float | None = None
+    note: str | None = None
+
+
+def finding(
+    name: str,
+    measured: Measured,
+    limit: Limit | None,
+    *,
+    by: Mapping[str, str] | None = None,
+    small: bool = False,
+    sure: Measured | None = None,
+    said: str | None = None,
+) -> Finding:
+    """The finding: inside on the plain interval passes, outside on the corrected one fails.
+
+    A limit that needs an interval and has none is inconclusive: the point alone proves nothing.
+
+    Args:
+        name: The measure.
+        measured: Its value and interval.
+        limit: What it must be.
+        by: The slice.
+        small: Too few rows to judge by.
+        sure: The same with its interval corrected for several slices.
+        said: Put before the note.
+    """
+    outcome: Outcome | None = None
+    notes = [said, measured.note]
+    if limit is not None:
+        outcome = "inconclusive"
+        if small:
+            notes.append("too few rows to judge by")
+        elif measured.value is not None and measured.low is not None and measured.high is not None:
+            wide = sure or measured
+            if limit.verdict(wide.value, wide.low, wide.high) == "fail":
+                outcome = "fail"
+            elif limit.verdict(measured.value, measured.low, measured.high) == "pass":
+                outcome = "pass"
+            else:
+                notes.append("the interval reaches over the limit: evaluate on more rows")
+        elif measured.value is not None:
+            notes.append("there is no interval to judge by")
+    remedies = {"fail": "Improve the model, or have the limit reviewed.", "inconclusive": "Evaluate on more rows."}
+    return Finding(
+        name,
+        measured.value,
+        measured.low,
+        measured.high,
+        n=measured.n,
+        by=dict(by or {}),
+        limit=limit,
+        outcome=outcome,
+        note="; ".join(filter(None, notes)) or None,
+        remedy=remedies.get(outcome or ""),
+    )

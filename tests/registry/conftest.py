@@ -1,0 +1,240 @@
+"""A registry with a system bound in it, real keys and real evidence, in a temporary folder."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from aims_gates import ledger
+from aims_gates.authority import about
+from aims_gates.canonical import digest, digest_bytes
+from aims_gates.decision import frozen
+from aims_gates.evidence import sign
+from aims_gates.keys import Key
+from aims_gates.model import Approver, Evidence, Finding, Limit, Plan, Requirement, Step, Subject
+from aims_gates.predicates import (
+    Approval,
+    Binding,
+    Halt,
+    Request,
+    Revocation,
+    RollbackOrder,
+    Scheduled,
+    Trust,
+    TrustedKey,
+    say,
+    type_of,
+)
+from aims_gates.registry.acts import view
+from aims_gates.registry.store import gated_store
+from aims_gates.standing import Ledger
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Third parties' own deprecations; ours stay errors."""
+    for line in (
+        "ignore:The ``noload`` loader strategy",
+        "ignore::DeprecationWarning:mlflow.*",
+        "ignore::FutureWarning:mlflow.*",
+        "ignore:Hint. Inferred schema contains integer column:UserWarning",
+        "ignore:unclosed database:ResourceWarning",
+        "ignore:.*Any type hint is inferred as AnyType:UserWarning",
+        "ignore:.*Add type hints to the `predict` method:UserWarning",
+    ):
+        config.addinivalue_line("filterwarnings", line)
+
+
+GATE = digest_bytes(b"gate")
+
+
+def plan(**changes: Any) -> Plan:
+    """Two controls, one gate, one approval."""
+    made = Plan(
+        system="mortgage",
+        tier="high",
+        profile="starter",
+        profile_digest=digest_bytes(b"profile"),
+        purpose_digest=digest_bytes(b"purpose"),
+        transition="production",
+        requirements=(
+            Requirement("A.6.2.4", "Verification and validation", "loans are decided", "block", ("performance",)),
+            Requirement("A.7.4", "Quality of data", "loans are decided", "block", ("performance",)),
+        ),
+        steps=(Step("performance", "Performance", (GATE,), {}, ("A.6.2.4", "A.7.4"), 30),),
+        approvals=(Approver("risk"),),
+        waiver_roles=("risk",),
+    )
+    return replace(made, **changes)
+
+
+@dataclass
+class World:
+    """A store and the people around it."""
+
+    folder: Path
+    store: Any
+    keys: dict[str, Key] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        return f"aims+sqlite:///{self.folder / 'registry.db'}"
+
+    def key(self, person: str) -> Key:
+        return self.keys.setdefault(person, Key(Ed25519PrivateKey.generate()))
+
+    def sign(self, predicate: Any, subject: Subject, person: str) -> str:
+        """Append a signed statement; gives its digest."""
+        with self.store.transaction() as transaction:
+            envelope = sign(say(predicate, subject), self.key(person))
+            return ledger.append(transaction.connection, envelope, datetime.now(UTC)).digest
+
+    def trust(self) -> None:
+        people = {
+            "policy": ("policy",),
+            "ci": ("ci",),
+            "dev": ("developer",),
+            "risk": ("risk",),
+            "oncall": ("on-call",),
+        }
+        entries = [
+            TrustedKey(self.key(name).public, name.title(), roles, service=name == "ci")
+            for name, roles in people.items()
+        ]
+        self.sign(Trust(1, tuple(entries)), Subject("organization", digest_bytes(b"trust")), "policy")
+
+    def bind(self, name: str, kind: Any = "model", mode: str | None = None, **changes: Any) -> str:
+        modes = (Scheduled(mode, "2020-01-01"),) if mode else ()
+        said = Binding("default", name, kind, plan(**changes), digest_bytes(b"system"), modes, author="somebody")
+        return self.sign(said, Subject("system", digest_bytes(b"system"), "mortgage"), "policy")
+
+    def evidence(self, subject: str, outcome: Any = "pass", controls: tuple[str, ...] = ("A.6.2.4", "A.7.4")) -> str:
+        findings = tuple(
+            Finding("accuracy", value=0.9, n=100, limit=Limit(">=", 0.8), outcome=outcome, controls=(each,))
+            for each in controls
+        )
+        at = datetime.now(UTC).isoformat()
+        said = Evidence(
+            "performance", GATE, {}, findings, outcome, at, {"evaluation": digest_bytes(b"e")}, {"evaluation": 100}
+        )
+        return self.sign(said, Subject("model", subject), "ci")
+
+    def seen(self, name: str) -> Ledger:
+        with self.store.primary() as session:
+            return view(session.connection(), "default", name)
+
+    def all_of(self, name: str, subject: str | None = None) -> Ledger:
+        with self.store.primary() as session:
+            return Ledger(about(session.connection(), "default", name, subject), "default", name)
+
+    def revoke_evidence(self, name: str, version: int) -> None:
+        """Revoke all evidence about a version that was granted."""
+        subject = self.seen(name).grants(version=str(version))[-1].predicate.digest
+        for row in self.all_of(name, subject).rows:
+            if row.type == type_of(Evidence):
+                self.revoke(row.digest)
+
+    def request(self, name: str, version: int, subject: str, **changes: Any) -> str:
+        made = self.seen(name).binding()
+        asked = made.predicate.plan if made else plan()
+        seen = self.all_of(name, subject)
+        counted = [seen.count(asked, step, subject, datetime.now(UTC)) for step in asked.steps]
+        said = Request("default", name, str(version), subject, digest(asked), frozen(counted))
+        return self.sign(replace(said, **changes), Subject("model", subject), "dev")
+
+    def approve(self, request: str, subject: str, person: str = "risk") -> str:
+        return self.sign(Approval(request, "risk"), Subject("model", subject), person)
+
+    def revoke(self, statement: str, person: str = "risk") -> str:
+        return self.sign(Revocation(statement, "found wrong"), Subject("organization", statement), person)
+
+    def halt(self, name: str) -> str:
+        return self.sign(Halt("default", name, "harm seen"), Subject("system", digest_bytes(b"system")), "oncall")
+
+    def order_rollback(self, name: str, version: int) -> str:
+        said = RollbackOrder("default", name, str(version), "the new one misbehaves")
+        return self.sign(said, Subject("system", digest_bytes(b"system")), "oncall")
+
+    def model(self, name: str, text: str = "weights", create: bool = True) -> int:
+        """Register a model folder that holds this text; gives the version."""
+        source = self.folder / "models" / digest_bytes(text.encode())[-8:]
+        source.mkdir(parents=True, exist_ok=True)
+        (source / "MLmodel").write_text("flavors: {}\n")
+        (source / "model.bin").write_text(text)
+        if create:
+            self.store.create_registered_model(name)
+        return int(self.store.create_model_version(name, str(source)).version)
+
+    def ready(self, name: str, version: int) -> str:
+        """Stage, evidence, request and approval; gives the subject's digest."""
+        subject = str(self.store.stage_version(name, version))
+        self.evidence(subject)
+        self.approve(self.request(name, version, subject), subject)
+        return subject
+
+    def promoted(self, name: str = "loan", text: str = "weights") -> int:
+        """A bound model whose new version stands as 'production'."""
+        fresh = self.seen(name).binding() is None
+        if fresh:
+            self.bind(name)
+        version = self.model(name, text, create=fresh)
+        self.ready(name, version)
+        self.store.set_registered_model_alias(name, "production", version)
+        return version
+
+    def by_hand(self, name: str, alias: str, version: int) -> None:
+        """Write an alias row as somebody with the database in hand."""
+        self.sql(
+            "INSERT INTO registered_model_aliases (workspace, name, alias, version) "
+            f"VALUES ('default', '{name}', '{alias}', {version})"
+        )
+
+    def sql(self, statement: str) -> list[Any]:
+        """Run SQL as somebody with the database in hand."""
+        with self.store.engine.begin() as connection:
+            found = connection.exec_driver_sql(statement)
+            return list(found) if found.returns_rows else []
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An empty registry's SQLite file: MLflow's migrations take seconds, so they run once."""
+    path = tmp_path_factory.mktemp("empty") / "registry.db"
+    store = gated_store(f"aims+sqlite:///{path}")
+    store._dispose_engine()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def world(tmp_path: Path, empty_database: bytes) -> Iterator[World]:
+    """A registry with a trust list."""
+    (tmp_path / "registry.db").write_bytes(empty_database)
+    store = gated_store(f"aims+sqlite:///{tmp_path / 'registry.db'}")
+    made = World(tmp_path, store)
+    made.trust()
+    yield made
+    store._dispose_engine()
+
+
+@pytest.fixture(autouse=True)
+def no_server_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test inherits a server's or a user's settings."""
+    for name in list(os.environ):
+        if name.startswith(("_MLFLOW_SERVER", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+@pytest.fixture
+def tracking(tmp_path: Path, empty_database: bytes) -> Iterator[Path]:
+    """MLflow's fluent API on a tracking store of this test's own."""
+    (tmp_path / "tracking.db").write_bytes(empty_database)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'tracking.db'}")
+    yield tmp_path
+    mlflow.set_tracking_uri(before)

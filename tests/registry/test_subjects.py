@@ -1,0 +1,115 @@
+"""Every address MLflow gives leads to the same bytes, read where they are."""
+
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from aims_gates.canonical import digest_bytes, folder_digest
+from aims_gates.errors import InputError, IntegrityError
+from aims_gates.registry import places
+from aims_gates.registry.subjects import local_folder, model_subject, prompt_subject, rules_subject, service_subject
+
+from .conftest import World
+
+
+def test_a_logged_model_a_run_and_a_version_have_one_digest(tracking: Path, world: World) -> None:
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", artifact_location=str(tracking / "artifacts")))
+    code = tracking / "says_nothing.py"
+    code.write_text(
+        "import mlflow\n\nclass Nothing(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, context, model_input, params=None):\n        return []\n\n"
+        "mlflow.models.set_model(Nothing())\n"
+    )
+    with mlflow.start_run() as run:
+        made = mlflow.pyfunc.log_model(name="model", python_model=str(code), pip_requirements=["mlflow"])
+    world.store.create_registered_model("m")
+    version = world.store.create_model_version("m", made.model_uri, model_id=made.model_id)
+    with local_folder(made.model_uri) as folder:
+        assert folder.is_relative_to(tracking / "artifacts")
+        expected = folder_digest(folder)
+    assert model_subject(f"runs:/{run.info.run_id}/model").digest == expected
+    assert model_subject(str(folder)).digest == model_subject(folder.as_uri()).digest == expected
+    assert model_subject(f"models:/m/{version.version}", version_address=world.store._address_of).digest == expected
+    assert (
+        world.store.stage_version("m", version.version) == expected == world.store.stage_version("m", version.version)
+    )
+
+
+@pytest.mark.parametrize("address", ["models:/m@production", "models:/m/Production", "models:/m/latest"])
+def test_an_address_that_may_move_is_refused(address: str) -> None:
+    with pytest.raises(InputError, match="may move"):
+        model_subject(address)
+
+
+def test_an_unknown_id_is_an_error_with_a_remedy(tracking: Path) -> None:
+    for address in ("models:/m-00000000000000000000000000000000", "runs:/0123/model"):
+        with pytest.raises(InputError) as caught:
+            model_subject(address)
+        assert caught.value.remedy
+
+
+def test_a_version_that_leads_to_itself_is_refused() -> None:
+    with pytest.raises(InputError, match="leads to itself"):
+        model_subject("models:/m/1", version_address=lambda *_: "models:/m/1")
+
+
+def test_a_missing_folder_is_an_integrity_error(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError):
+        model_subject(str(tmp_path / "nothing"))
+
+
+def test_a_server_reads_only_beneath_its_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = tmp_path / "served"
+    for folder in (served / "1" / "model", tmp_path / "secret"):
+        folder.mkdir(parents=True)
+        (folder / "MLmodel").write_text("flavors: {}\n")
+    (served / "link").symlink_to(tmp_path / "secret")
+    monkeypatch.setenv(places.ARTIFACTS_DESTINATION_ENV_VAR, str(served))
+    monkeypatch.setenv(places.SERVE_ARTIFACTS_ENV_VAR, "true")
+    expected = folder_digest(served / "1" / "model")
+    assert (
+        model_subject("mlflow-artifacts:/1/model").digest
+        == model_subject(str(served / "1" / "model")).digest
+        == expected
+    )
+    for address in (str(tmp_path / "secret"), "mlflow-artifacts:/../secret", "mlflow-artifacts:/%2e%2e/secret"):
+        with pytest.raises(InputError):
+            model_subject(address)
+    with pytest.raises((InputError, IntegrityError)):
+        model_subject("mlflow-artifacts:/link")
+
+
+def test_a_rule_set_is_the_bytes_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "rules.txt").write_bytes(b"if x then y\n")
+    found = rules_subject(tmp_path / "rules.txt")
+    assert (found.kind, found.digest, found.name) == ("rules", digest_bytes(b"if x then y\n"), "rules.txt")
+    with pytest.raises(InputError):
+        rules_subject(tmp_path / "none")
+
+
+def test_a_prompt_is_its_template_and_its_configuration() -> None:
+    plain = prompt_subject("Hello {{name}}", {"temperature": 0})
+    assert plain.kind == "prompt" and plain == prompt_subject("Hello {{name}}", {"temperature": 0})
+    others = [
+        prompt_subject("Hello", {"temperature": 0}),
+        prompt_subject("Hello {{name}}"),
+        prompt_subject([{"role": "user"}]),
+    ]
+    assert len({plain.digest, *(other.digest for other in others)}) == 4
+    with pytest.raises(InputError):
+        prompt_subject("")
+
+
+def test_a_service_is_pinned_by_provider_dated_model_parameters_and_prompt() -> None:
+    prompt = prompt_subject("Hello").digest
+    one = service_subject("acme", "acme-large", "2026-01-31", {"temperature": 0}, prompt)
+    two = service_subject("acme", "acme-large", "2026-02-28", {"temperature": 0}, prompt)
+    assert one.kind == "service" and one.digest != two.digest
+    for provider, model, dated, named in (
+        ("", "m", "2026-01-31", prompt),
+        ("a", "m", "latest", prompt),
+        ("a", "m", "2026-01-31", "x"),
+    ):
+        with pytest.raises(InputError):
+            service_subject(provider, model, dated, {}, named)

@@ -1,0 +1,69 @@
+"""What the wheel carries: the kernel, the whole pack, the licence; and nothing of the workshop."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from aims_gates.packs import find_gates, find_profile, profile_names
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(place)
+    return place
+
+
+def files(root: Path) -> set[str]:
+    found = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(root).as_posix() for path in found}
+
+
+def test_the_wheel_carries_every_file_of_the_pack(unpacked: Path) -> None:
+    for part in ("gates", "profiles"):
+        assert files(unpacked / "aims_gates" / "bundled" / part) == files(ROOT / part)
+
+
+def test_the_wheel_carries_the_whole_kernel_with_its_data_and_types(unpacked: Path) -> None:
+    kernel = {name for name in files(unpacked / "aims_gates") if not name.startswith("bundled/")}
+    assert kernel == files(ROOT / "aims_gates")
+    assert {"py.typed", "controls/catalogue.yaml", "controls/clauses.yaml"} <= kernel
+
+
+def test_the_wheel_holds_no_other_room_and_its_licence(unpacked: Path) -> None:
+    tops = sorted(path.name for path in unpacked.iterdir())
+    assert len(tops) == 2
+    assert tops[0] == "aims_gates"
+    assert (unpacked / tops[1] / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+def test_gates_and_profiles_are_found_from_an_empty_folder(unpacked: Path, tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(unpacked)!r})\n"
+        "from aims_gates import packs\n"
+        f"assert packs.__file__.startswith({str(unpacked)!r})\n"
+        "print(*(f'{name}={gate.digest}' for name, gate in packs.find_gates().items()), *packs.profile_names())"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    here = [f"{name}={gate.digest}" for name, gate in find_gates().items()]
+    assert done.stdout.split() == [*here, *profile_names()]
+    for name in profile_names():
+        assert find_profile(name).value
