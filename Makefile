@@ -37,7 +37,7 @@ help: ## say what there is
 
 .PHONY: demo
 demo: .venv/.stamp ## the main job, start to end: a promotion refused, mended, approved and granted
-	@.venv/bin/aims-gates demo
+	@.venv/bin/python examples/pipelines/credit_scoring/run.py
 
 .PHONY: test
 test: .venv/.stamp ## the whole test suite, with its coverage gates

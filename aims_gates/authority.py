@@ -20,14 +20,24 @@ from aims_gates.trust import Row
 __all__ = ["about", "act", "bound", "grant", "judge", "record", "standing"]
 
 
-def about(connection: Connection, workspace: str, name: str, subject: str | None = None) -> list[Row]:
-    """Every row that bears on a registered model, its requests, and a subject (its latest requests' when None).
+def about(
+    connection: Connection, workspace: str, name: str, subject: str | None = None, version: str | None = None
+) -> list[Row]:
+    """Every row that bears on a registered model, its requests, a version's evidence, and a subject.
+
+    Args:
+        connection: The registry's database.
+        workspace, name: The registered model.
+        subject: The subject's digest; those of the model's requests when None.
+        version: The version whose evidence to look for where nobody names a subject.
 
     Raises:
         IntegrityError: one of the rows does not hold; nothing may be decided then.
     """
     keys = history(connection).keys()
-    found = {row.position: row for row in rows(connection, ("trust", "revocation", f"model {workspace}/{name}"), keys)}
+    first = ["trust", "revocation", f"model {workspace}/{name}"]
+    first += [f"version {workspace}/{name}/{version}"] if version is not None else []
+    found = {row.position: row for row in rows(connection, first, keys)}
     requests = [row for row in found.values() if row.type == type_of(Request)]
     subjects = {subject} if subject else {row.predicate.digest for row in requests}
     wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
@@ -37,7 +47,7 @@ def about(connection: Connection, workspace: str, name: str, subject: str | None
 
 def judge(connection: Connection, ask: Ask) -> Decision:
     """Decide on what the ledger holds now. The caller holds the lock when the answer is to be acted on."""
-    return decide(ask, about(connection, ask.workspace, ask.name, ask.digest))
+    return decide(ask, about(connection, ask.workspace, ask.name, ask.digest, ask.version))
 
 
 def act(connection: Connection, predicate: Any, at: datetime, subject: str | None = None) -> Row:

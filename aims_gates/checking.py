@@ -68,11 +68,12 @@ class Bench:
         return self.predictions if role == "evaluation" and self.predictions is not None else self.source(role)
 
     def roles(self) -> dict[str, tuple[str, ...]]:
-        """Column roles, with the prediction table's own columns filled in."""
+        """Column roles, with the columns ``prediction`` and ``score`` of the table or of handed-in data filled in."""
         roles = self.record.columns()
-        if self.predictions is not None:
+        handed_in = self.source("evaluation") if "evaluation" in self.given else None
+        for table, ours in ((self.predictions, True), (handed_in, False)):
             for role in ("prediction", "score"):
-                if role in self.predictions.columns:
+                if table is not None and role in table.columns and (ours or role not in roles):
                     roles[role] = (role,)
         return roles
 

@@ -118,7 +118,8 @@ class _Answer:
         self.mode = ledger.mode(binding.predicate, ask.now)
         self.request = ledger.request(ask.version)
         self.registration = ledger.registration(ask.version)
-        self.subject: str | None = ask.digest or (self.request.predicate.digest if self.request else None)
+        asked = self.request.predicate.digest if self.request else None
+        self.subject: str | None = ask.digest or asked or ledger.evidenced(ask.version)
         self.counted = {step.gate: self._count(step) for step in self.plan.steps if step.applies}
         self._age_last()
         self.hands = self._hands()
@@ -242,7 +243,7 @@ class _Answer:
             reason=reason,
             findings=tuple((each.step.gate, found) for each in due for found in _bearing(requirement.control, each)),
             evidence=tuple(self._shown(each) for each in due if each.row is not None),
-            next=self._next(requirement.control, state, due),
+            next=self._next(requirement.control, state, due, approvals),
             blocks=blocks,
         )
 
@@ -260,51 +261,51 @@ class _Answer:
             "signers": signers,
         }
 
-    def _next(self, control: str, state: State, due: list[Counted]) -> tuple[str, ...]:
+    def _next(self, control: str, state: State, due: list[Counted], approvals: Mapping[str, Any]) -> tuple[str, ...]:
         name, version = self.ask.name, self.ask.version
         match state:
             case "missing" | "stale":
                 return (f"aims-gates check --model {name} --version {version}",)
             case "failed" | "inconclusive":
-                bad = [
-                    found for each in due for found in _bearing(control, each) if found.outcome not in (None, "pass")
-                ]
-                return tuple(dict.fromkeys(found.remedy for found in bad if found.remedy)) or (
-                    f"aims-gates explain {name} {version} --to production",
-                )
+                found = [finding for each in due for finding in _bearing(control, each)]
+                bad = [finding for finding in found if _outcome(finding) not in (None, "pass")]
+                remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
+                return (*remedies, f"aims-gates check --model {name} --version NEW_VERSION")
             case "awaiting-approval":
-                return self._approve()
+                return self._approve(approvals)
             case _:
                 return ()
 
-    def _approve(self) -> tuple[str, ...]:
+    def _approve(self, approvals: Mapping[str, Any]) -> tuple[str, ...]:
         if self.request is None:
             return (f"aims-gates request open {self.ask.name} {self.ask.version} --key YOUR.key",)
         short = self.request.digest[7:19]
-        roles = [f"aims-gates approve {short} --role {rule.role} --key APPROVER.key" for rule in self.plan.approvals]
-        return tuple(roles)
+        roles = [each["role"] for each in approvals["missing"] for _ in range(each["count"])]
+        return tuple(f"aims-gates approve {short} --role {role} --key {role.upper()}.key" for role in roles)
 
     def _actions(self, controls: tuple[ControlState, ...], approvals: Mapping[str, Any]) -> tuple[str, ...]:
         """The shortest ordered list: mend, then check, then ask, then approve."""
-        order: tuple[State, ...] = ("failed", "inconclusive", "missing", "stale")
+        name, version = self.ask.name, self.ask.version
+        mend: tuple[State, ...] = ("failed", "inconclusive")
+        bad = [state for wanted in mend for state in controls if state.blocks and state.state == wanted]
+        if bad:
+            remedies = [step for state in bad for step in state.next[:-1]]
+            mended = (f"register the mended model as a new version of {name}", bad[0].next[-1])
+            return tuple(dict.fromkeys([*remedies, *mended]))
         found = [
-            step
-            for wanted in order
-            for state in controls
-            if state.blocks and state.state == wanted
-            for step in state.next
+            step for state in controls if state.blocks and state.state in ("missing", "stale") for step in state.next
         ]
-        if any(state.blocks and state.state in ("failed", "inconclusive") for state in controls):
-            found.append(f"register the mended model as a new version of {self.ask.name} and check that one")
-        elif self.registration is None:
+        if found:
+            return tuple(dict.fromkeys(found))
+        if self.registration is None:
             said = f"no registrar is on record for {self.ask.version}"
             found.append(f"register the model again through the gated registry ({said})")
         elif self.request is None or self._outdated():
-            found.append(f"aims-gates request open {self.ask.name} {self.ask.version} --key YOUR.key")
+            found.append(f"aims-gates request open {name} {version} --key YOUR.key")
         elif approvals["missing"]:
-            found.extend(self._approve())
+            found.extend(self._approve(approvals))
         elif self.ask.digest is None:
-            found.append(f"aims-gates promote {self.ask.name} {self.ask.version}")
+            found.append(f"aims-gates promote {name} {version}")
         return tuple(dict.fromkeys(found))
 
     def _outdated(self) -> bool:

@@ -21,6 +21,7 @@ __all__ = ["PAYLOAD_TYPE", "STATEMENT_TYPE", "Envelope", "Statement", "open_enve
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+_SAFE = 2**53
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Statement:
         """
         document = read_json(self.payload, "statement")
         _check(document)
-        value: Mapping[str, Any] = document.value
+        value: Mapping[str, Any] = _doubles(document.value)
         return value
 
     @property
@@ -64,6 +65,20 @@ class Statement:
     def digest(self) -> str:
         """The digest by which other statements name this one."""
         return digest_bytes(self.payload)
+
+
+def _doubles(value: Any) -> Any:
+    """The value with every number a double where JSON's canonical form (RFC 8785) says so: from 2**53 on."""
+    if isinstance(value, dict):
+        return {key: _doubles(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_doubles(each) for each in value]
+    if isinstance(value, int) and abs(value) >= _SAFE:
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise InputError("a number is too large", where="statement", remedy="Say it in another unit.") from error
+    return value
 
 
 def _check(document: Document) -> None:

@@ -15,6 +15,7 @@ from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_loader
+from itertools import chain
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aims_gates.canonical import digest, digest_bytes
 from aims_gates.controls import catalogue, clauses
+from aims_gates.declarative import Fact, judge
 from aims_gates.errors import GateError, InputError, PackError
 from aims_gates.model import Case, Finding
 from aims_gates.strict_yaml import Document, parse, read, read_yaml
@@ -95,11 +97,12 @@ class Manifest(_Shape):
     expires_days: int = Field(gt=0)
     trusted_predictions: bool = False
     last: bool = False
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A folder with gate.yaml, gate.py and samples/, its bytes read once.
+    """A folder with gate.yaml, samples/ and, where it computes, gate.py; its bytes read once.
 
     Attributes:
         folder: Where it was read.
@@ -172,7 +175,20 @@ class Gate:
                 raise PackError(
                     f"the default of {name!r} is no {parameter.type}", where=place, remedy="Mend the default."
                 )
+        self._check_facts(found)
         return found
+
+    def _check_facts(self, found: Manifest) -> None:
+        names = [fact.id for fact in found.facts]
+        for index, fact in enumerate(found.facts):
+            if names.index(fact.id) != index:
+                place = self.document.place(("facts", index, "id"))
+                raise PackError(f"two facts are called {fact.id!r}", where=place, remedy="Rename one.")
+            strange = set(fact.controls) - set(found.controls)
+            if strange:
+                said = f"the fact {fact.id!r} names {', '.join(sorted(strange))}, which the gate does not"
+                place = self.document.place(("facts", index, "controls"))
+                raise PackError(said, where=place, remedy="Add it to the gate's controls, or take it off the fact.")
 
     def params(self, given: Mapping[str, Any], where: str = "parameters") -> dict[str, Any]:
         """Defaults overlaid with what was given.
@@ -191,11 +207,20 @@ class Gate:
         return deepcopy({name: parameter.default for name, parameter in known.items()} | dict(given))
 
     def load(self) -> Callable[[Case], Iterable[Finding]]:
-        """Compile gate.py from the bytes that were digested; siblings are ``from . import x``.
+        """What runs the gate: its facts, then the ``run`` of its gate.py, where it has them.
 
         Raises:
-            GateError: there is no gate.py, it does not import, or it has no ``run``.
+            GateError: there is neither, gate.py does not import, or it has no ``run``.
         """
+        facts = self.manifest.facts
+        run = None if facts and "gate.py" not in self.files else self._compiled()
+        if not facts:
+            assert run is not None
+            return run
+        return lambda case: chain(judge(facts, case), run(case) if run else ())
+
+    def _compiled(self) -> Callable[[Case], Iterable[Finding]]:
+        """gate.py compiled from the bytes that were digested; siblings are ``from . import x``."""
         name = f"aims_gate_{self.id}_{self.digest[7:19]}"
         if name not in sys.modules:
             _FINDER.add(name, self)

@@ -69,7 +69,7 @@ def _requirement(control: str, profile: Profile) -> Requirement:
 def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
     manifest, rule = gate.manifest, profile.gates.get(gate.id)
     given = _system_params(record, gate)
-    params = gate.params(given | (rule.params if rule else {}), record.document.where)
+    params = gate.params(given | (rule.params if rule else {}), record.document.place(("gates", gate.id)))
     applies, reason = _applies(rule.applies_when if rule else {}, record.system.facts)
     return Step(
         gate=gate.id,

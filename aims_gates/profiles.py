@@ -1,11 +1,12 @@
 """Profiles: for a tier, what is required, with which limits, who approves, how long evidence lives.
 
-A profile is a YAML file; one may extend another. Reading resolves and checks it: unknown controls and gates, a gate that
-does not evidence the control it stands under, a profile that extends itself, a limit the wrong way round.
+A profile is a YAML file; one may extend another. Reading resolves and checks it: unknown controls and gates, a gate
+that does not evidence the control it stands under, a profile that extends itself, a limit the wrong way round.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aims_gates.canonical import digest, is_digest
 from aims_gates.controls import catalogue
-from aims_gates.errors import InputError, ProfileError
+from aims_gates.errors import InputError, PackError, ProfileError
 from aims_gates.limits import read_limit
 from aims_gates.model import Enforcement
 from aims_gates.packs import Gate, find_profile
 from aims_gates.strict_yaml import Document, parse
 
-__all__ = ["ApprovalRule", "ControlRule", "GateRule", "Profile", "Resolved", "lint", "read_profile"]
+__all__ = ["ApprovalRule", "ControlRule", "GateRule", "Profile", "Resolved", "lint", "problems_of", "read_profile"]
+
+#: Roles of keys that have other work than to approve (:data:`aims_gates.predicates.ROLES`).
+NOT_APPROVERS = ("policy", "ci", "developer", "on-call")
 
 
 class _Shape(BaseModel):
@@ -35,7 +39,7 @@ class ControlRule(_Shape):
 
 
 class GateRule(_Shape):
-    """A gate's limits and parameters, life of its evidence, and the digests of it that are accepted beside the present one."""
+    """A gate's limits and parameters, life of its evidence, and the digests accepted beside the present one."""
 
     params: dict[str, Any] = Field(default_factory=dict)
     expires_days: int | None = Field(default=None, gt=0)
@@ -95,7 +99,9 @@ def _merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any
     """The child over the parent; ``controls`` and ``gates`` entry by entry, and a gate's params key by key."""
     merged = dict(parent) | dict(child)
     for part in ("controls", "gates"):
-        ours, theirs = child.get(part) or {}, parent.get(part) or {}
+        ours, theirs = child.get(part, {}), parent.get(part, {})
+        if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+            continue  # the shape check names it
         merged[part] = dict(theirs)
         for name, rule in ours.items():
             base = theirs.get(name)
@@ -104,15 +110,17 @@ def _merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any
 
 
 def _merge_rule(base: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
-    params = dict(base.get("params") or {}) | dict(rule.get("params") or {})
+    theirs, ours = base.get("params", {}), rule.get("params", {})
     merged = dict(base) | dict(rule)
-    return merged | {"params": params} if params else merged
+    return merged | {"params": theirs | ours} if isinstance(theirs, dict) and isinstance(ours, dict) else merged
 
 
 def _content(name: str, packs: list[Path], seen: tuple[str, ...]) -> tuple[dict[str, Any], Document]:
     document = find_profile(name, packs)
     if not isinstance(document.value, dict):
-        raise ProfileError("a profile is a mapping", where=document.where, remedy="See profiles/starter.yaml.")
+        raise ProfileError(
+            "a profile is a mapping", where=document.where, remedy="See the shape: aims-gates schema profile"
+        )
     parent = document.value.get("extends")
     if parent is None:
         return document.value, document
@@ -120,8 +128,41 @@ def _content(name: str, packs: list[Path], seen: tuple[str, ...]) -> tuple[dict[
         chain = " -> ".join((*seen, name, parent))
         place = document.place(("extends",))
         raise ProfileError(f"the profile extends itself: {chain}", where=place, remedy="Remove one 'extends'.")
-    base, _ = _content(str(parent), packs, (*seen, name))
+    try:
+        base, _ = _content(str(parent), packs, (*seen, name))
+    except PackError as error:
+        if error.where is not None:
+            raise
+        raise ProfileError(
+            f"extends: {error.message}", where=document.place(("extends",)), remedy=error.remedy
+        ) from error
     return _merge(base, document.value), document
+
+
+def _shaped(name: str, packs: Iterable[Path]) -> tuple[Profile, Document]:
+    content, document = _content(name, list(packs), ())
+    try:
+        profile = parse(Profile, Document(content, document.where, document.lines))
+    except InputError as error:
+        raise ProfileError(error.message, where=error.where, remedy=error.remedy) from error
+    if profile.id != name:
+        raise ProfileError(
+            f"id {profile.id!r} differs from the file's name", where=document.place(("id",)), remedy="Make them equal."
+        )
+    return profile, document
+
+
+def problems_of(name: str, gates: Mapping[str, Gate], packs: Iterable[Path] = ()) -> list[ProfileError]:
+    """Everything wrong with a profile; where its shape is wrong, the first thing.
+
+    Raises:
+        PackError: there is no such profile.
+    """
+    try:
+        profile, document = _shaped(name, packs)
+    except ProfileError as error:
+        return [error]
+    return lint(profile, gates, document)
 
 
 def read_profile(name: str, gates: Mapping[str, Gate], packs: Iterable[Path] = ()) -> Resolved:
@@ -136,18 +177,11 @@ def read_profile(name: str, gates: Mapping[str, Gate], packs: Iterable[Path] = (
         PackError: there is no such profile.
         ProfileError: naming file, line, field and remedy.
     """
-    content, document = _content(name, list(packs), ())
-    try:
-        profile = parse(Profile, Document(content, document.where, document.lines))
-    except InputError as error:
-        raise ProfileError(error.message, where=error.where, remedy=error.remedy) from error
-    if profile.id != name:
-        raise ProfileError(
-            f"id {profile.id!r} differs from the file's name", where=document.place(("id",)), remedy="Make them equal."
-        )
+    profile, document = _shaped(name, packs)
     problems = lint(profile, gates, document)
     if problems:
-        raise problems[0]
+        more = f" (and {len(problems) - 1} more; see: aims-gates profile lint {name})" if len(problems) > 1 else ""
+        raise ProfileError(problems[0].message + more, where=problems[0].where, remedy=problems[0].remedy)
     return Resolved(profile, digest(profile.model_dump(mode="json")), document)
 
 
@@ -181,7 +215,36 @@ def lint(profile: Profile, gates: Mapping[str, Gate], document: Document) -> lis
             )
         else:
             problems.extend(_rule_problems(name, use, gates[name], document))
+    return [*problems, *_people_problems(profile, document)]
+
+
+def _people_problems(profile: Profile, document: Document) -> list[ProfileError]:
+    """Roles that can never approve or waive, and dates that are none."""
+    problems = []
+    if profile.expires is not None and not _is_date(profile.expires):
+        problems.append(
+            _problem(document, ("expires",), f"{profile.expires!r} is not a date", "Write it as YYYY-MM-DD.")
+        )
+    named: list[tuple[tuple[str | int, ...], str]] = [
+        *((("approvals", index, "role"), rule.role) for index, rule in enumerate(profile.approvals)),
+        *((("waivers", "roles", index), role) for index, role in enumerate(profile.waivers.roles)),
+    ]
+    for path, role in named:
+        if role in NOT_APPROVERS:
+            remedy = f"Choose another name; {', '.join(NOT_APPROVERS)} have other work."
+            problems.append(_problem(document, path, f"a key with the role {role!r} cannot approve or waive", remedy))
+    for index, rule in enumerate(profile.approvals):
+        if rule.role in [each.role for each in profile.approvals[:index]]:
+            remedy = "Write it once, with a count."
+            problems.append(_problem(document, ("approvals", index), f"the role {rule.role!r} stands twice", remedy))
     return problems
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _gate_problems(

@@ -1,7 +1,9 @@
 """Systems and their records: reviewed files under records/ of a pack.
 
 ``records/systems/<name>/system.yaml`` names purpose, owner, tier, registered models, data and column roles. What it
-leaves out comes from ``records/families/<family>.yaml``, then from ``records/organization/defaults.yaml``.
+leaves out comes from ``records/families/<family>.yaml``, then from ``records/organization/defaults.yaml``. The other
+files beside it are the system's records; those under ``records/organization/`` are everybody's, and those under
+``records/organization/standard/`` stand in for a system of tier minimal that has none of its own.
 """
 
 from collections.abc import Mapping
@@ -9,14 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from aims_gates.canonical import digest, is_digest
 from aims_gates.errors import InputError
-from aims_gates.strict_yaml import Document, parse, read
+from aims_gates.strict_yaml import Document, parse, read, read_yaml
 
-__all__ = ["Requirements", "System", "SystemRecord", "find_system", "read_system", "system_names"]
+__all__ = [
+    "Requirements",
+    "System",
+    "SystemRecord",
+    "find_system",
+    "read_record",
+    "read_system",
+    "record_files",
+    "system_names",
+]
 
+#: With this word ``aims-gates init`` marks what only people know.
+BLANK = "REPLACE"
 _MERGED = ("data", "roles", "facts", "gates", "modes")
 
 
@@ -32,11 +45,24 @@ class EvaluationSet(_Shape):
 
 
 class Requirements(_Shape):
-    """requirements.yaml: what was fixed before evaluation, by whom and when."""
+    """requirements.yaml: what was fixed before evaluation, by whom and when.
+
+    Attributes:
+        decided_on, decided_by: When (an ISO date) and by which role.
+        evaluation: The held-out set.
+        purpose, users: What the system is for, word for word as in system.yaml, and who works with it.
+        metrics: The measures that decide.
+        limits: What the system must reach, per kind: ``performance``, ``fairness``, ``robustness``, ``data`` ...
+        notes: Anything else.
+    """
 
     decided_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     decided_by: str = Field(min_length=1)
     evaluation: EvaluationSet
+    purpose: str = ""
+    users: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    limits: dict[str, str] = Field(default_factory=dict)
     notes: str = ""
 
 
@@ -75,6 +101,13 @@ class System(_Shape):
     modes: dict[Literal["observe", "warn", "enforce"], str] = Field(default_factory=dict)
 
 
+#: The same fields, none of them required: what a family or the organization may set for its systems.
+_OPTIONAL: dict[str, Any] = {
+    name: (field.rebuild_annotation() | None, None) for name, field in System.model_fields.items()
+}
+_Defaults = create_model("_Defaults", __base__=_Shape, **_OPTIONAL)
+
+
 @dataclass(frozen=True)
 class SystemRecord:
     """A system with its records, as read.
@@ -84,7 +117,8 @@ class SystemRecord:
         folder: records/systems/<name>.
         system: system.yaml with defaults merged in, file parameters read in.
         requirements: requirements.yaml, or None.
-        records: Every record of the system by name (``system``, ``requirements``, ``card`` ...), for gates.
+        records: Every record by name, for gates: the system's own (``system``, ``requirements``, ``card`` ...) and
+            the organization's (``organization/roles`` ...).
         document: system.yaml as read, for messages.
     """
 
@@ -110,9 +144,14 @@ class SystemRecord:
         return {role: (names,) if isinstance(names, str) else names for role, names in self.system.roles.items()}
 
     def location(self, role: str) -> str | None:
-        """A data set's location: an absolute path, or a URL as written; None when the system names none."""
+        """A data set's location, from the pack's root: a path or a URL; None when the system names none."""
         found = self.system.data.get(role)
-        return found if found is None or "://" in found else str(self.pack / found)
+        if found is None:
+            return None
+        for prefix in ("duckdb:///", "sqlite:///"):
+            if found.startswith(prefix) and not found.startswith(f"{prefix}/"):
+                return f"{prefix}{(self.pack / found.removeprefix(prefix)).resolve()}"
+        return found if "://" in found else str(self.pack / found)
 
 
 def system_names(pack: Path) -> list[str]:
@@ -141,11 +180,10 @@ def _defaults(path: Path) -> dict[str, Any]:
         return {}
     document = read(path)
     if not isinstance(document.value, dict):
-        raise document.error((), "must be a mapping of system fields to defaults")
-    unknown = set(document.value) - set(System.model_fields)
-    if unknown:
-        raise document.error((min(unknown),), "unknown field", "Check the spelling, or remove it.")
-    return document.value
+        raise document.error((), "must be a mapping of system fields to defaults", "Write it as: owner: NAME")
+    parse(_Defaults, document)
+    values: dict[str, Any] = document.value
+    return values
 
 
 def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,26 +195,93 @@ def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _with_files(system: System, folder: Path) -> System:
+def _with_files(system: System, folder: Path, document: Document) -> System:
     """Parameters of the form ``{file: F}`` replaced by the content of F, so that the plan pins it."""
     gates = {
-        gate: {
-            name: read(folder / value["file"]).value if isinstance(value, dict) and set(value) == {"file"} else value
-            for name, value in params.items()
-        }
+        gate: {name: _content(value, folder, document, ("gates", gate, name)) for name, value in params.items()}
         for gate, params in system.gates.items()
     }
     return system.model_copy(update={"gates": gates})
 
 
-def _records(folder: Path) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
-    for path in sorted(folder.glob("*.yaml")):
+def _content(value: Any, folder: Path, document: Document, path: tuple[str, ...]) -> Any:
+    if not (isinstance(value, dict) and set(value) == {"file"}):
+        return value
+    if not isinstance(value["file"], str):
+        raise document.error((*path, "file"), "not the name of a file", "Write {file: NAME}, beside system.yaml.")
+    place = folder / value["file"]
+    if not place.is_file():
+        raise document.error((*path, "file"), f"there is no file {place}", "Write it, or mend the name.")
+    return read(place).value
+
+
+def _refuse_blanks(document: Document, value: Any = None, path: tuple[str | int, ...] = ()) -> None:
+    """Refuse what ``aims-gates init`` left to be filled in."""
+    value = document.value if not path else value
+    if isinstance(value, str) and value.startswith(BLANK):
+        raise document.error(path, "still to be filled in", f"Replace {value!r}.")
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        _refuse_blanks(document, part, (*path, name))
+
+
+def read_record(path: Path) -> Document:
+    """A record's file: YAML, or Markdown whose front matter holds the fields and whose body becomes ``text``.
+
+    Raises:
+        InputError: naming file, line and remedy.
+    """
+    if path.suffix != ".md":
         document = read(path)
-        if not isinstance(document.value, dict):
-            raise document.error((), "a record is a mapping", "See docs/records.md.")
-        found[path.stem] = document.value
+    else:
+        front, body = _front_matter(path)
+        found = read_yaml(front, str(path))
+        value = found.value | {"text": body} if isinstance(found.value, dict) else found.value
+        document = Document(value, found.where, found.lines)
+    if not isinstance(document.value, dict):
+        raise document.error((), "a record is a mapping", "Start from: aims-gates records new")
+    return document
+
+
+def _front_matter(path: Path) -> tuple[bytes, str]:
+    """The bytes between the two ``---`` lines, set so far down that line numbers are those of the file; the body."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path), remedy="Save it as UTF-8.") from error
+    front, closing, body = text.removeprefix("---\n").partition("\n---\n")
+    if not text.startswith("---\n") or not closing:
+        remedy = "Begin the file with '---', the fields as YAML, and '---' on a line of its own."
+        raise InputError("no front matter", where=str(path), remedy=remedy)
+    return b"\n" + front.encode("utf-8"), body.strip()
+
+
+def record_files(folder: Path) -> dict[str, Path]:
+    """The record files of a folder by name. A README is none.
+
+    Raises:
+        InputError: two files hold the same record.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.md")]):
+        if path.stem.upper() == "README":
+            continue
+        if path.stem in found:
+            said = f"the record {path.stem!r} is there twice, also as {found[path.stem].name}"
+            raise InputError(said, where=str(path), remedy="Remove one.")
+        found[path.stem] = path
     return found
+
+
+def _records(folder: Path) -> dict[str, Mapping[str, Any]]:
+    return {name: read_record(path).value for name, path in record_files(folder).items()}
+
+
+def _shared_records(pack: Path, tier: str) -> dict[str, Mapping[str, Any]]:
+    """The organization's records, and for tier minimal the standard plans that stand in where a system has none."""
+    folder = pack / "records" / "organization"
+    own = {f"organization/{name}": record for name, record in _records(folder).items() if name != "defaults"}
+    return (_records(folder / "standard") if tier == "minimal" else {}) | own
 
 
 def read_system(pack: Path, name: str) -> SystemRecord:
@@ -199,14 +304,16 @@ def read_system(pack: Path, name: str) -> SystemRecord:
     system = parse(System, Document(_overlay(base, document.value), document.where, document.lines))
     if system.name != name:
         raise document.error(("name",), f"{system.name!r} differs from the folder {name!r}", "Make them equal.")
-    system = _with_files(system, folder)
+    _refuse_blanks(document)
+    system = _with_files(system, folder, document)
     records = _records(folder)
     requirements = None
     if "requirements" in records:
-        requirements = parse(Requirements, read(folder / "requirements.yaml"))
+        source = read(folder / "requirements.yaml")
+        requirements = parse(Requirements, source)
         if not is_digest(requirements.evaluation.digest):
-            source = read(folder / "requirements.yaml")
-            remedy = "Write the digest that this prints: aims-gates digest FILE"
+            remedy = f"Write the digest that this prints: aims-gates digest {requirements.evaluation.file}"
             raise source.error(("evaluation", "digest"), "not a digest (sha256:...)", remedy)
-    full = {**records, "system": system.model_dump(mode="json")}
+        _refuse_blanks(source)
+    full = {**_shared_records(pack, system.tier), **records, "system": system.model_dump(mode="json")}
     return SystemRecord(pack, folder, system, requirements, full, document)

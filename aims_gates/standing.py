@@ -240,6 +240,17 @@ class Ledger:
             if row.statement.subject == subject
         ]
 
+    def evidenced(self, version: str) -> str | None:
+        """The bytes that trusted evidence says this version has; to explain with, never to promote with."""
+        found = [
+            row
+            for row in self._of(
+                Evidence, lambda said: (said.facts.get("name"), said.facts.get("version")) == (self.name, version)
+            )
+            if row.position > self.born and row.predicate.facts.get("workspace", self.workspace) == self.workspace
+        ]
+        return found[-1].statement.subject if found else None
+
     def count(self, plan: Plan, step: Step, subject: str, now: datetime) -> Counted:
         """A step's latest evidence about these bytes, and whether it counts."""
         found = self.seen(step, subject)

@@ -21,6 +21,8 @@ ORDER = [
     "strict_yaml",
     "settings",
     "controls",
+    "expressions",
+    "declarative",
     "packs",
     "profiles",
     "records",

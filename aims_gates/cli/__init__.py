@@ -126,6 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _code(error)
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"aims-gates: {place}{error.strerror or error}\n  remedy: Check the path and its rights.", err=True)
+        return 1
     except Exception as error:
         code = _refused_by_registry(error)
         if code is None:

@@ -18,12 +18,12 @@ __all__ = ["command"]
 @settings_options
 def command(request: str, role: str, comment: str, key: Path | None, settings: Settings) -> None:
     """Approve REQUEST (its id, or the first digits of it). Look at it first: aims-gates request show REQUEST."""
-    from aims_gates.cli.request import find_request
+    from aims_gates.cli.request import standing_request
     from aims_gates.cli.signed import state
     from aims_gates.model import Subject
     from aims_gates.predicates import Approval
 
-    row = find_request(settings, request)
+    row = standing_request(settings, request)
     asked = row.predicate
     _, person = state(
         settings, key, Approval(row.digest, role, comment), Subject("model", asked.digest, asked.name), role

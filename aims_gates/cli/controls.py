@@ -2,6 +2,7 @@
 
 import click
 
+from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, table
 from aims_gates.controls import catalogue, control
 from aims_gates.packs import find_gates
@@ -27,11 +28,7 @@ def list_controls(json_: bool) -> None:
 @as_json
 def show(control_id: str, json_: bool) -> None:
     """One control in our own words, what evidences it, and which gates."""
-    from dataclasses import asdict, is_dataclass
-
-    found = control(control_id)
-    value = asdict(found) if is_dataclass(found) else found.model_dump(mode="json")
-    emit(value, json_, lambda: text_of(control_id))
+    emit(plain(control(control_id)), json_, lambda: text_of(control_id))
 
 
 def text_of(control_id: str) -> str:

@@ -11,17 +11,20 @@ __all__ = ["command"]
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
-def command(path: Path) -> None:
-    """Print the digest of a file's bytes, or of a model folder's manifest."""
-    if path.is_dir():
-        if not (path / "MLmodel").exists():
-            from aims_gates.measure import Dataset
+@click.argument("source", metavar="PATH")
+def command(source: str) -> None:
+    """Print the digest of a model's folder, a file, or a data set (a folder or glob of files, a database table).
 
-            click.echo(Dataset.open(path, role="data").digest)
-            return
+    Two ways to write one data set give one digest: it is what evidence and requirements.yaml name.
+    """
+    path = Path(source)
+    if (path / "MLmodel").is_file():
         click.echo(folder_digest(path))
-        return
-    if not path.is_file():
-        raise InputError("no such file or folder", where=str(path), remedy="Check the path.")
-    click.echo(digest_file(path))
+    elif path.is_file():
+        click.echo(digest_file(path))
+    elif path.is_dir() or "://" in source or set(source) & set("*?["):
+        from aims_gates.measure import Dataset
+
+        click.echo(Dataset.open(source, role="data").digest)
+    else:
+        raise InputError("no such file or folder", where=source, remedy="Check the path.")

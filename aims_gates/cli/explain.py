@@ -2,7 +2,9 @@
 
 import click
 
-from aims_gates.cli.options import as_json, reports_option, settings_options
+from aims_gates.canonical import plain
+from aims_gates.cli.options import as_json, emit, reports_option, settings_options
+from aims_gates.errors import InputError
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -24,8 +26,12 @@ def command(
     """
     if version is None:
         from aims_gates.cli.controls import text_of
+        from aims_gates.controls import catalogue
 
-        click.echo(text_of(name))
+        if name not in catalogue():
+            remedy = f"For a model name its version too: aims-gates explain {name} VERSION --to production"
+            raise InputError(f"there is no control {name!r}", remedy=remedy)
+        emit(plain(catalogue()[name]), json_, lambda: text_of(name))
         return 0
     from aims_gates.cli.check import show
     from aims_gates.registry.explain import explain_version

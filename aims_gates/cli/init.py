@@ -1,5 +1,6 @@
 """``aims-gates init``: a pack with one system, to fill in."""
 
+import re
 from pathlib import Path
 
 import click
@@ -9,6 +10,9 @@ from aims_gates.errors import InputError
 __all__ = ["command"]
 
 _PROFILES = {"high": "starter", "limited": "starter-limited", "minimal": "starter-minimal"}
+
+#: What YAML reads as something other than text.
+_WORDS = ("true", "false", "null")
 
 _AIMS = """\
 # Settings of the aims-gates commands in this folder; paths are relative to this file.
@@ -83,18 +87,19 @@ def _files(name: str, tier: str) -> dict[str, str]:
     from aims_gates.reports.card import FIELDS
 
     folder = f"records/systems/{name}"
-    card = _CARD + "".join(
-        f"# {field.asks}\n{field.name}: REPLACE\n" for field in FIELDS if field.required
-    )
+    card = _CARD + "".join(f"# {field.asks}\n{field.name}: REPLACE\n" for field in FIELDS if field.required)
     title = name.replace("-", " ").replace("_", " ").capitalize()
-    return {
+    system = _SYSTEM.format(name=name, title=title, tier=tier, profile=_PROFILES[tier])
+    files = {
         "aims.yaml": _AIMS,
         "records/organization/defaults.yaml": _DEFAULTS,
-        f"{folder}/system.yaml": _SYSTEM.format(name=name, title=title, tier=tier, profile=_PROFILES[tier]),
-        f"{folder}/requirements.yaml": _REQUIREMENTS.format(today=datetime.now(UTC).strftime("%Y-%m-%d")),
-        f"{folder}/card.yaml": card,
+        f"{folder}/system.yaml": system,
         f"{folder}/suite.json": _SUITE,
     }
+    if tier != "minimal":
+        files[f"{folder}/requirements.yaml"] = _REQUIREMENTS.format(today=datetime.now(UTC).strftime("%Y-%m-%d"))
+        files[f"{folder}/card.yaml"] = card
+    return files
 
 
 @click.command()
@@ -103,6 +108,9 @@ def _files(name: str, tier: str) -> dict[str, str]:
 @click.option("--tier", type=click.Choice(list(_PROFILES)), default="minimal", show_default=True, help="Its risk tier.")
 def command(folder: Path, name: str, tier: str) -> None:
     """Start a pack with one system in FOLDER (the current one by default). Existing files are never touched."""
+    if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in _WORDS:
+        remedy = "Begin with a small letter; then small letters, digits, - and _."
+        raise InputError(f"{name!r} cannot be a system's name", where="--system", remedy=remedy)
     files = _files(name, tier)
     taken = [path for path in files if (folder / path).exists() and path.startswith("records/systems")]
     if taken:

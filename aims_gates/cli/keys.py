@@ -99,13 +99,16 @@ def trust(
 @key_option
 @settings_options
 def revoke(public: str, reason: str, since: int | None, key: Path | None, settings: Settings) -> None:
-    """Revoke PUBLIC; with --since also what it signed from that place on."""
-    from aims_gates.ledger import append
+    """Revoke PUBLIC (a .pub file or its hex); with --since also what it signed from that place on."""
+    from aims_gates.ledger import append, history
     from aims_gates.ledger.connect import open_ledger
 
     said = KeyRevocation(_public(public), reason, since)
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
+        found = history(connection).current()
+        if said.key not in {entry.key for entry in (found.keys if found else ())}:
+            raise InputError("this key is not on the trust list", remedy="See: aims-gates keys list")
         row = append(
             connection, sign(say(said, Subject("organization", digest(said), "key")), signing), datetime.now(UTC)
         )

@@ -17,7 +17,7 @@ __all__ = ["command"]
 @click.option("--model", required=True, help="A registered model's name (with --version), or a model address.")
 @click.option("--version", help="The registered version's number.")
 @click.option("--system", help="The system, by name. Default: the one that lists the model.")
-@click.option("--data", type=click.Path(path_type=Path), help="The evaluation set. Default: the system's own.")
+@click.option("--data", help="The evaluation set: a file, folder, glob or table. Default: the system's own.")
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The Parquet table to write."
 )
@@ -27,7 +27,7 @@ def command(
     model: str,
     version: str | None,
     system: str | None,
-    data: Path | None,
+    data: str | None,
     out: Path,
     key: Path | None,
     settings: Settings,
@@ -45,7 +45,7 @@ def command(
         from aims_gates.ledger.connect import open_ledger
         from aims_gates.model import Subject
         from aims_gates.predicates import Predictions, say
-        from aims_gates.registry.check import Desk, system_of
+        from aims_gates.registry.check import Desk, positive_label, system_of
         from aims_gates.registry.predict import predict_table
         from aims_gates.registry.release import use
         from aims_gates.registry.subjects import local_folder
@@ -54,14 +54,13 @@ def command(
         use(settings)
         target = find_target(model=model, version=version)
         record = system_of(settings, system, target.name)
-        place = str(data) if data else record.location("evaluation")
+        place = data or record.location("evaluation")
         if place is None:
             raise InputError(
                 "the system names no evaluation data", where=record.document.where, remedy="Pass --data FILE."
             )
-        positive = record.system.gates.get("fairness", {}).get("positive")
         with local_folder(target.address) as folder:
-            table = predict_table(folder, Path(place), out, positive=positive)
+            table = predict_table(folder, place, out, positive=positive_label(record))
     said = Predictions(
         table.data, table.output, table.rows, datetime.now(UTC).isoformat(timespec="seconds"), dict(target.facts)
     )

@@ -3,9 +3,9 @@
 import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
-from aims_gates.errors import AimsGatesError, ProfileError
+from aims_gates.errors import ProfileError
 from aims_gates.packs import bundled, find_gates, profile_names
-from aims_gates.profiles import read_profile
+from aims_gates.profiles import problems_of, read_profile
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -46,12 +46,8 @@ def lint(names: tuple[str, ...], settings: Settings, json_: bool) -> int:
     """Check profiles (all, or those named): unknown ids, limits the wrong way round, controls without a gate."""
     packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
     gates = find_gates(packs)
-    problems: list[AimsGatesError] = []
-    for name in names or sorted(profile_names(packs)):
-        try:
-            read_profile(name, gates, packs)
-        except ProfileError as error:
-            problems.append(error)
+    chosen = names or sorted(profile_names(packs))
+    problems: list[ProfileError] = [each for name in chosen for each in problems_of(name, gates, packs)]
     rows = [{"where": each.where, "message": each.message, "remedy": each.remedy} for each in problems]
     emit(rows, json_, lambda: "\n".join(map(str, problems)) or "no problems")
     return 1 if problems else 0

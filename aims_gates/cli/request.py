@@ -15,7 +15,7 @@ from aims_gates.predicates import Request, Withdrawal, say, type_of
 from aims_gates.settings import Settings, signer
 from aims_gates.trust import Row
 
-__all__ = ["command", "find_request"]
+__all__ = ["command", "find_request", "standing_request"]
 
 
 @click.group()
@@ -46,6 +46,39 @@ def find_request(settings: Settings, short: str) -> Row:
         said = "more than one request begins" if found else "no request begins"
         raise InputError(f"{said} with {short!r}", remedy="See: aims-gates request list")
     return found[0]
+
+
+def standing_request(settings: Settings, short: str) -> Row:
+    """As :func:`find_request`, for somebody who wants to answer it.
+
+    Raises:
+        InputError: it was withdrawn or replaced, or the model was halted since.
+    """
+    row = find_request(settings, short)
+    state = _state(settings, row)
+    if state != "open":
+        asked = row.predicate
+        remedy = f"Open a new one: aims-gates request open {asked.name} {asked.version} --key YOUR.key"
+        raise InputError(f"the request {row.digest[7:19]} is {state}", remedy=remedy)
+    return row
+
+
+def _state(settings: Settings, row: Row) -> str:
+    from aims_gates.authority import about
+    from aims_gates.ledger.connect import open_ledger
+    from aims_gates.standing import Ledger
+
+    asked = row.predicate
+    with open_ledger(settings.need_registry()) as connection:
+        ledger = Ledger(about(connection, asked.workspace, asked.name), asked.workspace, asked.name)
+    latest = ledger.asked(asked.version)
+    if latest is None or latest.digest != row.digest:
+        return "replaced by a later one"
+    if ledger.rejection(row) is not None:
+        return "rejected"
+    if any(grant.predicate.request == row.digest for grant in ledger.grants()):
+        return "granted"
+    return "open" if ledger.request(asked.version) is not None else "withdrawn, revoked or ended by a halt"
 
 
 @command.command("open")
@@ -86,7 +119,9 @@ def list_(settings: Settings, json_: bool) -> None:
 def show(request: str, settings: Settings, json_: bool) -> None:
     """One request: what is asked, on which evidence, and what changed since the last grant."""
     row = find_request(settings, request)
-    emit(_shown(row), json_, lambda: f"request {row.digest}\n{_lines(row)}")
+    state, asked = _state(settings, row), row.predicate
+    due = f"  see       aims-gates explain {asked.name} {asked.version} --to production"
+    emit(_shown(row) | {"state": state}, json_, lambda: f"request {row.digest} is {state}\n{_lines(row)}\n{due}")
 
 
 @command.command("withdraw")

@@ -16,6 +16,8 @@ from aims_gates.strict_yaml import read_json
 
 __all__ = ["EXITS", "command"]
 
+#: Roles that one column has; others (sensitive, slice, a gate's own) may have several.
+_ONE = frozenset({"target", "prediction", "score", "weight", "timestamp", "id"})
 EXITS = {"pass": 0, "fail": 2, "inconclusive": 3, "error": 1}
 
 
@@ -39,6 +41,9 @@ def _once(pairs: list[tuple[str, str]], option: str) -> dict[str, str]:
 def _roles(pairs: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     roles: dict[str, tuple[str, ...]] = {}
     for role, column in pairs:
+        if role in roles and (role in _ONE or column in roles[role]):
+            said = f"the role {role!r} is given twice: {', '.join((*roles[role], column))}"
+            raise InputError(said, where="--role", remedy="Give one column for it.")
         roles[role] = (*roles.get(role, ()), column)
     return roles
 
@@ -90,14 +95,18 @@ def _run(
 
 
 @click.command(
-    epilog="Example: aims-gates try fairness --data evaluation=scored.csv --role prediction=approved --role sensitive=race"
+    epilog="Example: aims-gates try fairness --data evaluation=scored.csv --role prediction=yes --role sensitive=race"
 )
 @click.argument("gate_id", metavar="GATE")
 @click.option(
     "--data", "data", multiple=True, metavar="ROLE=FILE", help="CSV, Parquet, or a table: duckdb:///f.db#t. Repeatable."
 )
 @click.option(
-    "--role", "roles", multiple=True, metavar="ROLE=COLUMN", help="target, prediction, score, sensitive ... Repeatable."
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="ROLE=COLUMN",
+    help="target, prediction, score, sensitive ... Repeatable; sensitive may have several columns.",
 )
 @click.option(
     "--param", "params", multiple=True, metavar="KEY=JSON", help="A parameter; see: aims-gates gates show GATE."

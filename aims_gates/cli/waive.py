@@ -24,8 +24,12 @@ def _check(plan: Plan, control: str, role: str, until: str) -> None:
     except ValueError as error:
         raise InputError(f"{until!r} is not a date", where="--until", remedy="Write it as YYYY-MM-DD.") from error
     if not 0 <= days <= plan.waiver_days:
-        remedy = f"Choose a day at most {plan.waiver_days} days ahead."
-        raise InputError(f"{until} is {days} days from now", where="--until", remedy=remedy)
+        said = (
+            f"{until} has passed"
+            if days < 0
+            else f"{until} is {days} days ahead; the profile allows {plan.waiver_days}"
+        )
+        raise InputError(said, where="--until", remedy=f"Choose a day at most {plan.waiver_days} days ahead.")
 
 
 @click.command()

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, inspect
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, inspect
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from aims_gates.errors import LedgerError
 from aims_gates.ledger.table import install, lock
@@ -32,6 +33,7 @@ def open_ledger(registry: str, *, write: bool = False) -> Iterator[Connection]:
     except ArgumentError as error:
         raise LedgerError("not a database address", where=registry, remedy="Write aims+sqlite:///FILE.") from error
     try:
+        _refuse_no_file(engine, registry, write)
         with engine.begin() as connection:
             if write:
                 install(connection)
@@ -40,8 +42,19 @@ def open_ledger(registry: str, *, write: bool = False) -> Iterator[Connection]:
                 remedy = "Start with: aims-gates keys trust --first ..."
                 raise LedgerError("there is no ledger here yet", where=registry, remedy=remedy)
             yield connection
-    except OperationalError as error:
+    except IntegrityError:
+        raise
+    except DatabaseError as error:
         remedy = "Check the path and its rights; if another command is writing, try again."
         raise LedgerError(f"the database cannot be used: {error.orig}", where=registry, remedy=remedy) from error
     finally:
         engine.dispose()
+
+
+def _refuse_no_file(engine: Engine, registry: str, write: bool) -> None:
+    """SQLite would make an empty file of a mistyped name."""
+    place = engine.url.database
+    if write or engine.dialect.name != "sqlite" or place in (None, "", ":memory:") or Path(str(place)).is_file():
+        return
+    remedy = "Check the path; a new ledger starts with: aims-gates keys trust PUBLIC --person YOU --role policy --first"
+    raise LedgerError("there is no such file", where=registry, remedy=remedy)

@@ -6,14 +6,16 @@ rows that bear on a model, a subject or a request. The index is derived: ``verif
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import sqlalchemy.exc
 from sqlalchemy import Connection, text
 
 from aims_gates.canonical import canonical_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Envelope, Statement, open_envelope
 from aims_gates.ledger import merkle
+from aims_gates.model import Evidence
 from aims_gates.predicates import REGISTRY_ACTS, KeyRevocation, Trust, predicate_of
 from aims_gates.strict_yaml import read_json
 from aims_gates.trust import Row, TrustHistory, check_trust
@@ -102,8 +104,8 @@ def read_body(body: str, position: int, trusted: Iterable[str] | None) -> Row:
     value = read_json(body.encode(), where).value
     try:
         at = datetime.fromisoformat(value["at"])
-        if at.tzinfo is None:
-            raise ValueError("no time zone")
+        if at.utcoffset() != timedelta(0):
+            raise ValueError("not UTC")
         if set(value) == {"at", "statement"}:
             made = Statement(value["statement"].encode())
             if made.type not in REGISTRY_ACTS:
@@ -144,6 +146,10 @@ def terms(made: Statement) -> set[str]:
         found.add(f"request {predicate.request}")
     if made.type == "aims-gates:revocation/v1":
         found.add("revocation")
+    if isinstance(predicate, Evidence):
+        facts = predicate.facts
+        if facts.get("name") and facts.get("version"):
+            found.add(f"version {facts.get('workspace', 'default')}/{facts['name']}/{facts['version']}")
     return found
 
 
@@ -215,21 +221,29 @@ def append(connection: Connection, entry: Envelope | Statement, at: datetime) ->
         return before
     admit(row, past)
     leaf = merkle.leaf_hash(body.encode())
-    connection.execute(
-        text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)"),
-        {"position": length, "leaf": leaf.hex(), "body": body},
-    )
-    for term in sorted(terms(row.statement)):
-        connection.execute(
-            text("INSERT INTO aims_index (term, position) VALUES (:term, :position)"),
-            {"term": term, "position": length},
-        )
+    _insert(connection, row, body, leaf)
     grown = [node.hex() for node in merkle.append(frontier, length, leaf)]
     connection.execute(
         text("UPDATE aims_head SET size = :size, frontier = :frontier WHERE id = 1"),
         {"size": length + 1, "frontier": json.dumps(grown)},
     )
     return row
+
+
+def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
+    try:
+        connection.execute(
+            text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)"),
+            {"position": row.position, "leaf": leaf.hex(), "body": body},
+        )
+        for term in sorted(terms(row.statement)):
+            connection.execute(
+                text("INSERT INTO aims_index (term, position) VALUES (:term, :position)"),
+                {"term": term, "position": row.position},
+            )
+    except sqlalchemy.exc.IntegrityError as error:
+        where = f"ledger row {row.position}"
+        raise LedgerError("it is there already, outside the tree", where=where, remedy=_LOOK) from error
 
 
 def _said_before(connection: Connection, row: Row, past: TrustHistory) -> Row | None:

@@ -29,9 +29,7 @@ __all__ = ["Progress", "Replay", "Verification", "verify"]
 SKEW = timedelta(minutes=5)
 #: Problems that are told; the others are counted.
 MOST = 1000
-_RESTORE = (
-    "Compare with a checkpoint or an export kept elsewhere, and restore the database from a backup that verifies."
-)
+_RESTORE = "Compare with an export or a checkpoint kept elsewhere, and restore a backup that verifies."
 Progress = Callable[[int, int], None]
 
 
@@ -94,7 +92,7 @@ class Replay:
         if not isinstance(body, str):
             self.problem(place, "its body is no text")
             body = ""
-        self.frontier = merkle.append(self.frontier, self.size, merkle.leaf_hash(body.encode("utf-8", "replace")))
+        self.frontier = merkle.append(self.frontier, self.size, merkle.leaf_hash(body.encode()))
         self.size += 1
         if self.size in self._wanted:
             self._roots[self.size] = merkle.root_of_frontier(self.frontier)
@@ -117,25 +115,20 @@ class Replay:
         return row
 
     def _clock(self, row: Row, place: str) -> None:
-        if self._latest is not None and row.at < self._latest - SKEW:
-            back = (self._latest - row.at).total_seconds() / 60
-            remedy = (
-                "Rows were swapped, or a machine's clock was wrong: compare the clocks, then an export kept elsewhere."
-            )
-            self.problem(place, f"its time goes back by {back:.0f} minutes", remedy)
-        self._latest = row.at if self._latest is None else max(self._latest, row.at)
+        back = (self._latest or row.at) - row.at
+        if back > SKEW:
+            remedy = "Rows were swapped, or a machine's clock was wrong: look at the clocks, then at an older export."
+            self.problem(place, f"its time goes back by {back.total_seconds() / 60:.0f} minutes", remedy)
+        self._latest = max(self._latest or row.at, row.at)
 
     def _repeated(self, row: Row, place: str) -> None:
         if row.type in REGISTRY_ACTS:
             return
-        fresh = {bytes.fromhex(row.digest[7:39] + entry.key[:8]) for entry in self.past.admitted(row)} - self._said
-        if not fresh and self.past.admitted(row):
-            self.problem(
-                place,
-                "its signers said the same before",
-                "It counts once, at its first place; it was not appended by us.",
-            )
-        self._said |= fresh
+        said = {bytes.fromhex(row.digest[7:39] + entry.key[:16]) for entry in self.past.admitted(row)}
+        if said and said <= self._said:
+            remedy = "It counts once, at its first place. Ask who wrote it: it was not appended by us."
+            self.problem(place, "its signers said the same before", remedy)
+        self._said |= said
 
     def finish(self) -> Verification:
         """The result, the checkpoints looked at."""
@@ -193,7 +186,7 @@ def _rows(connection: Connection, replay: Replay, size: int, progress: Progress 
         if size >= 0 and not 0 <= position < size:
             replay.problem(place, f"it stands outside the tree of {size} rows: it was not appended by us")
         wanted = replay.take(position, body)
-        if isinstance(body, str) and merkle.leaf_hash(body.encode("utf-8", "replace")).hex() != leaf:
+        if isinstance(body, str) and merkle.leaf_hash(body.encode()).hex() != leaf:
             replay.problem(place, "the row was edited: its bytes are not those of its leaf")
         index.compare(position, wanted, replay)
         if progress is not None and replay.size % 500 == 0:

@@ -186,9 +186,14 @@ class Dataset:
 
 
 def _select(types: dict[str, str]) -> str:
-    """Every column, NaN as NULL."""
+    """Every column, NaN as NULL.
+
+    Not ``nullif(x, 'nan')``: DuckDB decides ``x = 'nan'`` by a Parquet file's minimum and maximum, which leave NaN out.
+    """
     shown = [
-        f"nullif({quote(name)}, 'nan'::{kind}) AS {quote(name)}" if kind in _FLOATS else quote(name)
+        f"CASE WHEN isnan({quote(name)}) THEN NULL ELSE {quote(name)} END AS {quote(name)}"
+        if kind in _FLOATS
+        else quote(name)
         for name, kind in types.items()
     ]
     return ", ".join(shown)

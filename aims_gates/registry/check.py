@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mlflow.exceptions import MlflowException
+
 from aims_gates.authority import about
-from aims_gates.canonical import folder_digest
+from aims_gates.canonical import digest, folder_digest
 from aims_gates.checking import Bench, Progress, run_plan
 from aims_gates.decision import decide
-from aims_gates.errors import InputError
+from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evidence import Envelope, Statement, sign
 from aims_gates.keys import Key
 from aims_gates.ledger import append, history
@@ -35,7 +37,7 @@ from aims_gates.settings import SCHEMES, Settings
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
 
-__all__ = ["Desk", "check_target", "local_plan", "system_of"]
+__all__ = ["Desk", "check_target", "local_plan", "positive_label", "system_of"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ def system_of(settings: Settings, system: str | None, model: str | None) -> Syst
     if len(found) == 1:
         return found[0]
     known = ", ".join(sorted(record.system.name for record in records)) or "none"
-    said = f"{len(found)} systems list the model {model!r}" if model else "more than one system is here, or none"
+    if not records:
+        raise InputError("there is no system here", remedy="Name a pack with --pack, or start one: aims-gates init")
+    many = f"{len(found)} systems list" if found else "no system lists"
+    said = f"{many} the model {model!r}" if model else f"there are {len(records)} systems here, and none is named"
     raise InputError(
         said, remedy=f"Name one with --system (systems here: {known}), or list the model in its system.yaml."
     )
@@ -156,10 +161,19 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
         return _conclude(going, rows)
 
 
+def positive_label(record: SystemRecord) -> Any:
+    """The favourable label that the system declares for one of its gates; None where none, or a list, is declared."""
+    for gate in ("performance", "fairness"):
+        found = record.system.gates.get(gate, {}).get("positive")
+        if found is not None and not isinstance(found, list):
+            return found
+    return None
+
+
 def _say_differences(going: _Check, plan: Plan, binding: Row | None) -> None:
     if binding is None:
         going.notes.append(f"{going.name!r} is bound to no system yet: this is a check by the files here.")
-    elif binding.predicate.plan != plan:
+    elif digest(binding.predicate.plan) != digest(plan):
         going.notes.append("The files here differ from the signed binding. The binding holds; bind again to change it.")
 
 
@@ -170,13 +184,12 @@ def _predict(going: _Check, folder: Path, scratch: Path) -> None:
             "The evaluation data were handed in: evidence on them is advisory where predictions must be signed."
         )
         return
-    source = going.bench.source("evaluation")
-    if source is None:
+    place = going.record.location("evaluation")
+    if place is None or not _looks_at_predictions(going):
         return
     if going.desk.progress is not None:
         going.desk.progress("predictions", 0, 0)
-    positive = going.record.system.gates.get("fairness", {}).get("positive")
-    table = predict_table(folder, Path(source.where), scratch / "predictions.parquet", positive=positive)
+    table = predict_table(folder, place, scratch / "predictions.parquet", positive=positive_label(going.record))
     going.bench.predictions = Dataset.open(table.path, role="evaluation")
     going.bench.predictions_digest = table.output
     said = Predictions(
@@ -185,19 +198,29 @@ def _predict(going: _Check, folder: Path, scratch: Path) -> None:
     going.statements.append(say(said, going.subject))
 
 
+def _looks_at_predictions(going: _Check) -> bool:
+    due = [going.gates[step.gate].manifest for step in going.plan.steps if step.applies and step.gate in going.gates]
+    return any(each.trusted_predictions or {"prediction", "score"} & set(each.inputs.roles) for each in due)
+
+
 def _champion(going: _Check, rows: list[Row], scratch: Path) -> None:
     """The version now in production, run over the same rows, for gates that compare."""
     wants = [step for step in going.plan.steps if "champion" in going.gates[step.gate].manifest.inputs.data]
     grant = Ledger(rows, going.record.system.workspace, going.name).standing("production")
-    source = going.bench.source("evaluation")
-    if not wants or grant is None or source is None or grant.predicate.digest == going.subject.digest:
+    place = None if "evaluation" in going.bench.given else going.record.location("evaluation")
+    if not wants or grant is None or place is None or grant.predicate.digest == going.subject.digest:
         return
-    with local_folder(grant.predicate.location) as folder:
-        if folder_digest(folder) != grant.predicate.digest:
-            going.notes.append("The version in production was altered since it was granted; it was not compared with.")
-            return
-        positive = going.record.system.gates.get("fairness", {}).get("positive")
-        table = predict_table(folder, Path(source.where), scratch / "champion.parquet", positive=positive)
+    said = f"Version {grant.predicate.version}, now in production, was not compared with: "
+    try:
+        with local_folder(grant.predicate.location) as folder:
+            if folder_digest(folder) != grant.predicate.digest:
+                going.notes.append(f"{said}its bytes were altered since it was granted. Run: aims-gates ledger verify")
+                return
+            positive = positive_label(going.record)
+            table = predict_table(folder, place, scratch / "champion.parquet", positive=positive)
+    except AimsGatesError as error:
+        going.notes.append(f"{said}{error.message}")
+        return
     going.bench.given = {**going.bench.given, "champion": Dataset.open(table.path, role="champion")}
 
 
@@ -222,7 +245,16 @@ def _conclude(going: _Check, rows: list[Row]) -> Report:
         notes=tuple(going.notes),
         links=_links(going.target),
     )
-    log_check(going.target, report, going.evidence, envelopes, going.bench.opened, text)
+    return _logged(going, report, envelopes, text)
+
+
+def _logged(going: _Check, report: Report, envelopes: Mapping[str, Envelope], text: str) -> Report:
+    """The report, once it stands on the run too. What is signed counts without it, so a failure is only said."""
+    try:
+        log_check(going.target, report, going.evidence, envelopes, going.bench.opened, text)
+    except (MlflowException, OSError) as error:
+        said = f"The run and version show nothing of this check, because logging failed: {error}"
+        return replace(report, notes=(*report.notes, said))
     return report
 
 

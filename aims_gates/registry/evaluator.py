@@ -6,6 +6,7 @@ MLflow includes every evaluator by default. Where no system is named this one do
 # mypy: allow-untyped-calls, disable-error-code="misc"
 
 import os
+import sys
 from typing import Any
 
 from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
@@ -38,17 +39,14 @@ class AimsGatesEvaluator(ModelEvaluator):
         """Run the check; give each judged finding as a metric.
 
         Raises:
-            InputError: the model has no address whose bytes could be hashed.
+            InputError: the model has no address whose bytes could be hashed, and ``raise_on`` is given.
         """
         from aims_gates.registry.hooks import check
 
         config = evaluator_config or {}
         address = config.get("model_uri") or _address(model, kwargs)
         if address is None:
-            raise InputError(
-                "the evaluated model has no address",
-                remedy="Pass a model URI, or evaluator_config={'aims_gates': {'model_uri': ...}}.",
-            )
+            return _nothing(run_id, config.get("raise_on"))
         report = check(config.get("system") or os.environ[_SYSTEM], model=address, raise_on=config.get("raise_on"))
         metrics = {
             f"aims_gates.{run.gate}.{finding.measure}": finding.value
@@ -57,6 +55,17 @@ class AimsGatesEvaluator(ModelEvaluator):
             if finding.outcome is not None and finding.value is not None
         }
         return EvaluationResult(metrics=metrics, artifacts={}, run_id=run_id)
+
+
+def _nothing(run_id: str, raise_on: str | None) -> EvaluationResult:
+    error = InputError(
+        "the gates were not run: the evaluated model has no address whose bytes could be hashed",
+        remedy="Pass a model URI to mlflow.models.evaluate, or evaluator_config={'aims_gates': {'model_uri': ...}}.",
+    )
+    if raise_on is not None:
+        raise error
+    print(f"aims-gates: {error}", file=sys.stderr)
+    return EvaluationResult(metrics={}, artifacts={}, run_id=run_id)
 
 
 def _address(model: Any, given: dict[str, Any]) -> str | None:

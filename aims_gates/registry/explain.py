@@ -22,12 +22,11 @@ def explain_version(settings: Settings, name: str, version: str) -> Report:
     """
     version = str(version_number(version))
     with open_ledger(settings.need_registry()) as connection:
-        rows = about(connection, DEFAULT_WORKSPACE, name)
+        rows = about(connection, DEFAULT_WORKSPACE, name, version=version)
         ledger = Ledger(rows, DEFAULT_WORKSPACE, name)
         request = ledger.request(version)
-        subject = request.predicate.digest if request else _hashed(settings, name, version)
-        if request is None:
-            rows = about(connection, DEFAULT_WORKSPACE, name, subject)
+        subject = request.predicate.digest if request else ledger.evidenced(version) or _hashed(settings, name, version)
+        rows = about(connection, DEFAULT_WORKSPACE, name, subject)
     now = datetime.now(UTC)
     decision = decide(Ask(DEFAULT_WORKSPACE, name, version, subject, "production", now), rows)
     binding = Ledger(rows, DEFAULT_WORKSPACE, name).binding()

@@ -15,21 +15,15 @@ import mlflow
 from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.registry.check import Desk, check_target, system_of
 from aims_gates.registry.explain import explain_version
-from aims_gates.registry.release import load_model
+from aims_gates.registry.release import current_settings, load_model
 from aims_gates.registry.targets import find_target
 from aims_gates.reports import Report
 from aims_gates.reports.text import show
-from aims_gates.settings import SCHEMES, Settings, load, maybe_signer
+from aims_gates.settings import maybe_signer
 
 __all__ = ["check", "explain", "gated_run", "load_model"]
 
 _RAISE = ("unmet", "error")
-
-
-def _settings() -> Settings:
-    """Settings as files and environment have them; the registry MLflow uses now goes first when it is gated."""
-    uri = mlflow.get_registry_uri()
-    return load(registry=uri if uri.partition(":")[0] in SCHEMES else None)
 
 
 def check(
@@ -57,7 +51,7 @@ def check(
     if raise_on not in (None, *_RAISE):
         raise ValueError(f"raise_on must be None or one of {', '.join(_RAISE)}, not {raise_on!r}")
     try:
-        settings = _settings()
+        settings = current_settings()
         desk = Desk(settings, maybe_signer(settings, None))
         report = check_target(desk, system_of(settings, system, None), find_target(run, model), data)
     except Exception as error:
@@ -104,4 +98,4 @@ def explain(name: str, version: str | int) -> Report:
     Raises:
         InputError: no gated registry is named, or the version is spelled strangely.
     """
-    return explain_version(_settings(), name, str(version))
+    return explain_version(current_settings(), name, str(version))

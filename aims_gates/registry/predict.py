@@ -70,13 +70,13 @@ class PredictionTable:
 
 
 def predict_table(
-    model_folder: Path, evaluation: Path, out: Path, *, positive: Any = None, timeout: float = 3_600
+    model_folder: Path, evaluation: Path | str, out: Path, *, positive: Any = None, timeout: float = 3_600
 ) -> PredictionTable:
     """Write the prediction table of a model over an evaluation set.
 
     Args:
         model_folder: A local MLflow model folder.
-        evaluation: CSV (.gz too) or Parquet: a file, a folder, a glob.
+        evaluation: CSV (.gz too) or Parquet (a file, a folder, a glob), or the address of a database table.
         out: The Parquet file to write; replaced in one step, and untouched on any error.
         positive: The class that ``score`` is about; the classifier's second class unless given.
         timeout: Seconds the model may take.

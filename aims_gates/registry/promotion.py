@@ -13,6 +13,7 @@ from typing import Any, cast
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.entities.model_registry.model_version_stages import get_canonical_stage
 from mlflow.exceptions import MlflowException
+from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.protos.databricks_pb2 import RESOURCE_CONFLICT
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
 from mlflow.utils.validation import (
@@ -24,6 +25,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from aims_gates import authority
+from aims_gates.decision import decide
 from aims_gates.errors import InputError
 from aims_gates.predicates import Transition
 from aims_gates.registry.actor import actor
@@ -139,8 +141,14 @@ class PromotionMixin(StoreBase):
             raise invalid(error) from error
 
     def _free_prompt(self, name: str) -> bool:
-        """A prompt that no system is bound to behaves as stock."""
+        """A prompt that no system is bound to behaves as stock.
+
+        The tag alone proves nothing, so it only spares models the look into the ledger.
+        """
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
+            tag = self._get_registered_model_tag(session, name, IS_PROMPT_TAG_KEY)
+            if tag is None:
+                return False
             seen = view(session.connection(), self._get_active_workspace(), name)
             return kind_of(seen) == "prompt" and seen.binding() is None
 
@@ -175,12 +183,12 @@ class PromotionMixin(StoreBase):
         with self.primary() as session:
             row = self._get_sql_model_version(session, name, number)
             version = _Version.of(row)
-            connection = session.connection()
-            seen = Ledger(authority.about(connection, version.workspace, name), version.workspace, name)
+            rows = authority.about(session.connection(), version.workspace, name)
+            seen = Ledger(rows, version.workspace, name)
             kind = kind_of(seen)
             digest = self._expected(seen, version, row, kind)
             ask = Ask(version.workspace, name, str(number), digest, target, now(), actor().name)
-            allowed = authority.judge(connection, ask).allowed
+            allowed = decide(ask, rows).allowed
         if kind == "prompt":
             return _Prepared(version, kind, digest, version.location, hashed=True)
         if digest is None or not allowed:

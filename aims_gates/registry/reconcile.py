@@ -13,6 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from aims_gates.authority import about
 from aims_gates.canonical import folder_digest
 from aims_gates.errors import AimsGatesError
+from aims_gates.registry.acts import kind_of
 from aims_gates.registry.names import governed_alias
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
@@ -24,7 +25,12 @@ SELECT a.workspace, a.name, a.alias, a.version, v.storage_location, v.source
 FROM registered_model_aliases a LEFT JOIN model_versions v
 ON v.workspace = a.workspace AND v.name = a.name AND v.version = a.version
 """
-_STAGES = "SELECT workspace, name, 'stage:production', version, storage_location, source FROM model_versions WHERE current_stage = 'Production'"
+_STAGES = """
+SELECT workspace, name, 'stage:Production/' || version, version, storage_location, source
+FROM model_versions WHERE current_stage = 'Production'
+"""
+#: What MLflow writes where a prompt version has no artifacts: its text stands in the registry itself.
+_NO_BYTES = frozenset({"dummy-source", "prompt-template"})
 _GRANTED = "SELECT DISTINCT term FROM aims_index WHERE term LIKE 'model %'"
 
 
@@ -40,6 +46,8 @@ def _folder(location: str, artifacts: Path | None) -> Path | None:
 def _bytes(grant: Row, artifacts: Path | None) -> str | None:
     """What is wrong with a grant's released bytes, if anything."""
     said = grant.predicate
+    if said.location in _NO_BYTES:
+        return None
     what = f"{said.name} version {said.version} ({said.alias})"
     folder = _folder(said.location, artifacts)
     if folder is None:
@@ -58,7 +66,10 @@ def _bytes(grant: Row, artifacts: Path | None) -> str | None:
 def _pointed(connection: Connection, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
     workspace, name, alias, version, location, source = row
-    grant = Ledger(about(connection, workspace, name), workspace, name).standing(alias)
+    seen = Ledger(about(connection, workspace, name), workspace, name)
+    if kind_of(seen) == "prompt" and seen.binding() is None:
+        return None, None  # a prompt that no system is bound to is not governed
+    grant = seen.standing(alias)
     what = f"{name} version {version} ({alias})"
     if grant is None or grant.predicate.version != str(version):
         return f"{what}: the registry points there, and no grant in the ledger stands for it", None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 
 from aims_gates.authority import about
@@ -20,20 +21,21 @@ from aims_gates.ledger import append
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import Subject
 from aims_gates.predicates import Frozen, Halt, Request, RollbackOrder, say
-from aims_gates.registry.places import (
-    ARTIFACTS_DESTINATION_ENV_VAR,
-    SERVE_ARTIFACTS_ENV_VAR,
-    Released,
-    released_root,
-)
+from aims_gates.registry.places import DESTINATION_ENV_VAR, Released, released_root
 from aims_gates.registry.staging import Progress, stage
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import find_target
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings, database_uri
+from aims_gates.settings import DEFAULT_WORKSPACE, SCHEMES, Settings, database_uri, load
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
-__all__ = ["halt", "load_model", "open_request", "promote", "rollback", "stage_version", "use"]
+__all__ = ["current_settings", "halt", "load_model", "open_request", "promote", "rollback", "stage_version", "use"]
+
+
+def current_settings() -> Settings:
+    """Settings as files and environment have them; the registry MLflow uses now goes first when it is gated."""
+    uri = mlflow.get_registry_uri()
+    return load(registry=uri if uri.partition(":")[0] in SCHEMES else None)
 
 
 def use(settings: Settings) -> None:
@@ -43,9 +45,7 @@ def use(settings: Settings) -> None:
     if settings.registry is not None:
         mlflow.set_registry_uri(settings.registry)
     if settings.artifacts is not None:
-        # MLflow's server tells its own workers where proxied artifacts lie by these two variables.
-        os.environ[SERVE_ARTIFACTS_ENV_VAR] = "true"
-        os.environ[ARTIFACTS_DESTINATION_ENV_VAR] = str(settings.artifacts)
+        os.environ[DESTINATION_ENV_VAR] = str(settings.artifacts)
 
 
 def _root(settings: Settings) -> Released:
@@ -150,11 +150,13 @@ def _grant(settings: Settings, name: str, version: str | None, alias: str | None
     if alias is not None:
         found = ledger.standing(alias)
     else:
-        grants = [row for row in ledger.grants(version=version) if row.digest not in ledger.revoked]
-        found = grants[-1] if grants and grants[-1].position > ledger.halted_at() else None
+        latest = next(reversed(ledger.grants(version=version)), None)
+        ended = latest is None or latest.digest in ledger.revoked or latest.position < ledger.halted_at()
+        found = None if ended else latest
     if found is None:
         remedy = f"See what is missing: aims-gates explain {name} {version or 'VERSION'} --to production"
-        raise RefusedError(f"no grant stands for {name} ({alias or f'version {version}'})", remedy=remedy)
+        what = f"alias {alias}" if alias else f"version {version}"
+        raise RefusedError(f"no grant stands for {name}, {what}: it was never granted, or it ended", remedy=remedy)
     return found
 
 
@@ -172,10 +174,11 @@ def load_model(model_uri: str, *, settings: Settings | None = None, **arguments:
     """
     from mlflow.store.artifact.utils.models import _parse_model_uri
 
-    from aims_gates.settings import load
-
-    settings = settings or load(registry=mlflow.get_registry_uri())
-    parsed = _parse_model_uri(model_uri)
+    settings = settings or current_settings()
+    try:
+        parsed = _parse_model_uri(model_uri)
+    except MlflowException as error:
+        raise InputError(error.message, where=model_uri, remedy="Write models:/NAME@production.") from error
     if parsed.name is None or (parsed.version is None and parsed.alias is None):
         raise InputError("not a released model's address", where=model_uri, remedy="Write models:/NAME@production.")
     grant = _grant(settings, parsed.name, parsed.version, parsed.alias).predicate

@@ -13,18 +13,24 @@ from mlflow.entities import Dataset as MlflowDataset
 from mlflow.entities import DatasetInput, InputTag, Metric
 from mlflow.utils.time import get_current_time_millis
 
+from aims_gates.canonical import digest
 from aims_gates.evidence import Envelope
 from aims_gates.measure import Dataset
 from aims_gates.model import Evidence, Finding
 from aims_gates.registry.targets import Target
 from aims_gates.reports import Report, render
+from aims_gates.reports.card import card_html
 
 __all__ = ["log_check"]
 
 #: At most so many findings of a check become metrics; all of them stand in the evidence.
 MOST_METRICS = 50
 FOLDER = "aims_gates"
-_STRANGE = re.compile(r"[^A-Za-z0-9_\-./ ]")
+#: No slash: MLflow takes a metric's name for a path and refuses some.
+_STRANGE = re.compile(r"[^A-Za-z0-9_\-. ]")
+#: What the registry's table holds of a version's description.
+_DESCRIPTION = 5_000
+_OURS = f"{FOLDER}.description"
 
 
 def _name(evidence: Evidence, finding: Finding) -> str:
@@ -60,6 +66,7 @@ def _write(folder: Path, report: Report, envelopes: Mapping[str, Envelope], card
     (folder / "report.json").write_text(render("json", report), encoding="utf-8")
     if card is not None:
         (folder / "model_card.md").write_text(card, encoding="utf-8")
+        (folder / "model_card.html").write_text(card_html(card), encoding="utf-8")
     (folder / "evidence").mkdir()
     for gate, envelope in envelopes.items():
         (folder / "evidence" / f"{gate}.dsse.json").write_text(
@@ -97,8 +104,22 @@ def log_check(
             client.log_artifacts(run_id, place, FOLDER)
     if target.name and target.version:
         client.set_model_version_tag(target.name, target.version, f"{FOLDER}.criteria", state)
+        if card is not None:
+            _describe(client, target.name, target.version, card)
         if card is not None and target.run is not None:
             place = f"runs:/{target.run.info.run_id}/{FOLDER}/model_card.md"
             client.set_model_version_tag(target.name, target.version, f"{FOLDER}.model_card", place)
-            if not client.get_model_version(target.name, target.version).description:
-                client.update_model_version(target.name, target.version, card)
+
+
+def _describe(client: mlflow.MlflowClient, name: str, version: str, card: str) -> None:
+    """The card as the version's description, unless a person wrote one."""
+    found = client.get_model_version(name, version)
+    if found.description and found.tags.get(_OURS) != digest(found.description):
+        return
+    text = (
+        card
+        if len(card) <= _DESCRIPTION
+        else f"{card[: _DESCRIPTION - 60]}\n\n(cut here; the whole card is with the run)"
+    )
+    client.update_model_version(name, version, text)
+    client.set_model_version_tag(name, version, _OURS, digest(text))

@@ -4,13 +4,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.utils.models import _parse_model_uri
 
 from aims_gates.errors import InputError
+from aims_gates.registry.names import version_number
 
 __all__ = ["Target", "find_target"]
 
@@ -58,11 +61,13 @@ def _run(run_id: str | None) -> Run | None:
 
 
 def _of_version(name: str, version: str) -> Target:
+    version = str(version_number(version))
     try:
         found = mlflow.MlflowClient().get_model_version(name, version)
     except MlflowException as error:
-        remedy = "List the versions: mlflow models, or the registry's page."
-        raise InputError(f"{name} version {version}: {error.message}", remedy=remedy) from error
+        remedy = "Check name and version on the registry's page, and the registry URI."
+        said = f"{name} version {version}: {error.message}"
+        raise InputError(said, where=mlflow.get_registry_uri(), remedy=remedy) from error
     run = _run(found.run_id)
     return Target(f"models:/{name}/{version}", name, version, run, _facts(run, name, version))
 
@@ -78,18 +83,40 @@ def _of_run(run_id: str) -> Target:
         raise InputError(
             f"the run {run_id} logged no model", remedy="Log one: mlflow.<flavor>.log_model(model, name=...)"
         )
-    newest = max(outputs, key=lambda output: output.step)
+    client = mlflow.MlflowClient()
+    logged = [client.get_logged_model(output.model_id) for output in outputs]
+    newest = max(logged, key=lambda model: model.creation_timestamp)
     return Target(f"models:/{newest.model_id}", run=run, facts=_facts(run, None, None))
 
 
 def _of_address(address: str) -> Target:
-    parts = address.removeprefix("models:/").split("/")
-    if address.startswith("models:/") and len(parts) == 2 and parts[1].isdigit():
-        return _of_version(parts[0], parts[1])
-    if address.startswith("models:/m-"):
-        run = _run(mlflow.MlflowClient().get_logged_model(parts[0]).source_run_id)
+    if address.startswith("models:/"):
+        return _of_models_uri(address)
+    if address.startswith("runs:/"):
+        run = _run(address.removeprefix("runs:/").partition("/")[0])
         return Target(address, run=run, facts=_facts(run, None, None))
-    return Target(address, facts=_facts(None, None, None))
+    if "://" not in address and not Path(address).is_dir():
+        remedy = "Name a version too (--version N), or an address such as models:/NAME/1 or a model's folder."
+        raise InputError(f"{address!r} is no model's address", remedy=remedy)
+    return Target(address)
+
+
+def _of_models_uri(address: str) -> Target:
+    client = mlflow.MlflowClient()
+    try:
+        parsed = _parse_model_uri(address)
+        if parsed.model_id is not None:
+            run = _run(client.get_logged_model(parsed.model_id).source_run_id)
+            return Target(address, run=run, facts=_facts(run, None, None))
+        version = parsed.version
+        if parsed.name is not None and parsed.alias is not None:
+            version = str(client.get_model_version_by_alias(parsed.name, parsed.alias).version)
+    except MlflowException as error:
+        remedy = "Check name, version or id, and the tracking and registry URIs."
+        raise InputError(error.message, where=address, remedy=remedy) from error
+    if parsed.name is None or version is None:
+        raise InputError("not one fixed version", where=address, remedy="Write models:/NAME/VERSION.")
+    return _of_version(parsed.name, version)
 
 
 def find_target(run: str | None = None, model: str | None = None, version: str | None = None) -> Target:

@@ -118,39 +118,69 @@ def _validate(suite: Suite, items: Sequence[Expectation], data: Dataset) -> dict
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         source = context.data_sources.add_pandas("aims_gates").add_dataframe_asset("data")
         batch = source.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": _frame(items, data)})
-        validated = batch.validate(
-            gx.ExpectationSuite(name="aims_gates", expectations=built),
-            result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
-            expectation_parameters=dict(suite.parameters) or None,
-        )
-        # What could not run is listed first, so the place is read from the mark, not from the order.
-        for result in validated.results:
-            config = result.expectation_config
-            if config is not None and config.meta:
-                results[config.meta[_MARK]] = result
+        for group in _rounds([item for item in items if item.place in built]):
+            results.update(_round(batch, group, built, suite.parameters))
     for item in items:
-        results.setdefault(
-            item.place, _error(item, "great-expectations gave no result for it", "Look at its arguments.")
-        )
+        note = "great-expectations gave no result for it"
+        results.setdefault(item.place, _error(item, note, "Look at its arguments."))
     return results
 
 
-def _build(items: Iterable[Expectation]) -> tuple[list[Any], dict[int, Any]]:
+def _rounds(items: Iterable[Expectation]) -> list[list[Expectation]]:
+    """Expectations that may run together.
+
+    Two quantile expectations of one column in one suite share a metric: great-expectations 1.24 judges the second on
+    the first one's quantiles. So no two of a type and the same columns run in one validation.
+    """
+    rounds: list[list[Expectation]] = []
+    taken: dict[tuple[Any, ...], int] = {}
+    for item in items:
+        turn = taken.get((item.type, item.columns), 0)
+        taken[item.type, item.columns] = turn + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(item)
+    return rounds
+
+
+def _round(
+    batch: Any, items: Sequence[Expectation], built: Mapping[int, Any], parameters: Mapping[str, Any]
+) -> dict[int, Any]:
+    """One validation; where the library gives up on all because of one, each alone."""
+    import great_expectations as gx
+
+    try:
+        validated = batch.validate(
+            gx.ExpectationSuite(name="aims_gates", expectations=[built[item.place] for item in items]),
+            result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
+            expectation_parameters=dict(parameters) or None,
+        )
+    except Exception as error:  # noqa: BLE001 - whatever the library raises is a finding of that expectation
+        if len(items) > 1:
+            alone = [_round(batch, [item], built, parameters) for item in items]
+            return {place: result for found in alone for place, result in found.items()}
+        note = f"great-expectations could not run it: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        return {items[0].place: _error(items[0], note, "Check its arguments, and the suite's parameters.")}
+    # What could not run is listed first, so the place is read from the mark, not from the order.
+    return {result.expectation_config.meta[_MARK]: result for result in validated.results}
+
+
+def _build(items: Iterable[Expectation]) -> tuple[dict[int, Any], dict[int, Any]]:
     """Expectations as great-expectations' objects; a finding for each that it does not know or refuses."""
     from great_expectations.exceptions.exceptions import GreatExpectationsError
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.expectations.metadata_types import FailureSeverity
 
-    built, refused = [], {}
+    built, refused = {}, {}
     for item in items:
-        if _boundless(item):
-            refused[item.place] = _error(item, "it has no bound, so it would pass whatever the data", "Give min_value or max_value.")
-            continue
         try:
             given = ExpectationConfiguration(
-                type=item.type, kwargs=dict(item.kwargs), meta={_MARK: item.place}, severity=FailureSeverity(item.severity)
+                type=item.type,
+                kwargs=dict(item.kwargs),
+                meta={_MARK: item.place},
+                severity=FailureSeverity(item.severity),
             )
-            built.append(given.to_domain_obj())
+            built[item.place] = given.to_domain_obj()
         except GreatExpectationsError as error:
             note = f"great-expectations does not know it: {error}"
             refused[item.place] = _error(item, note, "Check its spelling, or import what defines it.")
@@ -304,7 +334,9 @@ def _yes_or_no(item: Expectation, success: bool, answer: Mapping[str, Any], data
     """An expectation whose answer is no number: 0 where it is met, 1 where not."""
     observed = answer.get("observed_value")
     note = "0 means met, 1 not met"
-    if observed is not None and any(part in item.type for part in _SHOWN):
+    if _boundless(item):
+        note += "; no bound is given, so it holds whatever the data"
+    elif observed is not None and any(part in item.type for part in _SHOWN):
         note += f"; observed: {str(observed)[:200]}"
     found = Finding(item.type, float(not success), n=data.rows, over=_over(item), limit=Limit("<=", 0), note=note)
     return _judged(found, item, success)

@@ -55,20 +55,22 @@ def count_cells(question: Question, decided: str) -> list[Cell]:
     keys = ", ".join(names)
     columns = ", ".join(f"{data.quote(column)} AS {name}" for column, name in zip(by, names, strict=True))
     texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in names)
-    weight = f"CAST({data.quote(question.weight)} AS DOUBLE)" if question.weight else "1"
-    sums = (
-        "sum(w), sum(w * w), count(*) - count(w), min(w), max(w)" if question.weight else "count(*), count(*), 0, 1, 1"
-    )
-    rows = f"SELECT {columns}, {question.label or 0} AS y, {decided} AS d, {weight} AS w FROM data"
+    rows = f"SELECT {columns}, {question.label or 0} AS y, {decided} AS d{_weight(question)} FROM data"
+    sums = "sum(w), sum(w * w), count(*) - count(w), min(w), max(w)" if question.weight else "NULL, NULL, 0, 1, 1"
     cells = f"SELECT {keys}, y, d, count(*) AS n, {sums} FROM ({rows}) GROUP BY {keys}, y, d"
     named = f"({cells}) AS cells({keys}, y, d, n, s, q, z, low, high)"
-    found = data.query(f"SELECT {texts}, y, d, n, s, q, z, low, high FROM {named} LIMIT {_MOST_CELLS + 1}")
+    counts = "n, coalesce(s, n), coalesce(q, n), z, low, high"
+    found = data.query(f"SELECT {texts}, y, d, {counts} FROM {named} LIMIT {_MOST_CELLS + 1}")
     _check(question, found, len(by))
     split = len(question.sensitive)
     return [
         Cell(row[:split], row[split : len(by)], row[-8], row[-7], row[-6], float(row[-5]), float(row[-4]))
         for row in found
     ]
+
+
+def _weight(question: Question) -> str:
+    return f", CAST({question.data.quote(question.weight)} AS DOUBLE) AS w" if question.weight else ""
 
 
 def _check(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> None:

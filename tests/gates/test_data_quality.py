@@ -60,7 +60,9 @@ def library() -> Callable[[pd.DataFrame, Mapping[str, Any]], Any]:
             except (GreatExpectationsError, TypeError, ValueError):
                 return None
             found = definition.get_batch({"dataframe": frame}).validate(built)
-        entries = [found.exception_info] if "raised_exception" in found.exception_info else found.exception_info.values()
+        entries = (
+            [found.exception_info] if "raised_exception" in found.exception_info else found.exception_info.values()
+        )
         return None if any(entry["raised_exception"] for entry in entries) else found
 
     return call
@@ -343,7 +345,13 @@ def test_a_parameter_that_makes_no_sense_is_an_error_with_a_remedy(run: Run, par
 
 # The library's own cases ---------------------------------------------------------------------------------------------
 
-_OTHER = {"spark", "sqlalchemy", "pandas_v2_api", "pandas_022", "pandas_023", "pandas<0.24"}
+#: Cases the library itself answers otherwise under pandas 3, where text is `str`, or without the case file's schema.
+LIBRARY_CHANGED = {
+    "dtype_object_and_type_object_still_has_aggregate_semantics",
+    "dtype_object_and_type_object_still_has_aggregate_semantics_object_underscore",
+    "dtype_object_and_type_object_still_has_aggregate_semantics_big_o",
+    "positive_pandas_datetime_no_timezone",
+}
 
 
 def _for_pandas(test: Mapping[str, Any]) -> bool:
@@ -373,5 +381,35 @@ def test_the_library_s_own_cases_come_out_as_the_library_says(
         found = of_suite(run("data_quality", {"evaluation": frame}, suite=suite)) if suite and len(frame) else ()
     except DataError:
         pytest.skip("columns of mixed types are refused")
-    for test, entry, finding in zip(tests, suite, found, strict=bool(found)):
-        print("CASE", kind, test.get("title"), "|", finding.outcome, "|", getattr(library(frame, entry), "success", None), "|", test["out"].get("success"), "|", finding.note)
+    if not found:
+        pytest.skip("no case for pandas")
+    for test, entry, finding in zip(tests, suite, found, strict=True):
+        by_hand = library(frame, entry)
+        if by_hand is None:
+            assert finding.outcome == "error", (test, finding)
+        elif finding.value is None and by_hand.success:
+            # Nothing to look at: the library says yes, we do not.
+            assert finding.outcome in ("error", "inconclusive") and finding.n == 0, (test, finding)
+        else:
+            assert finding.outcome == ("pass" if by_hand.success else "fail"), (test, finding)
+            if test["out"].get("success") is not None and test["title"] not in LIBRARY_CHANGED:
+                assert (finding.outcome == "pass") == test["out"]["success"], (test, finding)
+
+
+def test_two_quantile_expectations_of_one_column_are_each_judged_on_their_own_quantiles(run: Run) -> None:
+    """In one validation great-expectations 1.24 judges the second on the first one's values."""
+    frame = pd.DataFrame({"a": range(101)})
+    name = "expect_column_quantile_values_to_be_between"
+    ranges = [{"quantiles": [q], "value_ranges": [[100 * q, 100 * q]]} for q in (0.25, 0.75)]
+    suite = [expect(name, column="a", quantile_ranges=given) for given in ranges]
+    assert [f.outcome for f in of_suite(run("data_quality", {"evaluation": frame}, suite=suite))] == ["pass", "pass"]
+
+
+def test_a_suite_parameter_is_filled_in_and_one_without_a_value_is_an_error(run: Run) -> None:
+    entry = expect("expect_column_max_to_be_between", column="low", max_value={"$PARAMETER": "top"})
+    whole = {"name": "s", "expectations": [entry], "suite_parameters": {"top": 4}}
+    finding = of_suite(run("data_quality", {"evaluation": TABLE}, suite=whole))[0]
+    assert (finding.value, finding.outcome) == (5, "fail")
+    other = expect("expect_column_values_to_be_unique", column="low")
+    found = of_suite(run("data_quality", {"evaluation": TABLE}, suite=[entry, other]))
+    assert [f.outcome for f in found] == ["error", "pass"]

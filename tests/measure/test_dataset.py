@@ -58,7 +58,7 @@ def test_every_kind_of_source_gives_the_same_rows_kinds_and_columns(tmp_path: Pa
         data = Dataset.open(source, role="evaluation")
         assert data.columns == tuple(FRAME.columns), name
         assert data.rows == 4, name
-        assert data.query("SELECT amount, CAST(\"group\" AS VARCHAR) FROM data ORDER BY chunk") == [
+        assert data.query('SELECT amount, CAST("group" AS VARCHAR) FROM data ORDER BY chunk') == [
             (1.5, "a"),
             (None, None),
             (3.0, "N/A"),

@@ -43,7 +43,7 @@ def test_a_ratio_gives_the_figures_of_other_software() -> None:
 
 
 def test_a_ratio_is_near_koopmans_published_figures() -> None:
-    """Koopman (1984) gives 2.94 to 7.15 for 36 of 40 against 16 of 80; Miettinen and Nurminen's factor widens it a little."""
+    """Koopman (1984): 2.94 to 7.15. Miettinen and Nurminen's factor widens it a little."""
     assert intervals.ratio_score(36, 40, 16, 80) == pytest.approx((2.94, 7.15), abs=0.02)
 
 

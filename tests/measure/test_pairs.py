@@ -122,7 +122,9 @@ def test_verdicts_agree_with_the_intervals_they_are_made_from() -> None:
         expected = "fail" if outside else "pass" if inside else "inconclusive"
         assert judge_difference(groups, TENTH).outcome == expected
         ends = [intervals.ratio_score(x[i], n[i], x[j], n[j]) for i, j in ((0, 1), (1, 0))]
-        worst = "fail" if any(e[1] < 0.8 for e in ends) else "pass" if all(e[0] >= 0.8 for e in ends) else "inconclusive"
+        worst = (
+            "fail" if any(e[1] < 0.8 for e in ends) else "pass" if all(e[0] >= 0.8 for e in ends) else "inconclusive"
+        )
         assert judge_ratio(groups, FOUR_FIFTHS).outcome == worst
 
 

@@ -1,8 +1,12 @@
 """Rename, delete, re-create: nothing that stands in production loses its record."""
 
+from pathlib import Path
+
+import pytest
 from mlflow.entities.model_registry import RegisteredModelTag
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+from mlflow.utils.workspace_context import WorkspaceContext
 
 from aims_gates.predicates import Creation, Registration, Transition
 from aims_gates.registry.acts import kind_of
@@ -106,7 +110,7 @@ def test_creating_a_taken_name_is_answered_as_stock_and_leaves_no_trace(world: W
     assert [each.kind for each in acts(world, "loan", Creation)] == ["model"]
 
 
-def test_names_found_at_installation_keep_their_kind(tmp_path, empty_database) -> None:  # type: ignore[no-untyped-def]
+def test_names_found_at_installation_keep_their_kind(tmp_path: Path, empty_database: bytes) -> None:
     path = tmp_path / "registry.db"
     path.write_bytes(empty_database)
     stock = SqlAlchemyStore(f"sqlite:///{path}")
@@ -128,3 +132,33 @@ def test_the_scheme_is_known_to_mlflow_and_names_the_same_database(world: World)
     found = _get_store(world.uri)
     assert type(found).__name__ == "AimsSqlAlchemyStore"
     assert stock_uri(world.uri) == found.db_uri == world.uri.removeprefix("aims+")
+
+
+def test_workspaces_keep_records_of_their_own(
+    tmp_path: Path, empty_database: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+    (tmp_path / "registry.db").write_bytes(empty_database)
+    store = gated_store(f"aims+sqlite:///{tmp_path / 'registry.db'}")
+    assert type(store).__name__ == "AimsWorkspaceAwareSqlAlchemyStore" and store.supports_workspaces
+    with WorkspaceContext("east"):
+        store.create_prompt("same")
+    with WorkspaceContext("west"):
+        store.create_registered_model("same")
+        store.create_model_version("same", "s3://bucket/x")
+        refused(store.set_registered_model_alias, "same", "production", 1)
+    with WorkspaceContext("east"):
+        store.create_prompt_version("same", "Hello")
+        store.set_prompt_alias("same", "production", 1)
+    store._dispose_engine()
+
+
+def test_a_read_replica_may_lag_but_never_outlives_a_revocation(world: World, empty_database: bytes) -> None:
+    version = world.promoted()
+    replica = world.folder / "replica.db"
+    replica.write_bytes((world.folder / "registry.db").read_bytes())
+    store = gated_store(world.uri, read_db_uri=f"sqlite:///{replica}")
+    assert int(store.get_model_version_by_alias("loan", "production").version) == version
+    world.halt("loan")
+    refused(store.get_model_version_by_alias, "loan", "production")
+    store._dispose_engine()

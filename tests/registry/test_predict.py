@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from aims_gates.canonical import digest_file, folder_digest
 from aims_gates.errors import DataError, InputError, IntegrityError
+from aims_gates.registry import predict_worker
 from aims_gates.registry.predict import predict_table
 
 
@@ -63,9 +64,25 @@ def test_the_table_holds_the_evaluation_set_and_what_the_model_says(
     np.testing.assert_allclose(table.score, model.predict_proba(features)[:, 1])
     assert (made.rows, made.score, made.positive) == (120, True, "yes")
     assert made.subject == folder_digest(classifier) and made.output == digest_file(made.path)
-    other = predict_table(classifier, evaluation, tmp_path / "other.parquet", positive="no")
-    np.testing.assert_allclose(pd.read_parquet(other.path).score, 1 - table.score)
-    assert other.positive == "no"
+
+
+def test_the_score_is_about_the_positive_class() -> None:
+    assert predict_worker._place_of(np.array(["no", "yes"]), None) == 1
+    assert predict_worker._place_of(np.array(["no", "yes"]), "no") == 0
+    assert predict_worker._place_of(np.array([0, 1]), "1") == 1
+    with pytest.raises(SystemExit, match="knows the classes"):
+        predict_worker._place_of(np.array([0, 1]), "yes")
+
+
+@pytest.mark.parametrize("values", [[1, 2], [[1, 2], [3, 4], [5, 6]], pd.DataFrame({"a": [1] * 3, "b": [1] * 3})])
+def test_what_is_not_one_value_for_each_row_is_refused(values: Any) -> None:
+    with pytest.raises(SystemExit, match="need one"):
+        predict_worker._columns(values, 3)
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], np.array([[1], [2], [3]]), pd.DataFrame({"a": [1, 2, 3]})])
+def test_one_value_for_each_row_is_taken_in_any_shape(values: Any) -> None:
+    assert list(predict_worker._columns(values, 3)) == [1, 2, 3]
 
 
 def test_the_model_sees_no_labels_no_credentials_and_no_home(
@@ -113,7 +130,7 @@ def test_a_model_that_fails_leaves_no_table_and_an_older_one_untouched(
     out.parent.mkdir()
     out.write_bytes(b"older")
     with pytest.raises(InputError, match=said) as caught:
-        predict_table(model, evaluation, out, timeout=2 if "sleep" in body else 120)
+        predict_table(model, evaluation, out, timeout=1 if "sleep" in body else 120)
     assert caught.value.remedy and out.read_bytes() == b"older"
     assert [each.name for each in out.parent.iterdir()] == ["predictions.parquet"]
 

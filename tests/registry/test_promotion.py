@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from aims_gates.predicates import Grant, Registration, Transition, type_of
 from aims_gates.registry.names import OPEN_ALIASES
+from aims_gates.registry.reconcile import reconcile
 
 from .conftest import World
 
@@ -460,3 +461,18 @@ def test_a_prompt_cannot_become_a_model_or_hold_one(world: World) -> None:
     for tags in (None, [ModelVersionTag(IS_PROMPT_TAG_KEY, "true")]):
         refused(world.store.create_model_version, "trick", "/models/evil", None, tags, code="INVALID_PARAMETER_VALUE")
     assert world.store.search_model_versions("name = 'trick'") == []
+
+
+def test_what_the_store_wrote_and_what_was_written_by_hand_are_told_apart(world: World) -> None:
+    def told() -> list[str]:
+        with world.store.primary() as session:
+            return reconcile(session.connection())
+
+    version = world.promoted()
+    world.store.transition_model_version_stage("loan", version, "Production", False)
+    world.store.create_prompt("greeting")
+    world.store.create_prompt_version("greeting", "Hello")
+    world.store.set_prompt_alias("greeting", "production", 1)
+    assert told() == []
+    world.by_hand("loan", "champion", version)
+    assert len(told()) == 1 and "champion" in told()[0]

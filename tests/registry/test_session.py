@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 from mlflow.exceptions import MlflowException
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from aims_gates.registry.session import conflict, is_conflict
@@ -97,6 +97,15 @@ def test_the_retries_of_create_model_version_keep_the_transaction(
         made = world.store.create_model_version("a", "s3://bucket/x")
     assert fail == [] and int(made.version) == 1 and names(world) == ["a", "b"]
     assert world.sql("SELECT count(*) FROM model_versions")[0][0] == 1
+
+
+def test_work_that_fails_when_it_is_written_out_leaves_the_rest_whole(world: World) -> None:
+    with world.store.transaction():
+        world.store.create_registered_model("a")
+        with pytest.raises(IntegrityError), world.store.ManagedSessionMaker(read_only=False) as session:
+            session.add(SqlRegisteredModel(workspace="default", name="a", creation_time=1))
+        world.store.create_registered_model("b")
+    assert names(world) == ["a", "b"]
 
 
 def test_nothing_is_locked_until_the_first_use(world: World) -> None:

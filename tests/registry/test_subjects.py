@@ -1,5 +1,6 @@
 """Every address MLflow gives leads to the same bytes, read where they are."""
 
+import os
 from pathlib import Path
 
 import mlflow
@@ -8,12 +9,15 @@ import pytest
 from aims_gates.canonical import digest_bytes, folder_digest
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.registry import places
+from aims_gates.registry.reconcile import reconcile
 from aims_gates.registry.subjects import local_folder, model_subject, prompt_subject, rules_subject, service_subject
 
 from .conftest import World
 
 
-def test_a_logged_model_a_run_and_a_version_have_one_digest(tracking: Path, world: World) -> None:
+def test_one_digest_by_every_address_and_a_stock_load_of_the_released_version_leaves_it_whole(
+    tracking: Path, world: World
+) -> None:
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", artifact_location=str(tracking / "artifacts")))
     code = tracking / "says_nothing.py"
     code.write_text(
@@ -24,16 +28,32 @@ def test_a_logged_model_a_run_and_a_version_have_one_digest(tracking: Path, worl
     with mlflow.start_run() as run:
         made = mlflow.pyfunc.log_model(name="model", python_model=str(code), pip_requirements=["mlflow"])
     world.store.create_registered_model("m")
-    version = world.store.create_model_version("m", made.model_uri, model_id=made.model_id)
+    version = int(world.store.create_model_version("m", made.model_uri, model_id=made.model_id).version)
     with local_folder(made.model_uri) as folder:
         assert folder.is_relative_to(tracking / "artifacts")
         expected = folder_digest(folder)
     assert model_subject(f"runs:/{run.info.run_id}/model").digest == expected
     assert model_subject(str(folder)).digest == model_subject(folder.as_uri()).digest == expected
-    assert model_subject(f"models:/m/{version.version}", version_address=world.store._address_of).digest == expected
-    assert (
-        world.store.stage_version("m", version.version) == expected == world.store.stage_version("m", version.version)
-    )
+    assert model_subject(f"models:/m/{version}", version_address=world.store._address_of).digest == expected
+    assert world.store.stage_version("m", version) == expected == world.store.stage_version("m", version)
+
+    world.bind("m")
+    world.ready("m", version)
+    world.store.set_registered_model_alias("m", "production", version)
+    assert world.store.stage_version("m", version) == expected
+    mlflow.set_registry_uri(world.uri)
+    try:
+        mlflow.pyfunc.load_model("models:/m@production")
+    finally:
+        mlflow.set_registry_uri("")
+        os.environ.pop("MLFLOW_REGISTRY_URI", None)
+    copy = world.store.released().copy(expected)
+    assert (copy / "registered_model_meta").is_file()
+    with world.store.primary() as session:
+        assert reconcile(session.connection()) == []
+        (copy / "MLmodel").chmod(0o644)
+        (copy / "MLmodel").write_text((copy / "MLmodel").read_text() + " ")
+        assert "altered" in reconcile(session.connection())[0]
 
 
 @pytest.mark.parametrize("address", ["models:/m@production", "models:/m/Production", "models:/m/latest"])

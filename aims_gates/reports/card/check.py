@@ -108,6 +108,8 @@ def _agrees(written: str, value: float) -> bool:
         exponent = number.as_tuple().exponent
         if not isinstance(exponent, int):
             return False
+        if not number and not value:
+            return True  # zeros differ in how many places they have, and Decimal would print that
         rounding = abs(number - Decimal(value)) <= Decimal(5).scaleb(exponent - 1)
         return f"{number:.3e}" == f"{Decimal(value):.3e}" and rounding
     except (InvalidOperation, ValueError, OverflowError):

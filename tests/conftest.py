@@ -1,0 +1,289 @@
+"""Stories and worlds: a ledger told in a few lines.
+
+A *story* is the rows of a ledger as plain values, for whatever is pure; a *world* tells the same through real keys
+and a real ledger in SQLite. Both have one registered model, ``credit``, of one system, and people named by their roles.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import StaticPool
+
+from aims_gates.canonical import digest, digest_bytes
+from aims_gates.decision import decide, frozen
+from aims_gates.evidence import sign
+from aims_gates.keys import Key
+from aims_gates.ledger import append, install, lock
+from aims_gates.model import Approver, Decision, Evidence, Finding, Limit, Plan, Requirement, Step, Subject
+from aims_gates.predicates import (
+    REGISTRY_ACTS,
+    Approval,
+    Binding,
+    Creation,
+    Grant,
+    Predictions,
+    Registration,
+    Request,
+    Trust,
+    TrustedKey,
+    say,
+    type_of,
+)
+from aims_gates.standing import Ask, Ledger
+from aims_gates.trust import Row
+
+START = datetime(2026, 6, 1, 12, tzinfo=UTC)
+BYTES = digest_bytes(b"a model's folder")
+OTHER = digest_bytes(b"another model's folder")
+TABLE = digest_bytes(b"an evaluation set")
+OUTPUT = digest_bytes(b"a prediction table")
+GATE = digest_bytes(b"a gate's code")
+ROLES = ("policy", "ci", "developer", "risk", "compliance", "on-call")
+
+
+def person(role: str) -> str:
+    """The person of a role: nobody's name."""
+    return f"{role}-owner@example.org"
+
+
+@cache
+def key_of(name: str) -> Key:
+    """A person's key, the same in every run."""
+    return Key(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest()))
+
+
+def trusted(role: str, **changes: Any) -> TrustedKey:
+    """A role's entry on the trust list; ``ci`` is a service account."""
+    entry = TrustedKey(key_of(role).public, person(role), (role,), (role,), service=role == "ci")
+    return replace(entry, **changes)
+
+
+def finding(outcome: str | None = "pass", value: float | None = None, **changes: Any) -> Finding:
+    """A finding under the limit ``<= 0.1`` whose number says what the outcome says."""
+    number = {"pass": 0.05, "fail": 0.4, "inconclusive": 0.09, "error": None, None: 0.2}[outcome]
+    limit = None if outcome is None else Limit("<=", 0.1)
+    made = Finding(
+        "gap", number if value is None else value, n=900, limit=limit, outcome=outcome, controls=("A.6.2.4",)
+    )
+    return replace(made, **changes)
+
+
+def step(gate: str = "fairness", **changes: Any) -> Step:
+    """A gate that is due."""
+    return replace(Step(gate, gate.title(), (GATE,), {"limit": 0.1}, ("A.6.2.4",), 30), **changes)
+
+
+def plan(**changes: Any) -> Plan:
+    """Two controls: one that the gate ``fairness`` evidences, and separation of duties; risk and compliance approve."""
+    made = Plan(
+        system="credit",
+        tier="limited",
+        profile="limited",
+        profile_digest=digest("profile"),
+        purpose_digest=digest("purpose"),
+        transition="production",
+        requirements=(
+            Requirement("A.6.2.4", "Verification and validation", "it must work", "block", ("fairness",)),
+            Requirement("A.3.2", "Roles and responsibilities", "two people", "block", ()),
+        ),
+        steps=(step(),),
+        approvals=(Approver("risk"), Approver("compliance")),
+        waiver_roles=("risk",),
+        evaluation_digest=TABLE,
+    )
+    return replace(made, **changes)
+
+
+class Story:
+    """The rows of a ledger, told one after the other, a minute apart."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.now = START
+
+    def say(self, predicate: Any, *roles: str, about: str = BYTES) -> Row:
+        """Whatever it is, signed by the keys of these roles (none: the registry's own act)."""
+        if hasattr(predicate, "said_at") and not predicate.said_at:
+            predicate = replace(predicate, said_at=self.now.isoformat())
+        made = say(predicate, Subject("model", about))
+        row = Row(len(self.rows), self.now, made, tuple(sorted(key_of(role).public for role in roles)))
+        return self._append(row, roles)
+
+    def _append(self, row: Row, roles: tuple[str, ...]) -> Row:
+        self.rows.append(row)
+        self.wait(minutes=1)
+        return row
+
+    def wait(self, **time: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**time)
+
+    def trust(self, *entries: TrustedKey, version: int = 1, by: str = "policy") -> Row:
+        """A trust list: everybody, where no entries are named."""
+        return self.say(Trust(version, entries or tuple(map(trusted, ROLES))), by)
+
+    def create(self) -> Row:
+        return self.say(Creation("default", "credit", "model", person("developer"), "test"))
+
+    def bind(self, made: Plan | None = None, by: str = "policy", **changes: Any) -> Row:
+        binding = Binding("default", "credit", "model", made or plan(), digest("system"), author=person("developer"))
+        return self.say(replace(binding, **changes), by)
+
+    def register(self, version: str = "1", actor: str = "developer") -> Row:
+        return self.say(Registration("default", "credit", version, "models:/m-1", "run", actor, "test"))
+
+    def predict(self, by: str = "ci", about: str = BYTES, **changes: Any) -> Row:
+        made = Predictions(TABLE, OUTPUT, 900, self.now.isoformat())
+        return self.say(replace(made, **changes), by, about=about)
+
+    def check(
+        self, *findings: Finding, gate: str = "fairness", by: str = "ci", about: str = BYTES, **changes: Any
+    ) -> Row:
+        """Evidence of a gate; one passing finding, where none are named."""
+        made = Evidence(
+            gate=gate,
+            gate_digest=GATE,
+            params={"limit": 0.1},
+            findings=findings or (finding(),),
+            outcome="pass",
+            produced_at=self.now.isoformat(),
+            data={"evaluation": TABLE},
+            rows={"evaluation": 900},
+            predictions=OUTPUT,
+            facts={"run_creator": "developer"},
+        )
+        return self.say(replace(made, **changes), by, about=about)
+
+    def ledger(self) -> Ledger:
+        return Ledger(self.rows, "default", "credit")
+
+    def request(self, version: str = "1", by: str = "developer", about: str = BYTES, **changes: Any) -> Row:
+        """A request that freezes the evidence there is."""
+        ledger = self.ledger()
+        bound = ledger.binding()
+        made = bound.predicate.plan if bound else plan()
+        counted = [ledger.count(made, each, about, self.now) for each in made.steps if each.applies]
+        asked = Request("default", "credit", version, about, digest(made), frozen(counted))
+        return self.say(replace(asked, **changes), by, about=about)
+
+    def approve(self, role: str, request: Row | None = None, by: str | None = None) -> Row:
+        """An approval in a role, of the latest request where none is named."""
+        asked = request or [row for row in self.rows if row.type == type_of(Request)][-1]
+        return self.say(Approval(asked.digest, role), by or role, about=asked.statement.subject)
+
+    def grant(self, version: str = "1", about: str = BYTES, **changes: Any) -> Row:
+        made = Grant(
+            "default", "credit", version, "production", about, "file:///store", "production", "enforce", None,
+            digest("decision"), person("developer"),
+        )  # fmt: skip
+        return self.say(replace(made, **changes), about=about)
+
+    def checked(self, made: Plan | None = None, **binding: Any) -> "Story":
+        """The usual story up to the evidence."""
+        self.trust()
+        self.create()
+        self.bind(made, **binding)
+        self.register()
+        self.predict()
+        for each in (made or plan()).steps:
+            self.check(gate=each.gate)
+        return self
+
+    def approved(self, made: Plan | None = None, **binding: Any) -> "Story":
+        """The usual story up to the last approval: the answer is yes."""
+        self.checked(made, **binding)
+        self.request()
+        for rule in (made or plan()).approvals:
+            self.approve(rule.role)
+        return self
+
+    def decide(self, version: str = "1", about: str | None = BYTES, now: datetime | None = None) -> Decision:
+        """The answer now."""
+        ask = Ask("default", "credit", version, about, "production", now or self.now, person("developer"))
+        return decide(ask, self.rows)
+
+
+class World(Story):
+    """The same, through real keys and a real ledger."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+
+    def _append(self, row: Row, roles: tuple[str, ...]) -> Row:
+        entry = row.statement if row.type in REGISTRY_ACTS else sign(row.statement, *map(key_of, roles))
+        made = append(self.connection, entry, self.now)
+        return super()._append(made, roles)
+
+
+class Kit:
+    """What tests take from here: the builders above, under one name (``kit.Story``, ``kit.plan`` ...)."""
+
+    START, BYTES, OTHER, TABLE, OUTPUT, GATE, ROLES = START, BYTES, OTHER, TABLE, OUTPUT, GATE, ROLES
+    Story, World = Story, World
+    person = staticmethod(person)
+    key_of = staticmethod(key_of)
+    trusted = staticmethod(trusted)
+    finding = staticmethod(finding)
+    step = staticmethod(step)
+    plan = staticmethod(plan)
+
+
+@pytest.fixture(scope="session")
+def kit() -> type[Kit]:
+    """The builders."""
+    return Kit
+
+
+@pytest.fixture
+def story() -> Story:
+    """An empty story."""
+    return Story()
+
+
+def memory() -> Engine:
+    """An in-memory SQLite database that all connections share."""
+    return create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+
+
+@contextmanager
+def opened(engine: Engine) -> Iterator[World]:
+    """A world in a locked transaction of a database."""
+    with engine.begin() as connection:
+        install(connection)
+        lock(connection)
+        yield World(connection)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """An empty ledger in an in-memory database."""
+    engine = memory()
+    with opened(engine) as made:
+        yield made
+    engine.dispose()
+
+
+@pytest.fixture
+def new_world() -> Iterator[Callable[[], World]]:
+    """Makes as many empty ledgers as a test needs."""
+    engines: list[Engine] = []
+
+    def make() -> World:
+        engines.append(memory())
+        connection = engines[-1].connect()
+        install(connection)
+        lock(connection)
+        return World(connection)
+
+    yield make
+    for engine in engines:
+        engine.dispose()

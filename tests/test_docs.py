@@ -1,0 +1,71 @@
+"""Every command in README and docs runs, and gives the exit code that the page says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aims_gates.cli import EXITS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_MAKE = re.compile(r"make \w+|git clone .*|cd .*|pip install .*")
+
+
+def blocks(page: Path) -> list[tuple[str, dict[str, str], str]]:
+    """The fenced blocks of a page: language, options, text."""
+    found = _BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [(lang, dict(each.split("=", 1) for each in options.split()), text) for lang, options, text in found]
+
+
+def commands(text: str) -> list[str]:
+    return [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_of_a_page_run_as_it_says(page: Path, tmp_path: Path) -> None:
+    bin_folder = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment.pop("AIMS_GATES_KEY", None)
+    for language, options, text in blocks(page):
+        if "file" in options:
+            place = tmp_path / options["file"]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+        if language != "console":
+            continue
+        for command in commands(text):
+            if _MAKE.fullmatch(command):
+                continue
+            done = subprocess.run(
+                ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+            )
+            said = f"{command}\n{done.stdout}\n{done.stderr}"
+            assert done.returncode == int(options.get("exit", "0")), said
+            for line in options.get("shows", "").split("|"):
+                assert line.replace("_", " ") in done.stdout + done.stderr, said
+
+
+def test_the_make_targets_that_pages_name_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = {name for page in PAGES for name in re.findall(r"\bmake ([a-z]+)\b(?= |`|$)", page.read_text(encoding="utf-8"), re.M)}
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert {"demo", "test"} <= targets
+    assert {name for name in named if name in {"demo", "test", "bench", "lint", "lock", "mutation", "types"}} <= targets
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_page_of_exit_codes_is_made_from_the_code() -> None:
+    rows = "".join(f"| {code} | {said} |\n" for code, said in EXITS.items())
+    assert rows in (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
