@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from aims_gates import __version__
 from aims_gates.canonical import digest
 from aims_gates.decision import decide
+from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, history, rows
 from aims_gates.model import Decision, Subject
 from aims_gates.predicates import Grant, Recorded, Request, say, type_of
@@ -86,9 +87,14 @@ def record(connection: Connection, ask: Ask, decision: Decision) -> str:
 
 
 def grant(connection: Connection, ask: Ask, decision: Decision, location: str) -> Row:
-    """Append the decision and the grant that makes the promotion stand; refuses when the decision is no."""
+    """Append the decision and the grant that makes the promotion stand.
+
+    Raises:
+        RefusedError: the decision is no, or is about other bytes.
+    """
     if not decision.allowed or ask.digest is None or ask.digest != decision.subject:
-        raise ValueError("a grant needs a decision that allows these bytes")
+        remedy = "Decide again, on the staged bytes."
+        raise RefusedError("a grant needs a decision that allows these bytes", where=ask.name, remedy=remedy)
     made = record(connection, ask, decision)
     said = Grant(
         ask.workspace, ask.name, ask.version, ask.alias, ask.digest, location,

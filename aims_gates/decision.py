@@ -49,7 +49,8 @@ _OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
 _WORST: tuple[State, ...] = ("failed", "missing", "stale", "inconclusive", "awaiting-approval", "met")
 _RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
 _EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
-_ORDER = (5, 1, 2, 6, 3, 4)
+#: Where several hold. Code 1 is no decision's: it is the command line's own.
+_ORDER = (5, 2, 6, 3, 4)
 
 
 def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
@@ -138,7 +139,7 @@ class _Answer:
                 each.standing == "counts"
                 and each.step.last
                 and each.row
-                and each.row.position < max(places, default=-1)
+                and any(place > each.row.position for place in places)
             ):
                 said = "other evidence is newer than it"
                 self.counted[gate] = Counted(each.step, "stale", said, each.row, each.evidence)
@@ -201,7 +202,7 @@ class _Answer:
         if expires is not None and (last is None or not (self.now.astimezone(UTC).date() <= last)):
             hard.append((6, f"the profile {self.plan.profile!r} expired on {expires}"))
         if self.request is None:
-            halted = self.ledger.halted_at() > (self.registration.position if self.registration else -1)
+            halted = self.registration is not None and self.ledger.halted_at() > self.registration.position
             soft.append((4, "no request is open for this version"))
             if halted:
                 hard.append((2, "this model was halted; promotion needs a request opened after the halt"))
@@ -344,7 +345,7 @@ class _Answer:
             if before not in frozen(self.ledger.seen(each.step, each.row.statement.subject)):
                 return f"the request says of {gate} what the ledger does not"
             for control, outcome in _outcomes(each.step, each.evidence.findings).items():
-                if not (_RANK[outcome] <= _RANK.get(before.outcomes.get(control, "pass"), 0)):
+                if not (_RANK[outcome] <= _RANK[before.outcomes.get(control, "pass")]):
                     return f"{gate} got worse for {control} since the request was opened"
         return None
 

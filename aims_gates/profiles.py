@@ -110,8 +110,8 @@ def _merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any
 
 
 def _merge_rule(base: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
-    theirs, ours = base.get("params", {}), rule.get("params", {})
     merged = dict(base) | dict(rule)
+    theirs, ours = base.get("params"), rule.get("params")
     return merged | {"params": theirs | ours} if isinstance(theirs, dict) and isinstance(ours, dict) else merged
 
 

@@ -130,7 +130,7 @@ def test_the_latest_binding_counts(story, kit):
     story.bind(kit.plan(profile="stricter"))
     decision = story.decide()
     assert decision.profile == "stricter" and not decision.allowed
-    assert "the plan changed since the request was opened" in decision.problems
+    assert "the plan changed since the request was opened" in decision.problems and decision.exit == 3
     assert decision.actions == ("aims-gates request open credit 1 --key YOUR.key",)
 
 
@@ -877,6 +877,24 @@ def test_a_gate_that_has_run_only_since_voids_the_approvals(story, kit):
     assert not story.decide().allowed
 
 
+def test_a_gate_that_has_not_run_hides_no_other_that_got_worse(story, kit):
+    base = kit.plan().requirements
+    noted = Requirement("A.7.4", "title", "why", "note", ("drift",))
+    story.trust()
+    made = kit.plan(
+        steps=(kit.step("drift"), kit.step()), requirements=(replace(base[0], enforcement="warn"), base[1], noted)
+    )
+    story.bind(made)
+    story.register()
+    story.check()
+    story.request()
+    story.approve("risk")
+    story.approve("compliance")
+    assert story.decide().allowed
+    story.check(kit.finding("fail"))
+    assert not story.decide().allowed
+
+
 @pytest.mark.parametrize("afterwards", ["", "revoked", "old", "untrusted"])
 def test_an_outcome_that_got_worse_voids_the_approvals_whatever_becomes_of_it(story, kit, afterwards):
     base = kit.plan().requirements
@@ -898,6 +916,19 @@ def test_a_new_control_in_a_finding_is_compared_with_a_pass(story, kit):
     assert story.decide().allowed
     story.check(kit.finding(), kit.finding("inconclusive", controls=("A.7.4",)))
     assert story.decide().approvals["refused"][0]["reason"].startswith("fairness got worse for A.7.4")
+
+
+@pytest.mark.parametrize("worse", ["fail", "error"])
+def test_an_error_is_as_bad_as_a_fail(story, kit, worse):
+    base = kit.plan().requirements
+    story.checked(kit.plan(requirements=(replace(base[0], enforcement="warn"), base[1])))
+    story.check(kit.finding("inconclusive"))
+    story.request()
+    story.approve("risk")
+    story.approve("compliance")
+    assert story.decide().allowed
+    story.check(kit.finding(worse))
+    assert not story.decide().allowed
 
 
 def test_an_error_is_no_worse_than_a_fail(kit):
@@ -928,6 +959,8 @@ def test_frozen_leaves_out_what_is_missing(story, kit):
 
 def test_the_worst_outcome_is_frozen(story, kit):
     story.checked()
+    [made] = frozen([story.ledger().count(kit.plan(), kit.step(), kit.BYTES, story.now)])
+    assert (made.gate, made.statement, made.outcomes) == ("fairness", story.rows[5].digest, {CONTROL: "pass"})
     story.check(kit.finding("fail"), kit.finding("pass"), kit.finding(None), kit.finding("inconclusive", controls=()))
     [made] = frozen([story.ledger().count(kit.plan(), kit.step(), kit.BYTES, story.now)])
     assert made.outcomes == {CONTROL: "fail"}
@@ -938,7 +971,22 @@ def test_an_approval_lives_as_long_as_the_plan_says(story, kit, days, allowed):
     story.approved(kit.plan(steps=(kit.step(expires_days=900),)))
     first = story.rows[-2].at
     assert story.decide(now=first + timedelta(days=days)).allowed is allowed
+    assert not story.decide(now=first + timedelta(days=90, microseconds=1)).allowed
     assert not story.decide(now=first - timedelta(seconds=1)).allowed
+
+
+def test_an_approval_counts_from_its_own_moment_on(story):
+    story.approved()
+    assert story.decide(now=story.rows[-1].at).allowed
+    assert not story.decide(now=story.rows[-1].at - timedelta(microseconds=1)).allowed
+
+
+def test_an_age_is_shown_with_two_decimals(story):
+    row = story.checked().rows[5]
+    [shown] = state(story.decide(now=row.at + timedelta(hours=30))).evidence
+    assert shown["age_days"] == 1.25
+    [shown] = state(story.decide(now=row.at - timedelta(hours=1))).evidence
+    assert shown["age_days"] is None
 
 
 def test_an_approval_before_its_request_is_none(story):
@@ -1318,7 +1366,7 @@ def test_a_predicate_that_cannot_be_read_is_an_error_and_no_yes(story):
 # Exit codes and actions
 
 
-def test_the_exit_codes_come_in_the_order_5_1_2_6_3_4(story, kit):
+def test_the_exit_codes_come_in_the_order_5_2_6_3_4(story, kit):
     old = kit.plan(profile_expires="2026-05-31")
     requirement = replace(kit.plan().requirements[0], control="A.7.4", gates=("drift",))
     old = replace(old, requirements=(*old.requirements, requirement), steps=(*old.steps, kit.step("drift")))

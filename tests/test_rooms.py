@@ -26,6 +26,7 @@ ORDER = [
     "packs",
     "profiles",
     "records",
+    "classification",
     "plan",
     "measure",
     "run",

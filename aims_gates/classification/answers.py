@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date as Day
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
@@ -16,6 +16,7 @@ __all__ = [
     "ExemptionProof",
     "OrganizationRule",
     "ScopeReason",
+    "contradiction",
     "purpose_digest",
     "read_answers",
     "read_rules",
@@ -28,7 +29,7 @@ class ScopeReason:
 
     reason: str
     signed_by: str
-    signed_on: date
+    signed_on: Day
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Assessment:
 
     reference: str
     signed_by: str
-    signed_on: date
+    signed_on: Day
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ class Answers:
     system: str | None = None
     purpose: str | None = None
     assessor: str | None = None
-    date: date | None = None
+    date: Day | None = None
     role: tuple[str, ...] = ()
-    released_on: date | None = None
+    released_on: Day | None = None
     scope_reason: ScopeReason | None = None
     exemption: ExemptionProof | None = None
     organization_rules: tuple[OrganizationRule, ...] = ()
@@ -133,37 +134,33 @@ def _check_answers(document: Document, value: Any, rules: Bundle) -> None:
             raise document.error(path, f"{shown} is no answer", "Write yes, no or unknown.")
 
 
-def _named(document: Document, question: str) -> str:
-    place = document.place(("answers", question))
-    return f"{question} (line {place.rpartition(':')[2]})" if place.rpartition(":")[2].isdigit() else question
-
-
-def _check_together(document: Document, given: Mapping[str, Answer], rules: Bundle) -> None:
-    """Refuse answers that contradict each other."""
-    for pattern in rules.contradictions:
-        if _holds(pattern, given):
-            raise _contradiction(document, list(pattern.answers), pattern.say)
-    positive = [question for question in _claims(rules) if given.get(question) == "yes"]
-    for exit_ in rules.scope:
-        if exit_.out == "no" and given.get(exit_.id) == "no" and positive:
-            raise _contradiction(document, [positive[0], exit_.id], f"{exit_.title}, yet {positive[0]} is answered yes")
-
-
-def _claims(rules: Bundle) -> list[str]:
-    """Questions that only an AI system can answer yes."""
-    return [
-        question for question, (section, _) in rules.questions().items() if section not in ("scope", "organization")
-    ]
-
-
 def _holds(pattern: Pattern, given: Mapping[str, Answer]) -> bool:
     return all(given.get(question) == answer for question, answer in pattern.answers.items())
 
 
-def _contradiction(document: Document, questions: list[str], said: str) -> Exception:
-    others = " and ".join(_named(document, each) for each in questions)
-    message = f"contradicts another answer: {said}"
-    return document.error(("answers", questions[0]), message, f"Look again at {others}; write unknown where in doubt.")
+def contradiction(rules: Bundle, given: Mapping[str, Answer]) -> tuple[tuple[str, ...], str] | None:
+    """The first contradiction among answers: its questions and what it is; None when there is none."""
+    for pattern in rules.contradictions:
+        if _holds(pattern, given):
+            return tuple(pattern.answers), pattern.say
+    claims = [rule.id for rule in (*rules.prohibited, *rules.uses, *rules.transparency)]
+    claims += [each.id for each in rules.gpai]
+    claimed = next((question for question in claims if given.get(question) == "yes"), None)
+    for exit_ in rules.scope:
+        # What is no AI system cannot use AI in any of these ways; a military system can.
+        if exit_.out == "no" and given.get(exit_.id) == "no" and claimed is not None:
+            return (claimed, exit_.id), f"it is said to be {exit_.title}, yet {claimed} is answered yes"
+    return None
+
+
+def _check_together(document: Document, given: Mapping[str, Answer], rules: Bundle) -> None:
+    found = contradiction(rules, given)
+    if found is None:
+        return
+    questions, said = found
+    lines = [f"{each} ({document.place(('answers', each))})" for each in questions]
+    remedy = f"Look again at {' and '.join(lines)}; write unknown where in doubt."
+    raise document.error(("answers", questions[0]), f"contradicts another answer: {said}", remedy)
 
 
 def _roles(document: Document, value: Any, rules: Bundle) -> list[str]:
@@ -176,10 +173,10 @@ def _roles(document: Document, value: Any, rules: Bundle) -> list[str]:
     return roles
 
 
-def _check_dates(document: Document, answers: Answers, latest: date) -> None:
+def _check_dates(document: Document, answers: Answers, latest: Day) -> None:
     reason, proof = answers.scope_reason, answers.exemption
     signed = proof.assessment.signed_on if proof and proof.assessment else None
-    dated: list[tuple[tuple[str, ...], date | None]] = [
+    dated: list[tuple[tuple[str, ...], Day | None]] = [
         (("date",), answers.date),
         (("scope_reason", "signed_on"), reason.signed_on if reason else None),
         (("exemption", "assessment", "signed_on"), signed),
@@ -228,7 +225,7 @@ def read_rules(document: Document, rules: Bundle) -> tuple[OrganizationRule, ...
     return found
 
 
-def read_answers(document: Document, *, today: date, name: str | None = None) -> tuple[Answers, Bundle]:
+def read_answers(document: Document, *, today: Day, name: str | None = None) -> tuple[Answers, Bundle]:
     """A questionnaire from a document, with the bundle it answers.
 
     Args:

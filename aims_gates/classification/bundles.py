@@ -181,7 +181,7 @@ class Obligation:
             (``5`` stands for all of point 5).
         roles: The roles it meets; empty for every role.
         asks: Question that drops it when answered no; unknown keeps it.
-        from_: Date id; None takes the date of the high-risk route.
+        from_: Date id; None takes the date of the prohibition or of the high-risk route.
         grace: A later date for systems already on the market.
         earlier: Shown only for a system released before its high-risk route applied.
         sectoral: Shown only on the sectoral route, where it replaces all others of the high tier.
@@ -218,7 +218,6 @@ class Bundle:
     law: str
     verified: str
     roles: tuple[str, ...]
-    order: tuple[Section, ...]
     dates: tuple[Dated, ...]
     scope: tuple[ScopeExit, ...]
     prohibited: tuple[Rule, ...]

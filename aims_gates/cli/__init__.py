@@ -27,6 +27,8 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init", "Start a pack with one system in an empty folder."),
     "doctor": ("doctor", "Say what is wrong with this installation."),
     "try": ("try_gate", "Run one gate on files; no MLflow, no profile."),
+    "classify": ("classify", "Classify a system: its tier, the places that decide it, its duties."),
+    "rules": ("rules", "List the classification's rule bundles, their dates and differences."),
     "plan": ("plan", "Show what a system's profile requires."),
     "check": ("check", "Run the plan's gates on a model; record the evidence."),
     "predict": ("predict", "Run a model over a data set; write the signed prediction table."),

@@ -80,6 +80,9 @@ def trust(
         if (now is None) != first:
             remedy = "Leave out --first." if first else "Begin with --first and a policy key."
             raise InputError("there is a trust list already" if first else "there is no trust list yet", remedy=remedy)
+        if first and (entry.key != signing.public or "policy" not in roles):
+            remedy = "Pass the .pub file of the key that --key names, and --role policy."
+            raise InputError("the trust list begins with a policy key, signed by itself", remedy=remedy)
         listed = Trust(1, (entry,)) if now is None else replace(now, version=now.version + 1, keys=(*now.keys, entry))
         check_trust(listed)
         append(

@@ -86,8 +86,8 @@ class Replay:
         else:
             self.untold += 1
 
-    def take(self, position: int, body: Any) -> set[str]:
-        """Go on to the next row; gives the index terms it must have (none when it cannot be read)."""
+    def take(self, position: int, body: Any) -> set[str] | None:
+        """Go on to the next row; gives the index terms it must have, None when it does not hold by itself."""
         place = f"ledger row {position}"
         if not isinstance(body, str):
             self.problem(place, "its body is no text")
@@ -105,7 +105,7 @@ class Replay:
         except AimsGatesError as error:
             message = error.message if error.where in (None, place) else f"{error.where}: {error.message}"
             self.problem(place, message)
-            return set()
+            return None
         return found
 
     def _row(self, body: str, position: int) -> Row:
@@ -212,16 +212,18 @@ class _Index:
                 return
             yield entry[0], entry[1]
 
-    def compare(self, position: int, wanted: set[str], replay: Replay) -> None:
-        """Compare the entries up to this row with those it must have."""
+    def compare(self, position: int, wanted: set[str] | None, replay: Replay) -> None:
+        """Compare the entries up to this row with those it must have; None is a row that is a problem anyhow."""
         found: set[str] = set()
         for place, term in self._until(position):
-            if place != position or term not in wanted:
+            if place == position and wanted is None:
+                continue
+            if place != position or wanted is None or term not in wanted:
                 said = f"the index wrongly lists it under {term!r}"
                 replay.problem(f"ledger row {place}", said, "Remove the entry, and ask who made it.")
             else:
                 found.add(term)
-        for term in sorted(wanted - found):
+        for term in sorted((wanted or found) - found):
             said = f"the index does not list it under {term!r}: decisions do not see it"
             replay.problem(f"ledger row {position}", said, "Decide nothing until it is restored from a backup.")
 

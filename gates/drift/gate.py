@@ -1,8 +1,8 @@
 """Has the data moved? Each column of production against the reference, by evidently's methods.
 
 Data: ``reference`` and ``production``. A column that was asked for and could not be measured is an error,
-never absent. See README-like notes in the sibling modules: columns (how values are read), methods (what
-is computed), chance (what sampling alone does), verdict (how limits are applied).
+never absent. Sibling modules: columns (how values are read), methods (what is computed), chance (what
+sampling alone does), verdict (how limits are applied).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

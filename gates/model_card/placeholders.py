@@ -14,11 +14,11 @@ _ALONE = re.compile(
     re.IGNORECASE,
 )
 _ANYWHERE = re.compile(
-    r"\b(TODO|TBD|FIXME|XXX)\b|lorem ipsum|more information needed|\{\{.*?\}\}|"
+    r"\b(TODO|TBD|FIXME|XXX|REPLACE)\b|lorem ipsum|more information needed|\{\{.*?\}\}|"
     r"<\s*(your|insert|add|fill|describe|name|todo)\b[^>]*>|\[\s*(your|insert|add|fill|describe|todo)\b[^\]]*\]",
     re.IGNORECASE | re.DOTALL,
 )
-_CAPITALS = re.compile(r"\b(TODO|TBD|FIXME|XXX)\b")
+_CAPITALS = re.compile(r"\b(TODO|TBD|FIXME|XXX|REPLACE)\b")
 
 
 def _says_nothing(text: str) -> bool:

@@ -22,6 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "ignore::FutureWarning:mlflow.*",
         "ignore:Hint. Inferred schema contains integer column:UserWarning",
         "ignore:unclosed database:ResourceWarning",
+        "ignore:.*Any type hint is inferred as AnyType:UserWarning",
+        "ignore:.*Add type hints to the `predict` method:UserWarning",
     ):
         config.addinivalue_line("filterwarnings", line)
 

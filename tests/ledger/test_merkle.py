@@ -176,3 +176,25 @@ def test_there_is_no_consistency_with_what_was_not_there(old, new):
 def test_there_is_no_path_to_a_leaf_that_is_not_there(index, size):
     with pytest.raises(InputError, match=f"there is no leaf {index} in a tree of {size}"):
         merkle.inclusion_proof(index, HASHES[:size])
+
+
+def test_a_proof_that_goes_on_after_the_root_proves_nothing():
+    roots = bytes.fromhex(ROOTS[0]), bytes.fromhex(ROOTS[1])
+    assert merkle.verify_consistency(1, 2, [HASHES[1]], *roots)
+    assert not merkle.verify_consistency(1, 2, [HASHES[1], HASHES[1]], *roots)
+    assert merkle.verify_inclusion(0, 2, HASHES[0], [HASHES[1]], roots[1])
+    assert not merkle.verify_inclusion(0, 2, HASHES[0], [HASHES[1], HASHES[1]], roots[1])
+
+
+def test_every_proof_of_every_small_tree_holds():
+    leaves = [merkle.leaf_hash(bytes([index])) for index in range(20)]
+    roots = [merkle.root(leaves[:size]) for size in range(21)]
+    for size in range(1, 21):
+        for index in range(size):
+            proof = merkle.inclusion_proof(index, leaves[:size])
+            assert merkle.verify_inclusion(index, size, leaves[index], proof, roots[size])
+            assert not merkle.verify_inclusion(index, size, leaves[index - 1], proof, roots[size]) or size == 1
+        for old in range(1, size + 1):
+            proof = merkle.consistency_proof(old, leaves[:size])
+            assert merkle.verify_consistency(old, size, proof, roots[old], roots[size])
+            assert not merkle.verify_consistency(old, size, proof, roots[old - 1], roots[size])

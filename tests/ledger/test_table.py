@@ -18,6 +18,7 @@ from aims_gates.predicates import (
     Halt,
     KeyRevocation,
     Recorded,
+    Revocation,
     RollbackOrder,
     Withdrawal,
     say,
@@ -78,6 +79,7 @@ def test_rows_are_found_by_what_they_are_about(world, kit):
     asked = world.rows[6]
     world.say(Recorded({"id": "test"}, "2026", (), {"workspace": "default", "name": "credit"}))
     world.say(Halt("a", "b", "c"), "on-call")
+    world.say(Revocation(asked.digest, "wrong"), "policy")
     keys = history(world.connection).keys()
 
     def positions(*terms):
@@ -89,8 +91,12 @@ def test_rows_are_found_by_what_they_are_about(world, kit):
     assert positions(f"statement {asked.digest}") == [6]
     assert positions("decision default/credit") == [9]
     assert positions("model a/b") == [10]
+    assert positions("revocation") == [11]
     assert positions("model default/credit", "trust", "trust") == [0, 1, 2, 3, 6]
     assert positions("model default/another") == [] == positions()
+    world.check(facts={"name": "credit", "version": "1"})
+    world.check(facts={"name": "credit", "version": "1", "workspace": "elsewhere"})
+    assert positions("version default/credit/1") == [12] and positions("version elsewhere/credit/1") == [13]
     assert "request " + asked.digest in table.all_terms(world.connection, "request ")
 
 
@@ -172,12 +178,12 @@ def test_an_untrusted_key_appends_nothing(world, kit):
     with pytest.raises(RefusedError):
         world.say(Withdrawal("r", "no"), "risk")
     with pytest.raises(RefusedError, match="not newer"):
-        world.trust(version=2)
+        world.trust(kit.trusted("policy"), version=2)
 
 
 def test_a_statement_that_is_too_large_is_refused(world):
     world.trust()
-    with pytest.raises(InputError, match="more than"):
+    with pytest.raises(InputError, match="larger than"):
         world.say(Withdrawal("r", "x" * 2**20), "risk")
     assert size(world.connection) == 1
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["FEATURES", "SPLIT", "TARGET", "TRACT", "prepared", "split", "write"]
+__all__ = ["FEATURES", "HELD_OUT", "SPLIT", "TARGET", "TRACT", "prepared", "split", "write"]
 
 #: Ours -> the package's; what the application and the credit report say.
 _NAMES = {
@@ -67,7 +67,7 @@ def split(table: pd.DataFrame, word: str = SPLIT) -> tuple[pd.DataFrame, pd.Data
     Rows are taken in the order of SHA-256 over the word and the row's number, so no library's random generator
     decides who is held out.
     """
-    order = [sha256(f"{word}:{row}".encode()).hexdigest() for row in table.index]
+    order = [int(sha256(f"{word}:{row}".encode()).hexdigest()[:12], 16) for row in table.index]
     place = pd.Series(order, index=table.index).groupby([table["race"], table[TARGET]]).rank()
     size = table.groupby(["race", TARGET])[TARGET].transform("size")
     held_out = place <= size * HELD_OUT

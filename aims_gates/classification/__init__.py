@@ -1,0 +1,52 @@
+"""Classification of AI systems: pinned questionnaires, a reader of answers, and a pure ``classify``.
+
+The questions, rules, dates and duties are data (the bundles beside this file); :mod:`.tiers` is the rule book.
+"""
+
+from aims_gates.classification.answers import (
+    Answers,
+    Assessment,
+    ExemptionProof,
+    OrganizationRule,
+    ScopeReason,
+    contradiction,
+    purpose_digest,
+    read_answers,
+    read_rules,
+)
+from aims_gates.classification.bundles import DEFAULT, Bundle, bundle, bundle_names
+from aims_gates.classification.changes import Change, changes
+from aims_gates.classification.forms import recheck, record, record_text, template
+from aims_gates.classification.obligations import Due
+from aims_gates.classification.questions import Asked, relevant
+from aims_gates.classification.tiers import RANK, Missing, Result, Tier, classify
+
+__all__ = [
+    "DEFAULT",
+    "RANK",
+    "Answers",
+    "Asked",
+    "Assessment",
+    "Bundle",
+    "Change",
+    "Due",
+    "ExemptionProof",
+    "Missing",
+    "OrganizationRule",
+    "Result",
+    "ScopeReason",
+    "Tier",
+    "bundle",
+    "bundle_names",
+    "changes",
+    "classify",
+    "contradiction",
+    "purpose_digest",
+    "read_answers",
+    "read_rules",
+    "recheck",
+    "record",
+    "record_text",
+    "relevant",
+    "template",
+]

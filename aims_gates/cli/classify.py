@@ -1,0 +1,211 @@
+"""``aims-gates classify``: from a questionnaire to a tier, its reasons, its duties, and a record."""
+
+import sys
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from aims_gates.classification import (
+    DEFAULT,
+    Answers,
+    Bundle,
+    OrganizationRule,
+    Result,
+    bundle,
+    classify,
+    purpose_digest,
+    read_answers,
+    read_rules,
+    record,
+    record_text,
+    template,
+)
+from aims_gates.cli.options import as_json, emit, settings_options
+from aims_gates.errors import InputError
+from aims_gates.records import SystemRecord, find_system, read_system
+from aims_gates.settings import Settings
+from aims_gates.strict_yaml import Document, read
+
+__all__ = ["ORGANIZATION_RULES", "command", "organization_rules"]
+
+#: Where a pack keeps the organization's own rules.
+ORGANIZATION_RULES = Path("records/organization/classification-rules.yaml")
+RECORD = "classification.yaml"
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Day(click.ParamType[date]):
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day; write YYYY-MM-DD", param, ctx)
+
+
+def organization_rules(packs: tuple[Path, ...], found: Bundle) -> tuple[OrganizationRule, ...]:
+    """The organization's rules of these packs.
+
+    Raises:
+        InputError: a file of rules cannot be used.
+    """
+    places = [pack / ORGANIZATION_RULES for pack in packs]
+    return tuple(rule for place in places if place.is_file() for rule in read_rules(read(place), found))
+
+
+def _with_system(answers: Answers, document: Document | None, system: SystemRecord) -> Answers:
+    """Name and purpose from system.yaml; a questionnaire that speaks of another purpose is refused."""
+    place = document or Document({}, "the questionnaire")
+    if answers.purpose is not None and purpose_digest(answers.purpose) != system.purpose_digest:
+        remedy = "Make them one text; if the purpose has changed, answer anew."
+        raise place.error(("purpose",), f"differs from the purpose in {system.document.where}", remedy)
+    if answers.system is not None and answers.system != system.system.name:
+        raise place.error(("system",), f"{answers.system!r} is not {system.system.name!r}", "Name the same system.")
+    return replace(answers, system=system.system.name, purpose=answers.purpose or system.system.purpose)
+
+
+def _with_flags(answers: Answers, found: Bundle, roles: tuple[str, ...], gpai: str | None) -> Answers:
+    unknown = sorted(set(roles) - set(found.roles))
+    if unknown and found.roles:
+        raise InputError(f"{unknown[0]!r} is no role", remedy=f"Choose from: {', '.join(found.roles)}.")
+    given = dict(answers.answers)
+    if gpai is not None:
+        known = found.questions()
+        sides = {"gpai.provider": gpai == "provider", "gpai.user": gpai == "user"}
+        given |= {question: "yes" if side else "no" for question, side in sides.items() if question in known}
+    return replace(answers, answers=given, role=tuple(dict.fromkeys(roles)) or answers.role)
+
+
+def _titles(found: Bundle) -> dict[str, str]:
+    rules = (*found.prohibited, *found.uses, *found.transparency)
+    titles = {exit_.article: exit_.title for exit_ in found.scope} | {rule.article: rule.title for rule in rules}
+    if found.product is not None:
+        titles |= {found.product.article: found.product.title, found.product.sectoral.article: "sectoral route"}
+    if found.exemption is not None:
+        titles[found.exemption.article] = "exempt from a high-risk use"
+    return titles | {each.article: each.overlay for each in found.gpai if each.article is not None}
+
+
+def _said(result: Result, found: Bundle) -> str:
+    titles = _titles(found)
+    lines = [f"{result.system or 'This system'}: {result.tier}"]
+    lines += [f"  {article:<10} {titles.get(article, '')}".rstrip() for article in result.articles]
+    lines += [f"  raised by your organization's rule {name}" for name in result.raised_by]
+    if result.exemption is not None and not result.exemption.granted:
+        lines += ["", "The exemption is refused:", *(f"  - {each}" for each in result.exemption.refused_because)]
+    for overlay in result.overlays:
+        lines.append(f"  overlay {overlay.id}" + (f": {', '.join(overlay.controls)}" if overlay.controls else ""))
+    if result.obligations and result.tier != "undetermined":
+        lines += ["", "Duties, and from when:"]
+        lines += [f"  {due.article:<10} {due.effective or '-'!s:<10}  {due.what}" for due in result.obligations]
+    if result.missing:
+        lines += ["", f"Missing, {len(result.missing)}; until they are answered nothing is promoted:"]
+        lines += [f"  {each.id}: {each.question}" for each in result.missing]
+    lines += [f"\nFrom {each.date}: {each.tier} ({', '.join(each.articles)})" for each in result.coming]
+    lines += [f"\nNote: {each}." for each in result.notes]
+    return "\n".join([*lines, "", f"{result.bundle_id} {result.bundle_sha256}, as of {result.as_of}; no legal advice."])
+
+
+def _exit(result: Result) -> int:
+    if result.tier == "prohibited":
+        return 2
+    return 0 if result.complete else 3
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror}", where=str(path), remedy="Name another --out."
+        ) from error
+
+
+@click.command()
+@click.option("--file", "file", type=_FILE, help="The questionnaire, filled in. Without it the terminal asks.")
+@click.option("--system", "name", help="Take purpose and record of this system of your packs; write its record.")
+@click.option("--out", type=_FILE, help="Write the classification record here; asked answers are kept there as you go.")
+@click.option("--ask", "asks", is_flag=True, help="Ask on the terminal what --file leaves open.")
+@click.option("--template", "empty", is_flag=True, help="Print an empty questionnaire with every question's wording.")
+@click.option("--bundle", "rules_name", help=f"Rule bundle (see `aims-gates rules list`). Default: {DEFAULT}.")
+@click.option("--as-of", type=_Day(), help="The day for which the tier is asked. Default: today.")
+@click.option("--role", "roles", multiple=True, help="Your role towards the system, instead of the file's. Repeatable.")
+@click.option("--gpai", type=click.Choice(["provider", "user", "none"]), help="Your side of general-purpose AI.")
+@settings_options
+@as_json
+def command(
+    settings: Settings,
+    file: Path | None,
+    name: str | None,
+    out: Path | None,
+    asks: bool,
+    empty: bool,
+    rules_name: str | None,
+    as_of: date | None,
+    roles: tuple[str, ...],
+    gpai: str | None,
+    json_: bool,
+) -> int:
+    """Classify a system: tier, the places that decide it, duties with their dates, and what is missing.
+
+    \b
+    Exit codes: 0 the tier is determined; 2 prohibited; 3 something is missing; 1 the questionnaire cannot be used.
+    """
+    if empty:
+        click.echo(template(bundle(rules_name or DEFAULT)), nl=False)
+        return 0
+    today = datetime.now(UTC).date()
+    system = read_system(find_system(list(settings.packs), name), name) if name else None
+    place = system.folder / RECORD if system else out
+    source = file or (place if place is not None and place.is_file() else None)
+    asking = asks or (file is None and sys.stdin.isatty())
+    if asking and not sys.stdin.isatty():
+        raise InputError("--ask needs a terminal", remedy="Fill in the questionnaire and name it with --file.")
+    if source is None and not asking:
+        remedy = "Name one with --file F; `aims-gates classify --template > F` writes an empty one."
+        raise InputError("there is no questionnaire, and no terminal to ask on", remedy=remedy)
+    document = read(source) if source is not None else None
+    latest = max(today, as_of or today)
+    answers, found = _start(document, latest, rules_name)
+    answers = _with_flags(answers, found, roles, gpai)
+    answers = _with_system(answers, document, system) if system else answers
+    target = out or (place if file is not None or asking else None)
+    applied = organization_rules(settings.packs, found)
+    if asking:
+        answers = _asked(found, answers, as_of or today, today, applied, target)
+    result = classify(found, answers, as_of=as_of or today, rules=applied)
+    if target is not None:
+        _write(target, record_text(record(answers, result)))
+        click.echo(f"wrote {target}", err=True)
+    emit(result.value(), json_, lambda: _said(result, found))
+    return _exit(result)
+
+
+def _start(document: Document | None, latest: date, rules_name: str | None) -> tuple[Answers, Bundle]:
+    if document is None:
+        found = bundle(rules_name or DEFAULT)
+        return Answers(bundle=found.id), found
+    return read_answers(document, today=latest, name=rules_name)
+
+
+def _asked(
+    found: Bundle,
+    answers: Answers,
+    as_of: date,
+    today: date,
+    rules: tuple[OrganizationRule, ...],
+    target: Path | None,
+) -> Answers:
+    from aims_gates.cli.questionnaire import ask
+
+    def keep(so_far: Answers) -> None:
+        if target is not None:
+            _write(target, record_text(record(so_far, None)))
+
+    if target is None:
+        click.echo("Nothing is kept: name a file with --out to keep the answers.", err=True)
+    return ask(found, answers, as_of=as_of, today=today, rules=rules, keep=keep)

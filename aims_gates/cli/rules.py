@@ -1,0 +1,151 @@
+"""``aims-gates rules``: the rule bundles, their dates, and what one changes against another."""
+
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aims_gates.classification import (
+    DEFAULT,
+    Bundle,
+    Change,
+    Result,
+    bundle,
+    bundle_names,
+    changes,
+    classify,
+    read_answers,
+)
+from aims_gates.cli.classify import RECORD, organization_rules
+from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.errors import InputError
+from aims_gates.records import system_names
+from aims_gates.settings import Settings
+from aims_gates.strict_yaml import read
+
+__all__ = ["command"]
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@click.group()
+def command() -> None:
+    """The rule bundles of the classification: list, dates, differences."""
+
+
+@command.command("list")
+@as_json
+def list_bundles(json_: bool) -> None:
+    """Every bundle: what it is, from when it holds, its digest."""
+    found = [bundle(name) for name in bundle_names()]
+    rows = [
+        {
+            "id": each.id,
+            "title": each.title,
+            "law": each.law,
+            "in_force": each.in_force.isoformat() if each.in_force else None,
+            "verified": each.verified,
+            "questions": len(each.questions()),
+            "sha256": each.sha256,
+            "default": each.id == DEFAULT,
+        }
+        for each in found
+    ]
+    cells = [(each.id, str(each.in_force or "-"), each.title, each.sha256) for each in found]
+    emit(rows, json_, lambda: table(("BUNDLE", "IN FORCE", "TITLE", "DIGEST"), cells))
+
+
+@command.command("dates")
+@click.option("--bundle", "name", default=DEFAULT, show_default=True, help="The bundle, or a beginning of its id.")
+@as_json
+def dates(name: str, json_: bool) -> None:
+    """The dates of a bundle, in order."""
+    found = sorted(bundle(name).dates, key=lambda each: each.date)
+    today = _today()
+    rows = [{"date": each.date.isoformat(), "id": each.id, "what": each.what, "source": each.source} for each in found]
+    cells = [
+        (each.date.isoformat(), "past" if each.date <= today else "to come", each.what, each.source) for each in found
+    ]
+    emit(rows, json_, lambda: table(("DATE", "", "WHAT", "SOURCE"), cells))
+
+
+def _told(change: Change) -> str:
+    place = ".".join(part for part in (change.section, change.id, change.field) if part)
+    match change.kind:
+        case "added":
+            return f"{place}: new: {change.new}"
+        case "removed":
+            return f"{place}: gone: {change.old}"
+        case _:
+            return f"{place}: {change.old or 'nothing'} -> {change.new or 'nothing'}"
+
+
+def _dates_of(result: Result) -> dict[str, str]:
+    return {due.id: str(due.effective) for due in result.obligations}
+
+
+def _system(name: str, path: Path, old: Bundle, new: Bundle, packs: tuple[Path, ...]) -> dict[str, Any] | None:
+    """What a recorded classification under ``old`` becomes under ``new``; None when it was made under another."""
+    document, today = read(path), _today()
+    value = document.value
+    if not isinstance(value, dict) or value.get("bundle") != old.id:
+        return None
+    row: dict[str, Any] = {"system": name, "record": str(path)}
+    try:
+        before, _ = read_answers(document, today=today, name=old.id)
+        after, _ = read_answers(document, today=today, name=new.id)
+    except InputError as error:
+        return row | {"why": [str(error)]}
+    first = classify(old, before, as_of=today, rules=organization_rules(packs, old))
+    then = classify(new, replace(after, bundle=new.id), as_of=today, rules=organization_rules(packs, new))
+    why = [f"tier {first.tier} -> {then.tier}"] if first.tier != then.tier else []
+    known = {each.id for each in first.missing}
+    why += [f"to be answered: {each.id}" for each in then.missing if each.id not in known]
+    earlier, later = _dates_of(first), _dates_of(then)
+    moved = sorted(
+        {f"{earlier[each]} -> {later[each]}" for each in earlier if later.get(each, earlier[each]) != earlier[each]}
+    )
+    why += [f"duties move: {each}" for each in moved]
+    why += [f"duty {each} is new" for each in later if each not in earlier]
+    why += [f"duty {each} is gone" for each in earlier if each not in later]
+    return row | {"why": why or ["made under the old bundle; nothing else changes"]}
+
+
+@command.command("diff")
+@click.argument("old")
+@click.argument("new")
+@settings_options
+@as_json
+def diff(old: str, new: str, settings: Settings, json_: bool) -> None:
+    """What NEW changes against OLD, and which recorded systems are to be classified again."""
+    before, after = bundle(old), bundle(new)
+    found = changes(before, after)
+    systems = [
+        row
+        for pack in settings.packs
+        for name in system_names(pack)
+        if (path := pack / "records" / "systems" / name / RECORD).is_file()
+        and (row := _system(name, path, before, after, settings.packs)) is not None
+    ]
+    value = {
+        "old": {"id": before.id, "sha256": before.sha256},
+        "new": {"id": after.id, "sha256": after.sha256},
+        "changes": [asdict(each) for each in found],
+        "systems": systems,
+    }
+    emit(value, json_, lambda: _text(before, after, found, systems))
+
+
+def _text(before: Bundle, after: Bundle, found: tuple[Change, ...], systems: list[dict[str, Any]]) -> str:
+    decides = [_told(each) for each in found if each.kind != "wording"]
+    words = [_told(each) for each in found if each.kind == "wording"]
+    lines = [f"{before.id} -> {after.id}", "", "Changes that decide:", *(f"  {each}" for each in decides or ["none"])]
+    lines += ["", "Changes of wording:", *(f"  {each}" for each in words or ["none"])]
+    lines += ["", "Systems to classify again:"]
+    for row in systems:
+        lines += [f"  {row['system']} ({row['record']})", *(f"    {each}" for each in row["why"])]
+    return "\n".join(lines if systems else [*lines, "  none recorded here"])

@@ -1,0 +1,91 @@
+"""``aims-gates init``: a pack that parses once it is filled in, and never a file touched."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aims_gates.canonical import digest_file
+from aims_gates.records import read_system
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def fill(folder: Path) -> None:
+    """Replace what init left blank, as a person would."""
+    data = folder / "data" / "evaluation.parquet"
+    data.parent.mkdir(exist_ok=True)
+    data.write_bytes(b"rows")
+    for path in (folder / "records").rglob("*.yaml"):
+        text = path.read_text().replace("digest: REPLACE", f"digest: {digest_file(data)}")
+        text = text.replace("license: REPLACE", "license: apache-2.0").replace("[REPLACE]", "[sex]")
+        path.write_text(re.sub(r"REPLACE[^\n\]]*", "A few words that say what is asked here, in full.", text))
+
+
+@pytest.mark.parametrize("tier", ["minimal", "limited"])
+def test_an_empty_folder_becomes_a_pack_that_plans_once_filled_in(command: Any, tmp_path: Path, tier: str) -> None:
+    said = command("init", "--system", "loans", "--tier", tier)
+    assert said.code == 0 and "Next:" in said.out and "aims-gates plan loans" in said.out
+    blank = command("plan", "loans")
+    assert blank.code == 1 and "still to be filled in" in blank.err and "system.yaml:" in blank.err
+    fill(tmp_path)
+    found = command("plan", "loans", "--json")
+    assert found.code == 0 and json.loads(found.out)["tier"] == tier
+
+
+def test_the_second_time_it_refuses_and_touches_nothing(command: Any, tmp_path: Path) -> None:
+    command("init", "--system", "loans")
+    before = files(tmp_path)
+    said = command("init", "--system", "loans")
+    assert said.code == 1 and "already there" in said.err and files(tmp_path) == before
+
+
+def test_a_second_system_leaves_what_is_there_alone(command: Any, tmp_path: Path) -> None:
+    command("init", "--system", "loans")
+    (tmp_path / "aims.yaml").write_text("packs: [.]\n")
+    before = files(tmp_path)
+    assert command("init", "--system", "cards").code == 0
+    after = files(tmp_path)
+    assert {name: after[name] for name in before} == before and len(after) > len(before)
+
+
+@pytest.mark.parametrize("name", ["../out", "My System", "1st", "", "true", "a/b"])
+def test_a_name_that_cannot_be_a_systems_is_refused_before_anything_is_written(
+    command: Any, tmp_path: Path, name: str
+) -> None:
+    said = command("init", "--system", name)
+    assert said.code == 1 and "remedy" in said.err and list(tmp_path.iterdir()) == []
+
+
+def test_the_filled_in_card_passes_the_completeness_of_the_model_card_gate(command: Any, tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from aims_gates import Case, Finding, Limit
+    from aims_gates.packs import find_gates
+    from aims_gates.run import run_gate
+
+    assert command("init", "--system", "loans", "--tier", "limited").code == 0
+    gate = find_gates()["model_card"]
+
+    def outcomes(folder: Path) -> set[str | None]:
+        records = read_system(folder, "loans").records
+        measured = {"performance": (Finding("roc_auc", 0.9, n=90, limit=Limit(">=", 0.6), outcome="pass"),)}
+        case = Case("model_card", gate.params({}), {}, {}, datetime.now(UTC), records=records, findings=measured)
+        found = run_gate(gate, case)
+        assert len(found) > 15
+        return {
+            each.outcome
+            for each in found
+            if (each.over or {}).get("field") in read_system(folder, "loans").records["card"]
+        }
+
+    card = tmp_path / "records" / "systems" / "loans" / "card.yaml"
+    blank = card.read_text()
+    fill(tmp_path)
+    assert outcomes(tmp_path) == {"pass"}
+    card.write_text(blank)
+    assert outcomes(tmp_path) == {"fail"}

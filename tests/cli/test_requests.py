@@ -1,0 +1,230 @@
+"""Requests, approvals, rejections, waivers and revocations, as the people who make them type them."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def shop(shops: ModuleType, shop_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A shop of this test's own, and the current folder."""
+    made = shops.open_shop(tmp_path / "shop")
+    monkeypatch.chdir(made.folder)
+    yield made
+
+
+@pytest.fixture
+def asked(shop: Any, command: Any) -> str:
+    """An open request for version 1, in the short form that people read."""
+    said = command("request", "open", "loans", "1", "--reason", "better", *shop.sign("dev"))
+    assert said.code == 0
+    found = re.match(r"request (\w{12}) is open for loans version 1\n", said.out)
+    assert found is not None
+    return found[1]
+
+
+def tomorrow(days: int = 1) -> str:
+    return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
+
+
+def test_a_request_is_opened_listed_and_shown(command: Any, asked: str) -> None:
+    (row,) = json.loads(command("request", "list", "--json").out)
+    assert (row["name"], row["version"], row["by"], row["reason"]) == ("loans", "1", ["dev"], "better")
+    assert row["id"].startswith(f"sha256:{asked}")
+    assert asked in command("request", "list").out
+    shown = command("request", "show", asked)
+    for words in ("is open", "loans version 1", "better", "first promotion of this model", "aims-gates explain"):
+        assert words in shown.out
+    assert json.loads(command("request", "show", asked, "--json").out)["state"] == "open"
+
+
+@pytest.mark.parametrize("version", ["01", "+1", " 1", "1.0", "latest", "٣", "9"])
+def test_a_version_spelled_strangely_or_not_there_is_refused(shop: Any, command: Any, version: str) -> None:
+    said = command("request", "open", "loans", version, *shop.sign("dev"))
+    assert said.code == 1 and "remedy" in said.err and command("request", "list", "--json").out == "[]\n"
+
+
+def test_a_model_bound_to_no_system_cannot_be_asked_for(shop: Any, shops: ModuleType, command: Any) -> None:
+    import mlflow
+
+    shops.use(shop.folder)
+    client = mlflow.MlflowClient()
+    client.create_registered_model("cards")
+    client.create_model_version("cards", client.get_model_version("loans", "1").source)
+    said = command("request", "open", "cards", "1", *shop.sign("dev"))
+    assert said.code == 2 and "aims-gates bind cards" in said.err
+
+
+@pytest.mark.parametrize("who", ["ci", "policy", "oncall"])
+def test_only_those_who_may_ask_ask(shop: Any, command: Any, who: str) -> None:
+    assert command("request", "open", "loans", "1", *shop.sign(who)).code in (2, 5)
+
+
+def test_a_request_that_is_not_there_is_named(shop: Any, command: Any) -> None:
+    said = command("request", "show", "abc123")
+    assert said.code == 1 and "no request begins with 'abc123'" in said.err and "request list" in said.err
+
+
+def test_an_approval_needs_the_role(shop: Any, command: Any, asked: str) -> None:
+    said = command("approve", asked, "--role", "risk", *shop.sign("risk"))
+    assert said.code == 0 and said.out == f"risk approved request {asked} as risk\n"
+    refused = command("approve", asked, "--role", "risk", *shop.sign("compliance"))
+    assert refused.code == 2 and "does not hold the role 'risk'" in refused.err and "compliance" in refused.err
+    stranger = command("approve", asked, "--role", "developer", *shop.sign("dev"))
+    assert stranger.code in (2, 5)
+
+
+def test_a_key_that_nobody_trusts_approves_nothing(shop: Any, command: Any, asked: str) -> None:
+    command("keys", "new", "stranger.key")
+    assert command("approve", asked, "--role", "risk", "--key", "stranger.key").code == 5
+
+
+def test_what_was_withdrawn_cannot_be_approved(shop: Any, command: Any, asked: str) -> None:
+    assert command("request", "withdraw", asked, "--reason", "too early", *shop.sign("dev")).code == 0
+    said = command("approve", asked, "--role", "risk", *shop.sign("risk"))
+    assert said.code == 1 and "withdrawn" in said.err and "request open loans 1" in said.err
+
+
+def test_what_was_replaced_cannot_be_approved(shop: Any, command: Any, asked: str) -> None:
+    assert command("request", "open", "loans", "1", *shop.sign("dev")).code == 0
+    said = command("approve", asked, "--role", "risk", *shop.sign("risk"))
+    assert said.code == 1 and "replaced" in said.err
+
+
+def test_a_rejection_says_why_and_ends_the_request(shop: Any, command: Any, asked: str) -> None:
+    said = command("reject", asked, "--role", "risk", "--reason", "too risky", *shop.sign("risk"))
+    assert said.code == 0 and said.out == f"risk rejected request {asked} as risk\n"
+    assert command("approve", asked, "--role", "risk", *shop.sign("risk")).code == 1
+    assert json.loads(command("request", "show", asked, "--json").out)["state"] == "rejected"
+    explained = command("explain", "loans", "1", "--json")
+    assert explained.code == 2 and "too risky" in explained.out
+
+
+WAIVER = {
+    "--control": "A.6.2.4", "--role": "risk", "--reason": "no data yet", "--risk": "some bad loans",
+    "--compensating-control": "a person reviews each",
+}  # fmt: skip
+Waive = Callable[..., Any]
+
+
+@pytest.fixture
+def waive(shop: Any, command: Any) -> Waive:
+    def run(who: str = "risk", until: str | None = None, **changes: str) -> Any:
+        options = WAIVER | {f"--{name}": value for name, value in changes.items()}
+        words = [word for pair in options.items() for word in pair]
+        return command("waive", "loans", "1", *words, "--until", until or tomorrow(), *shop.sign(who))
+
+    return run
+
+
+def test_a_waiver_needs_an_open_request(waive: Waive) -> None:
+    said = waive()
+    assert said.code == 1 and "no open request" in said.err
+
+
+def test_a_waiver_is_stated_and_lifts_the_control(command: Any, waive: Waive, asked: str) -> None:
+    said = waive()
+    assert said.code == 0 and said.out.startswith(f"risk waived A.6.2.4 for loans version 1 until {tomorrow()}")
+    states = {
+        each["id"]: each["state"] for each in json.loads(command("explain", "loans", "1", "--json").out)["controls"]
+    }
+    assert states["A.6.2.4"] == "waived" and states["A.6.2.7"] == "missing"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"until": tomorrow(31)}, 1, "the profile allows 30"),
+        ({"until": tomorrow(-1)}, 1, "has passed"),
+        ({"until": "next week"}, 1, "not a date"),
+        ({"control": "A.9.4"}, 1, "does not require A.9.4"),
+        ({"role": "compliance", "who": "compliance"}, 2, "may not waive"),
+        ({"who": "compliance"}, 2, "does not hold the role"),
+    ],
+)
+def test_a_waiver_outside_the_rules_is_refused(
+    waive: Waive, asked: str, changes: dict[str, str], code: int, said: str
+) -> None:
+    found = waive(**changes)
+    assert found.code == code and said in found.err and "remedy" in found.err
+
+
+def test_a_revoked_waiver_no_longer_counts(shop: Any, command: Any, waive: Waive, asked: str) -> None:
+    statement = re.search(r"statement (\w{12})", waive().out)
+    assert statement is not None
+    said = command("revoke", statement[1], "--reason", "the risk came true", *shop.sign("risk"))
+    assert said.code == 0 and f"risk revoked {statement[1]} at ledger position" in said.out
+    states = {
+        each["id"]: each["state"] for each in json.loads(command("explain", "loans", "1", "--json").out)["controls"]
+    }
+    assert states["A.6.2.4"] == "missing"
+
+
+def test_a_statement_that_is_not_there_cannot_be_revoked(shop: Any, command: Any) -> None:
+    said = command("revoke", "abc123", "--reason", "x", *shop.sign("risk"))
+    assert said.code == 1 and "no statement begins with 'abc123'" in said.err
+    assert command("revoke", "", "--reason", "x", *shop.sign("risk")).code == 1
+
+
+def test_explain_says_what_is_missing_and_its_code_is_the_decisions(shop: Any, command: Any) -> None:
+    said = command("explain", "loans", "1", "--to", "production")
+    assert said.code == 3 and "aims-gates check --model loans --version 1" in said.out
+    value = json.loads(command("explain", "loans", "1", "--json").out)
+    assert value["exit"] == 3 and value["allowed"] is False and value["subject"].startswith("sha256:")
+    assert set(value) >= {"allowed", "mode", "tier", "system", "subject", "plan", "request", "controls", "approvals"}
+    assert command("explain", "loans", "01").code == 1
+
+
+def test_promoting_without_evidence_is_refused_with_the_controls(shop: Any, command: Any) -> None:
+    said = command("promote", "loans", "1")
+    assert said.code == 2 and "A.6.2.4" in said.err and "Traceback" not in said.err
+
+
+def test_halting_and_rolling_back_are_for_those_on_call(shop: Any, command: Any) -> None:
+    assert command("halt", "loans", "--reason", "harm", *shop.sign("dev")).code in (2, 5)
+    said = command("halt", "loans", "--reason", "harm", *shop.sign("oncall"))
+    assert said.code == 0 and "no alias stood" in said.out
+    back = command("rollback", "loans", "1", "--reason", "harm", *shop.sign("oncall"))
+    assert back.code == 2 and "Traceback" not in back.err
+
+
+def test_the_ledger_is_verified_exported_and_checkpointed(shop: Any, command: Any, asked: str) -> None:
+    value = json.loads(command("ledger", "verify", "--json").out)
+    assert set(value) == {"ok", "size", "root", "problems"} and value["ok"] and value["problems"] == []
+    assert command("ledger", "export", "l.jsonl").code == 0
+    assert command("ledger", "checkpoint", "c.json", *shop.sign("policy")).code == 0
+    assert command("ledger", "verify", "--checkpoint", "c.json").code == 0
+    said = command("ledger", "verify", "--export", "l.jsonl", "--json")
+    assert said.code == 0 and json.loads(said.out)["root"] == value["root"]
+    lines = Path("l.jsonl").read_text().splitlines()
+    Path("l.jsonl").write_text("\n".join([*lines[:3], *lines[4:]]) + "\n")
+    said = command("ledger", "verify", "--export", "l.jsonl")
+    assert said.code == 5 and said.out.startswith("x ")
+    assert command("ledger", "verify", "--export", "gone.jsonl").code == 1
+    assert command("ledger", "verify", "--checkpoint", "gone.json").code == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE aims_ledger SET body = replace(body, 'better', 'worse!')",
+        "DELETE FROM aims_ledger WHERE position = 3",
+        "UPDATE aims_ledger SET position = -1 WHERE position = 2",
+    ],
+)
+def test_a_ledger_row_edited_or_removed_is_code_5(shop: Any, command: Any, asked: str, damage: str) -> None:
+    import sqlite3
+
+    with sqlite3.connect(shop.folder / "registry.db") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute(damage)
+    connection.close()
+    said = command("ledger", "verify", "--json")
+    assert said.code == 5 and json.loads(said.out)["ok"] is False

@@ -1,0 +1,231 @@
+"""Profiles: merged, checked, and every mistake named with file, line and remedy."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from aims_gates.errors import InputError, PackError, ProfileError
+from aims_gates.packs import find_gates, profile_names
+from aims_gates.predicates import ROLES
+from aims_gates.profiles import NOT_APPROVERS, Resolved, problems_of, read_profile
+
+GATES = find_gates()
+GOOD = """\
+id: mine
+title: Mine
+tier: minimal
+controls:
+  A.7.4: {why: bad data decide badly, gates: [data_quality]}
+"""
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    (tmp_path / "profiles").mkdir()
+    return tmp_path
+
+
+def write(pack: Path, text: str, name: str = "mine") -> None:
+    (pack / "profiles" / f"{name}.yaml").write_text(dedent(text))
+
+
+def refused(pack: Path, text: str, name: str = "mine") -> ProfileError:
+    """The error of a profile; it must name a file, and carry a remedy."""
+    write(pack, text, name)
+    with pytest.raises(ProfileError) as caught:
+        read_profile(name, GATES, [pack])
+    assert caught.value.where is not None and f"{name}.yaml" in caught.value.where
+    return caught.value
+
+
+def read(pack: Path, text: str, name: str = "mine") -> Resolved:
+    write(pack, text, name)
+    return read_profile(name, GATES, [pack])
+
+
+def test_every_shipped_profile_reads() -> None:
+    for name in profile_names():
+        assert problems_of(name, GATES) == []
+        assert read_profile(name, GATES).profile.leaves_out or not name.startswith("starter")
+
+
+def test_an_unknown_profile_is_named_with_those_there_are(pack: Path) -> None:
+    with pytest.raises(PackError, match="no profile 'nowhere'") as caught:
+        read_profile("nowhere", GATES, [pack])
+    assert "starter-minimal" in (caught.value.remedy or "")
+
+
+def test_an_unknown_control_is_named_with_its_line(pack: Path) -> None:
+    error = refused(pack, GOOD + "  A.99.9: {why: nobody knows, gates: [data_quality]}\n")
+    assert error.where is not None and error.where.endswith("mine.yaml:6")
+    assert "no control 'A.99.9'" in error.message
+    assert error.remedy is not None and "controls list" in error.remedy
+
+
+def test_an_unknown_gate_is_named_with_those_there_are(pack: Path) -> None:
+    error = refused(pack, GOOD.replace("data_quality", "data_qualty"))
+    assert "no gate 'data_qualty'" in error.message
+    assert error.remedy is not None and "data_quality" in error.remedy
+    error = refused(pack, GOOD + "gates:\n  nothing: {expires_days: 3}\n")
+    assert error.where is not None and error.where.endswith("mine.yaml:7")
+
+
+def test_a_gate_under_a_control_that_it_does_not_evidence_is_refused(pack: Path) -> None:
+    error = refused(pack, GOOD.replace("A.7.4", "A.5.4"))
+    assert "does not evidence A.5.4" in error.message
+    assert error.remedy is not None and "fairness" in error.remedy
+
+
+def test_a_gate_that_no_control_names_never_runs_and_is_refused(pack: Path) -> None:
+    assert "never runs" in refused(pack, GOOD + "gates: {fairness: {expires_days: 3}}\n").message
+
+
+def test_a_control_without_a_gate_is_refused_but_for_approvals(pack: Path) -> None:
+    text = GOOD + "  A.3.2: {why: people decide}\n"
+    assert "no gate evidences it" in refused(pack, text).message
+    assert read(pack, text + "approvals: [{role: risk}]\n").profile.controls["A.3.2"].gates == ()
+
+
+@pytest.mark.parametrize("chain", [["mine"], ["other", "mine"]])
+def test_a_profile_that_extends_itself_is_refused_with_the_chain(pack: Path, chain: list[str]) -> None:
+    names = ["mine", *chain]
+    for name, parent in zip(names, chain, strict=False):
+        write(pack, GOOD.replace("mine", name) + f"extends: {parent}\n", name)
+    with pytest.raises(ProfileError, match="extends itself") as caught:
+        read_profile("mine", GATES, [pack])
+    assert " -> ".join(names) in caught.value.message
+    assert caught.value.where is not None and ".yaml:6" in caught.value.where
+
+
+def test_a_parent_that_is_not_there_is_named_where_it_is_extended(pack: Path) -> None:
+    error = refused(pack, GOOD + "extends: nobody\n")
+    assert error.where is not None and error.where.endswith("mine.yaml:6")
+    assert "no profile 'nobody'" in error.message
+
+
+@pytest.mark.parametrize(
+    ("gate", "limit"),
+    [
+        ("fairness", "demographic_parity_difference: {op: '>=', value: 0.1}"),
+        ("fairness", "demographic_parity_ratio: {op: '<=', value: 0.8}"),
+        ("performance", "roc_auc: {op: '<=', value: 0.7}"),
+        ("performance", "log_loss: {op: '>', value: 0.7}"),
+    ],
+)
+def test_a_limit_the_wrong_way_round_is_refused_with_its_line(pack: Path, gate: str, limit: str) -> None:
+    text = f"""\
+        id: mine
+        title: Mine
+        tier: limited
+        controls:
+          A.6.2.4: {{why: measured, gates: [{gate}]}}
+        gates:
+          {gate}:
+            params:
+              limits:
+                {limit}
+        """
+    error = refused(pack, text)
+    assert "wrong way round" in error.message
+    assert error.where is not None and error.where.endswith("mine.yaml:10")
+    assert error.remedy is not None and "Turn it round" in error.remedy
+
+
+@pytest.mark.parametrize("params", ["{limitz: {}}", "{confidence: high}", "{limits: {roc_auc: 0.7}}"])
+def test_parameters_a_gate_does_not_take_are_refused(pack: Path, params: str) -> None:
+    text = GOOD + "  A.6.2.4: {why: measured, gates: [performance]}\n"
+    error = refused(pack, text + f"gates:\n  performance:\n    params: {params}\n")
+    assert error.remedy and "gates.performance.params" in error.message
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("tiers: high\n", "unknown field"),
+        ("title: Mine again\n", "stands twice"),
+        ("expires: 2026-02-30\n", "not a date"),
+        ("expires: soon\n", "pattern"),
+        ("approval_days: 0\n", "greater than 0"),
+        ("approval_days: .inf\n", "finite"),
+        ("approvals: [{role: ci}]\n", "'ci' cannot approve"),
+        ("approvals: [{role: risk}, {role: risk}]\n", "stands twice"),
+        ("approvals: [{role: risk, count: 0}]\n", "greater than"),
+        ("waivers: {roles: [policy]}\n", "'policy' cannot approve or waive"),
+        ("gates: {data_quality: {accept: [latest]}}\n", "not a digest"),
+    ],
+)
+def test_a_field_that_cannot_be_meant_is_refused(pack: Path, more: str, said: str) -> None:
+    write(pack, GOOD + more)
+    with pytest.raises(InputError) as caught:
+        read_profile("mine", GATES, [pack])
+    assert said in caught.value.message
+    assert caught.value.where is not None and "mine.yaml:" in caught.value.where
+
+
+def test_the_roles_that_cannot_approve_are_the_built_in_ones() -> None:
+    assert set(NOT_APPROVERS) == set(ROLES)
+
+
+@pytest.mark.parametrize("controls", ["[A.7.4]", "null", "A.7.4", "{A.7.4: [data_quality]}"])
+def test_a_child_of_the_wrong_shape_is_an_error_and_no_crash(pack: Path, controls: str) -> None:
+    write(pack, GOOD, "parent")
+    error = refused(pack, f"id: mine\ntitle: Mine\ntier: minimal\nextends: starter-minimal\ncontrols: {controls}\n")
+    assert "controls" in error.message
+
+
+@pytest.mark.parametrize("params", ["[1]", "null", "text"])
+def test_parameters_of_the_wrong_shape_in_a_child_are_an_error_and_no_crash(pack: Path, params: str) -> None:
+    write(pack, GOOD.replace("mine", "parent") + "gates: {data_quality: {params: {}}}\n", "parent")
+    head = "id: mine\ntitle: Mine\ntier: minimal\nextends: parent\n"
+    assert "params" in refused(pack, head + f"gates: {{data_quality: {{params: {params}}}}}\n").message
+
+
+def test_a_child_overrides_entry_by_entry_and_params_key_by_key(pack: Path) -> None:
+    parent = """\
+        id: parent
+        title: Parent
+        tier: limited
+        controls:
+          A.7.4: {why: data, gates: [data_quality]}
+          A.6.2.4: {why: measured, gates: [performance]}
+        gates:
+          performance: {params: {confidence: 0.9, bins: 5}, expires_days: 30}
+        """
+    write(pack, parent, "parent")
+    child = """\
+        id: mine
+        title: Mine
+        tier: high
+        extends: parent
+        controls:
+          A.6.2.4: {why: measured better}
+        gates:
+          performance: {params: {bins: 20}}
+        """
+    found = read(pack, child).profile
+    assert found.tier == "high" and list(found.controls) == ["A.7.4", "A.6.2.4"]
+    assert found.controls["A.6.2.4"].why == "measured better"
+    assert found.controls["A.6.2.4"].gates == ("performance",)
+    assert found.gates["performance"].params == {"confidence": 0.9, "bins": 20}
+    assert found.gates["performance"].expires_days == 30
+
+
+def test_the_digest_is_of_the_merged_content(pack: Path) -> None:
+    write(pack, GOOD.replace("mine", "parent"), "parent")
+    child = "id: mine\ntitle: Mine\ntier: minimal\nextends: parent\n"
+    before = read(pack, child).digest
+    assert read(pack, f"# a comment\n{child}").digest == before
+    write(pack, GOOD.replace("mine", "parent") + "approval_days: 7\n", "parent")
+    assert read(pack, child).digest != before
+
+
+def test_an_id_that_differs_from_the_file_is_refused(pack: Path) -> None:
+    assert "differs from the file's name" in refused(pack, GOOD.replace("id: mine", "id: yours")).message
+
+
+def test_lint_names_every_problem_and_reading_says_how_many_more(pack: Path) -> None:
+    text = GOOD + "  A.99.1: {why: x}\n  A.99.2: {why: x}\napprovals: [{role: ci}]\n"
+    error = refused(pack, text)
+    assert "2 more" in error.message and "profile lint mine" in error.message
+    assert len(problems_of("mine", GATES, [pack])) == 3

@@ -1,0 +1,143 @@
+"""What stands: grants, and what the registry asks of the ledger about them."""
+
+import pytest
+
+from aims_gates import authority
+from aims_gates.errors import RefusedError
+from aims_gates.ledger import size
+from aims_gates.ledger.verify import verify
+from aims_gates.predicates import Halt, Recorded, Registration, Revocation, Transition, type_of
+from aims_gates.standing import Ask
+
+
+def ask(world, about, version="1"):
+    return Ask("default", "credit", version, about, "production", world.now, "developer")
+
+
+def test_nothing_stands_before_the_first_grant(story):
+    story.approved()
+    assert story.ledger().standing("production") is None and story.ledger().grants() == []
+
+
+def test_the_latest_grant_of_an_alias_stands(story, kit):
+    story.approved()
+    first = story.grant()
+    assert story.ledger().standing("production") == first and story.ledger().standing("shadow") is None
+    second = story.grant("2", about=kit.OTHER)
+    other = story.grant("2", about=kit.OTHER, alias="shadow")
+    assert story.ledger().standing("production") == second and story.ledger().standing("shadow") == other
+    assert story.ledger().grants(version="2") == [second, other]
+    assert story.ledger().grants(alias="production") == [first, second]
+    assert story.ledger().grants("2", "shadow") == [other]
+
+
+def test_a_grant_before_it_does_not_come_back_when_the_latest_is_revoked(story):
+    story.approved()
+    story.grant()
+    story.say(Revocation(story.grant("2").digest, "unsound"), "policy")
+    assert story.ledger().standing("production") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Halt("default", "credit", "complaints"),
+        Transition("default", "credit", None, None, "model deleted", "developer"),
+        Transition("default", "credit", None, "production", "alias deleted", "developer"),
+        Transition("default", "credit", "1", None, "version deleted", "developer"),
+        Transition("default", "credit", "1", "production", "archived", "developer"),
+    ],
+)
+def test_what_ends_a_grant_ends_it_until_the_next(story, said):
+    story.approved()
+    story.grant()
+    story.say(said, *(["on-call"] if isinstance(said, Halt) else []))
+    assert story.ledger().standing("production") is None
+    again = story.grant()
+    assert story.ledger().standing("production") == again
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Halt("default", "another", "complaints"),
+        Halt("elsewhere", "credit", "complaints"),
+        Transition("default", "another", None, None, "model deleted", "developer"),
+        Transition("default", "credit", "2", None, "version deleted", "developer"),
+        Transition("default", "credit", "1", "shadow", "alias deleted", "developer"),
+    ],
+)
+def test_what_is_about_others_ends_nothing(story, said):
+    story.approved()
+    granted = story.grant()
+    story.say(said, *(["on-call"] if isinstance(said, Halt) else []))
+    assert story.ledger().standing("production") == granted
+
+
+def test_a_halt_by_one_who_is_not_on_call_ends_nothing(story):
+    story.approved()
+    granted = story.grant()
+    story.say(Halt("default", "credit", "complaints"), "risk")
+    assert story.ledger().standing("production") == granted
+
+
+def test_a_model_made_anew_has_no_grants(story):
+    story.approved()
+    story.grant()
+    story.create()
+    assert story.ledger().standing("production") is None and story.ledger().grants() == []
+
+
+# Authority
+
+
+def test_the_registry_asks_is_answered_and_grants(world, kit):
+    world.approved()
+    decision = authority.judge(world.connection, ask(world, kit.BYTES))
+    assert decision == world.decide() and decision.allowed
+    granted = authority.grant(world.connection, ask(world, kit.BYTES), decision, "file:///store")
+    said = granted.predicate
+    assert (said.version, said.alias, said.digest, said.location) == ("1", "production", kit.BYTES, "file:///store")
+    assert (said.transition, said.mode, said.actor) == ("production", "enforce", "developer")
+    assert said.request == decision.request and granted.statement.subject == kit.BYTES
+    assert authority.standing(world.connection, "default", "credit", "production") == granted
+    assert authority.standing(world.connection, "default", "credit", "shadow") is None
+    assert authority.bound(world.connection, "default", "credit") == world.rows[2]
+    assert authority.bound(world.connection, "default", "another") is None
+    assert verify(world.connection).ok
+
+
+def test_a_denial_is_recorded(world, kit):
+    world.checked()
+    decision = authority.judge(world.connection, ask(world, kit.BYTES))
+    made = authority.record(world.connection, ask(world, kit.BYTES), decision)
+    row = authority.act(world.connection, Registration("default", "credit", "2", "s", None, "a", "test"), world.now)
+    assert row.position == size(world.connection) - 1 and made.startswith("sha256:")
+    recorded = authority.about(world.connection, "default", "credit", kit.BYTES)
+    assert type_of(Recorded) not in {each.type for each in recorded}
+    assert verify(world.connection).ok
+
+
+def test_nothing_is_granted_on_a_no_or_on_other_bytes(world, kit):
+    world.approved()
+    yes, no = (authority.judge(world.connection, ask(world, about)) for about in (kit.BYTES, kit.OTHER))
+    for question, decision in (
+        (ask(world, kit.OTHER), no),
+        (ask(world, kit.OTHER), yes),
+        (ask(world, None), yes),
+    ):
+        before = size(world.connection)
+        with pytest.raises(RefusedError, match="a decision that allows these bytes"):
+            authority.grant(world.connection, question, decision, "file:///store")
+        assert size(world.connection) == before
+
+
+def test_the_rows_about_a_model_are_those_that_bear_on_it(world, kit):
+    world.approved()
+    world.check(about=kit.OTHER)
+    world.say(Halt("default", "another", "stop"), "on-call", about="sha256:" + "0" * 64)
+    positions = [row.position for row in authority.about(world.connection, "default", "credit")]
+    assert positions == list(range(9))
+    there = [row.position for row in authority.about(world.connection, "default", "credit", kit.OTHER)]
+    assert there == [0, 1, 2, 3, 6, 7, 8, 9]
+    assert [row.position for row in authority.about(world.connection, "default", "none")] == [0]
