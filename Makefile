@@ -69,6 +69,7 @@ mutation: .venv/.stamp ## mutate aims_gates/decision.py and count what the tests
 	@rm -rf .mutation && mkdir .mutation && cp -R aims_gates gates profiles tests pyproject.toml .mutation/
 	@cd .mutation && export PYTHONPATH="$$PWD" PATH="$$PWD/../.venv/bin:$$PATH" && \
 		cosmic-ray init tests/mutation.toml session.sqlite && \
+		cr-filter-operators session.sqlite tests/mutation.toml && \
 		cosmic-ray baseline tests/mutation.toml && \
 		cosmic-ray exec tests/mutation.toml session.sqlite && \
 		cr-report session.sqlite | tail -n 3

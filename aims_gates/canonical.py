@@ -18,6 +18,7 @@ from aims_gates.errors import InputError, IntegrityError
 
 __all__ = [
     "canonical_bytes",
+    "check_left_out",
     "digest",
     "digest_bytes",
     "digest_file",
@@ -29,6 +30,9 @@ __all__ = [
 
 #: A stock MLflow load writes this file into the model's root; it is the one file left out.
 LEFT_OUT = "registered_model_meta"
+#: What MLflow writes there. With anything else in it a model could keep its weights where no digest looks.
+_META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z)){1,2}")
+_META_BYTES = 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -116,6 +120,27 @@ def manifest(folder: Path, *, leave_out: Iterable[str] = (LEFT_OUT,)) -> list[li
     if not rows:
         raise IntegrityError("the folder holds no files", where=str(folder), remedy="Log the model again.")
     return sorted(rows)
+
+
+def check_left_out(folder: Path) -> None:
+    """Refuse a folder whose left-out file holds anything but what MLflow writes there: a name and a version.
+
+    Raises:
+        IntegrityError: it does, or cannot be read.
+    """
+    path = folder / LEFT_OUT
+    try:
+        with path.open("rb") as file:
+            data = file.read(_META_BYTES + 1)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise IntegrityError(f"cannot be read: {error.strerror}", where=str(path), remedy="Check its rights.") from error
+    text = data.decode("utf-8", "replace")
+    plain_text = len(data) <= _META_BYTES and text.replace("\n", "").isprintable() and "\ufffd" not in text
+    if not plain_text or _META.fullmatch(text) is None:
+        said = "it holds what MLflow never writes there, and no digest covers it"
+        raise IntegrityError(said, where=str(path), remedy="Remove it, and find out who wrote it.")
 
 
 def folder_digest(folder: Path) -> str:

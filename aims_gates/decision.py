@@ -87,9 +87,9 @@ def _outcomes(step: Step, findings: Iterable[Finding]) -> dict[str, str]:
 
 
 def _outcome(finding: Finding) -> Outcome | None:
-    """A finding's outcome as it is counted (rule 11); None for information."""
+    """A finding's outcome as it is counted (rules 3 and 11); None for information: a pass needs a limit."""
     if finding.limit is None:
-        return finding.outcome
+        return None if finding.outcome == "pass" else finding.outcome
     numbers = [number for number in (finding.value, finding.p_value) if number is not None]
     if finding.outcome is None or (finding.outcome == "pass" and not any(map(finding.limit.met, numbers))):
         return "error"

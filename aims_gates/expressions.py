@@ -12,6 +12,7 @@
 ``holders(role)``         the active people who hold a role, by organization/roles
 ``holds(person, role)``   whether this person is one of them
 ``unbroken(steps)``       each step's ``output`` is the next one's ``input``
+``reclassified(record)``  a classification record's answers give, by its own rule bundle, the result that it carries
 ========================  ==========================================================================================
 
 A function that finds something lacking raises :class:`Lacking`, whose text names it.
@@ -32,6 +33,7 @@ from celpy.evaluation import CELEvalError
 
 from aims_gates.canonical import digest
 from aims_gates.errors import DataError, InputError
+from aims_gates.strict_yaml import Document
 
 __all__ = ["Lacking", "Names", "placeholder", "text_digest", "timestamp"]
 
@@ -256,6 +258,23 @@ class Names:
         return bool(found) if isinstance(found, BoolType | bool) else found
 
 
+def _reclassified(today: date, records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
+    def reclassified(_: Any) -> bool:
+        from aims_gates.classification import bundle, read_rules, recheck
+
+        record = Document(records.get("classification"), "classification")
+        own = records.get("organization/classification-rules")
+        try:
+            named = str(record.value["bundle"]) if isinstance(record.value, dict) else ""
+            rules = read_rules(Document(own, "classification-rules"), bundle(named)) if own is not None else ()
+            recheck(record, today=today, rules=rules)
+        except (InputError, KeyError) as error:
+            raise Lacking(error.message if isinstance(error, InputError) else f"no {error}") from error
+        return True
+
+    return reclassified
+
+
 def _functions(today: date, records: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Callable[..., Any]]:
     clock, holders = _Clock(today), _holders(records)
     return {
@@ -270,6 +289,7 @@ def _functions(today: date, records: Mapping[str, Mapping[str, Any]]) -> Mapping
         "holders": holders,
         "holds": lambda person, role: str(person) in holders(role),
         "unbroken": _unbroken,
+        "reclassified": _reclassified(today, records),
     }
 
 

@@ -346,7 +346,7 @@ def find_gates(packs: Iterable[Path] = ()) -> dict[str, Gate]:
 
 
 def profile_names(packs: Iterable[Path] = ()) -> dict[str, Path]:
-    """Every profile's file, by id.
+    """Every profile's file, by id; ``<id>.tests.yaml`` beside it holds its fixtures and is none.
 
     Raises:
         PackError: two packs offer a profile of the same id.
@@ -354,6 +354,8 @@ def profile_names(packs: Iterable[Path] = ()) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root in _roots(packs):
         for path in sorted((root / "profiles").glob("*.yaml")):
+            if path.name.endswith(".tests.yaml"):
+                continue
             if path.stem in found:
                 raise PackError(
                     f"the profile {path.stem!r} is already {found[path.stem]}", where=str(path), remedy="Rename one."

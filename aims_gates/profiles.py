@@ -18,9 +18,19 @@ from aims_gates.errors import InputError, PackError, ProfileError
 from aims_gates.limits import read_limit
 from aims_gates.model import Enforcement
 from aims_gates.packs import Gate, find_profile
-from aims_gates.strict_yaml import Document, parse
+from aims_gates.strict_yaml import Document, parse, read
 
-__all__ = ["ApprovalRule", "ControlRule", "GateRule", "Profile", "Resolved", "lint", "problems_of", "read_profile"]
+__all__ = [
+    "ApprovalRule",
+    "ControlRule",
+    "GateRule",
+    "Profile",
+    "Resolved",
+    "lint",
+    "open_profile",
+    "problems_of",
+    "read_profile",
+]
 
 #: Roles of keys that have other work than to approve (:data:`aims_gates.predicates.ROLES`).
 NOT_APPROVERS = ("policy", "ci", "developer", "on-call")
@@ -117,13 +127,17 @@ def _merge_rule(base: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, A
 
 def _content(name: str, packs: list[Path], seen: tuple[str, ...]) -> tuple[dict[str, Any], Document]:
     document = find_profile(name, packs)
+    return _inherited(document, name, packs, seen), document
+
+
+def _inherited(document: Document, name: str, packs: list[Path], seen: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(document.value, dict):
         raise ProfileError(
             "a profile is a mapping", where=document.where, remedy="See the shape: aims-gates schema profile"
         )
     parent = document.value.get("extends")
     if parent is None:
-        return document.value, document
+        return dict(document.value)
     if parent in (*seen, name):
         chain = " -> ".join((*seen, name, parent))
         place = document.place(("extends",))
@@ -136,15 +150,34 @@ def _content(name: str, packs: list[Path], seen: tuple[str, ...]) -> tuple[dict[
         raise ProfileError(
             f"extends: {error.message}", where=document.place(("extends",)), remedy=error.remedy
         ) from error
-    return _merge(base, document.value), document
+    return _merge(base, document.value)
+
+
+def _parsed(content: Mapping[str, Any], document: Document) -> Profile:
+    try:
+        return parse(Profile, Document(content, document.where, document.lines))
+    except InputError as error:
+        raise ProfileError(error.message, where=error.where, remedy=error.remedy) from error
+
+
+def open_profile(place: str, packs: Iterable[Path] = ()) -> tuple[Profile, Document]:
+    """A profile by its id, or by the file that holds it, parents merged in; checked for its shape alone.
+
+    Raises:
+        PackError: there is no such profile.
+        InputError: the file cannot be read.
+        ProfileError: naming file, line, field and remedy.
+    """
+    path = Path(place)
+    if path.suffix not in (".yaml", ".yml"):
+        return _shaped(place, packs)
+    document = read(path)
+    return _parsed(_inherited(document, path.stem, list(packs), ()), document), document
 
 
 def _shaped(name: str, packs: Iterable[Path]) -> tuple[Profile, Document]:
     content, document = _content(name, list(packs), ())
-    try:
-        profile = parse(Profile, Document(content, document.where, document.lines))
-    except InputError as error:
-        raise ProfileError(error.message, where=error.where, remedy=error.remedy) from error
+    profile = _parsed(content, document)
     if profile.id != name:
         raise ProfileError(
             f"id {profile.id!r} differs from the file's name", where=document.place(("id",)), remedy="Make them equal."

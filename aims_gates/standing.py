@@ -314,7 +314,9 @@ class Ledger:
         moved = self._of(
             Transition,
             lambda other: (
-                self._ours(other) and other.alias in (None, said.alias) and other.version in (None, said.version)
+                # Whatever the registry's row said then, an alias that was taken away has ended.
+                self._ours(other)
+                and (other.alias == said.alias or (other.alias is None and other.version in (None, said.version)))
             ),
         )
         ends = [*self.grants(alias=said.alias), *moved, *self._of(Halt, self._ours)]
@@ -340,7 +342,8 @@ class Ledger:
     def returnable(self, version: str, digest: str | None, days: int, now: datetime) -> tuple[int, str] | None:
         """Why these bytes of a version may not be rolled back to, with the exit code; None where they may."""
         found = self.grants(version=version)
-        if not found or found[-1].digest in self.revoked:
+        fallen = {row.predicate.request for row in found if row.digest in self.revoked} - {None}
+        if not found or found[-1].digest in self.revoked or found[-1].predicate.request in fallen:
             return 2, f"version {version} was never granted, or its grant was revoked"
         if found[-1].predicate.digest != digest:
             return 5, "the bytes differ from those granted"

@@ -30,7 +30,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from aims_gates.errors import InputError
 
-__all__ = ["Document", "parse", "read", "read_json", "read_yaml"]
+__all__ = ["Document", "parse", "problems", "read", "read_json", "read_yaml"]
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
@@ -305,3 +305,15 @@ def parse(shape: type[T], document: Document | Any, where: str = "document") -> 
     except (RecursionError, TypeError, ValueError) as error:
         raise InputError(f"not a JSON value: {error}", where=source.where, remedy="Give JSON values only.") from error
     return result
+
+
+def problems(shape: Any, document: Document) -> list[tuple[Place, str, str | None]]:
+    """Everything wrong with a document's shape: path, what is wrong, and a remedy where one is known; empty if nothing.
+
+    As :func:`parse`, which raises the first of them.
+    """
+    try:
+        _adapter(cast(Hashable, shape)).validate_json(json.dumps(document.value, allow_nan=False), strict=True)
+    except ValidationError as error:
+        return list(_said(error.errors(include_url=False, include_context=False)))
+    return []

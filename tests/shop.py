@@ -1,9 +1,10 @@
 """A small shop: one system under its profile, keys, a trust list, a binding and two registered versions.
 
-It is built once per process and copied for whoever wants to change it. Everything is real: MLflow on SQLite, scikit-learn
-models, signed statements. Conftests load it by its path.
+It is built once per process and copied for whoever wants to change it. Everything is real: MLflow on SQLite, models of
+scikit-learn, signed statements. Conftests load it by its path.
 """
 
+import atexit
 import json
 import shutil
 from contextlib import redirect_stdout
@@ -22,11 +23,17 @@ from aims_gates.cli import main
 from aims_gates.keys import Key, new_key, read_private
 from aims_gates.settings import Settings, load
 
-PEOPLE = {"policy": "policy", "ci": "ci", "dev": "developer", "risk": "risk", "compliance": "compliance"} | {
-    "oncall": "on-call"
+PEOPLE = {
+    "policy": "policy",
+    "ci": "ci",
+    "dev": "developer",
+    "risk": "risk",
+    "compliance": "compliance",
+    "oncall": "on-call",
 }
-FIELDS = ("license", "summary", "developers", "model_type", "intended_use", "out_of_scope_use", "risks") + (
-    "limitations", "recommendations", "training_data", "evaluation_data", "factors", "metrics", "contest", "contact",
+FIELDS = (
+    "license", "summary", "developers", "model_type", "intended_use", "out_of_scope_use", "risks", "limitations",
+    "recommendations", "training_data", "evaluation_data", "factors", "metrics", "contest", "contact",
 )  # fmt: skip
 
 PROFILE = """\
@@ -81,6 +88,12 @@ def write_pack(folder: Path) -> None:
     )
 
 
+def where_flags(folder: Path) -> tuple[str, ...]:
+    """The options that name this shop, whatever MLflow was last pointed at in this process."""
+    registry, tracking = f"aims+sqlite:///{folder / 'registry.db'}", f"sqlite:///{folder / 'tracking.db'}"
+    return "--config", str(folder / "aims.yaml"), "--registry", registry, "--tracking", tracking
+
+
 def quiet(*arguments: str) -> int:
     """Run a command, its output thrown away."""
     with redirect_stdout(StringIO()):
@@ -109,7 +122,8 @@ class Shop:
 
     @property
     def settings(self) -> Settings:
-        return load(self.folder / "aims.yaml")
+        where = where_flags(self.folder)
+        return load(Path(where[1]), registry=where[3], tracking=where[5])
 
     def key(self, name: str) -> Key:
         return read_private(self.folder / "keys" / f"{name}.key")
@@ -120,13 +134,13 @@ class Shop:
 
     def run(self, *arguments: str) -> int:
         """A command with this shop's settings; its output is thrown away."""
-        return quiet(*arguments, "--config", str(self.folder / "aims.yaml"))
+        return quiet(*arguments, *where_flags(self.folder))
 
     def said(self, *arguments: str) -> Any:
         """What a command with --json prints."""
         out = StringIO()
         with redirect_stdout(out):
-            main([*arguments, "--json", "--config", str(self.folder / "aims.yaml")])
+            main([*arguments, "--json", *where_flags(self.folder)])
         return json.loads(out.getvalue())
 
     def check(self, version: int) -> int:
@@ -179,11 +193,12 @@ def template() -> tuple[Path, tuple[str, ...]]:
     from aims_gates.registry.store import gated_store
 
     folder = Path(mkdtemp(prefix="aims-shop-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write_pack(folder)
     store = gated_store(f"aims+sqlite:///{folder / 'registry.db'}")
     store._dispose_engine()
     shutil.copy(folder / "registry.db", folder / "tracking.db")
-    settings = ("--config", str(folder / "aims.yaml"))
+    settings = where_flags(folder)
     write_keys(folder, *settings)
     use(folder)
     mlflow.MlflowClient().create_experiment("shop", artifact_location=str(folder / "mlruns"))

@@ -277,6 +277,7 @@ def test_an_old_pass_does_not_come_back_when_the_newer_evidence_is_revoked(story
     story.approved()
     newer = story.check(kit.finding("fail"))
     story.say(Revocation(newer.digest, "wrong data"), "policy")
+    assert story.decide().exit == 3
     found = state(story.decide())
     assert (found.state, found.reason) == ("missing", "fairness: its evidence was revoked")
 
@@ -340,7 +341,8 @@ def test_any_gate_digest_that_the_plan_accepts_will_do(story, kit):
 def test_evidence_counts_to_the_last_moment_of_its_life_and_no_longer(story):
     row = story.checked().rows[5]
     assert state(story.decide(now=row.at + timedelta(days=30))).state == "met"
-    assert state(story.decide(now=row.at + timedelta(days=30, microseconds=1))).state == "stale"
+    late = story.decide(now=row.at + timedelta(days=30, microseconds=1))
+    assert state(late).state == "stale" and late.exit == 3
 
 
 def test_the_age_is_that_of_the_older_of_two_times(story):
@@ -935,6 +937,11 @@ def test_an_error_is_no_worse_than_a_fail(kit):
     story = waived(kit)
     story.check(kit.finding("error"))
     assert story.decide().allowed
+    story.request()
+    story.approve("risk")
+    story.approve("compliance")
+    story.check(kit.finding("fail"))
+    assert story.decide().allowed
 
 
 def test_a_request_that_misstates_its_evidence_gathers_no_approvals(story, kit):
@@ -1117,6 +1124,16 @@ def test_a_model_deleted_and_made_again_starts_anew(story):
     assert story.decide().allowed
 
 
+def test_the_registrar_of_a_model_made_again_is_the_one_who_has_a_hand_in_it(story):
+    story.approved()
+    story.create()
+    story.register(actor="compliance")
+    story.request()
+    story.approve("risk")
+    story.approve("compliance")
+    assert story.decide().approvals["missing"] == [{"role": "compliance", "count": 1}]
+
+
 # Rule 9
 
 
@@ -1155,7 +1172,9 @@ def test_a_mode_begins_with_its_day_in_utc(story):
     assert story.decide(now=datetime(2026, 6, 2, 9, tzinfo=east)).mode == "observe"
 
 
-@pytest.mark.parametrize(("expires", "allowed"), [("2026-06-01", True), ("2026-05-31", False), ("never", False)])
+@pytest.mark.parametrize(
+    ("expires", "allowed"), [("2026-06-02", True), ("2026-06-01", True), ("2026-05-31", False), ("never", False)]
+)
 def test_an_expired_profile_lets_nothing_through_in_any_mode(story, kit, expires, allowed):
     story.approved(kit.plan(profile_expires=expires), modes=(Scheduled("observe", "2026-01-01"),))
     decision = story.decide()
@@ -1280,6 +1299,14 @@ def test_an_order_for_another_version_or_model_is_none(kit, changes):
     assert not rolled(kit, **changes).decide().allowed
 
 
+def test_an_order_after_a_revoked_one_carries(kit):
+    story = rolled(kit)
+    order = next(row for row in story.rows if "rollback" in row.type)
+    story.say(RollbackOrder("default", "credit", "1", "as I said"), "on-call")
+    story.say(Revocation(order.digest, "said twice"), "policy")
+    assert story.decide().allowed
+
+
 def test_the_latest_order_counts(kit):
     story = rolled(kit)
     story.say(RollbackOrder("default", "credit", "2", "no, that one"), "on-call")
@@ -1332,7 +1359,8 @@ def test_a_rollback_needs_a_binding_still(kit):
         (Finding("m", 0.3, p_value=0.4, limit=Limit(">=", 0.35), outcome="pass", controls=(CONTROL,)), "met"),
         (Finding("m", 0.3, p_value=0.2, limit=Limit(">=", 0.35), outcome="pass", controls=(CONTROL,)), "failed"),
         (Finding("m", 0.05, limit=Limit("<=", 0.1), controls=(CONTROL,)), "failed"),
-        (Finding("m", outcome="pass", controls=(CONTROL,)), "met"),
+        (Finding("m", outcome="pass", controls=(CONTROL,)), "inconclusive"),
+        (Finding("m", outcome="fail", controls=(CONTROL,)), "failed"),
         (Finding("m", 0.05, controls=(CONTROL,)), "inconclusive"),
     ],
 )

@@ -141,3 +141,18 @@ def test_the_rows_about_a_model_are_those_that_bear_on_it(world, kit):
     there = [row.position for row in authority.about(world.connection, "default", "credit", kit.OTHER)]
     assert there == [0, 1, 2, 3, 6, 7, 8, 9]
     assert [row.position for row in authority.about(world.connection, "default", "none")] == [0]
+
+
+def test_the_bytes_that_evidence_says_a_version_has(story, kit):
+    story.checked()
+    assert story.ledger().evidenced("1") is None
+    story.check(facts={"name": "credit", "version": "1"})
+    assert story.ledger().evidenced("1") == kit.BYTES and story.ledger().evidenced("2") is None
+    story.check(facts={"name": "credit", "version": "1", "workspace": "elsewhere"}, about=kit.OTHER)
+    story.check(facts={"name": "another", "version": "1"}, about=kit.OTHER)
+    story.check(facts={"name": "credit", "version": "1"}, about=kit.OTHER, by="risk")
+    assert story.ledger().evidenced("1") == kit.BYTES
+    story.check(facts={"name": "credit", "version": "1", "workspace": "default"}, about=kit.OTHER)
+    assert story.ledger().evidenced("1") == kit.OTHER
+    story.create()
+    assert story.ledger().evidenced("1") is None

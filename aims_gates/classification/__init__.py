@@ -14,12 +14,14 @@ from aims_gates.classification.answers import (
     read_answers,
     read_rules,
 )
-from aims_gates.classification.bundles import DEFAULT, Bundle, bundle, bundle_names
+from aims_gates.classification.bundles import DEFAULT, bundle, bundle_names
 from aims_gates.classification.changes import Change, changes
 from aims_gates.classification.forms import recheck, record, record_text, template
 from aims_gates.classification.obligations import Due
 from aims_gates.classification.questions import Asked, relevant
-from aims_gates.classification.tiers import RANK, Missing, Result, Tier, classify
+from aims_gates.classification.results import RANK, Missing, Result, Tier
+from aims_gates.classification.shapes import Bundle
+from aims_gates.classification.tiers import classify
 
 __all__ = [
     "DEFAULT",

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from aims_gates.canonical import digest
-from aims_gates.classification.bundles import DEFAULT, Answer, Bundle, Pattern, bundle
+from aims_gates.classification.bundles import DEFAULT, bundle
+from aims_gates.classification.shapes import Answer, Bundle, Pattern
 from aims_gates.strict_yaml import Document, parse
 
 __all__ = [

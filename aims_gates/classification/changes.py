@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from aims_gates.canonical import plain
-from aims_gates.classification.bundles import Bundle
+from aims_gates.classification.shapes import Bundle
 
 __all__ = ["Change", "changes"]
 

@@ -9,8 +9,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from aims_gates.classification.answers import Answers, OrganizationRule, read_answers
-from aims_gates.classification.bundles import Bundle
-from aims_gates.classification.tiers import Result, classify
+from aims_gates.classification.results import Result
+from aims_gates.classification.shapes import Bundle
+from aims_gates.classification.tiers import classify
 from aims_gates.errors import InputError
 from aims_gates.strict_yaml import Document
 

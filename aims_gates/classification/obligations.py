@@ -5,7 +5,7 @@ from datetime import date
 from typing import Literal
 
 from aims_gates.classification.answers import Answers
-from aims_gates.classification.bundles import Bundle, Obligation
+from aims_gates.classification.shapes import Bundle, Obligation
 
 __all__ = ["Due", "owed"]
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from aims_gates.classification.answers import Answers, OrganizationRule
-from aims_gates.classification.bundles import Bundle, Product, Rule, Section
+from aims_gates.classification.shapes import Bundle, Product, Rule, Section
 
 __all__ = ["Asked", "claimed_exit", "exit_signed", "relevant", "status", "status_of_product"]
 

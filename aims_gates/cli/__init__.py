@@ -46,6 +46,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "gates": ("gates", "List the gates, or show one."),
     "controls": ("controls", "List the Annex A controls, or show one."),
     "profile": ("profile", "List, show or lint profiles."),
+    "records": ("records", "List, start and check records: policies, roles, assessments, plans."),
     "systems": ("systems", "List the systems of your packs."),
     "ledger": ("ledger", "Verify, export or checkpoint the ledger."),
     "digest": ("digest", "Print the digest of a file, a model folder or a data set."),

@@ -44,6 +44,8 @@ def command(
     """
     if run_id is None and model is None:
         raise InputError("there is nothing to check", remedy="Pass --run ID, or --model NAME --version N.")
+    if run_id is not None and (model or version):
+        raise InputError("--run and --model name two things to check", remedy="Pass one of them.")
     for each in reports:
         parse_target(each)
     signing = maybe_signer(settings, key)

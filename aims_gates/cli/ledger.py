@@ -33,11 +33,12 @@ def verify(checkpoints: tuple[Path, ...], exported: Path | None, settings: Setti
     from aims_gates.ledger.verify import verify as verify_ledger
     from aims_gates.registry.reconcile import reconcile
 
+    kept = [export.read_checkpoint(path) for path in checkpoints]
     if exported is not None:
-        found, problems = export.verify_export(exported), []
+        found, problems = export.verify_export(exported, kept), []
     else:
         with open_ledger(settings.need_registry()) as connection:
-            found = verify_ledger(connection, [export.read_checkpoint(path) for path in checkpoints])
+            found = verify_ledger(connection, kept)
             problems = reconcile(connection, settings.artifacts) if found.ok else []
     problems = [*found.problems, *problems]
     value = {"ok": not problems, "size": found.size, "root": found.root, "problems": problems}

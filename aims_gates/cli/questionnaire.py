@@ -18,9 +18,9 @@ from aims_gates.classification import (
     contradiction,
     relevant,
 )
-from aims_gates.classification.bundles import Answer
 from aims_gates.classification.forms import HEADINGS
 from aims_gates.classification.questions import claimed_exit
+from aims_gates.classification.shapes import Answer
 
 __all__ = ["ask"]
 

@@ -10,6 +10,7 @@ from aims_gates.errors import InputError
 from aims_gates.packs import Manifest
 from aims_gates.profiles import Profile
 from aims_gates.records import Requirements, System
+from aims_gates.shapes import SHAPES
 
 __all__ = ["command"]
 
@@ -18,13 +19,14 @@ _SCHEMAS: Mapping[str, type[BaseModel]] = {
     "requirements": Requirements,
     "profile": Profile,
     "gate": Manifest,
+    **SHAPES,
 }
 
 
 @click.command()
 @click.argument("name")
 def command(name: str) -> None:
-    """Print the JSON Schema of a record: system, requirements, profile or gate."""
+    """Print the JSON Schema of NAME: system, requirements, profile, gate, or a record (`aims-gates records list`)."""
     if name not in _SCHEMAS:
         raise InputError(f"there is no schema {name!r}", remedy=f"Choose from: {', '.join(_SCHEMAS)}.")
     click.echo(json.dumps(_SCHEMAS[name].model_json_schema(), indent=1))

@@ -1,5 +1,5 @@
 """The append-only log of all statements and decisions: a Merkle tree in the registry's own database."""
 
-from aims_gates.ledger.table import append, history, install, lock, rows, size, tree_head
+from aims_gates.ledger.table import append, history, install, lock, rows, size, snapshot, tree_head
 
-__all__ = ["append", "history", "install", "lock", "rows", "size", "tree_head"]
+__all__ = ["append", "history", "install", "lock", "rows", "size", "snapshot", "tree_head"]

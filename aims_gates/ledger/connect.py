@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from aims_gates.errors import LedgerError
-from aims_gates.ledger.table import install, lock
+from aims_gates.ledger.table import install, lock, snapshot
 from aims_gates.settings import database_uri
 
 __all__ = ["open_ledger"]
@@ -38,7 +38,9 @@ def open_ledger(registry: str, *, write: bool = False) -> Iterator[Connection]:
             if write:
                 install(connection)
                 lock(connection)
-            elif not inspect(connection).has_table("aims_head"):
+            else:
+                snapshot(connection)
+            if not write and not inspect(connection).has_table("aims_head"):
                 remedy = "Start with: aims-gates keys trust --first ..."
                 raise LedgerError("there is no ledger here yet", where=registry, remedy=remedy)
             yield connection

@@ -31,6 +31,7 @@ __all__ = [
     "read_body",
     "rows",
     "size",
+    "snapshot",
     "terms",
     "tree_head",
 ]
@@ -45,8 +46,20 @@ _TABLES = (
 )
 
 
+def _begin(connection: Connection, how: str) -> None:
+    """Python's driver begins a transaction with the first write only; what must be one thing begins here."""
+    if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+        connection.exec_driver_sql(how)
+
+
+def snapshot(connection: Connection) -> None:
+    """From here on this connection reads one state of the ledger, whatever is appended meanwhile."""
+    _begin(connection, "BEGIN")
+
+
 def install(connection: Connection) -> None:
-    """Make the tables where they are missing."""
+    """Make the tables where they are missing: all of them or none, by one of those who try at once."""
+    _begin(connection, "BEGIN IMMEDIATE")
     for table in _TABLES:
         connection.execute(text(table))
     if connection.execute(text("SELECT count(*) FROM aims_head")).scalar() == 0:

@@ -179,10 +179,8 @@ def _rows(connection: Connection, replay: Replay, size: int, progress: Progress 
     expected = 0
     for position, leaf, body in connection.execute(query, execution_options={"yield_per": 500}):
         place = f"ledger row {position}"
-        while 0 <= expected < position and expected < max(size, 0):
-            replay.problem(f"ledger row {expected}", "the row is missing")
-            expected += 1
-        expected = position + 1
+        _missing(replay, expected, min(position, size))
+        expected = max(expected, position + 1)
         if size >= 0 and not 0 <= position < size:
             replay.problem(place, f"it stands outside the tree of {size} rows: it was not appended by us")
         wanted = replay.take(position, body)
@@ -191,11 +189,18 @@ def _rows(connection: Connection, replay: Replay, size: int, progress: Progress 
         index.compare(position, wanted, replay)
         if progress is not None and replay.size % 500 == 0:
             progress(replay.size, size)
-    for absent in range(expected, max(size, 0)):
-        replay.problem(f"ledger row {absent}", "the row is missing")
+    _missing(replay, expected, size)
     index.rest(replay)
     if progress is not None:
         progress(replay.size, size)
+
+
+def _missing(replay: Replay, first: int, end: int) -> None:
+    """Tell of the rows that are not there; a forged head may claim more of them than could ever be told."""
+    told = min(end, first + MOST)
+    for absent in range(first, told):
+        replay.problem(f"ledger row {absent}", "the row is missing")
+    replay.untold += max(end - max(told, first), 0)
 
 
 class _Index:
@@ -205,9 +210,10 @@ class _Index:
         query = text("SELECT position, term FROM aims_index ORDER BY position")
         self._entries: Iterator[Any] = iter(connection.execute(query, execution_options={"yield_per": 500}))
 
-    def _until(self, position: int) -> Iterable[tuple[int, str]]:
+    def _until(self, position: int) -> Iterable[tuple[Any, str]]:
         for entry in self._entries:
-            if entry[0] > position:
+            # What is no number sorts after all numbers: rest() tells of it.
+            if not isinstance(entry[0], int | float) or entry[0] > position:
                 self._entries = chain([entry], self._entries)
                 return
             yield entry[0], entry[1]

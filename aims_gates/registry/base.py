@@ -55,7 +55,9 @@ class StoreBase(SqlAlchemyStore):
     def _install(self) -> None:
         """Make the ledger's tables once. Names that stand already get a record of their kind, as it is found then."""
         if sqlalchemy.inspect(self.engine).has_table("aims_head"):
-            return
+            with self.engine.connect() as connection:
+                if connection.execute(sqlalchemy.text("SELECT size FROM aims_head WHERE size > 0")).first():
+                    return  # an empty one may be all that a crash left of an installation
         with self.engine.begin() as connection:
             ledger.install(connection)
         with self.transaction() as transaction:
@@ -80,6 +82,7 @@ class StoreBase(SqlAlchemyStore):
         with Session(self.engine) as session:
             if self.engine.dialect.name == "sqlite":
                 session.execute(sqlalchemy.text(f"PRAGMA busy_timeout = {self.ManagedSessionMaker.timeout_ms}"))
+            ledger.snapshot(session.connection())
             yield session
 
     def released(self) -> Released:

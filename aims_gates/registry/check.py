@@ -173,7 +173,14 @@ def positive_label(record: SystemRecord) -> Any:
 def _say_differences(going: _Check, plan: Plan, binding: Row | None) -> None:
     if binding is None:
         going.notes.append(f"{going.name!r} is bound to no system yet: this is a check by the files here.")
-    elif digest(binding.predicate.plan) != digest(plan):
+        return
+    other = binding.predicate.system_digest != going.record.digest
+    if other and going.desk.key is not None:
+        # Its column roles and data locations decide what is measured, and the plan does not hold them.
+        said = f"the system differs from the one that {going.name!r} is bound to, so this check cannot be signed"
+        remedy = f"Undo the change, or have a policy owner bind it: aims-gates bind {going.name} --system NAME"
+        raise InputError(said, where=going.record.document.where, remedy=remedy)
+    if other or digest(binding.predicate.plan) != digest(plan):
         going.notes.append("The files here differ from the signed binding. The binding holds; bind again to change it.")
 
 

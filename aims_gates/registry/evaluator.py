@@ -69,8 +69,7 @@ def _nothing(run_id: str, raise_on: str | None) -> EvaluationResult:
 
 
 def _address(model: Any, given: dict[str, Any]) -> str | None:
-    model_id = given.get("model_id")
-    if model_id:
-        return f"models:/{model_id}"
-    found = getattr(getattr(model, "metadata", None), "model_uri", None)
-    return str(found) if found else None
+    """The evaluated model's own address; MLflow's ``model_id`` may be that of whatever model is active."""
+    own = getattr(model, "model_id", None) or getattr(getattr(model, "metadata", None), "model_id", None)
+    found = own or given.get("model_id")
+    return f"models:/{found}" if found else None

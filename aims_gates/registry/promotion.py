@@ -186,9 +186,11 @@ class PromotionMixin(StoreBase):
             rows = authority.about(session.connection(), version.workspace, name)
             seen = Ledger(rows, version.workspace, name)
             kind = kind_of(seen)
-            digest = self._expected(seen, version, row, kind)
-            ask = Ask(version.workspace, name, str(number), digest, target, now(), actor().name)
-            allowed = decide(ask, rows).allowed
+            digest = self.prompt_digest(row) if kind == "prompt" else None
+        # Outside the block above: it reads one state of the database, and staging may take long.
+        digest = digest or self._expected(seen, version)
+        ask = Ask(version.workspace, name, str(number), digest, target, now(), actor().name)
+        allowed = decide(ask, rows).allowed
         if kind == "prompt":
             return _Prepared(version, kind, digest, version.location, hashed=True)
         if digest is None or not allowed:
@@ -199,10 +201,8 @@ class PromotionMixin(StoreBase):
             return _Prepared(version, kind, None, version.location, hashed=False, extra=(command,))
         return _Prepared(version, kind, digest, root.location(digest), hashed=True)
 
-    def _expected(self, seen: Ledger, version: _Version, row: Any, kind: Kind) -> str | None:
+    def _expected(self, seen: Ledger, version: _Version) -> str | None:
         """Which bytes this is about: those of the request, or of the grant that is rolled back to."""
-        if kind == "prompt":
-            return self.prompt_digest(row)
         number = str(version.number)
         if seen.rollback(number, now()) is not None:
             before = seen.grants(version=number)

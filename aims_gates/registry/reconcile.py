@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 from sqlalchemy import Connection, inspect, text
 
 from aims_gates.authority import about
-from aims_gates.canonical import folder_digest
+from aims_gates.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.registry.acts import kind_of
 from aims_gates.registry.names import governed_alias
@@ -55,6 +55,7 @@ def _bytes(grant: Row, artifacts: Path | None) -> str | None:
             f"{what}: its released copy at {said.location} cannot be read here; name the artifacts folder in aims.yaml"
         )
     try:
+        check_left_out(folder)
         found = folder_digest(folder)
     except (AimsGatesError, OSError) as error:
         return f"{what}: its released copy cannot be read: {error}"

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 
 from aims_gates.authority import about
-from aims_gates.canonical import digest, folder_digest
+from aims_gates.canonical import check_left_out, digest, folder_digest
 from aims_gates.decision import frozen
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.evidence import sign
@@ -183,6 +183,7 @@ def load_model(model_uri: str, *, settings: Settings | None = None, **arguments:
         raise InputError("not a released model's address", where=model_uri, remedy="Write models:/NAME@production.")
     grant = _grant(settings, parsed.name, parsed.version, parsed.alias).predicate
     with local_folder(grant.location) as folder:
+        check_left_out(Path(folder))
         found = folder_digest(Path(folder))
         if found != grant.digest:
             remedy = "Do not load it. Run: aims-gates ledger verify; then roll back or promote again."

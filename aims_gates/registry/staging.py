@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aims_gates.canonical import digest, folder_digest, manifest
+from aims_gates.canonical import check_left_out, digest, folder_digest, manifest
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.registry.places import Released
 
@@ -34,6 +34,7 @@ def verify_staged(folder: Path, expected: str) -> None:
     Raises:
         IntegrityError: its bytes are not those of its name.
     """
+    check_left_out(folder)
     found = folder_digest(folder)
     if found != expected:
         raise IntegrityError(
@@ -67,6 +68,7 @@ def _only_one(root: Released) -> Iterator[None]:
 def _copy_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.aims-part")
+    part.unlink(missing_ok=True)  # a crash may have left a read-only one
     shutil.copyfile(source, part, follow_symlinks=False)
     with part.open("rb+") as file:
         os.fsync(file.fileno())

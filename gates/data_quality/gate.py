@@ -24,6 +24,9 @@ def run(case: Case) -> Iterable[Finding]:
         remedy = f"List some of: {', '.join(SEVERITIES)}."
         raise InputError(f"severities cannot be {severities!r}", where="parameter severities", remedy=remedy)
     limits = Limits.of(case.params)
+    if isinstance(case.params.get("suite"), str) and case.subject is not None:
+        remedy = "Write {file: NAME} in system.yaml: the file's content then stands in the signed plan."
+        raise InputError("a suite named by its path is pinned by nobody", where="parameter suite", remedy=remedy)
     suite = None if case.params.get("suite") is None else read_suite(case.params["suite"])
     sets = _sets(case)
     for data in sets:

@@ -6,16 +6,18 @@ from typing import Any
 
 from aims_gates.classification import bundle
 from aims_gates.classification.bundles import DEFAULT
+from aims_gates.classification.shapes import Answer
 from aims_gates.strict_yaml import read
 
 TODAY = date(2026, 11, 23)
 SYSTEMS: list[dict[str, Any]] = read(Path(__file__).with_name("systems.yaml")).value["systems"]
 
 
-def all_no(name: str = DEFAULT, **changed: str) -> dict[str, str]:
-    """Every question answered no, but that it is an AI system."""
-    answers = dict.fromkeys(bundle(name).questions(), "no") | {"is_ai_system": "yes"}
-    return answers | changed
+def all_no(name: str = DEFAULT, *yes: str) -> dict[str, Answer]:
+    """Every question answered no, but that it is an AI system, and these."""
+    answers: dict[str, Answer] = dict.fromkeys(bundle(name).questions(), "no")
+    answers |= dict.fromkeys(("is_ai_system", *yes), "yes")
+    return answers
 
 
 def form(case: dict[str, Any]) -> dict[str, Any]:
@@ -23,14 +25,14 @@ def form(case: dict[str, Any]) -> dict[str, Any]:
     name = case.get("bundle", DEFAULT)
     if case.get("empty"):
         return {"bundle": name}
-    answers = all_no(name) | dict.fromkeys(case.get("yes", []), "yes") | dict.fromkeys(case.get("unknown", []), "unknown")
+    answers = all_no(name, *case.get("yes", [])) | dict.fromkeys(case.get("unknown", []), "unknown")
     value: dict[str, Any] = {
         "bundle": name,
         "system": case["name"],
         "purpose": f"What {case['name'].replace('-', ' ')} is for, told in a sentence.",
         "assessor": "model owner",
         "date": TODAY.isoformat(),
-        "answers": answers | case.get("out", {}),
+        "answers": {**answers, **case.get("out", {})},
     }
     if bundle(name).roles:
         value["role"] = case.get("role", "provider")

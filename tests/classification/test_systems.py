@@ -58,5 +58,5 @@ def test_the_command_gives_the_same_tier(
 def test_every_prohibited_practice_and_every_use_of_the_bundle_is_in_the_table() -> None:
     met = {article for case in SYSTEMS for article in case["articles"]}
     rules = bundle()
-    wanted = {each.article for each in (*rules.prohibited, *rules.uses, *rules.transparency, *rules.scope)}
-    assert wanted <= met
+    wanted = {rule.article for rule in (*rules.prohibited, *rules.uses, *rules.transparency)}
+    assert wanted | {exit_.article for exit_ in rules.scope} <= met

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aims_gates.classification import (
+    DEFAULT,
     RANK,
     Answers,
     Assessment,
@@ -19,12 +21,15 @@ from aims_gates.classification import (
     bundle_names,
     classify,
 )
+from aims_gates.classification.shapes import Answer
 
 from .forms import TODAY, all_no
 
 DAYS = st.dates(date(2024, 1, 1), date(2031, 1, 1))
 ROLES = ("provider", "deployer", "importer", "distributor")
-TIERS = st.sampled_from(["minimal", "limited", "high", "prohibited"])
+RAISES: tuple[Literal["minimal", "limited", "high", "prohibited"], ...] = ("minimal", "limited", "high", "prohibited")
+TIERS = st.sampled_from(RAISES)
+ANSWERS: tuple[Answer, ...] = ("yes", "no", "unknown")
 
 
 @st.composite
@@ -38,8 +43,8 @@ def filled(draw: st.DrawFn) -> Answers:
     """Any questionnaire at all: sparse or full, with and without its documents."""
     name = draw(st.sampled_from(bundle_names()))
     sparse = draw(st.booleans())
-    answer = st.sampled_from(["yes", "no", "unknown"])
-    base = {} if sparse else all_no(name)
+    answer = st.sampled_from(ANSWERS)
+    base: dict[str, Answer] = {} if sparse else all_no(name)
     changed = draw(st.dictionaries(st.sampled_from(sorted(bundle(name).questions())), answer, max_size=12))
     signed = draw(DAYS)
     return Answers(
@@ -58,9 +63,9 @@ def result_of(answers: Answers, as_of: date = TODAY, rules: tuple[OrganizationRu
     return classify(bundle(answers.bundle), answers, as_of=as_of, rules=rules)
 
 
-def of(*yes: str, role: tuple[str, ...] = ("provider",), as_of: date = TODAY, **facts: object) -> Result:
-    answers = Answers(answers=all_no() | dict.fromkeys(yes, "yes"), role=role)  # type: ignore[arg-type]
-    return result_of(replace(answers, **facts), as_of)  # type: ignore[arg-type]
+def of(*yes: str, role: tuple[str, ...] = ("provider",), as_of: date = TODAY, **facts: Any) -> Result:
+    answers = Answers(answers=all_no(DEFAULT, *yes), role=role)
+    return result_of(replace(answers, **facts), as_of)
 
 
 @given(filled(), DAYS)
@@ -101,7 +106,7 @@ def test_a_rule_of_the_organization_never_lowers_the_tier(answers: Answers, as_o
 @given(filled(), DAYS)
 def test_a_lower_tier_than_high_leaves_nothing_open_that_could_raise_it(answers: Answers, as_of: date) -> None:
     result = result_of(answers, as_of)
-    if result.tier not in ("minimal", "limited"):
+    if result.tier not in ("minimal", "limited") or result.raised_by:
         return
     law = bundle(answers.bundle)
     for rule in law.prohibited:
@@ -124,7 +129,7 @@ def test_an_exemption_without_each_of_its_proofs_is_none(answers: Answers, as_of
     assert answers.released_on is not None and proof.assessment.signed_on < answers.released_on
 
 
-SOUND = {
+SOUND: dict[str, Any] = {
     "released_on": date(2027, 3, 1),
     "exemption": ExemptionProof(Assessment("docs/6-3.pdf", "head of compliance", date(2026, 10, 1)), "EU-1"),
 }
@@ -143,12 +148,14 @@ SOUND = {
         ({"exemption": ExemptionProof(Assessment("a", "b", date(2027, 1, 1)), "EU-1")}, "not signed yet"),
     ],
 )
-def test_taking_one_proof_away_refuses_the_exemption_and_says_which(taken: dict[str, object], why: str) -> None:
+def test_taking_one_proof_away_refuses_the_exemption_and_says_which(taken: dict[str, Any], why: str) -> None:
     yes = ("8a", "no_material_influence", "6.3.a")
     assert of(*yes, **SOUND).tier == "minimal"
-    given_ = all_no() | dict.fromkeys(yes, "yes") | {key: value for key, value in taken.items() if key in all_no()}
-    facts = SOUND | {key: value for key, value in taken.items() if key not in given_}
-    result = result_of(replace(Answers(answers=given_, role=("provider",)), **facts))  # type: ignore[arg-type]
+    questions = bundle().questions()
+    changed = {key: value for key, value in taken.items() if key in questions}
+    facts = SOUND | {key: value for key, value in taken.items() if key not in questions}
+    answers = Answers(answers=all_no(DEFAULT, *yes) | changed, role=("provider",))
+    result = result_of(replace(answers, **facts))
     assert result.tier == "high" and result.exemption is not None
     assert [why in each for each in result.exemption.refused_because] == [True]
 
@@ -264,3 +271,20 @@ def test_the_organizations_raise_brings_its_tier_and_not_the_laws_duties() -> No
 def test_missing_questions_come_with_their_plain_wording() -> None:
     for each in result_of(Answers()).missing:
         assert each.question.endswith("?") or each.id == "role"
+
+
+@pytest.mark.parametrize("question", [exit_.id for exit_ in bundle().scope])
+@pytest.mark.parametrize("yes", [(), ("5b",)])
+def test_a_system_whose_scope_is_in_doubt_is_undetermined(question: str, yes: tuple[str, ...]) -> None:
+    doubt = Answers(answers=all_no(DEFAULT, *yes) | {question: "unknown"}, role=("provider",))
+    result = result_of(doubt)
+    assert result.tier == "undetermined" and question in {each.id for each in result.missing}
+
+
+def test_a_weak_rule_that_holds_does_not_settle_a_rule_in_doubt() -> None:
+    doubtful = OrganizationRule("doubtful", "limited", "because", ("large_scale",))
+    answers = Answers(answers=all_no() | {"large_scale": "unknown"}, role=("provider",))
+    sure = OrganizationRule("sure", "limited", "because")
+    assert result_of(answers, rules=(doubtful,)).tier == "undetermined"
+    assert result_of(answers, rules=(doubtful, sure)).tier == "undetermined"
+    assert result_of(answers, rules=(doubtful, replace(sure, to="high"))).tier == "high"

@@ -86,6 +86,8 @@ def test_the_help_names_every_exit_code(command: Any) -> None:
         (("gates",), "Usage"),
         (("plan",), "Missing argument"),
         (("check",), "nothing to check"),
+        (("check", "--version", "1"), "nothing to check"),
+        (("check", "--run", "r", "--model", "loans", "--version", "1"), "Pass one of them"),
         (("plan", "loans", "--config", "gone.yaml"), "cannot be read"),
         (("plan", "loans", "--pack", "gone"), "no system"),
         (("gates", "show", "nothing"), "Choose from"),

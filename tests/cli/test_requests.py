@@ -213,7 +213,7 @@ def test_the_ledger_is_verified_exported_and_checkpointed(shop: Any, command: An
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE aims_ledger SET body = replace(body, 'better', 'worse!')",
+        "UPDATE aims_ledger SET body = replace(body, 'A', 'B') WHERE position = 4",
         "DELETE FROM aims_ledger WHERE position = 3",
         "UPDATE aims_ledger SET position = -1 WHERE position = 2",
     ],

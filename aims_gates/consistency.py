@@ -1,0 +1,254 @@
+"""What is wrong with the records of a pack: their shapes, their dates, and where they contradict each other.
+
+Every problem is an :class:`~aims_gates.errors.InputError` with file, line, field and remedy.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from aims_gates.canonical import digest
+from aims_gates.classification import bundle, read_rules, recheck
+from aims_gates.errors import InputError
+from aims_gates.records import SystemRecord, read_record, read_system, record_files, system_names
+from aims_gates.shapes import SHAPES
+from aims_gates.strict_yaml import Document, problems
+
+__all__ = ["check_packs"]
+
+#: Records whose shape is checked elsewhere.
+_OTHERS = {"system", "requirements", "card", "classification", "defaults", "classification-rules"}
+_TIERS = ("minimal", "limited", "high", "prohibited")
+_PURPOSES = ("requirements", "card", "classification", "impact_assessment", "user_information")
+Documents = Mapping[str, Document]
+
+
+def check_packs(packs: Iterable[Path], today: date) -> list[InputError]:
+    """Every problem of the records of these packs, in the order of their files."""
+    found: list[InputError] = []
+    systems: list[SystemRecord] = []
+    for pack in packs:
+        folder = pack / "records" / "organization"
+        organization = _documents(folder, "organization", found)
+        standard = _documents(folder / "standard", "system", found)
+        for document in [*organization.values(), *standard.values()]:
+            found += _dates(document, today)
+        found += _policy(organization)
+        found += _roles(organization)
+        for name in system_names(pack):
+            own = _documents(pack / "records" / "systems" / name, "system", found)
+            for document in own.values():
+                found += _dates(document, today)
+            try:
+                record = read_system(pack, name)
+            except InputError as error:
+                found.append(error)
+                continue
+            systems.append(record)
+            found += _system(record, {**organization, **own}, today)
+    return [*found, *_twice(systems)]
+
+
+def _documents(folder: Path, group: str, found: list[InputError]) -> dict[str, Document]:
+    """The records of a folder that can be read, under their full names; problems of shape go to ``found``."""
+    documents: dict[str, Document] = {}
+    try:
+        files = record_files(folder)
+    except InputError as error:
+        found.append(error)
+        return documents
+    for stem, path in files.items():
+        name = f"{group}/{stem}"
+        try:
+            documents[name] = read_record(path)
+        except InputError as error:
+            found.append(error)
+            continue
+        if name in SHAPES:
+            found += [
+                documents[name].error(path_, said, remedy or _for(name, path_))
+                for path_, said, remedy in problems(SHAPES[name], documents[name])
+            ]
+        elif stem not in _OTHERS and (near := get_close_matches(name, SHAPES, n=1, cutoff=0.8)):
+            remedy = f"Rename it to {near[0].split('/')[1]}{path.suffix}, or to something of your own."
+            found.append(InputError(f"no gate reads a record {name!r}", where=str(path), remedy=remedy))
+    return documents
+
+
+def _for(name: str, path: tuple[str | int, ...]) -> str:
+    """The remedy for a field: what it is for."""
+    part: Any = SHAPES[name].model_json_schema(by_alias=True)
+    definitions = part.get("$defs", {})
+    said = ""
+    for key in path:
+        part = definitions.get(str(part.get("$ref", "")).rsplit("/", 1)[-1], part)
+        part = part.get("items", {}) if isinstance(key, int) else part.get("properties", {}).get(key, {})
+        said = part.get("description", said)
+    return f"Write here: {said}" if said else f"See: aims-gates schema {name}"
+
+
+def _is_past(key: str) -> bool:
+    """Whether a field of this name tells of something that has happened."""
+    return key in ("date", "at", "since") or key.startswith("last_") or (key.endswith("_on") and key != "planned_on")
+
+
+def _dates(document: Document, today: date) -> Iterator[InputError]:
+    for path, value in _leaves(document.value, ()):
+        key = str(path[-1]) if path else ""
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            continue
+        if _is_past(key) and day > today:
+            yield document.error(path, f"{value} lies in the future", "Write the day on which it was done.")
+        if path == ("next_review",) and day < today:
+            remedy = "Review it; then set version, approved_on and next_review."
+            yield document.error(path, f"expired: its review was due on {value}", remedy)
+
+
+def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(part, (*path, key))
+    elif isinstance(value, str):
+        yield path, value
+
+
+def _text(value: Any) -> str:
+    return digest(" ".join(str(value).split()))
+
+
+def _policy(documents: Documents) -> Iterator[InputError]:
+    policy = documents.get("organization/ai_policy")
+    if policy is not None and "text" in policy.value and policy.value.get("sha256") != _text(policy.value["text"]):
+        remedy = f"When this text has been approved, write: sha256: {_text(policy.value['text'])}"
+        yield policy.error(("sha256",), "the text is not the one that was approved", remedy)
+
+
+def _holders(documents: Documents) -> dict[str, set[str]]:
+    """Active holders by role."""
+    roles = documents.get("organization/roles")
+    if roles is None:
+        return {}
+    people = _entries(roles.value.get("people"))
+    active = {person.get("id") for person in people if person.get("active") is True}
+    return {
+        str(role.get("role")): {str(each) for each in role.get("holders") or () if each in active}
+        for role in _entries(roles.value.get("roles"))
+    }
+
+
+def _entries(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _roles(documents: Documents) -> Iterator[InputError]:
+    roles = documents.get("organization/roles")
+    if roles is None:
+        return
+    holders = _holders(documents)
+    for index, role in enumerate(_entries(roles.value.get("roles"))):
+        if not holders[str(role.get("role"))]:
+            remedy = "Assign somebody active, or add the person to people."
+            yield roles.error(("roles", index, "holders"), f"nobody active holds the role {role.get('role')!r}", remedy)
+    for index, pair in enumerate(roles.value.get("incompatible") or ()):
+        if isinstance(pair, list) and len(pair) == 2:
+            for person in sorted(holders.get(str(pair[0]), set()) & holders.get(str(pair[1]), set())):
+                said = f"{person} holds both {pair[0]} and {pair[1]}"
+                yield roles.error(("incompatible", index), said, "Give one of the two to somebody else.")
+
+
+def _system(record: SystemRecord, documents: Documents, today: date) -> Iterator[InputError]:
+    yield from _purposes(record, documents)
+    yield from _tier(record, documents, today)
+    yield from _people(documents)
+    yield from _suppliers(record, documents)
+    context = documents.get("organization/context")
+    scope = context.value.get("scope") if context is not None else None
+    if context is not None and isinstance(scope, dict) and record.system.name not in (scope.get("systems") or ()):
+        said = f"the system {record.system.name!r} is not in the scope"
+        yield context.error(("scope", "systems"), said, "Add it, or keep it out of production.")
+
+
+def _purposes(record: SystemRecord, documents: Documents) -> Iterator[InputError]:
+    for name in _PURPOSES:
+        document = documents.get(f"system/{name}")
+        if document is None or not document.value.get("purpose"):
+            continue
+        if _text(document.value["purpose"]) != record.purpose_digest:
+            said = f"differs from the purpose in {record.document.place(('purpose',))}"
+            remedy = "Make them one text; if the purpose has changed, classify and assess again."
+            yield document.error(("purpose",), said, remedy)
+
+
+def _tier(record: SystemRecord, documents: Documents, today: date) -> Iterator[InputError]:
+    found = documents.get("system/classification")
+    if found is None:
+        return
+    own = documents.get("organization/classification-rules")
+    try:
+        rules = read_rules(own, bundle(str(found.value.get("bundle")))) if own is not None else ()
+        tier = recheck(found, today=today, rules=rules).tier
+    except InputError as error:
+        yield error
+        return
+    place = ("tier",)
+    if tier not in _TIERS:
+        yield found.error(("result", "tier"), f"the tier is {tier}", "Answer what is missing: aims-gates classify")
+    elif _TIERS.index(record.system.tier) < _TIERS.index(tier):
+        said = f"{record.system.tier!r} is lower than the classification's {tier!r}"
+        remedy = f"Write {tier}; a tier is lowered only by new answers."
+        yield record.document.error(place, said, remedy)
+
+
+def _people(documents: Documents) -> Iterator[InputError]:
+    holders = _holders(documents)
+    assigned = documents.get("system/assignments")
+    given = assigned.value.get("assignments") if assigned is not None else None
+    if assigned is not None and isinstance(given, dict):
+        for role, person in given.items():
+            if str(person) not in holders.get(role, set()):
+                remedy = "Assign somebody who holds it, or add the person to the role in organization/roles."
+                yield assigned.error(("assignments", role), f"{person} does not hold the role {role!r}", remedy)
+        if given.get("model_validator") in (assigned.value.get("developers") or ()):
+            said = "the validator is one of the developers"
+            yield assigned.error(("assignments", "model_validator"), said, "Name somebody who did not build it.")
+    oversight = documents.get("system/oversight")
+    if oversight is not None and not holders.get(str(oversight.value.get("reviewer_role"))):
+        said = f"nobody holds the role {oversight.value.get('reviewer_role')!r}"
+        yield oversight.error(("reviewer_role",), said, "Name a role of organization/roles that somebody holds.")
+
+
+def _suppliers(record: SystemRecord, documents: Documents) -> Iterator[InputError]:
+    components = documents.get("system/components")
+    if components is None:
+        return
+    suppliers = documents.get("organization/suppliers")
+    known = {each.get("supplier") for each in _entries(suppliers.value.get("suppliers"))} if suppliers else set()
+    listed = _entries(components.value.get("components"))
+    for index, component in enumerate(listed):
+        if component.get("supplier") not in known:
+            said = f"the supplier {component.get('supplier')!r} has no record"
+            place = ("components", index, "supplier")
+            yield components.error(place, said, "Add it to records/organization/suppliers.yaml.")
+    if listed and record.system.facts.get("has_suppliers") is not True:
+        said = f"the system has suppliers ({components.where}), and its facts do not say so"
+        yield record.document.error(("facts", "has_suppliers"), said, "Write has_suppliers: true.")
+
+
+def _twice(systems: list[SystemRecord]) -> Iterator[InputError]:
+    names: dict[str, SystemRecord] = {}
+    models: dict[tuple[str, str], SystemRecord] = {}
+    for record in systems:
+        first = names.setdefault(record.system.name, record)
+        if first is not record:
+            said = f"the system {record.system.name!r} is already in {first.document.where}"
+            yield record.document.error(("name",), said, "Rename one.")
+            continue
+        for index, model in enumerate(record.system.models):
+            other = models.setdefault((record.system.workspace, model), record)
+            if other is not record:
+                said = f"the model {model!r} is already one of {other.system.name!r}"
+                yield record.document.error(("models", index), said, "A registered model belongs to one system.")

@@ -1,0 +1,49 @@
+"""What all record shapes share: fields beyond the known refused, dates real, a review after the approval."""
+
+from datetime import date as Day
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["Digest", "Reviewed", "Shape", "Share", "Trial", "Text", "Texts", "says"]
+
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def says(description: str, **more: Any) -> Any:
+    """A field with the words that its template and JSON Schema carry."""
+    return Field(description=description, **more)
+
+
+class Shape(BaseModel):
+    """A part of a record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Reviewed(Shape):
+    """A record: who owns it, who approved it and when, and when it is looked at again."""
+
+    owner: Text = says("Who keeps it up to date: a role or a mail address.")
+    approver: Text = says("Who approved it: somebody listed in organization/roles.")
+    approved_on: Day = says("The day of the approval (YYYY-MM-DD); never in the future.")
+    next_review: Day = says("The day by which it is reviewed again.")
+    version: Text = says("The version that was approved.")
+
+    @model_validator(mode="after")
+    def _review_follows(self) -> "Reviewed":
+        if self.next_review <= self.approved_on:
+            raise ValueError("next_review must lie after approved_on")
+        return self
+
+
+class Trial(Shape):
+    """A trial of a channel, a log or an alert, with its receipt."""
+
+    __test__ = False  # no test of pytest's
+
+    date: Day = says("The day of the trial.")
+    receipt: Text = says("What shows that it worked: a message id, a note.")

@@ -1,0 +1,84 @@
+"""Are the people in the data the people it is about? Shares of groups against a stated population."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit, read_limits
+
+from .chisquare import chisquare
+from .population import Population, group_counts, populations
+from .shares import difference, ratio
+
+__all__ = ["run"]
+
+#: Five points of a hundred: a convention, used where no limit is set.
+_CONVENTIONS = {"share_difference": Limit("<=", 0.05)}
+_MEASURES = ("share_difference", "share_ratio", "p_value")
+
+
+@dataclass(frozen=True)
+class _Ask:
+    limits: Mapping[str, Limit]
+    least: int
+    confidence: float
+
+
+def run(case: Case) -> Iterator[Finding]:
+    """For each data set and column: the chi-square test, then size and share of each group."""
+    ask, sets = _ask(case.params), _sets(case)
+    for data in sets:
+        for population in populations(case, sets):
+            for finding in _column(data, population, ask):
+                yield (
+                    replace(finding, over={**(finding.over or {}), "dataset": data.role}) if len(sets) > 1 else finding
+                )
+
+
+def _ask(params: Mapping[str, Any]) -> _Ask:
+    given = params["limits"] or {}
+    read = read_limits({name: limit for name, limit in given.items() if limit is not None}, _MEASURES)
+    if "p_value" in read and not read["p_value"].op.startswith(">"):
+        said = "a ceiling on p_value stands the wrong way round"
+        raise InputError(said, where="parameter limits", remedy="Use >=: a small p says that the shares differ.")
+    limits = {name: limit for name, limit in _CONVENTIONS.items() if name not in given} | read
+    least, confidence = params["min_group_size"], params["confidence"]
+    if least is None or least < 1:
+        raise InputError(f"min_group_size cannot be {least!r}", where="parameters", remedy="Give 1 or more.")
+    if confidence is None or not 0.5 <= confidence < 1:
+        remedy = "Give a number from 0.5 to below 1."
+        raise InputError(f"confidence cannot be {confidence!r}", where="parameters", remedy=remedy)
+    return _Ask(limits, int(least), float(confidence))
+
+
+def _sets(case: Case) -> list[Dataset]:
+    asked = case.params["dataset"] or "evaluation"
+    names = [asked] if isinstance(asked, str) else list(dict.fromkeys(asked))
+    for name in names:
+        if name not in case.data:
+            there = ", ".join(case.data) or "none were given"
+            remedy = f"Give it (--data {name}=FILE), or choose dataset from: {there}."
+            raise DataError(f"there is no {name} data", where="parameter dataset", remedy=remedy)
+    return [case.data[name] for name in names]
+
+
+def _column(data: Dataset, population: Population, ask: _Ask) -> Iterator[Finding]:
+    counts = group_counts(data, population.column)
+    yield chisquare(counts, population, ask.limits.get("p_value"))
+    named = [group for group in population.counts if population.share(group) > 0]
+    for group in (*named, *(group for group in counts if group not in named)):
+        by, n = {population.column: group}, counts.get(group, 0.0)
+        if group in named:
+            yield _size(n, by, ask.least)
+        groups = len({*named, *counts})
+        yield difference(n, data.rows, population, by, ask.limits.get("share_difference"), ask.confidence, groups)
+        if group in named:
+            yield ratio(n, data.rows, population, by, ask.limits.get("share_ratio"), ask.confidence, groups)
+
+
+def _size(n: float, by: Mapping[str, str], least: int) -> Finding:
+    limit = Limit(">=", float(least))
+    outcome = limit.verdict(n)
+    note = None if n else "the population has this group and the data have no row of it"
+    remedy = f"Collect at least {least - n:,.0f} more rows of this group." if outcome == "fail" else None
+    return Finding("group_size", n, n=n, by=by, limit=limit, outcome=outcome, note=note, remedy=remedy)

@@ -1,0 +1,109 @@
+"""What the groups' shares should be: stated, or counted in a reference set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aims_gates import Case, DataError, Dataset, InputError
+
+__all__ = ["Population", "group_counts", "populations"]
+
+_MOST_GROUPS = 1000
+_ROUNDING = 0.005
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Population:
+    """The groups of one column.
+
+    Attributes:
+        column: The column.
+        counts: Group -> rows in the reference set, or its stated share.
+        rows: Rows of the reference set; None where the shares are stated.
+        where: Who says so.
+    """
+
+    column: str
+    counts: Mapping[str, float]
+    rows: int | None
+    where: str
+
+    def share(self, group: str) -> float:
+        """The group's share; 0 where the population has none of it."""
+        return self.counts.get(group, 0.0) / (self.rows or 1)
+
+
+def populations(case: Case, judged: list[Dataset]) -> list[Population]:
+    """A population for every sensitive column, and for every other column whose shares are stated.
+
+    Raises:
+        InputError: the stated shares make no sense, or a column has none.
+        DataError: there is neither a statement nor reference data.
+    """
+    columns = tuple(case.roles.get("sensitive", ()))
+    if case.params["reference"] is not None:
+        stated = _stated(case.params["reference"], columns)
+        for name in columns:
+            if name not in stated:
+                remedy = f"State its groups' shares in the parameter reference, under {name!r}."
+                raise InputError(f"no shares are stated for {name!r}", where="parameter reference", remedy=remedy)
+        return list(stated.values())
+    reference = case.data.get("reference")
+    if reference is None or reference in judged:
+        remedy = 'Set reference, e.g. {"sex": {"female": 0.51, "male": 0.49}}, or give --data reference=FILE.'
+        raise DataError("nothing says what the groups' shares should be", where="parameter reference", remedy=remedy)
+    if not columns:
+        remedy = "Name one: --role sensitive=COLUMN."
+        raise InputError("no column has the role 'sensitive'", where="representativeness", remedy=remedy)
+    return [Population(name, group_counts(reference, name), reference.rows, reference.where) for name in columns]
+
+
+def _stated(given: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, Population]:
+    flat = bool(given) and not any(isinstance(shares, Mapping) for shares in given.values())
+    if flat and len(columns) != 1:
+        remedy = 'Write {"COLUMN": {"GROUP": 0.5, ...}, ...}.'
+        said = f"shares without a column, and {len(columns)} sensitive columns"
+        raise InputError(said, where="parameter reference", remedy=remedy)
+    named = {columns[0]: given} if flat else given
+    if not named:
+        raise InputError("no shares are stated", where="parameter reference", remedy="State them, or leave it out.")
+    return {str(name): _population(str(name), shares) for name, shares in named.items()}
+
+
+def _population(name: str, shares: Any) -> Population:
+    place = f"parameter reference, {name}"
+    sound = isinstance(shares, Mapping) and all(
+        isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1 for share in shares.values()
+    )
+    if not sound:
+        remedy = 'Write shares from 0 to 1: {"female": 0.51, "male": 0.49}.'
+        raise InputError(f"the shares cannot be {shares!r}", where=place, remedy=remedy)
+    total = sum(shares.values())
+    if abs(total - 1) > _ROUNDING:
+        remedy = "Name every group of the population, 'other' too, so that the shares add up to 1."
+        raise InputError(f"the shares add up to {total:g}", where=place, remedy=remedy)
+    counts = {_text(group): share / total for group, share in shares.items()}
+    return Population(name, counts, None, "the stated population")
+
+
+def _text(group: Any) -> str:
+    return str(group).lower() if isinstance(group, bool) else str(group)
+
+
+def group_counts(data: Dataset, column: str) -> dict[str, float]:
+    """Group -> rows; a whole number has no decimals, rows without a value are the group ``missing``.
+
+    Raises:
+        DataError: the column is not there, holds nothing, or makes more than a thousand groups.
+    """
+    data.require(column)
+    text = f"CAST({data.quote(column)} AS VARCHAR)"
+    if data.kind(column) == "numeric":
+        text = rf"regexp_replace({text}, '\.0+$', '')"
+    sql = f"SELECT coalesce({text}, '{MISSING}'), count(*) FROM data GROUP BY 1 ORDER BY 1 LIMIT {_MOST_GROUPS + 1}"
+    found = {str(group): float(n) for group, n in data.query(sql)}
+    if len(found) > _MOST_GROUPS:
+        remedy = "Name a column with fewer values, or bin them first."
+        raise DataError(f"{column!r} makes more than {_MOST_GROUPS:,} groups", where=data.where, remedy=remedy)
+    return found

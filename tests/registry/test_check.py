@@ -1,0 +1,266 @@
+"""A check leaves signed evidence in the ledger, and things for people to see on the run and the version."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow.entities import LoggedModelOutput
+
+from aims_gates import ledger
+from aims_gates.authority import about
+from aims_gates.canonical import digest, digest_bytes, digest_file
+from aims_gates.errors import InputError
+from aims_gates.evidence import Envelope, open_envelope, sign
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.model import Evidence, Finding, Limit, Subject
+from aims_gates.predicates import evidence_of, say
+from aims_gates.registry.check import Desk, check_target, system_of
+from aims_gates.registry.runlog import MOST_METRICS, _metrics
+from aims_gates.registry.targets import find_target
+from aims_gates.standing import Ledger
+
+GATES = ("performance", "model_card")
+
+
+def size(shop: Any) -> int:
+    with open_ledger(shop.settings.registry) as connection:
+        return ledger.size(connection)
+
+
+def seen(shop: Any, subject: str | None = None) -> Ledger:
+    with open_ledger(shop.settings.registry) as connection:
+        return Ledger(about(connection, "default", "loans", subject), "default", "loans")
+
+
+def states(explained: Any) -> dict[str, str]:
+    return {each["id"]: each["state"] for each in explained["controls"]}
+
+
+def handed_in(shops: Any) -> Any:
+    frame = shops.frame()
+    return frame.assign(prediction=frame.y, score=frame.y * 0.8 + 0.1)
+
+
+def test_a_check_prints_the_controls_and_the_shortest_list_of_actions(traded: Any) -> None:
+    assert traded.code == 4
+    for words in ("A.6.2.4", "roc_auc", "limit at least 0.60", "1 x risk", "aims-gates request open loans 1"):
+        assert words in traded.printed
+    assert "Preview" not in traded.printed and "\x1b" not in traded.printed
+
+
+def test_the_evidence_is_signed_pinned_and_counts(traded: Any) -> None:
+    ledger_ = seen(traded.shop)
+    plan, grant = ledger_.binding().predicate.plan, ledger_.standing("production").predicate
+    counted = [
+        seen(traded.shop, grant.digest).count(plan, step, grant.digest, datetime.now(UTC)) for step in plan.steps
+    ]
+    assert [each.standing for each in counted] == ["counts", "counts"]
+    evidence = counted[0].evidence
+    assert evidence is not None and evidence.gate == "performance"
+    assert evidence.data["evaluation"] == digest_file(traded.shop.folder / "data" / "evaluation.csv")
+    assert evidence.rows == {"evaluation": 400} and evidence.predictions is not None
+    assert evidence.facts["run_id"] == traded.shop.runs[0] and evidence.facts["version"] == "1"
+
+
+def test_the_run_holds_report_card_and_evidence_that_opens(traded: Any, shop: Any) -> None:
+    folder = mlflow.artifacts.download_artifacts(
+        run_id=shop.runs[0], artifact_path="aims_gates", dst_path=str(shop.folder)
+    )
+    from pathlib import Path
+
+    found = {str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file()}
+    evidence = {f"evidence/{name}.dsse.json" for name in (*GATES, "predictions")}
+    assert found == {"report.html", "report.json", "model_card.md", "model_card.html"} | evidence
+    envelope = Envelope.from_json(json.loads((Path(folder) / "evidence" / "performance.dsse.json").read_text()))
+    made, signers = open_envelope(envelope, [shop.key(name).public for name in ("dev", "ci")])
+    assert evidence_of(made).outcome == "pass" and signers == (shop.key("ci").public,)
+    assert "## " in (Path(folder) / "model_card.md").read_text()
+
+
+def test_data_sets_are_inputs_of_the_run_with_the_whole_digest(shop: Any) -> None:
+    (found,) = mlflow.get_run(shop.runs[0]).inputs.dataset_inputs
+    tags = {tag.key: tag.value for tag in found.tags}
+    assert tags["aims_gates.digest"] == digest_file(shop.folder / "data" / "evaluation.csv")
+    assert (found.dataset.name, tags["mlflow.data.context"]) == ("evaluation", "evaluation")
+
+
+def test_metrics_tags_and_description_are_for_people(shop: Any) -> None:
+    run = mlflow.get_run(shop.runs[0])
+    ours = {name: value for name, value in run.data.metrics.items() if name.startswith("aims_gates.")}
+    assert 0 < len(ours) <= MOST_METRICS and ours["aims_gates.performance.roc_auc"] > 0.6
+    version = mlflow.MlflowClient().get_model_version("loans", "1")
+    assert version.tags["aims_gates.criteria"] == run.data.tags["aims_gates.criteria"] == "unmet"
+    assert version.tags["aims_gates.model_card"].endswith("/aims_gates/model_card.md")
+    assert version.description.startswith("---") and len(version.description) <= 5_000
+
+
+def test_metrics_are_bounded_and_their_names_are_such_as_mlflow_takes() -> None:
+    findings = tuple(
+        Finding("rate", n / 100, by={"race": f"{n}//é/../"}, limit=Limit("<=", 1), outcome="pass") for n in range(90)
+    )
+    made = Evidence("fairness", digest_bytes(b"g"), {}, findings, "pass", "2026-01-01T00:00:00+00:00")
+    found = _metrics([made])
+    assert len(found) == MOST_METRICS and len({each.key for each in found}) == MOST_METRICS
+    with mlflow.start_run() as run:
+        mlflow.MlflowClient().log_batch(run.info.run_id, metrics=found)
+
+
+def test_a_description_that_a_person_wrote_stays(shop: Any, shops: Any) -> None:
+    client = mlflow.MlflowClient()
+    handed = {"evaluation": handed_in(shops)}
+
+    def check() -> str:
+        check_target(
+            Desk(shop.settings), system_of(shop.settings, None, "loans"), find_target(None, "loans", "1"), handed
+        )
+        return str(client.get_model_version("loans", "1").description)
+
+    before = client.get_model_version("loans", "1").description
+    assert check() != before
+    client.update_model_version("loans", "1", "written by hand")
+    assert check() == "written by hand"
+
+
+def test_without_a_key_a_check_is_a_preview_that_records_nothing(shop: Any, shops: Any) -> None:
+    before = size(shop)
+    record = system_of(shop.settings, "loans", None)
+    report = check_target(
+        Desk(shop.settings), record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)}
+    )
+    assert size(shop) == before
+    assert any(note.startswith("Preview") for note in report.notes)
+    assert [run.gate for run in report.gates] == list(GATES) and report.decision is not None
+
+
+def test_handed_in_data_are_advisory_at_tier_high(shop: Any, shops: Any) -> None:
+    desk = Desk(shop.settings, shop.key("ci"))
+    record = system_of(shop.settings, "loans", None)
+    report = check_target(desk, record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)})
+    assert report.decision is not None
+    found = {each.control: each for each in report.decision.controls}["A.6.2.4"]
+    assert found.blocks and any("handed in" in note for note in report.notes)
+    assert {run.gate: run.outcome for run in report.gates}["performance"] == "pass"
+
+
+def test_evidence_of_one_version_does_not_serve_another(traded: Any) -> None:
+    assert traded.second_before["exit"] == 3
+    assert states(traded.second_before)["A.6.2.4"] == states(traded.second_before)["A.6.2.7"] == "missing"
+
+
+def test_the_version_in_production_is_the_champion_of_the_next(traded: Any) -> None:
+    decision = traded.second.get("decision", traded.second)
+    found = [each for control in decision["controls"] for each in control["findings"]]
+    compared = [each for each in found if each["measure"].endswith("_champion_difference")]
+    assert compared and all(each["value"] is not None and each["low"] is not None for each in compared)
+    first = [each for each in traded.printed.splitlines() if "champion" in each]
+    assert not first
+
+
+def test_a_forged_tag_or_metric_changes_nothing(shop: Any) -> None:
+    before = shop.said("explain", "loans", "2")
+    client = mlflow.MlflowClient()
+    for name, value in (
+        ("aims_gates.criteria", "met"),
+        ("aims_gates.model_card", "runs:/x"),
+        ("mlflow.user", "nobody"),
+    ):
+        client.set_model_version_tag("loans", "2", name, value)
+        client.set_tag(shop.runs[1], name, value)
+    client.log_metric(shop.runs[1], "aims_gates.performance.roc_auc", 1.0)
+    after = shop.said("explain", "loans", "2")
+    assert states(after) == states(before) and after["exit"] == before["exit"] and after["allowed"] is False
+
+
+@pytest.mark.parametrize("kind", ["rules", "prompt", "service", "system", "organization"])
+def test_evidence_about_other_kinds_of_subjects_can_be_signed_and_counts(shop: Any, kind: Any) -> None:
+    binding = seen(shop).binding()
+    assert binding is not None
+    plan = binding.predicate.plan
+    step = next(step for step in plan.steps if step.gate == "model_card")
+    subject = Subject(kind, digest_bytes(kind.encode()), "what is on trial")
+    good = Finding("complete", 1.0, limit=Limit(">=", 1.0), outcome="pass", controls=("A.6.2.7",))
+    now = datetime.now(UTC)
+    made = Evidence("model_card", step.digests[0], step.params, (good,), "pass", now.isoformat())
+    with open_ledger(shop.settings.registry, write=True) as connection:
+        ledger.append(connection, sign(say(made, subject), shop.key("ci")), now)
+    counted = seen(shop, subject.digest).count(plan, step, subject.digest, datetime.now(UTC))
+    assert (counted.standing, counted.evidence and digest(counted.evidence.params)) == ("counts", digest(step.params))
+    other = seen(shop, digest_bytes(b"other")).count(plan, step, digest_bytes(b"other"), datetime.now(UTC))
+    assert other.standing == "missing"
+
+
+def test_a_system_that_differs_from_its_binding_is_said(shop: Any, shops: Any) -> None:
+    profile = shop.folder / "profiles" / "shop.yaml"
+    profile.write_text(profile.read_text().replace("0.6}", "0.1}"))
+    record = system_of(shop.settings, "loans", None)
+    report = check_target(
+        Desk(shop.settings), record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)}
+    )
+    assert any("differ from the signed binding" in note for note in report.notes)
+    (roc,) = [each for run in report.gates for each in run.findings if each.measure == "roc_auc" and each.limit]
+    assert roc.limit == Limit(">=", 0.6)
+
+
+def test_a_logging_failure_is_said_and_the_evidence_stands(
+    shop: Any, shops: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = replace(find_target(None, "loans", "2"), version="99")
+    before = size(shop)
+    record = system_of(shop.settings, "loans", None)
+    desk = Desk(shop.settings, shop.key("ci"))
+    target = replace(gone, address="models:/loans/2")
+    report = check_target(desk, record, target, {"evaluation": handed_in(shops)})
+    assert size(shop) > before and any("logging failed" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("version", ["01", "+1", " 1", "٣", "latest"])
+def test_a_version_spelled_strangely_is_refused(shop: Any, version: str) -> None:
+    with pytest.raises(InputError):
+        find_target(None, "loans", version)
+    with pytest.raises(InputError):
+        find_target(None, f"models:/loans/{version}")
+
+
+@pytest.mark.parametrize("address", ["loans", "models:/loans/9", "models:/m-0", "models:/cards/1", "models:/", "gone/"])
+def test_a_model_that_is_not_there_is_an_error_that_names_it(shop: Any, address: str) -> None:
+    with pytest.raises(InputError) as caught:
+        find_target(None, address)
+    assert caught.value.remedy
+
+
+def test_an_alias_means_the_version_it_points_at(shop: Any) -> None:
+    found = find_target(None, "models:/loans@production")
+    assert (found.name, found.version, found.address) == ("loans", "1", "models:/loans/1")
+
+
+def test_a_run_means_the_model_it_logged_last(shop: Any) -> None:
+    client = mlflow.MlflowClient()
+    mlflow.set_experiment("shop")
+    with mlflow.start_run() as run:
+        made = [client.create_logged_model(run.info.experiment_id, source_run_id=run.info.run_id) for _ in range(2)]
+        for each in made:
+            mlflow.MlflowClient().log_outputs(run.info.run_id, [LoggedModelOutput(each.model_id, step=0)])
+    newest = max(made, key=lambda each: each.creation_timestamp)
+    assert find_target(run.info.run_id).address == f"models:/{newest.model_id}"
+
+
+def test_a_run_without_a_model_or_that_is_not_there_is_an_error(shop: Any) -> None:
+    mlflow.set_experiment("shop")
+    with mlflow.start_run() as run:
+        pass
+    with pytest.raises(InputError, match="logged no model"):
+        find_target(run.info.run_id)
+    with pytest.raises(InputError, match="no run"):
+        find_target("0" * 32)
+
+
+def test_the_system_is_found_by_its_model(shop: Any) -> None:
+    assert system_of(shop.settings, None, "loans").system.name == "loans"
+    with pytest.raises(InputError, match="no system lists the model 'cards'") as caught:
+        system_of(shop.settings, None, "cards")
+    assert "--system" in (caught.value.remedy or "")
+    with pytest.raises(InputError, match="no system here"):
+        system_of(replace(shop.settings, packs=()), None, "loans")

@@ -1,0 +1,66 @@
+"""The registry's state against the ledger: whatever somebody wrote by hand is named."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.registry.reconcile import reconcile
+
+
+def by_hand(shop: Any, statement: str) -> None:
+    """Run SQL as somebody with the database in hand."""
+    engine = create_engine(f"sqlite:///{shop.folder / 'registry.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def point(shop: Any, alias: str) -> None:
+    columns = "INSERT INTO registered_model_aliases (alias, version, name, workspace)"
+    by_hand(shop, f"{columns} VALUES ('{alias}', 2, 'loans', 'default')")
+
+
+def problems(shop: Any) -> list[str]:
+    with open_ledger(shop.settings.registry) as connection:
+        return reconcile(connection)
+
+
+def test_a_registry_as_its_store_left_it_agrees_with_the_ledger(shop: Any) -> None:
+    assert problems(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "INSERT INTO registered_model_aliases VALUES ('champion', 2, 'loans', 'default')",
+            "loans version 2 (champion)",
+        ),
+        ("UPDATE registered_model_aliases SET version = 2", "loans version 2 (production)"),
+        ("UPDATE model_versions SET current_stage = 'Production' WHERE version = 2", "loans version 2 (stage"),
+        (
+            "UPDATE model_versions SET storage_location = '/elsewhere' WHERE version = 1",
+            "storage location is /elsewhere",
+        ),
+        ("DELETE FROM registered_model_aliases", "the registry does not point there"),
+    ],
+)
+def test_a_row_written_by_hand_is_named(shop: Any, statement: str, said: str) -> None:
+    columns = "INSERT INTO registered_model_aliases (alias, version, name, workspace) VALUES"
+    by_hand(shop, statement.replace("INSERT INTO registered_model_aliases VALUES", columns))
+    found = problems(shop)
+    assert found and any(said in each for each in found)
+    value = shop.said("ledger", "verify")
+    assert value["ok"] is False and value["problems"] == found
+
+
+def test_an_open_alias_written_by_hand_promises_nothing(shop: Any) -> None:
+    point(shop, "candidate")
+    assert problems(shop) == []
+
+
+def test_a_look_alike_of_a_governed_alias_is_governed(shop: Any) -> None:
+    point(shop, "Ｐroduction")
+    assert problems(shop) != []
