@@ -135,7 +135,9 @@ def check_left_out(folder: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise IntegrityError(f"cannot be read: {error.strerror}", where=str(path), remedy="Check its rights.") from error
+        raise IntegrityError(
+            f"cannot be read: {error.strerror}", where=str(path), remedy="Check its rights."
+        ) from error
     text = data.decode("utf-8", "replace")
     plain_text = len(data) <= _META_BYTES and text.replace("\n", "").isprintable() and "\ufffd" not in text
     if not plain_text or _META.fullmatch(text) is None:

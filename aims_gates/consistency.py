@@ -14,6 +14,7 @@ from aims_gates.classification import bundle, read_rules, recheck
 from aims_gates.errors import InputError
 from aims_gates.records import SystemRecord, read_record, read_system, record_files, system_names
 from aims_gates.shapes import SHAPES
+from aims_gates.shapes.base import placeholder
 from aims_gates.strict_yaml import Document, problems
 
 __all__ = ["check_packs"]
@@ -67,10 +68,10 @@ def _documents(folder: Path, group: str, found: list[InputError]) -> dict[str, D
             found.append(error)
             continue
         if name in SHAPES:
-            found += [
-                documents[name].error(path_, said, remedy or _for(name, path_))
-                for path_, said, remedy in problems(SHAPES[name], documents[name])
-            ]
+            wrong = problems(SHAPES[name], documents[name])
+            found += [documents[name].error(place, said, remedy or _for(name, place)) for place, said, remedy in wrong]
+            told = {place for place, _, _ in wrong}
+            found += [error for place, error in _blanks(documents[name]) if place not in told]
         elif stem not in _OTHERS and (near := get_close_matches(name, SHAPES, n=1, cutoff=0.8)):
             remedy = f"Rename it to {near[0].split('/')[1]}{path.suffix}, or to something of your own."
             found.append(InputError(f"no gate reads a record {name!r}", where=str(path), remedy=remedy))
@@ -106,6 +107,12 @@ def _dates(document: Document, today: date) -> Iterator[InputError]:
         if path == ("next_review",) and day < today:
             remedy = "Review it; then set version, approved_on and next_review."
             yield document.error(path, f"expired: its review was due on {value}", remedy)
+
+
+def _blanks(document: Document) -> Iterator[tuple[tuple[str | int, ...], InputError]]:
+    for path, value in _leaves(document.value, ()):
+        if placeholder(value):
+            yield path, document.error(path, "is empty or a placeholder", f"Replace {value!r}, or take the field out.")
 
 
 def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:

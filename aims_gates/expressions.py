@@ -18,7 +18,6 @@
 A function that finds something lacking raises :class:`Lacking`, whose text names it.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cache
@@ -33,22 +32,14 @@ from celpy.evaluation import CELEvalError
 
 from aims_gates.canonical import digest
 from aims_gates.errors import DataError, InputError
+from aims_gates.shapes.base import placeholder
 from aims_gates.strict_yaml import Document
 
-__all__ = ["Lacking", "Names", "placeholder", "text_digest", "timestamp"]
-
-_NOTHING = re.compile(r"(n/?a|none|null|unknown|fixme|xxx+|\W*)\.?", re.IGNORECASE)
-_UNWRITTEN = ("REPLACE", "TODO", "TBD", "LOREM IPSUM")
+__all__ = ["Lacking", "Names", "text_digest", "timestamp"]
 
 
 class Lacking(ValueError):
     """A record lacks something; the text says what."""
-
-
-def placeholder(text: str) -> bool:
-    """Whether a text says nothing: empty, or a word that stands for something still to be written."""
-    stripped = text.strip()
-    return stripped.upper().startswith(_UNWRITTEN) or _NOTHING.fullmatch(stripped) is not None
 
 
 def text_digest(text: str) -> str:

@@ -172,7 +172,7 @@ def open_profile(place: str, packs: Iterable[Path] = ()) -> tuple[Profile, Docum
     if path.suffix not in (".yaml", ".yml"):
         return _shaped(place, packs)
     document = read(path)
-    return _parsed(_inherited(document, path.stem, list(packs), ()), document), document
+    return _parsed(_inherited(document, place, list(packs), ()), document), document
 
 
 def _shaped(name: str, packs: Iterable[Path]) -> tuple[Profile, Document]:

@@ -19,6 +19,8 @@ from aims_gates.predicates import KeyRevocation, Trust, TrustedKey, may_sign, pr
 
 __all__ = ["Row", "TrustHistory", "alike", "check_trust", "day"]
 
+#: Characters without a shape that Unicode does not count among the format characters (Cf).
+_UNSEEN = frozenset("\u034f\u115f\u1160\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
 _TRUST, _REVOKED = type_of(Trust), type_of(KeyRevocation)
 
 
@@ -53,8 +55,10 @@ class Row:
 
 
 def alike(name: str) -> str:
-    """A person's or login's name as it is compared: without case, width and outer blanks."""
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    """A person's or login's name as it is compared: without case, width, what nobody sees, and the kind of blank."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = "".join(char for char in folded if unicodedata.category(char) != "Cf" and char not in _UNSEEN)
+    return " ".join(seen.split())
 
 
 def day(text: str) -> date | None:

@@ -30,7 +30,11 @@ def commands(text: str) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_run_as_it_says(page: Path, tmp_path: Path) -> None:
     bin_folder = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    environment = {
+        **os.environ,
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
     environment.pop("AIMS_GATES_KEY", None)
     for language, options, text in blocks(page):
         if "file" in options:
@@ -53,7 +57,11 @@ def test_the_commands_of_a_page_run_as_it_says(page: Path, tmp_path: Path) -> No
 
 def test_the_make_targets_that_pages_name_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = {name for page in PAGES for name in re.findall(r"\bmake ([a-z]+)\b(?= |`|$)", page.read_text(encoding="utf-8"), re.M)}
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"\bmake ([a-z]+)\b(?= |`|$)", page.read_text(encoding="utf-8"), re.M)
+    }
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     assert {"demo", "test"} <= targets
     assert {name for name in named if name in {"demo", "test", "bench", "lint", "lock", "mutation", "types"}} <= targets

@@ -4,6 +4,7 @@ Gates that only read records run for real; those that measure data are represent
 """
 
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -14,12 +15,15 @@ from typing import Any
 import pytest
 
 from aims_gates.checking import Bench, run_plan
+from aims_gates.classification import DEFAULT, bundle, classify, read_answers, record_text
+from aims_gates.classification import record as classification_record
 from aims_gates.controls import catalogue
 from aims_gates.model import Decision, Evidence, Plan, Subject
 from aims_gates.packs import find_gates
 from aims_gates.plan import make_plan
 from aims_gates.profiles import read_profile
 from aims_gates.records import SystemRecord, read_system
+from aims_gates.strict_yaml import Document, read, read_yaml
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "records" / "credit-scoring-complete"
 NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
@@ -219,3 +223,72 @@ def test_a_record_removed_is_named_by_every_fact_that_reads_it(record: SystemRec
                 assert finding.outcome == "fail", (gate, fact.id)
                 assert full in (finding.note or "")
                 assert finding.remedy == f"Write it: aims-gates records new {full}"
+
+
+STANDARD = ("resources", "deployment_plan", "rollback_plan", "monitoring")
+MINIMAL = """\
+name: branch-staffing
+purpose: Forecast how many visitors each branch will have next week, for those who plan shifts.
+owner: aims-manager@example.org
+tier: minimal
+models: [branch-staffing]
+data: {evaluation: data/evaluation.csv}
+roles: {target: visitors}
+facts: {affects_people: false, has_suppliers: false, has_customers: false, has_external_parties: false, first_release: true}
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SystemRecord:
+    """A system of tier minimal: its system.yaml, its answers, and the organization's files."""
+    organization = tmp_path / "records" / "organization"
+    shutil.copytree(EXAMPLE / "records" / "organization", organization)
+    (organization / "standard").mkdir()
+    for name in STANDARD:
+        shutil.copy(EXAMPLE / "records" / "systems" / "credit-scoring" / f"{name}.yaml", organization / "standard")
+    folder = tmp_path / "records" / "systems" / "branch-staffing"
+    folder.mkdir(parents=True)
+    (folder / "system.yaml").write_text(MINIMAL)
+    purpose = read(folder / "system.yaml").value["purpose"]
+    answers = dict.fromkeys(bundle(DEFAULT).questions(), "no") | {"is_ai_system": "yes"}
+    form = {"bundle": DEFAULT, "system": "branch-staffing", "purpose": purpose, "assessor": "aims-manager@example.org"}
+    document = Document({**form, "date": "2026-11-01", "role": ["provider"], "answers": answers}, "form")
+    given, rules = read_answers(document, today=NOW.date())
+    filled_in = classification_record(given, classify(rules, given, as_of=NOW.date()))
+    (folder / "classification.yaml").write_text(record_text(filled_in))
+    return read_system(tmp_path, "branch-staffing")
+
+
+def test_a_minimal_system_needs_one_file_of_its_own_and_the_organizations(
+    small: SystemRecord, kit: Any, decide: Callable[..., Decision]
+) -> None:
+    made = make_plan(small, read_profile("minimal", GATES), GATES)
+    required = [name for name, entry in catalogue().items() if dict(entry.tiers)["minimal"] == "required"]
+    found = evidence(small, made, kit)
+    wrong = [
+        (each.gate, finding.measure, finding.note)
+        for each in found.values()
+        for finding in each.findings
+        if finding.outcome not in (None, "pass") and set(finding.controls) & set(required)
+    ]
+    assert wrong == []
+    judged = {
+        control: [
+            finding
+            for step in made.steps
+            if step.applies and control in step.controls
+            for finding in found[step.gate].findings
+            if control in finding.controls and finding.outcome == "pass"
+        ]
+        for control in required
+    }
+    assert len(required) == 9
+    assert all(judged.values())
+
+
+def test_a_minimal_system_fills_in_25_fields_at_most() -> None:
+    def leaves(value: Any) -> int:
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 1 if parts is None else sum(map(leaves, parts))
+
+    assert leaves(read_yaml(MINIMAL.encode(), "system.yaml").value) <= 25

@@ -19,7 +19,6 @@ ORDER = [
     "limits",
     "canonical",
     "strict_yaml",
-    "settings",
     "controls",
     "shapes",
     "classification",
@@ -34,6 +33,7 @@ ORDER = [
     "run",
     "checking",
     "keys",
+    "settings",
     "evidence",
     "predicates",
     "trust",
@@ -136,13 +136,12 @@ def test_a_public_module_says_what_is_public(path: Path) -> None:
     assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"
     if len(tree.body) == 1 or (path.name.startswith("_") and path.name != "__init__.py"):
         return
-    names = [
-        target.id
+    assigned = [
+        node.targets if isinstance(node, ast.Assign) else [node.target]
         for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
     ]
+    names = [target.id for targets in assigned for target in targets if isinstance(target, ast.Name)]
     assert "__all__" in names, f"{path.relative_to(ROOT)} has no __all__"
 
 

@@ -130,6 +130,7 @@ Next:
   1. Fill in every REPLACE in {folder / "records/systems" / name}, and see what is due: aims-gates plan {name}
   2. Keys: aims-gates keys new keys/policy, then
      aims-gates keys trust keys/policy.pub --person YOU --role policy --first --key keys/policy.key
+     and the same, without --first, for CI (--role ci --service), developers (--role developer) and approvers.
   3. Bind: aims-gates bind {name} --system {name} --key keys/policy.key
   4. Log a model with MLflow, register it, and: aims-gates check --model {name} --version 1 --key keys/ci.key"""
     )

@@ -66,7 +66,12 @@ def settings_options(command: F) -> F:
 
 def emit(value: Any, json_: bool, text: Callable[[], str]) -> None:
     """Print a value as JSON, or its text."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) if json_ else text())
+    if json_:
+        click.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    from aims_gates.reports.words import clean
+
+    click.echo("\n".join(clean(line) for line in text().split("\n")))
 
 
 def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -157,8 +157,9 @@ def _lines(row: Row) -> str:
         f"  subject   {asked.digest}",
         f"  plan      {asked.plan}",
     ]
-    lines += [f"  reason    {asked.reason}"] if asked.reason else []
-    lines += [f"  changed   {each}" for each in asked.changes]
+    # One line each: whoever asks must not write lines of ours.
+    lines += [f"  reason    {' '.join(asked.reason.split())}"] if asked.reason else []
+    lines += [f"  changed   {' '.join(each.split())}" for each in asked.changes]
     for each in asked.evidence:
         worst = ", ".join(f"{control} {outcome}" for control, outcome in sorted(each.outcomes.items()))
         lines.append(f"  evidence  {each.gate}: {worst}  ({each.statement[7:19]})")

@@ -27,6 +27,7 @@ __all__ = [
     "body_of",
     "history",
     "install",
+    "let_go",
     "lock",
     "read_body",
     "rows",
@@ -55,6 +56,12 @@ def _begin(connection: Connection, how: str) -> None:
 def snapshot(connection: Connection) -> None:
     """From here on this connection reads one state of the ledger, whatever is appended meanwhile."""
     _begin(connection, "BEGIN")
+
+
+def let_go(connection: Connection) -> None:
+    """End a :func:`snapshot` before work that takes long: on SQLite a reader holds writers up."""
+    if connection.dialect.name == "sqlite" and connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+        connection.exec_driver_sql("COMMIT")
 
 
 def install(connection: Connection) -> None:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 else:
     SqlAlchemyStore = object
 
-__all__ = ["StoreBase", "is_prompt"]
+__all__ = ["PROMPT_CONFIG", "StoreBase", "is_prompt"]
 
 # mypy: allow-untyped-calls
 
 #: Tags of a prompt version that change what is sent, beside its text.
-_PROMPT_CONFIG = (PROMPT_TYPE_TAG_KEY, RESPONSE_FORMAT_TAG_KEY, PROMPT_MODEL_CONFIG_TAG_KEY)
+PROMPT_CONFIG = (PROMPT_TYPE_TAG_KEY, RESPONSE_FORMAT_TAG_KEY, PROMPT_MODEL_CONFIG_TAG_KEY)
 
 
 def is_prompt(tags: Any) -> bool:
@@ -127,5 +127,5 @@ class StoreBase(SqlAlchemyStore):
             InputError: it has no text.
         """
         tags = {tag.key: tag.value for tag in row.model_version_tags}
-        config = {key: tags[key] for key in _PROMPT_CONFIG if key in tags}
+        config = {key: tags[key] for key in PROMPT_CONFIG if key in tags}
         return prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, row.name).digest

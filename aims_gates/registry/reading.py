@@ -10,11 +10,14 @@ from mlflow.entities.model_registry.model_version_stages import get_canonical_st
 from mlflow.utils.validation import _REGISTERED_MODEL_ALIAS_LATEST
 from sqlalchemy.orm import Session
 
+from aims_gates.errors import InputError
 from aims_gates.registry.acts import kind_of, stage_alias, stands, view
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.refusals import answering, refusal
+from aims_gates.registry.staging import intact
 from aims_gates.standing import Ledger
+from aims_gates.trust import Row
 
 __all__ = ["ReadingMixin"]
 
@@ -52,22 +55,36 @@ class ReadingMixin(StoreBase):
     def get_model_version_download_uri(self, name: str, version: int | str) -> str:
         """Where a version's bytes are; a granted version's only where its grant says."""
         found: str = super().get_model_version_download_uri(name, version)
-        with answering(f"reading {name} version {version}", gated=True), self.primary() as session:
-            seen = view(session.connection(), self._get_active_workspace(), name)
+        with answering(f"reading {name} version {version}", gated=True):
+            with self.primary() as session:
+                seen = view(session.connection(), self._get_active_workspace(), name)
             grants = seen.grants(version=str(int(version)))
-            if grants and seen.binding() is not None and grants[-1].predicate.location != found:
-                raise self._not_granted(name, int(version), "its storage location is not the granted one")
+            if grants and seen.binding() is not None:
+                if grants[-1].predicate.location != found:
+                    raise self._not_granted(name, int(version), "its storage location is not the granted one")
+                self._same_bytes(grants[-1])
         return found
 
     def _check(self, name: str, target: str, shown: str, version: int) -> None:
-        with answering(f"reading {shown} of {name}", gated=True), self.primary() as session:
-            seen = view(session.connection(), self._get_active_workspace(), name)
-            if kind_of(seen) == "prompt" and seen.binding() is None:
-                return
-            row = self._get_sql_model_version(session, name, version)
-            grant = stands(seen, target, version, row.storage_location or row.source)
-            if grant is None or not self._same_prompt(session, seen, row, grant.predicate.digest):
-                raise self._not_granted(name, version, f"no grant stands for {shown}")
+        with answering(f"reading {shown} of {name}", gated=True):
+            with self.primary() as session:
+                seen = view(session.connection(), self._get_active_workspace(), name)
+                if kind_of(seen) == "prompt" and seen.binding() is None:
+                    return
+                row = self._get_sql_model_version(session, name, version)
+                grant = stands(seen, target, version, row.storage_location or row.source)
+                if grant is None or not self._same_prompt(session, seen, row, grant.predicate.digest):
+                    raise self._not_granted(name, version, f"no grant stands for {shown}")
+            self._same_bytes(grant)
+
+    def _same_bytes(self, grant: Row) -> None:
+        """A released copy that is at hand must still hold the granted bytes."""
+        try:
+            root = self.released()
+        except InputError:
+            return  # nothing is released here
+        if root.digest(grant.predicate.location) == grant.predicate.digest:
+            intact(root.copy(grant.predicate.digest), grant.predicate.digest)
 
     def _same_prompt(self, session: Session, seen: Ledger, row: Any, digest: str) -> bool:
         """A prompt's text stands in tags, which anybody may set: it must still be the granted one."""

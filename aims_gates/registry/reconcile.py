@@ -13,7 +13,9 @@ from sqlalchemy import Connection, inspect, text
 from aims_gates.authority import about
 from aims_gates.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
-from aims_gates.registry.acts import kind_of
+from aims_gates.ledger.table import let_go
+from aims_gates.predicates import Registration, Transition
+from aims_gates.registry.acts import kind_of, view
 from aims_gates.registry.names import governed_alias
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
@@ -32,6 +34,16 @@ FROM model_versions WHERE current_stage = 'Production'
 #: What MLflow writes where a prompt version has no artifacts: its text stands in the registry itself.
 _NO_BYTES = frozenset({"dummy-source", "prompt-template"})
 _GRANTED = "SELECT DISTINCT term FROM aims_index WHERE term LIKE 'model %'"
+_NAMES = "SELECT workspace, name FROM registered_models"
+_VERSIONS = """
+SELECT version, source, run_id FROM model_versions
+WHERE workspace = :workspace AND name = :name AND current_stage <> 'Deleted_Internal'
+"""
+_GONE = """
+SELECT version FROM model_versions
+WHERE workspace = :workspace AND name = :name AND current_stage = 'Deleted_Internal'
+"""
+_TAGS = "SELECT key, value FROM model_version_tags WHERE workspace = :workspace AND name = :name AND version = :version"
 
 
 def _folder(location: str, artifacts: Path | None) -> Path | None:
@@ -79,15 +91,83 @@ def _pointed(connection: Connection, row: tuple[Any, ...]) -> tuple[str | None, 
     return None, grant
 
 
+def _names(connection: Connection) -> list[tuple[str, str]]:
+    """Workspace and name of every registered model that the ledger speaks of."""
+    found = [term.removeprefix("model ").partition("/") for (term,) in connection.execute(text(_GRANTED)).all()]
+    return sorted((workspace, name) for workspace, _, name in found)
+
+
 def _granted(connection: Connection) -> Iterator[Row]:
     """Every standing grant of the ledger."""
-    for (term,) in connection.execute(text(_GRANTED)).all():
-        workspace, _, name = term.removeprefix("model ").partition("/")
+    for workspace, name in _names(connection):
         ledger = Ledger(about(connection, workspace, name), workspace, name)
         for alias in sorted({row.predicate.alias for row in ledger.grants()}):
             grant = ledger.standing(alias)
             if grant is not None:
                 yield grant
+
+
+def _registered(connection: Connection) -> Iterator[str]:
+    """Names and versions that were made, changed or removed past the registry."""
+    there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))}
+    known = set(_names(connection))
+    for _, name in sorted(there - known):
+        yield f"{name}: it stands in the registry, and the ledger has no record of its creation"
+    for workspace, name in sorted(known):
+        seen = view(connection, workspace, name)
+        ended = any(row.position > seen.born and _is_end(row, seen) for row in seen.rows)
+        if seen.born < 0 and (workspace, name) in there:
+            yield f"{name}: it stands in the registry, and the ledger has no record of its creation"
+        elif seen.born >= 0 and not ended and (workspace, name) not in there:
+            yield f"{name}: it is gone from the registry, and the ledger has no record of that"
+        elif seen.born >= 0 and not ended:
+            yield from _versions(connection, seen)
+
+
+def _is_end(row: Row, seen: Ledger) -> bool:
+    """Whether a row says that the name was deleted or renamed."""
+    said = row.predicate
+    return (
+        isinstance(said, Transition) and (said.workspace, said.name) == (seen.workspace, seen.name) and not said.alias
+    )
+
+
+def _versions(connection: Connection, seen: Ledger) -> Iterator[str]:
+    place = {"workspace": seen.workspace, "name": seen.name}
+    found = {str(row[0]): (row[1], row[2] or None) for row in connection.execute(text(_VERSIONS), place)}
+    gone = {str(row[0]) for row in connection.execute(text(_GONE), place)}
+    said = {row.predicate.version for row in seen.rows if isinstance(row.predicate, Registration)}
+    for version in sorted(said | set(found), key=lambda each: (len(each), each)):
+        what, told = f"{seen.name} version {version}", seen.registration(version)
+        if told is None:
+            if version in found and said:
+                yield f"{what}: it stands in the registry, and the ledger has no record of who registered it"
+        elif version not in found and version not in gone:
+            yield f"{what}: it is gone from the registry, where a deleted version leaves its row"
+        elif version in found and found[version] != (told.predicate.source, told.predicate.run_id):
+            yield f"{what}: its source or run is not the one it was registered with ({told.predicate.source})"
+
+
+def _prompt(connection: Connection, grant: Row) -> str | None:
+    """What is wrong with a granted prompt, whose text stands in tags that anybody may set."""
+    said = grant.predicate
+    if said.location not in _NO_BYTES:
+        return None
+    from mlflow.prompt.constants import PROMPT_TEXT_TAG_KEY
+
+    from aims_gates.registry.base import PROMPT_CONFIG
+    from aims_gates.registry.subjects import prompt_subject
+
+    place = {"workspace": said.workspace, "name": said.name, "version": said.version}
+    tags = {row[0]: row[1] for row in connection.execute(text(_TAGS), place)}
+    config = {key: tags[key] for key in PROMPT_CONFIG if key in tags}
+    try:
+        found = prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, said.name).digest
+    except AimsGatesError as error:
+        return f"{said.name} version {said.version} ({said.alias}): {error.message}"
+    if found != said.digest:
+        return f"{said.name} version {said.version} ({said.alias}): its text or configuration is not the granted one"
+    return None
 
 
 def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str]:
@@ -107,7 +187,11 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
             problems += [said] if said else []
             if grant is not None:
                 pointed.add((row[0], row[1], row[2]))
-    for grant in _granted(connection):
+        problems += _registered(connection)
+    grants = list(_granted(connection))
+    problems += [wrong for grant in grants if (wrong := _prompt(connection, grant))]
+    let_go(connection)
+    for grant in grants:
         said_ = grant.predicate
         if (said_.workspace, said_.name, said_.alias) not in pointed:
             problems.append(

@@ -1,16 +1,26 @@
 """What all record shapes share: fields beyond the known refused, dates real, a review after the approval."""
 
+import re
 from datetime import date as Day
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Digest", "Reviewed", "Shape", "Share", "Trial", "Text", "Texts", "says"]
+__all__ = ["Digest", "Reviewed", "Shape", "Share", "Text", "Texts", "Trial", "placeholder", "says"]
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+_NOTHING = re.compile(r"(n/?a|none|null|unknown|fixme|xxx+|\W*)\.?", re.IGNORECASE)
+_UNWRITTEN = ("REPLACE", "TODO", "TBD", "LOREM IPSUM")
+
+
+def placeholder(text: str) -> bool:
+    """Whether a text says nothing: empty, or a word that stands for something still to be written."""
+    stripped = text.strip()
+    return stripped.upper().startswith(_UNWRITTEN) or _NOTHING.fullmatch(stripped) is not None
 
 
 def says(description: str, **more: Any) -> Any:

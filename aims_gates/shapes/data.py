@@ -79,7 +79,7 @@ class DataPlan(Reviewed):
 
 
 class Labelling(Shape):
-    """How labels were made."""
+    """The making of labels."""
 
     method: Text = says("How.")
     annotators: int | None = says("How many people.", default=None, ge=1)

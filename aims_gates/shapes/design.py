@@ -166,7 +166,7 @@ class Sections(Shape):
 
 
 class Audiences(Shape):
-    """Which document each audience gets."""
+    """Documents by audience."""
 
     users: Text = says("For users.")
     partners: Text = says("For partners.")

@@ -3,7 +3,7 @@
 from datetime import date as Day
 from typing import Literal
 
-from aims_gates.shapes.base import Reviewed, Shape, Share, Trial, Text, Texts, says
+from aims_gates.shapes.base import Reviewed, Shape, Share, Text, Texts, Trial, says
 
 __all__ = [
     "AIPolicy",

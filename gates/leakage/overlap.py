@@ -46,9 +46,9 @@ def _counts(sets: Sets, content: str, where: str = "TRUE") -> tuple[int, int]:
         sql = (
             f"SELECT coalesce(sum(n) FILTER (t.h IS NOT NULL), 0), count(*) FROM "
             f"(SELECT h, count(*) AS n FROM ({ours}) {part} GROUP BY h) AS e "
-            f"LEFT JOIN (SELECT DISTINCT h FROM ({theirs}) {part}) AS t USING (h)"
+            f"LEFT JOIN (SELECT DISTINCT h FROM ({theirs}) {part}) AS t ON e.h = t.h"
         )
-        same, once = sets.evaluation.query(sql.replace("USING (h)", "ON e.h = t.h"))[0]
+        same, once = sets.evaluation.query(sql)[0]
         both, distinct = both + int(same), distinct + int(once)
     return both, distinct
 

@@ -71,12 +71,15 @@ def _area(sets: Sets, name: str, labels: list[str]) -> Finding:
     areas = [area for label in labels for area in _areas(sets, name, label)]
     limit, over = sets.limits.get("single_feature_auc"), {"column": name}
     if not areas:
-        note = "only one label occurs in the training or in the evaluation set"
-        outcome: Outcome | None = "inconclusive" if limit else None
-        return Finding("single_feature_auc", over=over, limit=limit, outcome=outcome, note=note)
+        why = "only one label occurs in the training or in the evaluation set"
+        return Finding(
+            "single_feature_auc", over=over, limit=limit, outcome="inconclusive" if limit else None, note=why
+        )
     best = max(areas, key=lambda area: area.value)
     ends = intervals.auc_interval(best.value, best.positives, best.negatives, sets.confidence)
-    n, note, outcome = best.positives + best.negatives, None, None
+    n = best.positives + best.negatives
+    outcome: Outcome | None = None
+    note: str | None = None
     if limit is not None:
         outcome = limit.verdict(best.value, *ends)
         if outcome == "inconclusive" and not limit.met(best.value):
@@ -111,10 +114,8 @@ def _areas(sets: Sets, name: str, label: str) -> Iterator[_Area]:
     rates = f"SELECT {column} AS c, avg({label}) AS r FROM {sets.training.table} WHERE {label} IN (0, 1) GROUP BY 1"
     base = f"SELECT avg({label}) FROM {sets.training.table} WHERE {label} IN (0, 1)"
     rows = f"SELECT {column} AS c, {label} AS y FROM data"
-    area = _ranked(
-        data,
-        f"SELECT coalesce(r, ({base})) AS v, y FROM ({rows}) AS e LEFT JOIN ({rates}) AS t ON e.c IS NOT DISTINCT FROM t.c",
-    )
+    joined = f"({rows}) AS e LEFT JOIN ({rates}) AS t ON e.c IS NOT DISTINCT FROM t.c"
+    area = _ranked(data, f"SELECT coalesce(r, ({base})) AS v, y FROM {joined}")
     if area:
         yield area
 
@@ -138,7 +139,7 @@ def _correlation(sets: Sets, name: str, target: str) -> Finding:
     limit, over = sets.limits.get("single_feature_r2"), {"column": name}
     if r is None:
         return Finding("single_feature_r2", n=n, over=over, note="constant, so it says nothing of the target")
-    outcome = limit.verdict(r * r) if limit else None
+    outcome: Outcome | None = limit.verdict(r * r) if limit else None
     if outcome == "fail" and n < sets.least:
         outcome = "inconclusive"
     remedy = f"Find out whether {name!r} is known before the decision." if outcome == "fail" else None

@@ -122,7 +122,7 @@ def _there(names: Iterable[str], sets: tuple[Dataset, ...]) -> None:
 
 
 def _numbers_rows(training: Dataset, evaluation: Dataset, name: str) -> bool:
-    """Whether a column numbers the rows of both sets: whole, each once, hardly a gap. It would make every row differ."""
+    """Whether a column numbers the rows of both sets: whole, each once, hardly a gap; it makes every row differ."""
     low, high, rows = [], [], training.rows + evaluation.rows
     if rows < 2 * _FEW_ROWS or not all("INT" in data.type(name) for data in (training, evaluation)):
         return False

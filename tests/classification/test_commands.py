@@ -52,6 +52,7 @@ def pack(tmp_path: Path) -> Path:
 
 
 def test_exit_codes_say_whether_it_may_go_on(tmp_path: Path, capsys: Out) -> None:
+    """Coverage row R.1."""
     file = tmp_path / "a.json"
     assert main(["classify", "--file", written(file, "5b")]) == 0
     assert main(["classify", "--file", written(file, "5.1.e")]) == 2
@@ -82,6 +83,7 @@ def test_the_template_can_be_filled_in_and_classified(tmp_path: Path, capsys: Ou
 
 
 def test_the_role_decides_the_duties(tmp_path: Path, capsys: Out) -> None:
+    """Coverage row C1.1."""
     file = written(tmp_path / "a.json", "5b")
     found = {}
     for role in ("provider", "deployer"):
@@ -93,6 +95,7 @@ def test_the_role_decides_the_duties(tmp_path: Path, capsys: Out) -> None:
 
 
 def test_a_gpai_provider_gets_the_list_of_article_53(tmp_path: Path, capsys: Out) -> None:
+    """Coverage row R.2."""
     file = written(tmp_path / "a.json")
     _, value = run(capsys, "classify", "--file", file, "--gpai", "provider")
     assert sum(each["article"].startswith("53(1)") for each in value["obligations"]) == 4
@@ -129,6 +132,7 @@ def test_another_purpose_than_system_yaml_is_refused(pack: Path, capsys: Out) ->
 
 
 def test_out_of_scope_is_recorded_with_its_reason(tmp_path: Path, capsys: Out) -> None:
+    """Coverage row C2.ex."""
     reason = {"reason": "rules in a spreadsheet", "signed_by": "counsel", "signed_on": "2026-11-01"}
     file = written(tmp_path / "a.json", answers={"is_ai_system": "no"}, scope_reason=reason)
     code, value = run(capsys, "classify", "--file", file, "--out", "kept/classification.yaml")
@@ -151,6 +155,7 @@ def test_the_organizations_rules_of_the_pack_are_applied(pack: Path, capsys: Out
 
 
 def test_rules_are_listed_dated_and_compared(capsys: Out) -> None:
+    """Coverage row R.3."""
     assert {each["id"] for each in run(capsys, "rules", "list")[1]} == {"eu-2024-1689", "eu-2026-1744", "neutral"}
     days = {each["id"]: each["date"] for each in run(capsys, "rules", "dates", "--bundle", "eu-2026-1744")[1]}
     assert (days["annex_iii"], days["annex_i"]) == ("2027-12-02", "2028-08-02")
@@ -162,6 +167,7 @@ def test_rules_are_listed_dated_and_compared(capsys: Out) -> None:
 
 
 def test_the_difference_lists_the_systems_to_classify_again(pack: Path, capsys: Out) -> None:
+    """Coverage row C10.5."""
     answers = all_no("eu-2024-1689") | {"5b": "yes"}
     file = written(pack / "a.json", bundle="eu-2024-1689", answers=answers, purpose=None)
     assert main(["classify", "--pack", ".", "--file", file, "--system", "credit"]) == 0

@@ -22,7 +22,7 @@ def one(findings: tuple[Finding, ...], measure: str, column: str | None = None) 
 def drawn(n: int, seed: int) -> pd.DataFrame:
     generator = np.random.default_rng(seed)
     y = generator.integers(0, 2, n)
-    x = (generator.normal(size=n) + y).round(6)
+    x = generator.normal(size=n) + y
     return pd.DataFrame({"x": x, "g": generator.choice(["a", "b", "c"], n), "y": y})
 
 

@@ -295,7 +295,7 @@ def traded(shops: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def shop(traded: Traded, shops: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A copy of the traded shop for a test that changes it; the released bytes are the copy's own too."""
+    """A copy of the traded shop for a test that changes it; released bytes stay the first one's (see ``bytes_of``)."""
     made = shops.Shop(tmp_path / "shop", traded.shop.runs)
     shutil.copytree(traded.shop.folder, made.folder)
     shops.use(made.folder)

@@ -22,6 +22,8 @@ __all__ = ["WRONG_YES", "features_of", "mitigated", "plain"]
 WRONG_YES = 4.0
 #: The most by which the groups' fast-track rates may differ in training.
 _BOUND = 0.005
+#: Strong: a parity learnt on 80 Black and 45 Hispanic applications has to hold for others.
+_SHRINKAGE = 0.01
 
 
 def features_of(model: object) -> Sequence[str]:
@@ -52,7 +54,7 @@ def mitigated(reference: pd.DataFrame) -> Pipeline:
     target = reference[TARGET].to_numpy()
     scaler = StandardScaler().fit(reference[columns])
     search = ExponentiatedGradient(
-        LogisticRegression(C=0.1, max_iter=2000),
+        LogisticRegression(C=_SHRINKAGE, max_iter=2000),
         DemographicParity(difference_bound=_BOUND),
         objective=ErrorRate(costs={"fp": WRONG_YES, "fn": 1.0}),
         eps=_BOUND,

@@ -1,0 +1,137 @@
+"""The Statement of Applicability: a row for each control of the catalogue, with its reason and what evidence shows. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aims_gates.controls import catalogue
+from aims_gates.coverage.fleet import ModelView
+from aims_gates.model import ControlState, Plan
+from aims_gates.shapes.base import placeholder
+
+__all__ = ["NO_REASON", "SoaRow", "statement_of_applicability"]
+
+NO_REASON = "no reason recorded"
+
+
+@dataclass(frozen=True)
+class SoaRow:
+    """One control in the Statement of Applicability.
+
+    Attributes:
+        control, title: Annex A id and short title.
+        applicable: None where nobody has said so and no profile requires it.
+        reason: Why; :data:`NO_REASON` where nobody gave one.
+        source: ``record``, ``profile``, or empty.
+        recorded: The state of implementation that the record claims.
+        implementation: What verified evidence shows over the bound models.
+        models: Model -> state of the control there.
+        since, until: ISO dates of the oldest evidence that counts and of the first that ends.
+        statements: Digests of the evidence statements.
+        problem: What contradicts, or is missing.
+    """
+
+    control: str
+    title: str
+    applicable: bool | None
+    reason: str
+    source: str
+    recorded: str
+    implementation: str
+    models: Mapping[str, str]
+    since: str
+    until: str
+    statements: tuple[str, ...]
+    problem: str = ""
+
+
+def statement_of_applicability(
+    record: Mapping[str, Any] | None, plans: Iterable[Plan], seen: Iterable[ModelView]
+) -> tuple[SoaRow, ...]:
+    """A row for each control.
+
+    Args:
+        record: The record organization/statement_of_applicability; None where there is none.
+        plans: The plans of the systems, bound or not.
+        seen: The registered models.
+    """
+    given = (record or {}).get("rows")
+    rows = {
+        str(each["control"]): each
+        for each in (given if isinstance(given, list | tuple) else ())
+        if isinstance(each, Mapping) and "control" in each
+    }
+    bound = [model for model in seen if model.plan is not None]
+    known = {plan.system: plan for plan in plans} | {model.plan.system: model.plan for model in bound if model.plan}
+    return tuple(_row(control, rows.get(control), list(known.values()), bound) for control in catalogue())
+
+
+def _row(control: str, said: Mapping[str, Any] | None, plans: list[Plan], bound: list[ModelView]) -> SoaRow:
+    asking = [
+        f"profile {plan.profile} of {plan.system}"
+        for plan in plans
+        if any(each.control == control and each.enforcement == "block" for each in plan.requirements)
+    ]
+    applicable, reason, source, problem = _reason(said, asking)
+    states = {model.name: state for model in bound for state in model.decision.controls if state.control == control}
+    observed = {model.name for model in bound if model.decision.mode != "enforce"}
+    shown = [item for state in states.values() for item in state.evidence if item.get("standing") == "counts"]
+    dates = sorted(filter(None, (_date(item, model) for model in bound for item in _counting(model, control))))
+    return SoaRow(
+        control=control,
+        title=catalogue()[control].title,
+        applicable=applicable,
+        reason=reason,
+        source=source,
+        recorded=str(said.get("state", "")) if said else "",
+        implementation=_implementation(states, observed),
+        models={name: ("observed" if name in observed else state.state) for name, state in states.items()},
+        since=dates[0][0] if dates else "",
+        until=min((each[1] for each in dates), default=""),
+        statements=tuple(sorted({str(item["statement"]) for item in shown})),
+        problem=problem,
+    )
+
+
+def _reason(said: Mapping[str, Any] | None, asking: list[str]) -> tuple[bool | None, str, str, str]:
+    """Applicable, reason, its source, and what is wrong with them."""
+    required = f"required by {', '.join(asking)}"
+    if said is not None and isinstance(said.get("applicable"), bool):
+        applicable, reason = bool(said["applicable"]), str(said.get("reason") or "")
+        if placeholder(reason):
+            if applicable and asking:
+                return True, required, "profile", ""
+            return applicable, NO_REASON, "", "write the reason into the record"
+        if not applicable and asking:
+            return False, reason, "record", f"the record says not applicable, yet it is {required}"
+        return applicable, reason, "record", ""
+    if asking:
+        return True, required, "profile", ""
+    return None, NO_REASON, "", "no profile requires it: say in the record whether it applies, and why"
+
+
+def _implementation(states: Mapping[str, ControlState], observed: set[str]) -> str:
+    """The states of a control over the bound models, in words; what was only observed is not counted as met."""
+    if not states:
+        return "no bound model requires it"
+    met = [name for name, state in states.items() if state.state in ("met", "not-applicable") and name not in observed]
+    waived = [name for name, state in states.items() if state.state == "waived" and name not in observed]
+    if len(met) == len(states):
+        return "evidence criteria met"
+    also = f", {len(waived)} waived" if waived else ""
+    return f"met for {len(met)} of {len(states)}{also}" if met or waived else "not met"
+
+
+def _counting(model: ModelView, control: str) -> list[Mapping[str, Any]]:
+    states = [state for state in model.decision.controls if state.control == control]
+    return [item for state in states for item in state.evidence if item.get("standing") == "counts"]
+
+
+def _date(item: Mapping[str, Any], model: ModelView) -> tuple[str, str] | None:
+    """The day of a piece of evidence, and the last on which it counts."""
+    age = item.get("age_days")
+    if age is None:
+        return None
+    made = model.now - timedelta(days=float(age))
+    return made.date().isoformat(), (made + timedelta(days=int(item["expires_days"]))).date().isoformat()
