@@ -35,13 +35,13 @@ def check_packs(packs: Iterable[Path], today: date) -> list[InputError]:
         organization = _documents(folder, "organization", found)
         standard = _documents(folder / "standard", "system", found)
         for document in [*organization.values(), *standard.values()]:
-            found += _dates(document, today)
+            found += [*_dates(document, today), *_approval(document, organization)]
         found += _policy(organization)
         found += _roles(organization)
         for name in system_names(pack):
             own = _documents(pack / "records" / "systems" / name, "system", found)
             for document in own.values():
-                found += _dates(document, today)
+                found += [*_dates(document, today), *_approval(document, organization)]
             try:
                 record = read_system(pack, name)
             except InputError as error:
@@ -125,6 +125,19 @@ def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
 
 def _text(value: Any) -> str:
     return digest(" ".join(str(value).split()))
+
+
+def _approval(document: Document, documents: Documents) -> Iterator[InputError]:
+    approver = document.value.get("approver")
+    if approver is None:
+        return
+    if approver == document.value.get("owner"):
+        yield document.error(("approver",), "its owner has approved it alone", "Have somebody else approve it.")
+    roles = documents.get("organization/roles")
+    people = _entries(roles.value.get("people")) if roles is not None else []
+    if people and not any(person.get("id") == approver and person.get("active") is True for person in people):
+        remedy = "Have somebody approve it who is active, or add the person to people in organization/roles."
+        yield document.error(("approver",), f"{approver} is nobody active in organization/roles", remedy)
 
 
 def _policy(documents: Documents) -> Iterator[InputError]:
@@ -240,9 +253,10 @@ def _suppliers(record: SystemRecord, documents: Documents) -> Iterator[InputErro
             said = f"the supplier {component.get('supplier')!r} has no record"
             place = ("components", index, "supplier")
             yield components.error(place, said, "Add it to records/organization/suppliers.yaml.")
-    if listed and record.system.facts.get("has_suppliers") is not True:
-        said = f"the system has suppliers ({components.where}), and its facts do not say so"
-        yield record.document.error(("facts", "has_suppliers"), said, "Write has_suppliers: true.")
+    for fact in ("has_suppliers", "has_external_parties"):
+        if listed and record.system.facts.get(fact) is not True:
+            said = f"the system has suppliers ({components.where}), and its facts do not say so"
+            yield record.document.error(("facts", fact), said, f"Write {fact}: true.")
 
 
 def _twice(systems: list[SystemRecord]) -> Iterator[InputError]:

@@ -11,6 +11,7 @@ __all__ = [
     "IntegrityError",
     "KeyFileError",
     "LedgerError",
+    "NoLedgerError",
     "PackError",
     "ProfileError",
     "RefusedError",
@@ -59,6 +60,10 @@ class GateError(AimsGatesError):
 
 class LedgerError(AimsGatesError):
     """The ledger cannot be read or written."""
+
+
+class NoLedgerError(LedgerError):
+    """There is no ledger here yet: no file, or a database without its tables."""
 
 
 class IntegrityError(AimsGatesError):

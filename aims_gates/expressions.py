@@ -3,7 +3,7 @@
 ========================  ==========================================================================================
 ``days_since(date)``      whole days from an ISO date to today; a date in the future is refused
 ``days_until(date)``      whole days from today to an ISO date; negative once it has passed
-``current(record)``       owner, approver, version, approval in the past, next review not passed
+``current(record)``       owner, another approver, version, approval in the past, next review not passed
 ``stated(value, fields)``  every field (``a.b`` reaches inward) is there and is neither empty nor a placeholder
 ``every(value, f, keys)`` the list ``value.f`` has entries, and each states these keys
 ``filled(value)``         neither empty nor a placeholder, all the way down
@@ -123,6 +123,8 @@ class _Clock:
 
     def current(self, record: Any) -> bool:
         _stated(record, ("owner", "approver", "version", "approved_on", "next_review"))
+        if record["owner"] == record["approver"]:
+            raise Lacking("its owner has approved it alone")
         self.since(record["approved_on"])
         if _day(record["next_review"]) <= _day(record["approved_on"]):
             raise Lacking("the next review lies before the approval")

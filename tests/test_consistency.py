@@ -174,6 +174,17 @@ def test_a_contradiction_is_named_with_file_line_and_remedy(
     assert re.search(r"\.(yaml|md)(:\d+)?$", str(named.where))
 
 
+@pytest.mark.parametrize(
+    ("approver", "message"),
+    [("aims-manager@example.org", "its owner has approved it alone"), ("nobody@example.org", "is nobody active in")],
+)
+def test_a_record_is_approved_by_somebody_else_who_is_known(pack: Path, approver: str, message: str) -> None:
+    place = pack / ORGANIZATION / "context.yaml"
+    place.write_text(place.read_text().replace("approver: managing-director@example.org", f"approver: {approver}"))
+    (found,) = check_packs([pack], TODAY)
+    assert message in found.message and "context.yaml:2" in str(found.where)
+
+
 @pytest.mark.parametrize("field", ["approved_on", "date", "ended_on"])
 def test_what_is_said_to_have_happened_tomorrow_is_refused(
     pack: Path, edit: Callable[[str, str, str], None], field: str

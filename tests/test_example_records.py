@@ -234,7 +234,8 @@ tier: minimal
 models: [branch-staffing]
 data: {evaluation: data/evaluation.csv}
 roles: {target: visitors}
-facts: {affects_people: false, has_suppliers: false, has_customers: false, has_external_parties: false, first_release: true}
+facts:
+  {affects_people: false, has_suppliers: false, has_customers: false, has_external_parties: false, first_release: true}
 """
 
 
@@ -292,3 +293,13 @@ def test_a_minimal_system_fills_in_25_fields_at_most() -> None:
         return 1 if parts is None else sum(map(leaves, parts))
 
     assert leaves(read_yaml(MINIMAL.encode(), "system.yaml").value) <= 25
+
+
+@pytest.mark.parametrize(("tier", "count"), [("minimal", 9), ("limited", 22), ("high", 35)])
+def test_a_shipped_profile_asks_what_the_catalogue_says_of_its_tier(tier: str, count: int) -> None:
+    means = {"required": "block", "recommended": "note", "conditional": "block"}
+    asked = {name: means.get(dict(entry.tiers)[tier]) for name, entry in catalogue().items()}
+    profile = read_profile(tier, GATES).profile
+    assert {name: rule.enforcement for name, rule in profile.controls.items()} == {k: v for k, v in asked.items() if v}
+    assert sum(dict(entry.tiers)[tier] == "required" for entry in catalogue().values()) == count
+    assert len({rule.why for rule in profile.controls.values()}) == len(profile.controls)

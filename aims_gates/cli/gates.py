@@ -73,4 +73,9 @@ def _text(gate: Gate) -> str:
     for name, parameter in manifest.parameters.items():
         lines.append(f"  {name} = {parameter.default!r}   [{parameter.owner}]")
         lines.append(f"      {parameter.summary.strip()}")
+    if manifest.facts:
+        lines += ["", "facts (a template of each record: aims-gates records new RECORD):"]
+    for fact in manifest.facts:
+        lines.append(f"  {fact.id}   [{', '.join(fact.controls)}]   {fact.record}")
+        lines.append(f"      {fact.says}{f' (where {fact.when})' if fact.when else ''}")
     return "\n".join(lines)

@@ -1,8 +1,9 @@
-"""``aims-gates profile``: list, show and lint profiles."""
+"""``aims-gates profile``: list, show, lint, test and compare profiles."""
 
 import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.cli.rehearse import diff, test
 from aims_gates.errors import ProfileError
 from aims_gates.packs import bundled, find_gates, profile_names
 from aims_gates.profiles import problems_of, read_profile
@@ -13,7 +14,16 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """List, show or lint profiles."""
+    """List, show, lint, test or compare profiles.
+
+    A profile takes effect, or a change of it, when a policy owner who did not write it binds the models again:
+    aims-gates bind MODEL --system SYSTEM --key POLICY.key. That is signed and in the ledger; a changed file alone
+    changes nothing.
+    """
+
+
+command.add_command(test)
+command.add_command(diff)
 
 
 @command.command("list")

@@ -23,7 +23,11 @@ _FIELDS: Mapping[str, str] = {
     "end_of_support": "the end of its support",
     "retention_until": "the end of its retention",
     "consent_until": "the end of its legal basis",
+    "due": "the date by which it is to be done",
+    "planned_on": "the date for which it is planned",
 }
+#: What is done has no date due any more.
+_DONE = ("closed_on", "done_on")
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,8 @@ def due_fields(value: Any, about: str, path: tuple[str, ...] = ()) -> Iterator[D
     if isinstance(value, Mapping):
         for name, part in value.items():
             if name in _FIELDS and isinstance(part, str) and day(part) is not None:
+                if name in ("due", "planned_on") and any(value.get(done) for done in _DONE):
+                    continue
                 named = next((str(value[key]) for key in ("name", "supplier", "tool", "id") if key in value), "")
                 whose = f"{named}: " if named and path else ""
                 field = ".".join((*path, str(name)))

@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from aims_gates.authority import about
 from aims_gates.decision import decide
+from aims_gates.ledger import history
+from aims_gates.ledger import rows as rows_under
 from aims_gates.ledger.table import all_terms
 from aims_gates.model import ControlState, Decision, Plan, State
 from aims_gates.predicates import Registration, type_of
@@ -114,17 +116,17 @@ def view(connection: Connection, workspace: str, name: str, now: datetime, versi
     Raises:
         IntegrityError: a row does not hold; nothing is said on such a ledger.
     """
-    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    wanted = ("trust", "revocation", f"model {workspace}/{name}")
+    ledger = Ledger(rows_under(connection, wanted, history(connection).keys()), workspace, name)
     grants = [row for row in standing_grants(ledger) if version in (None, row.predicate.version)]
     grant = grants[0] if grants else None
     known = registered(ledger)
     looked = version or (grant.predicate.version if grant else known[-1] if known else None)
-    subject = grant.predicate.digest if grant else None
+    asked = ledger.request(looked) if looked is not None else None
+    subject = grant.predicate.digest if grant else asked.predicate.digest if asked else None
     rows = about(connection, workspace, name, subject, looked)
     if subject is None and looked is not None:
-        wider = Ledger(rows, workspace, name)
-        asked = wider.request(looked)
-        subject = asked.predicate.digest if asked else wider.evidenced(looked)
+        subject = Ledger(rows, workspace, name).evidenced(looked)
         rows = about(connection, workspace, name, subject, looked) if subject else rows
     return ModelView(workspace, name, tuple(rows), now, grant, looked, subject)
 

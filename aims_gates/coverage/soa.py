@@ -1,4 +1,4 @@
-"""The Statement of Applicability: a row for each control of the catalogue, with its reason and what evidence shows. Pure."""
+"""The Statement of Applicability: a row for each control, with its reason and what evidence shows. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine, inspect
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
-from aims_gates.errors import LedgerError
+from aims_gates.errors import LedgerError, NoLedgerError
 from aims_gates.ledger.table import install, lock, snapshot
 from aims_gates.settings import database_uri
 
@@ -42,7 +42,7 @@ def open_ledger(registry: str, *, write: bool = False) -> Iterator[Connection]:
                 snapshot(connection)
             if not write and not inspect(connection).has_table("aims_head"):
                 remedy = "Start with: aims-gates keys trust --first ..."
-                raise LedgerError("there is no ledger here yet", where=registry, remedy=remedy)
+                raise NoLedgerError("there is no ledger here yet", where=registry, remedy=remedy)
             yield connection
     except IntegrityError:
         raise
@@ -59,4 +59,4 @@ def _refuse_no_file(engine: Engine, registry: str, write: bool) -> None:
     if write or engine.dialect.name != "sqlite" or place in (None, "", ":memory:") or Path(str(place)).is_file():
         return
     remedy = "Check the path; a new ledger starts with: aims-gates keys trust PUBLIC --person YOU --role policy --first"
-    raise LedgerError("there is no such file", where=registry, remedy=remedy)
+    raise NoLedgerError("there is no such file", where=registry, remedy=remedy)

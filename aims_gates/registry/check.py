@@ -138,9 +138,10 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
         folder = stack.enter_context(local_folder(target.address))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aims-check-")))
         subject = Subject("model", folder_digest(folder), f"{name}/{target.version}" if target.version else name)
-        bench = Bench(
-            record, subject, given=dict(data or {}), facts={**target.facts, "workspace": record.system.workspace}
-        )
+        facts = {**target.facts, "workspace": record.system.workspace}
+        if desk.gated:
+            facts["first_release"] = not Ledger(rows, record.system.workspace, name).grants()
+        bench = Bench(record, subject, given=dict(data or {}), facts=facts)
         going = _Check(
             desk,
             record,

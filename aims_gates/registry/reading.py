@@ -79,6 +79,8 @@ class ReadingMixin(StoreBase):
 
     def _same_bytes(self, grant: Row) -> None:
         """A released copy that is at hand must still hold the granted bytes."""
+        if self.ManagedSessionMaker.current is not None:
+            return  # a version is being registered from it: nobody loads it here, and hashing would hold the lock
         try:
             root = self.released()
         except InputError:

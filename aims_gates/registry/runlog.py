@@ -19,7 +19,7 @@ from aims_gates.measure import Dataset
 from aims_gates.model import Evidence, Finding
 from aims_gates.registry.targets import Target
 from aims_gates.reports import Report, render
-from aims_gates.reports.card import card_html
+from aims_gates.reports.card import card_html, measured
 
 __all__ = ["log_check"]
 
@@ -43,7 +43,7 @@ def _metrics(found: Iterable[Evidence]) -> list[Metric]:
     judged = [
         (_name(each, finding), finding.value)
         for each in found
-        for finding in each.findings
+        for finding in measured({each.gate: each.findings}).get(each.gate, ())
         if finding.outcome is not None and finding.value is not None
     ]
     now = get_current_time_millis()

@@ -81,15 +81,15 @@ def rehearse(resolved: Resolved, gates: Mapping[str, Gate]) -> Iterator[Trial]:
 
 
 def _condition(resolved: Resolved, gates: Mapping[str, Gate], gate: str, fact: str, wanted: bool | str) -> Trial:
-    """A gate applies where its fact holds, and does not where it does not."""
-
-    def applies(value: bool | str) -> bool:
-        plan = make_plan(synthetic(resolved.profile, {fact: value}), resolved, gates)
-        return next(step.applies for step in plan.steps if step.gate == gate)
-
+    """A gate applies where its fact holds; where it does not, a promotion needs nothing of it."""
     other: bool | str = not wanted if isinstance(wanted, bool) else f"not {wanted}"
-    fired = applies(wanted) and not applies(other)
+    due, spared = (make_plan(synthetic(resolved.profile, {fact: value}), resolved, gates) for value in (wanted, other))
+    fired = _applies(due, gate) and not _applies(spared, gate) and Scene(spared).play().allowed
     return Trial("condition", f"{gate} applies where {fact} is {wanted!r} alone", (), (), fired)
+
+
+def _applies(plan: Plan, gate: str) -> bool:
+    return any(step.applies for step in plan.steps if step.gate == gate)
 
 
 def fixtures_of(path: Path, resolved: Resolved, gates: Mapping[str, Gate]) -> Iterator[Trial]:

@@ -6,18 +6,23 @@ differ is judged again from its stored numbers, and requests and approvals follo
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from aims_gates.canonical import digest
 from aims_gates.decision import decide, frozen
-from aims_gates.errors import InputError
+from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.model import ControlState, Evidence, Finding, Limit, Plan, Step, Subject, worst
+from aims_gates.packs import Gate
+from aims_gates.plan import make_plan
 from aims_gates.predicates import Binding, Frozen, Request, say, type_of
+from aims_gates.profiles import Resolved
+from aims_gates.records import SystemRecord
 from aims_gates.rehearsal.measures import limit_of
-from aims_gates.standing import Ask, Counted
+from aims_gates.standing import Ask, Counted, Ledger
 from aims_gates.trust import Row
 
-__all__ = ["Outlook", "outlook", "retold"]
+__all__ = ["Outlook", "foreseen", "outlook", "retold"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Outlook:
         already: Whether the plan in force would refuse it now too (renewal is due).
         controls: Control -> state and reason, for what the new plan would refuse and the one in force does not.
         problems: Refusals that belong to no control.
+        unknown: Why nothing can be said; empty where something is.
     """
 
     name: str
@@ -39,6 +45,7 @@ class Outlook:
     already: bool
     controls: Mapping[str, str]
     problems: tuple[str, ...] = ()
+    unknown: str = ""
 
 
 def outlook(ask: Ask, rows: Iterable[Row], plan: Plan) -> Outlook:
@@ -55,6 +62,41 @@ def outlook(ask: Ask, rows: Iterable[Row], plan: Plan) -> Outlook:
     new = {state.control: _said(state) for state in then.controls if state.blocks and state.control not in before}
     problems = tuple(each for each in then.problems if each not in now.problems)
     return Outlook(ask.name, ask.version, plan.system, not then.criteria_met, not now.criteria_met, new, problems)
+
+
+def foreseen(
+    rows: Iterable[Row],
+    grant: Row,
+    record: SystemRecord | None,
+    resolved: Resolved,
+    gates: Mapping[str, Gate],
+    now: datetime,
+) -> Outlook:
+    """What a profile would do to the version that a grant stands for.
+
+    Purpose and evaluation set stay those of the binding in force: only the profile changes.
+
+    Args:
+        rows: Every row that bears on the granted bytes.
+        grant: The grant that stands.
+        record: The system, as the packs hold it; None where they do not.
+        resolved: The profile to try.
+        gates: The gates there are.
+        now: The time of the question.
+    """
+    said, known = grant.predicate, list(rows)
+    binding = Ledger(known, said.workspace, said.name).binding()
+    if binding is None or record is None:
+        why = "it is bound to no system" if binding is None else "its system is not in these packs"
+        system = binding.predicate.plan.system if binding is not None else ""
+        return Outlook(said.name, said.version, system, False, False, {}, (), f"unknown: {why}")
+    bound: Plan = binding.predicate.plan
+    try:
+        plan = make_plan(record, resolved, gates)
+    except AimsGatesError as error:
+        return Outlook(said.name, said.version, bound.system, True, False, {}, (error.message,))
+    plan = replace(plan, evaluation_digest=bound.evaluation_digest, purpose_digest=bound.purpose_digest)
+    return outlook(Ask(said.workspace, said.name, said.version, said.digest, said.alias, now), known, plan)
 
 
 def _said(state: ControlState) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from aims_gates.errors import InputError
 from aims_gates.reports.view import GateRun, Report
 
-__all__ = ["FORMATS", "GateRun", "Report", "Target", "parse_target", "render", "save"]
+__all__ = ["FORMATS", "GateRun", "Report", "Target", "parse_target", "put", "render", "save"]
 
 #: Name -> module, imported when first used.
 FORMATS: Mapping[str, str] = {
@@ -66,8 +66,15 @@ def save(report: Report, target: Target) -> Path:
     Raises:
         InputError: the file cannot be written.
     """
-    text = render(target.format, report)
-    path = target.path
+    return put(render(target.format, report), target.path)
+
+
+def put(text: str, path: Path) -> Path:
+    """Write a text to a file, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

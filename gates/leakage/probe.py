@@ -135,12 +135,13 @@ def _correlation(sets: Sets, name: str, target: str) -> Finding:
         raise InputError(f"the target {target!r} is no number", where=sets.evaluation.where, remedy=remedy)
     x, y = Dataset.quote(name), Dataset.quote(target)
     sql = f"SELECT CASE WHEN var_pop({x}) > 0 AND var_pop({y}) > 0 THEN corr({x}, {y}) END, count(*) FROM data"
-    r, n = sets.evaluation.query(f"{sql} WHERE {x} IS NOT NULL AND {y} IS NOT NULL")[0]
+    finite = f"isfinite(CAST({x} AS DOUBLE)) AND isfinite(CAST({y} AS DOUBLE))"
+    r, n = sets.evaluation.query(f"{sql} WHERE {finite}")[0]
     limit, over = sets.limits.get("single_feature_r2"), {"column": name}
     if r is None:
         return Finding("single_feature_r2", n=n, over=over, note="constant, so it says nothing of the target")
     outcome: Outcome | None = limit.verdict(r * r) if limit else None
     if outcome == "fail" and n < sets.least:
         outcome = "inconclusive"
-    remedy = f"Find out whether {name!r} is known before the decision." if outcome == "fail" else None
-    return Finding("single_feature_r2", r * r, n=n, over=over, limit=limit, outcome=outcome, remedy=remedy)
+    said = f"Find out whether {name!r} is known before the decision." if outcome == "fail" else None
+    return Finding("single_feature_r2", r * r, n=n, over=over, limit=limit, outcome=outcome, remedy=said)

@@ -124,7 +124,7 @@ def _there(names: Iterable[str], sets: tuple[Dataset, ...]) -> None:
 def _numbers_rows(training: Dataset, evaluation: Dataset, name: str) -> bool:
     """Whether a column numbers the rows of both sets: whole, each once, hardly a gap; it makes every row differ."""
     low, high, rows = [], [], training.rows + evaluation.rows
-    if rows < 2 * _FEW_ROWS or not all("INT" in data.type(name) for data in (training, evaluation)):
+    if rows < 2 * _FEW_ROWS or not all(_whole(data, name) for data in (training, evaluation)):
         return False
     for data in (training, evaluation):
         column = data.quote(name)
@@ -139,12 +139,16 @@ def _numbers_rows(training: Dataset, evaluation: Dataset, name: str) -> bool:
     return counts == [training.rows, evaluation.rows]
 
 
+def _whole(data: Dataset, name: str) -> bool:
+    return data.kind(name) == "numeric" and "INT" in data.type(name)
+
+
 def _common(training: Dataset, evaluation: Dataset, name: str) -> str:
     types, column = {training.type(name), evaluation.type(name)}, Dataset.quote(name)
     if len(types) == 1 and types != {"DOUBLE"}:
         return column
     if {training.kind(name), evaluation.kind(name)} <= {"numeric", "boolean"}:
-        if all("INT" in each or each == "BOOLEAN" for each in types):
+        if all(_whole(data, name) or data.kind(name) == "boolean" for data in (training, evaluation)):
             return f"CAST({column} AS HUGEINT)"
         # A number kept as FLOAT in one set meets its DOUBLE in the other; adding 0 makes -0 and 0 one.
         return f"CAST({column} AS {'FLOAT' if 'FLOAT' in types else 'DOUBLE'}) + 0"

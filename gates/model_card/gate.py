@@ -43,7 +43,8 @@ def _fields(record: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _results(case: Case) -> Finding:
     """A card without results under a limit tells its readers nothing they could check."""
-    judged = [finding for found in case.findings.values() for finding in found if finding.outcome is not None]
+    measured = card.measured(case.findings).values()
+    judged = [finding for found in measured for finding in found if finding.outcome is not None]
     remedy = "Run the gates that measure the model first; the card is rendered last."
     problem = None if judged else "no other gate left a finding under a limit, so the card has no results"
     return _complete("Results", "results", problem, remedy)

@@ -103,6 +103,14 @@ def test_several_classes_and_quantities_are_probed(run: Run) -> None:
     assert one(found, "single_feature_r2", "x").outcome == "pass"
 
 
+def test_odd_columns_are_compared_and_probed_without_a_traceback(run: Run) -> None:
+    odd = drawn(100, 1).assign(**{'we"ird. 🚲': 1.5, "inf": np.inf, "list": [[1, 2]] * 100})
+    found = run("leakage", {"reference": odd, "evaluation": odd}, {"target": ["y"]})
+    assert one(found, "row_overlap_share").value == 1
+    found = run("leakage", {"reference": odd, "evaluation": odd}, {"target": ["x"]})
+    assert outcome_of(found) == "fail"
+
+
 def test_time_order_is_asked_where_a_column_says_when(run: Run) -> None:
     training, evaluation = drawn(50, 1), drawn(50, 2)
     training["t"], evaluation["t"] = pd.Timestamp("2025-03-01"), pd.Timestamp("2025-03-11 12:00")

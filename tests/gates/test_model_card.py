@@ -231,3 +231,12 @@ def test_the_same_input_gives_the_same_bytes_and_the_page_loads_nothing():
     assert "<table>" in page
     assert "<img" not in page
     assert "<script" not in page
+
+
+def test_facts_of_records_are_no_results_of_the_model() -> None:
+    fact = Finding("tested", 1.0, over={"record": "organization/concerns"}, limit=Limit(">=", 1.0), outcome="pass")
+    score = Finding("accuracy", 0.9, n=100, limit=Limit(">=", 0.8), outcome="pass")
+    findings = {"concerns": (fact,), "performance": (score,)}
+    text = card.render_card({}, {}, findings, name="m", at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert "concerns" not in text and "Of 1 findings under a limit" in text
+    assert [each.outcome for each in card.check_card(text, findings)] == ["pass"]

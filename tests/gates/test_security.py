@@ -57,7 +57,7 @@ def test_a_class_may_have_a_limit_of_its_own(run: Run) -> None:
         "security",
         {"attacks": attacks(a=(2, 200), b=(2, 200))},
         ROLES,
-        class_limits={"b": {"op": "<=", "value": 0.001}},
+        class_limits={"b": {"op": "<=", "value": 0.005}},
     )
     assert one(found, kind="a").outcome == "pass"
     assert one(found, kind="b").outcome == "inconclusive"

@@ -78,10 +78,12 @@ def world(server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator
 @pytest.fixture
 def client(server: tuple[str, Path]) -> Iterator[mlflow.MlflowClient]:
     """A plain MLflow client over HTTP."""
-    before = mlflow.get_tracking_uri()
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     mlflow.set_tracking_uri(server[0])
+    mlflow.set_registry_uri(server[0])
     yield mlflow.MlflowClient(server[0], server[0])
-    mlflow.set_tracking_uri(before)
+    mlflow.set_tracking_uri(before[0])
+    mlflow.set_registry_uri(before[1])
 
 
 def post(address: str, what: str, **body: Any) -> requests.Response:
@@ -97,7 +99,7 @@ def test_a_plain_client_is_refused_once_and_granted_when_ready(
         "import mlflow\n\nclass M(mlflow.pyfunc.PythonModel):\n"
         "    def predict(self, context, model_input, params=None):\n        return []\n\nmlflow.models.set_model(M())\n"
     )
-    with mlflow.start_run():
+    with mlflow.start_run(experiment_id="0"):
         logged = mlflow.pyfunc.log_model(name="model", python_model=str(code), pip_requirements=["mlflow"])
     client.create_registered_model("loan")
     version = client.create_model_version("loan", logged.model_uri, model_id=logged.model_id).version

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aims_gates.errors import InputError
 from aims_gates.model import Finding, Limit
-from aims_gates.reports.card.markdown import RESULTS, cells, summary
+from aims_gates.reports.card.markdown import RESULTS, cells, measured, summary
 from aims_gates.reports.words import about
 from aims_gates.strict_yaml import read_yaml
 
@@ -203,7 +203,7 @@ def check_card(text: str, findings: Mapping[str, Sequence[Finding]], *, smallest
     Raises:
         InputError: the front matter cannot be read.
     """
-    found = {gate: tuple(some) for gate, some in findings.items() if some}
+    found = measured(findings)
     compared = [*_rows(text, found, smallest), *_index(text, found)]
     wrong = [finding for finding in compared if finding is not None]
     if found and summary(found) not in text:

@@ -14,7 +14,18 @@ from typing import Any, NamedTuple
 from aims_gates.model import Finding
 from aims_gates.reports import words
 
-__all__ = ["FIELDS", "RESULTS", "Field", "card_html", "cells", "figure", "model_index", "render_card", "summary"]
+__all__ = [
+    "FIELDS",
+    "RESULTS",
+    "Field",
+    "card_html",
+    "cells",
+    "figure",
+    "measured",
+    "model_index",
+    "render_card",
+    "summary",
+]
 
 NOT_STATED = "Not stated."
 #: The columns of every results table; :mod:`aims_gates.reports.card.check` finds tables by them.
@@ -104,6 +115,12 @@ def shown(findings: Iterable[Finding]) -> tuple[list[Finding], int]:
     judged = [finding for finding in ranked if finding.outcome is not None]
     information = [finding for finding in ranked if finding.outcome is None]
     return judged + information[:MOST_INFORMATION], max(0, len(information) - MOST_INFORMATION)
+
+
+def measured(findings: Mapping[str, Sequence[Finding]]) -> dict[str, tuple[Finding, ...]]:
+    """What was measured on the model, by gate; facts of records are no results, and the evidence holds them."""
+    kept = {gate: tuple(each for each in some if set(each.over or ()) != {"record"}) for gate, some in findings.items()}
+    return {gate: some for gate, some in kept.items() if some}
 
 
 def summary(findings: Mapping[str, Sequence[Finding]]) -> str:
@@ -234,7 +251,7 @@ def render_card(
         smallest: Groups with fewer rows are withheld.
     """
     title = name or str(card.get("name") or system.get("title") or system.get("name") or "model")
-    found = {gate: tuple(some) for gate, some in findings.items() if some}
+    found = measured(findings)
 
     def part(key: str) -> str:
         return prose(card.get(key))

@@ -1,0 +1,71 @@
+"""``aims-gates bom``: a version's bill of materials."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from aims_gates.bom import Parts, bill, unknown_suppliers
+from aims_gates.cli.options import settings_options
+from aims_gates.errors import InputError
+from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, not on standard output.")
+@click.option("--serial", type=click.UUID, help="Its serial number. Default: made from the content.")
+@settings_options
+def command(name: str, version: str, out: Path | None, serial: UUID | None, settings: Settings) -> None:
+    """The bill of materials of a version: CycloneDX 1.6, from signed evidence and records, the same bytes each time.
+
+    It holds the model with its digest, data sets with theirs, libraries, tools, what suppliers deliver, compute and
+    roles.
+    """
+    from aims_gates.reports import put
+
+    text = bill(_parts(settings, name, version), serial)
+    if out is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        click.echo(f"wrote {put(text, out)}", err=True)
+
+
+def _parts(settings: Settings, name: str, version: str) -> Parts:
+    from aims_gates.coverage import view
+    from aims_gates.coverage.gather import gather
+    from aims_gates.ledger.connect import open_ledger
+    from aims_gates.records import read_record, record_files
+
+    now = datetime.now(UTC)
+    with open_ledger(settings.need_registry()) as connection:
+        seen = view(connection, DEFAULT_WORKSPACE, name, now, version)
+    if seen.plan is None or seen.subject is None:
+        what = (
+            "its bytes: nothing was said about them yet"
+            if seen.plan
+            else f"its system: {name!r} {seen.ledger.unbound()}"
+        )
+        remedy = f"Run: aims-gates check --model {name} --version {version}"
+        raise InputError(f"the ledger does not know {what}", where=f"{name} {version}", remedy=remedy)
+    record = {each.system.name: each for each in gather(settings, now).systems}.get(seen.plan.system)
+    records = dict(record.records) if record is not None else {}
+    for place, supplier in unknown_suppliers(records) if record is not None else ():
+        assert record is not None
+        document = read_record(record_files(record.folder)["components"])
+        remedy = "Add the supplier to organization/suppliers, or mend its name."
+        raise document.error(
+            ("components", place, "supplier"), f"there is no record of the supplier {supplier!r}", remedy
+        )
+    counted = [seen.ledger.count(seen.plan, step, seen.subject, now) for step in seen.plan.steps if step.applies]
+    evidence = {
+        each.row.digest: each.evidence
+        for each in counted
+        if each.row is not None and each.evidence is not None and each.standing != "missing"
+    }
+    purpose = record.system.purpose if record is not None else ""
+    return Parts(name, version, seen.subject, seen.plan.system, seen.plan.tier, purpose, evidence, records)

@@ -1,0 +1,155 @@
+"""``aims-gates report``: the Statement of Applicability, and a version's control coverage."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aims_gates.canonical import plain
+from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.errors import InputError
+from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+
+__all__ = ["command"]
+
+_FORMATS = click.Choice(("csv", "md", "html", "json"))
+_SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".json": "json"}
+
+
+@click.group()
+def command() -> None:
+    """Reports over all models: the Statement of Applicability, and control coverage."""
+
+
+@command.command("soa")
+@click.option("--format", "how", type=_FORMATS, help="Default: by the suffix of --out, else md.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, not on standard output.")
+@settings_options
+def soa(how: str | None, out: Path | None, settings: Settings) -> int:
+    """The Statement of Applicability: 38 controls, each with whether it applies, why, and what evidence shows.
+
+    Reasons come from the record organization/statement_of_applicability, else from the profiles that require a control.
+    The exit code is 3 where a row has no reason or contradicts a profile.
+    """
+    from aims_gates.coverage import statement_of_applicability
+    from aims_gates.coverage.gather import gather
+    from aims_gates.reports import put
+
+    now = datetime.now(UTC)
+    found = gather(settings, now)
+    record = _record(found.folders)
+    rows = statement_of_applicability(record, found.plans.values(), found.seen)
+    how = how or _SUFFIXES.get(out.suffix.lower() if out else "", "md")
+    text = _json(rows, record, now) if how == "json" else _table(rows, record, now, how)
+    if out is None:
+        click.echo(text.rstrip("\n"))
+    else:
+        click.echo(f"wrote {put(text, out)}", err=True)
+    for problem in dict.fromkeys(row.problem for row in rows if row.problem):
+        said = ", ".join(row.control for row in rows if row.problem == problem)
+        click.echo(f"aims-gates: {said}: {problem}", err=True)
+    return 3 if any(row.problem for row in rows) else 0
+
+
+def _record(packs: tuple[Path, ...]) -> Mapping[str, Any] | None:
+    """The organization's record; None where there is none.
+
+    Raises:
+        InputError: two packs hold one.
+    """
+    from aims_gates.records import read_record, record_files
+
+    files = [record_files(pack / "records" / "organization") for pack in packs]
+    found = [each["statement_of_applicability"] for each in files if "statement_of_applicability" in each]
+    if len(found) > 1:
+        where = ", ".join(map(str, found))
+        raise InputError("an organization has one statement of applicability", where=where, remedy="Keep one of them.")
+    return read_record(found[0]).value if found else None
+
+
+def _facts(record: Mapping[str, Any] | None, now: datetime) -> dict[str, str]:
+    said = record or {}
+    facts = {name: str(said.get(name) or "") for name in ("version", "owner", "approver", "approved_on", "next_review")}
+    return {"as_of": now.date().isoformat(), **facts}
+
+
+def _json(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetime) -> str:
+    value = {**_facts(record, now), "rows": [plain(row) for row in rows]}
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def _table(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetime, how: str) -> str:
+    from aims_gates.reports.tables import Table, render_table
+
+    answers = {True: "yes", False: "no", None: "not decided"}
+
+    def shown(digests: tuple[str, ...]) -> str:
+        return " ".join(digests if how == "csv" else (each[7:19] for each in digests))
+
+    cells = tuple(
+        (
+            row.control, row.title, answers[row.applicable], row.reason, row.source, row.recorded, row.implementation,
+            row.since, row.until, ", ".join(f"{name}: {state}" for name, state in row.models.items()),
+            shown(row.statements), row.problem,
+        )
+        for row in rows
+    )  # fmt: skip
+    headings = (
+        "Control", "Title", "Applicable", "Reason", "Reason from", "State recorded", "Shown by evidence",
+        "Evidence since", "Counts until", "Models", "Statements", "To mend",
+    )  # fmt: skip
+    facts = {name.replace("_", " ").capitalize(): value for name, value in _facts(record, now).items()}
+    note = (
+        "Titles after ISO/IEC 42001:2023, Annex A. What evidence shows is about the bound models and the criteria of "
+        "their profiles; it certifies nobody. Each statement is in the ledger: aims-gates ledger export FILE."
+    )
+    return render_table(Table("Statement of Applicability", facts, headings, cells, (note,)), how)
+
+
+@command.command("coverage")
+@click.argument("name")
+@click.argument("version")
+@settings_options
+@as_json
+def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
+    """Every control required of a version: what is missing, who owns it, by when, and the next command.
+
+    The exit code is 3 where something is missing.
+    """
+    from aims_gates.coverage import coverage as covered
+    from aims_gates.coverage import due_of, view
+    from aims_gates.coverage.gather import gather
+    from aims_gates.ledger.connect import open_ledger
+
+    now = datetime.now(UTC)
+    with open_ledger(settings.need_registry()) as connection:
+        seen = view(connection, DEFAULT_WORKSPACE, name, now, version)
+    if seen.plan is None:
+        remedy = f"Bind it: aims-gates bind {name} --system SYSTEM --key POLICY.key"
+        raise InputError(f"{name!r} {seen.ledger.unbound()}", remedy=remedy)
+    systems = {each.system.name: each for each in gather(settings, now).systems}
+    record = systems.get(seen.plan.system)
+    rows = covered(seen, due_of(seen), record.records if record is not None else {})
+    emit([plain(row) for row in rows], json_, lambda: _covered(rows, name, version))
+    return 3 if any(row.missing for row in rows) else 0
+
+
+def _covered(rows: tuple[Any, ...], name: str, version: str) -> str:
+    cells = [
+        (
+            row.control,
+            row.title,
+            row.state,
+            row.owner,
+            row.by or "-",
+            row.reason if row.missing else "-",
+            row.next or "-",
+        )
+        for row in rows
+    ]
+    missing = sum(row.missing for row in rows)
+    said = f"{name} version {version}: {missing} of {len(rows)} required controls missing"
+    return f"{said}\n\n{table(('CONTROL', 'TITLE', 'STATE', 'OWNER', 'BY', 'MISSING', 'NEXT'), cells)}"

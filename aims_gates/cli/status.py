@@ -1,0 +1,58 @@
+"""``aims-gates status``: every model in one table."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from aims_gates.canonical import plain
+from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.coverage import Status
+from aims_gates.settings import Settings
+
+__all__ = ["command"]
+
+_COLUMNS = tuple(each.name for each in fields(Status))
+_WORST = ("halted", "prohibited", "unmet", "renewal due", "unbound", "observe", "warn", "met")
+_KEYS: Mapping[str, Callable[[Status], Any]] = {
+    "state": lambda row: (_WORST.index(_word(row)), -row.missing),
+    "missing": lambda row: -row.missing,
+    "version": lambda row: (not row.version, int(row.version or 0)),
+    "next_expiry": lambda row: (not row.next_expiry, row.next_expiry),
+    "since": lambda row: (not row.since, row.since),
+    "request": lambda row: (not row.request, row.request),
+}
+
+
+def _word(row: Status) -> str:
+    return "unmet" if row.state.startswith("unmet") else row.state
+
+
+@click.command()
+@click.option("--sort", "column", type=click.Choice(_COLUMNS), default="model", help="The column to sort by.")
+@settings_options
+@as_json
+def command(column: str, settings: Settings, json_: bool) -> None:
+    """Every model of your packs and of the ledger: what is in production, its state, and what ends next.
+
+    State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, or the
+    mode observe or warn, whose grants do not count as met. By state or missing the worst stand first.
+    """
+    from aims_gates.coverage.gather import gather
+
+    rows = sorted(gather(settings, datetime.now(UTC)).statuses(), key=lambda row: (row.model, row.system))
+    rows.sort(key=_KEYS.get(column, lambda row: getattr(row, column)))
+    emit([plain(row) for row in rows], json_, lambda: _text(rows))
+
+
+def _text(rows: list[Status]) -> str:
+    if not rows:
+        return "no models yet: register one through the gated registry, or start a pack with aims-gates init"
+    headings = tuple(name.replace("_", " ").upper() for name in _COLUMNS)
+    cells = [tuple(str(getattr(row, name) or "-") for name in _COLUMNS) for row in rows]
+    counts = Counter(map(_word, rows))
+    said = ", ".join(f"{counts[word]} {word}" for word in _WORST if counts[word])
+    return f"{table(headings, cells)}\n{len(rows)} model{'' if len(rows) == 1 else 's'}: {said}"

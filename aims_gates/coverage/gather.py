@@ -1,0 +1,107 @@
+"""What the packs and the ledger of a user's settings hold, read once for the reports over all models."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from aims_gates.coverage.due import Due, due_fields, due_keys, due_of, sort_due
+from aims_gates.coverage.fleet import ModelView, Status, status, views
+from aims_gates.errors import NoLedgerError
+from aims_gates.ledger import history
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.model import Plan
+from aims_gates.packs import Gate, bundled, find_gates
+from aims_gates.plan import make_plan
+from aims_gates.profiles import read_profile
+from aims_gates.records import SystemRecord, read_record, read_system, record_files, system_names
+from aims_gates.settings import Settings
+from aims_gates.trust import TrustHistory
+
+__all__ = ["Gathered", "gather", "own_packs", "record_paths"]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Everything known.
+
+    Attributes:
+        now: The moment.
+        systems: The systems of the packs.
+        plans: System -> plan as the files now say it; none for a prohibited system.
+        seen: The registered models of the ledger.
+        trust: The trust list and its past.
+        folders: The packs.
+    """
+
+    now: datetime
+    systems: tuple[SystemRecord, ...]
+    plans: dict[str, Plan]
+    seen: tuple[ModelView, ...]
+    trust: TrustHistory = field(default_factory=TrustHistory)
+    folders: tuple[Path, ...] = ()
+
+    def statuses(self) -> list[Status]:
+        """A line for each model of the ledger, then for each that only a pack names."""
+        found = [status(each, [due.due for due in due_of(each)]) for each in self.seen]
+        known = {each.name for each in self.seen}
+        return found + [line for line in self._unregistered() if line.model not in known]
+
+    def _unregistered(self) -> Iterator[Status]:
+        for record in self.systems:
+            plan = self.plans.get(record.system.name)
+            due = sum(each.enforcement == "block" for each in plan.requirements) if plan else 0
+            state = "unbound" if plan else "prohibited"
+            for model in record.system.models:
+                yield Status(model, record.system.name, record.system.tier, state=state, missing=due)
+
+    def schedule(self) -> list[Due]:
+        """Everything that has a date, by date."""
+        found = [due for each in self.seen for due in due_of(each)]
+        found += due_keys(self.trust)
+        for pack in self.folders:
+            for path in record_paths(pack):
+                found += due_fields(read_record(path).value, path.relative_to(pack).as_posix())
+        return sort_due(found)
+
+
+def record_paths(pack: Path) -> list[Path]:
+    """Every record file of a pack: the organization's, the standard ones, the systems'."""
+    root = pack / "records"
+    folders = [root / "organization", root / "organization" / "standard"]
+    folders += [root / "systems" / name for name in system_names(pack)]
+    return [path for folder in folders for name, path in record_files(folder).items() if name != "defaults"]
+
+
+def own_packs(settings: Settings) -> list[Path]:
+    """The user's packs, the bundled one left out (it comes in any case)."""
+    return [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+
+
+def gather(settings: Settings, now: datetime) -> Gathered:
+    """Read packs and ledger; where there is no ledger yet, the packs alone.
+
+    Raises:
+        InputError: a system, a profile or a gate is malformed.
+        IntegrityError: a ledger row does not hold.
+    """
+    packs = own_packs(settings)
+    gates = find_gates(packs)
+    systems = tuple(read_system(pack, name) for pack in packs for name in system_names(pack))
+    plans = {each.system.name: _plan(each, gates, packs) for each in systems if each.system.tier != "prohibited"}
+    seen, trust = _ledger(settings, now)
+    return Gathered(now, systems, plans, seen, trust, tuple(packs))
+
+
+def _plan(record: SystemRecord, gates: dict[str, Gate], packs: list[Path]) -> Plan:
+    return make_plan(record, read_profile(record.system.profile or record.system.tier, gates, packs), gates)
+
+
+def _ledger(settings: Settings, now: datetime) -> tuple[tuple[ModelView, ...], TrustHistory]:
+    if settings.registry is None:
+        return (), TrustHistory()
+    try:
+        with open_ledger(settings.registry) as connection:
+            return tuple(views(connection, now)), history(connection)
+    except NoLedgerError:
+        return (), TrustHistory()

@@ -1,0 +1,44 @@
+"""Can decisions be explained, to everybody, in declared words, and twice the same way?
+
+Importances and reasons are made where the model is and handed in as tables: a gate never loads a model.
+"""
+
+from collections.abc import Iterator
+
+from aims_gates import Case, DataError, Finding, Limit
+
+from .coverage import coverage_findings, missing_reasons
+from .importance import importance_findings
+from .judging import limits_of, number
+from .reasons import read_reasons
+from .stability import stability_findings
+
+__all__ = ["run"]
+
+#: Every adverse decision has a declared reason; the other two are conventions.
+_CONVENTIONS = {
+    "reason_coverage": Limit(">=", 1.0),
+    "undeclared_reason_share": Limit("<=", 0.0),
+    "reason_jaccard": Limit(">=", 0.5),
+    "forbidden_importance": Limit("<=", 0.01),
+}
+
+
+def run(case: Case) -> Iterator[Finding]:
+    """What the tables at hand allow: reasons, their stability, importances."""
+    limits = limits_of(case, tuple(_CONVENTIONS), _CONVENTIONS)
+    confidence, top = number(case, "confidence", 0.5, 0.999999), int(number(case, "top", 1, 1000))
+    if "explanations" not in case.data and "importances" not in case.data:
+        remedy = "Give --data explanations=FILE, --data importances=FILE, or both."
+        raise DataError("there are neither reasons nor importances", where=case.gate, remedy=remedy)
+    if "explanations" in case.data:
+        reasons = read_reasons(case, "explanations")
+        yield from coverage_findings(case, reasons, limits, confidence)
+        if "explanations_again" in case.data:
+            again = read_reasons(case, "explanations_again")
+            yield from stability_findings(reasons, again, top, limits.get("reason_jaccard"), confidence)
+    elif "evaluation" in case.data and case.roles.get("prediction") and "reason_coverage" in limits:
+        yield missing_reasons(limits["reason_coverage"])
+    if "importances" in case.data:
+        forbidden = case.params["forbidden"] or ()
+        yield from importance_findings(case.data["importances"], forbidden, limits.get("forbidden_importance"))

@@ -1,0 +1,105 @@
+"""Do predictions hold when the input is noisy, incomplete or attacked? Paired, row by row, for each perturbation."""
+
+from collections.abc import Iterator, Mapping
+
+from aims_gates import Case, Finding, Limit, Outcome, intervals
+
+from .judging import limits_of, number, rate
+from .pairs import Pairs, read_pairs
+
+__all__ = ["mcnemar", "run"]
+
+#: Conventions: one decision in twenty, five points of a hundred.
+_CONVENTIONS = {"flip_rate": Limit("<=", 0.05), "accuracy_drop": Limit("<=", 0.05)}
+_MEASURES = (*_CONVENTIONS, "no_answer_share")
+_REMEDY = "Train on inputs like these, or catch them before the model; or have the limit reviewed."
+
+
+def run(case: Case) -> Iterator[Finding]:
+    """flip_rate, no_answer_share, accuracy_drop and score_change of every perturbation."""
+    limits = limits_of(case, _MEASURES, _CONVENTIONS)
+    confidence = number(case, "confidence", 0.5, 0.999999)
+    pairs = read_pairs(case)
+    for name, rows in pairs.names.items():
+        by = {pairs.by: name} if pairs.by and name is not None else {}
+        yield from _perturbation(pairs, name, rows, by, limits, confidence)
+    for name in dict.fromkeys(case.params["required_perturbations"] or ()):
+        if str(name) not in pairs.names:
+            note = f"the perturbation {name!r} was not tried"
+            remedy = "Add its predictions to the perturbed data, named in the column with the role perturbation."
+            yield Finding("flip_rate", over={"perturbation": str(name)}, outcome="error", note=note, remedy=remedy)
+    if "accuracy_drop" in (case.params["limits"] or {}) and limits.get("accuracy_drop") and not pairs.judged:
+        note, remedy = "it is under a limit and no column has the role target", "Name it: --role target=COLUMN."
+        yield Finding("accuracy_drop", limit=limits["accuracy_drop"], outcome="inconclusive", note=note, remedy=remedy)
+
+
+def _perturbation(
+    pairs: Pairs, name: str | None, rows: int, by: Mapping[str, str], limits: Mapping[str, Limit], confidence: float
+) -> Iterator[Finding]:
+    flipped = "d IS DISTINCT FROM e"
+    if pairs.tolerance is not None:
+        flipped = f"(e IS NULL OR abs(d - e) > {pairs.tolerance!r})"
+    right, still = "(d IS NOT DISTINCT FROM y)", "(e IS NOT DISTINCT FROM y)"
+    cells = (
+        f"{right} AND {still}",
+        f"{right} AND NOT {still}",
+        f"NOT {right} AND {still}",
+        f"NOT {right} AND NOT {still}",
+    )
+    sums = [f"count(*) FILTER ({each})" for each in (flipped, "e IS NULL", *cells)]
+    where = "p = ?" if name is not None else "p IS NULL"
+    sql = f"SELECT {', '.join(sums)}, avg(abs(t - s)), max(abs(t - s)) FROM ({pairs.sql}) WHERE {where}"
+    flips, silent, *table, mean, most = pairs.data.query(sql, [name] if name is not None else [])[0]
+    times = len(pairs.names)
+    said = f"{flips:,} of {rows:,} predictions moved" + (
+        "" if rows == pairs.data.rows else f" ({pairs.data.rows:,} rows in all)"
+    )
+    found = {
+        "flip_rate": (flips, said),
+        "no_answer_share": (silent, "perturbed rows without a prediction count as flipped"),
+    }
+    for measure, (x, note) in found.items():
+        if measure == "flip_rate" or silent or measure in limits:
+            limit = limits.get(measure)
+            yield rate(measure, x, rows, limit, confidence, comparisons=times, by=by, said=note, remedy=_REMEDY)
+    if pairs.judged and pairs.tolerance is None:
+        yield _drop(table, by, limits.get("accuracy_drop"), confidence, times)
+    if pairs.scored and mean is not None:
+        yield Finding("mean_score_change", mean, n=rows, by=by, note=f"without its sign; the largest is {most:.3g}")
+
+
+def _drop(table: list[int], by: Mapping[str, str], limit: Limit | None, confidence: float, times: int) -> Finding:
+    """Accuracy before minus accuracy after, on the same rows: Newcombe's paired interval, McNemar's exact p-value.
+
+    Non-inferiority: it passes when the whole interval lies below the margin.
+    """
+    both, lost, gained, neither = (float(x) for x in table)
+    n = both + lost + gained + neither
+    value = (lost - gained) / n
+    low, high = intervals.paired_difference(both, lost, gained, neither, confidence)
+    outcome: Outcome | None = None
+    note = f"{lost:,.0f} rows right before and wrong after, {gained:,.0f} the other way round; p: McNemar's exact test"
+    if limit is not None:
+        outcome = "inconclusive"
+        wide = intervals.paired_difference(both, lost, gained, neither, 1 - (1 - confidence) / times)
+        if limit.verdict(value, *wide) == "fail":
+            outcome = "fail"
+        elif limit.verdict(value, low, high) == "pass":
+            outcome = "pass"
+        else:
+            note += "; the interval reaches over the limit: perturb more rows"
+    remedy = {"fail": _REMEDY, "inconclusive": "Perturb more rows."}.get(outcome or "")
+    p_value = mcnemar(lost, gained)
+    return Finding("accuracy_drop", value, low, high, p_value, n, by, None, limit, outcome, note=note, remedy=remedy)
+
+
+def mcnemar(lost: float, gained: float) -> float:
+    """Two-sided exact p-value that as many rows are lost as gained; 1 where none is either.
+
+    Source: Q. McNemar, Psychometrika 12 (1947) 153-157; exact by the binomial distribution with probability one half.
+    """
+    from scipy.special import bdtr
+
+    if lost + gained == 0:
+        return 1.0
+    return min(1.0, 2 * float(bdtr(min(lost, gained), int(lost + gained), 0.5)))

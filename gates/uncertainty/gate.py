@@ -1,0 +1,71 @@
+"""Does the model know what it does not know?"""
+
+from collections.abc import Iterator
+
+from aims_gates import Case, Finding, Limit, Outcome, intervals
+
+from .abstention import Kept, risk_coverage
+from .calibration import calibration_findings, histogram_findings
+from .judging import limits_of, number, rate
+from .rows import Rows, read_rows
+
+__all__ = ["run"]
+
+#: One error in five among the rows that the model decides by itself: a convention.
+_CONVENTIONS = {"selective_error": Limit("<=", 0.2)}
+_MEASURES = (*_CONVENTIONS, "abstention_gain", "expected_calibration_error", "low_confidence_share")
+_CURVE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+def run(case: Case) -> Iterator[Finding]:
+    """The error at the coverage asked for and along the curve, the share low in confidence, calibration, histogram."""
+    limits = limits_of(case, _MEASURES, _CONVENTIONS)
+    coverage, low = number(case, "coverage", 0.01, 1), number(case, "low_confidence", 0, 1)
+    rows = read_rows(case)
+    asked, *curve = risk_coverage(rows, (coverage, *_CURVE))
+    yield rate(
+        "selective_error",
+        asked.errors,
+        asked.rows,
+        limits.get("selective_error"),
+        rows.confidence,
+        over={"coverage": coverage},
+        said=f"error of the most confident {coverage:.0%}, which are at least {asked.least:.3g} sure",
+        remedy="Let the model decide fewer rows by itself, or improve it.",
+    )
+    yield _gain(asked, curve[-1], rows, limits.get("abstention_gain"))
+    for kept in curve:
+        over = {"coverage": kept.coverage}
+        yield rate("risk_at_coverage", kept.errors, kept.rows, None, rows.confidence, over=over)
+    unsure = rows.data.query(f"SELECT count(*) FILTER (c < {low!r}) FROM ({rows.sql})")[0][0]
+    limit, said = limits.get("low_confidence_share"), f"rows that are less than {low:g} sure"
+    remedy = "Have people decide these rows, and plan for as many."
+    yield rate("low_confidence_share", unsure, rows.n, limit, rows.confidence, said=said, remedy=remedy)
+    yield from calibration_findings(rows, limits.get("expected_calibration_error"))
+    yield from histogram_findings(rows)
+
+
+def _gain(kept: Kept, everything: Kept, rows: Rows, limit: Limit | None) -> Finding:
+    """Error of the rows left to people minus error of those kept: what abstaining is worth. Interval: Newcombe's."""
+    left, errors = everything.rows - kept.rows, everything.errors - kept.errors
+    if left <= 0:
+        outcome: Outcome | None = "inconclusive" if limit else None
+        return Finding("abstention_gain", n=0, limit=limit, outcome=outcome, note="the model decides every row")
+    value = errors / left - kept.errors / kept.rows
+    low, high = intervals.newcombe_difference(errors, left, kept.errors, kept.rows, rows.confidence)
+    outcome = limit.verdict(value, low, high) if limit else None
+    note = f"{errors / left:.1%} of the rows left to people would have been wrong"
+    remedies = {"fail": "The confidence says little: calibrate, or choose another measure of it."}
+    remedies["inconclusive"] = "Evaluate on more rows."
+    return Finding(
+        "abstention_gain",
+        value,
+        low,
+        high,
+        n=rows.n,
+        over={"coverage": kept.coverage},
+        limit=limit,
+        outcome=outcome,
+        note=note,
+        remedy=remedies.get(outcome or ""),
+    )
