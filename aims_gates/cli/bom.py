@@ -37,7 +37,7 @@ def command(name: str, version: str, out: Path | None, serial: UUID | None, sett
 
 def _parts(settings: Settings, name: str, version: str) -> Parts:
     from aims_gates.coverage import view
-    from aims_gates.coverage.gather import gather
+    from aims_gates.coverage.gather import system_of
     from aims_gates.ledger.connect import open_ledger
     from aims_gates.records import read_record, record_files
 
@@ -52,7 +52,7 @@ def _parts(settings: Settings, name: str, version: str) -> Parts:
         )
         remedy = f"Run: aims-gates check --model {name} --version {version}"
         raise InputError(f"the ledger does not know {what}", where=f"{name} {version}", remedy=remedy)
-    record = {each.system.name: each for each in gather(settings, now).systems}.get(seen.plan.system)
+    record = system_of(settings, seen.plan.system)
     records = dict(record.records) if record is not None else {}
     for place, supplier in unknown_suppliers(records) if record is not None else ():
         assert record is not None

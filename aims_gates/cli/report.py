@@ -36,6 +36,7 @@ def soa(how: str | None, out: Path | None, settings: Settings) -> int:
     """
     from aims_gates.coverage import statement_of_applicability
     from aims_gates.coverage.gather import gather
+    from aims_gates.coverage.soa import strangers
     from aims_gates.reports import put
 
     now = datetime.now(UTC)
@@ -51,7 +52,10 @@ def soa(how: str | None, out: Path | None, settings: Settings) -> int:
     for problem in dict.fromkeys(row.problem for row in rows if row.problem):
         said = ", ".join(row.control for row in rows if row.problem == problem)
         click.echo(f"aims-gates: {said}: {problem}", err=True)
-    return 3 if any(row.problem for row in rows) else 0
+    unknown = strangers(record)
+    if unknown:
+        click.echo(f"aims-gates: the record has rows for what is no control: {', '.join(unknown)}", err=True)
+    return 3 if unknown or any(row.problem for row in rows) else 0
 
 
 def _record(packs: tuple[Path, ...]) -> Mapping[str, Any] | None:
@@ -121,7 +125,7 @@ def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
     """
     from aims_gates.coverage import coverage as covered
     from aims_gates.coverage import due_of, view
-    from aims_gates.coverage.gather import gather
+    from aims_gates.coverage.gather import system_of
     from aims_gates.ledger.connect import open_ledger
 
     now = datetime.now(UTC)
@@ -130,8 +134,7 @@ def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
     if seen.plan is None:
         remedy = f"Bind it: aims-gates bind {name} --system SYSTEM --key POLICY.key"
         raise InputError(f"{name!r} {seen.ledger.unbound()}", remedy=remedy)
-    systems = {each.system.name: each for each in gather(settings, now).systems}
-    record = systems.get(seen.plan.system)
+    record = system_of(settings, seen.plan.system)
     rows = covered(seen, due_of(seen), record.records if record is not None else {})
     emit([plain(row) for row in rows], json_, lambda: _covered(rows, name, version))
     return 3 if any(row.missing for row in rows) else 0

@@ -14,11 +14,11 @@ from aims_gates.model import Plan
 from aims_gates.packs import Gate, bundled, find_gates
 from aims_gates.plan import make_plan
 from aims_gates.profiles import read_profile
-from aims_gates.records import SystemRecord, read_record, read_system, record_files, system_names
+from aims_gates.records import SystemRecord, find_system, read_record, read_system, record_files, system_names
 from aims_gates.settings import Settings
 from aims_gates.trust import TrustHistory
 
-__all__ = ["Gathered", "gather", "own_packs", "record_paths"]
+__all__ = ["Gathered", "gather", "own_packs", "record_paths", "system_of"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,16 @@ class Gathered:
             for path in record_paths(pack):
                 found += due_fields(read_record(path).value, path.relative_to(pack).as_posix())
         return sort_due(found)
+
+
+def system_of(settings: Settings, name: str) -> SystemRecord | None:
+    """The system of this name; None where no pack of the user holds it.
+
+    Raises:
+        InputError: it is malformed, or two packs hold it.
+    """
+    packs = [pack for pack in own_packs(settings) if name in system_names(pack)]
+    return read_system(find_system(packs, name), name) if packs else None
 
 
 def record_paths(pack: Path) -> list[Path]:

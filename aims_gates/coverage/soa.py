@@ -10,7 +10,7 @@ from aims_gates.coverage.fleet import ModelView
 from aims_gates.model import ControlState, Plan
 from aims_gates.shapes.base import placeholder
 
-__all__ = ["NO_REASON", "SoaRow", "statement_of_applicability"]
+__all__ = ["NO_REASON", "SoaRow", "statement_of_applicability", "strangers"]
 
 NO_REASON = "no reason recorded"
 
@@ -56,24 +56,35 @@ def statement_of_applicability(
         plans: The plans of the systems, bound or not.
         seen: The registered models.
     """
-    given = (record or {}).get("rows")
-    rows = {
-        str(each["control"]): each
-        for each in (given if isinstance(given, list | tuple) else ())
-        if isinstance(each, Mapping) and "control" in each
-    }
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for each in _given(record):
+        rows.setdefault(str(each["control"]), []).append(each)
     bound = [model for model in seen if model.plan is not None]
     known = {plan.system: plan for plan in plans} | {model.plan.system: model.plan for model in bound if model.plan}
-    return tuple(_row(control, rows.get(control), list(known.values()), bound) for control in catalogue())
+    return tuple(_row(control, rows.get(control, []), list(known.values()), bound) for control in catalogue())
 
 
-def _row(control: str, said: Mapping[str, Any] | None, plans: list[Plan], bound: list[ModelView]) -> SoaRow:
+def strangers(record: Mapping[str, Any] | None) -> list[str]:
+    """What the record has rows for and the catalogue does not hold."""
+    return sorted({str(each["control"]) for each in _given(record)} - set(catalogue()))
+
+
+def _given(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    rows = (record or {}).get("rows")
+    known = rows if isinstance(rows, list | tuple) else ()
+    return [each for each in known if isinstance(each, Mapping) and "control" in each]
+
+
+def _row(control: str, given: list[Mapping[str, Any]], plans: list[Plan], bound: list[ModelView]) -> SoaRow:
     asking = [
         f"profile {plan.profile} of {plan.system}"
         for plan in plans
         if any(each.control == control and each.enforcement == "block" for each in plan.requirements)
     ]
+    said = given[0] if given else None
     applicable, reason, source, problem = _reason(said, asking)
+    if len(given) > 1:
+        problem = "the record has more than one row for it"
     states = {model.name: state for model in bound for state in model.decision.controls if state.control == control}
     observed = {model.name for model in bound if model.decision.mode != "enforce"}
     shown = [item for state in states.values() for item in state.evidence if item.get("standing") == "counts"]

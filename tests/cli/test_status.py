@@ -112,6 +112,16 @@ def test_status_shows_what_is_in_production_in_one_line(told: Any, command: Any)
     assert "1 model: 1 met" in said.out
 
 
+def test_an_edited_ledger_gives_no_table(pack: Path, told: Any, command: Any) -> None:
+    engine = create_engine(f"sqlite:///{pack / 'registry.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE aims_ledger SET body = replace(body, '1.5.2', '1.5.3')")
+        connection.exec_driver_sql("UPDATE aims_ledger SET body = body || ' ' WHERE position = 2")
+    engine.dispose()
+    said = command("status")
+    assert (said.code, said.out) == (5, "")
+
+
 def test_status_says_observe_where_nothing_is_enforced(pack: Path, kit: Any, command: Any) -> None:
     list(tell(pack, kit, modes=(Scheduled("observe", "2020-01-01"),)))
     assert json.loads(command("status", "--json").out)[0]["state"] == "observe"
@@ -194,6 +204,18 @@ def test_a_control_declared_not_applicable_that_a_profile_requires_is_named(
     assert said.code == 3
     assert "A.6.2.4: the record says not applicable" in said.err
     assert "A.10.4" not in said.err
+
+
+def test_two_rows_for_a_control_and_a_row_for_none_are_named(pack: Path, told: Any, command: Any) -> None:
+    soa_record(pack)
+    path = pack / ORGANIZATION / "statement_of_applicability.yaml"
+    row = "  - {control: %s, applicable: true, reason: A second opinion., state: planned}\n"
+    path.write_text(path.read_text() + row % "A.2.2" + row % "A.99.1")
+    said = command("report", "soa", "--format", "json")
+    assert said.code == 3
+    assert "A.2.2: the record has more than one row for it" in said.err
+    assert "no control: A.99.1" in said.err
+    assert len(json.loads(said.out)["rows"]) == 38
 
 
 @pytest.mark.parametrize("suffix", ["csv", "md", "html", "json"])
