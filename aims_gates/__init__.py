@@ -10,7 +10,7 @@ from aims_gates.errors import AimsGatesError, DataError, GateError, InputError, 
 from aims_gates.model import Case, Decision, Finding, Limit, Outcome, Subject
 
 if TYPE_CHECKING:
-    from aims_gates.limits import read_limits
+    from aims_gates.limits import read_limits, with_conventions
     from aims_gates.measure import Dataset, intervals
     from aims_gates.packs import Gate
     from aims_gates.registry.hooks import check, explain, gated_run, load_model
@@ -40,6 +40,7 @@ __all__ = [
     "intervals",
     "load_model",
     "read_limits",
+    "with_conventions",
 ]
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ _LAZY = {
     "gated_run": "aims_gates.registry.hooks",
     "load_model": "aims_gates.registry.hooks",
     "read_limits": "aims_gates.limits",
+    "with_conventions": "aims_gates.limits",
 }
 
 

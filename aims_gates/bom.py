@@ -89,7 +89,9 @@ def _bom(parts: Parts, serial: UUID | None) -> "Bom":
     tool = Component(
         name="aims-gates", version=__version__, type=ComponentType.APPLICATION, bom_ref=f"tool:aims-gates@{__version__}"
     )
-    seed = digest([parts.name, parts.version, parts.digest, sorted(parts.evidence), digest(dict(parts.records))])
+    # A bill kept as a record does not change the next one.
+    records = {name: record for name, record in parts.records.items() if name != "bom"}
+    seed = digest([parts.name, parts.version, parts.digest, sorted(parts.evidence), digest(records)])
     metadata = BomMetaData(component=model, timestamp=_newest(parts), properties=_properties(_about(parts)))
     metadata.tools.components.add(tool)
     made = Bom(serial_number=serial or uuid5(NAMESPACE_URL, seed), components=others, metadata=metadata)

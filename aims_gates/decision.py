@@ -10,9 +10,10 @@
     plan accepts, with its parameters, on the evaluation set fixed beforehand, not older than its own life; and where
     the step says so, on a prediction table that a trusted key signed for these bytes and this set. A gate that reads
     the others' findings must be newer than they are.
-5.  A fail or an error is *failed*; else missing evidence is *missing*, evidence that no longer counts *stale*; else
-    *inconclusive*. A waiver in role, for these bytes, inside its cap and its dates, makes it *waived*. A control whose
-    gates all do not apply (by the system's signed facts) is *not-applicable*, with the fact.
+5.  A fail or an error is *failed*; else evidence that is missing, or judges nothing here, is *missing*, evidence that
+    no longer counts *stale*; else *inconclusive*. A waiver in role, for these bytes, inside its cap and its dates,
+    makes it *waived*. A control whose gates all do not apply (by the system's signed facts) is *not-applicable*, with
+    the fact.
 6.  Where enforcement is ``block``, only met, waived and not-applicable let a promotion through. ``inconclusive`` blocks
     where the plan says so, and always at tier high.
 7.  Approvals are for a request: these bytes, this plan, the evidence as it then was. They are void when an input of the
@@ -385,8 +386,9 @@ def _judge(control: str, each: Counted) -> tuple[State, str]:
             return "failed", f"{each.step.gate}: {finding.measure} {said}"
     if outcomes and all(outcome == "pass" for outcome in outcomes):
         return "met", f"{each.step.gate}: evidence criteria met"
-    said = "the data cannot tell" if outcomes else "nothing under a limit bears on it"
-    return "inconclusive", f"{each.step.gate}: {said}"
+    if outcomes:
+        return "inconclusive", f"{each.step.gate}: the data cannot tell"
+    return "missing", f"{each.step.gate}: nothing under a limit bears on it"
 
 
 def _unfilled(plan: Plan, given: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from aims_gates.errors import InputError
 from aims_gates.model import Limit
 
-__all__ = ["better", "read_limit", "read_limits"]
+__all__ = ["better", "read_limit", "read_limits", "with_conventions"]
 
 _OPS = get_args(Limit.__annotations__["op"])
 _MORE = frozenset(
@@ -96,3 +96,23 @@ def read_limits(given: Any, known: Any = None, where: str = "limits") -> dict[st
             remedy = f"Choose from: {', '.join(sorted(known))}."
             raise InputError(f"there is no measure {measure!r} to set a limit on", where=where, remedy=remedy)
     return {measure: read_limit(measure, limit, where) for measure, limit in given.items()}
+
+
+def with_conventions(
+    given: Any, conventions: Mapping[str, Limit], known: Any, where: str = "limits"
+) -> dict[str, Limit]:
+    """A gate's conventions, overlaid with the limits that were given; null takes one away.
+
+    Args:
+        given: As for :func:`read_limits`; a measure may also be null.
+        conventions: The limits that hold where nothing was given.
+        known, where: As for :func:`read_limits`.
+
+    Raises:
+        InputError: as :func:`read_limits`.
+    """
+    if not isinstance(given or {}, Mapping):
+        return read_limits(given, known, where)
+    asked = dict(given or {})
+    left = {name: limit for name, limit in conventions.items() if name not in asked}
+    return left | read_limits({name: limit for name, limit in asked.items() if limit is not None}, known, where)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from aims_gates.errors import DataError, InputError
+
 if TYPE_CHECKING:
     from aims_gates.measure import Dataset
 
@@ -159,6 +161,51 @@ class Case:
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
+
+    def number(self, name: str, low: float, high: float) -> float:
+        """A parameter between two bounds, as a float.
+
+        Raises:
+            InputError: it is none.
+        """
+        value = self.params[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            remedy = f"Choose a number from {low:g} to {high:g}."
+            raise InputError(f"{name} cannot be {value!r}", where=self.gate, remedy=remedy)
+        return float(value)
+
+    def column(self, role: str) -> str | None:
+        """The one column in a role; None where there is none.
+
+        Raises:
+            InputError: there are several.
+        """
+        names = self.roles.get(role, ())
+        if len(names) > 1:
+            raise InputError(f"several columns have the role {role!r}", where=self.gate, remedy="Name one.")
+        return names[0] if names else None
+
+    def needed_column(self, role: str) -> str:
+        """The one column in a role that must be there.
+
+        Raises:
+            InputError: there are several, or none.
+        """
+        name = self.column(role)
+        if name is None:
+            remedy = f"Name one: --role {role}=COLUMN."
+            raise InputError(f"no column has the role {role!r}", where=self.gate, remedy=remedy)
+        return name
+
+    def dataset(self, role: str) -> "Dataset":
+        """A data set that must be there.
+
+        Raises:
+            DataError: it is not.
+        """
+        if role not in self.data:
+            raise DataError(f"there is no {role} data", where=self.gate, remedy=f"Give --data {role}=FILE.")
+        return self.data[role]
 
 
 @dataclass(frozen=True)

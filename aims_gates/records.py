@@ -226,7 +226,7 @@ def _refuse_blanks(document: Document, value: Any = None, path: tuple[str | int,
 
 
 def read_record(path: Path) -> Document:
-    """A record's file: YAML, or Markdown whose front matter holds the fields and whose body becomes ``text``.
+    """A record's file: YAML, JSON, or Markdown whose front matter holds the fields and whose body becomes ``text``.
 
     Raises:
         InputError: naming file, line and remedy.
@@ -259,11 +259,13 @@ def _front_matter(path: Path) -> tuple[bytes, str]:
 def record_files(folder: Path) -> dict[str, Path]:
     """The record files of a folder by name. A README is none.
 
+    Of JSON only ``bom.json`` is one, as build tools write it; other JSON files are parameters, such as a suite.
+
     Raises:
         InputError: two files hold the same record.
     """
     found: dict[str, Path] = {}
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.md")]):
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.md"), *folder.glob("bom.json")]):
         if path.stem.upper() == "README":
             continue
         if path.stem in found:
@@ -284,8 +286,13 @@ def _shared_records(pack: Path, tier: str) -> dict[str, Mapping[str, Any]]:
     return (_records(folder / "standard") if tier == "minimal" else {}) | own
 
 
-def read_system(pack: Path, name: str) -> SystemRecord:
+def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
     """Read a system and its records.
+
+    Args:
+        pack: The pack that holds it.
+        name: The system.
+        whole: Read every record; else system.yaml and requirements.yaml alone, which is all that a plan needs.
 
     Raises:
         InputError: naming file, line, field and remedy.
@@ -306,7 +313,8 @@ def read_system(pack: Path, name: str) -> SystemRecord:
         raise document.error(("name",), f"{system.name!r} differs from the folder {name!r}", "Make them equal.")
     _refuse_blanks(document)
     system = _with_files(system, folder, document)
-    records = _records(folder)
+    files = record_files(folder)
+    records = {each: read_record(path).value for each, path in files.items() if whole or each == "requirements"}
     requirements = None
     if "requirements" in records:
         source = read(folder / "requirements.yaml")
@@ -315,5 +323,6 @@ def read_system(pack: Path, name: str) -> SystemRecord:
             remedy = f"Write the digest that this prints: aims-gates digest {requirements.evaluation.file}"
             raise source.error(("evaluation", "digest"), "not a digest (sha256:...)", remedy)
         _refuse_blanks(source)
-    full = {**_shared_records(pack, system.tier), **records, "system": system.model_dump(mode="json")}
+    shared = _shared_records(pack, system.tier) if whole else {}
+    full = {**shared, **records, "system": system.model_dump(mode="json")}
     return SystemRecord(pack, folder, system, requirements, full, document)

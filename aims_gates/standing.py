@@ -266,6 +266,8 @@ class Ledger:
             return "missing", "its evidence was revoked"
         if not self.trust.holders(row):
             return "missing", "the key that signed its evidence was revoked"
+        if evidence.facts.get("system", plan.system) != plan.system:
+            return "stale", f"its evidence was made for the system {evidence.facts['system']!r}"
         if evidence.gate_digest not in step.digests:
             return "stale", "its evidence was made by another version of the gate than your profile accepts"
         if digest(evidence.params) != digest(step.params):

@@ -91,7 +91,7 @@ def check_trust(trust: Trust, owners: Mapping[str, str] | None = None) -> None:
         if entry.key in seen or known.get(entry.key, entry.person) != entry.person:
             remedy = "Give each person a key of their own, and name each key once."
             raise InputError(f"the same key already belongs to {known[entry.key]!r}", where=place, remedy=remedy)
-        if not entry.roles or not entry.person.strip():
+        if not entry.roles or not all(role.strip() for role in entry.roles) or not entry.person.strip():
             raise InputError("a key needs a person and at least one role", where=place, remedy="Name them.")
         if spelled.setdefault(alike(entry.person), entry.person) != entry.person:
             said = f"the same person is already spelled {spelled[alike(entry.person)]!r}"

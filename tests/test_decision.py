@@ -215,7 +215,7 @@ def test_withdrawing_the_request_does_not_make_other_bytes_right(story, kit):
         (("pass", "error"), "failed"),
         (("pass", "inconclusive"), "inconclusive"),
         (("inconclusive", "fail"), "failed"),
-        ((None,), "inconclusive"),
+        ((None,), "missing"),
     ],
 )
 def test_a_control_is_met_when_all_its_findings_pass_and_one_is_under_a_limit(story, kit, outcomes, expected):
@@ -241,7 +241,7 @@ def test_findings_of_other_controls_do_not_bear_on_it(story, kit):
     story.check(kit.finding(), kit.finding("fail", controls=("A.7.4",)))
     assert state(story.decide()).state == "met"
     story.check(kit.finding(controls=("A.7.4",)))
-    assert state(story.decide()).state == "inconclusive"
+    assert state(story.decide()).state == "missing"
 
 
 def test_a_finding_that_names_no_control_bears_on_all_of_its_gate(story, kit):
@@ -317,6 +317,7 @@ def test_evidence_needs_a_key_that_may_sign_it(story, by):
     [
         ({"gate_digest": "sha256:" + "0" * 64}, "another version of the gate"),
         ({"params": {"limit": 0.2}}, "other limits or parameters"),
+        ({"facts": {"system": "another"}}, "made for the system 'another'"),
         ({"params": {}}, "other limits or parameters"),
         ({"produced_at": "yesterday"}, "no usable time"),
         ({"produced_at": "2026-06-01T12:00:00"}, "no usable time"),
@@ -1359,9 +1360,9 @@ def test_a_rollback_needs_a_binding_still(kit):
         (Finding("m", 0.3, p_value=0.4, limit=Limit(">=", 0.35), outcome="pass", controls=(CONTROL,)), "met"),
         (Finding("m", 0.3, p_value=0.2, limit=Limit(">=", 0.35), outcome="pass", controls=(CONTROL,)), "failed"),
         (Finding("m", 0.05, limit=Limit("<=", 0.1), controls=(CONTROL,)), "failed"),
-        (Finding("m", outcome="pass", controls=(CONTROL,)), "inconclusive"),
+        (Finding("m", outcome="pass", controls=(CONTROL,)), "missing"),
         (Finding("m", outcome="fail", controls=(CONTROL,)), "failed"),
-        (Finding("m", 0.05, controls=(CONTROL,)), "inconclusive"),
+        (Finding("m", 0.05, controls=(CONTROL,)), "missing"),
     ],
 )
 def test_a_pass_whose_number_does_not_keep_its_limit_is_none(story, made, expected):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aims_gates import InputError, Limit, read_limits
+from aims_gates import InputError, Limit, read_limits, with_conventions
 from aims_gates.limits import better, read_limit
 
 
@@ -74,3 +74,17 @@ def test_a_measure_that_is_not_there_is_refused_with_those_that_are() -> None:
     assert caught.value.remedy == "Choose from: accuracy."
     with pytest.raises(InputError, match="must be an object"):
         read_limits([1])
+
+
+def test_conventions_hold_where_nothing_is_given_and_null_takes_one_away() -> None:
+    conventions = {"error": Limit("<=", 0.1), "flip_rate": Limit("<=", 0.05)}
+    known = (*conventions, "gain")
+    assert with_conventions(None, conventions, known) == conventions
+    given = {"error": None, "gain": {"op": ">=", "value": 0}}
+    assert with_conventions(given, conventions, known) == {"flip_rate": Limit("<=", 0.05), "gain": Limit(">=", 0.0)}
+
+
+@pytest.mark.parametrize("given", [{"eror": {"op": "<=", "value": 0.1}}, [1], "error", {"error": 0.1}])
+def test_limits_over_conventions_are_read_as_strictly(given: Any) -> None:
+    with pytest.raises(InputError):
+        with_conventions(given, {"error": Limit("<=", 0.1)}, ("error",))

@@ -185,3 +185,26 @@ def test_the_purpose_digest_looks_at_words_only(tmp_path: Path) -> None:
     assert read_system(tmp_path, "loans").purpose_digest == before
     write(tmp_path, SYSTEM.replace("small", "large"))
     assert read_system(tmp_path, "loans").purpose_digest != before
+
+
+def test_a_bill_of_materials_in_json_is_a_record_and_other_json_is_none(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    (folder / "bom.json").write_text('{"bomFormat": "CycloneDX", "specVersion": "1.6"}')
+    (folder / "suite.json").write_text('{"name": "a suite"}')
+    records = read_system(tmp_path, "loans").records
+    assert records["bom"] == {"bomFormat": "CycloneDX", "specVersion": "1.6"}
+    assert "suite" not in records
+    assert "bom" not in read_system(tmp_path, "loans", whole=False).records
+
+
+def test_a_bill_of_materials_is_read_as_strictly_as_yaml(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    for content, said in (('{"a": 1, "a": 2}', "twice"), ("[]", "mapping"), ("{", "JSON")):
+        (folder / "bom.json").write_text(content)
+        with pytest.raises(InputError, match=said) as caught:
+            read_system(tmp_path, "loans")
+        assert caught.value.where is not None and "bom.json" in caught.value.where
+    (folder / "bom.json").write_text("{}")
+    (folder / "bom.yaml").write_text("a: 1")
+    with pytest.raises(InputError, match="the record 'bom' is there twice"):
+        read_system(tmp_path, "loans")

@@ -20,12 +20,7 @@ __all__ = ["command"]
 
 Check = tuple[str, bool, str, str]
 _NEEDED = {"mlflow": (3, 17), "pandas": (2, 2), "pyarrow": (17, 0), "duckdb": (1, 1)}
-_EXTRAS = {
-    "great-expectations": "data_quality",
-    "fairlearn": "fairness",
-    "evidently": "drift",
-    "scikit-learn": "performance",
-}
+_EXTRAS = {"great-expectations": "data_quality"}
 
 
 def _python() -> Iterator[Check]:

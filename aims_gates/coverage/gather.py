@@ -11,9 +11,9 @@ from aims_gates.errors import NoLedgerError
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import Plan
-from aims_gates.packs import Gate, bundled, find_gates
+from aims_gates.packs import bundled, find_gates
 from aims_gates.plan import make_plan
-from aims_gates.profiles import read_profile
+from aims_gates.profiles import Resolved, read_profile
 from aims_gates.records import SystemRecord, find_system, read_record, read_system, record_files, system_names
 from aims_gates.settings import Settings
 from aims_gates.trust import TrustHistory
@@ -27,7 +27,7 @@ class Gathered:
 
     Attributes:
         now: The moment.
-        systems: The systems of the packs.
+        systems: The systems of the packs, without their other records.
         plans: System -> plan as the files now say it; none for a prohibited system.
         seen: The registered models of the ledger.
         trust: The trust list and its past.
@@ -97,14 +97,16 @@ def gather(settings: Settings, now: datetime) -> Gathered:
     """
     packs = own_packs(settings)
     gates = find_gates(packs)
-    systems = tuple(read_system(pack, name) for pack in packs for name in system_names(pack))
-    plans = {each.system.name: _plan(each, gates, packs) for each in systems if each.system.tier != "prohibited"}
+    systems = tuple(read_system(pack, name, whole=False) for pack in packs for name in system_names(pack))
+    profiles: dict[str, Resolved] = {}
+    plans = {}
+    for each in systems:
+        name = each.system.profile or each.system.tier
+        if each.system.tier != "prohibited":
+            profiles[name] = profiles.get(name) or read_profile(name, gates, packs)
+            plans[each.system.name] = make_plan(each, profiles[name], gates)
     seen, trust = _ledger(settings, now)
     return Gathered(now, systems, plans, seen, trust, tuple(packs))
-
-
-def _plan(record: SystemRecord, gates: dict[str, Gate], packs: list[Path]) -> Plan:
-    return make_plan(record, read_profile(record.system.profile or record.system.tier, gates, packs), gates)
 
 
 def _ledger(settings: Settings, now: datetime) -> tuple[tuple[ModelView, ...], TrustHistory]:

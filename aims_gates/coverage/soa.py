@@ -96,7 +96,7 @@ def _row(control: str, given: list[Mapping[str, Any]], plans: list[Plan], bound:
         reason=reason,
         source=source,
         recorded=str(said.get("state", "")) if said else "",
-        implementation=_implementation(states, observed),
+        implementation=_implementation(states, observed, bool(asking)),
         models={name: ("observed" if name in observed else state.state) for name, state in states.items()},
         since=dates[0][0] if dates else "",
         until=min((each[1] for each in dates), default=""),
@@ -122,10 +122,10 @@ def _reason(said: Mapping[str, Any] | None, asking: list[str]) -> tuple[bool | N
     return None, NO_REASON, "", "no profile requires it: say in the record whether it applies, and why"
 
 
-def _implementation(states: Mapping[str, ControlState], observed: set[str]) -> str:
+def _implementation(states: Mapping[str, ControlState], observed: set[str], required: bool) -> str:
     """The states of a control over the bound models, in words; what was only observed is not counted as met."""
     if not states:
-        return "no bound model requires it"
+        return "no evidence: no model is bound" if required else "no bound model requires it"
     met = [name for name, state in states.items() if state.state in ("met", "not-applicable") and name not in observed]
     waived = [name for name, state in states.items() if state.state == "waived" and name not in observed]
     if len(met) == len(states):

@@ -137,6 +137,19 @@ class Dataset:
                 message = f"the column {name!r} of the {self.role} data holds no value at all"
                 raise DataError(message, where=self.where, remedy="Fill the column, or name another.")
 
+    def complete(self, *columns: str) -> None:
+        """Refuse rows without a value in these columns: what is left out silently is what went wrong.
+
+        Raises:
+            DataError: as :meth:`require`, or naming the column and how many rows lack a value.
+        """
+        self.require(*columns)
+        for name in columns:
+            empty = self.query(f"SELECT count(*) - count({quote(name)}) FROM data")[0][0]
+            if empty:
+                remedy = "Fill them, or leave those rows out beforehand and say so in the record."
+                raise DataError(f"{empty:,} rows have no value in {name!r}", where=self.where, remedy=remedy)
+
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query in which ``data`` names this set. Ask for aggregates only.
 

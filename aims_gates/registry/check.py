@@ -2,9 +2,9 @@
 
 # mypy: allow-untyped-calls
 
+import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 
 from aims_gates.authority import about
-from aims_gates.canonical import digest, folder_digest
+from aims_gates.canonical import digest, folder_digest, manifest
 from aims_gates.checking import Bench, Progress, run_plan
 from aims_gates.decision import decide
 from aims_gates.errors import AimsGatesError, InputError
@@ -134,32 +134,36 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
     name = target.name or record.system.models[0]
     rows = _ledger_rows(desk, record, name)
     binding = Ledger(rows, record.system.workspace, name).binding()
-    with ExitStack() as stack:
-        folder = stack.enter_context(local_folder(target.address))
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aims-check-")))
+    with tempfile.TemporaryDirectory(prefix="aims-check-") as place:
+        scratch = Path(place)
+        folder = _own_copy(target, scratch)
         subject = Subject("model", folder_digest(folder), f"{name}/{target.version}" if target.version else name)
-        facts = {**target.facts, "workspace": record.system.workspace}
-        if desk.gated:
-            facts["first_release"] = not Ledger(rows, record.system.workspace, name).grants()
-        bench = Bench(record, subject, given=dict(data or {}), facts=facts)
-        going = _Check(
-            desk,
-            record,
-            gates,
-            target,
-            binding.predicate.plan if binding else plan,
-            name,
-            subject,
-            bench,
-            datetime.now(UTC),
-        )
+        bench = Bench(record, subject, given=dict(data or {}), facts=_facts(desk, record, target, rows, name))
+        holds = binding.predicate.plan if binding else plan
+        going = _Check(desk, record, gates, target, holds, name, subject, bench, datetime.now(UTC))
         _say_differences(going, plan, binding)
         _predict(going, folder, scratch)
         _champion(going, rows, scratch)
         going.evidence.extend(run_plan(going.plan, gates, bench, going.now, desk.progress))
         if folder_digest(folder) != subject.digest:
-            raise InputError("the model's bytes changed during the check", where=str(folder), remedy="Check again.")
+            raise InputError(
+                "the model changed its own bytes when it ran", where=target.address, remedy="Mend the model."
+            )
         return _conclude(going, rows)
+
+
+def _own_copy(target: Target, scratch: Path) -> Path:
+    """The model's bytes in a folder of ours: what is hashed is what runs, whoever writes to the original meanwhile."""
+    with local_folder(target.address) as folder:
+        manifest(folder)  # refuses links before anything follows them
+        return Path(shutil.copytree(folder, scratch / "model", symlinks=True))
+
+
+def _facts(desk: Desk, record: SystemRecord, target: Target, rows: list[Row], name: str) -> dict[str, Any]:
+    facts = {**target.facts, "workspace": record.system.workspace, "system": record.system.name}
+    if desk.gated:
+        facts["first_release"] = not Ledger(rows, record.system.workspace, name).grants()
+    return facts
 
 
 def positive_label(record: SystemRecord) -> Any:

@@ -9,7 +9,7 @@ from aims_gates.decision import SEPARATION
 from aims_gates.errors import InputError
 from aims_gates.model import Decision, Evidence, Finding, Outcome, Plan, Requirement, Step
 from aims_gates.rehearsal.measures import beyond, limit_of, reachable
-from aims_gates.rehearsal.scene import Scene, Twist
+from aims_gates.rehearsal.scene import Scene, Twist, finding_of
 
 __all__ = ["Trial", "trials"]
 
@@ -100,11 +100,15 @@ def _control(scene: Scene, requirement: Requirement) -> Iterator[Trial]:
         if gate not in scene.steps:
             yield Trial("finding", rule, (control,), (), False, "the gate does not apply where no fact is known")
             continue
-        decision = scene.play(_worse(scene, gate, control, "fail"))
-        if requirement.enforcement == "block":
-            yield _denied("finding", rule, decision, (control,))
-        else:
-            yield _shown("finding", rule, decision, control)
+        others = [finding_of("pass", each) for each in scene.steps[gate].controls if each != control]
+        ways = {
+            rule: scene.play(_worse(scene, gate, control, "fail")),
+            f"{control} by {gate}: no finding about it": scene.play(Twist({gate: scene.says(gate, *others)})),
+        }
+        for named, decision in ways.items():
+            blocks = requirement.enforcement == "block"
+            denied = _denied("finding", named, decision, (control,))
+            yield denied if blocks else _shown("finding", named, decision, control)
 
 
 def _step(scene: Scene, step: Step) -> Iterator[Trial]:

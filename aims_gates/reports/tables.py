@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aims_gates.errors import InputError
 from aims_gates.reports.html import page
@@ -46,10 +46,17 @@ def render_table(table: Table, how: str) -> str:
         case "csv":
             return _csv(table)
         case "md":
-            return _markdown(table)
+            return _markdown(_narrow(table))
         case "html":
-            return page("table.html", {"table": table})
+            return page("table.html", {"table": _narrow(table)})
     raise InputError(f"there is no format {how!r}", remedy=f"Choose from: {', '.join(FORMATS)}.")
+
+
+def _narrow(table: Table) -> Table:
+    """Without the columns in which nothing stands: people read this."""
+    kept = [place for place in range(len(table.headings)) if any(row[place] for row in table.rows)]
+    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
+    return replace(table, headings=tuple(table.headings[place] for place in kept), rows=rows)
 
 
 def _csv(table: Table) -> str:

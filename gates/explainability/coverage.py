@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from aims_gates import Case, DataError, Dataset, Finding, Limit, Outcome, intervals
 
-from .judging import column, complete, data_set
 from .reasons import Reasons, key_sql
 
 __all__ = ["coverage_findings", "missing_reasons"]
@@ -28,7 +27,7 @@ def coverage_findings(
         DataError: a decision has no id, or two have the same.
         InputError: which decision is adverse is not declared.
     """
-    data = data_set(case, "evaluation")
+    data = case.dataset("evaluation")
     adverse = _adverse(case, data)
     codes = None if case.params["codes"] is None else [str(code) for code in case.params["codes"]]
     declared = "TRUE" if codes is None else "list_contains(?, r)"
@@ -54,8 +53,8 @@ def coverage_findings(
 
 def _adverse(case: Case, data: Dataset) -> str:
     """``SELECT k`` of the adverse decisions."""
-    key, prediction = (str(column(case, role, needed=True)) for role in ("id", "prediction"))
-    complete(data, key, prediction)
+    key, prediction = (case.needed_column(role) for role in ("id", "prediction"))
+    data.complete(key, prediction)
     if data.query(f"SELECT 1 FROM data GROUP BY {data.quote(key)} HAVING count(*) > 1 LIMIT 1"):
         remedy = "Name the column that identifies a decision."
         raise DataError(f"the same {key!r} stands twice", where=data.where, remedy=remedy)

@@ -5,11 +5,10 @@ Importances and reasons are made where the model is and handed in as tables: a g
 
 from collections.abc import Iterator
 
-from aims_gates import Case, DataError, Finding, Limit
+from aims_gates import Case, DataError, Finding, Limit, with_conventions
 
 from .coverage import coverage_findings, missing_reasons
 from .importance import importance_findings
-from .judging import limits_of, number
 from .reasons import read_reasons
 from .stability import stability_findings
 
@@ -26,8 +25,8 @@ _CONVENTIONS = {
 
 def run(case: Case) -> Iterator[Finding]:
     """What the tables at hand allow: reasons, their stability, importances."""
-    limits = limits_of(case, tuple(_CONVENTIONS), _CONVENTIONS)
-    confidence, top = number(case, "confidence", 0.5, 0.999999), int(number(case, "top", 1, 1000))
+    limits = with_conventions(case.params["limits"], _CONVENTIONS, _CONVENTIONS)
+    confidence, top = case.number("confidence", 0.5, 0.999999), int(case.number("top", 1, 1000))
     if "explanations" not in case.data and "importances" not in case.data:
         remedy = "Give --data explanations=FILE, --data importances=FILE, or both."
         raise DataError("there are neither reasons nor importances", where=case.gate, remedy=remedy)

@@ -6,8 +6,6 @@ from fnmatch import fnmatchcase
 
 from aims_gates import DataError, Dataset, Finding, Limit, Outcome
 
-from .judging import complete
-
 __all__ = ["importance_findings"]
 
 _SHOWN = 20
@@ -43,7 +41,7 @@ def importance_findings(data: Dataset, forbidden: Sequence[str], limit: Limit | 
 
 
 def _read(data: Dataset) -> list[_Feature]:
-    complete(data, "feature", "importance")
+    data.complete("feature", "importance")
     ends = [name for name in ("low", "high") if name in data.columns]
     for name in ("importance", *ends):
         if data.kind(name) != "numeric" or data.query(

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from aims_gates import Case, DataError, Dataset, InputError
 
-from .judging import column, complete, data_set
-
 __all__ = ["Reasons", "key_sql", "read_reasons"]
 
 _COLUMNS = re.compile(r"reasons?(_?code)?(_?\d+)?", re.IGNORECASE)
@@ -49,21 +47,21 @@ def read_reasons(case: Case, role: str) -> Reasons:
         DataError: there is no such data set or column, or a decision stands twice where a row has several reasons.
         InputError: no column has the role id.
     """
-    data, key = data_set(case, role), str(column(case, "id", needed=True))
+    data, key = case.dataset(role), case.needed_column("id")
     names = tuple(case.roles.get("reason", ())) or tuple(n for n in data.columns if _COLUMNS.fullmatch(n))
     if not names:
         remedy = f"Name them with --role reason=COLUMN; there are: {', '.join(data.columns[:40])}."
         raise InputError("no column holds reasons", where=data.where, remedy=remedy)
-    complete(data, key)
+    data.complete(key)
     data.require(*names, values=False)
-    k, rank = key_sql(data, key), column(case, "rank")
+    k, rank = key_sql(data, key), case.column("rank")
     keys = f"SELECT DISTINCT {k} AS k FROM {data.table}"
     repeated = data.query(f"SELECT 1 FROM data GROUP BY {data.quote(key)} HAVING count(*) > 1 LIMIT 1")
     if repeated and len(names) > 1:
         remedy = "Give one row per decision, or one reason per row."
         raise DataError(f"a decision stands twice (column {key!r})", where=data.where, remedy=remedy)
     if rank and rank in data.columns and len(names) == 1:
-        complete(data, rank)
+        data.complete(rank)
         place, ordered = data.quote(rank), True
     else:
         place, ordered = f"unnest([{', '.join(str(1 + p) for p in range(len(names)))}])", not repeated

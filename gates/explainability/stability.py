@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from aims_gates import DataError, Finding, Limit
+from aims_gates import DataError, Finding, Limit, intervals
 
-from .judging import rate
 from .reasons import Reasons
 
 __all__ = ["stability_findings"]
@@ -39,11 +38,15 @@ def stability_findings(
     said = f"mean overlap of the first {top} reasons" if first.ordered else "mean overlap of the reasons, in no order"
     if matched < explained:
         said += f"; {explained - matched:,} of {explained:,} decisions were not explained again"
-    yield rate("reason_jaccard", float(overlap), matched, limit, confidence, said=said, remedy=_REMEDY)
+    yield intervals.rate_finding(
+        "reason_jaccard", float(overlap), matched, limit, confidence, said=said, remedy=_REMEDY
+    )
     if first.ordered and again.ordered:
         both = f"({_main(first, 'x')}) AS a JOIN ({_main(again, 'y')}) AS b USING (k)"
         n, agreed = first.data.query(f"SELECT count(*), count(*) FILTER (x = y) FROM {both}")[0]
-        yield rate("first_reason_agreement", agreed, n, None, confidence, said="decisions with the same main reason")
+        yield intervals.rate_finding(
+            "first_reason_agreement", agreed, n, None, confidence, said="decisions with the same main reason"
+        )
 
 
 def _main(reasons: Reasons, name: str) -> str:

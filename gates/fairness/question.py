@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aims_gates import Case, DataError, Dataset, InputError, Limit, read_limits
+from aims_gates import Case, Dataset, InputError, Limit, read_limits
 
 from .measures import known_measures
 
@@ -53,14 +53,12 @@ def ask(case: Case, positive: Any = None) -> Question:
         DataError: a column is missing or holds nothing.
     """
     params = case.params
-    data = case.data.get("evaluation")
-    if data is None:
-        raise DataError("there is no evaluation data", where="fairness", remedy="Give --data evaluation=FILE.")
+    data = case.dataset("evaluation")
     sensitive = tuple(dict.fromkeys(case.roles.get("sensitive", ())))
     if not sensitive:
         remedy = "Name the column whose groups are compared: --role sensitive=COLUMN."
         raise InputError("no column has the role 'sensitive'", where="fairness", remedy=remedy)
-    one = {name: _single(case, name) for name in ("target", "prediction", "score", "weight")}
+    one = {name: case.column(name) for name in ("target", "prediction", "score", "weight")}
     control = tuple(params["control"] or ())
     data.require(*sensitive, *control, *(name for name in one.values() if name))
     clash = set(sensitive) & set(control)
@@ -76,29 +74,15 @@ def ask(case: Case, positive: Any = None) -> Question:
         label=data.label_sql(one["target"], chosen) if one["target"] else None,
         decided=_decided(data, one["score"], one["prediction"], params["decision"], chosen),
         limits=read_limits(params["limits"], known_measures()),
-        confidence=_between("confidence", params["confidence"], 0.5, 0.999999),
-        min_size=_between("min_group_size", params["min_group_size"], 0, float("inf")),
-        min_share=_between("min_group_share", params["min_group_share"], 0, 1),
+        confidence=case.number("confidence", 0.5, 0.999999),
+        min_size=case.number("min_group_size", 0, float("inf")),
+        min_share=case.number("min_group_share", 0, 1),
         drop_missing=_choice("missing", params["missing"], ("group", "drop")) == "drop",
         reference=_reference(params["reference"], sensitive),
         sampling=_choice("weight_kind", params["weight_kind"], ("frequency", "sampling")) == "sampling",
         ruled=params["decision"] is not None,
         declared=chosen is not None,
     )
-
-
-def _single(case: Case, role: str) -> str | None:
-    columns = case.roles.get(role, ())
-    if len(columns) > 1:
-        raise InputError(f"several columns have the role {role!r}", where="fairness", remedy="Name one.")
-    return columns[0] if columns else None
-
-
-def _between(name: str, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        remedy = f"Choose a number from {low:g} to {high:g}."
-        raise InputError(f"{name} cannot be {value!r}", where="fairness", remedy=remedy)
-    return float(value)
 
 
 def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:

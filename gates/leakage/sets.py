@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aims_gates import Case, DataError, Dataset, InputError, Limit, read_limits
+from aims_gates import Case, DataError, Dataset, InputError, Limit, with_conventions
 
 __all__ = ["Sets", "read_sets"]
 
@@ -64,8 +64,7 @@ def read_sets(case: Case) -> Sets:
         case.data[role].require()
     training, evaluation = case.data["reference"], case.data["evaluation"]
     given = case.params["limits"] or {}
-    kept = {name: limit for name, limit in _CONVENTIONS.items() if name not in given}
-    read = read_limits({name: limit for name, limit in given.items() if limit is not None}, _MEASURES)
+    limits = with_conventions(given, _CONVENTIONS, _MEASURES)
     confidence, least = case.params["confidence"], case.params["min_label_rows"]
     if confidence is None or not 0.5 <= confidence < 1:
         said = f"confidence cannot be {confidence!r}"
@@ -76,20 +75,13 @@ def read_sets(case: Case) -> Sets:
         evaluation,
         features,
         numbered,
-        kept | read,
-        frozenset(read),
-        {role: _single(case, role) for role in ("target", "timestamp", "id")},
+        limits,
+        frozenset(limits) & frozenset(given),
+        {role: case.column(role) for role in ("target", "timestamp", "id")},
         case.params["positive"],
         max(2, int(least or 0)),
         float(confidence),
     )
-
-
-def _single(case: Case, role: str) -> str | None:
-    names = case.roles.get(role, ())
-    if len(names) > 1:
-        raise InputError(f"several columns have the role {role!r}", where="leakage", remedy="Name one.")
-    return names[0] if names else None
 
 
 def _features(case: Case, training: Dataset, evaluation: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,11 +1,11 @@
 """Measures of binary decisions and of scores, as scikit-learn defines them, from sums that DuckDB makes."""
 
 from collections.abc import Mapping
-from math import hypot, sqrt
+from math import hypot
 
 from aims_gates import DataError, intervals
 
-from .measured import Measured
+from .measured import Measured, mean_of
 from .rows import Rows
 
 __all__ = ["binary_measures", "class_measures", "score_measures"]
@@ -106,22 +106,13 @@ def score_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str
         for place, name in enumerate(terms):
             total, squares = float(moments[2 * place]), float(moments[2 * place + 1])
             result[key][name] = (
-                Measured(None, n=float(n), note=unfit) if unfit else _mean(total, squares, float(n), level)
+                Measured(None, n=float(n), note=unfit) if unfit else mean_of(total, squares, float(n), level)
             )
         if unfit:
             result[key]["expected_calibration_error"] = Measured(None, n=float(n), note=unfit)
     for key, error in _calibration(rows, base, level).items():
         result[key].setdefault("expected_calibration_error", error)
     return result
-
-
-def _mean(total: float, squares: float, n: float, confidence: float) -> Measured:
-    mean = total / n
-    deviation = sqrt(max(0.0, squares - n * mean * mean) / (n - 1)) if n > 1 else float("nan")
-    ends = intervals.mean_interval(mean, deviation, n, confidence)
-    if ends is None:
-        return Measured(mean, n=n, note="too few rows for an interval")
-    return Measured(mean, max(0.0, ends[0]), ends[1], n, "interval: Student's, of the mean")
 
 
 def _auc(rows: Rows, base: str, confidence: float) -> dict[str | None, Measured]:

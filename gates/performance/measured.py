@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 
-from aims_gates import Finding, Limit, Outcome
+from aims_gates import Finding, Limit, Outcome, intervals
 
-__all__ = ["Measured", "finding"]
+__all__ = ["Measured", "finding", "mean_of"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,16 @@ class Measured:
     high: float | None = None
     n: float | None = None
     note: str | None = None
+
+
+def mean_of(total: float, squares: float, n: float, confidence: float) -> Measured:
+    """The mean of values that cannot be negative, from their sum and sum of squares; n is positive."""
+    mean = total / n
+    deviation = sqrt(max(0.0, squares - n * mean * mean) / (n - 1)) if n > 1 else float("nan")
+    ends = intervals.mean_interval(mean, deviation, n, confidence)
+    if ends is None:
+        return Measured(mean, n=n, note="too few rows for an interval")
+    return Measured(mean, max(0.0, ends[0]), ends[1], n, "interval: Student's, of the mean")
 
 
 def finding(

@@ -4,7 +4,7 @@ from math import sqrt
 
 from aims_gates import intervals
 
-from .measured import Measured
+from .measured import Measured, mean_of
 from .rows import Rows
 
 __all__ = ["numeric_measures"]
@@ -25,23 +25,14 @@ def numeric_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[s
     result = {}
     for key, *found in rows.data.query(sql):
         n, a, aa, e, ee, v, vv, ev = map(float, found)
-        squared = _mean(e, ee, n, level)
+        squared = mean_of(e, ee, n, level)
         result[key] = {
-            "mean_absolute_error": _mean(a, aa, n, level),
+            "mean_absolute_error": mean_of(a, aa, n, level),
             "mean_squared_error": squared,
             "root_mean_squared_error": _root(squared),
             "r2": _r2(n, e, ee, v, vv, ev, level),
         }
     return result
-
-
-def _mean(total: float, squares: float, n: float, confidence: float) -> Measured:
-    mean = total / n
-    deviation = sqrt(max(0.0, squares - n * mean * mean) / (n - 1)) if n > 1 else float("nan")
-    ends = intervals.mean_interval(mean, deviation, n, confidence)
-    if ends is None:
-        return Measured(mean, n=n, note="too few rows for an interval")
-    return Measured(mean, max(0.0, ends[0]), ends[1], n, "interval: Student's, of the mean")
 
 
 def _root(squared: Measured) -> Measured:

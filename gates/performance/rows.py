@@ -66,10 +66,8 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
         InputError: a role or parameter makes no sense, or labels are not declared.
         DataError: a column is missing, holds nothing, or lacks values.
     """
-    data = case.data.get(role)
-    if data is None:
-        raise DataError(f"there is no {role} data", where="performance", remedy=f"Give --data {role}=FILE.")
-    columns = {name: _single(case, name) for name in ("target", "prediction", "score", "weight")}
+    data = case.dataset(role)
+    columns = {name: case.column(name) for name in ("target", "prediction", "score", "weight")}
     slices, keys = tuple(case.roles.get("slice", ())), tuple(case.roles.get("id", ()))
     if role == "champion":  # Slices and weights are those of the candidate's rows.
         slices, columns["weight"] = (), None
@@ -99,9 +97,9 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
         limits=read_limits(params["limits"], _known()),
         slice_limits=read_limits(params["slice_limits"], MEASURES, "slice_limits"),
         conventional=params["limits"] is None,
-        confidence=_number("confidence", params["confidence"], 0.5, 0.999999),
-        bins=int(_number("bins", params["bins"], 2, 1000)),
-        min_slice=_number("min_slice_size", params["min_slice_size"], 0, 1e12),
+        confidence=case.number("confidence", 0.5, 0.999999),
+        bins=int(case.number("bins", 2, 1000)),
+        min_slice=case.number("min_slice_size", 0, 1e12),
         threshold=float(params["threshold"]),
         positive=positive,
     )
@@ -109,20 +107,6 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
 
 def _known() -> tuple[str, ...]:
     return (*MEASURES, *(f"{name}_champion_difference" for name in MEASURES))
-
-
-def _single(case: Case, role: str) -> str | None:
-    columns = case.roles.get(role, ())
-    if len(columns) > 1:
-        raise InputError(f"several columns have the role {role!r}", where="performance", remedy="Name one.")
-    return columns[0] if columns else None
-
-
-def _number(name: str, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        remedy = f"Choose a number from {low:g} to {high:g}."
-        raise InputError(f"{name} cannot be {value!r}", where="performance", remedy=remedy)
-    return float(value)
 
 
 def _complete(data: Dataset, columns: list[str]) -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from aims_gates import Case, Finding, Limit, Outcome, intervals
+from aims_gates import Case, Finding, Limit, Outcome, intervals, with_conventions
 
-from .judging import limits_of, number, rate
 from .pairs import Pairs, read_pairs
 
 __all__ = ["mcnemar", "run"]
@@ -17,8 +16,8 @@ _REMEDY = "Train on inputs like these, or catch them before the model; or have t
 
 def run(case: Case) -> Iterator[Finding]:
     """flip_rate, no_answer_share, accuracy_drop and score_change of every perturbation."""
-    limits = limits_of(case, _MEASURES, _CONVENTIONS)
-    confidence = number(case, "confidence", 0.5, 0.999999)
+    limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
+    confidence = case.number("confidence", 0.5, 0.999999)
     pairs = read_pairs(case)
     for name, rows in pairs.names.items():
         by = {pairs.by: name} if pairs.by and name is not None else {}
@@ -61,7 +60,9 @@ def _perturbation(
     for measure, (x, note) in found.items():
         if measure == "flip_rate" or silent or measure in limits:
             limit = limits.get(measure)
-            yield rate(measure, x, rows, limit, confidence, comparisons=times, by=by, said=note, remedy=_REMEDY)
+            yield intervals.rate_finding(
+                measure, x, rows, limit, confidence, comparisons=times, by=by, said=note, remedy=_REMEDY
+            )
     if pairs.judged and pairs.tolerance is None:
         yield _drop(table, by, limits.get("accuracy_drop"), confidence, times)
     if pairs.scored and mean is not None:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from aims_gates import Case, DataError, Dataset, InputError
 
-from .judging import column, complete, data_set
-
 __all__ = ["Pairs", "read_pairs"]
 
 _MOST_NAMES = 1000
@@ -42,18 +40,18 @@ def read_pairs(case: Case) -> Pairs:
         DataError: a set or column is missing, or the perturbed rows are not those of the evaluation set.
         InputError: a role or parameter makes no sense.
     """
-    base, changed = data_set(case, "evaluation"), data_set(case, "perturbed")
-    prediction, by = str(column(case, "prediction", needed=True)), column(case, "perturbation")
-    target, score, key = column(case, "target"), column(case, "score"), column(case, "id")
-    complete(base, prediction, *([target] if target else []), *([key] if key else []))
+    base, changed = case.dataset("evaluation"), case.dataset("perturbed")
+    prediction, by = case.needed_column("prediction"), case.column("perturbation")
+    target, score, key = case.column("target"), case.column("score"), case.column("id")
+    base.complete(prediction, *([target] if target else []), *([key] if key else []))
     changed.require(prediction)
     if by:
-        complete(changed, by)
+        changed.complete(by)
         if key is None:
             remedy = "Name the column that identifies a row: --role id=COLUMN."
             raise InputError("several perturbations can only be matched by an id", where=case.gate, remedy=remedy)
     if key:
-        complete(changed, key)
+        changed.complete(key)
     _alike((base, prediction), (changed, prediction), *([(base, target)] if target else []))
     scored = score is not None and all(score in data.columns for data in (base, changed))
     left = _side(base, {"d": prediction, "y": target, "s": score if scored else None, "k": key})

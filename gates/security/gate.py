@@ -3,9 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit, read_limits
-
-from .judging import column, complete, data_set, limits_of, number, rate
+from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit, intervals, read_limits, with_conventions
 
 __all__ = ["run"]
 
@@ -18,15 +16,16 @@ _REMEDY = "Harden the system against this class, or have the limit reviewed."
 
 def run(case: Case) -> Iterator[Finding]:
     """Attack success rate of all attacks (information) and of every class; an error for a class that is not there."""
-    data, by = data_set(case, "attacks"), column(case, "attack_class", needed=True)
-    assert by is not None
+    data, by = case.dataset("attacks"), case.needed_column("attack_class")
     counts = _counts(case, data, by)
-    limit, own = limits_of(case, (_MEASURE,), _CONVENTIONS).get(_MEASURE), _own(case, counts)
-    confidence, least = number(case, "confidence", 0.5, 0.999999), number(case, "min_attacks", 0, 1e9)
+    limit, own = with_conventions(case.params["limits"], _CONVENTIONS, _CONVENTIONS).get(_MEASURE), _own(case, counts)
+    confidence, least = case.number("confidence", 0.5, 0.999999), case.number("min_attacks", 0, 1e9)
     successes, n = (sum(part) for part in zip(*counts.values(), strict=True))
-    yield rate(_MEASURE, successes, n, None, confidence, said=f"of all {len(counts)} classes together")
+    yield intervals.rate_finding(
+        _MEASURE, successes, n, None, confidence, said=f"of all {len(counts)} classes together"
+    )
     for name, (x, attacks) in counts.items():
-        found = rate(
+        found = intervals.rate_finding(
             _MEASURE,
             x,
             attacks,
@@ -58,9 +57,8 @@ def _counts(case: Case, data: Dataset, by: str) -> dict[str, tuple[int, int]]:
         DataError: an attack has no class or was not judged, or there are more than a thousand classes.
         InputError: what says success is not declared.
     """
-    column(case, "succeeded", needed=True)
-    succeeded, prompt = str(column(case, "succeeded")), column(case, "prompt")
-    complete(data, by, succeeded, *([prompt] if prompt else []))
+    succeeded, prompt = case.needed_column("succeeded"), case.column("prompt")
+    data.complete(by, succeeded, *([prompt] if prompt else []))
     won = data.label_sql(succeeded, case.params["success"])
     if data.query(f"SELECT 1 FROM data WHERE {won} = 2 LIMIT 1"):
         found = data.strange_labels(succeeded)

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from aims_gates import Case, Finding, Limit, Outcome, intervals
+from aims_gates import Case, Finding, Limit, Outcome, intervals, with_conventions
 
 from .abstention import Kept, risk_coverage
 from .calibration import calibration_findings, histogram_findings
-from .judging import limits_of, number, rate
 from .rows import Rows, read_rows
 
 __all__ = ["run"]
@@ -19,11 +18,11 @@ _CURVE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 def run(case: Case) -> Iterator[Finding]:
     """The error at the coverage asked for and along the curve, the share low in confidence, calibration, histogram."""
-    limits = limits_of(case, _MEASURES, _CONVENTIONS)
-    coverage, low = number(case, "coverage", 0.01, 1), number(case, "low_confidence", 0, 1)
+    limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
+    coverage, low = case.number("coverage", 0.01, 1), case.number("low_confidence", 0, 1)
     rows = read_rows(case)
     asked, *curve = risk_coverage(rows, (coverage, *_CURVE))
-    yield rate(
+    yield intervals.rate_finding(
         "selective_error",
         asked.errors,
         asked.rows,
@@ -36,11 +35,13 @@ def run(case: Case) -> Iterator[Finding]:
     yield _gain(asked, curve[-1], rows, limits.get("abstention_gain"))
     for kept in curve:
         over = {"coverage": kept.coverage}
-        yield rate("risk_at_coverage", kept.errors, kept.rows, None, rows.confidence, over=over)
+        yield intervals.rate_finding("risk_at_coverage", kept.errors, kept.rows, None, rows.confidence, over=over)
     unsure = rows.data.query(f"SELECT count(*) FILTER (c < {low!r}) FROM ({rows.sql})")[0][0]
     limit, said = limits.get("low_confidence_share"), f"rows that are less than {low:g} sure"
     remedy = "Have people decide these rows, and plan for as many."
-    yield rate("low_confidence_share", unsure, rows.n, limit, rows.confidence, said=said, remedy=remedy)
+    yield intervals.rate_finding(
+        "low_confidence_share", unsure, rows.n, limit, rows.confidence, said=said, remedy=remedy
+    )
     yield from calibration_findings(rows, limits.get("expected_calibration_error"))
     yield from histogram_findings(rows)
 

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from aims_gates import Case, DataError, Dataset, InputError
 
-from .judging import column, complete, data_set, number
-
 __all__ = ["Rows", "read_rows"]
 
 
@@ -36,10 +34,10 @@ def read_rows(case: Case) -> Rows:
         DataError: a column is missing or has rows without a value, or scores are no probabilities.
         InputError: a role or parameter makes no sense, or labels are not declared.
     """
-    data = data_set(case, "evaluation")
-    target, score = (str(column(case, role, needed=True)) for role in ("target", "score"))
-    prediction = column(case, "prediction")
-    complete(data, target, score, *([prediction] if prediction else []))
+    data = case.dataset("evaluation")
+    target, score = (case.needed_column(role) for role in ("target", "score"))
+    prediction = case.column("prediction")
+    data.complete(target, score, *([prediction] if prediction else []))
     _probabilities(data, score)
     s, kind = f"CAST({data.quote(score)} AS DOUBLE)", case.params["score_is"]
     if kind not in ("positive", "prediction"):
@@ -52,11 +50,11 @@ def read_rows(case: Case) -> Rows:
         sql = f"SELECT {s} AS s, {s} AS c, {hit} AS h, 1 - {hit} AS e FROM data"
     else:
         y = _label(case, data, target)
-        threshold = number(case, "threshold", 0, 1)
+        threshold = case.number("threshold", 0, 1)
         d = _label(case, data, prediction) if prediction else f"CAST({s} >= {threshold!r} AS TINYINT)"
         sure, wrong = f"CASE WHEN {d} = 1 THEN {s} ELSE 1 - {s} END", f"CAST({d} <> {y} AS TINYINT)"
         sql = f"SELECT {s} AS s, {sure} AS c, {y} AS h, {wrong} AS e FROM data"
-    return Rows(data, sql, data.rows, int(number(case, "bins", 2, 1000)), number(case, "confidence", 0.5, 0.999999))
+    return Rows(data, sql, data.rows, int(case.number("bins", 2, 1000)), case.number("confidence", 0.5, 0.999999))
 
 
 def _label(case: Case, data: Dataset, name: str) -> str:

@@ -94,3 +94,7 @@ def test_the_demo_runs_from_the_refusal_to_the_rollback(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
     assert "Warning" not in done.stderr, done.stderr
     assert (tmp_path / "demo" / "version-2.html").read_text("utf-8").startswith("<!")
+    refusal = (ROOT / "README.md").read_text("utf-8").split("```text\n")[1].split("```")[0]
+    for line in refusal.splitlines():
+        if "subject sha256:" not in line:  # every training run makes other bytes
+            assert line in done.stdout, f"the README shows what the demo no longer prints: {line}"

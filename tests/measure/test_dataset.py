@@ -143,6 +143,15 @@ def test_a_column_that_stands_twice_may_not_be_named_but_others_may(tmp_path: Pa
         Dataset.open(frame, role="evaluation").require("a")
 
 
+def test_a_row_without_a_value_makes_a_column_incomplete() -> None:
+    data = Dataset.open(pd.DataFrame({"a": [1, 2, 3], "b": ["x", None, None]}), role="evaluation")
+    data.complete("a")
+    with pytest.raises(DataError, match="2 rows have no value in 'b'"):
+        data.complete("a", "b")
+    with pytest.raises(DataError, match="no column 'c'"):
+        data.complete("c")
+
+
 def test_a_set_without_rows_and_a_column_without_values_are_refused(tmp_path: Path) -> None:
     (tmp_path / "head.csv").write_text("a,b\n")
     with pytest.raises(DataError, match="no rows"):

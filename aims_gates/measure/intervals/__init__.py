@@ -19,6 +19,7 @@ from aims_gates.measure.intervals.rates import (
     ratio_statistic,
     wilson,
 )
+from aims_gates.measure.intervals.verdicts import judge_rate, rate_finding, rows_for_rate
 
 __all__ = [
     "PairVerdict",
@@ -27,14 +28,17 @@ __all__ = [
     "critical",
     "effective_n",
     "judge_difference",
+    "judge_rate",
     "judge_ratio",
     "mean_interval",
     "newcombe_difference",
     "normal_interval",
     "paired_difference",
+    "rate_finding",
     "ratio_score",
     "ratio_statistic",
     "rows_for_difference",
+    "rows_for_rate",
     "rows_for_ratio",
     "wilson",
 ]

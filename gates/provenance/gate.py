@@ -1,0 +1,93 @@
+"""The chain from raw data to the training set, followed, and its end compared with the digest of the set itself."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aims_gates import Case, Finding, Limit
+
+from .chain import Chain, Problem, empty_fields, read_chain
+
+__all__ = ["run"]
+
+_HOLDS = Limit(">=", 1.0)
+#: Kind of problem -> the control it bears on.
+_CONTROLS = {"step_fact": "A.7.5", "broken_link": "A.7.5", "unknown_source": "A.7.3"}
+#: Facts of a source -> the control they bear on.
+_FACTS = {
+    "A.7.3": ("name", "digest", "source", "collected", "selection", "licence", "legal_basis"),
+    "A.4.3": ("purpose", "categories", "retention"),
+}
+
+
+def run(case: Case) -> Iterator[Finding]:
+    """The chain of the record ``provenance``, where there is one, and the training set's own digest."""
+    record = case.records.get("provenance")
+    chain = None if record is None else read_chain(record)
+    if chain is not None:
+        yield from _followed(chain, case)
+        for source in chain.sources:
+            yield from _facts(source)
+    yield _training(case, chain)
+
+
+def _followed(chain: Chain, case: Case) -> Iterator[Finding]:
+    problems = list(chain.problems(case.now))
+    for kind, control in _CONTROLS.items():
+        found = [problem for problem in problems if problem.kind == kind]
+        yield from (_problem(problem, control) for problem in found)
+        if not found:
+            note = f"{len(chain.sources)} sources, {len(chain.steps)} steps"
+            yield _finding(f"no_{kind}", True, control, note)
+
+
+def _problem(problem: Problem, control: str) -> Finding:
+    return _finding(f"no_{problem.kind}", False, control, problem.said, problem.remedy, problem.where)
+
+
+def _facts(source: Mapping[str, Any]) -> Iterator[Finding]:
+    over = {"source": str(source.get("name") or source.get("digest") or "without a name")}
+    for control, names in _FACTS.items():
+        missing = list(empty_fields(source, names))
+        for name in missing:
+            said = f"the source has no {name}"
+            yield _finding("source_fact", False, control, said, "Find out and record it.", {**over, "fact": name})
+        if not missing:
+            yield _finding("source_fact", True, control, f"states {', '.join(names)}", over=over)
+
+
+def _training(case: Case, chain: Chain | None) -> Finding:
+    """Whether the recorded end is the training set, by the digest of its bytes."""
+    sheets = case.records.get("datasheets", {}).get("datasets") or ()
+    ends = {chain.end} if chain is not None else {str(s.get("digest")) for s in sheets if isinstance(s, Mapping)}
+    if "reference" not in case.data:
+        note = "the digest of the training set was not computed: there is no reference data"
+        remedy = "Name the training set as data.reference in system.yaml."
+        if chain is None:
+            return Finding("ends_at_training_set", controls=("A.7.5",), note=note, remedy=remedy)
+        return Finding(
+            "ends_at_training_set", limit=_HOLDS, outcome="inconclusive", controls=("A.7.5",), note=note, remedy=remedy
+        )
+    found = case.data["reference"].digest
+    said = f"the training set is {found}"
+    remedy = "Record the step that made these bytes, or train on the set that the chain ends at."
+    return _finding("ends_at_training_set", found in ends, "A.7.5", said, remedy)
+
+
+def _finding(
+    measure: str,
+    holds: bool,
+    control: str,
+    note: str,
+    remedy: str | None = None,
+    over: Mapping[str, str] | None = None,
+) -> Finding:
+    return Finding(
+        measure,
+        float(holds),
+        over=over,
+        limit=_HOLDS,
+        outcome="pass" if holds else "fail",
+        controls=(control,),
+        note=note,
+        remedy=None if holds else remedy,
+    )
