@@ -13,7 +13,7 @@ from aims_gates.canonical import digest
 from aims_gates.decision import decide
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, history, rows
-from aims_gates.model import Decision, Subject
+from aims_gates.model import Decision, Evidence, Subject
 from aims_gates.predicates import Grant, Recorded, Request, say, type_of
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
@@ -40,7 +40,9 @@ def about(
     first += [f"version {workspace}/{name}/{version}"] if version is not None else []
     found = {row.position: row for row in rows(connection, first, keys)}
     requests = [row for row in found.values() if row.type == type_of(Request)]
-    subjects = {subject} if subject else {row.predicate.digest for row in requests}
+    evidence = [row for row in found.values() if row.type == type_of(Evidence)]
+    subjects = {row.predicate.digest for row in requests} | {row.statement.subject for row in evidence}
+    subjects = {subject} if subject else subjects
     wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
     found.update({row.position: row for row in rows(connection, wanted, keys)})
     return [found[position] for position in sorted(found)]

@@ -143,6 +143,18 @@ def test_the_rows_about_a_model_are_those_that_bear_on_it(world, kit):
     assert [row.position for row in authority.about(world.connection, "default", "none")] == [0]
 
 
+def test_a_refusal_before_any_request_says_what_failed(world, kit):
+    world.trust()
+    world.create()
+    world.bind()
+    world.register()
+    world.predict()
+    world.check(kit.finding("fail"), facts={"name": "credit", "version": "1"})
+    decision = authority.judge(world.connection, ask(world, None))
+    assert not decision.allowed and decision.subject == kit.BYTES
+    assert [state.state for state in decision.controls if state.control == "A.6.2.4"] == ["failed"]
+
+
 def test_the_bytes_that_evidence_says_a_version_has(story, kit):
     story.checked()
     assert story.ledger().evidenced("1") is None

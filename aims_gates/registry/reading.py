@@ -15,7 +15,7 @@ from aims_gates.registry.acts import kind_of, stage_alias, stands, view
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.refusals import answering, refusal
-from aims_gates.registry.staging import intact
+from aims_gates.registry.staging import intact, leave_no_bytecode
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
@@ -63,6 +63,7 @@ class ReadingMixin(StoreBase):
                 if grants[-1].predicate.location != found:
                     raise self._not_granted(name, int(version), "its storage location is not the granted one")
                 self._same_bytes(grants[-1])
+                leave_no_bytecode()
         return found
 
     def _check(self, name: str, target: str, shown: str, version: int) -> None:

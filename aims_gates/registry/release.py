@@ -22,7 +22,7 @@ from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import Subject
 from aims_gates.predicates import Frozen, Halt, Request, RollbackOrder, say
 from aims_gates.registry.places import DESTINATION_ENV_VAR, Released, released_root
-from aims_gates.registry.staging import Progress, stage
+from aims_gates.registry.staging import Progress, leave_no_bytecode, stage
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import find_target
 from aims_gates.settings import DEFAULT_WORKSPACE, SCHEMES, Settings, database_uri, load
@@ -190,4 +190,5 @@ def load_model(model_uri: str, *, settings: Settings | None = None, **arguments:
             raise IntegrityError(
                 f"the bytes were altered: {found}, granted {grant.digest}", where=str(folder), remedy=remedy
             )
+        leave_no_bytecode()
         return mlflow.pyfunc.load_model(str(folder), **arguments)

@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from aims_gates.canonical import check_left_out, digest, folder_digest, manifest
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.registry.places import Released
 
-__all__ = ["intact", "stage", "staged", "verify_staged"]
+__all__ = ["leave_no_bytecode", "intact", "stage", "staged", "verify_staged"]
 
 _FILE_MODE = 0o444
 _FOLDER_MODE = 0o555
@@ -113,8 +114,17 @@ def _copy_missing(source: Path, partial: Path, rows: list[list[Any]], progress: 
             progress(done, total)
 
 
+def leave_no_bytecode() -> None:
+    """Keep this process from writing bytecode: beside a released model's code it would count as an added file."""
+    sys.dont_write_bytecode = True
+
+
 def _seal(folder: Path) -> None:
-    for place, folders, _ in os.walk(folder):
+    """Make the copy read-only; where it holds code, with a folder in which nobody can leave bytecode."""
+    for place, folders, files in os.walk(folder):
+        if any(name.endswith(".py") for name in files) and "__pycache__" not in folders:
+            (Path(place) / "__pycache__").mkdir()
+            folders.append("__pycache__")
         for name in folders:
             (Path(place) / name).chmod(_FOLDER_MODE)
     folder.chmod(_ROOT_MODE)

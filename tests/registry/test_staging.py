@@ -53,6 +53,16 @@ def test_the_file_that_a_stock_load_writes_is_left_out_and_may_come_later(model:
     assert staged(root, digest) == copy
 
 
+def test_beside_a_models_code_nobody_can_leave_bytecode(model: Path, root: Released) -> None:
+    (model / "code").mkdir()
+    (model / "code" / "steps.py").write_text("x = 1\n")
+    expected = stage(model, root)
+    kept = root.copy(expected) / "code" / "__pycache__"
+    assert list(kept.iterdir()) == [] and kept.stat().st_mode & 0o222 == 0
+    assert folder_digest(root.copy(expected)) == expected == folder_digest(model)
+    assert not (root.copy(expected) / "__pycache__").exists()
+
+
 def test_an_interrupted_copy_is_taken_up_where_it_stopped(
     model: Path, root: Released, monkeypatch: pytest.MonkeyPatch
 ) -> None:
