@@ -54,7 +54,7 @@ def test_the_file_that_a_stock_load_writes_is_left_out_and_may_come_later(model:
 
 
 def test_beside_a_models_code_nobody_can_leave_bytecode(model: Path, root: Released) -> None:
-    (model / "code").mkdir()
+    (model / "code").mkdir(exist_ok=True)
     (model / "code" / "steps.py").write_text("x = 1\n")
     expected = stage(model, root)
     kept = root.copy(expected) / "code" / "__pycache__"
