@@ -190,9 +190,9 @@ class Terminal:
         os.close(other)
         self.seen = ""
 
-    def read(self) -> bool:
-        """Take what it said since; False when it has ended."""
-        ready, _, _ = select.select([self.side], [], [], 30)
+    def read(self, wait: float = 30) -> bool:
+        """Take what it said since; False when it has ended, or said nothing for so many seconds."""
+        ready, _, _ = select.select([self.side], [], [], wait)
         try:
             said = os.read(self.side, 65536) if ready else b""
         except OSError:  # the other end is closed
@@ -210,10 +210,12 @@ class Terminal:
         os.write(self.side, f"{text}\n".encode())
 
     def end(self) -> int:
-        while self.read():
-            pass
+        """Its exit code; its terminal stays open until it has gone, so that it can say its last word."""
+        last = time.monotonic() + 60
+        while self.process.poll() is None and time.monotonic() < last:
+            self.read(0.1)
         os.close(self.side)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=1)
 
 
 def test_the_terminal_asks_only_what_matters_and_keeps_the_answers(tmp_path: Path) -> None:
@@ -246,6 +248,8 @@ def test_a_form_that_was_left_half_way_is_taken_up_again(tmp_path: Path) -> None
     terminal.until("[50.3]")
     terminal.type("n")
     terminal.until("[50.4]")
+    while terminal.read(1):  # until it waits for the answer
+        pass
     terminal.process.send_signal(2)
     assert terminal.end() == 1
     assert "result" not in (stored := read(tmp_path / "kept.yaml").value) and stored["answers"]["50.3"] == "no"
