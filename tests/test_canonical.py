@@ -237,3 +237,28 @@ def test_a_path_too_long_to_open_is_an_error_and_not_skipped(tmp_path: Path, mon
 def test_a_file_is_digested_in_blocks_to_the_same_value(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x" * 3_000_000)
     assert canonical.digest_file(tmp_path / "big") == canonical.digest_bytes(b"x" * 3_000_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "fine"),
+    [
+        (b"model_name: loan\nmodel_version: '1'\n", True),
+        (b"\x80\x04", False),
+        (b"weights: 1\n", False),
+        (b"model_name: " + b"x" * 2000, False),
+    ],
+)
+def test_the_left_out_file_may_hold_only_a_name_and_a_version(tmp_path: Path, data: bytes, fine: bool) -> None:
+    canonical.check_left_out(tmp_path)
+    (tmp_path / canonical.LEFT_OUT).write_bytes(data)
+    if fine:
+        canonical.check_left_out(tmp_path)
+    else:
+        with pytest.raises(IntegrityError, match="no digest covers it"):
+            canonical.check_left_out(tmp_path)
+
+
+def test_a_left_out_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / canonical.LEFT_OUT).mkdir()
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        canonical.check_left_out(tmp_path)
