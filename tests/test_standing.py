@@ -146,7 +146,7 @@ def test_the_rows_about_a_model_are_those_that_bear_on_it(world, kit):
 def test_a_refusal_before_any_request_says_what_failed(world, kit):
     world.trust()
     world.create()
-    world.bind()
+    world.bind(kit.plan(steps=(kit.step(trusted_predictions=True),)))
     world.register()
     world.predict()
     world.check(kit.finding("fail"), facts={"name": "credit", "version": "1"})
