@@ -49,6 +49,10 @@ test: .venv/.stamp ## the whole test suite, with its coverage gates
 bench: .venv/.stamp ## the performance table, each row a ratio measured in one run
 	@$(RUN) tests.bench
 
+.PHONY: soak
+soak: .venv/.stamp ## the long runs: attacks, kills, races, stateful, fuzz (hours; SOAK_SCALE=0.01 for a taste)
+	@$(RUN) tests.soak
+
 .PHONY: lint
 lint: .venv/.stamp ## style, format and types
 	$(RUN) ruff check .
@@ -63,6 +67,10 @@ types: .venv/.stamp ## types alone (mypy --strict)
 lock: .venv/.stamp ## write requirements.lock anew after a change in pyproject.toml (LOCK_ARGS=--upgrade moves versions)
 	@$(UV) compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command 'make lock' --quiet --output-file requirements.lock $(LOCK_ARGS)
+
+.PHONY: docs
+docs: .venv/.stamp ## write the pages that are made from data (controls, records, gates, profiles, glossary) anew
+	@.venv/bin/python docs/generate.py
 
 .PHONY: mutation
 mutation: .venv/.stamp ## mutate aims_gates/decision.py and count what the tests catch (in a copy: nothing here is touched)

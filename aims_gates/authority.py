@@ -13,6 +13,7 @@ from aims_gates.canonical import digest
 from aims_gates.decision import decide
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, history, rows
+from aims_gates.ledger.table import Source
 from aims_gates.model import Decision, Evidence, Subject
 from aims_gates.predicates import Grant, Recorded, Request, say, type_of
 from aims_gates.standing import Ask, Ledger
@@ -22,12 +23,12 @@ __all__ = ["about", "act", "bound", "grant", "judge", "record", "standing"]
 
 
 def about(
-    connection: Connection, workspace: str, name: str, subject: str | None = None, version: str | None = None
+    connection: Source, workspace: str, name: str, subject: str | None = None, version: str | None = None
 ) -> list[Row]:
     """Every row that bears on a registered model, its requests, a version's evidence, and a subject.
 
     Args:
-        connection: The registry's database.
+        connection: The registry's database, or a server.
         workspace, name: The registered model.
         subject: The subject's digest; those of the model's requests when None.
         version: The version whose evidence to look for where nobody names a subject.
@@ -36,7 +37,7 @@ def about(
         IntegrityError: one of the rows does not hold; nothing may be decided then.
     """
     keys = history(connection).keys()
-    first = ["trust", "revocation", f"model {workspace}/{name}"]
+    first = ["trust", "revocation", "profiles", f"model {workspace}/{name}"]
     first += [f"version {workspace}/{name}/{version}"] if version is not None else []
     found = {row.position: row for row in rows(connection, first, keys)}
     requests = [row for row in found.values() if row.type == type_of(Request)]
@@ -77,6 +78,7 @@ def record(connection: Connection, ask: Ask, decision: Decision) -> str:
         "controls": {state.control: state.state for state in decision.controls},
         "problems": list(decision.problems),
         "decision": made,
+        **({} if ask.makers is None else {"makers": list(ask.makers)}),
     }
     said = Recorded(
         verifier={"id": f"aims-gates {__version__}"},
@@ -105,11 +107,11 @@ def grant(connection: Connection, ask: Ask, decision: Decision, location: str) -
     return act(connection, said, ask.now, ask.digest)
 
 
-def bound(connection: Connection, workspace: str, name: str) -> Row | None:
+def bound(connection: Source, workspace: str, name: str) -> Row | None:
     """The binding that counts for a registered model."""
     return Ledger(about(connection, workspace, name), workspace, name).binding()
 
 
-def standing(connection: Connection, workspace: str, name: str, alias: str) -> Row | None:
+def standing(connection: Source, workspace: str, name: str, alias: str) -> Row | None:
     """The grant that stands for an alias now."""
-    return Ledger(about(connection, workspace, name), workspace, name).standing(alias)
+    return Ledger(about(connection, workspace, name), workspace, name).standing(alias, datetime.now(UTC))

@@ -44,6 +44,7 @@ class Bench:
         given: Data sets that replace the system's own locations, by role.
         facts: Run facts that evidence carries.
         opened: Data sets opened so far, by role.
+        attached: Files that gates left beside their findings, ``<gate>-<name>`` -> bytes.
     """
 
     record: SystemRecord
@@ -53,6 +54,7 @@ class Bench:
     given: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     opened: dict[str, Dataset] = field(default_factory=dict)
+    attached: dict[str, bytes] = field(default_factory=dict)
 
     def source(self, role: str) -> Dataset | None:
         """The data set in this role as it lies there, before any predictions; None where none is named."""
@@ -121,6 +123,12 @@ def _case(gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Findin
     return Case(gate.id, step.params, roles, data, now, bench.subject, bench.record.records, dict(found), bench.facts)
 
 
+def _pinned(record: SystemRecord) -> dict[str, str]:
+    """What evidence says it was made under, for steps that pin it."""
+    found = {"purpose": record.purpose_digest, "specification": record.specification_digest}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _evidence(
     gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Finding, ...]], now: datetime
 ) -> Evidence:
@@ -138,6 +146,7 @@ def _evidence(
             data[role], rows[role] = (source or dataset).digest, dataset.rows
         cites = "evaluation" in case.data and bench.predictions is not None
         findings = run_gate(gate, case)
+        bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
         findings = _lacking(gate, f"{place}{error.message}", error.remedy or "Mend the input.")
@@ -151,7 +160,7 @@ def _evidence(
         data=data,
         rows=rows,
         predictions=bench.predictions_digest if cites else None,
-        facts={**bench.facts, "libraries": library_versions()},
+        facts={**bench.facts, **_pinned(bench.record), "libraries": library_versions()},
     )
 
 

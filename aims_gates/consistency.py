@@ -1,6 +1,6 @@
 """What is wrong with the records of a pack: their shapes, their dates, and where they contradict each other.
 
-Every problem is an :class:`~aims_gates.errors.InputError` with file, line, field and remedy.
+Every problem is an :class:`~aims_gates.errors.AimsGatesError` with file, line, field and remedy.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,26 +9,25 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from aims_gates.canonical import digest
-from aims_gates.classification import bundle, read_rules, recheck
-from aims_gates.errors import InputError
+from aims_gates.canonical import text_digest
+from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.records import SystemRecord, read_record, read_system, record_files, system_names
 from aims_gates.shapes import SHAPES
 from aims_gates.shapes.base import placeholder
 from aims_gates.strict_yaml import Document, problems
+from aims_gates.tiers import tier_problem
 
 __all__ = ["check_packs"]
 
 #: Records whose shape is checked elsewhere.
 _OTHERS = {"system", "requirements", "card", "classification", "defaults", "classification-rules"}
-_TIERS = ("minimal", "limited", "high", "prohibited")
 _PURPOSES = ("requirements", "card", "classification", "impact_assessment", "user_information")
 Documents = Mapping[str, Document]
 
 
-def check_packs(packs: Iterable[Path], today: date) -> list[InputError]:
+def check_packs(packs: Iterable[Path], today: date) -> list[AimsGatesError]:
     """Every problem of the records of these packs, in the order of their files."""
-    found: list[InputError] = []
+    found: list[AimsGatesError] = []
     systems: list[SystemRecord] = []
     for pack in packs:
         folder = pack / "records" / "organization"
@@ -49,10 +48,11 @@ def check_packs(packs: Iterable[Path], today: date) -> list[InputError]:
                 continue
             systems.append(record)
             found += _system(record, {**organization, **own}, today)
-    return [*found, *_twice(systems)]
+    # A purpose that differs is found on two ways.
+    return list({str(each): each for each in [*found, *_twice(systems)]}.values())
 
 
-def _documents(folder: Path, group: str, found: list[InputError]) -> dict[str, Document]:
+def _documents(folder: Path, group: str, found: list[AimsGatesError]) -> dict[str, Document]:
     """The records of a folder that can be read, under their full names; problems of shape go to ``found``."""
     documents: dict[str, Document] = {}
     try:
@@ -124,7 +124,7 @@ def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
 
 
 def _text(value: Any) -> str:
-    return digest(" ".join(str(value).split()))
+    return text_digest(str(value))
 
 
 def _approval(document: Document, documents: Documents) -> Iterator[InputError]:
@@ -168,6 +168,7 @@ def _roles(documents: Documents) -> Iterator[InputError]:
     roles = documents.get("organization/roles")
     if roles is None:
         return
+    yield from _named_twice(roles)
     holders = _holders(documents)
     for index, role in enumerate(_entries(roles.value.get("roles"))):
         if not holders[str(role.get("role"))]:
@@ -180,11 +181,30 @@ def _roles(documents: Documents) -> Iterator[InputError]:
                 yield roles.error(("incompatible", index), said, "Give one of the two to somebody else.")
 
 
-def _system(record: SystemRecord, documents: Documents, today: date) -> Iterator[InputError]:
+def _named_twice(roles: Document) -> Iterator[InputError]:
+    """People and roles that are listed twice, and whoever counts twice in one role or in the governing body."""
+    people, named = _entries(roles.value.get("people")), _entries(roles.value.get("roles"))
+    body = roles.value.get("body")
+    lists: list[tuple[tuple[str | int, ...], list[Any]]] = [
+        (("people",), [person.get("id") for person in people]),
+        (("roles",), [role.get("role") for role in named]),
+        *((("roles", place, "holders"), list(role.get("holders") or ())) for place, role in enumerate(named)),
+        (("body", "members"), list(body.get("members") or ()) if isinstance(body, dict) else []),
+    ]
+    for path, listed in lists:
+        for place, each in enumerate(listed):
+            if each is not None and each in listed[:place]:
+                yield roles.error((*path, place), f"{each} is listed twice", "Name each once; one person counts once.")
+
+
+def _system(record: SystemRecord, documents: Documents, today: date) -> Iterator[AimsGatesError]:
     yield from _purposes(record, documents)
-    yield from _tier(record, documents, today)
+    problem = tier_problem(record, today)
+    if problem is not None:
+        yield problem
     yield from _people(documents)
     yield from _suppliers(record, documents)
+    yield from _bill(documents)
     context = documents.get("organization/context")
     scope = context.value.get("scope") if context is not None else None
     if context is not None and isinstance(scope, dict) and record.system.name not in (scope.get("systems") or ()):
@@ -201,26 +221,6 @@ def _purposes(record: SystemRecord, documents: Documents) -> Iterator[InputError
             said = f"differs from the purpose in {record.document.place(('purpose',))}"
             remedy = "Make them one text; if the purpose has changed, classify and assess again."
             yield document.error(("purpose",), said, remedy)
-
-
-def _tier(record: SystemRecord, documents: Documents, today: date) -> Iterator[InputError]:
-    found = documents.get("system/classification")
-    if found is None:
-        return
-    own = documents.get("organization/classification-rules")
-    try:
-        rules = read_rules(own, bundle(str(found.value.get("bundle")))) if own is not None else ()
-        tier = recheck(found, today=today, rules=rules).tier
-    except InputError as error:
-        yield error
-        return
-    place = ("tier",)
-    if tier not in _TIERS:
-        yield found.error(("result", "tier"), f"the tier is {tier}", "Answer what is missing: aims-gates classify")
-    elif _TIERS.index(record.system.tier) < _TIERS.index(tier):
-        said = f"{record.system.tier!r} is lower than the classification's {tier!r}"
-        remedy = f"Write {tier}; a tier is lowered only by new answers."
-        yield record.document.error(place, said, remedy)
 
 
 def _people(documents: Documents) -> Iterator[InputError]:
@@ -257,6 +257,25 @@ def _suppliers(record: SystemRecord, documents: Documents) -> Iterator[InputErro
         if listed and record.system.facts.get(fact) is not True:
             said = f"the system has suppliers ({components.where}), and its facts do not say so"
             yield record.document.error(("facts", fact), said, f"Write {fact}: true.")
+
+
+def _bill(documents: Documents) -> Iterator[InputError]:
+    """Suppliers of models, data and services in the bill of materials that have no record."""
+    bill, suppliers = documents.get("system/bom"), documents.get("organization/suppliers")
+    if bill is None:
+        return
+    known = {str(each.get("supplier")) for each in _entries(suppliers.value.get("suppliers"))} if suppliers else set()
+    bought = [
+        *((("components", place), each, "supplier") for place, each in enumerate(_entries(bill.value.get("components")))
+          if each.get("type") in ("machine-learning-model", "data")),
+        *((("services", place), each, "provider") for place, each in enumerate(_entries(bill.value.get("services")))),
+    ]  # fmt: skip
+    for path, each, field in bought:
+        named = each.get(field)
+        name = named.get("name") if isinstance(named, dict) else None
+        if name is not None and name not in known:
+            remedy = "Add it to records/organization/suppliers.yaml."
+            yield bill.error((*path, field), f"the supplier {name!r} has no record", remedy)
 
 
 def _twice(systems: list[SystemRecord]) -> Iterator[InputError]:

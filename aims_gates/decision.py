@@ -6,14 +6,16 @@
     differ from those of the latest request.
 3.  A control that the plan requires is *met* when, for every gate that evidences it and applies, the latest evidence
     about exactly these bytes counts and all its findings for this control pass, at least one of them under a limit.
+    A finding that has a last day of its own is *stale* from the day after.
 4.  Evidence counts while it is signed by a key that may sign it there, not revoked, made by a gate whose digest the
     plan accepts, with its parameters, on the evaluation set fixed beforehand, not older than its own life; and where
     the step says so, on a prediction table that a trusted key signed for these bytes and this set. A gate that reads
     the others' findings must be newer than they are.
-5.  A fail or an error is *failed*; else evidence that is missing, or judges nothing here, is *missing*, evidence that
-    no longer counts *stale*; else *inconclusive*. A waiver in role, for these bytes, inside its cap and its dates,
-    makes it *waived*. A control whose gates all do not apply (by the system's signed facts) is *not-applicable*, with
-    the fact.
+5.  A fail or an error is *failed*, unless the finding says that time, a change or an event has overtaken what once
+    held; else evidence that is missing, or judges nothing here, is *missing*, evidence that no longer counts, and a
+    finding that was overtaken, *stale*; else *inconclusive*. A waiver in role, for these bytes, inside its cap and its
+    dates, makes it *waived*. A control whose gates all do not apply (by the system's signed facts) is
+    *not-applicable*, with the fact.
 6.  Where enforcement is ``block``, only met, waived and not-applicable let a promotion through. ``inconclusive`` blocks
     where the plan says so, and always at tier high.
 7.  Approvals are for a request: these bytes, this plan, the evidence as it then was. They are void when an input of the
@@ -21,24 +23,29 @@
     of its evidence what the ledger does not. N of M roles, each by another person who holds the role: not the
     requester, the registrar, the run's creator or a commit's author. A service account is no person. A rejection ends
     the request.
-8.  A version with no record of who registered it is refused, and so is one halted since its request.
+8.  A version with no record of who registered it is refused (a service that names no human is nobody), and so is one
+    halted since its request. Where a server records who makes models and has no record of this one, approvals cannot be
+    shown to be independent, and it is refused too, though observe and warn let it through.
 9.  Observe and warn let an unmet control through and say so; they never let through what rules 1, 2 and 8 refuse, nor
     an expired profile.
 10. A rollback order, signed by a person on call, carries a version granted before, with the same bytes, within the
     rollback window (from the end of its last grant), once, without fresh evidence; a revoked grant is no ground for it.
-11. Unknown means no; comparisons are written so that NaN denies. A finding under a limit passes only when its number
+11. Break-glass: two people who hold that role, at least one of them without a hand in the version, may let these bytes
+    through once, within a day, against unmet controls. Rules 1, 2 and 8 hold all the same, but for a halt before their
+    orders. The grant says break-glass for ever and its controls are not counted as met.
+12. Unknown means no; comparisons are written so that NaN denies. A finding under a limit passes only when its number
     keeps the limit; a gate that the plan names for a control and does not define is missing.
-12. Taking trust away (a statement revoked, a key untrusted) never turns no into yes.
+13. Taking trust away (a statement revoked, a key untrusted) never turns no into yes.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from aims_gates.canonical import digest
 from aims_gates.model import ControlState, Decision, Finding, Outcome, Plan, Requirement, State, Step
-from aims_gates.predicates import Frozen, Request
+from aims_gates.predicates import NOBODY, Frozen, Request
 from aims_gates.standing import Ask, Counted, Ledger, age_days
 from aims_gates.trust import Row, alike, day
 
@@ -50,6 +57,10 @@ _OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
 _WORST: tuple[State, ...] = ("failed", "missing", "stale", "inconclusive", "awaiting-approval", "met")
 _RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
 _EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
+#: Ends the command that checks a model that is still to be made.
+_NEW = "NEW_VERSION"
+#: Data that stay the same for all evidence of a version; production data are new each time.
+_FIXED_DATA = ("evaluation", "reference")
 #: Where several hold. Code 1 is no decision's: it is the command line's own.
 _ORDER = (5, 2, 6, 3, 4)
 
@@ -88,7 +99,7 @@ def _outcomes(step: Step, findings: Iterable[Finding]) -> dict[str, str]:
 
 
 def _outcome(finding: Finding) -> Outcome | None:
-    """A finding's outcome as it is counted (rules 3 and 11); None for information: a pass needs a limit."""
+    """A finding's outcome as it is counted (rules 3 and 12); None for information: a pass needs a limit."""
     if finding.limit is None:
         return None if finding.outcome == "pass" else finding.outcome
     numbers = [number for number in (finding.value, finding.p_value) if number is not None]
@@ -124,6 +135,7 @@ class _Answer:
         self.subject: str | None = ask.digest or asked or ledger.evidenced(ask.version)
         self.counted = {step.gate: self._count(step) for step in self.plan.steps if step.applies}
         self._age_last()
+        self._age_data()
         self.hands = self._hands()
         self.waivers, self.ended = ledger.waivers(self.plan, self.subject or "", self.now, self.hands)
 
@@ -145,19 +157,38 @@ class _Answer:
                 said = "other evidence is newer than it"
                 self.counted[gate] = Counted(each.step, "stale", said, each.row, each.evidence)
 
+    def _unmade(self) -> bool:
+        """Whether approvals are asked for and a server that records makers knows none (rule 8)."""
+        return self.ask.makers == () and bool(self.plan.approvals)
+
+    def _age_data(self) -> None:
+        """Rule 4: evidence about other data, in the same role, than newer evidence that counts is about."""
+        counting = {gate: each for gate, each in self.counted.items() if each.standing == "counts"}
+        data = {gate: each.evidence.data for gate, each in counting.items() if each.evidence}
+        places = {gate: each.row.position for gate, each in self.counted.items() if each.row}
+        for role in _FIXED_DATA:
+            about = {gate: digests[role] for gate, digests in data.items() if role in digests}
+            for gate, found in about.items():
+                if found != about[max(about, key=places.__getitem__)]:
+                    each, said = self.counted[gate], f"newer evidence is about other {role} data"
+                    self.counted[gate] = Counted(each.step, "stale", said, each.row, each.evidence)
+
     def _hands(self) -> set[str]:
         """Those who had a hand in this version, as :func:`aims_gates.trust.alike` compares (rule 7)."""
-        names = self.ledger.authors(self.subject or "")
+        names = self.ledger.authors(self.subject or "") | set(self.ask.makers or ())
         names |= {self.registration.predicate.actor} if self.registration else set()
-        names |= set(self.ledger.persons(self.request)) if self.request else set()
+        if self.request is not None:
+            names |= {*self.ledger.persons(self.request), *filter(None, [self.request.predicate.on_behalf_of])}
         return {person for name in names for person in self.ledger.trust.people_of(name)}
 
     def decision(self) -> Decision:
         """By the order to roll back where one carries it, else by the evidence."""
         usual = self._usual()
-        if usual.allowed or self.ledger.rollback(self.ask.version, self.now) is None:
+        if usual.allowed:
             return usual
-        return self._rollback(usual)
+        if self.ledger.rollback(self.ask.version, self.now) is not None:
+            return self._rollback(usual)
+        return self._break_glass(usual)
 
     def _usual(self) -> Decision:
         hard, soft = self._problems()
@@ -195,6 +226,10 @@ class _Answer:
             hard.append((3, "the version's bytes are not staged and hashed yet"))
         if self.registration is None:
             hard.append((3, "there is no record of who registered this version"))
+        elif self.registration.predicate.via == NOBODY:
+            hard.append((3, "a service registered this version and named nobody for whom it did"))
+        if self._unmade():
+            soft.append((3, "the server has no record of who made this model: nobody can be shown to be independent"))
         asked = self.ledger.asked(self.ask.version)
         if asked is not None and self.subject not in (None, asked.predicate.digest):
             hard.append((5, "the bytes differ from those in the request"))
@@ -218,7 +253,8 @@ class _Answer:
     def _control(self, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
         steps = [step for step in self.plan.steps if step.gate in requirement.gates]
         due = [self.counted[step.gate] for step in steps if step.applies]
-        judged = [_judge(requirement.control, each) for each in due]
+        today = self.now.astimezone(UTC).date()
+        judged = [_judge(requirement.control, each, today) for each in due]
         undefined = sorted(set(requirement.gates) - {step.gate for step in steps})
         judged += [("missing", f"the plan does not say how {gate} is to run") for gate in undefined]
         if requirement.control == SEPARATION and self.plan.approvals:
@@ -266,13 +302,13 @@ class _Answer:
     def _next(self, control: str, state: State, due: list[Counted], approvals: Mapping[str, Any]) -> tuple[str, ...]:
         name, version = self.ask.name, self.ask.version
         match state:
-            case "missing" | "stale":
-                return (f"aims-gates check --model {name} --version {version}",)
-            case "failed" | "inconclusive":
+            case "missing" | "stale" | "failed" | "inconclusive":
                 found = [finding for each in due for finding in _bearing(control, each)]
                 bad = [finding for finding in found if _outcome(finding) not in (None, "pass")]
                 remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
-                return (*remedies, f"aims-gates check --model {name} --version NEW_VERSION")
+                # A record is mended without a new model; what was measured is not.
+                mended = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
+                return (*remedies, f"aims-gates check --model {name} --version {version if mended else _NEW}")
             case "awaiting-approval":
                 return self._approve(approvals)
             case _:
@@ -290,18 +326,19 @@ class _Answer:
         name, version = self.ask.name, self.ask.version
         mend: tuple[State, ...] = ("failed", "inconclusive")
         bad = [state for wanted in mend for state in controls if state.blocks and state.state == wanted]
-        if bad:
-            remedies = [step for state in bad for step in state.next[:-1]]
-            mended = (f"register the mended model as a new version of {name}", bad[0].next[-1])
+        old = [state for state in controls if state.blocks and state.state in ("missing", "stale")]
+        if bad or old:
+            remedies = [step for state in [*bad, *old] for step in state.next[:-1]]
+            checks = [state.next[-1] for state in [*bad, *old]]
+            new = [step for step in checks if step.endswith(_NEW)]
+            mended = [f"register the mended model as a new version of {name}", *new] if new else checks
             return tuple(dict.fromkeys([*remedies, *mended]))
-        found = [
-            step for state in controls if state.blocks and state.state in ("missing", "stale") for step in state.next
-        ]
-        if found:
-            return tuple(dict.fromkeys(found))
+        found: list[str] = []
         if self.registration is None:
             said = f"no registrar is on record for {self.ask.version}"
             found.append(f"register the model again through the gated registry ({said})")
+        elif self._unmade():
+            found.append("log the model again, signed in to the server, and register that as a new version")
         elif self.request is None or self._outdated():
             found.append(f"aims-gates request open {name} {version} --key YOUR.key")
         elif approvals["missing"]:
@@ -368,22 +405,56 @@ class _Answer:
             transition="rollback",
         )
 
+    def _break_glass(self, usual: Decision) -> Decision:
+        """Rule 11."""
+        ordered = self.ledger.broken(self.ask.version, self.ask.digest, self.now)
+        asked = self.ledger.asked(self.ask.version)
+        other = asked is not None and asked.predicate.digest != self.subject
+        if ordered is None or other or self.registration is None:
+            return usual
+        people, reasons = ordered
+        if all(alike(person) in self.hands for person in people):
+            said = "a break-glass order needs somebody who had no hand in this version"
+            return replace(usual, problems=(*usual.problems, said))
+        said = f"break-glass by {', '.join(people)}: {reasons}"
+        return replace(
+            usual, allowed=True, actions=(), problems=(said, *usual.problems), exit=0, transition="break-glass"
+        )
+
 
 def _bearing(control: str, each: Counted) -> list[Finding]:
     findings = each.evidence.findings if each.evidence else ()
     return [found for found in findings if not found.controls or control in found.controls]
 
 
-def _judge(control: str, each: Counted) -> tuple[State, str]:
+def _of_record(finding: Finding) -> bool:
+    """Whether a finding is about a record, which people mend without a new model."""
+    return "record" in (finding.over or {})
+
+
+def _overtaken(finding: Finding, today: date) -> bool:
+    """Whether a finding under a limit held once and does not today (rule 5)."""
+    if finding.limit is None:
+        return False
+    last = None if finding.until is None else day(finding.until)
+    return finding.stale or (finding.until is not None and (last is None or not (today <= last)))
+
+
+def _judge(control: str, each: Counted, today: date) -> tuple[State, str]:
     """One gate's word on a control (rules 3 and 5)."""
     if each.standing != "counts":
         return each.standing, f"{each.step.gate}: {each.reason}"
     found = _bearing(control, each)
     outcomes = [outcome for finding in found if (outcome := _outcome(finding)) is not None]
     for finding in found:
-        if (outcome := _outcome(finding)) in ("fail", "error"):
+        outcome = _outcome(finding)
+        if outcome == "error" or (outcome == "fail" and not _overtaken(finding, today)):
             said = "failed" if outcome == "fail" else "could not be judged"
             return "failed", f"{each.step.gate}: {finding.measure} {said}"
+    for finding in found:
+        if _overtaken(finding, today):
+            said = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"
+            return "stale", f"{each.step.gate}: {finding.measure} {said}"
     if outcomes and all(outcome == "pass" for outcome in outcomes):
         return "met", f"{each.step.gate}: evidence criteria met"
     if outcomes:

@@ -9,13 +9,15 @@ CEL (https://cel.dev): no loops, no assignment, no way out; it is interpreted, n
 ``now``            a timestamp; ``today`` the date as ISO text
 ``first_release``  the run's fact of that name, else the system's, else false
 
-and the functions of :mod:`aims_gates.expressions`. Unknown means no: a missing record or field and a value that says
-nothing fail, whatever else goes wrong is an error, and a condition that cannot be answered means that the fact applies.
+and the functions of :mod:`aims_gates.expressions`. What holds today by dates in the record ends on a day, which the
+finding names; what held on an earlier day and does not hold today has aged, and its finding is stale. Unknown means no:
+a missing record or field and a value that says nothing fail, whatever else goes wrong is an error, and a condition that
+cannot be answered means that the fact applies.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,6 +35,11 @@ MAX_EXPRESSION = 1000
 Expression = Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION)]
 _STATED = Limit(">=", 1.0)
 _MISSING = "the record"
+#: What makes the answer hang on the day.
+_TIMED = re.compile(r"\b(?:days_since|days_until|current)\(|\btoday\b|\bnow\b")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+#: How far ahead a fact is tried: longer than any evidence lives.
+_HORIZON = timedelta(days=400)
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
 
@@ -47,6 +54,7 @@ class Fact(BaseModel):
         require: An expression that must be true, or several, of which the first that is not true decides.
         says: What is required, in plain words.
         remedy: What to do when it is not so.
+        lapses: That it is not so means that a change or an event has overtaken the record: stale rather than failed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +66,12 @@ class Fact(BaseModel):
     require: Expression | tuple[Expression, ...] = Field(min_length=1)
     says: str = Field(min_length=1)
     remedy: str = Field(min_length=1)
+    lapses: bool = False
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The expressions that must be true, in order."""
+        return (self.require,) if isinstance(self.require, str) else self.require
 
 
 def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
@@ -71,7 +85,7 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
     for fact in facts:
         applies, why = _applies(fact, names)
         if applies:
-            yield _finding(fact, *_answer(fact, names))
+            yield _finding(fact, names, case.now.astimezone(UTC).date())
         else:
             note = f"does not apply ({why}): {fact.says}"
             yield Finding(fact.id, over={"record": fact.record}, controls=fact.controls, note=note)
@@ -130,7 +144,7 @@ def _answer(fact: Fact, names: "Names") -> tuple[Outcome, str | None]:
     record = names.record(fact.record)
     if record is None:
         return "fail", f"{_MISSING} {fact.record} is missing"
-    for expression in (fact.require,) if isinstance(fact.require, str) else fact.require:
+    for expression in fact.requires:
         try:
             answer = names.evaluate(expression, record)
         except DataError as said:
@@ -144,7 +158,48 @@ def _answer(fact: Fact, names: "Names") -> tuple[Outcome, str | None]:
     return "pass", None
 
 
-def _finding(fact: Fact, outcome: Outcome, note: str | None) -> Finding:
+def _holds(fact: Fact, names: "Names", day: date) -> bool:
+    """Whether the fact holds on a day, as the record now stands."""
+    return _answer(fact, names.on(day))[0] == "pass"
+
+
+def _last(fact: Fact, names: "Names", first: date, end: date) -> date:
+    """The last day before ``end``, on which it does not hold, that follows ``first``, on which it does."""
+    while (end - first).days > 1:
+        middle = first + (end - first) // 2
+        first, end = (middle, end) if _holds(fact, names, middle) else (first, middle)
+    return first
+
+
+def _until(fact: Fact, names: "Names", outcome: Outcome, today: date) -> date | None:
+    """The last day on which the fact holds, or held; None where no day ends it, or where it never held."""
+    if not any(map(_TIMED.search, fact.requires)):
+        return None
+    if outcome == "pass":
+        end = today + _HORIZON
+        return None if _holds(fact, names, end) else _last(fact, names, today, end)
+    oldest = min(_days(names.record(fact.record)), default=today)
+    return _last(fact, names, oldest, today) if oldest < today and _holds(fact, names, oldest) else None
+
+
+def _days(value: Any) -> Iterator[date]:
+    """The days that a record speaks of."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _days(part)
+    elif isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            yield date.fromisoformat(value)
+        except ValueError:
+            return
+
+
+def _finding(fact: Fact, names: "Names", today: date) -> Finding:
+    outcome, note = _answer(fact, names)
+    until = _until(fact, names, outcome, today) if outcome != "error" else None
+    overtaken = outcome == "fail" and (until is not None or (fact.lapses and (note or "").endswith(fact.says)))
     missing = (note or "").startswith(_MISSING)
     remedy = f"Write it: aims-gates records new {fact.record}" if missing else fact.remedy
     return Finding(
@@ -156,4 +211,6 @@ def _finding(fact: Fact, outcome: Outcome, note: str | None) -> Finding:
         controls=fact.controls,
         note=fact.says if outcome == "pass" else note,
         remedy=None if outcome == "pass" else remedy,
+        until=until.isoformat() if until is not None else None,
+        stale=overtaken,
     )

@@ -12,6 +12,7 @@ __all__ = [
     "KeyFileError",
     "LedgerError",
     "NoLedgerError",
+    "NotFoundError",
     "PackError",
     "ProfileError",
     "RefusedError",
@@ -40,6 +41,10 @@ class AimsGatesError(Exception):
 
 class InputError(AimsGatesError):
     """A document from outside (YAML, JSON, a command's argument) is not what it must be."""
+
+
+class NotFoundError(InputError):
+    """What is named is not there: a model, a version, a request, a statement."""
 
 
 class PackError(InputError):

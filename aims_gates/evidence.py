@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from aims_gates.canonical import canonical_bytes, digest_bytes, is_digest, plain
+from aims_gates.canonical import canonical_bytes, digest_bytes, is_canonical, is_digest, plain
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.keys import Key, is_public, verify
 from aims_gates.model import Subject
@@ -204,7 +204,7 @@ def open_envelope(
             message_, where=where, remedy="Have it signed by a key on the trust list (aims-gates keys list)."
         )
     opened = Statement(envelope.payload)
-    if canonical_bytes(opened.value) != envelope.payload:
+    if not is_canonical(opened.value, envelope.payload):
         raise InputError(
             "the payload is not in canonical form (RFC 8785)", where=where, remedy="Make the statement again."
         )

@@ -19,7 +19,7 @@ A function that finds something lacking raises :class:`Lacking`, whose text name
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -30,21 +30,16 @@ from celpy.celparser import CELParseError
 from celpy.celtypes import BoolType, DoubleType, IntType, ListType, MapType, StringType, TimestampType
 from celpy.evaluation import CELEvalError
 
-from aims_gates.canonical import digest
+from aims_gates.canonical import text_digest
 from aims_gates.errors import DataError, InputError
 from aims_gates.shapes.base import placeholder
 from aims_gates.strict_yaml import Document
 
-__all__ = ["Lacking", "Names", "text_digest", "timestamp"]
+__all__ = ["Lacking", "Names", "timestamp"]
 
 
 class Lacking(ValueError):
     """A record lacks something; the text says what."""
-
-
-def text_digest(text: str) -> str:
-    """``sha256:...`` of a text with space and line breaks evened out, as a system's purpose is digested."""
-    return digest(" ".join(text.split()))
 
 
 def _filled(value: Any) -> bool:
@@ -109,14 +104,16 @@ def _unbroken(steps: Any) -> bool:
 
 
 class _Clock:
-    def __init__(self, today: date) -> None:
-        self.today = today
+    """A day, and the day on which the record is read: what was done between the two is no day old, not to come."""
+
+    def __init__(self, today: date, read_on: date) -> None:
+        self.today, self.read_on = today, read_on
 
     def since(self, text: Any) -> int:
-        days = (self.today - _day(text)).days
-        if days < 0:
+        done = _day(text)
+        if done > self.read_on:
             raise Lacking(f"{text} lies in the future")
-        return days
+        return max(0, (self.today - done).days)
 
     def until(self, text: Any) -> int:
         return (_day(text) - self.today).days
@@ -171,15 +168,19 @@ class Names:
     """What expressions see, and what evaluating them found lacking.
 
     Args:
-        today: The day of the check.
+        today: The day that is asked about.
         records: Every record by name, as read.
+        read_on: The day of the check, where it is another.
     """
 
-    def __init__(self, today: date, records: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, today: date, records: Mapping[str, Mapping[str, Any]], read_on: date | None = None) -> None:
         self.values: dict[str, Any] = {}
+        self._records, self._read_on = records, read_on or today
         self._misses: list[str] = []
         self._lacks: list[str] = []
-        self._functions = {name: self._telling(each) for name, each in _functions(today, records).items()}
+        self._functions = {
+            name: self._telling(each) for name, each in _functions(_Clock(today, self._read_on), records).items()
+        }
 
     def value(self, plain: Any) -> Any:
         """A JSON value as CEL sees it; CEL values stay.
@@ -212,6 +213,13 @@ class Names:
         """These names, with values (as :meth:`value` makes them) under them."""
         self.values.update(values)
         return self
+
+    def on(self, today: date) -> "Names":
+        """The same names as on another day, at noon (UTC); what is done by now counts on an earlier day."""
+        other = Names(today, self._records, self._read_on)
+        other._misses = self._misses  # the mappings tell it
+        noon = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
+        return other.holding({**self.values, "today": StringType(today.isoformat()), "now": timestamp(noon)})
 
     def record(self, name: str) -> Any:
         """A record by its full name; None where there is none."""
@@ -268,8 +276,8 @@ def _reclassified(today: date, records: Mapping[str, Mapping[str, Any]]) -> Call
     return reclassified
 
 
-def _functions(today: date, records: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Callable[..., Any]]:
-    clock, holders = _Clock(today), _holders(records)
+def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Callable[..., Any]]:
+    holders = _holders(records)
     return {
         "days_since": clock.since,
         "days_until": clock.until,
@@ -282,7 +290,7 @@ def _functions(today: date, records: Mapping[str, Mapping[str, Any]]) -> Mapping
         "holders": holders,
         "holds": lambda person, role: str(person) in holders(role),
         "unbroken": _unbroken,
-        "reclassified": _reclassified(today, records),
+        "reclassified": _reclassified(clock.read_on, records),
     }
 
 

@@ -1,4 +1,4 @@
-"""Limits as documents write them, and which way round they make sense."""
+"""Limits as documents write them, which way round they make sense, and which values a measure can have at all."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,10 @@ from typing import Any, Literal, get_args
 from aims_gates.errors import InputError
 from aims_gates.model import Limit
 
-__all__ = ["better", "read_limit", "read_limits", "with_conventions"]
+__all__ = ["Way", "better", "beyond", "limit_of", "reachable", "read_limit", "read_limits", "span", "with_conventions"]
+
+#: The way in which a measure improves.
+Way = Literal["more", "less", "either"]
 
 _OPS = get_args(Limit.__annotations__["op"])
 _MORE = frozenset(
@@ -42,6 +45,19 @@ _LESS = frozenset(
 )
 
 
+_SHARES = frozenset((
+    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "brier", "expected_calibration_error",
+    "selection_rate", "true_positive_rate", "true_negative_rate", "false_positive_rate", "false_negative_rate",
+    "false_discovery_rate", "false_omission_rate", "specificity", "p_value", "drift_share", "missing_share",
+    "unseen_share", "jensenshannon", "ks", "hellinger", "demographic_parity", "equalized_odds", "equal_opportunity",
+    "scoring_rate", "impact",
+))  # fmt: skip
+_FROM_ZERO = frozenset((
+    "log_loss", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "psi", "wasserstein",
+    "kl_div", "chisquare",
+))  # fmt: skip
+
+
 def better(measure: str) -> Literal["more", "less"] | None:
     """Which way the measure improves; None where neither is better in itself.
 
@@ -54,8 +70,13 @@ def better(measure: str) -> Literal["more", "less"] | None:
     return "less" if base in _LESS or (base == measure and measure.endswith("_difference")) else None
 
 
-def read_limit(measure: str, given: Any, where: str = "limits") -> Limit:
+def read_limit(measure: str, given: Any, where: str = "limits", way: Way | None = None) -> Limit:
     """One limit: ``{"op": "<=", "value": 0.1}``.
+
+    Args:
+        measure, given: What is limited, and how.
+        where: For messages.
+        way: The way in which the measure improves; None for what :func:`better` says.
 
     Raises:
         InputError: it has another shape, is not finite, or stands the wrong way round (a floor on a
@@ -67,8 +88,8 @@ def read_limit(measure: str, given: Any, where: str = "limits") -> Limit:
     value, op = given["value"], given["op"]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InputError(f"the limit on {measure!r} is no finite number", where=where, remedy="Write a number.")
-    way = better(measure)
-    if way is not None and (way == "more") != (op in (">=", ">")):
+    way = better(measure) if way is None else way
+    if way in ("more", "less") and (way == "more") != (op in (">=", ">")):
         kind, right = ("ceiling", ">=") if way == "more" else ("floor", "<=")
         message = f"a {kind} on {measure!r} stands the wrong way round: {measure} {op} {value:g}"
         raise InputError(message, where=where, remedy=f"Turn it round: use {right}.")
@@ -116,3 +137,45 @@ def with_conventions(
     asked = dict(given or {})
     left = {name: limit for name, limit in conventions.items() if name not in asked}
     return left | read_limits({name: limit for name, limit in asked.items() if limit is not None}, known, where)
+
+
+def limit_of(measure: str, said: Any, way: Way | None = None) -> Limit | None:
+    """A limit as it is meant: ``{"op", "value"}``, a bare number as gates' defaults write it, or None for none.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if said is None:
+        return None
+    if isinstance(said, int | float) and not isinstance(said, bool):
+        more = measure == "p_value" or (way or better(measure)) == "more"
+        said = {"op": ">=" if more else "<=", "value": said}
+    return read_limit(measure, said, way=way)
+
+
+def span(measure: str) -> tuple[float, float]:
+    """The lowest and highest value that a measure can have; infinite where nothing is known of it."""
+    if measure.endswith("_champion_difference"):
+        known = measure.removesuffix("_champion_difference") in _SHARES
+        return (-1.0, 1.0) if known else (-math.inf, math.inf)
+    if measure.endswith("_ratio"):
+        return 0.0, 1.0
+    if measure in _SHARES or measure.removesuffix("_difference") in _SHARES:
+        return 0.0, 1.0
+    return (0.0, math.inf) if measure in _FROM_ZERO or measure.endswith("_difference") else (-math.inf, math.inf)
+
+
+def beyond(measure: str, limit: Limit) -> float | None:
+    """A value the measure can have that breaks the limit; None where there is none."""
+    low, high = span(measure)
+    worst, step = (low, -1.0) if limit.op in (">=", ">") else (high, 1.0)
+    if math.isfinite(worst):
+        return None if limit.met(worst) else worst
+    return limit.value + step
+
+
+def reachable(measure: str, limit: Limit) -> bool:
+    """Whether some value of the measure keeps the limit."""
+    low, high = span(measure)
+    best = high if limit.op in (">=", ">") else low
+    return not math.isfinite(best) or limit.met(best)

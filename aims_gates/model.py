@@ -104,6 +104,9 @@ class Finding:
         outcome: None for information.
         controls: The Annex A controls it bears on; empty means all that the gate evidences.
         note, remedy: Plain words: what to know about the number, and what to do.
+        until: ISO date of the last day on which it holds, by dates in what it rests on; None: as long as its evidence
+            lives. On later days it is stale.
+        stale: It fails, but held once: time, a change or an event has overtaken it.
     """
 
     measure: str
@@ -119,6 +122,8 @@ class Finding:
     controls: tuple[str, ...] = ()
     note: str | None = None
     remedy: str | None = None
+    until: str | None = None
+    stale: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,7 @@ class Case:
         findings: What the gates before this one found, by gate id (the model card reads them).
         run: Facts of the MLflow run, for display.
         now: The time of the check, with a time zone.
+        attached: Where a gate leaves a file beside its findings: name -> bytes. It proves nothing.
     """
 
     gate: str
@@ -161,6 +167,7 @@ class Case:
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
+    attached: dict[str, bytes] = field(default_factory=dict)
 
     def number(self, name: str, low: float, high: float) -> float:
         """A parameter between two bounds, as a float.
@@ -221,6 +228,7 @@ class Step:
         expires_days: How long its evidence counts.
         trusted_predictions: Evidence counts only on a signed prediction table.
         last: It reads what the other gates found, so its evidence must be the newest.
+        pins: What its evidence is bound to besides bytes and data: ``purpose``, ``specification``.
         applies: False where ``applies_when`` says so; ``reason`` names the fact that decided.
         reason: See ``applies``.
     """
@@ -235,6 +243,7 @@ class Step:
     last: bool = False
     applies: bool = True
     reason: str = ""
+    pins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -278,6 +287,7 @@ class Plan:
         approval_days: How long an approval lives.
         waiver_days, waiver_roles: Cap on a waiver's life, and who may grant one.
         evaluation_digest: Digest of the evaluation set fixed beforehand; None where none is.
+        specification_digest: Digest of the requirements as a whole; None where there are none.
         inconclusive_blocks: Whether an inconclusive finding blocks (always for tier high).
         rollback_days: How long a version granted before may be rolled back to.
         leaves_out: What the profile says it does not cover.
@@ -300,6 +310,7 @@ class Plan:
     rollback_days: int = 90
     profile_expires: str | None = None
     leaves_out: str = ""
+    specification_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -373,7 +384,7 @@ class Decision:
         problems: Refusals that belong to no control (no binding, halted, prohibited ...).
         exit: The exit code, as the command line documents.
         at: ISO time, UTC.
-        transition: ``rollback`` where an on-call order, not fresh evidence, carries the promotion.
+        transition: ``rollback`` or ``break-glass`` where an order, not fresh evidence, carries the promotion.
     """
 
     allowed: bool
@@ -393,4 +404,4 @@ class Decision:
     problems: tuple[str, ...]
     exit: int
     at: str
-    transition: Literal["production", "rollback"] = "production"
+    transition: Literal["production", "rollback", "break-glass"] = "production"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -26,10 +27,21 @@ from aims_gates.canonical import digest, digest_bytes
 from aims_gates.controls import catalogue, clauses
 from aims_gates.declarative import Fact, judge
 from aims_gates.errors import GateError, InputError, PackError
+from aims_gates.limits import Way
 from aims_gates.model import Case, Finding
 from aims_gates.strict_yaml import Document, parse, read, read_yaml
 
-__all__ = ["Gate", "Manifest", "Parameter", "bundled", "find_gates", "find_profile", "installed", "profile_names"]
+__all__ = [
+    "Gate",
+    "Manifest",
+    "Measures",
+    "Parameter",
+    "bundled",
+    "find_gates",
+    "find_profile",
+    "installed",
+    "profile_names",
+]
 
 _HERE = Path(__file__).parent
 _SKIPPED = {"samples", "__pycache__"}
@@ -50,17 +62,40 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Measures(_Shape):
+    """The measures that a parameter of limits may name (``*`` stands for any text), by the way each improves.
+
+    Attributes:
+        more, less: Better when higher; better when lower. A limit the other way round is refused.
+        either: Neither is better in itself.
+        numbers: Whether a bare number is a limit too.
+    """
+
+    more: tuple[str, ...] = ()
+    less: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
+    numbers: bool = False
+
+    def way(self, measure: str) -> Way | None:
+        """The way in which a measure improves; None where there is no such measure."""
+        ways: tuple[tuple[Way, tuple[str, ...]], ...]
+        ways = (("more", self.more), ("less", self.less), ("either", self.either))
+        return next((way for way, names in ways if any(fnmatchcase(measure, name) for name in names)), None)
+
+
 class Parameter(_Shape):
     """One parameter of a gate.
 
     ``owner`` says who may set it: ``profile`` for limits and anything that moves a verdict,
-    ``system`` for what only the system knows (labels, a suite's path). A profile may set both.
+    ``system`` for what only the system knows (labels, a suite's path). A profile may set both. ``measures`` says of a
+    parameter of limits what may be limited and which way round.
     """
 
     type: list[Kind] | Kind
     summary: str
     default: Any = None
     owner: Literal["profile", "system"] = "profile"
+    measures: Measures | None = None
 
     def accepts(self, value: Any) -> bool:
         """Whether the value has one of the declared JSON types (None stands for 'not given')."""
@@ -97,6 +132,7 @@ class Manifest(_Shape):
     expires_days: int = Field(gt=0)
     trusted_predictions: bool = False
     last: bool = False
+    pins: tuple[Literal["purpose", "specification"], ...] = ()
     facts: tuple[Fact, ...] = ()
 
 

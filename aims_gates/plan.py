@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aims_gates.controls import catalogue
+from aims_gates.controls import title_of
 from aims_gates.errors import RefusedError
 from aims_gates.model import Approver, Plan, Requirement, Step
 from aims_gates.packs import Gate
@@ -30,13 +30,16 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         raise RefusedError(
             f"{system.name}: the tier is prohibited", where=record.document.place(("tier",)), remedy=remedy
         )
+    if profile.tier == "any":
+        said = f"the profile {profile.id!r} is an overlay and stands on no system alone"
+        raise record.document.error(("profile",), said, f"Lay it over a profile: {system.tier}+{profile.id}")
     if profile.tier != system.tier:
         said = f"the profile {profile.id!r} is for tier {profile.tier}, the system's tier is {system.tier}"
         raise record.document.error(("profile",), said, "Choose a profile of that tier: aims-gates profile list")
     requirements = [_requirement(control, profile) for control in profile.controls]
     if profile.approvals and _SEPARATION not in profile.controls:
         why = "a promotion needs people other than those who made the version"
-        requirements.append(Requirement(_SEPARATION, catalogue()[_SEPARATION].title, why, "block", ()))
+        requirements.append(Requirement(_SEPARATION, title_of(_SEPARATION) or "", why, "block", ()))
     used = dict.fromkeys(gate for rule in profile.controls.values() for gate in rule.gates)
     steps = sorted((_step(record, profile, gates[gate]) for gate in used), key=lambda step: step.last)
     fixed = record.requirements.evaluation.digest if record.requirements else None
@@ -58,12 +61,13 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         inconclusive_blocks=profile.inconclusive == "blocks" or system.tier == "high",
         rollback_days=profile.rollback_days,
         leaves_out=profile.leaves_out,
+        specification_digest=record.specification_digest,
     )
 
 
 def _requirement(control: str, profile: Profile) -> Requirement:
     rule = profile.controls[control]
-    return Requirement(control, catalogue()[control].title, rule.why, rule.enforcement, rule.gates)
+    return Requirement(control, title_of(control) or "", rule.why, rule.enforcement, rule.gates)
 
 
 def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
@@ -82,6 +86,7 @@ def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
         last=manifest.last,
         applies=applies,
         reason=reason,
+        pins=manifest.pins,
     )
 
 

@@ -3,6 +3,10 @@
 The names of types are URIs. Two are in-toto's own (test-result, svr); the rest are ours. A key's roles say which
 predicates it may sign; the registry's own acts (``REGISTRY_ACTS``) are unsigned rows that only its transaction writes.
 
+``user`` names the login for whom a server's key signed (see :data:`SAID_FOR`); nobody else may name one. It, like
+``on_behalf_of``, a trust list's ``users`` and a checkpoint's ``frontier``, is left out of the statement where it is
+empty, so that what people sign with keys of their own has the same bytes as ever.
+
 ``said_at`` (ISO time, UTC) makes two like statements two: to halt, bind, ask or approve again is a new statement, while
 the same statement brought again is the old one. :func:`say` fills it in; nothing is decided by it.
 """
@@ -12,23 +16,30 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from aims_gates.canonical import canonical_bytes, plain
+from aims_gates.canonical import canonical_bytes, is_canonical, plain
 from aims_gates.errors import InputError
 from aims_gates.evidence import Statement, statement
 from aims_gates.model import Evidence, Mode, Plan, Subject
 from aims_gates.strict_yaml import parse
 
 __all__ = [
+    "NOBODY",
     "REGISTRY_ACTS",
     "ROLES",
+    "SAID_FOR",
+    "Activation",
+    "Adoption",
     "Approval",
     "Binding",
+    "BreakGlass",
     "Checkpoint",
     "Creation",
+    "Detachment",
     "Frozen",
     "Grant",
     "Halt",
     "KeyRevocation",
+    "PortableGrant",
     "Predictions",
     "Recorded",
     "Registration",
@@ -40,6 +51,7 @@ __all__ = [
     "Transition",
     "Trust",
     "TrustedKey",
+    "TrustedUser",
     "Waiver",
     "Withdrawal",
     "evidence_of",
@@ -78,16 +90,40 @@ class TrustedKey:
 
 
 @dataclass(frozen=True)
+class TrustedUser:
+    """A login for whom a server's key signs.
+
+    Attributes:
+        login: As the server authenticates it, spelled exactly so.
+        person: Whose login it is; a key and a login of one person count as one person.
+        roles: What may be said for it, as :class:`TrustedKey`'s.
+        service: True for a service account, which is no person.
+        not_before, not_after: ISO dates (inclusive) between which it counts.
+    """
+
+    login: str
+    person: str
+    roles: tuple[str, ...]
+    service: bool = False
+    not_before: str | None = None
+    not_after: str | None = None
+
+
+@dataclass(frozen=True)
 class Trust:
     """The whole trust list; a later version replaces an earlier one."""
 
     version: int
     keys: tuple[TrustedKey, ...]
+    users: tuple[TrustedUser, ...] = ()
 
 
 @dataclass(frozen=True)
 class KeyRevocation:
-    """From its place in the ledger on, this key counts for nothing; with ``since``, from that place on."""
+    """From its place in the ledger on, this key counts for nothing; with ``since``, from that place on.
+
+    ``key`` is a public key in hex, or ``user:LOGIN`` for what a server said for that login.
+    """
 
     key: str
     reason: str
@@ -161,6 +197,7 @@ class Request:
         changes: What differs from the last grant, in plain lines.
         digest: The subject's digest.
         plan: The plan's digest.
+        on_behalf_of: The human who caused a service account to ask; has a hand in it like a requester.
     """
 
     workspace: str
@@ -172,6 +209,8 @@ class Request:
     reason: str = ""
     changes: tuple[str, ...] = ()
     said_at: str = ""
+    user: str | None = None
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -180,6 +219,7 @@ class Withdrawal:
 
     request: str
     reason: str
+    user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +230,7 @@ class Approval:
     role: str
     comment: str = ""
     said_at: str = ""
+    user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +241,7 @@ class Rejection:
     role: str
     reason: str
     said_at: str = ""
+    user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +257,7 @@ class Waiver:
     compensating_control: str
     expires: str
     said_at: str = ""
+    user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -223,6 +266,7 @@ class Revocation:
 
     statement: str
     reason: str
+    user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -233,6 +277,7 @@ class Halt:
     name: str
     reason: str
     said_at: str = ""
+    user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -244,14 +289,93 @@ class RollbackOrder:
     version: str
     reason: str
     said_at: str = ""
+    user: str | None = None
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """A version that was in production before anybody asked for evidence may stay there until ``expires`` (ISO date).
+
+    Attributes:
+        workspace, name, version, alias: What stood there, as found.
+        digest, location: Its bytes, and where they are.
+        owner: The person who answers for it meanwhile.
+        problems: What a promotion would have been refused for, in plain lines.
+    """
+
+    workspace: str
+    name: str
+    version: str
+    alias: str
+    digest: str
+    location: str
+    owner: str
+    expires: str
+    problems: tuple[str, ...] = ()
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class BreakGlass:
+    """One of two words that promote these bytes once against an unmet control, until ``expires`` (ISO time)."""
+
+    workspace: str
+    name: str
+    version: str
+    digest: str
+    reason: str
+    expires: str
+    said_at: str = ""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The ledger had this size and this root (hex) when it was signed; to be kept elsewhere."""
+    """The ledger had this size and this root (hex) when it was signed; to be kept elsewhere.
+
+    ``frontier`` (hex) is what later rows are appended to; the root is made of it (:mod:`aims_gates.ledger.merkle`).
+    """
 
     size: int
     root: str
+    said_at: str = ""
+    frontier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PortableGrant:
+    """A grant stood when this was said, in a ledger of this size and root (see :mod:`aims_gates.portable`).
+
+    Attributes:
+        grant: Digest of the grant's statement; the fields after it repeat the grant and its plan.
+        granted_at: When it was granted (ISO time).
+        position, size, root: The grant's row, and the tree it stands in (hex).
+        until: ISO date until which it may be relied on.
+    """
+
+    grant: str
+    workspace: str
+    name: str
+    version: str
+    alias: str
+    digest: str
+    system: str
+    tier: str
+    profile: str
+    mode: Mode
+    transition: str
+    granted_at: str
+    position: int
+    size: int
+    root: str
+    until: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class Detachment:
+    """The guards of the registry's database are taken away: from here on a stock MLflow may write it."""
+
+    reason: str
     said_at: str = ""
 
 
@@ -268,7 +392,7 @@ class Creation:
 
 @dataclass(frozen=True)
 class Registration:
-    """The registry: a version was registered, and by whom."""
+    """The registry: a version was registered, and by whom; ``via`` is :data:`NOBODY` where by a service for nobody."""
 
     workspace: str
     name: str
@@ -281,7 +405,7 @@ class Registration:
 
 @dataclass(frozen=True)
 class Grant:
-    """The registry: what makes a promotion stand."""
+    """The registry: what makes a promotion stand; one that was adopted ends after ``expires`` (ISO date)."""
 
     workspace: str
     name: str
@@ -289,11 +413,12 @@ class Grant:
     alias: str
     digest: str
     location: str
-    transition: Literal["production", "rollback"]
+    transition: Literal["production", "rollback", "break-glass", "adopted"]
     mode: Mode
     request: str | None
     decision: str
     actor: str
+    expires: str | None = None
 
 
 @dataclass(frozen=True)
@@ -318,6 +443,23 @@ class Recorded:
     aims: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Activation:
+    """Models may be bound under this content of a profile. The first one makes it the rule for all profiles.
+
+    Attributes:
+        profile: The profile's id, with the overlays laid over it.
+        digest: Digest of the merged content; the binding's plan carries the same.
+        author: Who wrote the change; must not be the one who signs.
+    """
+
+    profile: str
+    digest: str
+    author: str
+    reason: str = ""
+    said_at: str = ""
+
+
 _TYPES: Mapping[type, str] = {
     Trust: f"{_OWN}trust/v1",
     KeyRevocation: f"{_OWN}key-revocation/v1",
@@ -331,7 +473,12 @@ _TYPES: Mapping[type, str] = {
     Revocation: f"{_OWN}revocation/v1",
     Halt: f"{_OWN}halt/v1",
     RollbackOrder: f"{_OWN}rollback/v1",
+    Activation: f"{_OWN}activation/v1",
+    Adoption: f"{_OWN}adoption/v1",
+    BreakGlass: f"{_OWN}break-glass/v1",
     Checkpoint: f"{_OWN}checkpoint/v1",
+    Detachment: f"{_OWN}detachment/v1",
+    PortableGrant: f"{_OWN}portable-grant/v1",
     Creation: f"{_OWN}creation/v1",
     Registration: f"{_OWN}registration/v1",
     Grant: f"{_OWN}grant/v1",
@@ -341,16 +488,30 @@ _TYPES: Mapping[type, str] = {
 }
 _SHAPES = {uri: shape for shape, uri in _TYPES.items()}
 
+#: How an actor is known that is a service and names no human for whom it acts.
+NOBODY = "nobody"
+
 #: Written by the registry's transaction alone, without a signature.
 REGISTRY_ACTS = frozenset(_TYPES[shape] for shape in (Creation, Registration, Grant, Transition, Recorded))
 
 #: What the built-in roles may sign; every other role name is an approver's.
 ROLES: Mapping[str, frozenset[type]] = {
-    "policy": frozenset({Trust, KeyRevocation, Binding, Revocation, Checkpoint}),
-    "ci": frozenset({Evidence, Predictions, Checkpoint}),
+    "policy": frozenset(
+        {Trust, KeyRevocation, Activation, Binding, Revocation, Checkpoint, PortableGrant, Adoption, Detachment}
+    ),
+    "ci": frozenset({Evidence, Predictions, Checkpoint, PortableGrant}),
     "developer": frozenset({Request, Withdrawal}),
     "on-call": frozenset({Halt, RollbackOrder}),
+    "break-glass": frozenset({BreakGlass}),
+    # In its own name a server says how large the ledger is; all else it says for a user (SAID_FOR).
+    "server": frozenset({Checkpoint}),
 }
+
+#: What a server's key may say for a user whom it authenticated.
+SAID_FOR = frozenset(
+    _TYPES[shape] for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, RollbackOrder)
+)
+_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier")
 _APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation})
 
 
@@ -375,11 +536,15 @@ def _test_result(evidence: Evidence) -> dict[str, Any]:
     return {"result": _RESULTS[evidence.outcome], "configuration": [gate], **tests, "aims": plain(evidence)}
 
 
+def _lean(predicate: Any) -> dict[str, Any]:
+    return {name: value for name, value in plain(predicate).items() if value or name not in _LEFT_OUT}
+
+
 def say(predicate: Any, subject: Subject) -> Statement:
     """The statement that carries this predicate about this subject, said now where its ``said_at`` is empty."""
     if getattr(predicate, "said_at", None) == "":
         predicate = replace(predicate, said_at=datetime.now(UTC).isoformat(timespec="microseconds"))
-    body = _test_result(predicate) if isinstance(predicate, Evidence) else predicate
+    body = _test_result(predicate) if isinstance(predicate, Evidence) else _lean(predicate)
     return statement(_TYPES[type(predicate)], body, subject)
 
 
@@ -393,7 +558,7 @@ def evidence_of(made: Statement) -> Evidence:
     if not isinstance(body.get("aims"), dict):
         raise InputError("the test result carries no findings of ours", where="statement")
     found = parse(Evidence, body["aims"], "evidence")
-    if canonical_bytes(_test_result(found)) != canonical_bytes(body):
+    if not is_canonical(body, canonical_bytes(_test_result(found))):
         raise InputError("the test result's summary disagrees with its findings", where="statement")
     return found
 

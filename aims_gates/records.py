@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from aims_gates.canonical import digest, is_digest
+from aims_gates.canonical import digest, is_digest, text_digest
 from aims_gates.errors import InputError
 from aims_gates.strict_yaml import Document, parse, read, read_yaml
 
@@ -75,8 +75,12 @@ class System(_Shape):
         owner: Who answers for it.
         tier: The classification's result.
         models: The registered models that belong to it.
-        profile: Profile id; the tier's own name when left out.
+        title: The name that people read.
+        profile: Profile id, overlays after ``+`` (``limited+gpai-user``); the tier's own name when left out.
+        family: The file under records/families whose fields hold where this one says nothing.
+        workspace: The registry's workspace that holds the models.
         kind: What is registered under these names.
+        output: What it gives: a prediction, content, a recommendation, or a decision.
         data: Data locations by role, from the pack's root (files, folders, globs, database tables).
         roles: Column roles: role -> column or columns.
         facts: Signed facts on which ``applies_when`` looks.
@@ -94,6 +98,7 @@ class System(_Shape):
     family: str | None = None
     workspace: str = "default"
     kind: Literal["model", "prompt"] = "model"
+    output: Literal["prediction", "content", "recommendation", "decision"] | None = None
     data: dict[str, str] = Field(default_factory=dict)
     roles: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     facts: dict[str, bool | str] = Field(default_factory=dict)
@@ -137,7 +142,13 @@ class SystemRecord:
     @property
     def purpose_digest(self) -> str:
         """Digest of the purpose text, surrounding space and line breaks set aside."""
-        return digest(" ".join(self.system.purpose.split()))
+        return text_digest(self.system.purpose)
+
+    @property
+    def specification_digest(self) -> str | None:
+        """Digest of what was fixed before evaluation, as a whole; None where nothing was."""
+        found = self.records.get("requirements")
+        return None if found is None else digest(found)
 
     def columns(self) -> dict[str, tuple[str, ...]]:
         """Column roles, each as a tuple."""

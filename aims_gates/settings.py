@@ -16,7 +16,13 @@ from aims_gates.strict_yaml import parse, read
 __all__ = ["DEFAULT_WORKSPACE", "SCHEMES", "Settings", "database_uri", "load", "maybe_signer", "signer"]
 
 #: Registry schemes of ours -> what SQLAlchemy calls them.
-SCHEMES = {"aims+sqlite": "sqlite"}
+SCHEMES = {
+    "aims+sqlite": "sqlite",
+    "aims+postgresql": "postgresql",
+    "aims+postgresql+psycopg2": "postgresql+psycopg2",
+    "aims+postgresql+psycopg": "postgresql+psycopg",
+}
+_FORMS = "aims+sqlite:///FILE or aims+postgresql://USER@HOST/DATABASE"
 FILE = "aims.yaml"
 #: The workspace of a registry without workspaces.
 DEFAULT_WORKSPACE = "default"
@@ -30,6 +36,7 @@ class _File(BaseModel):
     tracking: str | None = None
     key: str | None = None
     artifacts: str | None = None
+    trusted_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,13 @@ class Settings:
 
     Attributes:
         packs: The user's packs; the bundled one comes in any case.
-        registry: Registry URI, e.g. ``aims+sqlite:///registry.db``; None when not named.
+        registry: Registry URI, e.g. ``aims+sqlite:///registry.db`` or a server's ``https://...``; the tracking server
+            where none is named and that is reached over HTTP, else None.
         tracking: Tracking URI; None leaves MLflow's own choice.
         key: Private key file; None leaves it to ``AIMS_GATES_KEY``.
         artifacts: The folder that an MLflow server on this machine serves artifacts from
             (its ``--artifacts-destination``); None where artifacts are plain local files.
+        trusted_keys: Public key files whose word counts where there is no ledger (portable grants).
     """
 
     packs: tuple[Path, ...] = ()
@@ -50,6 +59,7 @@ class Settings:
     tracking: str | None = None
     key: Path | None = None
     artifacts: Path | None = None
+    trusted_keys: tuple[Path, ...] = ()
 
     def need_registry(self) -> str:
         """The registry URI.
@@ -58,7 +68,7 @@ class Settings:
             InputError: none is named.
         """
         if self.registry is None:
-            remedy = "Pass --registry aims+sqlite:///FILE, set MLFLOW_REGISTRY_URI, or write it into aims.yaml."
+            remedy = f"Pass --registry {_FORMS}, or a server's address; MLFLOW_REGISTRY_URI and aims.yaml name it too."
             raise InputError("no registry is named", remedy=remedy)
         return self.registry
 
@@ -77,8 +87,7 @@ def database_uri(registry: str) -> str:
         raise InputError(
             "this needs the registry's database, which is not reached over HTTP", where=registry, remedy=remedy
         )
-    known = ", ".join(f"{each}:///FILE" for each in SCHEMES)
-    raise InputError("this registry is not gated", where=registry, remedy=f"Use one of: {known}.")
+    raise InputError("this registry is not gated", where=registry, remedy=f"Write {_FORMS}.")
 
 
 def _absolute(uri: str, folder: Path) -> str:
@@ -97,6 +106,7 @@ def _from_file(path: Path) -> Settings:
         tracking=_absolute(said.tracking, folder) if said.tracking else None,
         key=folder / said.key if said.key else None,
         artifacts=folder / said.artifacts if said.artifacts else None,
+        trusted_keys=tuple(folder / each for each in said.trusted_keys),
     )
 
 
@@ -117,13 +127,11 @@ def load(
     here = Path.cwd()
     registry = registry or os.environ.get("MLFLOW_REGISTRY_URI")
     tracking = tracking or os.environ.get("MLFLOW_TRACKING_URI")
-    return replace(
-        found,
-        packs=packs or found.packs,
-        registry=_absolute(registry, here) if registry else found.registry,
-        tracking=_absolute(tracking, here) if tracking else found.tracking,
-        key=key or found.key,
-    )
+    tracking = _absolute(tracking, here) if tracking else found.tracking
+    registry = _absolute(registry, here) if registry else found.registry
+    if registry is None and tracking is not None and tracking.partition(":")[0].lower() in ("http", "https"):
+        registry = tracking  # as for MLflow: who names no registry means the tracking server's
+    return replace(found, packs=packs or found.packs, registry=registry, tracking=tracking, key=key or found.key)
 
 
 def signer(settings: Settings, key: Path | None = None) -> Key:

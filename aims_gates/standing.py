@@ -15,8 +15,10 @@ from aims_gates.canonical import digest
 from aims_gates.model import Evidence, Mode, Plan, Step
 from aims_gates.predicates import (
     REGISTRY_ACTS,
+    Activation,
     Approval,
     Binding,
+    BreakGlass,
     Creation,
     Grant,
     Halt,
@@ -53,6 +55,8 @@ class Ask:
         alias: The governed alias.
         now: The time of the question, with a time zone.
         actor: Who asks.
+        makers: Who made the model, by the server's own record: nobody (empty) where it has none; None where no server
+            keeps such a record.
     """
 
     workspace: str
@@ -62,6 +66,7 @@ class Ask:
     alias: str
     now: datetime
     actor: str = ""
+    makers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,29 @@ class Ledger:
             return "has a binding that no person signed whose key counts"
         author = found[-1].predicate.author
         alone = author is not None and not signers - self.trust.people_of(author)
-        return "has a binding that nobody signed but the author of the change" if alone else None
+        if alone:
+            return "has a binding that nobody signed but the author of the change"
+        plan = found[-1].predicate.plan
+        if not self.active(plan.profile_digest, found[-1].position):
+            return f"has a binding under a content of the profile {plan.profile!r} that was not activated before"
+        return None
+
+    def active(self, profile: str, before: int | None = None) -> bool:
+        """Whether models may be bound under this profile's digest; all may be while nobody has activated any.
+
+        An activation that nobody but the author of the change signed counts for nothing, yet makes it the rule.
+
+        Args:
+            profile: Digest of the profile's merged content.
+            before: The place in the ledger that is asked about; its end when None.
+        """
+        found = [row for row in self._of(Activation) if before is None or row.position < before]
+        return not found or any(
+            row.predicate.digest == profile
+            and row.digest not in self.revoked
+            and {alike(person) for person in self.persons(row)} - self.trust.people_of(row.predicate.author)
+            for row in found
+        )
 
     def mode(self, binding: Binding, now: datetime) -> Mode:
         """The mode in force: the last that has begun; enforce where none has, or where a date is none."""
@@ -272,6 +299,9 @@ class Ledger:
             return "stale", "its evidence was made by another version of the gate than your profile accepts"
         if digest(evidence.params) != digest(step.params):
             return "stale", "its evidence was made with other limits or parameters than your profile sets"
+        for pin in step.pins:
+            if evidence.facts.get(pin) != getattr(plan, f"{pin}_digest", None):
+                return "stale", f"its evidence was made under another {pin} than the one bound"
         if age is None:
             return "stale", "its evidence has no usable time, or the clock is behind the ledger"
         if not (age <= step.expires_days):
@@ -324,12 +354,36 @@ class Ledger:
         ends = [*self.grants(alias=said.alias), *moved, *self._of(Halt, self._ours)]
         return [row for row in ends if row.position > grant.position]
 
-    def standing(self, alias: str) -> Row | None:
-        """The grant that stands for this alias now: the latest, not taken away, revoked or halted."""
+    def standing(self, alias: str, now: datetime) -> Row | None:
+        """The grant that stands for this alias now: the latest, not taken away, revoked, halted or past its own end."""
         found = self.grants(alias=alias)
-        if not found or found[-1].digest in self.revoked:
+        if not found or self._ends(found[-1]) or found[-1].digest in self.revoked:
             return None
-        return None if self._ends(found[-1]) else found[-1]
+        if found[-1].predicate.transition == "adopted" and found[-1].predicate.request in self.revoked:
+            return None
+        ends = found[-1].predicate.expires
+        last = None if ends is None else day(ends)
+        return found[-1] if ends is None or (last and now.astimezone(UTC).date() <= last) else None
+
+    def ordered(self, version: str) -> str | None:
+        """The bytes that the latest break-glass order for this version names, whether or not it carries."""
+        found = self._of(BreakGlass, lambda said: self._ours(said) and said.version == version)
+        return found[-1].predicate.digest if found else None
+
+    def broken(self, version: str, digest: str | None, now: datetime) -> tuple[list[str], str] | None:
+        """The two people whose break-glass orders let these bytes through once, and their reasons; None without two.
+
+        An order is for one version and its bytes, lives for a day at most, and ends with the next grant or halt.
+        """
+        last = max([self.halted_at(), self.born, *(row.position for row in self.grants())])
+        found: dict[str, str] = {}
+        for row in self._of(BreakGlass, self._ours):
+            said, ends = row.predicate, _time(row.predicate.expires)
+            if (said.version, said.digest) != (version, digest) or row.position <= last or row.digest in self.revoked:
+                continue
+            if ends is not None and row.at <= now <= min(ends, row.at + _DAY):
+                found.update((person, said.reason) for person in self.persons(row))
+        return (sorted(found), "; ".join(found[person] for person in sorted(found))) if len(found) >= 2 else None
 
     def rollback(self, version: str, now: datetime) -> Row | None:
         """A person's on-call order for this version that is fresh, later than a halt, and not yet used."""

@@ -30,7 +30,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from aims_gates.errors import InputError
 
-__all__ = ["Document", "parse", "problems", "read", "read_json", "read_yaml"]
+__all__ = ["Document", "Place", "parse", "problems", "read", "read_json", "read_yaml"]
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
@@ -205,19 +205,18 @@ def _finite(where: str) -> Callable[[str], float]:
     return number
 
 
+#: A bracket, or a string (to its end, or to the end of all) that brackets in it do not count.
+_MARKS = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
 def _depth(text: str) -> int:
     """The deepest nesting of brackets outside strings."""
     deepest = level = 0
-    quoted = escaped = False
-    for char in text:
-        if quoted:
-            quoted, escaped = escaped or char != '"', char == "\\" and not escaped
-        elif char == '"':
-            quoted = True
-        elif char in "[{":
+    for mark in _MARKS.findall(text):
+        if mark in "[{":
             level += 1
             deepest = max(deepest, level)
-        elif char in "]}":
+        elif mark in "]}":
             level -= 1
     return deepest
 

@@ -1,5 +1,10 @@
 """Whose signature counts, at which place in the ledger. Pure.
 
+Two kinds of people are on a trust list: holders of keys, and users whom a server authenticates. For a user the server
+signs, with a key whose one role is ``server``, and the statement names the login; it then counts as that person's, in
+the roles that the list gives the login. A key of any other role speaks for its holder alone: signed with one, a
+statement that names a user counts for nothing, and so does one signed by a server that names none.
+
 The first trust list stands by its own signature (a policy key that it holds); every later one needs a policy key of the
 list before it. A revoked key counts for nothing from the revocation's place on, or from the place it names; what it had
 said until then stays on record (see :meth:`TrustHistory.admitted`), so that an untrusted no never becomes a yes.
@@ -15,13 +20,25 @@ from typing import Any
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.evidence import Statement
 from aims_gates.keys import is_public
-from aims_gates.predicates import KeyRevocation, Trust, TrustedKey, may_sign, predicate_of, type_of
+from aims_gates.predicates import (
+    SAID_FOR,
+    KeyRevocation,
+    Trust,
+    TrustedKey,
+    TrustedUser,
+    may_sign,
+    predicate_of,
+    type_of,
+)
 
 __all__ = ["Row", "TrustHistory", "alike", "check_trust", "day"]
 
 #: Characters without a shape that Unicode does not count among the format characters (Cf).
 _UNSEEN = frozenset("\u034f\u115f\u1160\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
 _TRUST, _REVOKED = type_of(Trust), type_of(KeyRevocation)
+_SERVER = "server"
+#: How a revocation names a login.
+_USER = "user:"
 
 
 @dataclass(frozen=True)
@@ -70,19 +87,20 @@ def day(text: str) -> date | None:
     return found if found.isoformat() == text else None
 
 
-def check_trust(trust: Trust, owners: Mapping[str, str] | None = None) -> None:
+def check_trust(trust: Trust, owners: Mapping[str, str] | None = None, logins: Mapping[str, str] | None = None) -> None:
     """Refuse a trust list that cannot be meant.
 
     Args:
         trust: The list.
         owners: Public key -> person on the lists before.
+        logins: A user's login, as :func:`alike` compares -> person, on the lists before.
 
     Raises:
-        InputError: a malformed key, one key under two names, one person under two spellings, a key without roles, no
-            policy key, a malformed date.
+        InputError: a malformed key, one key or login under two names, one person under two spellings, an entry without
+            roles, no policy key, a server's key with another role or without a service, a malformed date.
     """
     known = dict(owners or {})
-    spelled = {alike(person): person for person in known.values()}
+    spelled = {alike(person): person for person in (*known.values(), *(logins or {}).values())}
     seen: set[str] = set()
     for entry in trust.keys:
         place = f"trust list, {entry.person!r}"
@@ -91,21 +109,46 @@ def check_trust(trust: Trust, owners: Mapping[str, str] | None = None) -> None:
         if entry.key in seen or known.get(entry.key, entry.person) != entry.person:
             remedy = "Give each person a key of their own, and name each key once."
             raise InputError(f"the same key already belongs to {known[entry.key]!r}", where=place, remedy=remedy)
-        if not entry.roles or not all(role.strip() for role in entry.roles) or not entry.person.strip():
-            raise InputError("a key needs a person and at least one role", where=place, remedy="Name them.")
-        if spelled.setdefault(alike(entry.person), entry.person) != entry.person:
-            said = f"the same person is already spelled {spelled[alike(entry.person)]!r}"
-            raise InputError(said, where=place, remedy="Spell a person in one way: people are counted by name.")
-        for text in filter(None, (entry.not_before, entry.not_after)):
-            if day(text) is None:
-                raise InputError(f"{text!r} is not a date", where=place, remedy="Write it as YYYY-MM-DD.")
+        if _SERVER in entry.roles and len(entry.roles) > 1:
+            remedy = "Give the server a key of its own, with the role server alone."
+            raise InputError("a server's key speaks for others and holds no other role", where=place, remedy=remedy)
+        _check_entry(entry, place, spelled)
         seen.add(entry.key)
         known[entry.key] = entry.person
+    _check_users(trust, {**(logins or {})}, spelled)
     if not any("policy" in entry.roles for entry in trust.keys):
         raise InputError("no key has the role 'policy'", where="trust list", remedy="Keep at least one policy key.")
 
 
-def _in_window(entry: TrustedKey, at: datetime) -> bool:
+def _check_users(trust: Trust, known: dict[str, str], spelled: dict[str, str]) -> None:
+    for key in trust.keys:
+        known |= {alike(login): known.get(alike(login), key.person) for login in key.logins}
+    seen: set[str] = set()
+    for entry in trust.users:
+        place, login = f"trust list, user {entry.login!r}", alike(entry.login)
+        if not login or _SERVER in entry.roles:
+            said = "a user cannot be a server" if login else "a user needs a login"
+            raise InputError(said, where=place, remedy="Name the login as MLflow knows it, and an approver's roles.")
+        if login in seen or alike(known.get(login, entry.person)) != alike(entry.person):
+            remedy = "Give each person a login of their own, and name each login once."
+            raise InputError(f"the login already belongs to {known[login]!r}", where=place, remedy=remedy)
+        _check_entry(entry, place, spelled)
+        seen.add(login)
+        known[login] = entry.person
+
+
+def _check_entry(entry: TrustedKey | TrustedUser, place: str, spelled: dict[str, str]) -> None:
+    if not entry.roles or not all(role.strip() for role in entry.roles) or not entry.person.strip():
+        raise InputError("a key needs a person and at least one role", where=place, remedy="Name them.")
+    if spelled.setdefault(alike(entry.person), entry.person) != entry.person:
+        said = f"the same person is already spelled {spelled[alike(entry.person)]!r}"
+        raise InputError(said, where=place, remedy="Spell a person in one way: people are counted by name.")
+    for text in filter(None, (entry.not_before, entry.not_after)):
+        if day(text) is None:
+            raise InputError(f"{text!r} is not a date", where=place, remedy="Write it as YYYY-MM-DD.")
+
+
+def _in_window(entry: TrustedKey | TrustedUser, at: datetime) -> bool:
     today = at.astimezone(UTC).date().isoformat()
     return (entry.not_before is None or entry.not_before <= today) and (
         entry.not_after is None or today <= entry.not_after
@@ -118,8 +161,8 @@ class TrustHistory:
 
     Attributes:
         lists: ``(position, list)`` pairs in force from the position after.
-        revoked: Public key -> first position at which it no longer counts.
-        told: Public key -> position at which its revocation was said.
+        revoked: Public key, or ``user:LOGIN`` -> first position at which it no longer counts.
+        told: The same -> position at which its revocation was said.
     """
 
     lists: list[tuple[int, Trust]] = field(default_factory=list)
@@ -150,7 +193,7 @@ class TrustHistory:
             self._need_policy(row)
             self._revoke(predicate, row.position)
             return
-        check_trust(predicate, self.owners())
+        check_trust(predicate, self.owners(), self.logins())
         if self.lists:
             self._need_policy(row)
             if predicate.version <= self.lists[-1][1].version:
@@ -163,9 +206,10 @@ class TrustHistory:
         self.lists.append((row.position, predicate))
 
     def _revoke(self, said: KeyRevocation, position: int) -> None:
-        if said.key not in self.keys():
-            remedy = "Name a key that is or was on the trust list: aims-gates keys list"
-            raise InputError(f"no list holds the key {said.key[:8]}...", where="key revocation", remedy=remedy)
+        if said.key not in self.keys() | {f"{_USER}{entry.login}" for entry in self._users()}:
+            remedy = "Name a key or user that is or was on the trust list: aims-gates keys list"
+            shown = said.key if said.key.startswith(_USER) else f"{said.key[:8]}..."
+            raise InputError(f"no list holds the key {shown}", where="key revocation", remedy=remedy)
         first = position if said.since is None else min(said.since, position)
         self.revoked[said.key] = min(first, self.revoked.get(said.key, first))
         self.told.setdefault(said.key, position)
@@ -184,6 +228,13 @@ class TrustHistory:
         """Every key that ever stood on a list, and its person."""
         return {entry.key: entry.person for _, trust in self.lists for entry in trust.keys}
 
+    def _users(self) -> list[TrustedUser]:
+        return [entry for _, trust in self.lists for entry in trust.users]
+
+    def logins(self) -> dict[str, str]:
+        """Every user that ever stood on a list (the login as :func:`alike` compares), and the person."""
+        return {alike(entry.login): entry.person for entry in self._users()}
+
     def keys(self) -> set[str]:
         """Every key that ever stood on a list."""
         return set(self.owners())
@@ -191,26 +242,52 @@ class TrustHistory:
     def people_of(self, login: str) -> set[str]:
         """The people behind a login by any list there was, and the login itself, as :func:`alike` compares them."""
         asked = alike(login)
-        entries = [entry for _, trust in self.lists for entry in trust.keys]
-        return {asked} | {
-            alike(entry.person) for entry in entries if asked in {alike(name) for name in (entry.person, *entry.logins)}
-        }
+        names = [(entry.person, *entry.logins) for _, trust in self.lists for entry in trust.keys]
+        names += [(entry.person, entry.login) for entry in self._users()]
+        return {asked} | {alike(person) for person, *logins in names if asked in map(alike, (person, *logins))}
 
     def admitted(self, row: Row) -> list[TrustedKey]:
-        """The signers whose key was trusted at the row's place, in its window, and may sign this type.
+        """Those whose word a row is: trusted at its place, in their window, and allowed to say this.
 
-        Key revocations that were said later change nothing here, even where they reach back.
+        They are the signers or, where a server signed for a user, that user's person under the server's key. Key
+        revocations that were said later change nothing here, even where they reach back.
         """
-        trust = self.current(row.position)
         return [
             entry
-            for entry in (trust.keys if trust else ())
-            if entry.key in row.signers
-            and row.position < self.told.get(entry.key, row.position + 1)
+            for entry in self._speakers(row)
+            if self._before(self.told, row, entry)
             and _in_window(entry, row.at)
             and any(may_sign(role, row.type) for role in entry.roles)
         ]
 
     def holders(self, row: Row) -> list[TrustedKey]:
-        """The signers of a row that count: admitted, and not revoked there by what was said since."""
-        return [entry for entry in self.admitted(row) if row.position < self.revoked.get(entry.key, row.position + 1)]
+        """Those of :meth:`admitted` that count: not revoked there by what was said since."""
+        return [entry for entry in self.admitted(row) if self._before(self.revoked, row, entry)]
+
+    def _speakers(self, row: Row) -> list[TrustedKey]:
+        trust = self.current(row.position)
+        signed = [entry for entry in (trust.keys if trust else ()) if entry.key in row.signers]
+        user = _user(row)
+        if trust is None or user is None:
+            return signed
+        servers = [entry for entry in signed if _SERVER in entry.roles and _in_window(entry, row.at)]
+        return [
+            TrustedKey(
+                server.key, said.person, said.roles, (said.login,), said.service, said.not_before, said.not_after
+            )
+            for server in servers
+            for said in trust.users
+            if said.login == user
+        ]
+
+    def _before(self, ends: Mapping[str, int], row: Row, entry: TrustedKey) -> bool:
+        """Whether a row stands before the end of the key, and of the user, by whose word it is."""
+        user = _user(row)
+        names = (entry.key,) if user is None else (entry.key, f"{_USER}{user}")
+        return all(row.position < ends.get(name, row.position + 1) for name in names)
+
+
+def _user(row: Row) -> str | None:
+    """The login for whom a row says that it was signed."""
+    found: str | None = row.predicate.user if row.type in SAID_FOR else None
+    return found

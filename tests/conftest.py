@@ -5,11 +5,14 @@ and a real ledger in SQLite. Both have one registered model, ``credit``, of one 
 """
 
 import hashlib
+import importlib.util
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +50,16 @@ TABLE = digest_bytes(b"an evaluation set")
 OUTPUT = digest_bytes(b"a prediction table")
 GATE = digest_bytes(b"a gate's code")
 ROLES = ("policy", "ci", "developer", "risk", "compliance", "on-call")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The fixtures of tests/postgresql.py, for all folders of tests."""
+    name = "aims_gates_postgresql"
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "postgresql.py")
+    assert spec is not None and spec.loader is not None
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+    config.pluginmanager.register(sys.modules[name], name)
 
 
 def person(role: str) -> str:

@@ -11,9 +11,9 @@ import pytest
 from aims_gates.consistency import check_packs
 from aims_gates.records import read_system
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "records" / "credit-scoring-complete"
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "pipelines" / "credit_scoring"
 TODAY = date(2026, 11, 17)
-SYSTEM = "records/systems/credit-scoring"
+SYSTEM = "records/systems/mortgage"
 ORGANIZATION = "records/organization"
 
 
@@ -42,19 +42,19 @@ def test_the_worked_example_has_no_problems(pack: Path) -> None:
     [
         (
             f"{SYSTEM}/card.yaml",
-            "who decides.",
-            "who may decide.",
+            "the model refuses nobody",
+            "the model refuses some",
             "purpose: differs from the purpose in",
             "Make them one text",
         ),
         (
             f"{SYSTEM}/user_information.yaml",
-            "who decides.",
-            "or not.",
+            "the model refuses nobody",
+            "the model refuses some",
             "purpose: differs from",
             "classify and assess again",
         ),
-        (f"{SYSTEM}/classification.yaml", "who decides.", "or not.", "differs from", "one text"),
+        (f"{SYSTEM}/classification.yaml", "refuses nobody", "refuses some", "differs from", "one text"),
         (
             f"{SYSTEM}/classification.yaml",
             "tier: high",
@@ -127,15 +127,15 @@ def test_the_worked_example_has_no_problems(pack: Path) -> None:
         ),
         (
             f"{ORGANIZATION}/context.yaml",
-            "systems: [credit-scoring]",
+            "systems: [mortgage]",
             "systems: [another]",
-            "'credit-scoring' is not in the scope",
+            "'mortgage' is not in the scope",
             "Add it",
         ),
         (
             f"{ORGANIZATION}/ai_policy.md",
-            "never to decide alone",
-            "to decide alone",
+            "never to say no",
+            "or to say no",
             "not the one that was approved",
             "sha256: sha256:",
         ),
@@ -206,12 +206,13 @@ def test_a_registered_model_of_two_systems_and_a_system_in_two_packs_are_refused
     other = pack / "records" / "systems" / "second"
     other.mkdir()
     text = (pack / SYSTEM / "system.yaml").read_text()
-    (other / "system.yaml").write_text(text.replace("name: credit-scoring", "name: second"))
+    (other / "system.yaml").write_text(text.replace("name: mortgage", "name: second"))
+    shutil.copy(pack / SYSTEM / "suite.json", other)
     messages = [each.message for each in check_packs([pack], TODAY)]
-    assert any("the model 'credit-scoring' is already one of 'credit-scoring'" in each for each in messages)
+    assert any("the model 'mortgage' is already one of 'mortgage'" in each for each in messages)
     again = Path(shutil.copytree(EXAMPLE, tmp_path / "again"))
     messages = [each.message for each in check_packs([pack, again], TODAY)]
-    assert any("the system 'credit-scoring' is already in" in each for each in messages)
+    assert any("the system 'mortgage' is already in" in each for each in messages)
 
 
 def test_a_misspelt_record_is_named_and_a_record_of_ones_own_is_not(pack: Path) -> None:
@@ -244,11 +245,11 @@ def test_organization_records_are_everybodys_and_standard_plans_are_for_tier_min
     standard = pack / ORGANIZATION / "standard"
     standard.mkdir()
     shutil.move(pack / SYSTEM / "oversight.yaml", standard / "oversight.yaml")
-    high = read_system(pack, "credit-scoring").records
+    high = read_system(pack, "mortgage").records
     assert "oversight" not in high and "text" in high["organization/ai_policy"]
     place = pack / SYSTEM / "system.yaml"
     place.write_text(place.read_text().replace("tier: high", "tier: minimal"))
-    assert read_system(pack, "credit-scoring").records["oversight"]["mode"] == "in-the-loop"
+    assert read_system(pack, "mortgage").records["oversight"]["mode"] == "on-the-loop"
 
 
 def test_the_lines_of_front_matter_are_those_of_the_file(pack: Path, edit: Callable[[str, str, str], None]) -> None:

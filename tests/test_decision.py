@@ -13,10 +13,14 @@ from aims_gates.decision import Ask, decide, frozen
 from aims_gates.errors import InputError
 from aims_gates.model import Approver, Finding, Limit, Requirement
 from aims_gates.predicates import (
+    Adoption,
     Approval,
+    Binding,
+    BreakGlass,
     Halt,
     KeyRevocation,
     Recorded,
+    Registration,
     Rejection,
     Revocation,
     RollbackOrder,
@@ -24,6 +28,7 @@ from aims_gates.predicates import (
     Transition,
     Waiver,
     Withdrawal,
+    type_of,
 )
 from aims_gates.standing import age_days
 
@@ -331,6 +336,93 @@ def test_evidence_that_no_longer_counts_is_stale(story, changes, said):
     found = state(story.decide())
     assert found.state == "stale" and said in found.reason and found.blocks
     assert found.next == ("aims-gates check --model credit --version 1",)
+
+
+@pytest.mark.parametrize("pin", ["purpose", "specification"])
+def test_evidence_made_under_another_purpose_or_specification_is_stale_where_the_step_pins_it(story, kit, pin):
+    bound = {f"{pin}_digest": kit.TABLE}
+    story.checked(kit.plan(**bound, steps=(kit.step(pins=(pin,)),)))
+    for facts in ({}, {pin: kit.OTHER}):
+        story.check(facts=facts)
+        found = state(story.decide())
+        assert (found.state, found.reason) == (
+            "stale",
+            f"fairness: its evidence was made under another {pin} than the one bound",
+        )
+    story.check(facts={pin: kit.TABLE})
+    assert state(story.decide()).state == "met"
+
+
+def test_a_finding_holds_to_its_own_last_day_and_is_stale_from_the_next(story, kit):
+    story.checked()
+    story.check(kit.finding(until="2026-06-03"))
+    last = datetime(2026, 6, 3, 23, 59, 59, tzinfo=UTC)
+    assert state(story.decide(now=last)).state == "met"
+    late = story.decide(now=last + timedelta(seconds=1))
+    assert (state(late).state, state(late).reason, late.exit) == ("stale", "fairness: gap held until 2026-06-03", 3)
+
+
+@pytest.mark.parametrize("until", ["soon", "2026-13-01", ""])
+def test_a_last_day_that_is_none_has_passed(story, kit, until):
+    story.checked()
+    story.check(kit.finding(until=until))
+    assert state(story.decide()).state == "stale"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"stale": True}, "stale"),
+        ({"until": "2026-05-01"}, "stale"),
+        ({"until": "2027-05-01"}, "failed"),
+        ({"until": "2027-05-01", "stale": True}, "stale"),
+    ],
+)
+def test_a_fail_that_held_once_is_stale_and_one_that_did_not_is_failed(story, kit, changes, expected):
+    story.checked()
+    story.check(kit.finding("fail", **changes))
+    found = state(story.decide())
+    assert found.state == expected and found.blocks
+
+
+def test_an_error_or_a_plain_fail_beside_what_was_overtaken_is_failed(story, kit):
+    story.checked()
+    overtaken = kit.finding("fail", stale=True)
+    assert "was overtaken by a change or an event" in state(_with(story, overtaken)).reason
+    assert state(_with(story, overtaken, kit.finding("fail"))).state == "failed"
+    assert state(_with(story, overtaken, kit.finding("error", stale=True))).state == "failed"
+    assert state(_with(story, kit.finding(None, stale=True), kit.finding())).state == "met"
+
+
+def _with(story, *findings):
+    story.check(*findings)
+    return story.decide()
+
+
+@pytest.mark.parametrize("role", ["evaluation", "reference"])
+def test_evidence_about_other_data_than_newer_evidence_is_stale(story, kit, role):
+    drift = kit.step("drift", controls=("A.7.4",))
+    asked = (*kit.plan().requirements, Requirement("A.7.4", "Quality of data", "it must be good", "block", ("drift",)))
+    story.checked(kit.plan(steps=(kit.step(), drift), requirements=asked, evaluation_digest=None))
+    old, new = {role: kit.TABLE}, {role: kit.OTHER}
+    story.check(data=old)
+    story.check(kit.finding(controls=("A.7.4",)), gate="drift", data=new)
+    assert state(story.decide()).reason == f"fairness: newer evidence is about other {role} data"
+    assert state(story.decide(), "A.7.4").state == "met"
+    story.check(data=new)
+    assert state(story.decide()).state == "met"
+
+
+def test_what_a_record_lacks_is_mended_without_a_new_version(story, kit):
+    story.checked()
+    record = kit.finding("fail", over={"record": "system/card"}, remedy="Complete card.yaml.")
+    check = "aims-gates check --model credit --version"
+    assert _with(story, record).actions == ("Complete card.yaml.", f"{check} 1")
+    measured = kit.finding("fail", remedy="Train again.")
+    mended = ("Complete card.yaml.", "Train again.", "register the mended model as a new version of credit")
+    assert _with(story, record, measured).actions == (*mended, f"{check} NEW_VERSION")
+    aged = kit.finding("fail", stale=True, over={"record": "system/card"}, remedy="Review card.yaml.")
+    assert _with(story, aged).actions == ("Review card.yaml.", f"{check} 1")
 
 
 def test_any_gate_digest_that_the_plan_accepts_will_do(story, kit):
@@ -1269,7 +1361,7 @@ def test_a_grant_ends_too_when_it_is_taken_away_or_halted(story, kit, how):
     }.get(how)
     story.say(said) if said else story.say(Halt("default", "credit", "complaints"), "on-call")
     stands = how.startswith("another")
-    assert (story.ledger().standing("production") is not None) is stands
+    assert (story.ledger().standing("production", story.now) is not None) is stands
     story.wait(days=11)
     story.say(RollbackOrder("default", "credit", "1", "complaints"), "on-call")
     story.check(kit.finding("fail"))
@@ -1584,3 +1676,115 @@ def test_what_is_unknown_is_no(kit, data, name):
         assert before.allowed or not after.allowed or name == "request"
     else:
         assert not after.allowed or after.transition == "rollback"
+
+
+# Rule 11
+
+
+def broken(kit, *people, **changes):
+    """Version 1 failed its gate; these people order it through."""
+    story = kit.Story()
+    holders = [kit.trusted(role, roles=("break-glass", role)) for role in people]
+    others = [kit.trusted(role) for role in kit.ROLES if role not in people]
+    story.trust(*holders, *others)
+    story.create()
+    story.bind()
+    story.register()
+    story.predict()
+    story.check(kit.finding("fail"))
+    said = BreakGlass("default", "credit", "1", kit.BYTES, "the old one is down", "2026-06-02T00:00:00+00:00")
+    for role in people:
+        story.say(replace(said, **changes), role)
+    return story
+
+
+def test_two_people_break_the_glass_once_and_nothing_counts_as_met(kit):
+    story = broken(kit, "risk", "compliance")
+    decision = story.decide()
+    assert decision.allowed and decision.transition == "break-glass" and decision.exit == 0
+    assert not decision.criteria_met and decision.actions == ()
+    assert decision.problems[0] == (
+        "break-glass by compliance-owner@example.org, risk-owner@example.org: the old one is down; the old one is down"
+    )
+    assert [state.state for state in decision.controls if state.blocks]
+    story.grant(transition="break-glass")
+    again = story.decide()
+    assert not again.allowed and again.transition == "production"
+
+
+def test_a_break_glass_order_needs_two_people_and_one_without_a_hand(kit):
+    assert not broken(kit, "risk").decide().allowed
+    story = broken(kit, "risk")
+    story.say(story.rows[-1].predicate, "risk")
+    assert not story.decide().allowed, "one person twice"
+    assert broken(kit, "developer", "risk").decide().allowed
+    hands = broken(kit, "developer", "risk")
+    hands.check(kit.finding("fail"), facts={"run_creator": "risk"})
+    decision = hands.decide()
+    assert not decision.allowed
+    assert decision.problems[-1] == "a break-glass order needs somebody who had no hand in this version"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"version": "2"}, {"digest": "sha256:" + "0" * 64}, {"expires": "soon"}, {"expires": "2026-06-01"}]
+)
+def test_a_break_glass_order_is_for_these_bytes_of_this_version_until_its_end(kit, changes):
+    assert not broken(kit, "risk", "compliance", **changes).decide().allowed
+
+
+def test_a_break_glass_order_lives_for_a_day_whatever_it_says(kit):
+    story = broken(kit, "risk", "compliance", expires="2030-01-01T00:00:00+00:00")
+    assert story.decide().allowed
+    story.wait(hours=24)
+    assert not story.decide().allowed
+
+
+@pytest.mark.parametrize("how", ["halt", "revoked", "unhashed", "other bytes asked for", "unregistered", "unbound"])
+def test_break_glass_overrides_no_more_than_unmet_controls(kit, how):
+    story = broken(kit, "risk", "compliance")
+    about = kit.BYTES
+    match how:
+        case "halt":
+            story.say(Halt("default", "credit", "harm"), "on-call")
+        case "revoked":
+            story.say(Revocation(story.rows[-1].digest, "mistaken"), "policy")
+        case "unhashed":
+            about = None
+        case "other bytes asked for":
+            story.request(about=kit.OTHER)
+        case "unregistered":
+            story.rows = [row for row in story.rows if row.type != type_of(Registration)]
+        case "unbound":
+            bound = next(row for row in story.rows if row.type == type_of(Binding))
+            story.say(Revocation(bound.digest, "wrong system"), "policy")
+    assert not story.decide(about=about).allowed
+
+
+def test_an_order_after_a_halt_breaks_the_glass(kit):
+    story = broken(kit, "risk", "compliance")
+    story.say(Halt("default", "credit", "harm"), "on-call")
+    said = replace(story.rows[-2].predicate, reason="the harm was elsewhere", said_at="")
+    story.say(said, "risk")
+    story.say(said, "compliance")
+    assert story.decide().allowed and story.ledger().ordered("1") == kit.BYTES
+
+
+def test_an_adopted_grant_ends_on_its_day_and_with_its_adoption(story, kit):
+    story.trust()
+    story.create()
+    said = Adoption("default", "credit", "1", "production", kit.BYTES, "file:///store", "risk", "2026-08-01")
+    adopted = story.say(said, "policy")
+    story.grant(transition="adopted", mode="observe", request=adopted.digest, expires="2026-08-01")
+    standing = story.ledger().standing
+    assert standing("production", datetime(2026, 8, 1, 23, tzinfo=UTC)) is not None
+    assert standing("production", datetime(2026, 8, 2, tzinfo=UTC)) is None
+    assert not story.decide().allowed
+    story.say(Revocation(adopted.digest, "it harms"), "policy")
+    assert story.ledger().standing("production", story.now) is None
+
+
+def test_an_adopted_grant_without_a_date_stands_for_nothing(story, kit):
+    story.trust()
+    story.create()
+    story.grant(transition="adopted", mode="observe", expires="some day")
+    assert story.ledger().standing("production", story.now) is None

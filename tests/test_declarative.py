@@ -137,6 +137,62 @@ def test_an_expression_without_an_answer_is_an_error_and_never_a_pass(require: s
     assert found.remedy == "Make it so."
 
 
+@pytest.mark.parametrize(
+    ("require", "until"),
+    [
+        ("current(record)", "2026-06-01"),
+        ("days_since(record.approved_on) <= 300", "2026-03-28"),
+        ("days_until(record.next_review) >= 10", "2026-05-22"),
+        ('today < "2026-02-01"', "2026-01-31"),
+        ('now < timestamp("2026-02-01T00:00:00Z")', "2026-01-31"),
+        ("days_since(record.approved_on) <= 5000", None),
+        ("record.days == 10", None),
+        (["record.open", "current(record)", "days_since(record.approved_on) <= 300"], "2026-03-28"),
+    ],
+)
+def test_what_holds_by_a_date_says_until_when(require: Any, until: str | None) -> None:
+    found = one(require)
+    assert (found.outcome, found.until, found.stale) == ("pass", until, False)
+
+
+@pytest.mark.parametrize(
+    ("require", "until"),
+    [
+        ("days_since(record.approved_on) <= 30", "2025-07-01"),
+        ('days_since(latest(record.entries, "date").date) <= 10', "2026-01-10"),
+        ("days_until(record.approved_on) >= 0", "2025-06-01"),
+        ("record.entries.all(e, days_since(e.date) <= 100)", "2025-04-11"),
+    ],
+)
+def test_what_held_on_an_earlier_day_has_aged_and_says_when(require: Any, until: str) -> None:
+    found = one(require)
+    assert (found.outcome, found.value, found.until, found.stale) == ("fail", 0.0, until, True)
+
+
+@pytest.mark.parametrize(
+    "require",
+    [
+        "days_since(record.later) >= 0",  # the future does not age
+        "record.days == 9",
+        "record.days == 9 && current(record)",
+        "days_since(record.nothing) <= 3",
+        "current(record) && days_since(record.approved_on) < 0",
+    ],
+)
+def test_what_never_held_is_no_matter_of_age(require: Any) -> None:
+    found = one(require)
+    assert (found.outcome, found.until, found.stale) == ("fail", None, False)
+
+
+def test_a_fact_that_lapses_is_stale_when_it_is_not_so_and_failed_when_it_cannot_be_told() -> None:
+    assert one("record.days == 9", lapses=True).stale
+    assert not one("record.days == 9").stale
+    assert not one("record.days == 10", lapses=True).stale
+    assert not one("record.nothing == 9", lapses=True).stale
+    assert not one("1 / 0 == 1", lapses=True).stale
+    assert not one("true", record="organization/nothing", lapses=True).stale
+
+
 def test_a_missing_record_fails_and_says_how_to_start_it() -> None:
     found = one("true", record="organization/suppliers")
     assert found.outcome == "fail"

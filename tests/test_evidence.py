@@ -331,8 +331,14 @@ def test_a_finding_names_what_it_is():
 @pytest.mark.parametrize(
     ("role", "shapes"),
     [
-        ("policy", {"trust", "key-revocation", "binding", "revocation", "checkpoint"}),
-        ("ci", {"test-result", "predictions", "checkpoint"}),
+        (
+            "policy",
+            {
+                *("trust", "key-revocation", "activation", "binding", "revocation", "checkpoint"),
+                *("portable-grant", "adoption", "detachment"),
+            },
+        ),
+        ("ci", {"test-result", "predictions", "checkpoint", "portable-grant"}),
         ("developer", {"request", "withdrawal"}),
         ("on-call", {"halt", "rollback"}),
         ("risk", {"request", "withdrawal", "approval", "rejection", "waiver", "revocation"}),

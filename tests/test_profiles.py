@@ -6,9 +6,11 @@ from textwrap import dedent
 import pytest
 
 from aims_gates.errors import InputError, PackError, ProfileError
+from aims_gates.limits import better
 from aims_gates.packs import find_gates, profile_names
 from aims_gates.predicates import ROLES
 from aims_gates.profiles import NOT_APPROVERS, Resolved, problems_of, read_profile
+from aims_gates.rehearsal.comparison import compare
 
 GATES = find_gates()
 GOOD = """\
@@ -229,3 +231,206 @@ def test_lint_names_every_problem_and_reading_says_how_many_more(pack: Path) -> 
     error = refused(pack, text)
     assert "2 more" in error.message and "profile lint mine" in error.message
     assert len(problems_of("mine", GATES, [pack])) == 3
+
+
+def complete(gate: str, params: str, control: str = "A.6.2.4", tier: str = "high", more: str = "") -> str:
+    """A profile with one gate; its parameters stand in line 10."""
+    return (
+        dedent(f"""\
+        id: mine
+        title: Mine
+        tier: {tier}
+        controls:
+          {control}:
+            why: measured
+            gates: [{gate}]
+        gates:
+          {gate}:
+            params: {params}
+        """)
+        + more
+    )
+
+
+@pytest.mark.parametrize(
+    ("gate", "control", "params"),
+    [
+        ("drift", "A.7.4", "{limits: {psi: {op: '>=', value: 0.2}}}"),
+        ("drift", "A.7.4", "{limits: {p_value: {op: '<=', value: 0.05}}}"),
+        ("security", "A.6.2.4", "{limits: {attack_success_rate: {op: '>=', value: 0.1}}}"),
+        ("security", "A.6.2.4", "{class_limits: {jailbreak: {op: '>=', value: 0.1}}}"),
+        ("robustness", "A.6.2.4", "{limits: {flip_rate: {op: '>', value: 0.1}}}"),
+        ("explainability", "A.6.2.4", "{limits: {reason_coverage: {op: '<=', value: 1.0}}}"),
+        ("performance", "A.6.2.4", "{slice_limits: {accuracy: {op: '<=', value: 0.6}}}"),
+        ("performance", "A.6.2.4", "{limits: {brier_champion_difference: {op: '>=', value: 0.0}}}"),
+    ],
+)
+def test_a_limit_is_read_the_way_its_own_gate_reads_the_measure(
+    pack: Path, gate: str, control: str, params: str
+) -> None:
+    error = refused(pack, complete(gate, params, control))
+    assert "wrong way round" in error.message
+    assert error.where is not None and error.where.endswith("mine.yaml:10")
+    assert error.remedy is not None and "Turn it round" in error.remedy
+
+
+def test_a_limit_on_what_the_gate_does_not_measure_is_named_with_the_nearest(pack: Path) -> None:
+    error = refused(pack, complete("fairness", "{limits: {demografic_parity_ratio: {op: '>=', value: 0.8}}}"))
+    assert "no measure 'demografic_parity_ratio'" in error.message
+    assert error.remedy is not None and "Did you mean demographic_parity_ratio?" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("gate", "params", "said"),
+    [
+        ("performance", "{limits: {roc_auc: {op: '>=', value: 0.0}}}", "can never fire"),
+        ("fairness", "{limits: {accuracy_difference: {op: '<=', value: 1.0}}}", "can never fire"),
+        ("performance", "{limits: {roc_auc: {op: '>', value: 1.0}}}", "can never be kept"),
+        ("performance", "{slice_limits: {accuracy: {op: '>=', value: 0.0}}}", "can never fire"),
+    ],
+)
+def test_a_limit_that_nothing_breaks_or_keeps_is_refused(pack: Path, gate: str, params: str, said: str) -> None:
+    error = refused(pack, complete(gate, params))
+    assert said in error.message
+    assert error.where is not None and error.where.endswith("mine.yaml:10") and error.remedy
+
+
+@pytest.mark.parametrize(("text", "right"), [("'yes'", "true"), ("no", "false"), ("'true'", "true")])
+def test_a_condition_that_no_fact_can_hold_is_refused(pack: Path, text: str, right: str) -> None:
+    more = f"    applies_when: {{affects_people: {text}}}\n"
+    error = refused(pack, complete("fairness", "{}", more=more))
+    assert "could never apply" in error.message
+    assert error.where is not None and error.where.endswith("mine.yaml:11")
+    assert error.remedy is not None and right in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("gate", "control", "tier", "days", "bound"),
+    [
+        ("performance", "A.6.2.4", "high", 91, 90),
+        ("performance", "A.6.2.4", "limited", 181, 180),
+        ("suppliers", "A.10.3", "minimal", 32, 31),
+    ],
+)
+def test_evidence_that_lives_longer_than_the_catalogue_lets_it_is_refused(
+    pack: Path, gate: str, control: str, tier: str, days: int, bound: int
+) -> None:
+    text = complete(gate, "{}", control, tier)
+    error = refused(pack, text + f"    expires_days: {days}\n")
+    assert f"{days} days is longer than the catalogue's {bound} for {control}" in error.message
+    assert error.where is not None and error.where.endswith("mine.yaml:11")
+    assert error.remedy is not None and f"at most {bound}" in error.remedy
+    assert read(pack, text + f"    expires_days: {bound}\n")
+
+
+def test_an_age_that_a_gate_may_allow_and_approvals_are_bounded_by_the_catalogue_too(pack: Path) -> None:
+    error = refused(pack, complete("concerns", "{max_test_days: 181}", "A.3.3"))
+    assert "181 days is longer than the catalogue's 180 for A.3.3" in error.message
+    error = refused(pack, GOOD + "approval_days: 91\n")
+    assert "91 days is longer than the catalogue's 90 for A.6.2.5" in error.message
+
+
+def test_a_required_control_without_a_gate_is_told_which_gates_there_are(pack: Path) -> None:
+    error = refused(pack, GOOD + "  A.5.3: {why: it must be written down}\n")
+    assert "A.5.3: no gate evidences it" in error.message
+    assert error.remedy is not None and "impact_assessment" in error.remedy
+
+
+def test_a_clause_can_be_required_like_a_control(pack: Path) -> None:
+    found = read(pack, GOOD + "  '9.2': {why: somebody else has to look, gates: [internal_audit]}\n").profile
+    assert found.controls["9.2"].gates == ("internal_audit",)
+    assert "does not evidence 9.3" in refused(pack, GOOD + "  '9.3': {why: x, gates: [internal_audit]}\n").message
+    assert "no control '9.9'" in refused(pack, GOOD + "  '9.9': {why: x, gates: [internal_audit]}\n").message
+
+
+def test_the_measures_that_gates_declare_agree_with_what_limits_know_of_them() -> None:
+    for gate in GATES.values():
+        for parameter in gate.manifest.parameters.values():
+            if parameter.measures is None:
+                continue
+            for way, names in (("more", parameter.measures.more), ("less", parameter.measures.less)):
+                assert {better(name) for name in names} <= {way, None}, gate.id
+            for measure in parameter.default or {}:
+                assert parameter.measures.way(measure) is not None, (gate.id, measure)
+
+
+OVERLAY = """\
+id: people
+title: about people
+tier: any
+controls:
+  A.5.4: {why: people, gates: [fairness]}
+  A.7.4: {why: data about people, gates: [data_quality], enforcement: note}
+gates:
+  fairness: {params: {limits: {demographic_parity_ratio: {op: ">=", value: 0.7}}}, expires_days: 60}
+approvals: [{role: owner, count: 2}, {role: ethics}]
+"""
+BASE = (
+    GOOD
+    + """\
+  A.6.2.4: {why: measured, gates: [fairness]}
+gates:
+  fairness:
+    params: {limits: {demographic_parity_ratio: {op: ">=", value: 0.8}}, confidence: 0.9}
+    expires_days: 90
+    applies_when: {affects_people: true}
+approvals: [{role: owner}]
+"""
+)
+
+
+def test_an_overlay_adds_and_tightens_and_never_loosens(pack: Path) -> None:
+    write(pack, BASE)
+    write(pack, OVERLAY, "people")
+    found = read_profile("mine+people", GATES, [pack]).profile
+    assert (found.id, found.tier) == ("mine+people", "minimal")
+    assert found.controls["A.7.4"].enforcement == "block"
+    assert found.controls["A.5.4"].gates == ("fairness",)
+    rule = found.gates["fairness"]
+    assert rule.params == {"limits": {"demographic_parity_ratio": {"op": ">=", "value": 0.8}}, "confidence": 0.9}
+    assert rule.expires_days == 60 and rule.applies_when == {"affects_people": True}
+    assert [(each.role, each.count) for each in found.approvals] == [("owner", 2), ("ethics", 1)]
+    ways = {each.way for each in compare(read_profile("mine", GATES, [pack]).profile, found, GATES)}
+    assert "loosened" not in ways and "tightened" in ways
+
+
+@pytest.mark.parametrize("name", [name for name in profile_names() if name.startswith(("gpai", "management"))])
+@pytest.mark.parametrize("tier", ["minimal", "limited", "high"])
+def test_a_shipped_overlay_loosens_nothing(name: str, tier: str) -> None:
+    before, after = (read_profile(each, GATES).profile for each in (tier, f"{tier}+{name}"))
+    assert [each.said for each in compare(before, after, GATES) if each.way == "loosened"] == []
+
+
+def test_an_overlay_takes_a_condition_away_and_adds_none_to_what_is_due(pack: Path) -> None:
+    write(pack, BASE)
+    write(pack, OVERLAY.replace("expires_days: 60", "expires_days: 60, applies_when: {}"), "people")
+    assert read_profile("mine+people", GATES, [pack]).profile.gates["fairness"].applies_when == {}
+    write(pack, BASE.replace("    applies_when: {affects_people: true}\n", ""))
+    write(pack, OVERLAY.replace("expires_days: 60", "applies_when: {generative: true}"), "people")
+    assert read_profile("mine+people", GATES, [pack]).profile.gates["fairness"].applies_when == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("people+mine", "'mine' is no overlay"),
+        ("people+people", "'people' is an overlay itself"),
+        ("mine+mine", "no ov"),
+    ],
+)
+def test_only_an_overlay_is_laid_over_and_only_over_a_profile(pack: Path, name: str, said: str) -> None:
+    write(pack, BASE)
+    write(pack, OVERLAY, "people")
+    with pytest.raises(ProfileError, match=said) as caught:
+        read_profile(name, GATES, [pack])
+    assert caught.value.where is not None and caught.value.remedy
+
+
+def test_an_overlay_sets_no_waivers_and_a_mistake_in_it_is_named_in_its_own_file(pack: Path) -> None:
+    error = refused(pack, OVERLAY.replace("people", "mine", 1) + "waivers: {roles: [owner]}\n")
+    assert "an overlay cannot set waivers" in error.message
+    write(pack, BASE)
+    write(pack, OVERLAY.replace("[fairness]}", "[fairnes]}"), "people")
+    with pytest.raises(ProfileError, match="no gate 'fairnes'") as caught:
+        read_profile("mine+people", GATES, [pack])
+    assert caught.value.where is not None and caught.value.where.endswith("people.yaml:5")

@@ -71,7 +71,8 @@ def test_a_settings_file_that_is_named_must_be_there(folder: Path) -> None:
 
 
 def test_a_registry_of_ours_names_its_database() -> None:
-    assert {database_uri(f"{scheme}:///r.db") for scheme in SCHEMES} == {"sqlite:///r.db"}
+    assert all(database_uri(f"{scheme}:///r.db") == f"{made}:///r.db" for scheme, made in SCHEMES.items())
+    assert set(SCHEMES.values()) == {"sqlite", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"}
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """What stands: grants, and what the registry asks of the ledger about them."""
 
+from dataclasses import replace
+
 import pytest
 
 from aims_gates import authority
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import size
 from aims_gates.ledger.verify import verify
-from aims_gates.predicates import Halt, Recorded, Registration, Revocation, Transition, type_of
+from aims_gates.predicates import Activation, Halt, Recorded, Registration, Revocation, Transition, type_of
 from aims_gates.standing import Ask
 
 
@@ -16,16 +18,22 @@ def ask(world, about, version="1"):
 
 def test_nothing_stands_before_the_first_grant(story):
     story.approved()
-    assert story.ledger().standing("production") is None and story.ledger().grants() == []
+    assert story.ledger().standing("production", story.now) is None and story.ledger().grants() == []
 
 
 def test_the_latest_grant_of_an_alias_stands(story, kit):
     story.approved()
     first = story.grant()
-    assert story.ledger().standing("production") == first and story.ledger().standing("shadow") is None
+    assert (
+        story.ledger().standing("production", story.now) == first
+        and story.ledger().standing("shadow", story.now) is None
+    )
     second = story.grant("2", about=kit.OTHER)
     other = story.grant("2", about=kit.OTHER, alias="shadow")
-    assert story.ledger().standing("production") == second and story.ledger().standing("shadow") == other
+    assert (
+        story.ledger().standing("production", story.now) == second
+        and story.ledger().standing("shadow", story.now) == other
+    )
     assert story.ledger().grants(version="2") == [second, other]
     assert story.ledger().grants(alias="production") == [first, second]
     assert story.ledger().grants("2", "shadow") == [other]
@@ -35,7 +43,7 @@ def test_a_grant_before_it_does_not_come_back_when_the_latest_is_revoked(story):
     story.approved()
     story.grant()
     story.say(Revocation(story.grant("2").digest, "unsound"), "policy")
-    assert story.ledger().standing("production") is None
+    assert story.ledger().standing("production", story.now) is None
 
 
 @pytest.mark.parametrize(
@@ -52,9 +60,9 @@ def test_what_ends_a_grant_ends_it_until_the_next(story, said):
     story.approved()
     story.grant()
     story.say(said, *(["on-call"] if isinstance(said, Halt) else []))
-    assert story.ledger().standing("production") is None
+    assert story.ledger().standing("production", story.now) is None
     again = story.grant()
-    assert story.ledger().standing("production") == again
+    assert story.ledger().standing("production", story.now) == again
 
 
 @pytest.mark.parametrize(
@@ -71,21 +79,21 @@ def test_what_is_about_others_ends_nothing(story, said):
     story.approved()
     granted = story.grant()
     story.say(said, *(["on-call"] if isinstance(said, Halt) else []))
-    assert story.ledger().standing("production") == granted
+    assert story.ledger().standing("production", story.now) == granted
 
 
 def test_a_halt_by_one_who_is_not_on_call_ends_nothing(story):
     story.approved()
     granted = story.grant()
     story.say(Halt("default", "credit", "complaints"), "risk")
-    assert story.ledger().standing("production") == granted
+    assert story.ledger().standing("production", story.now) == granted
 
 
 def test_a_model_made_anew_has_no_grants(story):
     story.approved()
     story.grant()
     story.create()
-    assert story.ledger().standing("production") is None and story.ledger().grants() == []
+    assert story.ledger().standing("production", story.now) is None and story.ledger().grants() == []
 
 
 # Authority
@@ -168,3 +176,35 @@ def test_the_bytes_that_evidence_says_a_version_has(story, kit):
     assert story.ledger().evidenced("1") == kit.OTHER
     story.create()
     assert story.ledger().evidenced("1") is None
+
+
+def test_while_nobody_activates_a_profile_any_of_them_binds(story, kit):
+    story.trust()
+    story.bind()
+    assert story.ledger().unbound() is None
+    assert story.ledger().active(kit.plan().profile_digest)
+
+
+def test_from_the_first_activation_on_a_binding_needs_one_of_its_own_profile_before_it(story, kit):
+    story.trust()
+    story.bind()
+    active = Activation("limited", kit.plan().profile_digest, kit.person("developer"))
+    story.say(replace(active, profile="high", digest=kit.TABLE), "policy")
+    assert story.ledger().unbound() is None  # bound before
+    story.bind()
+    assert "was not activated before" in (story.ledger().unbound() or "")
+    row = story.say(active, "policy")
+    assert "was not activated before" in (story.ledger().unbound() or "")
+    story.bind()
+    assert story.ledger().unbound() is None
+    story.say(Revocation(row.digest, "a slip"), "policy")
+    assert "was not activated before" in (story.ledger().unbound() or "")
+
+
+@pytest.mark.parametrize(("by", "author"), [("policy", "policy"), ("risk", "developer")])
+def test_an_activation_by_the_author_or_without_the_role_counts_for_nothing(story, kit, by, author):
+    story.trust()
+    story.say(Activation("limited", kit.plan().profile_digest, kit.person(author)), by)
+    story.bind()
+    ruled = by == "policy"  # what nobody may sign is no statement at all
+    assert (story.ledger().unbound() is not None) == ruled

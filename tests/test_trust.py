@@ -4,10 +4,23 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aims_gates.errors import InputError, RefusedError
-from aims_gates.predicates import Halt, KeyRevocation, Trust, Withdrawal
-from aims_gates.trust import TrustHistory, alike, check_trust, day
+from aims_gates.model import Subject
+from aims_gates.predicates import (
+    SAID_FOR,
+    Approval,
+    Halt,
+    KeyRevocation,
+    Trust,
+    TrustedUser,
+    Withdrawal,
+    say,
+    type_of,
+)
+from aims_gates.trust import Row, TrustHistory, alike, check_trust, day
 
 
 def history(story):
@@ -228,3 +241,177 @@ def test_people_are_found_by_any_login_on_any_list(story, kit):
     assert found.people_of("r2") == {"r2", kit.person("risk")}
     assert found.people_of(kit.person("risk").upper()) == {kit.person("risk")}
     assert found.people_of("unknown") == {"unknown"}
+
+
+def with_users(kit, *users, **server):
+    """A list with a policy owner, a server's key, an approver's key, and these users."""
+    entry = kit.trusted("server", person="server", logins=(), service=True, **server)
+    return Trust(1, (kit.trusted("policy"), entry, kit.trusted("risk")), users)
+
+
+def rita(**changes):
+    return replace(TrustedUser("rita", "Rita", ("risk", "compliance")), **changes)
+
+
+def people(found, row):
+    return [(entry.person, entry.roles) for entry in found.holders(row)]
+
+
+def test_what_a_server_signs_for_a_user_is_that_persons_word(story, kit):
+    story.say(with_users(kit, rita()), "policy")
+    said = story.say(Approval("r", "risk", user="rita"), "server")
+    assert people(history(story), said) == [("Rita", ("risk", "compliance"))]
+
+
+@pytest.mark.parametrize(
+    ("user", "signers"),
+    [
+        (None, ("server",)),  # a server has no word of its own
+        ("rita", ("risk",)),  # a personal key speaks for its holder alone
+        ("rita", ("policy", "risk")),
+        ("rita", ("stranger",)),
+        ("rita", ()),
+        ("Rita", ("server",)),  # a login is spelled exactly
+        ("zoe", ("server",)),
+        ("", ("server",)),
+    ],
+)
+def test_nobody_else_names_a_user(story, kit, user, signers):
+    story.say(with_users(kit, rita()), "policy")
+    assert people(history(story), story.say(Approval("r", "risk", user=user), *signers)) == []
+
+
+def test_a_personal_key_beside_the_servers_adds_nothing_to_a_users_word(story, kit):
+    story.say(with_users(kit, rita()), "policy")
+    row = story.say(Approval("r", "risk", user="rita"), "server", "risk")
+    assert [person for person, _ in people(history(story), row)] == ["Rita"]
+    row = story.say(Approval("r", "risk"), "server", "risk")
+    assert [person for person, _ in people(history(story), row)] == [kit.person("risk")]
+
+
+def test_roles_decide_what_is_said_for_a_user(story, kit):
+    story.say(with_users(kit, rita(roles=("on-call",))), "policy")
+    assert people(history(story), story.say(Approval("r", "risk", user="rita"), "server")) == []
+    assert people(history(story), story.say(Halt("default", "credit", "x", user="rita"), "server")) != []
+
+
+@pytest.mark.parametrize(
+    ("changes", "server"),
+    [
+        ({"not_before": "2026-06-02"}, {}),
+        ({"not_after": "2026-05-31"}, {}),
+        ({}, {"not_before": "2026-06-02"}),
+        ({}, {"not_after": "2026-05-31"}),
+    ],
+)
+def test_the_windows_of_user_and_server_both_hold(story, kit, changes, server):
+    story.say(with_users(kit, rita(**changes), **server), "policy")
+    assert people(history(story), story.say(Approval("r", "risk", user="rita"), "server")) == []
+
+
+@pytest.mark.parametrize("gone", ["user:rita", "server"])
+def test_revoking_the_user_or_the_server_ends_the_word(story, kit, gone):
+    story.say(with_users(kit, rita(), rita(login="other", person="Other")), "policy")
+    before = story.say(Approval("r", "risk", user="rita"), "server")
+    key = kit.key_of("server").public if gone == "server" else gone
+    story.say(KeyRevocation(key, "lost", 1), "policy")
+    after, other = (story.say(Approval("r", "risk", user=user), "server") for user in ("rita", "other"))
+    found = history(story)
+    assert people(found, before) == [] == people(found, after)
+    assert found.admitted(before) and not found.admitted(after)
+    assert (people(found, other) == []) is (gone == "server")
+
+
+def test_a_revocation_of_an_unknown_user_is_refused(story, kit):
+    story.say(with_users(kit, rita()), "policy")
+    row = story.say(KeyRevocation("user:None", "x"), "policy")
+    with pytest.raises(InputError, match="no list holds the key user:None"):
+        history(story).take(row)
+    with pytest.raises(InputError, match=r"no list holds the key 0{8}\.\.\."):
+        history(story).take(story.say(KeyRevocation("0" * 64, "x"), "policy"))
+
+
+def test_a_login_called_none_is_nobody_elses(story, kit):
+    """A statement that names no user is not that of a user called None."""
+    story.say(with_users(kit, rita(login="None")), "policy")
+    row = story.say(Approval("r", "risk"), "risk")
+    story.say(KeyRevocation("user:None", "left", 0), "policy")
+    assert people(history(story), row) != []
+
+
+def test_people_behind_a_login_are_found_through_users_too(story, kit):
+    story.say(with_users(kit, rita()), "policy")
+    assert history(story).people_of("RITA") == {"rita"}
+    story.say(with_users(kit, rita(person="Rita Roe", login="rr")), "policy")
+    assert TrustHistory.of(story.rows[1:]).people_of("rr") == {"rr", "rita roe"}
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        ([rita(login="")], "needs a login"),
+        ([rita(login="\u200b")], "needs a login"),
+        ([rita(roles=("server",))], "cannot be a server"),
+        ([rita(roles=())], "at least one role"),
+        ([rita(person=" ")], "a person"),
+        ([rita(not_after="soon")], "is not a date"),
+        ([rita(), rita()], "the login already belongs to 'Rita'"),
+        ([rita(), rita(login="RITA", person="Zoe")], "the login already belongs to 'Rita'"),
+        ([rita(), rita(login="r2", person="rita")], "already spelled 'Rita'"),
+        ([rita(login="risk")], "the login already belongs to 'risk-owner@example.org'"),
+    ],
+)
+def test_users_that_cannot_be_meant_are_refused(kit, users, said):
+    with pytest.raises(InputError, match=said) as caught:
+        check_trust(with_users(kit, *users))
+    assert caught.value.remedy
+
+
+def test_a_login_does_not_change_hands_from_list_to_list(story, kit):
+    story.say(with_users(kit, rita()), "policy")
+    handed = replace(with_users(kit, rita(person="Zoe")), version=2)
+    with pytest.raises(InputError, match="the login already belongs to 'Rita'"):
+        history(story).take(story.say(handed, "policy"))
+    respelled = replace(with_users(kit, rita(login="r2", person="RITA")), version=2)
+    with pytest.raises(InputError, match="already spelled 'Rita'"):
+        TrustHistory.of(story.rows[:1]).take(story.say(respelled, "policy"))
+
+
+def test_one_person_may_have_a_key_and_a_login(kit):
+    check_trust(with_users(kit, rita(login="risk", person=kit.person("risk"))))
+
+
+def test_a_servers_key_holds_no_other_role(kit):
+    entry = kit.trusted("server", roles=("server", "risk"))
+    with pytest.raises(InputError, match="holds no other role"):
+        check_trust(Trust(1, (kit.trusted("policy"), entry)))
+
+
+def test_a_list_without_users_has_the_bytes_it_always_had(kit):
+    said = say(Trust(1, (kit.trusted("policy"),)), Subject("organization", "sha256:" + "0" * 64))
+    assert set(said.predicate) == {"version", "keys"}
+    assert "user" not in say(Approval("r", "risk"), Subject("model", "sha256:" + "0" * 64)).predicate
+
+
+NAMES = ["rita", "Rita", "zoe", None]
+SIGNERS = ["server", "risk", "policy", "stranger"]
+
+
+@given(
+    user=st.sampled_from(NAMES),
+    signers=st.sets(st.sampled_from(SIGNERS)),
+    roles=st.sets(st.sampled_from(["risk", "on-call"]), min_size=1),
+)
+def test_a_user_counts_only_through_the_server_and_only_by_the_list(kit, user, signers, roles):
+    """Who counts is the listed user under a server's signature, or the holder of a personal key that names none."""
+    listed = with_users(kit, rita(roles=tuple(sorted(roles))))
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    first = Row(0, at, say(listed, Subject("organization", "sha256:" + "0" * 64)), (kit.key_of("policy").public,))
+    said = say(Approval("r", "risk", user=user, said_at="x"), Subject("model", "sha256:" + "0" * 64))
+    row = Row(1, at, said, tuple(sorted(kit.key_of(name).public for name in signers)))
+    found = {entry.person for entry in TrustHistory.of([first]).holders(row)}
+    assert said.type in SAID_FOR and said.type == type_of(Approval)
+    if user is None:
+        assert found == ({kit.person("risk")} if "risk" in signers else set())
+    else:
+        assert found == ({"Rita"} if user == "rita" and "server" in signers and "risk" in roles else set())

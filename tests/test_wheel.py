@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from aims_gates.consistency import check_packs
 from aims_gates.packs import find_gates, find_profile, profile_names
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,12 +34,13 @@ def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def files(root: Path) -> set[str]:
-    found = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    made = {"__pycache__", "data", "keys"}
+    found = (path for path in root.rglob("*") if path.is_file() and not made & set(path.relative_to(root).parts))
     return {path.relative_to(root).as_posix() for path in found}
 
 
 def test_the_wheel_carries_every_file_of_the_pack(unpacked: Path) -> None:
-    for part in ("gates", "profiles"):
+    for part in ("gates", "profiles", "examples/pipelines"):
         assert files(unpacked / "aims_gates" / "bundled" / part) == files(ROOT / part)
 
 
@@ -67,3 +70,14 @@ def test_gates_and_profiles_are_found_from_an_empty_folder(unpacked: Path, tmp_p
     assert done.stdout.split() == [*here, *profile_names()]
     for name in profile_names():
         assert find_profile(name).value
+
+
+def test_the_worked_example_is_written_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(unpacked)!r})\n"
+        "from aims_gates.cli import main\n"
+        "sys.exit(main(['init', '--example', 'credit-scoring', '--no-start']))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert check_packs([tmp_path], datetime.now(UTC).date()) == []

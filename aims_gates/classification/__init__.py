@@ -22,9 +22,11 @@ from aims_gates.classification.questions import Asked, relevant
 from aims_gates.classification.results import RANK, Missing, Result, Tier
 from aims_gates.classification.shapes import Bundle
 from aims_gates.classification.tiers import classify
+from aims_gates.classification.today import ORGANIZATION_RULES, organization_rules, tier_today
 
 __all__ = [
     "DEFAULT",
+    "ORGANIZATION_RULES",
     "RANK",
     "Answers",
     "Asked",
@@ -43,6 +45,7 @@ __all__ = [
     "changes",
     "classify",
     "contradiction",
+    "organization_rules",
     "purpose_digest",
     "read_answers",
     "read_rules",
@@ -51,4 +54,5 @@ __all__ = [
     "record_text",
     "relevant",
     "template",
+    "tier_today",
 ]

@@ -6,7 +6,7 @@ from datetime import date as Day
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
-from aims_gates.canonical import digest
+from aims_gates.canonical import text_digest
 from aims_gates.classification.bundles import DEFAULT, bundle
 from aims_gates.classification.shapes import Answer, Bundle, Pattern
 from aims_gates.strict_yaml import Document, parse
@@ -113,7 +113,7 @@ class _RuleFile:
 
 def purpose_digest(purpose: str) -> str:
     """Digest of a purpose text, surrounding space and line breaks set aside, as system.yaml's is made."""
-    return digest(" ".join(purpose.split()))
+    return text_digest(purpose)
 
 
 def _near(word: str, known: Iterable[str]) -> str:

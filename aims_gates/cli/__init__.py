@@ -41,10 +41,16 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "promote": ("promote", "Stage a version's bytes and set the production alias."),
     "rollback": ("rollback", "Return to a version granted before (on call)."),
     "halt": ("halt", "Take a model out of production at once (on call)."),
+    "adopt": ("adopt", "Take in a registry that is already in use."),
+    "break-glass": ("break_glass", "Order one promotion against unmet controls (two people)."),
+    "grant": ("grant", "Export a grant to where the model is deployed."),
+    "verify-grant": ("grant:verify_command", "Check a model folder against a portable grant, offline."),
     "bind": ("bind", "Bind a registered model to a system, under its profile."),
     "keys": ("keys", "Make, trust, revoke and list keys."),
     "gates": ("gates", "List the gates, or show one."),
-    "controls": ("controls", "List the Annex A controls, or show one."),
+    "suite": ("suite", "Draft a great-expectations suite from reference data."),
+    "controls": ("controls", "List the Annex A controls, show one, or find it in other frameworks."),
+    "glossary": ("glossary", "Say what a word means here."),
     "profile": ("profile", "List, show, lint, test or compare profiles."),
     "status": ("status", "Show where every model stands, in one table."),
     "schedule": ("schedule", "Show what is due, and when."),
@@ -52,6 +58,9 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "bom": ("bom", "Write a version's bill of materials (CycloneDX)."),
     "records": ("records", "List, start and check records: policies, roles, assessments, plans."),
     "systems": ("systems", "List the systems of your packs."),
+    "server": ("server", "Serve MLflow with the gated registry."),
+    "db": ("db", "Upgrade or check what the registry's database holds of ours."),
+    "detach": ("detach", "Take the guards away: stock MLflow may write the registry again."),
     "ledger": ("ledger", "Verify, export or checkpoint the ledger."),
     "digest": ("digest", "Print the digest of a file, a model folder or a data set."),
     "schema": ("schema", "Print the JSON Schema of a record."),
@@ -67,7 +76,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"aims_gates.cli.{_COMMANDS[cmd_name][0]}").command
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f"aims_gates.cli.{module}"), attribute or "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -18,14 +18,17 @@ __all__ = ["command"]
 @settings_options
 def command(request: str, role: str, comment: str, key: Path | None, settings: Settings) -> None:
     """Approve REQUEST (its id, or the first digits of it). Look at it first: aims-gates request show REQUEST."""
+    from aims_gates import acts
     from aims_gates.cli.request import standing_request
     from aims_gates.cli.signed import state
-    from aims_gates.model import Subject
-    from aims_gates.predicates import Approval
 
-    row = standing_request(settings, request)
-    asked = row.predicate
-    _, person = state(
-        settings, key, Approval(row.digest, role, comment), Subject("model", asked.digest, asked.name), role
+    asked = standing_request(settings, request).digest
+    said = {"role": role, "comment": comment}
+    done = state(
+        settings,
+        key,
+        lambda ledger: acts.approve(ledger, asked, role, comment),
+        f"/requests/{asked}/approve",
+        said,
     )
-    click.echo(f"{person} approved request {row.digest[7:19]} as {role}")
+    click.echo(f"{done.person} approved request {asked[7:19]} as {role}")

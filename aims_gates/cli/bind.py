@@ -5,27 +5,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from sqlalchemy import Connection
 
 from aims_gates.canonical import digest
 from aims_gates.cli.options import key_option, settings_options
 from aims_gates.cli.plan import plan_of
-from aims_gates.errors import InputError
+from aims_gates.errors import InputError, RefusedError
 from aims_gates.evidence import sign
-from aims_gates.model import Subject
+from aims_gates.ledger.table import Source
+from aims_gates.model import Plan, Subject
 from aims_gates.predicates import Binding, Scheduled, say
 from aims_gates.records import SystemRecord, find_system, read_system
 from aims_gates.settings import Settings, signer
 from aims_gates.trust import alike
 
-__all__ = ["command"]
+__all__ = ["command", "last_author", "refuse_author"]
 
 
-def _author(folder: Path) -> str | None:
-    """Who last changed the system's records, as git says; None where git does not know."""
+def last_author(folder: Path, path: str = ".") -> str | None:
+    """Who last changed a path in a folder, as git says; None where git does not know."""
     try:
         found = subprocess.run(
-            ["git", "-C", str(folder), "log", "-1", "--format=%ae", "--", "."],
+            ["git", "-C", str(folder), "log", "-1", "--format=%ae", "--", path],
             capture_output=True,
             text=True,
             timeout=10,
@@ -69,17 +69,39 @@ def command(model: str, system: str, author: str | None, key: Path | None, setti
         remedy = f"Add {model!r} to models."
         raise record.document.error(("models",), f"the system does not list the model {model!r}", remedy)
     plan = plan_of(settings, system)
-    author = author or _author(record.folder)
+    author = author or last_author(record.folder)
     said = Binding(record.system.workspace, model, record.system.kind, plan, record.digest, _modes(record), author)
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        _refuse_self(connection, signing.public, author)
+        refuse_author(connection, signing.public, author, "sign its binding")
+        _refuse_inactive(connection, plan)
         row = append(connection, sign(say(said, Subject("system", record.digest, system)), signing), datetime.now(UTC))
     what = f"tier {plan.tier}, profile {plan.profile}, plan {digest(plan)[7:19]}"
     click.echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
 
 
-def _refuse_self(connection: Connection, public: str, author: str | None) -> None:
+def _refuse_inactive(connection: Source, plan: Plan) -> None:
+    from aims_gates.ledger import history, rows
+    from aims_gates.standing import Ledger
+
+    found = rows(connection, ["trust", "revocation", "profiles"], history(connection).keys())
+    if not Ledger(found, "", "").active(plan.profile_digest):
+        remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {plan.profile}"
+        raise RefusedError(f"this content of the profile {plan.profile!r} is not active", remedy=remedy)
+
+
+def refuse_author(connection: Source, public: str, author: str | None, what: str) -> None:
+    """Refuse the author of a change to put it into force.
+
+    Args:
+        connection: The ledger.
+        public: The signer's public key.
+        author: Who wrote the change; None where nobody knows.
+        what: What the signer is about to do, in words.
+
+    Raises:
+        InputError: the signer is the author.
+    """
     from aims_gates.ledger import history
 
     past = history(connection)
@@ -87,4 +109,4 @@ def _refuse_self(connection: Connection, public: str, author: str | None) -> Non
     person = next((entry.person for entry in (found.keys if found else ()) if entry.key == public), None)
     if author is not None and person is not None and alike(person) in past.people_of(author):
         remedy = "Have another policy owner sign it."
-        raise InputError(f"{person} wrote this change and may not sign its binding", remedy=remedy)
+        raise InputError(f"{person} wrote this change and may not {what}", remedy=remedy)

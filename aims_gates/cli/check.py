@@ -23,7 +23,7 @@ __all__ = ["command"]
 @click.option("--system", help="The system, by name. Default: the one that lists the model.")
 @click.option("--run", "run_id", help="A run id: its newest logged model is checked.")
 @click.option("--model", help="A registered model's name (with --version), or a model address such as models:/m-...")
-@click.option("--version", help="The registered version's number.")
+@click.option("--version", help="The registered version's number. Default: the newest.")
 @key_option
 @reports_option
 @settings_options
@@ -40,10 +40,11 @@ def command(
 ) -> int:
     """Run the plan's gates on a model; with a key that the registry trusts, record the evidence.
 
-    Prints the controls, what was found, and the shortest list of actions. The exit code is that of the decision.
+    Without options: the newest registered version of the one system there is. Prints the controls, what was found, and
+    the shortest list of actions. The exit code is that of the decision.
     """
-    if run_id is None and model is None:
-        raise InputError("there is nothing to check", remedy="Pass --run ID, or --model NAME --version N.")
+    if version is not None and model is None:
+        raise InputError("--version of what?", remedy="Pass --model NAME too.")
     if run_id is not None and (model or version):
         raise InputError("--run and --model name two things to check", remedy="Pass one of them.")
     for each in reports:
@@ -54,13 +55,21 @@ def command(
             told("loading MLflow", 0, 0)
         from aims_gates.registry.check import Desk, check_target, system_of
         from aims_gates.registry.release import use
-        from aims_gates.registry.targets import find_target
+        from aims_gates.registry.targets import find_target, newest
 
         use(settings)
+        if run_id is None and version is None and (model is None or _is_name(model)):
+            model, version = newest([model] if model else list(system_of(settings, system, None).system.models))
+            click.echo(f"checking {model} version {version}, the newest", err=True)
         target = find_target(run_id, model, version)
         record = system_of(settings, system, target.name)
         report = check_target(Desk(settings, signing, told), record, target)
     return show(report, reports, json_)
+
+
+def _is_name(model: str) -> bool:
+    """Whether this is a registered model's name rather than an address or a folder."""
+    return ":/" not in model and not Path(model).is_dir()
 
 
 def show(report: Report, targets: tuple[str, ...], json_: bool) -> int:

@@ -15,9 +15,9 @@ from aims_gates.classification import (
     Result,
     bundle,
     classify,
+    organization_rules,
     purpose_digest,
     read_answers,
-    read_rules,
     record,
     record_text,
     template,
@@ -28,10 +28,8 @@ from aims_gates.records import SystemRecord, find_system, read_system
 from aims_gates.settings import Settings
 from aims_gates.strict_yaml import Document, read
 
-__all__ = ["ORGANIZATION_RULES", "command", "organization_rules"]
+__all__ = ["command"]
 
-#: Where a pack keeps the organization's own rules.
-ORGANIZATION_RULES = Path("records/organization/classification-rules.yaml")
 RECORD = "classification.yaml"
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -44,16 +42,6 @@ class _Day(click.ParamType[date]):
             return value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is no day; write YYYY-MM-DD", param, ctx)
-
-
-def organization_rules(packs: tuple[Path, ...], found: Bundle) -> tuple[OrganizationRule, ...]:
-    """The organization's rules of these packs.
-
-    Raises:
-        InputError: a file of rules cannot be used.
-    """
-    places = [pack / ORGANIZATION_RULES for pack in packs]
-    return tuple(rule for place in places if place.is_file() for rule in read_rules(read(place), found))
 
 
 def _with_system(answers: Answers, document: Document | None, system: SystemRecord) -> Answers:

@@ -1,10 +1,16 @@
-"""``aims-gates controls``: the Annex A catalogue."""
+"""``aims-gates controls``: the Annex A catalogue, and where other frameworks ask for the same."""
+
+import csv
+import io
+from typing import Any
 
 import click
 
 from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, table
-from aims_gates.controls import catalogue, control
+from aims_gates.controls import catalogue, clause_or_control, control
+from aims_gates.controls.crosswalk import FRAMEWORKS, Link, by_place, links
+from aims_gates.errors import InputError
 from aims_gates.packs import find_gates
 
 __all__ = ["command", "text_of"]
@@ -12,7 +18,7 @@ __all__ = ["command", "text_of"]
 
 @click.group()
 def command() -> None:
-    """List the Annex A controls, or show one."""
+    """List the Annex A controls, show one, or find it in other frameworks."""
 
 
 @command.command("list")
@@ -27,16 +33,103 @@ def list_controls(json_: bool) -> None:
 @click.argument("control_id", metavar="CONTROL")
 @as_json
 def show(control_id: str, json_: bool) -> None:
-    """One control in our own words, what evidences it, and which gates."""
-    emit(plain(control(control_id)), json_, lambda: text_of(control_id))
+    """One control in our own words, what evidences it, and which gates; a clause (9.3) too."""
+    emit(plain(clause_or_control(control_id)), json_, lambda: text_of(control_id))
 
 
-def text_of(control_id: str) -> str:
-    """A control as people read it."""
-    found = control(control_id)
+@command.command("crosswalk")
+@click.option("--to", "framework", type=click.Choice(list(FRAMEWORKS)), help="One framework only. Default: all three.")
+@click.option("--control", "control_id", metavar="CONTROL", help="One control only, e.g. A.10.3.")
+@click.option("--at", "place", metavar="PLACE", help="Only what lies at this place, e.g. 14, 'MEASURE 2', A.5.19.")
+@click.option("--by", type=click.Choice(("control", "place")), help="What each row is. Default: place with --at.")
+@click.option("--csv", "csv_", is_flag=True, help="CSV, one row for each pair of place and control.")
+@as_json
+def crosswalk(
+    framework: str | None, control_id: str | None, place: str | None, by: str | None, csv_: bool, json_: bool
+) -> None:
+    """Where the EU AI Act, NIST AI RMF and ISO/IEC 27001 ask for what a control asks for.
+
+    The mapping is our own and informative: evidence for the one is a start for the other and proves nothing there.
+
+    \b
+    What A.9.2 answers in the AI Act:                    aims-gates controls crosswalk --to eu-ai-act --control A.9.2
+    Which controls bear on Article 14 (human oversight): aims-gates controls crosswalk --to eu-ai-act --at 14
+    What work for ISO/IEC 27001 already covers:          aims-gates controls crosswalk --to iso-27001 --by place
+    For a spreadsheet:                                   aims-gates controls crosswalk --csv > crosswalk.csv
+    """
+    if csv_ and json_:
+        raise InputError("--csv and --json at once", remedy="Choose one.")
+    found = links(framework, control_id=control_id, place=place)
+    by = by or ("place" if place is not None else "control")
+    if csv_:
+        click.echo(_csv(found, by), nl=False)
+    elif by == "place":
+        emit(_places(found), json_, lambda: _place_text(found))
+    else:
+        chosen = [framework] if framework is not None else list(FRAMEWORKS)
+        emit(_controls(found, chosen), json_, lambda: _control_text(found, chosen))
+
+
+def _csv(found: tuple[Link, ...], by: str) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    rows = found if by == "control" else [each for group in by_place(found).values() for each in group]
+    writer.writerow(("framework", "place", "control", "title"))
+    writer.writerows((each.framework, each.place, each.control, each.title) for each in rows)
+    return out.getvalue()
+
+
+def _places(found: tuple[Link, ...]) -> list[dict[str, Any]]:
+    return [
+        {"framework": name, "place": place, "controls": [{"id": e.control, "title": e.title} for e in group]}
+        for (name, place), group in by_place(found).items()
+    ]
+
+
+def _controls(found: tuple[Link, ...], chosen: list[str]) -> list[dict[str, Any]]:
+    return [
+        {"control": name, "title": control(name).title}
+        | {each: [link.place for link in found if (link.control, link.framework) == (name, each)] for each in chosen}
+        for name in dict.fromkeys(link.control for link in found)
+    ]
+
+
+def _place_text(found: tuple[Link, ...]) -> str:
+    rows = [
+        (name, place, ", ".join(f"{each.control} {each.title}" for each in group))
+        for (name, place), group in by_place(found).items()
+    ]
+    return table(("FRAMEWORK", "PLACE", "CONTROLS"), rows)
+
+
+def _control_text(found: tuple[Link, ...], chosen: list[str]) -> str:
+    rows = [
+        (row["control"], row["title"], *(", ".join(row[each]) or "-" for each in chosen))
+        for row in _controls(found, chosen)
+    ]
+    return table(("CONTROL", "TITLE", *(each.upper().replace("-", " ") for each in chosen)), rows)
+
+
+def text_of(identifier: str) -> str:
+    """A control or a clause as people read it.
+
+    Raises:
+        InputError: there is neither.
+    """
+    found = clause_or_control(identifier)
     here = find_gates()
-    lines = [f"{found.id} {found.title}", "", found.paraphrase, "", "What evidences it:"]
-    lines += [f"  - {each}" for each in found.evidence]
-    lines += ["", "Gates:"]
-    lines += [f"  {gate}{'' if gate in here else '  (not in this version)'}" for gate in found.gates]
-    return "\n".join([*lines, "", "The wording is ours; the standard's own text needs a licensed copy."])
+    gates = [f"  {gate}{'' if gate in here else '  (taken by the decision itself)'}" for gate in found.gates]
+    note = "The wording is ours; the standard's own text needs a licensed copy."
+    if identifier not in catalogue():
+        return "\n".join([f"{found.id} {found.title}", "", "Gates:", *gates, "", note])
+    entry = control(identifier)
+    lines = [f"{entry.id} {entry.title}", "", entry.paraphrase, "", "What evidences it:"]
+    lines += [f"  - {each}" for each in entry.evidence]
+    lines += ["", "Out of date when:", *(f"  - {each}" for each in entry.stale_when)]
+    lines += ["", "Shipped profiles:", f"  {', '.join(f'{tier} {due}' for tier, due in entry.tiers.items())}"]
+    lines += [f"  conditional: {entry.condition}"] if entry.condition else []
+    lines += ["", "Gates:", *gates, "", "Elsewhere (our own mapping, informative):"]
+    lines += [f"  {each.title}: {', '.join(entry.crosswalk[each.key])}" for each in FRAMEWORKS.values()]
+    lines += ["", f"Guidance in the standard: {entry.guidance}. To read beside it: {', '.join(entry.references)}."]
+    lines += [f"Risk sources it treats: {', '.join(entry.risk_sources)}."]
+    return "\n".join([*lines, "", note])

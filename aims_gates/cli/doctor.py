@@ -84,9 +84,10 @@ def _registry(settings: Settings) -> Iterator[Check]:
 
     from aims_gates.ledger import history, rows
     from aims_gates.ledger.connect import open_ledger
+    from aims_gates.ledger.remote import is_remote
 
     try:
-        place = make_url(database_uri(settings.registry)).database
+        place = None if is_remote(settings.registry) else make_url(database_uri(settings.registry)).database
         if place and Path(place).is_file() and stat.S_IMODE(Path(place).stat().st_mode) & 0o002:
             yield "registry", False, "everybody may write its file", f"chmod o-w {place}"
         with open_ledger(settings.registry) as connection:

@@ -20,18 +20,18 @@ __all__ = ["command"]
 def command(
     name: str, version: str | None, transition: str, reports: tuple[str, ...], settings: Settings, json_: bool
 ) -> int:
-    """Say what stands between a version and production; or, for a control id such as A.5.4, what it asks.
+    """Say what stands between a version and production; or, for a control or clause (A.5.4, 9.3), what it asks.
 
     The exit code is that of the decision.
     """
     if version is None:
         from aims_gates.cli.controls import text_of
-        from aims_gates.controls import catalogue
+        from aims_gates.controls import clause_or_control, title_of
 
-        if name not in catalogue():
+        if title_of(name) is None:
             remedy = f"For a model name its version too: aims-gates explain {name} VERSION --to production"
             raise InputError(f"there is no control {name!r}", remedy=remedy)
-        emit(plain(catalogue()[name]), json_, lambda: text_of(name))
+        emit(plain(clause_or_control(name)), json_, lambda: text_of(name))
         return 0
     from aims_gates.cli.check import show
     from aims_gates.registry.explain import explain_version

@@ -17,8 +17,13 @@ __all__ = ["command"]
 @settings_options
 def command(name: str, reason: str, key: Path | None, settings: Settings) -> None:
     """Take NAME out of production: its grants and requests end, its governed aliases are removed; role on-call."""
-    from aims_gates.registry.release import halt, use
+    from aims_gates.cli.signed import attested, by_server
 
-    use(settings)
-    aliases = halt(settings, name, reason, signer(settings, key))
+    if by_server(settings, key):
+        aliases = list(attested(settings, "/halt", {"name": name, "reason": reason}).aliases)
+    else:
+        from aims_gates.registry.release import halt, use
+
+        use(settings)
+        aliases = halt(settings, name, reason, signer(settings, key))
     click.echo(f"{name} is halted; removed: {', '.join(aliases) or 'no alias stood'}")

@@ -1,11 +1,16 @@
-"""``aims-gates init``: a pack with one system, to fill in."""
+"""``aims-gates init``: a pack with one system to fill in, or a worked example to look around in."""
 
+import importlib.util
+import os
 import re
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from aims_gates.errors import InputError
+from aims_gates.errors import AimsGatesError, InputError
 
 __all__ = ["command"]
 
@@ -82,8 +87,6 @@ _CARD = """\
 
 
 def _files(name: str, tier: str) -> dict[str, str]:
-    from datetime import UTC, datetime
-
     from aims_gates.reports.card import FIELDS
 
     folder = f"records/systems/{name}"
@@ -104,10 +107,72 @@ def _files(name: str, tier: str) -> dict[str, str]:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
-@click.option("--system", "name", default="my-system", show_default=True, help="The system's name.")
-@click.option("--tier", type=click.Choice(list(_PROFILES)), default="minimal", show_default=True, help="Its risk tier.")
-def command(folder: Path, name: str, tier: str) -> None:
-    """Start a pack with one system in FOLDER (the current one by default). Existing files are never touched."""
+@click.option("--system", "name", help="The system's name. Default: my-system.")
+@click.option("--tier", type=click.Choice(list(_PROFILES)), help="Its risk tier. Default: minimal.")
+@click.option("--example", help="A worked example instead: credit-scoring (tier high, every record, a trained model).")
+@click.option("--no-start", is_flag=True, help="With --example: write its files only; train and register nothing.")
+def command(folder: Path, name: str | None, tier: str | None, example: str | None, no_start: bool) -> None:
+    """Start a pack with one system in FOLDER (the current one by default). Existing files are never touched.
+
+    With --example a complete one is written: records with dates around today, keys, a gated registry, and a model that
+    is trained, checked, approved and in production, by the commands it prints (about a minute). Then look around:
+
+    \b
+      aims-gates check                     run the gates again on the newest version
+      aims-gates explain mortgage 1 --to production
+      aims-gates report soa                the 38 controls, and what each rests on
+    """
+    if example is None and name is None and tier is None and sys.stdin.isatty() and sys.stdout.isatty():
+        example, tier = _asked()
+    if example is not None:
+        _example(example, folder, no_start)
+    else:
+        _empty(folder, "my-system" if name is None else name, tier or "minimal")
+
+
+def _asked() -> tuple[str | None, str | None]:
+    """What to start with, asked on a terminal."""
+    click.echo("1  a worked example: credit scoring at tier high, every record filled in (about a minute)")
+    click.echo("2  an empty pack at tier minimal: the least that is asked for")
+    click.echo("3  an empty pack at tier limited")
+    click.echo("4  an empty pack at tier high")
+    chosen = click.prompt("Start with", type=click.Choice(["1", "2", "3", "4"]), default="1")
+    return ("credit-scoring", None) if chosen == "1" else (None, ("minimal", "limited", "high")[int(chosen) - 2])
+
+
+def _example(example: str, folder: Path, no_start: bool) -> None:
+    from aims_gates.examples import about, write_example
+
+    said = about(example)
+    lacking = [each for each in said.needs if importlib.util.find_spec(each) is None]
+    if lacking and not no_start:
+        remedy = f"Run: pip install 'aims-gates[{said.extra}]'; or write the files alone: --no-start"
+        raise InputError(f"this example needs {', '.join(lacking)}", where=f"--example {example}", remedy=remedy)
+    written = write_example(example, folder, datetime.now(UTC).date())
+    click.echo(f"wrote {len(written)} files to {folder.resolve()}: {said.title}", err=True)
+    if no_start:
+        click.echo(f"\nNext:\n  cd {folder}\n  python {said.start}")
+        return
+    # In a process of its own: it works in its folder, with its own modules and MLflow's settings.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, said.start], cwd=folder, env=environment, check=False)
+    if done.returncode != 0:
+        raise AimsGatesError(
+            f"{said.start} stopped with exit code {done.returncode}",
+            where=str(folder),
+            remedy="Its output above says why. Remove registry.db there and run it again.",
+        )
+    click.echo(
+        f"""
+Next, in {folder}:
+  aims-gates check
+  aims-gates report soa
+  aims-gates status
+  delete or change a file under records/, check again, and: aims-gates explain {said.system} 1 --to production"""
+    )
+
+
+def _empty(folder: Path, name: str, tier: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in _WORDS:
         remedy = "Begin with a small letter; then small letters, digits, - and _."
         raise InputError(f"{name!r} cannot be a system's name", where="--system", remedy=remedy)

@@ -1,5 +1,6 @@
 """``aims-gates keys``: make, trust, revoke and list keys."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from aims_gates.errors import InputError
 from aims_gates.evidence import sign
 from aims_gates.keys import is_public, new_key, read_public
 from aims_gates.model import Subject
-from aims_gates.predicates import ROLES, KeyRevocation, Trust, TrustedKey, say
+from aims_gates.predicates import ROLES, KeyRevocation, Trust, TrustedKey, TrustedUser, say
 from aims_gates.settings import Settings, signer
 from aims_gates.trust import check_trust
 
@@ -25,7 +26,8 @@ def command() -> None:
     """Make, trust, revoke and list keys.
 
     Roles: policy (trust list, bindings, revocations), ci (evidence, predictions), developer (requests),
-    on-call (halt, rollback). Any other name is an approver's role, as your profile names it.
+    on-call (halt, rollback), server (speaks for the users on the list). Any other name is an approver's role, as your
+    profile names it.
     """
 
 
@@ -39,11 +41,12 @@ def new(path: Path) -> None:
 
 
 def _public(value: str) -> str:
-    return value if is_public(value) else read_public(Path(value))
+    return value if is_public(value) or value.startswith("user:") else read_public(Path(value))
 
 
 @command.command("trust")
-@click.argument("public")
+@click.argument("public", required=False)
+@click.option("--user", help="A login on the server, instead of a key: what it says is signed by the server.")
 @click.option("--person", required=True, help="Who holds the key. Several keys of one person count as one person.")
 @click.option(
     "--role", "roles", multiple=True, required=True, help=f"{', '.join(ROLES)}, or an approver's role. Repeatable."
@@ -58,7 +61,8 @@ def _public(value: str) -> str:
 @key_option
 @settings_options
 def trust(
-    public: str,
+    public: str | None,
+    user: str | None,
     person: str,
     roles: tuple[str, ...],
     logins: tuple[str, ...],
@@ -69,21 +73,30 @@ def trust(
     key: Path | None,
     settings: Settings,
 ) -> None:
-    """Put PUBLIC (a .pub file or its hex) on the trust list; signed by a policy key."""
+    """Put PUBLIC (a .pub file or its hex), or with --user a login, on the trust list; signed by a policy key.
+
+    The key of a server has the role server and no other.
+    """
     from aims_gates.ledger import append, history
     from aims_gates.ledger.connect import open_ledger
 
-    entry = TrustedKey(_public(public), person, roles, logins, service, not_before, not_after)
+    if (public is None) == (user is None) or (user is not None and logins):
+        raise InputError("name a key or a user", remedy="Pass PUBLIC, or --user LOGIN without --login.")
+    entry: TrustedKey | TrustedUser = (
+        TrustedUser(user, person, roles, service, not_before, not_after)
+        if user is not None
+        else TrustedKey(_public(public or ""), person, roles, logins, service, not_before, not_after)
+    )
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
         now = history(connection).current()
         if (now is None) != first:
             remedy = "Leave out --first." if first else "Begin with --first and a policy key."
             raise InputError("there is a trust list already" if first else "there is no trust list yet", remedy=remedy)
-        if first and (entry.key != signing.public or "policy" not in roles):
+        if first and (not isinstance(entry, TrustedKey) or entry.key != signing.public or "policy" not in roles):
             remedy = "Pass the .pub file of the key that --key names, and --role policy."
             raise InputError("the trust list begins with a policy key, signed by itself", remedy=remedy)
-        listed = Trust(1, (entry,)) if now is None else replace(now, version=now.version + 1, keys=(*now.keys, entry))
+        listed = _with(now, entry)
         check_trust(listed)
         append(
             connection,
@@ -91,6 +104,15 @@ def trust(
             datetime.now(UTC),
         )
     click.echo(f"{person} is trusted as {', '.join(roles)} (list version {listed.version})")
+
+
+def _with(now: Trust | None, entry: TrustedKey | TrustedUser) -> Trust:
+    """The next list."""
+    listed = now or Trust(0, ())
+    if isinstance(entry, TrustedKey):
+        return replace(listed, version=listed.version + 1, keys=(*listed.keys, entry))
+    kept = tuple(each for each in listed.users if each.login != entry.login)
+    return replace(listed, version=listed.version + 1, users=(*kept, entry))
 
 
 @command.command("revoke")
@@ -102,7 +124,7 @@ def trust(
 @key_option
 @settings_options
 def revoke(public: str, reason: str, since: int | None, key: Path | None, settings: Settings) -> None:
-    """Revoke PUBLIC (a .pub file or its hex); with --since also what it signed from that place on."""
+    """Revoke PUBLIC (a .pub file, its hex, or user:LOGIN); with --since also what it signed from that place on."""
     from aims_gates.ledger import append, history
     from aims_gates.ledger.connect import open_ledger
 
@@ -110,12 +132,15 @@ def revoke(public: str, reason: str, since: int | None, key: Path | None, settin
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
         found = history(connection).current()
-        if said.key not in {entry.key for entry in (found.keys if found else ())}:
+        listed = [entry.key for entry in found.keys] if found else []
+        listed += [f"user:{entry.login}" for entry in found.users] if found else []
+        if said.key not in listed:
             raise InputError("this key is not on the trust list", remedy="See: aims-gates keys list")
         row = append(
             connection, sign(say(said, Subject("organization", digest(said), "key")), signing), datetime.now(UTC)
         )
-    click.echo(f"revoked {said.key[:8]}... at ledger position {row.position}")
+    shown = said.key if said.key.startswith("user:") else f"{said.key[:8]}..."
+    click.echo(f"revoked {shown} at ledger position {row.position}")
 
 
 @command.command("list")
@@ -142,8 +167,25 @@ def list_keys(settings: Settings, json_: bool) -> None:
         }
         for each in (found.keys if found else ())
     ]
-    shown = [
-        (r["key"][:12], r["person"], ", ".join(r["roles"]), "revoked" if r["revoked_from"] is not None else "")
-        for r in rows
+    rows += [
+        {
+            "user": each.login,
+            "person": each.person,
+            "roles": list(each.roles),
+            "service": each.service,
+            "not_before": each.not_before,
+            "not_after": each.not_after,
+            "revoked_from": past.revoked.get(f"user:{each.login}"),
+        }
+        for each in (found.users if found else ())
     ]
-    emit(rows, json_, lambda: table(("KEY", "PERSON", "ROLES", ""), shown))
+    shown = [(_name(r), r["person"], ", ".join(r["roles"]), _revoked(r)) for r in rows]
+    emit(rows, json_, lambda: table(("KEY OR USER", "PERSON", "ROLES", ""), shown))
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return row["key"][:12] if "key" in row else f"user {row['user']}"
+
+
+def _revoked(row: Mapping[str, Any]) -> str:
+    return "revoked" if row["revoked_from"] is not None else ""

@@ -1,11 +1,18 @@
 """``aims-gates ledger``: verify, export, checkpoint."""
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from aims_gates.cli.options import as_json, emit, key_option, settings_options
+from aims_gates.errors import InputError
+from aims_gates.evidence import Envelope
+from aims_gates.ledger.remote import STAGING_SECONDS
+from aims_gates.ledger.verify import Verification
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -20,31 +27,59 @@ def command() -> None:
 
 @command.command("verify")
 @click.option("--checkpoint", "checkpoints", type=_FILE, multiple=True, help="A checkpoint made before. Repeatable.")
+@click.option("--since", type=_FILE, help="Only what was appended since this checkpoint; the registry is not compared.")
 @click.option("--export", "exported", type=_FILE, help="Verify an exported file instead of a registry.")
 @settings_options
 @as_json
-def verify(checkpoints: tuple[Path, ...], exported: Path | None, settings: Settings, json_: bool) -> int:
+def verify(
+    checkpoints: tuple[Path, ...], since: Path | None, exported: Path | None, settings: Settings, json_: bool
+) -> int:
     """Verify the whole ledger (tree, signatures, who may say what) and the registry's state against it.
 
     The exit code is 0 when all holds and 5 when anything does not.
     """
     from aims_gates.ledger import export
-    from aims_gates.ledger.connect import open_ledger
+    from aims_gates.ledger.connect import open_database
+    from aims_gates.ledger.remote import is_remote
     from aims_gates.ledger.verify import verify as verify_ledger
     from aims_gates.registry.reconcile import reconcile
 
+    problems: list[str] = []
+    begin = None if since is None else export.read_checkpoint(since)
+    if begin is not None and (exported is not None or is_remote(settings.need_registry())):
+        remedy = "Leave --since out, or run this on the registry's machine."
+        raise InputError("a part of the ledger is verified in its database only", where="--since", remedy=remedy)
     kept = [export.read_checkpoint(path) for path in checkpoints]
     if exported is not None:
-        found, problems = export.verify_export(exported, kept), []
+        found = export.verify_export(exported, kept)
+    elif is_remote(settings.need_registry()):
+        found, problems = _remote(settings.need_registry(), kept)
     else:
-        with open_ledger(settings.need_registry()) as connection:
-            found = verify_ledger(connection, kept)
-            problems = reconcile(connection, settings.artifacts) if found.ok else []
+        with open_database(settings.need_registry()) as connection:
+            found = verify_ledger(connection, kept, since=begin)
+            problems = reconcile(connection, settings.artifacts) if found.ok and begin is None else []
     problems = [*found.problems, *problems]
     value = {"ok": not problems, "size": found.size, "root": found.root, "problems": problems}
     summary = f"{found.size} rows, root {found.root}"
     emit(value, json_, lambda: "\n".join([f"x {each}" for each in problems] or [f"the ledger holds: {summary}"]))
     return 5 if problems else 0
+
+
+def _remote(registry: str, kept: Sequence[Envelope]) -> tuple[Verification, list[str]]:
+    """Fetch every row and verify here; the server compares its registry with its ledger, which no other machine can."""
+    from aims_gates.ledger import export
+    from aims_gates.ledger.remote import Remote
+
+    server = Remote(registry)
+    try:
+        with TemporaryDirectory(prefix="aims-ledger-") as folder:
+            place = Path(folder) / "ledger.jsonl"
+            export.export(server, place)
+            found = export.verify_export(place, kept)
+        said = server.get("/ledger/reconcile", timeout=STAGING_SECONDS)
+        return found, [str(problem) for problem in said["problems"]]
+    finally:
+        server.close()
 
 
 @command.command("export")
@@ -65,11 +100,36 @@ def export_(path: Path, settings: Settings) -> None:
 @key_option
 @settings_options
 def checkpoint(path: Path, key: Path | None, settings: Settings) -> None:
-    """Sign the ledger's size and root into PATH; keep it elsewhere. Later: ledger verify --checkpoint PATH."""
+    """Sign the ledger's size and root into PATH; keep it elsewhere. Later: ledger verify --checkpoint PATH.
+
+    Over HTTP and without a personal key the server signs it.
+    """
+    from aims_gates.cli.signed import by_server
     from aims_gates.ledger import export
     from aims_gates.ledger.connect import open_ledger
 
+    if by_server(settings, key):
+        _fetched(settings.need_registry(), path)
+        click.echo(f"wrote {path}")
+        return
     signing = signer(settings, key)
     with open_ledger(settings.need_registry()) as connection:
         export.write_checkpoint(connection, path, signing, datetime.now(UTC))
     click.echo(f"wrote {path}")
+
+
+def _fetched(registry: str, path: Path) -> None:
+    """A checkpoint that the server signed, written where the user wants it once its signature was seen to hold."""
+    from aims_gates.evidence import open_envelope
+    from aims_gates.ledger import history
+    from aims_gates.ledger.checkpoint import claimed, write_whole
+    from aims_gates.ledger.remote import Remote
+
+    server = Remote(registry)
+    try:
+        envelope = Envelope.from_json(server.post("/checkpoint", {})["envelope"], "checkpoint")
+        claimed(envelope)
+        open_envelope(envelope, history(server).keys(), "checkpoint")
+    finally:
+        server.close()
+    write_whole(path, json.dumps(envelope.to_json(), indent=1).encode() + b"\n")

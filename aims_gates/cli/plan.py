@@ -1,5 +1,7 @@
 """``aims-gates plan``: what a system's profile requires, before anything runs."""
 
+from datetime import UTC, datetime
+
 import click
 
 from aims_gates.canonical import digest, plain
@@ -10,14 +12,20 @@ from aims_gates.plan import make_plan
 from aims_gates.profiles import read_profile
 from aims_gates.records import find_system, read_system
 from aims_gates.settings import Settings
+from aims_gates.tiers import require_tier
 
 __all__ = ["command", "plan_of"]
 
 
 def plan_of(settings: Settings, system: str) -> Plan:
-    """The plan as the files here say it; no gate is imported."""
+    """The plan as the files here say it; no gate is imported.
+
+    Raises:
+        RefusedError: the system's tier is prohibited, or lower than its classification gives today.
+    """
     packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
     record = read_system(find_system(list(settings.packs), system), system)
+    require_tier(record, datetime.now(UTC).date())
     gates = find_gates(packs)
     return make_plan(record, read_profile(record.system.profile or record.system.tier, gates, packs), gates)
 

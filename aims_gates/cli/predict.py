@@ -21,6 +21,11 @@ __all__ = ["command"]
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The Parquet table to write."
 )
+@click.option(
+    "--perturb",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Predict perturbed copies too, as this file says (docs/perturbations.md).",
+)
 @key_option
 @settings_options
 def command(
@@ -29,12 +34,14 @@ def command(
     system: str | None,
     data: str | None,
     out: Path,
+    perturb: Path | None,
     key: Path | None,
     settings: Settings,
 ) -> None:
     """Run a model over its evaluation set in a process of its own; write and sign the prediction table.
 
-    Writes OUT and OUT.dsse.json, and records the statement where the registry is gated.
+    Writes OUT and OUT.dsse.json (with --perturb OUT's name with .perturbed and .attacks besides, and their digests in
+    the same statement), and records the statement where the registry is gated.
     """
     signing = signer(settings, key)
     with progress() as told:
@@ -46,12 +53,14 @@ def command(
         from aims_gates.model import Subject
         from aims_gates.predicates import Predictions, say
         from aims_gates.registry.check import Desk, positive_label, system_of
+        from aims_gates.registry.perturb import read_perturbations
         from aims_gates.registry.predict import predict_table
         from aims_gates.registry.release import use
         from aims_gates.registry.subjects import local_folder
         from aims_gates.registry.targets import find_target
 
         use(settings)
+        asked = read_perturbations(perturb) if perturb else None
         target = find_target(model=model, version=version)
         record = system_of(settings, system, target.name)
         place = data or record.location("evaluation")
@@ -60,10 +69,10 @@ def command(
                 "the system names no evaluation data", where=record.document.where, remedy="Pass --data FILE."
             )
         with local_folder(target.address) as folder:
-            table = predict_table(folder, place, out, positive=positive_label(record))
-    said = Predictions(
-        table.data, table.output, table.rows, datetime.now(UTC).isoformat(timespec="seconds"), dict(target.facts)
-    )
+            table = predict_table(folder, place, out, positive=positive_label(record), perturbations=asked)
+    tables = {role: found for role, (_, found) in table.tables.items()}
+    facts = {**target.facts, **({"tables": tables} if tables else {})}
+    said = Predictions(table.data, table.output, table.rows, datetime.now(UTC).isoformat(timespec="seconds"), facts)
     envelope = sign(say(said, Subject("model", table.subject, target.name or model)), signing)
     if Desk(settings).gated:
         with open_ledger(settings.need_registry(), write=True) as connection:

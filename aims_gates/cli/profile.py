@@ -2,6 +2,7 @@
 
 import click
 
+from aims_gates.cli.activate import activate
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.rehearse import diff, test
 from aims_gates.errors import ProfileError
@@ -14,14 +15,15 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """List, show, lint, test or compare profiles.
+    """List, show, lint, test, compare or activate profiles.
 
     A profile takes effect, or a change of it, when a policy owner who did not write it binds the models again:
     aims-gates bind MODEL --system SYSTEM --key POLICY.key. That is signed and in the ledger; a changed file alone
-    changes nothing.
+    changes nothing. From the first activation on, models are bound only under activated profiles.
     """
 
 
+command.add_command(activate)
 command.add_command(test)
 command.add_command(diff)
 

@@ -1,6 +1,7 @@
 """``aims-gates profile test`` and ``profile diff``: a profile's rules tried, and two profiles compared."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +11,18 @@ from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.settings import Settings
 
 __all__ = ["diff", "test"]
+
+
+#: What an overlay is tried over.
+_TIERS = ("minimal", "limited", "high")
+
+
+def _under(name: str, gates: Any, packs: list[Path]) -> list[str]:
+    """The profile; for an overlay, which stands on no system alone, the three tiers with it laid over."""
+    from aims_gates.profiles import OVER, read_profile
+
+    overlay = read_profile(name, gates, packs).profile.tier == "any"
+    return [f"{tier}{OVER}{name}" for tier in _TIERS] if overlay else [name]
 
 
 @click.command("test")
@@ -24,20 +37,21 @@ def test(names: tuple[str, ...], everything: bool, settings: Settings, json_: bo
     its gates, a gate's evidence missing, too old or made otherwise, each limit, each approval, the waivers, the end of
     the profile. The decision must say no and name exactly the controls of that rule. Fixtures stand in
     profiles/NAME.tests.yaml, a list of {evidence: {GATE: pass|fail|missing|stale|...}, expect: allow|deny,
-    controls: [...]}.
+    controls: [...]}. An overlay is tried over minimal, limited and high.
     """
     from aims_gates.coverage.gather import own_packs
     from aims_gates.packs import find_gates, profile_names
-    from aims_gates.profiles import read_profile
+    from aims_gates.profiles import OVER, read_profile
     from aims_gates.rehearsal import fixtures_of, rehearse
 
     packs = own_packs(settings)
     gates, known = find_gates(packs), profile_names(packs)
     found = []
-    for name in names or sorted(known):
+    for name in [full for each in names or sorted(known) for full in _under(each, gates, packs)]:
         resolved = read_profile(name, gates, packs)
         trials = list(rehearse(resolved, gates))
-        fixtures = known[name].with_name(f"{name}.tests.yaml")
+        last = name.split(OVER)[-1]
+        fixtures = known[last].with_name(f"{last}.tests.yaml")
         if fixtures.is_file():
             trials += fixtures_of(fixtures, resolved, gates)
         found.append((name, trials))
@@ -126,7 +140,7 @@ def _outlooks(settings: Settings, old: str, profile: Any, document: Any) -> list
         foreseen(seen.rows, grant, systems.get(seen.plan.system), resolved, gates, now)
         for seen in all_.seen
         if seen.plan is not None and seen.plan.profile == old
-        for grant in standing_grants(seen.ledger)[:1]
+        for grant in standing_grants(seen.ledger, seen.now)[:1]
     ]
 
 

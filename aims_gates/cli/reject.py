@@ -18,14 +18,13 @@ __all__ = ["command"]
 @settings_options
 def command(request: str, role: str, reason: str, key: Path | None, settings: Settings) -> None:
     """Reject REQUEST. It cannot be granted any more; a new one must be opened."""
+    from aims_gates import acts
     from aims_gates.cli.request import find_request
     from aims_gates.cli.signed import state
-    from aims_gates.model import Subject
-    from aims_gates.predicates import Rejection
 
-    row = find_request(settings, request)
-    asked = row.predicate
-    _, person = state(
-        settings, key, Rejection(row.digest, role, reason), Subject("model", asked.digest, asked.name), role
+    asked = find_request(settings, request).digest
+    said = {"role": role, "reason": reason}
+    done = state(
+        settings, key, lambda ledger: acts.reject(ledger, asked, role, reason), f"/requests/{asked}/reject", said
     )
-    click.echo(f"{person} rejected request {row.digest[7:19]} as {role}")
+    click.echo(f"{done.person} rejected request {asked[7:19]} as {role}")

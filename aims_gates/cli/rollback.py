@@ -19,9 +19,15 @@ __all__ = ["command"]
 @settings_options
 def command(name: str, version: str, reason: str, alias: str, key: Path | None, settings: Settings) -> None:
     """Return to a VERSION that was granted before, without fresh evidence; needs a key with the role on-call."""
+    from aims_gates.cli.signed import attested, by_server
     from aims_gates.registry.names import version_number
-    from aims_gates.registry.release import rollback, use
 
-    use(settings)
-    rollback(settings, name, str(version_number(version)), reason, signer(settings, key), alias)
+    number = str(version_number(version))
+    if by_server(settings, key):
+        attested(settings, "/rollback", {"name": name, "version": number, "reason": reason, "alias": alias})
+    else:
+        from aims_gates.registry.release import rollback, use
+
+        use(settings)
+        rollback(settings, name, number, reason, signer(settings, key), alias)
     click.echo(f"{name} is back at version {version} ({alias}); review this rollback: {reason}")

@@ -16,9 +16,10 @@ from aims_gates.classification import (
     bundle_names,
     changes,
     classify,
+    organization_rules,
     read_answers,
 )
-from aims_gates.cli.classify import RECORD, organization_rules
+from aims_gates.cli.classify import RECORD
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.errors import InputError
 from aims_gates.records import system_names

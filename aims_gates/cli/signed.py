@@ -1,45 +1,78 @@
-"""What approve, reject, waive and revoke share: a signed statement, appended."""
+"""What the commands that say something share: a personal key signs it here, or the server for the user it knows."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aims_gates.errors import RefusedError
-from aims_gates.evidence import sign
-from aims_gates.ledger import append, history
+from aims_gates.acts import Said, sign_and_append
+from aims_gates.errors import LedgerError
 from aims_gates.ledger.connect import open_ledger
-from aims_gates.model import Subject
-from aims_gates.predicates import say
-from aims_gates.settings import Settings, signer
-from aims_gates.trust import Row
+from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
+from aims_gates.ledger.table import Source
+from aims_gates.settings import Settings, maybe_signer, signer
 
-__all__ = ["state"]
+__all__ = ["Done", "attested", "by_server", "state"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was said.
+
+    Attributes:
+        statement: Its digest.
+        position: Its place in the ledger.
+        person: Whose word it is.
+        aliases: Those that the server moved or removed with it.
+    """
+
+    statement: str
+    position: int
+    person: str
+    aliases: tuple[str, ...] = ()
+
+
+def by_server(settings: Settings, key: Path | None) -> bool:
+    """Whether the server is to sign for the user: it is reached over HTTP, and no personal key is named anywhere."""
+    return is_remote(settings.need_registry()) and maybe_signer(settings, key) is None
+
+
+def attested(settings: Settings, path: str, body: Mapping[str, Any]) -> Done:
+    """Have the server say it for the user whom it authenticates.
+
+    Raises:
+        AimsGatesError: the server's refusal, or that it cannot be reached.
+    """
+    server = Remote(settings.need_registry())
+    try:
+        said = server.post(path, body, timeout=STAGING_SECONDS)
+        person = ", ".join(said["by"])
+        return Done(str(said["statement"]), int(said["position"]), person, tuple(map(str, said["aliases"])))
+    except (KeyError, TypeError, ValueError) as error:
+        remedy = "Check the address and its version."
+        raise LedgerError("the server's answer is none of ours", where=server.address, remedy=remedy) from error
+    finally:
+        server.close()
 
 
 def state(
-    settings: Settings, key: Path | None, predicate: Any, subject: Subject, role: str | None = None
-) -> tuple[Row, str]:
-    """Sign a statement and append it.
+    settings: Settings, key: Path | None, make: Callable[[Source], Said], path: str, body: Mapping[str, Any]
+) -> Done:
+    """Say something: signed with the personal key that is named, else by the server for its user.
 
     Args:
         settings: Where the ledger is.
         key: The signer's key.
-        predicate: What is said.
-        subject: About what.
-        role: The role in which it is said, which the key must hold.
-
-    Returns:
-        The row, and the person who signed.
+        make: Makes the statement from the ledger, which is locked where it is at hand.
+        path, body: The server's route for the same, and what to send it.
 
     Raises:
-        RefusedError: the key may not say this, or does not hold the role.
+        RefusedError: the key or user may not say this, or does not hold the role.
     """
+    if by_server(settings, key):
+        return attested(settings, path, body)
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        found = history(connection).current()
-        entry = next((each for each in (found.keys if found else ()) if each.key == signing.public), None)
-        if entry is not None and role is not None and role not in entry.roles:
-            remedy = f"Use a role the key holds: {', '.join(entry.roles)}."
-            raise RefusedError(f"{entry.person} does not hold the role {role!r}", remedy=remedy)
-        row = append(connection, sign(say(predicate, subject), signing), datetime.now(UTC))
-    return row, entry.person if entry else signing.public[:12]
+        row, person = sign_and_append(connection, make(connection), signing, datetime.now(UTC))
+    return Done(row.digest, row.position, person)

@@ -11,12 +11,13 @@ import click
 from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.coverage import Status
+from aims_gates.reports.words import clean
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
 
 _COLUMNS = tuple(each.name for each in fields(Status))
-_WORST = ("halted", "prohibited", "unmet", "renewal due", "unbound", "observe", "warn", "met")
+_WORST = ("break-glass", "halted", "prohibited", "unmet", "renewal due", "unbound", "adopted", "observe", "warn", "met")
 _KEYS: Mapping[str, Callable[[Status], Any]] = {
     "state": lambda row: (_WORST.index(_word(row)), -row.missing),
     "missing": lambda row: -row.missing,
@@ -38,14 +39,20 @@ def _word(row: Status) -> str:
 def command(column: str, settings: Settings, json_: bool) -> None:
     """Every model of your packs and of the ledger: what is in production, its state, and what ends next.
 
-    State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, or the
-    mode observe or warn, whose grants do not count as met. By state or missing the worst stand first.
+    State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, adopted,
+    break-glass (in red), or the mode observe or warn; grants of the last four do not count as met. By
+    state or missing the worst stand first.
     """
     from aims_gates.coverage.gather import gather
 
     rows = sorted(gather(settings, datetime.now(UTC)).statuses(), key=lambda row: (row.model, row.system))
     rows.sort(key=_KEYS.get(column, lambda row: getattr(row, column)))
-    emit([plain(row) for row in rows], json_, lambda: _text(rows))
+    if json_ or all(row.state != "break-glass" for row in rows):
+        emit([plain(row) for row in rows], json_, lambda: _text(rows))
+        return
+    for index, line in enumerate(_text(rows).split("\n")):
+        red = 1 <= index <= len(rows) and rows[index - 1].state == "break-glass"
+        click.secho(clean(line), fg="red" if red else None, bold=red)
 
 
 def _text(rows: list[Status]) -> str:

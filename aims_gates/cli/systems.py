@@ -1,5 +1,7 @@
 """``aims-gates systems``: the systems of your packs."""
 
+from typing import Any
+
 import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
@@ -18,17 +20,19 @@ def command() -> None:
 @settings_options
 @as_json
 def list_systems(settings: Settings, json_: bool) -> None:
-    """Every system: tier, profile, owner, registered models."""
-    rows = [
+    """Every system: tier, profile, what it gives, owner, registered models."""
+    rows: list[dict[str, Any]] = [
         {
             "id": record.system.name,
             "tier": record.system.tier,
             "profile": record.system.profile or record.system.tier,
+            "output": record.system.output,
             "owner": record.system.owner,
             "models": list(record.system.models),
         }
         for pack in settings.packs
         for record in (read_system(pack, name) for name in system_names(pack))
     ]
-    shown = [(str(r["id"]), str(r["tier"]), str(r["profile"]), str(r["owner"]), " ".join(r["models"])) for r in rows]
-    emit(rows, json_, lambda: table(("SYSTEM", "TIER", "PROFILE", "OWNER", "MODELS"), shown))
+    columns = ("id", "tier", "profile", "output", "owner")
+    shown = [(*(str(row[name] or "-") for name in columns), " ".join(row["models"])) for row in rows]
+    emit(rows, json_, lambda: table(("SYSTEM", "TIER", "PROFILE", "OUTPUT", "OWNER", "MODELS"), shown))

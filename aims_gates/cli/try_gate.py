@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +19,8 @@ __all__ = ["EXITS", "command"]
 
 #: Roles that one column has; others (sensitive, slice, a gate's own) may have several.
 _ONE = frozenset({"target", "prediction", "score", "weight", "timestamp", "id"})
+#: As :data:`aims_gates.measure.sources.ENGINES`, which must not be imported for a help text.
+ENGINES = ("duckdb", "pandas", "polars", "spark")
 EXITS = {"pass": 0, "fail": 2, "inconclusive": 3, "error": 1}
 
 
@@ -84,14 +87,20 @@ def _check_roles(gate: Gate, roles: dict[str, tuple[str, ...]], data: dict[str, 
 
 
 def _run(
-    gate: Gate, data: dict[str, str], roles: dict[str, tuple[str, ...]], params: dict[str, Any]
+    gate: Gate, data: dict[str, str], roles: dict[str, tuple[str, ...]], params: dict[str, Any], engine: Any
 ) -> tuple[Finding, ...]:
     from aims_gates.measure import Dataset
 
     _check_roles(gate, roles, data)
     filled = gate.params(params, "--param")
-    opened = {role: Dataset.open(place, role=role) for role, place in data.items()}
-    return run_gate(gate, Case(gate.id, filled, roles, opened, datetime.now(UTC)))
+    opened = {role: Dataset.open(place, role=role, engine=engine) for role, place in data.items()}
+    case = Case(gate.id, filled, roles, opened, datetime.now(UTC))
+    found = run_gate(gate, case)
+    for name, content in case.attached.items():
+        file = Path(f"{gate.id}-{Path(name).name}")
+        file.write_bytes(content)
+        click.echo(f"wrote {file}", err=True)
+    return found
 
 
 @click.command(
@@ -111,6 +120,14 @@ def _run(
 @click.option(
     "--param", "params", multiple=True, metavar="KEY=JSON", help="A parameter; see: aims-gates gates show GATE."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="duckdb",
+    show_default=True,
+    help="What reads and measures the data: duckdb in place, spark (needs aims-gates[spark]), or pandas or polars,"
+    " which read the file whole. The numbers are the same.",
+)
 @settings_options
 @as_json
 def command(
@@ -118,6 +135,7 @@ def command(
     data: tuple[str, ...],
     roles: tuple[str, ...],
     params: tuple[str, ...],
+    engine: str,
     settings: Settings,
     json_: bool,
 ) -> int:
@@ -131,7 +149,7 @@ def command(
     gate = gates[gate_id]
     try:
         filled = {name: _json(name, text) for name, text in _once(_pairs(params, "--param"), "--param").items()}
-        found = _run(gate, _once(_pairs(data, "--data"), "--data"), _roles(_pairs(roles, "--role")), filled)
+        found = _run(gate, _once(_pairs(data, "--data"), "--data"), _roles(_pairs(roles, "--role")), filled, engine)
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
         found = (

@@ -4,7 +4,7 @@ A new control, or a new gate for one, is an entry in ``catalogue.yaml``; no code
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -14,7 +14,17 @@ from typing import Literal
 from aims_gates.errors import InputError
 from aims_gates.strict_yaml import Document, parse, read_yaml
 
-__all__ = ["DECISION_STEPS", "Clause", "Control", "catalogue", "clauses", "control", "order"]
+__all__ = [
+    "DECISION_STEPS",
+    "Clause",
+    "Control",
+    "catalogue",
+    "clause_or_control",
+    "clauses",
+    "control",
+    "order",
+    "title_of",
+]
 
 #: Entries of ``gates`` that the decision itself takes; no pack has a folder for them.
 DECISION_STEPS = frozenset({"approvals", "evidence_integrity"})
@@ -40,6 +50,9 @@ class Control:
         tiers: What the shipped profiles ask at each tier.
         condition: When a ``conditional`` tier asks for it.
         crosswalk: Places in ``eu_ai_act``, ``nist_ai_rmf`` and ``iso27001_2022``; informative.
+        max_age_days: By tier, the days after which what evidences it is too old; empty where events decide, not days.
+        references: Other documents to read beside it, by number; informative.
+        risk_sources: Where the risks come from that it treats (the standard's Annex C lists such sources).
     """
 
     id: str
@@ -54,7 +67,15 @@ class Control:
     stale_when: tuple[str, ...]
     tiers: Mapping[Tier, Due]
     crosswalk: Mapping[str, tuple[str, ...]]
+    references: tuple[str, ...]
+    risk_sources: tuple[str, ...]
     condition: str | None = None
+    max_age_days: Mapping[Tier, int] = field(default_factory=dict)
+
+    @property
+    def guidance(self) -> str:
+        """Where the standard's guidance on it stands: Annex B has the same numbers."""
+        return f"B{self.id.removeprefix('A')}"
 
 
 @dataclass(frozen=True)
@@ -78,8 +99,8 @@ class _Clauses:
 
 
 def order(identifier: str) -> tuple[int, ...]:
-    """Sorts ids as people count: ``A.9.4`` before ``A.10.2``."""
-    return tuple(int(part) for part in identifier.split(".") if part.isdecimal())
+    """Sorts ids as people count: ``A.9.4`` before ``A.10.2``, and clauses (``9.3``) before controls."""
+    return (identifier.startswith("A."), *(int(part) for part in identifier.split(".") if part.isdecimal()))
 
 
 def _document(name: str) -> Document:
@@ -114,3 +135,18 @@ def control(identifier: str) -> Control:
         )
         raise InputError(f"there is no control {identifier!r}", remedy=remedy)
     return catalogue()[identifier]
+
+
+def clause_or_control(identifier: str) -> Clause | Control:
+    """The control, or the clause, of this id.
+
+    Raises:
+        InputError: there is neither; the remedy names the nearest controls.
+    """
+    return clauses()[identifier] if identifier in clauses() else control(identifier)
+
+
+def title_of(identifier: str) -> str | None:
+    """The short title of a control or clause; None where there is neither."""
+    found = catalogue().get(identifier) or clauses().get(identifier)
+    return found.title if found else None

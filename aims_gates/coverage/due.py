@@ -15,7 +15,7 @@ from aims_gates.trust import TrustHistory, day
 
 __all__ = ["Due", "due_fields", "due_keys", "due_of", "sort_due"]
 
-Kind = Literal["evidence", "approval", "waiver", "profile", "review", "key"]
+Kind = Literal["evidence", "fact", "approval", "waiver", "profile", "review", "key"]
 #: Fields of records that name the last day of something.
 _FIELDS: Mapping[str, str] = {
     "next_review": "its review",
@@ -86,6 +86,10 @@ def _evidence(seen: ModelView, about: str) -> Iterator[Due]:
         if age is not None:
             last = _last(seen.now - timedelta(days=age), step.expires_days)
             yield Due(last, "evidence", about, f"evidence of {step.gate}", todo)
+            for finding in counted.evidence.findings:
+                if finding.limit is not None and finding.until is not None and finding.until < last:
+                    renew = f"renew {(finding.over or {}).get('record', 'the record')}, then: {todo}"
+                    yield Due(finding.until, "fact", about, f"{step.gate}: {finding.measure}", renew)
 
 
 def _people(seen: ModelView, about: str) -> Iterator[Due]:

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import Connection
-
 from aims_gates.authority import about
 from aims_gates.decision import decide
 from aims_gates.ledger import history
 from aims_gates.ledger import rows as rows_under
-from aims_gates.ledger.table import all_terms
+from aims_gates.ledger.table import Source, all_terms
 from aims_gates.model import ControlState, Decision, Plan, State
 from aims_gates.predicates import Registration, type_of
 from aims_gates.standing import Ask, Ledger
@@ -22,6 +20,10 @@ __all__ = ["ModelView", "Status", "registered", "standing_grants", "status", "vi
 _PRODUCTION = "production"
 #: States that time alone brings; with a standing grant they mean that renewal is due.
 _TIMED: frozenset[State] = frozenset({"stale", "awaiting-approval"})
+
+
+#: Transitions by which something is in production without its criteria counted as met: they show for as long.
+_IRREGULAR = frozenset({"break-glass", "adopted"})
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,15 @@ class ModelView:
 
     @property
     def state(self) -> str:
-        """``met``, ``unmet n``, ``renewal due``, ``halted``, ``unbound``, ``observe`` or ``warn``."""
+        """``met``, ``unmet n``, ``renewal due``, ``halted``, ``unbound``, ``observe``, ``warn``, ``break-glass`` or
+        ``adopted``.
+        """
         if self.plan is None:
-            return "unbound"
+            return "adopted" if self.grant is not None else "unbound"
         if self.halted:
             return "halted"
+        if self.grant is not None and self.grant.predicate.transition in _IRREGULAR:
+            return str(self.grant.predicate.transition)
         if self.decision.mode != "enforce":
             return self.decision.mode
         only_time = all(state.state in _TIMED for state in self.missing)
@@ -103,14 +109,14 @@ def registered(ledger: Ledger) -> list[str]:
     return sorted((each for each in found if ledger.registration(each) is not None), key=int)
 
 
-def standing_grants(ledger: Ledger) -> list[Row]:
+def standing_grants(ledger: Ledger, now: datetime) -> list[Row]:
     """The grants that stand now, that for ``production`` first."""
     aliases = dict.fromkeys(row.predicate.alias for row in ledger.grants())
     ordered = sorted(aliases, key=lambda alias: (alias.casefold() != _PRODUCTION, alias))
-    return [row for alias in ordered if (row := ledger.standing(alias)) is not None]
+    return [row for alias in ordered if (row := ledger.standing(alias, now)) is not None]
 
 
-def view(connection: Connection, workspace: str, name: str, now: datetime, version: str | None = None) -> ModelView:
+def view(connection: Source, workspace: str, name: str, now: datetime, version: str | None = None) -> ModelView:
     """One registered model at a moment; with ``version``, that version.
 
     Raises:
@@ -118,7 +124,7 @@ def view(connection: Connection, workspace: str, name: str, now: datetime, versi
     """
     wanted = ("trust", "revocation", f"model {workspace}/{name}")
     ledger = Ledger(rows_under(connection, wanted, history(connection).keys()), workspace, name)
-    grants = [row for row in standing_grants(ledger) if version in (None, row.predicate.version)]
+    grants = [row for row in standing_grants(ledger, now) if version in (None, row.predicate.version)]
     grant = grants[0] if grants else None
     known = registered(ledger)
     looked = version or (grant.predicate.version if grant else known[-1] if known else None)
@@ -131,7 +137,7 @@ def view(connection: Connection, workspace: str, name: str, now: datetime, versi
     return ModelView(workspace, name, tuple(rows), now, grant, looked, subject)
 
 
-def views(connection: Connection, now: datetime) -> Iterator[ModelView]:
+def views(connection: Source, now: datetime) -> Iterator[ModelView]:
     """Every registered model that the ledger knows.
 
     Raises:

@@ -111,7 +111,9 @@ def _holders(role: str, records: Records) -> list[str]:
 def _by(seen: ModelView, state: ControlState, ends: list[Due]) -> str:
     """The day on which what a control rests on ends, past or to come."""
     gates = {f"evidence of {item['gate']}" for item in state.evidence}
-    own = [each.due for each in ends if each.kind == "evidence" and each.said in gates]
+    facts = {f"{gate}: {finding.measure}" for gate, finding in state.findings}
+    rests = {("evidence", said) for said in gates} | {("fact", said) for said in facts}
+    own = [each.due for each in ends if (each.kind, each.said) in rests]
     if state.state == "waived":
         own = [each.due for each in ends if each.kind == "waiver" and each.said == f"waiver of {state.control}"]
     if state.state == "awaiting-approval" and seen.grant is not None:

@@ -11,12 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
-
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Envelope, Statement, open_envelope, sign
 from aims_gates.keys import Key
-from aims_gates.ledger.table import history, tree_head
+from aims_gates.ledger.table import Source, frontier, history, tree_head
 from aims_gates.model import Subject
 from aims_gates.predicates import Checkpoint, predicate_of, say
 from aims_gates.strict_yaml import read
@@ -42,7 +40,7 @@ def write_whole(path: Path, data: bytes) -> None:
         ) from error
 
 
-def write_checkpoint(connection: Connection, path: Path, key: Key, at: datetime) -> Checkpoint:
+def write_checkpoint(connection: Source, path: Path, key: Key, at: datetime) -> Checkpoint:
     """Sign the ledger's size and root into a file (a DSSE envelope as JSON).
 
     Raises:
@@ -53,7 +51,7 @@ def write_checkpoint(connection: Connection, path: Path, key: Key, at: datetime)
     size, root = tree_head(connection)
     if size == 0:
         raise LedgerError("the ledger is empty", remedy="Start with: aims-gates keys trust --first ...")
-    made = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"))
+    made = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"), frontier(connection))
     said = say(made, Subject("organization", f"sha256:{made.root}", "ledger"))
     if not history(connection).holders(Row(size, at, said, (key.public,))):
         remedy = "Sign with a key that has the role policy or ci: aims-gates keys list"
@@ -106,6 +104,8 @@ def unfit(envelope: Envelope, past: TrustHistory, roots: Mapping[int, bytes], si
         return str(error).replace("\n  remedy: ", ". ")
     if said.size > size:
         return f"{place}: the ledger holds {size} rows now: rows were removed. Restore it from a backup."
+    if said.size not in roots:
+        return f"{place}: it is older than the one that was begun from. Verify the whole ledger against it."
     if roots[said.size].hex() != said.root:
         return f"{place}: rows before {said.size} are not those of then. Restore the ledger from a backup."
     return None

@@ -6,18 +6,19 @@ checkpoint, or against what the ledger's keeper says.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from aims_gates.canonical import canonical_bytes
 from aims_gates.errors import AimsGatesError, InputError, LedgerError
 from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
 from aims_gates.ledger.checkpoint import read_checkpoint, write_checkpoint
-from aims_gates.ledger.table import tree_head
+from aims_gates.ledger.remote import Remote
+from aims_gates.ledger.table import Source, tree_head
 from aims_gates.ledger.verify import Progress, Replay, Verification
 from aims_gates.strict_yaml import MAX_BYTES, read_json
 
@@ -27,7 +28,7 @@ _FORMAT = "aims-gates:export/v1"
 _AGAIN = "Export the ledger again."
 
 
-def export(connection: Connection, path: Path) -> int:
+def export(connection: Source, path: Path) -> int:
     """Write the ledger to a file, whole or not at all; gives the number of rows.
 
     Raises:
@@ -55,9 +56,15 @@ def export(connection: Connection, path: Path) -> int:
     return size
 
 
-def _lines(connection: Connection) -> Iterator[bytes]:
+def _bodies(connection: Source) -> Iterable[Any]:
+    if isinstance(connection, Remote):
+        return connection.everything()
     query = text("SELECT position, body FROM aims_ledger ORDER BY position")
-    for position, body in connection.execute(query, execution_options={"yield_per": 500}):
+    return connection.execute(query, execution_options={"yield_per": 500})
+
+
+def _lines(connection: Source) -> Iterator[bytes]:
+    for position, body in _bodies(connection):
         if not isinstance(body, str) or "\n" in body or "\r" in body:
             where = f"ledger row {position}"
             raise LedgerError("not a ledger row", where=where, remedy="Run: aims-gates ledger verify")

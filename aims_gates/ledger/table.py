@@ -7,44 +7,68 @@ rows that bear on a model, a subject or a request. The index is derived: ``verif
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
 
 import sqlalchemy.exc
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
+from aims_gates import database
 from aims_gates.canonical import canonical_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Envelope, Statement, open_envelope
-from aims_gates.ledger import merkle
+from aims_gates.ledger import derived, merkle
+from aims_gates.ledger.remote import Remote
 from aims_gates.model import Evidence
-from aims_gates.predicates import REGISTRY_ACTS, KeyRevocation, Trust, predicate_of
+from aims_gates.predicates import (
+    REGISTRY_ACTS,
+    Activation,
+    Binding,
+    Grant,
+    KeyRevocation,
+    Revocation,
+    Trust,
+    predicate_of,
+    type_of,
+)
 from aims_gates.strict_yaml import read_json
 from aims_gates.trust import Row, TrustHistory, check_trust
 
 __all__ = [
+    "Source",
     "admit",
     "all_terms",
     "append",
+    "bearing",
     "body_of",
+    "frontier",
     "history",
     "install",
     "let_go",
     "lock",
     "read_body",
     "rows",
+    "select",
     "size",
     "snapshot",
     "terms",
     "tree_head",
+    "upgrade",
 ]
+
+#: Where a ledger is read and appended to: its database, or a server.
+Source = Connection | Remote
 
 _TRUST_TERMS = ("trust",)
 _LOOK = "Run: aims-gates ledger verify"
-_TABLES = (
-    "CREATE TABLE IF NOT EXISTS aims_head (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, frontier TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS aims_ledger (position INTEGER PRIMARY KEY, leaf TEXT NOT NULL, body TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS aims_index (term VARCHAR(400) NOT NULL, position INTEGER NOT NULL, "
-    "PRIMARY KEY (term, position))",
-)
+_UNDER = text(
+    "SELECT i.position, l.body, l.leaf FROM aims_index i LEFT JOIN aims_ledger l ON l.position = i.position "
+    "WHERE i.term IN :terms"
+).bindparams(bindparam("terms", expanding=True))
+#: How many terms are asked for at once.
+_TERMS = 200
+#: PostgreSQL's lock for those who install at once: any number that nobody else takes.
+_INSTALLATION = 0x41494D53
 
 
 def _begin(connection: Connection, how: str) -> None:
@@ -54,8 +78,10 @@ def _begin(connection: Connection, how: str) -> None:
 
 
 def snapshot(connection: Connection) -> None:
-    """From here on this connection reads one state of the ledger, whatever is appended meanwhile."""
+    """From here on this connection reads one state of the ledger, whatever is appended meanwhile; begins with it."""
     _begin(connection, "BEGIN")
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 def let_go(connection: Connection) -> None:
@@ -65,29 +91,70 @@ def let_go(connection: Connection) -> None:
 
 
 def install(connection: Connection) -> None:
-    """Make the tables where they are missing: all of them or none, by one of those who try at once."""
+    """Make the ledger where there is none, with its guards: all of it or nothing, by one of those who try at once.
+
+    Tables of an earlier version are left alone: :func:`aims_gates.ledger.table.upgrade` is a decision of its own.
+    """
+    if database.current(connection) is not None:
+        return
     _begin(connection, "BEGIN IMMEDIATE")
-    for table in _TABLES:
-        connection.execute(text(table))
-    if connection.execute(text("SELECT count(*) FROM aims_head")).scalar() == 0:
-        connection.execute(text("INSERT INTO aims_head (id, size, frontier) VALUES (1, 0, '[]')"))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _INSTALLATION})
+    if database.current(connection) is None:
+        upgrade(connection)
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring tables, what is derived from the ledger, and the guards to this version's, in one transaction.
+
+    Raises:
+        LedgerError: a later version of aims-gates made the tables, or the ledger is damaged.
+        IntegrityError: a ledger row does not hold.
+    """
+    _begin(connection, "BEGIN IMMEDIATE")
+    database.drop(connection)
+    database.migrate(connection)
+    lock(connection)
+    derived.rebuild(connection, bearing(connection), size(connection))
+    database.attach(connection)
+
+
+def bearing(connection: Connection) -> list[Row]:
+    """Every row that changes what stands, in order.
+
+    Raises:
+        IntegrityError: one of them does not hold.
+    """
+    found = rows(connection, [*all_terms(connection, "model "), "revocation"], history(connection).keys())
+    return [row for row in found if row.type in derived.LIVE_TYPES]
 
 
 def lock(connection: Connection) -> None:
-    """Take the ledger for this transaction: nobody else appends or decides until it ends."""
+    """Take the ledger for this transaction: nobody else appends or decides until it ends.
+
+    PostgreSQL must not be reading one state of the database yet (isolation READ COMMITTED): what is decided after the
+    lock sees all that was committed before it.
+    """
     if connection.execute(text("UPDATE aims_head SET size = size WHERE id = 1")).rowcount != 1:
         raise LedgerError("the ledger's head is missing", remedy=_LOOK)
 
 
-def tree_head(connection: Connection) -> tuple[int, bytes]:
+def tree_head(connection: Source) -> tuple[int, bytes]:
     """The tree's size and root hash, as the head says."""
+    if isinstance(connection, Remote):
+        return connection.head()
     length, frontier = _head(connection)
     return length, merkle.root_of_frontier(frontier)
 
 
-def size(connection: Connection) -> int:
+def frontier(connection: Source) -> tuple[str, ...]:
+    """What the next leaf is appended to (hex); empty where only a server has it."""
+    return () if isinstance(connection, Remote) else tuple(node.hex() for node in _head(connection)[1])
+
+
+def size(connection: Source) -> int:
     """How many rows the ledger holds, as the head says."""
-    return _head(connection)[0]
+    return tree_head(connection)[0]
 
 
 def _head(connection: Connection) -> tuple[int, list[bytes]]:
@@ -164,8 +231,10 @@ def terms(made: Statement) -> set[str]:
         found.add(f"model {predicate.workspace}/{predicate.name}")
     if hasattr(predicate, "request") and isinstance(predicate.request, str):
         found.add(f"request {predicate.request}")
-    if made.type == "aims-gates:revocation/v1":
+    if made.type == type_of(Revocation):
         found.add("revocation")
+    if made.type == type_of(Activation):
+        found.add("profiles")
     if isinstance(predicate, Evidence):
         facts = predicate.facts
         if facts.get("name") and facts.get("version"):
@@ -173,16 +242,18 @@ def terms(made: Statement) -> set[str]:
     return found
 
 
-def _select(connection: Connection, wanted: Iterable[str]) -> list[tuple[int, str]]:
-    """Positions and bodies under these terms, in order; whole rows below the tree's size, or none at all."""
+def select(connection: Source, wanted: Iterable[str]) -> list[tuple[int, str]]:
+    """Positions and bodies under these terms, in order; whole rows below the tree's size, or none at all.
+
+    Raises:
+        IntegrityError: the index names a row that is not there, or a row was edited.
+    """
+    if isinstance(connection, Remote):
+        return list(connection.select(wanted))
     found: dict[int, tuple[int, str]] = {}
-    query = text(
-        "SELECT i.position, l.body, l.leaf FROM aims_index i LEFT JOIN aims_ledger l ON l.position = i.position "
-        "WHERE i.term = :term"
-    )
     length = size(connection)
-    for term in wanted:
-        for position, body, leaf in connection.execute(query, {"term": term}):
+    for some in _batches(sorted(set(wanted))):
+        for position, body, leaf in connection.execute(_UNDER, {"terms": some}):
             where = f"ledger row {position}"
             if body is None or not 0 <= position < length:
                 raise IntegrityError("the index names a row that is not there", where=where, remedy=_LOOK)
@@ -192,37 +263,49 @@ def _select(connection: Connection, wanted: Iterable[str]) -> list[tuple[int, st
     return [found[position] for position in sorted(found)]
 
 
-def history(connection: Connection) -> TrustHistory:
+def _batches(wanted: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(wanted)
+    while some := list(islice(left, _TERMS)):
+        yield some
+
+
+def history(connection: Source) -> TrustHistory:
     """The trust lists and key revocations so far.
 
     Raises:
         IntegrityError: one of these rows does not hold.
     """
     found = TrustHistory()
-    for position, body in _select(connection, _TRUST_TERMS):
-        found.take(read_body(body, position, found.keys() or None))
+    for position, body in select(connection, _TRUST_TERMS):
+        found.take(_verified(position, body, frozenset(found.keys()) or None))
     return found
 
 
-def rows(connection: Connection, wanted: Iterable[str], trusted: Iterable[str]) -> Iterator[Row]:
+def rows(connection: Source, wanted: Iterable[str], trusted: Iterable[str]) -> Iterator[Row]:
     """The rows under these index terms, in order, signatures verified again.
 
     Raises:
         IntegrityError: a row was edited or its signature does not hold: nothing is decided on such a ledger.
     """
-    keys = set(trusted)
-    for position, body in _select(connection, wanted):
-        yield read_body(body, position, keys)
+    keys = frozenset(trusted)
+    for position, body in select(connection, wanted):
+        yield _verified(position, body, keys)
 
 
-def append(connection: Connection, entry: Envelope | Statement, at: datetime) -> Row:
+@lru_cache(maxsize=4096)
+def _verified(position: int, body: str, trusted: frozenset[str] | None) -> Row:
+    """A row whose signatures were found to hold under these keys; the same bytes need not be verified again."""
+    return read_body(body, position, trusted)
+
+
+def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row:
     """Append a statement; the caller holds the lock.
 
     A signed statement that its signers brought before is not appended again: an old pass, approval or order does not
     become the latest by being repeated. Its row is returned.
 
     Args:
-        connection: Inside a transaction that called :func:`lock` first.
+        connection: Inside a transaction that called :func:`lock` first; or a server, which takes signed envelopes.
         entry: A signed envelope, or (from the registry's transaction only) an act of its own.
         at: Now, with a time zone.
 
@@ -232,6 +315,8 @@ def append(connection: Connection, entry: Envelope | Statement, at: datetime) ->
         InputError: the statement has the wrong shape.
         LedgerError: the ledger is damaged.
     """
+    if isinstance(connection, Remote):
+        return _hand_in(connection, entry)
     length, frontier = _head(connection)
     past = history(connection)
     body = body_of(entry, at).decode()
@@ -242,11 +327,23 @@ def append(connection: Connection, entry: Envelope | Statement, at: datetime) ->
     admit(row, past)
     leaf = merkle.leaf_hash(body.encode())
     _insert(connection, row, body, leaf)
+    if row.type in derived.LIVE_TYPES:
+        derived.follow(connection, row, _revoked(connection, row, past))
     grown = [node.hex() for node in merkle.append(frontier, length, leaf)]
     connection.execute(
-        text("UPDATE aims_head SET size = :size, frontier = :frontier WHERE id = 1"),
+        text("UPDATE aims_head SET size = :size, follows = :size, frontier = :frontier WHERE id = 1"),
         {"size": length + 1, "frontier": json.dumps(grown)},
     )
+    return row
+
+
+def _hand_in(server: Remote, entry: Envelope | Statement) -> Row:
+    if isinstance(entry, Statement):
+        raise InputError("a server takes signed statements only", where="statement", remedy="Sign it.")
+    position, body = server.append(entry)
+    row = read_body(body, position, history(server).keys())
+    if row.statement.payload != entry.payload:
+        raise IntegrityError("the server recorded something else", where=f"ledger row {position}", remedy=_LOOK)
     return row
 
 
@@ -264,6 +361,13 @@ def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
     except sqlalchemy.exc.IntegrityError as error:
         where = f"ledger row {row.position}"
         raise LedgerError("it is there already, outside the tree", where=where, remedy=_LOOK) from error
+
+
+def _revoked(connection: Connection, row: Row, past: TrustHistory) -> set[str]:
+    """What was revoked before a grant or binding came: said again, it does not stand."""
+    if not isinstance(row.predicate, Grant | Binding):
+        return set()
+    return {each.predicate.statement for each in rows(connection, ("revocation",), past.keys())}
 
 
 def _said_before(connection: Connection, row: Row, past: TrustHistory) -> Row | None:
@@ -295,7 +399,9 @@ def admit(row: Row, past: TrustHistory) -> None:
         raise RefusedError(f"the key {names} may not sign a {row.type.removeprefix('aims-gates:')}", remedy=remedy)
 
 
-def all_terms(connection: Connection, prefix: str) -> list[str]:
+def all_terms(connection: Source, prefix: str) -> list[str]:
     """The index terms that begin with this."""
-    found = connection.execute(text("SELECT DISTINCT term FROM aims_index")).scalars()
-    return sorted(term for term in found if term.startswith(prefix))
+    if isinstance(connection, Remote):
+        return connection.terms(prefix)
+    query = text("SELECT DISTINCT term FROM aims_index WHERE substr(term, 1, :length) = :prefix")
+    return sorted(connection.execute(query, {"length": len(prefix), "prefix": prefix}).scalars())

@@ -4,6 +4,7 @@ A ledger verifies by itself when nobody edited, removed, added or swapped rows w
 is what checkpoints kept elsewhere are for. Time is linear in the rows; memory is about 100 bytes for each.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,14 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from aims_gates.canonical import canonical_bytes
-from aims_gates.errors import AimsGatesError
+from aims_gates.canonical import is_canonical
+from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
 from aims_gates.ledger.checkpoint import claimed, unfit
-from aims_gates.ledger.table import admit, read_body, terms, tree_head
+from aims_gates.ledger.table import admit, history, read_body, rows, terms, tree_head
 from aims_gates.predicates import REGISTRY_ACTS
-from aims_gates.strict_yaml import read_json
 from aims_gates.trust import Row, TrustHistory
 
 __all__ = ["Progress", "Replay", "Verification", "verify"]
@@ -30,6 +30,9 @@ SKEW = timedelta(minutes=5)
 #: Problems that are told; the others are counted.
 MOST = 1000
 _RESTORE = "Compare with an export or a checkpoint kept elsewhere, and restore a backup that verifies."
+_FROM = " WHERE position >= :begin"
+#: Before every row, and before what somebody planted.
+_ALL = -(2**63)
 Progress = Callable[[int, int], None]
 
 
@@ -59,6 +62,7 @@ class Replay:
         size, frontier: The tree so far, made from the rows.
         past: The trust lists so far.
         problems: So far; at most :data:`MOST`, the rest in ``untold``.
+        roots: At the checkpoints' sizes.
     """
 
     checkpoints: Sequence[Envelope] = ()
@@ -67,9 +71,9 @@ class Replay:
     past: TrustHistory = field(default_factory=TrustHistory)
     problems: list[str] = field(default_factory=list)
     untold: int = 0
+    roots: dict[int, bytes] = field(default_factory=dict)
     _latest: datetime | None = None
     _said: set[bytes] = field(default_factory=set)
-    _roots: dict[int, bytes] = field(default_factory=dict)
     _wanted: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -95,7 +99,7 @@ class Replay:
         self.frontier = merkle.append(self.frontier, self.size, merkle.leaf_hash(body.encode()))
         self.size += 1
         if self.size in self._wanted:
-            self._roots[self.size] = merkle.root_of_frontier(self.frontier)
+            self.roots[self.size] = merkle.root_of_frontier(self.frontier)
         try:
             row = self._row(body, position)
             self._clock(row, place)
@@ -110,7 +114,7 @@ class Replay:
 
     def _row(self, body: str, position: int) -> Row:
         row = read_body(body, position, self.past.keys() or None)
-        if canonical_bytes(read_json(body.encode(), "row").value) != body.encode():
+        if not is_canonical(json.loads(body), body.encode()):
             self.problem(f"ledger row {position}", "it is not in canonical form (RFC 8785)")
         return row
 
@@ -133,7 +137,7 @@ class Replay:
     def finish(self) -> Verification:
         """The result, the checkpoints looked at."""
         for envelope in self.checkpoints:
-            said = unfit(envelope, self.past, self._roots, self.size)
+            said = unfit(envelope, self.past, self.roots, self.size)
             if said is not None:
                 self.problems.append(said)
         if self.untold:
@@ -143,7 +147,10 @@ class Replay:
 
 
 def verify(
-    connection: Connection, checkpoints: Sequence[Envelope] = (), progress: Progress | None = None
+    connection: Connection,
+    checkpoints: Sequence[Envelope] = (),
+    progress: Progress | None = None,
+    since: Envelope | None = None,
 ) -> Verification:
     """Go through a ledger in its database. Damage is reported, never raised.
 
@@ -151,8 +158,13 @@ def verify(
         connection: To the registry's database.
         checkpoints: Signed before and kept elsewhere (:func:`aims_gates.ledger.checkpoint.read_checkpoint`).
         progress: Called with rows done and rows in all, now and then.
+        since: The checkpoint to begin from. Rows before it are not read, but for the trust lists; that they lead to the
+            tree's root is shown by those after it. Whether they are still as they were, the whole verification shows.
+
+    Raises:
+        InputError: the checkpoint to begin from does not carry what later rows are appended to.
     """
-    replay = Replay(checkpoints)
+    replay = Replay(checkpoints) if since is None else _begun(connection, checkpoints, since)
     try:
         size, root = tree_head(connection)
     except (AimsGatesError, SQLAlchemyError) as error:
@@ -168,16 +180,39 @@ def verify(
     return replay.finish()
 
 
+def _begun(connection: Connection, checkpoints: Sequence[Envelope], since: Envelope) -> Replay:
+    """The replay as it stood at a checkpoint."""
+    said = claimed(since)
+    try:
+        frontier = [bytes.fromhex(node) for node in said.frontier]
+    except ValueError:
+        frontier = []
+    if len(frontier) != said.size.bit_count() or merkle.root_of_frontier(frontier).hex() != said.root:
+        remedy = "Verify the whole ledger, and make a checkpoint anew: aims-gates ledger checkpoint FILE"
+        raise InputError("the checkpoint does not carry its tree", where="--since", remedy=remedy)
+    replay = Replay((*checkpoints, since), said.size, frontier)
+    replay.roots[said.size] = merkle.root_of_frontier(frontier)
+    try:
+        for row in rows(connection, ("trust",), history(connection).keys()):
+            if row.position < said.size:
+                replay.past.take(row)
+    except (AimsGatesError, SQLAlchemyError) as error:
+        replay.problem("the trust list", _brief(error))
+    return replay
+
+
 def _brief(error: Exception) -> str:
     said = error.message if isinstance(error, AimsGatesError) else str(getattr(error, "orig", None) or error)
     return said.splitlines()[0]
 
 
 def _rows(connection: Connection, replay: Replay, size: int, progress: Progress | None) -> None:
-    index = _Index(connection)
-    query = text("SELECT position, leaf, body FROM aims_ledger ORDER BY position")
-    expected = 0
-    for position, leaf, body in connection.execute(query, execution_options={"yield_per": 500}):
+    begin = replay.size
+    index = _Index(connection, begin)
+    query = text(f"SELECT position, leaf, body FROM aims_ledger{_FROM} ORDER BY position")
+    expected = begin
+    found = connection.execute(query, {"begin": begin or _ALL}, execution_options={"yield_per": 500})
+    for position, leaf, body in found:
         place = f"ledger row {position}"
         _missing(replay, expected, min(position, size))
         expected = max(expected, position + 1)
@@ -206,9 +241,10 @@ def _missing(replay: Replay, first: int, end: int) -> None:
 class _Index:
     """The index as it is, beside the index as it must be."""
 
-    def __init__(self, connection: Connection) -> None:
-        query = text("SELECT position, term FROM aims_index ORDER BY position")
-        self._entries: Iterator[Any] = iter(connection.execute(query, execution_options={"yield_per": 500}))
+    def __init__(self, connection: Connection, begin: int) -> None:
+        query = text(f"SELECT position, term FROM aims_index{_FROM} ORDER BY position")
+        found = connection.execute(query, {"begin": begin or _ALL}, execution_options={"yield_per": 500})
+        self._entries: Iterator[Any] = iter(found)
 
     def _until(self, position: int) -> Iterable[tuple[Any, str]]:
         for entry in self._entries:

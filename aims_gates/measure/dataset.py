@@ -1,17 +1,15 @@
 """A data set where it lives. Gates ask it questions in SQL and get statistics, not rows."""
 
-import weakref
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from aims_gates.errors import DataError, InputError
 from aims_gates.measure import labels
-from aims_gates.measure.engine import connection, fresh_name, lock, quote, translated
-from aims_gates.measure.frames import arrow_digest
-from aims_gates.measure.source import Source
-from aims_gates.measure.sources import open_source
+from aims_gates.measure.engine import lock, quote
+from aims_gates.measure.sources import Engine, open_table
+from aims_gates.measure.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped,unused-ignore]
@@ -20,8 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Kind"]
 
 Kind = Literal["numeric", "boolean", "categorical", "datetime"]
-_FLOATS = ("FLOAT", "DOUBLE")
 _NUMERIC = (
+    "FLOAT",
+    "DOUBLE",
     "TINYINT",
     "SMALLINT",
     "INTEGER",
@@ -38,48 +37,46 @@ _NUMERIC = (
 class Dataset:
     """A table of rows and columns that stays where it is. Make one with :meth:`open`.
 
-    NaN in a floating-point column reads as NULL, on every kind of source, so that missing means
-    one thing. Text stays as it is: ``NA`` and ``N/A`` are values, an empty CSV cell is NULL.
+    Queries are written in DuckDB's SQL on every engine. NaN in a floating-point column reads as NULL, on every kind of
+    source, so that missing means one thing. Text stays as it is: ``NA`` and ``N/A`` are values, an empty CSV cell is
+    NULL.
 
     Attributes:
         role: ``evaluation``, ``reference``, ``production``, ``champion`` ...
         where: The source, for messages (passwords masked).
         columns: Names as in the source (a name that stands twice gets ``_1``, as in DuckDB).
-        table: A qualified SQL name, good in the queries of every other data set of this process.
+        table: A qualified SQL name, good in the queries of every other data set on the same engine.
     """
 
-    def __init__(self, source: Source, role: str) -> None:
+    def __init__(self, table: Table, role: str) -> None:
         self.role = role
-        self.where = source.where
-        self._source = source
-        schema = fresh_name("data_set")
-        self.table = f"memory.{schema}.data"
-        self._schema = schema
-        with lock, translated(self.where):
-            shape = connection().execute(f"DESCRIBE {source.sql}").fetchall()
-            self._types = {str(name): str(kind) for name, kind, *_ in shape}
-            connection().execute(f"CREATE SCHEMA memory.{schema}")
-            self._end = weakref.finalize(self, _drop, schema, tuple(source.drops))
-            self._end.atexit = False
-            kind = "TABLE" if source.kept else "VIEW"
-            connection().execute(f"CREATE {kind} {self.table} AS SELECT {_select(self._types)} FROM ({source.sql})")
-        self.columns = tuple(self._types)
-        self._doubled = _doubled(source.names or self.columns)
+        self.where = table.where
+        self.table = table.name
+        self.columns = tuple(table.types)
+        self._held = table
+        self._types = table.types
+        self._doubled = _doubled(table.names)
+        self._filled: set[str] = set()
 
     @classmethod
-    def open(cls, source: Any, *, role: str) -> "Dataset":
+    def open(cls, source: Any, *, role: str, engine: Engine = "duckdb") -> "Dataset":
         """Open a data set for reading; nothing is computed yet.
 
         Args:
             source: A path of a CSV (.gz) or Parquet file, a folder of Parquet files, a glob,
-                ``duckdb:///file.db#table``, any ``SQLAlchemy-URL#table``, or a pandas, Polars or Arrow table.
+                ``duckdb:///file.db#table``, any ``SQLAlchemy-URL#table``; a pandas, Polars (lazy too) or Arrow table,
+                a DuckDB relation, or what else narwhals reads; or a Spark data frame, which stays on Spark.
             role: What it is to the gates.
+            engine: What reads and measures a path: ``duckdb``; ``spark`` (the extra of that name), also for a
+                ``scheme://`` address of Parquet that Spark knows; ``pandas`` or ``polars``, which read the file and
+                hand it over as a frame.
 
         Raises:
             DataError: it is missing, empty, damaged, or not one table; with the remedy.
+            InputError: the engine is unknown, or its extra is not installed.
         """
         with lock:
-            return cls(open_source(source, role), role)
+            return cls(open_table(source, role, engine), role)
 
     quote = staticmethod(quote)
 
@@ -91,8 +88,7 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """``sha256:...``: of a file its bytes, of a folder or glob its manifest, else of the rows as Arrow."""
-        with translated(self.where):
-            return self._source.digest() if self._source.digest else arrow_digest(self.arrow(self.columns))
+        return self._held.digest()
 
     def type(self, column: str) -> str:
         """DuckDB's type of a column, e.g. ``BIGINT``."""
@@ -102,7 +98,7 @@ class Dataset:
     def kind(self, column: str) -> Kind:
         """What the column holds; text (and all that is neither number, truth value nor date) is categorical."""
         found = self.type(column)
-        if found in _NUMERIC or found in _FLOATS or found.startswith("DECIMAL"):
+        if found in _NUMERIC or found.startswith("DECIMAL"):
             return "numeric"
         if found == "BOOLEAN":
             return "boolean"
@@ -132,10 +128,20 @@ class Dataset:
             return
         if self.rows == 0:
             raise DataError(f"the {self.role} data has no rows", where=self.where, remedy="Check how it was written.")
-        for name in columns:
-            if not self.query(f"SELECT 1 FROM data WHERE {quote(name)} IS NOT NULL LIMIT 1"):
+        unknown = [name for name in dict.fromkeys(columns) if name not in self._filled]
+        self._filled |= self._with_values(unknown)
+        for name in unknown:
+            if name not in self._filled:
                 message = f"the column {name!r} of the {self.role} data holds no value at all"
                 raise DataError(message, where=self.where, remedy="Fill the column, or name another.")
+
+    def _with_values(self, names: Sequence[str]) -> set[str]:
+        """Those of the columns that hold at least one value; each is looked through only until the first is met."""
+        looks = [
+            f"SELECT i FROM (SELECT {place} AS i FROM data WHERE {quote(name)} IS NOT NULL LIMIT 1) AS r"
+            for place, name in enumerate(names)
+        ]
+        return {names[place] for (place,) in self.query(" UNION ALL ".join(looks))} if looks else set()
 
     def complete(self, *columns: str) -> None:
         """Refuse rows without a value in these columns: what is left out silently is what went wrong.
@@ -157,17 +163,20 @@ class Dataset:
             DataError: the data cannot be read.
             GateError: the query does not fit the data.
         """
-        with lock, translated(self.where):
-            self._here()
-            return list(connection().execute(sql, list(parameters)).fetchall())
+        return self._held.query(sql, parameters)
 
     def arrow(self, columns: Iterable[str]) -> "pa.Table":
         """These columns of every row, as an Arrow table; for libraries that need rows."""
         wanted = list(columns)
         self.require(*wanted, values=False)
-        with lock, translated(self.where):
-            self._here()
-            return connection().sql(f"SELECT {', '.join(map(quote, wanted))} FROM data").to_arrow_table()
+        return self._held.arrow(wanted)
+
+    def batches(self, sql: str) -> "Iterator[pa.RecordBatch]":
+        """The rows of a query as Arrow, some at a time, for what needs the values and not all of the table.
+
+        Take them all before the next query.
+        """
+        return self._held.batches(sql)
 
     def pandas(self, columns: Iterable[str]) -> "pd.DataFrame":
         """These columns of every row, as a pandas frame; for libraries that need rows."""
@@ -190,33 +199,9 @@ class Dataset:
         """The most frequent values as text, for messages."""
         return labels.common_values(self, column)
 
-    def _here(self) -> None:
-        """Let ``data`` name this set."""
-        connection().execute(f"SET search_path = 'memory.{self._schema}'")
-
     def __repr__(self) -> str:
         return f"Dataset({self.where!r}, role={self.role!r})"
 
 
-def _select(types: dict[str, str]) -> str:
-    """Every column, NaN as NULL.
-
-    Not ``nullif(x, 'nan')``: DuckDB decides ``x = 'nan'`` by a Parquet file's minimum and maximum, which leave NaN out.
-    """
-    shown = [
-        f"CASE WHEN isnan({quote(name)}) THEN NULL ELSE {quote(name)} END AS {quote(name)}"
-        if kind in _FLOATS
-        else quote(name)
-        for name, kind in types.items()
-    ]
-    return ", ".join(shown)
-
-
 def _doubled(names: Iterable[str]) -> set[str]:
     return {name for name, times in Counter(name.lower() for name in names).items() if times > 1}
-
-
-def _drop(schema: str, drops: Sequence[str]) -> None:
-    with lock, translated(schema):
-        for sql in (f"DROP SCHEMA memory.{schema} CASCADE", *drops):
-            connection().execute(sql)

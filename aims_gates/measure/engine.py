@@ -1,6 +1,9 @@
 """The one DuckDB database of this process: every data set is a schema in it, with one view or table ``data``."""
 
+import atexit
+import os
 import re
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,11 +16,14 @@ import duckdb
 
 from aims_gates.errors import AimsGatesError, DataError, GateError
 
-__all__ = ["connection", "fresh_name", "lock", "quote", "quote_text", "translated"]
+__all__ = ["MEMORY", "connection", "fresh_name", "lock", "quote", "quote_text", "translated"]
 
 #: DuckDB connections are not safe to share between threads without it.
 lock = threading.RLock()
 _NUMBERS = count(1)
+#: The environment variable that says how much memory DuckDB may take before it spills, such as ``8GB``.
+MEMORY = "AIMS_GATES_MEMORY"
+_MEMORY = "1GiB"
 
 #: What DuckDB says -> what to say and do. The first match counts.
 _SAYINGS: Sequence[tuple[str, str, str]] = (
@@ -25,6 +31,11 @@ _SAYINGS: Sequence[tuple[str, str, str]] = (
         r"not utf-8|[Ii]nvalid unicode|UTF-8|utf8",
         "the text is not UTF-8",
         "Save it as UTF-8, e.g. with iconv -t utf-8.",
+    ),
+    (
+        r"Error when sniffing",
+        "the file cannot be read as one table",
+        "Save it as CSV text, with one delimiter on every line, or as Parquet.",
     ),
     (r"No files found|[Cc]annot open file", "there is no such file", "Check the path."),
     (
@@ -48,10 +59,14 @@ _SAYINGS: Sequence[tuple[str, str, str]] = (
 
 @cache
 def connection() -> duckdb.DuckDBPyConnection:
-    """The process's database, in memory, spilling to the temporary folder."""
+    """The process's database, in memory; what does not fit spills to a folder of its own, removed at the end."""
     found = duckdb.connect(":memory:")
-    found.execute(f"SET temp_directory = {quote_text(tempfile.gettempdir() + '/aims-gates-duckdb')}")
+    spill = tempfile.mkdtemp(prefix="aims-gates-")
+    atexit.register(shutil.rmtree, spill, ignore_errors=True)
+    found.execute(f"SET temp_directory = {quote_text(spill)}")
+    found.execute(f"SET memory_limit = {quote_text(os.environ.get(MEMORY) or _MEMORY)}")
     found.execute("SET enable_progress_bar = false")
+    found.execute("SET TimeZone = 'UTC'")
     return found
 
 

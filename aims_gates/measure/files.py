@@ -12,7 +12,7 @@ from typing import IO, cast
 from aims_gates.canonical import digest, digest_file
 from aims_gates.errors import DataError
 from aims_gates.measure.engine import connection, quote_text, translated
-from aims_gates.measure.source import Source
+from aims_gates.measure.source import Dialect, Source
 
 __all__ = ["open_files"]
 
@@ -82,11 +82,20 @@ def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
 
 
 def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
-    schema = f"SELECT name FROM parquet_schema({_listed(names[:1])}) WHERE num_children IS NULL OR num_children = 0"
+    leaves = "WHERE num_children IS NULL OR num_children = 0"
+    schema = f"SELECT file_name, name FROM parquet_schema({_listed(names)}) {leaves}"
+    by: dict[str, list[str]] = {name: [] for name in names}
     with translated(where):
-        columns = [row[0] for row in connection().execute(schema).fetchall()]
+        for file, column in connection().execute(schema).fetchall():
+            by.setdefault(str(file), []).append(str(column))
+    columns = by[names[0]]
+    for file, found in by.items():
+        missing = [name for name in columns if name not in found]
+        if missing:
+            message = f"the files do not hold the same columns: {missing[0]!r} is not in {Path(file).name}"
+            raise DataError(message, where=where, remedy="Write them with the same columns and types.")
     sql = f"SELECT * FROM read_parquet({_listed(names)})"
-    return Source(sql, where, columns, digest=_digest(names, base))
+    return Source(sql, where, columns, digest=_digest(names, base), files=names)
 
 
 def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
@@ -103,10 +112,12 @@ def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
         raise DataError(message, where=where, remedy="Use one delimiter (comma, semicolon, tab or |) on every line.")
     none = ("(empty)", "\x00")
     given = {"quote": "" if quoting in none else quoting, "escape": "" if escape in none else escape}
+    found = Dialect(delimiter, given["quote"], given["escape"], packed)
     dialect = "".join(f", {key} = {quote_text(value)}" for key, value in {"delim": delimiter, **given}.items())
     sql = f"SELECT * FROM read_csv({listed}, {_CSV}{dialect}{compression})"
     small = sum(Path(name).stat().st_size for name in names) * (8 if packed else 1) <= KEPT_BYTES
-    return Source(sql if small else _typed(sql), where, header, kept=small, digest=_digest(names, base))
+    sql = sql if small else _typed(sql)
+    return Source(sql, where, header, kept=small, digest=_digest(names, base), files=names, dialect=found)
 
 
 def _typed(sql: str) -> str:

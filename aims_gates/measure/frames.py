@@ -1,4 +1,4 @@
-"""Frames in memory: pandas, Polars, Arrow; all as Arrow."""
+"""Frames in memory: pandas, Polars, Arrow, DuckDB relations and what narwhals knows; all as Arrow."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from aims_gates.measure.source import Source
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["arrow_digest", "open_frame"]
+__all__ = ["arrow_digest", "open_frame", "unique"]
 
 _BATCH = 65_536
 
@@ -26,7 +26,7 @@ def open_frame(frame: Any, role: str) -> Source:
         remedy = "Give each column one type."
         raise DataError(f"a column holds values of mixed types: {error}", where=where, remedy=remedy) from error
     if table is None:
-        remedy = "Give a path, a database address, or a pandas, Polars or Arrow table."
+        remedy = "Give a path, a database address, or a pandas, Polars, Arrow or Spark table."
         raise DataError(f"cannot be read as a table: {type(frame).__name__}", where=f"data set {role!r}", remedy=remedy)
     names = table.column_names
     if not names:
@@ -36,7 +36,7 @@ def open_frame(frame: Any, role: str) -> Source:
     connection().register(registered, table)
     plain = table.rename_columns(names).replace_schema_metadata(None)
     drops = (f"DROP VIEW temp.{registered}",)
-    shown = _unique(names)
+    shown = unique(names)
     columns = ", ".join(f"c{place} AS {quote(name)}" for place, name in enumerate(shown))
     return Source(
         f"SELECT {columns} FROM temp.{registered}", where, names, digest=lambda: arrow_digest(plain), drops=drops
@@ -54,11 +54,23 @@ def _arrow(frame: Any) -> "pa.Table | None":
         names = [str(name) for name in frame.columns]
         columns = [pa.array(frame.iloc[:, place], from_pandas=True) for place in range(len(names))]
         return pa.Table.from_arrays([_whole(column) for column in columns], names=names)
-    if module == "polars" and hasattr(frame, "collect"):
+    if module in ("polars", "narwhals") and hasattr(frame, "collect"):
         frame = frame.collect()
-    if hasattr(frame, "to_arrow"):
+    if module in ("polars", "narwhals") and hasattr(frame, "to_arrow"):
         return frame.to_arrow()
-    return pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else None
+    return pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else _narwhals(frame)
+
+
+def _narwhals(frame: Any) -> "pa.Table | None":
+    """Whatever else narwhals knows (Modin, cuDF, Dask, Ibis ...), where narwhals is installed."""
+    try:
+        import narwhals
+    except ImportError:
+        return None
+    known = narwhals.from_native(frame, pass_through=True)
+    if isinstance(known, narwhals.LazyFrame):
+        known = known.collect("pyarrow")
+    return known.to_arrow() if isinstance(known, narwhals.DataFrame) else None
 
 
 def _whole(column: Any) -> Any:
@@ -67,7 +79,7 @@ def _whole(column: Any) -> Any:
     return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
 
 
-def _unique(names: Sequence[str]) -> list[str]:
+def unique(names: Sequence[str]) -> list[str]:
     """Names that differ without regard to case, as DuckDB makes them."""
     seen: set[str] = set()
     result = []

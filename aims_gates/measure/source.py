@@ -3,7 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Source"]
+__all__ = ["Dialect", "Source"]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written: one character each, empty for none; ``packed`` says whether by gzip."""
+
+    delimiter: str
+    quote: str
+    escape: str
+    packed: bool
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,8 @@ class Source:
         kept: Whether the rows should be materialised once.
         digest: Computes ``sha256:...``; None means the Arrow stream of the rows.
         drops: SQL that undoes what opening did.
+        files: The files that hold it, in the order of their rows; empty where it is something else.
+        dialect: How those are written; None for Parquet.
     """
 
     sql: str
@@ -25,3 +37,5 @@ class Source:
     kept: bool = False
     digest: Callable[[], str] | None = None
     drops: Sequence[str] = field(default_factory=tuple)
+    files: Sequence[str] = ()
+    dialect: Dialect | None = None

@@ -1,19 +1,45 @@
-"""What a source is and who opens it."""
+"""What a source is, and which engine opens it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from aims_gates.errors import DataError
+from aims_gates.errors import DataError, InputError
 from aims_gates.measure.databases import masked, open_database, open_duckdb
+from aims_gates.measure.duck import DuckTable
 from aims_gates.measure.files import open_files
 from aims_gates.measure.frames import open_frame
 from aims_gates.measure.source import Source
+from aims_gates.measure.table import Table
 
-__all__ = ["open_source"]
+__all__ = ["ENGINES", "Engine", "open_source", "open_table"]
+
+Engine = Literal["duckdb", "pandas", "polars", "spark"]
+ENGINES: tuple[str, ...] = get_args(Engine)
+
+
+def open_table(source: Any, role: str, engine: str = "duckdb") -> Table:
+    """Find out what the source is and put it on its engine. A Spark data frame is on Spark already.
+
+    Raises:
+        DataError: naming the source and the remedy.
+        InputError: the engine is unknown, or its library is not installed.
+    """
+    if engine not in ENGINES:
+        raise InputError(f"there is no engine {engine!r}", where="engine", remedy=f"Choose from: {', '.join(ENGINES)}.")
+    if type(source).__module__.startswith("pyspark.") or engine == "spark":
+        from aims_gates.measure.spark import open_spark
+
+        table: Table = open_spark(source, role)
+        return table
+    if engine != "duckdb":
+        from aims_gates.measure.readers import read_frame
+
+        return DuckTable(read_frame(source, role, engine))
+    return DuckTable(open_source(source, role))
 
 
 def open_source(source: Any, role: str) -> Source:
-    """Find out what the source is and how to read it.
+    """The source as DuckDB reads it.
 
     Raises:
         DataError: naming the source and the remedy.

@@ -8,10 +8,10 @@ Tags, ``mlflow.user`` and anything else that a client may write are never asked.
 import getpass
 from dataclasses import dataclass
 
-__all__ = ["ANONYMOUS", "Actor", "actor"]
+from aims_gates.predicates import NOBODY
+from aims_gates.registry.server.identity import ANONYMOUS, principal
 
-#: The name of everybody who came over HTTP without authentication.
-ANONYMOUS = "anonymous over HTTP"
+__all__ = ["ANONYMOUS", "Actor", "actor"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Actor:
 
     Attributes:
         name: The user's name.
-        via: ``mlflow-auth``, ``http`` or ``embedded``.
+        via: ``mlflow-auth``, ``oidc``, ``proxy-header``, ``http`` or ``embedded``; ``nobody`` for a service that names
+            no human for whom it acts.
     """
 
     name: str
@@ -28,7 +29,12 @@ class Actor:
 
 
 def actor() -> Actor:
-    """The actor of the call that is being served."""
+    """The actor of the call that is being served; of a service's act the human it names."""
+    who = principal()
+    if who is not None:
+        if who.via == "http":
+            return Actor(ANONYMOUS, "http")
+        return Actor(who.human, who.via) if who.human else Actor(who.name, NOBODY)
     try:
         from flask import g, has_request_context
     except ImportError:

@@ -6,11 +6,12 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from aims_gates import ledger
+from aims_gates.predicates import Binding, type_of
 from aims_gates.registry.names import PRODUCTION
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
-__all__ = ["Kind", "kind_of", "now", "stage_alias", "stands", "view"]
+__all__ = ["Kind", "free_prompt", "kind_of", "now", "stage_alias", "stands", "view"]
 
 Kind = Literal["model", "prompt"]
 
@@ -47,9 +48,19 @@ def kind_of(seen: Ledger) -> Kind:
     return kind
 
 
+def free_prompt(seen: Ledger) -> bool:
+    """Whether a name is a prompt that no system is bound to, which behaves as in a stock registry.
+
+    A binding counts here until it is revoked: that its signer's key is trusted no longer must not set a prompt free.
+    """
+    found = [row for row in seen.rows if row.type == type_of(Binding) and row.predicate.name == seen.name]
+    found = [row for row in found if row.predicate.workspace == seen.workspace]
+    return kind_of(seen) == "prompt" and (not found or found[-1].digest in seen.revoked)
+
+
 def stands(seen: Ledger, target: str, version: int, location: str | None) -> Row | None:
     """The grant that lets a target (alias or stage) stand on exactly this version at exactly this location."""
-    grant = seen.standing(target)
+    grant = seen.standing(target, now())
     if grant is None or grant.predicate.version != str(version) or grant.predicate.location != location:
         return None
     return grant

@@ -15,9 +15,9 @@ from mlflow.prompt.constants import (
 from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel
 from sqlalchemy.orm import Session
 
-from aims_gates import authority, ledger
+from aims_gates import authority, database, ledger
 from aims_gates.predicates import Creation
-from aims_gates.registry.acts import Kind, now
+from aims_gates.registry.acts import Kind, now, view
 from aims_gates.registry.places import Released, released_root
 from aims_gates.registry.session import Sessions, Transaction
 from aims_gates.registry.staging import Progress, stage, staged
@@ -53,20 +53,28 @@ class StoreBase(SqlAlchemyStore):
         self._install()
 
     def _install(self) -> None:
-        """Make the ledger's tables once. Names that stand already get a record of their kind, as it is found then."""
-        if sqlalchemy.inspect(self.engine).has_table("aims_head"):
-            with self.engine.connect() as connection:
-                if connection.execute(sqlalchemy.text("SELECT size FROM aims_head WHERE size > 0")).first():
-                    return  # an empty one may be all that a crash left of an installation
+        """Make the ledger once. Names that stand already get a record of their kind, as it is found then.
+
+        Raises:
+            LedgerError: a database whose guards are not in place, or are those of another version.
+        """
         with self.engine.begin() as connection:
             ledger.install(connection)
-        with self.transaction() as transaction:
-            if ledger.size(transaction.connection):
+            found = database.state(connection)
+            if found != "new" or database.current(connection) != database.HEAD:
+                database.need_guarded(connection, self.engine.url.render_as_string())
                 return
+        with self.transaction() as transaction:
+            connection = transaction.connection
+            if database.state(connection) != "new":
+                return  # another process was faster
             for model in transaction.session.query(SqlRegisteredModel).order_by(SqlRegisteredModel.name):
-                kind: Kind = "prompt" if is_prompt(model.registered_model_tags) else "model"
-                said = Creation(str(model.workspace), str(model.name), kind, "aims-gates", "found at installation")
-                authority.act(transaction.connection, said, now())
+                if view(connection, str(model.workspace), str(model.name)).born < 0:
+                    kind: Kind = "prompt" if is_prompt(model.registered_model_tags) else "model"
+                    said = Creation(str(model.workspace), str(model.name), kind, "aims-gates", "found at installation")
+                    authority.act(connection, said, now())
+            database.attach(connection)
+            database.mark(connection, "attached")
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """One transaction around MLflow's own methods and the ledger: locked with its first use, re-entrant."""

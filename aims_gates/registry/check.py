@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evidence import Envelope, Statement, sign
 from aims_gates.keys import Key
 from aims_gates.ledger import append, history
-from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.connect import is_gated, open_ledger
 from aims_gates.measure import Dataset
 from aims_gates.model import Decision, Evidence, Plan, Subject
 from aims_gates.packs import Gate, bundled, find_gates
@@ -33,7 +34,7 @@ from aims_gates.registry.runlog import log_check
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import Target
 from aims_gates.reports import GateRun, Report, card
-from aims_gates.settings import SCHEMES, Settings
+from aims_gates.settings import Settings
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
 
@@ -54,11 +55,10 @@ class Desk:
     key: Key | None = None
     progress: Progress | None = None
 
-    @property
+    @cached_property
     def gated(self) -> bool:
         """Whether the registry's ledger is at hand."""
-        registry = self.settings.registry
-        return registry is not None and registry.partition(":")[0] in SCHEMES
+        return is_gated(self.settings.registry)
 
 
 @dataclass
@@ -218,7 +218,7 @@ def _looks_at_predictions(going: _Check) -> bool:
 def _champion(going: _Check, rows: list[Row], scratch: Path) -> None:
     """The version now in production, run over the same rows, for gates that compare."""
     wants = [step for step in going.plan.steps if "champion" in going.gates[step.gate].manifest.inputs.data]
-    grant = Ledger(rows, going.record.system.workspace, going.name).standing("production")
+    grant = Ledger(rows, going.record.system.workspace, going.name).standing("production", datetime.now(UTC))
     place = None if "evaluation" in going.bench.given else going.record.location("evaluation")
     if not wants or grant is None or place is None or grant.predicate.digest == going.subject.digest:
         return
@@ -263,7 +263,8 @@ def _conclude(going: _Check, rows: list[Row]) -> Report:
 def _logged(going: _Check, report: Report, envelopes: Mapping[str, Envelope], text: str) -> Report:
     """The report, once it stands on the run too. What is signed counts without it, so a failure is only said."""
     try:
-        log_check(going.target, report, going.evidence, envelopes, going.bench.opened, text)
+        bench = going.bench
+        log_check(going.target, report, going.evidence, envelopes, bench.opened, text, bench.attached)
     except (MlflowException, OSError) as error:
         said = f"The run and version show nothing of this check, because logging failed: {error}"
         return replace(report, notes=(*report.notes, said))

@@ -1,17 +1,20 @@
 """What stands between a version and production. MLflow is loaded only where nobody has hashed the bytes yet."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from aims_gates.authority import about
 from aims_gates.decision import decide
 from aims_gates.errors import InputError
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.table import Source
 from aims_gates.registry.names import version_number
 from aims_gates.reports import GateRun, Report
 from aims_gates.settings import DEFAULT_WORKSPACE, Settings
 from aims_gates.standing import Ask, Ledger
 
-__all__ = ["explain_version"]
+__all__ = ["explain", "explain_version"]
 
 
 def explain_version(settings: Settings, name: str, version: str) -> Report:
@@ -22,24 +25,57 @@ def explain_version(settings: Settings, name: str, version: str) -> Report:
     """
     version = str(version_number(version))
     with open_ledger(settings.need_registry()) as connection:
-        rows = about(connection, DEFAULT_WORKSPACE, name, version=version)
-        ledger = Ledger(rows, DEFAULT_WORKSPACE, name)
-        request = ledger.request(version)
-        subject = request.predicate.digest if request else ledger.evidenced(version) or _hashed(settings, name, version)
-        rows = about(connection, DEFAULT_WORKSPACE, name, subject)
+        return explain(connection, DEFAULT_WORKSPACE, name, version, lambda: _hashed(settings, name, version))
+
+
+def explain(
+    connection: Source,
+    workspace: str,
+    name: str,
+    version: str,
+    hashed: Callable[[], str | None],
+    makers: tuple[str, ...] | None = None,
+) -> Report:
+    """As :func:`explain_version`, on a ledger in hand.
+
+    Args:
+        connection: The ledger.
+        workspace, name, version: The registered version, spelled as MLflow writes it.
+        hashed: Gives the digest of its bytes, where nothing in the ledger names them.
+        makers: Who made it, where a server records that (:class:`aims_gates.standing.Ask`).
+    """
+    rows = about(connection, workspace, name, version=version)
+    ledger = Ledger(rows, workspace, name)
+    request = ledger.request(version)
+    subject = request.predicate.digest if request else ledger.evidenced(version) or hashed()
+    rows = about(connection, workspace, name, subject)
     now = datetime.now(UTC)
-    decision = decide(Ask(DEFAULT_WORKSPACE, name, version, subject, "production", now), rows)
-    binding = Ledger(rows, DEFAULT_WORKSPACE, name).binding()
+    decision = decide(Ask(workspace, name, version, subject, "production", now, makers=makers), rows)
+    decision = replace(decision, problems=(*_irregular(Ledger(rows, workspace, name), now), *decision.problems))
+    binding = Ledger(rows, workspace, name).binding()
     runs: list[GateRun] = []
     if binding is not None and subject is not None:
         plan = binding.predicate.plan
         for step in plan.steps:
-            counted = Ledger(rows, DEFAULT_WORKSPACE, name).count(plan, step, subject, now)
+            counted = Ledger(rows, workspace, name).count(plan, step, subject, now)
             if counted.evidence is not None:
                 runs.append(GateRun(step.gate, step.title, counted.evidence.outcome, counted.evidence.findings))
     left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
     notes = (f"What this profile leaves out: {left_out}",) if left_out else ()
     return Report(title=f"{name} version {version}", decision=decision, gates=tuple(runs), notes=notes)
+
+
+def _irregular(ledger: Ledger, now: datetime) -> list[str]:
+    """What stands in production without its criteria counted as met: said wherever the model is looked at."""
+    aliases = dict.fromkeys(row.predicate.alias for row in ledger.grants())
+    said = []
+    for grant in (row for alias in aliases if (row := ledger.standing(alias, now)) is not None):
+        what = f"version {grant.predicate.version} is in production ({grant.predicate.alias}) since {grant.at.date()}"
+        if grant.predicate.transition == "break-glass":
+            said.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")
+        if grant.predicate.transition == "adopted":
+            said.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
+    return said
 
 
 def _hashed(settings: Settings, name: str, version: str) -> str:

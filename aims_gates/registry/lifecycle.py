@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from aims_gates import authority
 from aims_gates.predicates import Creation, Registration, Transition
 from aims_gates.registry.actor import actor
-from aims_gates.registry.acts import Kind, kind_of, now, view
+from aims_gates.registry.acts import Kind, free_prompt, kind_of, now, view
 from aims_gates.registry.base import StoreBase, is_prompt
 from aims_gates.registry.names import PRODUCTION, governed_alias
+from aims_gates.registry.places import check_source
 from aims_gates.registry.refusals import answering, refusal
-from aims_gates.registry.session import Transaction
+from aims_gates.registry.session import Transaction, again
 from aims_gates.standing import Ledger
 
 __all__ = ["LifecycleMixin"]
@@ -28,6 +29,7 @@ __all__ = ["LifecycleMixin"]
 class LifecycleMixin(StoreBase):
     """The logged writes of a registry store, and those refused while something stands on them."""
 
+    @again
     def create_registered_model(
         self, name: str, tags: Any = None, description: str | None = None, deployment_job_id: str | None = None
     ) -> RegisteredModel:
@@ -50,6 +52,7 @@ class LifecycleMixin(StoreBase):
             raise self._kind_is_fixed(name)
         super().delete_registered_model_tag(name, key)
 
+    @again
     def create_model_version(
         self,
         name: str,
@@ -61,8 +64,13 @@ class LifecycleMixin(StoreBase):
         local_model_path: str | None = None,
         model_id: str | None = None,
     ) -> ModelVersion:
-        """Register a version; who did it is recorded in the same transaction."""
+        """Register a version; who did it is recorded in the same transaction.
+
+        A server takes sources that it may read: its own artifacts, and the prefixes it was told of.
+        """
         with answering(f"registering a version of {name}"), self.transaction() as transaction:
+            if not (is_prompt(tags) and source in _PROMPT_SOURCE_PLACEHOLDERS):
+                check_source(source)
             made: ModelVersion = super().create_model_version(
                 name, source, run_id, tags, run_link, description, local_model_path, model_id
             )
@@ -79,6 +87,7 @@ class LifecycleMixin(StoreBase):
             authority.act(transaction.connection, said, now())
             return made
 
+    @again
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
         """Rename a name that nothing stands on; its record of registrars goes with it."""
         _validate_model_renaming(new_name)
@@ -93,12 +102,14 @@ class LifecycleMixin(StoreBase):
                     state="failed",
                     next=[f"register the model under {new_name} and bind that (aims-gates bind {new_name} ...)"],
                 )
-            renamed: RegisteredModel = super().rename_registered_model(name, new_name)
+            # First: the database's own guards know a prompt's aliases under the new name by its record.
             self._ended(transaction, name, f"renamed to {new_name}")
             self._created(transaction, new_name, kind_of(seen))
+            renamed: RegisteredModel = super().rename_registered_model(name, new_name)
             self._carry(transaction, seen, new_name)
             return renamed
 
+    @again
     def delete_registered_model(self, name: str) -> None:
         """Delete a name that nothing stands on."""
         with answering(f"deleting {name}"), self.transaction() as transaction:
@@ -108,6 +119,7 @@ class LifecycleMixin(StoreBase):
             super().delete_registered_model(name)
             self._ended(transaction, name, "deleted")
 
+    @again
     def delete_model_version(self, name: str, version: int | str) -> None:
         """Delete a version that nothing stands on."""
         number = _validate_model_version(version)
@@ -118,6 +130,7 @@ class LifecycleMixin(StoreBase):
                 self._refuse_granted(seen, name, what)
             super().delete_model_version(name, number)
 
+    @again
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Take an alias away; of a governed one that is logged, and ends its grant."""
         _validate_model_alias_name(alias)
@@ -128,7 +141,7 @@ class LifecycleMixin(StoreBase):
             row = self._get_registered_model_alias(transaction.session, name, alias)
             version = None if row is None else str(row.version)
             super().delete_registered_model_alias(name, alias)
-            if version is not None and not self._unbound_prompt(self._seen(transaction.session, name)):
+            if version is not None and not free_prompt(self._seen(transaction.session, name)):
                 said = Transition(self._get_active_workspace(), name, version, alias, "alias deleted", actor().name)
                 authority.act(transaction.connection, said, now())
 
@@ -147,14 +160,11 @@ class LifecycleMixin(StoreBase):
             next=["register it under another name"],
         )
 
-    def _unbound_prompt(self, seen: Ledger) -> bool:
-        return kind_of(seen) == "prompt" and seen.binding() is None
-
     def _refuse_standing(self, session: Session, name: str, done: str, version: int | None = None) -> Ledger:
         """Refuse while a governed alias or stage Production stands on the name, or on this version of it."""
         model = self._get_registered_model(session, name)
         seen = self._seen(session, name)
-        if self._unbound_prompt(seen):
+        if free_prompt(seen):
             return seen
         on = [row for row in model.registered_model_aliases if governed_alias(row.alias)]
         steps = [

@@ -1,21 +1,19 @@
 """Which names are governed: aliases, stages and the spelling of versions.
 
-Default deny: every alias is gated but a short open list, so a look-alike spelling of a gated
-name is just another gated name. Names are compared after NFKC and casefold.
+Default deny: every alias is gated but a short open list in plain ASCII, so a look-alike spelling of
+a gated name, or of an open one, is just another gated name. The database's own guards draw the same
+line. Stages are compared after NFKC and casefold.
 """
 
 import re
 import unicodedata
 from typing import Any
 
+from aims_gates.database.guards import OPEN_ALIASES
 from aims_gates.errors import InputError
 
 __all__ = ["OPEN_ALIASES", "PRODUCTION", "folded", "governed_alias", "governed_stage", "version_number"]
 
-#: Aliases anybody may set: they mark work in progress and promise nothing.
-OPEN_ALIASES = frozenset(
-    {"candidate", "challenger", "dev", "development", "qa", "shadow", "staging", "test", "testing"}
-)
 #: The one gated stage, as MLflow spells it.
 PRODUCTION = "Production"
 
@@ -31,7 +29,7 @@ def folded(name: str) -> str:
 
 def governed_alias(alias: str) -> bool:
     """Whether setting this alias is a promotion."""
-    return folded(alias) not in OPEN_ALIASES
+    return not alias.isascii() or alias.lower() not in OPEN_ALIASES
 
 
 def governed_stage(stage: object) -> bool:

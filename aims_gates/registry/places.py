@@ -17,7 +17,20 @@ from mlflow.utils.uri import is_local_uri
 from aims_gates.canonical import is_digest
 from aims_gates.errors import InputError
 
-__all__ = ["RELEASED", "Released", "in_server", "inside", "local_path", "proxied_path", "proxied_root", "released_root"]
+__all__ = [
+    "RELEASED",
+    "SOURCES_ENV_VAR",
+    "Released",
+    "check_allowed",
+    "check_readable",
+    "check_source",
+    "in_server",
+    "inside",
+    "local_path",
+    "proxied_path",
+    "proxied_root",
+    "released_root",
+]
 
 #: Name of the folder that holds released copies.
 RELEASED = "aims-released"
@@ -30,6 +43,10 @@ ARTIFACTS_DESTINATION_ENV_VAR = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 SERVE_ARTIFACTS_ENV_VAR = "_MLFLOW_SERVER_SERVE_ARTIFACTS"
 #: The user's own word for the same, outside the server.
 DESTINATION_ENV_VAR = "AIMS_GATES_ARTIFACTS_DESTINATION"
+#: Addresses, joined by commas, beneath which a server reads models beside its own artifacts.
+SOURCES_ENV_VAR = "AIMS_GATES_MODEL_SOURCES"
+_SOURCES = frozenset({"runs", "models", _PROXY})
+_LOG_IT = "Log the model to the server (mlflow.<flavor>.log_model) and register it from there."
 
 
 @dataclass(frozen=True)
@@ -139,7 +156,63 @@ def released_root(database: str | None) -> Released:
         raise InputError(
             "there is no local folder for released copies",
             where=proxied_root() or "registry",
-            remedy="Serve artifacts from a local folder (--artifacts-destination), or keep the registry in SQLite.",
+            remedy="Serve artifacts from a local folder (--artifacts-destination); elsewhere on that machine name it "
+            f"in {DESTINATION_ENV_VAR}.",
         )
     folder = Path(database).absolute().parent / RELEASED
     return Released(folder, str(folder))
+
+
+def check_allowed(folder: Path, address: str) -> None:
+    """A server reads only beneath its own artifact roots, whatever path a caller registered.
+
+    Raises:
+        InputError: the folder is elsewhere.
+    """
+    if not in_server():
+        return
+    roots = [local_path(root) for root in (proxied_root(), os.environ.get(ARTIFACT_ROOT_ENV_VAR)) if root]
+    if not any(root is not None and inside(folder, root) for root in roots):
+        raise InputError("the server reads no files outside its artifact folders", where=address, remedy=_LOG_IT)
+
+
+def check_readable(underlying: str, address: str) -> None:
+    """A server reads with its own rights, so only from its own artifacts and the prefixes it was told of.
+
+    Args:
+        underlying: Where the bytes are, not on this machine.
+        address: What was registered, for the message.
+
+    Raises:
+        InputError: they are elsewhere.
+    """
+    own = [root for root in (proxied_root(), os.environ.get(ARTIFACT_ROOT_ENV_VAR)) if root]
+    if in_server() and not _beneath(underlying, [*own, f"{_PROXY}:/", *_told()]):
+        raise InputError("the server does not read from there", where=address, remedy=_LOG_IT)
+
+
+def check_source(source: str) -> None:
+    """A server registers what it may read: runs, logged models and versions of its own, its artifacts, told prefixes.
+
+    Raises:
+        InputError: the source is elsewhere (a caller's own bucket, path or web address), or names another server.
+    """
+    if not in_server():
+        return
+    parsed = urllib.parse.urlsplit(source)
+    if (parsed.scheme in _SOURCES and not parsed.netloc) or _beneath(source, _told()):
+        _safe_parts(parsed.path, source)
+        return
+    folder = local_path(source)
+    if folder is None:
+        raise InputError("the server registers no model from there", where=source, remedy=_LOG_IT)
+    check_allowed(folder, source)
+
+
+def _told() -> list[str]:
+    return [each.strip() for each in os.environ.get(SOURCES_ENV_VAR, "").split(",") if each.strip()]
+
+
+def _beneath(address: str, roots: list[str]) -> bool:
+    """Whether an address lies beneath one of these, as both are spelled."""
+    return any(address.startswith(f"{root.rstrip('/')}/") and _safe_parts(address, address) for root in roots)

@@ -14,22 +14,31 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.canonical import digest_file, folder_digest
 from aims_gates.errors import DataError, InputError, IntegrityError
 from aims_gates.measure import Dataset
+from aims_gates.registry.perturb import Perturbations, copies, run_search, sample
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PREDICTION", "SCORE", "PredictionTable", "predict_table"]
+__all__ = ["ATTACKS", "PERTURBATION", "PERTURBED", "PREDICTION", "ROW", "SCORE", "PredictionTable", "predict_table"]
 
 PREDICTION = "prediction"
 SCORE = "score"
+#: Columns that tables of perturbed rows have besides: which row of the evaluation set, and how it was perturbed.
+ROW = "row"
+PERTURBATION = "perturbation"
+#: Roles of the further tables.
+PERTURBED = "perturbed"
+ATTACKS = "attacks"
 
+_FEATURES = "features"
 _WORKER = Path(__file__).with_name("predict_worker.py")
 #: What a process needs to run at all; everything else (credentials, proxies, tokens) stays here.
 _KEPT = (
@@ -58,6 +67,7 @@ class PredictionTable:
         rows: Number of rows.
         score: Whether the model gives a probability of the positive class.
         positive: The class that ``score`` is the probability of, as text; None without a score.
+        tables: Role -> path and digest of further tables: ``perturbed``, and ``attacks`` where there was a search.
     """
 
     path: Path
@@ -67,10 +77,17 @@ class PredictionTable:
     rows: int
     score: bool
     positive: str | None
+    tables: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
 
 
 def predict_table(
-    model_folder: Path, evaluation: Path | str, out: Path, *, positive: Any = None, timeout: float = 3_600
+    model_folder: Path,
+    evaluation: Path | str,
+    out: Path,
+    *,
+    positive: Any = None,
+    timeout: float = 3_600,
+    perturbations: Perturbations | None = None,
 ) -> PredictionTable:
     """Write the prediction table of a model over an evaluation set.
 
@@ -79,7 +96,9 @@ def predict_table(
         evaluation: CSV (.gz too) or Parquet (a file, a folder, a glob), or the address of a database table.
         out: The Parquet file to write; replaced in one step, and untouched on any error.
         positive: The class that ``score`` is about; the classifier's second class unless given.
-        timeout: Seconds the model may take.
+        timeout: Seconds the model may take, each time it is loaded.
+        perturbations: What to predict besides, on perturbed copies: written beside ``out``, as
+            ``NAME.perturbed.parquet`` and ``NAME.attacks.parquet``.
 
     Raises:
         IntegrityError: the model's folder or the evaluation set changed meanwhile.
@@ -89,7 +108,8 @@ def predict_table(
     subject = folder_digest(model_folder)
     data = Dataset.open(evaluation, role="evaluation")
     before = data.digest
-    taken = [name for name in (PREDICTION, SCORE) if name in data.columns]
+    ours = (PREDICTION, SCORE, *((ROW, PERTURBATION) if perturbations else ()))
+    taken = [name for name in ours if name in data.columns]
     if taken:
         raise DataError(
             f"the evaluation set already has a column {taken[0]!r}",
@@ -98,10 +118,16 @@ def predict_table(
         )
     with tempfile.TemporaryDirectory(prefix="aims-predict-") as place:
         wanted = _wanted(model_folder, data)
-        _write(data.arrow(wanted), Path(place) / "features.parquet")
-        report = _run(model_folder, Path(place), positive, timeout)
-        said = _predictions(Path(place) / "predictions.parquet", data.rows, str(model_folder))
-    table = data.arrow(data.columns)
+        worker = _Worker(model_folder, Path(place), positive, timeout)
+        features, table = data.arrow(wanted), data.arrow(data.columns)
+        rows = sample(data.rows, perturbations) if perturbations else ()
+        made = dict(copies(features.take(rows), perturbations)) if perturbations else {}
+        answers = worker.ask({**made, _FEATURES: features})
+        said = answers.pop(_FEATURES)
+        assert said is not None
+        further = _perturbed(worker, table, (features, said), perturbations, made, answers) if perturbations else {}
+    if perturbations:
+        table = table.append_column(ROW, _places(range(data.rows)))
     for name in said.column_names:
         table = table.append_column(name, said.column(name))
     if folder_digest(model_folder) != subject:
@@ -113,7 +139,10 @@ def predict_table(
     if Dataset.open(evaluation, role="evaluation").digest != before:
         raise IntegrityError("the evaluation set changed while the model ran", where=data.where, remedy="Run it again.")
     _replace(table, out)
-    known = report.get("positive") if SCORE in said.column_names else None
+    paths = {role: out.with_name(f"{out.stem}.{role}.parquet") for role in further}
+    for role, made in further.items():
+        _replace(made, paths[role])
+    known = worker.report.get("positive") if SCORE in said.column_names else None
     return PredictionTable(
         out,
         subject,
@@ -122,7 +151,60 @@ def predict_table(
         data.rows,
         SCORE in said.column_names,
         None if known is None else str(known),
+        {role: (path, digest_file(path)) for role, path in paths.items()},
     )
+
+
+def _places(places: Iterable[int]) -> "pa.Array":
+    import pyarrow as pa
+
+    return pa.array(places, pa.int64())
+
+
+def _perturbed(
+    worker: "_Worker",
+    table: "pa.Table",
+    plain: "tuple[pa.Table, pa.Table]",
+    asked: Perturbations,
+    made: "dict[str, pa.Table]",
+    answers: "dict[str, pa.Table | None]",
+) -> "dict[str, pa.Table]":
+    """The perturbed rows with what the model says of them, and each row's attack where there was a search.
+
+    ``plain`` are all rows' features and what the model says of those.
+    """
+    import pyarrow as pa
+
+    rows = _places(sample(table.num_rows, asked).tolist())
+    base, before, whole = (each.take(rows) for each in (*plain, table))
+    tables = {}
+    if asked.search is not None:
+        made["search"], answers["search"] = run_search(base, before, asked, worker.ask)
+        flips = [a != b for a, b in zip(*(_listed(each) for each in (answers["search"], before)), strict=True)]
+        attacks = {"attack_class": ["search"] * len(flips), "prompt": rows, "succeeded": flips}
+        tables[ATTACKS] = pa.table(attacks)
+    parts = [_labelled(whole, rows, name, made[name], answers[name], before) for name in made]
+    return {PERTURBED: pa.concat_tables(parts), **tables}
+
+
+def _listed(table: "pa.Table | None") -> list[Any]:
+    return [] if table is None else list(table.column(PREDICTION).to_pylist())
+
+
+def _labelled(
+    whole: "pa.Table", rows: "pa.Array", name: str, features: "pa.Table", said: "pa.Table | None", before: "pa.Table"
+) -> "pa.Table":
+    """Rows of the evaluation set with perturbed features; where the model gave no answer, predictions are missing."""
+    import pyarrow as pa
+
+    for column in features.column_names:
+        whole = whole.set_column(whole.schema.get_field_index(column), column, features.column(column))
+    whole = whole.append_column(ROW, rows).append_column(PERTURBATION, pa.array([name] * len(rows), pa.string()))
+    for column in before.column_names:
+        kind = before.schema.field(column).type
+        found = said.column(column).cast(kind) if said is not None and column in said.column_names else None
+        whole = whole.append_column(column, pa.nulls(len(rows), kind) if found is None else found)
+    return whole
 
 
 def _wanted(model_folder: Path, data: Dataset) -> tuple[str, ...]:
@@ -157,10 +239,41 @@ def _environment(place: Path) -> dict[str, str]:
     return {**kept, **quiet, "HOME": str(place), "TMPDIR": str(place), "PYTHONHASHSEED": "0"}
 
 
-def _run(model_folder: Path, place: Path, positive: Any, timeout: float) -> dict[str, Any]:
+@dataclass
+class _Worker:
+    """The other process, started for each question; ``report`` is what it said, believed for display only."""
+
+    model: Path
+    place: Path
+    positive: Any
+    timeout: float
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def ask(self, parts: "Mapping[str, pa.Table]") -> "dict[str, pa.Table | None]":
+        """Name -> what the model says of these features; None where it fails on perturbed ones.
+
+        Raises:
+            InputError: the model failed, took too long, or gave no usable predictions.
+        """
+        files = {name: name if name == _FEATURES else f"part{number}" for number, name in enumerate(parts)}
+        for name, features in parts.items():
+            _write(features, self.place / f"{files[name]}.parquet")
+            (self.place / f"{files[name]}.said.parquet").unlink(missing_ok=True)
+        known = None if self.positive is None else str(self.positive)
+        names = list(files.values())
+        job = {"model": str(self.model.absolute()), "positive": known, "parts": names}
+        may_fail = [name for name in names if name != _FEATURES]
+        (self.place / "job.json").write_text(json.dumps({**job, "may_fail": may_fail}), "utf-8")
+        self.report |= _run(self.model, self.place, self.timeout)
+        return {name: self._said(files[name], features.num_rows) for name, features in parts.items()}
+
+    def _said(self, file: str, rows: int) -> "pa.Table | None":
+        path = self.place / f"{file}.said.parquet"
+        return None if file != _FEATURES and not path.exists() else _predictions(path, rows, str(self.model))
+
+
+def _run(model_folder: Path, place: Path, timeout: float) -> dict[str, Any]:
     """Run the worker; its report is what the model's process says, and is believed for display only."""
-    job = {"model": str(model_folder.absolute()), "positive": None if positive is None else str(positive)}
-    (place / "job.json").write_text(json.dumps(job), encoding="utf-8")
     # -I: no user site, no PYTHON* variables, no current directory; -B: nothing is written beside the model's code.
     command = [sys.executable, "-I", "-B", str(_WORKER), str(place)]
     with (place / "said.txt").open("wb") as said:

@@ -1,7 +1,8 @@
 """The other side of :mod:`aims_gates.registry.predict`: run as a script, in a process of its own.
 
-It imports nothing of this package. It reads ``job.json`` and ``features.parquet`` in the folder it
-is given and leaves ``predictions.parquet`` and ``report.json`` there.
+It imports nothing of this package. It reads ``job.json`` and, for each part named there, ``PART.parquet`` in the
+folder it is given, and leaves ``PART.said.parquet`` and ``report.json`` there. A part that may fail (a perturbed copy)
+and does leaves nothing.
 """
 
 import json
@@ -54,26 +55,39 @@ def _place_of(classes: Any, positive: Any) -> int:
 
 
 def main(place: Path) -> None:
-    """Load, predict, write."""
+    """Load the model once; predict and write every part."""
     import mlflow.pyfunc
+
+    job = json.loads((place / "job.json").read_text(encoding="utf-8"))
+    model = mlflow.pyfunc.load_model(job["model"])
+    report: dict[str, Any] = {}
+    for part in job["parts"]:
+        try:
+            report |= _predict(place, part, model, job["positive"])
+        except (Exception, SystemExit) as error:
+            if part not in job["may_fail"]:
+                raise
+            sys.stderr.write(f"{part}: {type(error).__name__}: {error}\n")
+    (place / "report.json").write_text(json.dumps(report), encoding="utf-8")
+
+
+def _predict(place: Path, part: str, model: Any, positive: Any) -> dict[str, Any]:
+    """What the model says of one part: ``prediction``, and ``score`` where it is a classifier of two classes."""
     import numpy as np
     import pandas as pd
 
-    job = json.loads((place / "job.json").read_text(encoding="utf-8"))
-    frame = pd.read_parquet(place / "features.parquet")
-    model = mlflow.pyfunc.load_model(job["model"])
-    raw = _classifier(model)
+    frame, raw = pd.read_parquet(place / f"{part}.parquet"), _classifier(model)
     said = model.predict(frame)
     if raw is not None and np.ndim(said) == 2 and np.shape(said)[1] > 1:
         said = raw.predict(frame)  # logged with predict_proba as its prediction
     table = pd.DataFrame({"prediction": _columns(said, len(frame))})
     report: dict[str, Any] = {}
     if raw is not None:
-        index = _place_of(raw.classes_, job["positive"])
+        index = _place_of(raw.classes_, positive)
         table["score"] = np.asarray(raw.predict_proba(frame), dtype="float64")[:, index]
         report["positive"] = str(raw.classes_[index])
-    table.to_parquet(place / "predictions.parquet", index=False)
-    (place / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    table.to_parquet(place / f"{part}.said.parquet", index=False)
+    return report
 
 
 if __name__ == "__main__":

@@ -29,10 +29,13 @@ from aims_gates.decision import decide
 from aims_gates.errors import InputError
 from aims_gates.predicates import Transition
 from aims_gates.registry.actor import actor
-from aims_gates.registry.acts import Kind, kind_of, now, stage_alias, view
+from aims_gates.registry.acts import Kind, free_prompt, kind_of, now, stage_alias, view
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.names import PRODUCTION, governed_alias, governed_stage, version_number
+from aims_gates.registry.origins import origins
 from aims_gates.registry.refusals import answering, denied, invalid
+from aims_gates.registry.server import creators
+from aims_gates.registry.session import again
 from aims_gates.registry.staging import staged
 from aims_gates.standing import Ask, Ledger
 
@@ -67,6 +70,7 @@ class _Prepared:
     digest: str | None
     location: str
     hashed: bool
+    makers: tuple[str, ...] | None = None
     extra: tuple[str, ...] = ()
 
     def still(self, found: _Version) -> bool:
@@ -77,6 +81,7 @@ class _Prepared:
 class PromotionMixin(StoreBase):
     """The gated writes of a registry store."""
 
+    @again
     def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
         """Set an alias; a governed one only where the decision allows it.
 
@@ -96,6 +101,7 @@ class PromotionMixin(StoreBase):
         with answering(act, gated=True):
             self._promote(name, number, alias, alias, lambda *_: write(name, alias, number))
 
+    @again
     def transition_model_version_stage(
         self, name: str, version: int | str, stage: str, archive_existing_versions: bool
     ) -> ModelVersion:
@@ -150,7 +156,7 @@ class PromotionMixin(StoreBase):
             if tag is None:
                 return False
             seen = view(session.connection(), self._get_active_workspace(), name)
-            return kind_of(seen) == "prompt" and seen.binding() is None
+            return free_prompt(seen)
 
     def _promote(
         self, name: str, number: int, target: str, shown: str, write: Callable[[Session, Connection], Any]
@@ -160,7 +166,8 @@ class PromotionMixin(StoreBase):
         with self.transaction() as transaction:
             row = self._get_sql_model_version(transaction.session, name, number)
             digest = self.prompt_digest(row) if prepared.kind == "prompt" else prepared.digest
-            ask = Ask(prepared.version.workspace, name, str(number), digest, target, now(), actor().name)
+            asked = prepared.version.workspace, name, str(number), digest, target, now(), actor().name
+            ask = Ask(*asked, prepared.makers)
             decision = authority.judge(transaction.connection, ask)
             if not decision.allowed:
                 recorded = authority.record(transaction.connection, ask, decision)
@@ -171,9 +178,10 @@ class PromotionMixin(StoreBase):
                     RESOURCE_CONFLICT,
                 )
             else:
-                result = write(transaction.session, transaction.connection)
-                row.storage_location = prepared.location
+                # The database's own guards let the registry point only where a grant stands, and to its bytes.
                 authority.grant(transaction.connection, ask, decision, prepared.location)
+                row.storage_location = prepared.location
+                result = write(transaction.session, transaction.connection)
         if not decision.allowed:
             raise denied(decision, shown, recorded, prepared.extra)
         return result
@@ -189,17 +197,30 @@ class PromotionMixin(StoreBase):
             digest = self.prompt_digest(row) if kind == "prompt" else None
         # Outside the block above: it reads one state of the database, and staging may take long.
         digest = digest or self._expected(seen, version)
-        ask = Ask(version.workspace, name, str(number), digest, target, now(), actor().name)
+        makers = self.makers(name, number)
+        ask = Ask(version.workspace, name, str(number), digest, target, now(), actor().name, makers)
         allowed = decide(ask, rows).allowed
         if kind == "prompt":
             return _Prepared(version, kind, digest, version.location, hashed=True)
         if digest is None or not allowed:
-            return _Prepared(version, kind, digest, version.location, hashed=False)
+            return _Prepared(version, kind, digest, version.location, hashed=False, makers=makers)
         root = self.released()
         if staged(root, digest) is None:
             command = f"aims-gates promote {name} {number}"
-            return _Prepared(version, kind, None, version.location, hashed=False, extra=(command,))
-        return _Prepared(version, kind, digest, root.location(digest), hashed=True)
+            return _Prepared(version, kind, None, version.location, False, makers, (command,))
+        return _Prepared(version, kind, digest, root.location(digest), True, makers)
+
+    def makers(self, name: str, number: int) -> tuple[str, ...] | None:
+        """Who made a model version, by the server's record: nobody where it has none, None where no server records it.
+
+        A prompt is made by its registrar, of whom the ledger knows: None for prompts too.
+        """
+        if not creators.recording():
+            return None
+        with self.primary() as session:
+            if kind_of(view(session.connection(), self._get_active_workspace(), name)) == "prompt":
+                return None
+        return creators.makers(origins(self, name, number))
 
     def _expected(self, seen: Ledger, version: _Version) -> str | None:
         """Which bytes this is about: those of the request, or of the grant that is rolled back to."""
@@ -210,6 +231,9 @@ class PromotionMixin(StoreBase):
         request = seen.request(number)
         if request is not None:
             return str(request.predicate.digest)
+        ordered = seen.ordered(number)
+        if ordered is not None:
+            return ordered
         binding = seen.binding()
         if binding is not None and seen.mode(binding.predicate, now()) != "enforce":
             # Watching must not get in the way: without a request there is nothing staged, so stage now.

@@ -3,6 +3,7 @@
 Reads the registry's tables as they lie, without MLflow: what is wrong there must be seen even when MLflow cannot run.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,26 @@ from urllib.parse import unquote, urlparse
 
 from sqlalchemy import Connection, inspect, text
 
+from aims_gates import database
 from aims_gates.authority import about
 from aims_gates.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
-from aims_gates.ledger.table import let_go
+from aims_gates.ledger.derived import differences
+from aims_gates.ledger.table import bearing, let_go, size
 from aims_gates.predicates import Registration, Transition
-from aims_gates.registry.acts import kind_of, view
+from aims_gates.registry.acts import free_prompt, now, view
 from aims_gates.registry.names import governed_alias
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
-__all__ = ["reconcile"]
+__all__ = ["ALIASES", "STAGES", "reconcile"]
 
-_ALIASES = """
+ALIASES = """
 SELECT a.workspace, a.name, a.alias, a.version, v.storage_location, v.source
 FROM registered_model_aliases a LEFT JOIN model_versions v
 ON v.workspace = a.workspace AND v.name = a.name AND v.version = a.version
 """
-_STAGES = """
+STAGES = """
 SELECT workspace, name, 'stage:Production/' || version, version, storage_location, source
 FROM model_versions WHERE current_stage = 'Production'
 """
@@ -80,9 +83,9 @@ def _pointed(connection: Connection, row: tuple[Any, ...]) -> tuple[str | None, 
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
     workspace, name, alias, version, location, source = row
     seen = Ledger(about(connection, workspace, name), workspace, name)
-    if kind_of(seen) == "prompt" and seen.binding() is None:
+    if free_prompt(seen):
         return None, None  # a prompt that no system is bound to is not governed
-    grant = seen.standing(alias)
+    grant = seen.standing(alias, now())
     what = f"{name} version {version} ({alias})"
     if grant is None or grant.predicate.version != str(version):
         return f"{what}: the registry points there, and no grant in the ledger stands for it", None
@@ -102,7 +105,7 @@ def _granted(connection: Connection) -> Iterator[Row]:
     for workspace, name in _names(connection):
         ledger = Ledger(about(connection, workspace, name), workspace, name)
         for alias in sorted({row.predicate.alias for row in ledger.grants()}):
-            grant = ledger.standing(alias)
+            grant = ledger.standing(alias, now())
             if grant is not None:
                 yield grant
 
@@ -170,18 +173,33 @@ def _prompt(connection: Connection, grant: Row) -> str | None:
     return None
 
 
+def _guards(connection: Connection) -> Iterator[str]:
+    """Whether the database refuses by itself what no grant stands for, and by the grants of this ledger."""
+    if not inspect(connection).has_table("registered_model_aliases"):
+        return
+    found = database.problems(connection)
+    if found:
+        more = f" (and {len(found) - 1} more: aims-gates db check)" if len(found) > 1 else ""
+        yield f"the database is not guarded: {found[0]}{more}"
+    if not database.OURS - set(inspect(connection).get_table_names()):
+        yield from differences(connection, bearing(connection), size(connection))
+
+
 def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str]:
     """Everything in which the registry and the ledger tell different stories; empty when they agree.
 
     Args:
         connection: The registry's database.
-        artifacts: The folder that a server on this machine serves artifacts from.
+        artifacts: The folder that a server on this machine serves artifacts from; what the environment variable
+            ``AIMS_GATES_ARTIFACTS_DESTINATION`` names when None.
     """
+    named = os.environ.get("AIMS_GATES_ARTIFACTS_DESTINATION")
+    artifacts = artifacts or (Path(named) if named else None)
     problems: list[str] = []
     pointed: set[tuple[str, str, str]] = set()
     if inspect(connection).has_table("registered_model_aliases"):
-        rows = [tuple(row) for row in connection.execute(text(_ALIASES)) if governed_alias(row[2])]
-        rows += [tuple(row) for row in connection.execute(text(_STAGES))]
+        rows = [tuple(row) for row in connection.execute(text(ALIASES)) if governed_alias(row[2])]
+        rows += [tuple(row) for row in connection.execute(text(STAGES))]
         for row in rows:
             said, grant = _pointed(connection, row)
             problems += [said] if said else []
@@ -190,6 +208,7 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
         problems += _registered(connection)
     grants = list(_granted(connection))
     problems += [wrong for grant in grants if (wrong := _prompt(connection, grant))]
+    unguarded = list(_guards(connection))
     let_go(connection)
     for grant in grants:
         said_ = grant.predicate
@@ -199,4 +218,4 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
             )
         wrong = _bytes(grant, artifacts)
         problems += [wrong] if wrong else []
-    return problems
+    return problems + unguarded

@@ -11,16 +11,13 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 
+from aims_gates import acts
 from aims_gates.authority import about
-from aims_gates.canonical import check_left_out, digest, folder_digest
-from aims_gates.decision import frozen
+from aims_gates.canonical import check_left_out, folder_digest
 from aims_gates.errors import InputError, IntegrityError, RefusedError
-from aims_gates.evidence import sign
 from aims_gates.keys import Key
-from aims_gates.ledger import append
 from aims_gates.ledger.connect import open_ledger
-from aims_gates.model import Subject
-from aims_gates.predicates import Frozen, Halt, Request, RollbackOrder, say
+from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
 from aims_gates.registry.places import DESTINATION_ENV_VAR, Released, released_root
 from aims_gates.registry.staging import Progress, leave_no_bytecode, stage
 from aims_gates.registry.subjects import local_folder
@@ -35,7 +32,7 @@ __all__ = ["current_settings", "halt", "load_model", "open_request", "promote", 
 def current_settings() -> Settings:
     """Settings as files and environment have them; the registry MLflow uses now goes first when it is gated."""
     uri = mlflow.get_registry_uri()
-    return load(registry=uri if uri.partition(":")[0] in SCHEMES else None)
+    return load(registry=uri if uri.partition(":")[0] in SCHEMES or is_remote(uri) else None)
 
 
 def use(settings: Settings) -> None:
@@ -49,33 +46,26 @@ def use(settings: Settings) -> None:
 
 
 def _root(settings: Settings) -> Released:
-    return released_root(make_url(database_uri(settings.need_registry())).database)
+    url = make_url(database_uri(settings.need_registry()))
+    return released_root(url.database if url.get_backend_name() == "sqlite" else None)
 
 
 def stage_version(settings: Settings, name: str, version: str, progress: Progress | None = None) -> str:
-    """Stage a version's bytes into the released root, once; gives their digest."""
+    """Stage a version's bytes into the released root, once; gives their digest. Over HTTP the server stages its own.
+
+    Raises:
+        RefusedError: the server does not let this user change the model.
+    """
+    if is_remote(settings.need_registry()):
+        server = Remote(settings.need_registry())
+        try:
+            said = server.post("/stage", {"name": name, "version": version}, timeout=STAGING_SECONDS)
+            return str(said["digest"])
+        finally:
+            server.close()
     target = find_target(model=name, version=version)
     with local_folder(target.address) as folder:
         return stage(folder, _root(settings), progress)
-
-
-def _changes(ledger: Ledger, asked: tuple[Frozen, ...], found: str) -> tuple[str, ...]:
-    """What differs from the last grant, in plain lines."""
-    grants = ledger.grants()
-    if not grants:
-        return ("first promotion of this model",)
-    last = grants[-1].predicate
-    lines = [f"production is version {last.version}" if last.digest != found else "the bytes are those in production"]
-    before = next((row.predicate for row in ledger.rows if row.digest == last.request), None)
-    then = {each.gate: each for each in before.evidence} if before is not None else {}
-    for each in asked:
-        was = then.get(each.gate)
-        if was is None:
-            lines.append(f"{each.gate}: not in the last grant's evidence")
-        elif dict(was.outcomes) != dict(each.outcomes):
-            differ = sorted(control for control in each.outcomes if was.outcomes.get(control) != each.outcomes[control])
-            lines += [f"{each.gate}: {c} was {was.outcomes.get(c, 'absent')}, is {each.outcomes[c]}" for c in differ]
-    return tuple(lines)
 
 
 def open_request(
@@ -89,17 +79,8 @@ def open_request(
     found = stage_version(settings, name, version, progress)
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        workspace = DEFAULT_WORKSPACE
-        ledger = Ledger(about(connection, workspace, name, found), workspace, name)
-        binding = ledger.binding()
-        if binding is None:
-            remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"
-            raise RefusedError(f"{name!r} is bound to no system", remedy=remedy)
-        plan = binding.predicate.plan
-        counted = [ledger.count(plan, step, found, now) for step in plan.steps if step.applies]
-        asked = frozen(each for each in counted if each.standing == "counts")
-        said = Request(workspace, name, version, found, digest(plan), asked, reason, _changes(ledger, asked, found))
-        return append(connection, sign(say(said, Subject("model", found, f"{name}/{version}")), key), now)
+        said = acts.ask(connection, DEFAULT_WORKSPACE, name, version, found, reason, now)
+        return acts.sign_and_append(connection, said, key, now)[0]
 
 
 def promote(settings: Settings, name: str, version: str, alias: str, progress: Progress | None = None) -> str:
@@ -119,9 +100,9 @@ def rollback(settings: Settings, name: str, version: str, reason: str, key: Key,
     Raises:
         MlflowException: the registry refused; its message says why.
     """
-    said = RollbackOrder(DEFAULT_WORKSPACE, name, version, reason)
+    said = acts.order_rollback(DEFAULT_WORKSPACE, name, version, reason)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        append(connection, sign(say(said, Subject("model", digest(said), name)), key), datetime.now(UTC))
+        acts.sign_and_append(connection, said, key, datetime.now(UTC))
     promote(settings, name, version, alias)
 
 
@@ -133,9 +114,9 @@ def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
     """
     from aims_gates.registry.names import governed_alias
 
-    said = Halt(DEFAULT_WORKSPACE, name, reason)
+    said = acts.halt(DEFAULT_WORKSPACE, name, reason)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        append(connection, sign(say(said, Subject("model", digest(said), name)), key), datetime.now(UTC))
+        acts.sign_and_append(connection, said, key, datetime.now(UTC))
     client = mlflow.MlflowClient()
     aliases = [alias for alias in client.get_registered_model(name).aliases if governed_alias(alias)]
     for alias in aliases:
@@ -148,7 +129,7 @@ def _grant(settings: Settings, name: str, version: str | None, alias: str | None
         workspace = DEFAULT_WORKSPACE
         ledger = Ledger(about(connection, workspace, name), workspace, name)
     if alias is not None:
-        found = ledger.standing(alias)
+        found = ledger.standing(alias, datetime.now(UTC))
     else:
         latest = next(reversed(ledger.grants(version=version)), None)
         ended = latest is None or latest.digest in ledger.revoked or latest.position < ledger.halted_at()

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import mlflow
 from mlflow.entities import Dataset as MlflowDataset
@@ -61,12 +62,16 @@ def _inputs(datasets: Mapping[str, Dataset]) -> list[DatasetInput]:
     ]
 
 
-def _write(folder: Path, report: Report, envelopes: Mapping[str, Envelope], card: str | None) -> None:
+def _write(
+    folder: Path, report: Report, envelopes: Mapping[str, Envelope], card: str | None, attached: Mapping[str, bytes]
+) -> None:
     (folder / "report.html").write_text(render("html", report), encoding="utf-8")
     (folder / "report.json").write_text(render("json", report), encoding="utf-8")
     if card is not None:
         (folder / "model_card.md").write_text(card, encoding="utf-8")
         (folder / "model_card.html").write_text(card_html(card), encoding="utf-8")
+    for name, content in attached.items():
+        (folder / _STRANGE.sub("_", name)).write_bytes(content)
     (folder / "evidence").mkdir()
     for gate, envelope in envelopes.items():
         (folder / "evidence" / f"{gate}.dsse.json").write_text(
@@ -81,6 +86,7 @@ def log_check(
     envelopes: Mapping[str, Envelope],
     datasets: Mapping[str, Dataset],
     card: str | None,
+    attached: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
     """Log metrics (at most 50), data sets, evidence, report and model card; set display tags.
 
@@ -91,6 +97,7 @@ def log_check(
         envelopes: Signed evidence by gate.
         datasets: Data sets by role.
         card: The model card, in Markdown.
+        attached: Files that gates left, by name.
     """
     client = mlflow.MlflowClient()
     state = "unknown" if report.decision is None else ("met" if report.decision.criteria_met else "unmet")
@@ -100,7 +107,7 @@ def log_check(
         client.log_inputs(run_id, datasets=_inputs(datasets))
         client.set_tag(run_id, f"{FOLDER}.criteria", state)
         with tempfile.TemporaryDirectory() as place:
-            _write(Path(place), report, envelopes, card)
+            _write(Path(place), report, envelopes, card, attached)
             client.log_artifacts(run_id, place, FOLDER)
     if target.name and target.version:
         client.set_model_version_tag(target.name, target.version, f"{FOLDER}.criteria", state)

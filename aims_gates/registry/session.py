@@ -9,34 +9,61 @@ A method that rolls back on its own (``create_model_version`` does when two writ
 number) must not lose what came before it, above all the lock. So each inner session is a
 SAVEPOINT, and its rollback ends there. This relies on the lock being the first statement: under
 SQLite's driver a SAVEPOINT outside a transaction would commit when it is released.
+
+PostgreSQL may end a transaction for another's sake (serialization failure, deadlock). Nothing of it was seen outside
+then, so a whole method that lost is done again, a bounded number of times (:func:`again`).
 """
 
+import functools
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_CONFLICT
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, RESOURCE_CONFLICT
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
 
-__all__ = ["LOCK_TIMEOUT_MS", "JoinedSession", "Sessions", "Transaction", "conflict", "is_conflict"]
+__all__ = [
+    "LOCK_TIMEOUT_MS",
+    "TRIES",
+    "JoinedSession",
+    "Sessions",
+    "Transaction",
+    "again",
+    "conflict",
+    "guarded",
+    "is_conflict",
+]
 
 #: How long a writer waits for the lock, in milliseconds: MLflow's own figure.
 LOCK_TIMEOUT_MS = 20_000
 #: PostgreSQL: serialization failure, deadlock, lock not available.
 _CONFLICTS = frozenset({"40001", "40P01", "55P03"})
+#: Those after which a whole method is done again, and how often it is tried.
+_LOST = frozenset({"40001", "40P01"})
+TRIES = 4
 
 Factory = Callable[..., AbstractContextManager[Session]]
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    found = getattr(error, "orig", None)
+    return getattr(found, "sqlstate", None) or getattr(found, "pgcode", None)
 
 
 def is_conflict(error: BaseException) -> bool:
     """Whether a database refused because somebody else was writing."""
     if not isinstance(error, DBAPIError):
         return False
-    if getattr(error.orig, "sqlstate", None) in _CONFLICTS or getattr(error.orig, "pgcode", None) in _CONFLICTS:
+    if _sqlstate(error) in _CONFLICTS:
         return True
     text = str(error.orig)
     return "database is locked" in text or "database table is locked" in text or "database is busy" in text
@@ -49,6 +76,47 @@ def conflict(error: BaseException) -> MlflowException:
         RESOURCE_CONFLICT,
         aims_cause=type(error).__name__,
     )
+
+
+def guarded(error: BaseException) -> MlflowException | None:
+    """The answer where one of the database's own guards refused (:mod:`aims_gates.database.guards`): HTTP 403."""
+    said = str(getattr(error, "orig", None) or "")
+    if "aims-gates: " not in said:
+        return None
+    message = "aims-gates: " + said.partition("aims-gates: ")[2].splitlines()[0]
+    entry = {"id": "registry", "title": message, "state": "failed", "next": []}
+    return MlflowException(message, PERMISSION_DENIED, aims_decision=None, aims_controls=[entry])
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether PostgreSQL ended a transaction for another's sake; MLflow wraps the error."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if _sqlstate(seen) in _LOST:
+            return True
+        seen = seen.__cause__
+    return False
+
+
+def again(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """A store's method that is done again where its transaction lost against another and nothing of it was seen.
+
+    Inside another transaction it is not: that one is lost as a whole.
+    """
+
+    def tried(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        sessions: Sessions = self.ManagedSessionMaker  # type: ignore[attr-defined]
+        for left in reversed(range(TRIES)):
+            try:
+                return method(self, *args, **kwargs)
+            except MlflowException as error:
+                if not left or sessions.current is not None or not _lost(error):
+                    raise
+                time.sleep(random.uniform(0.01, 0.05) * (TRIES - left))
+        raise AssertionError("the last try returns or raises")
+
+    functools.update_wrapper(tried, method)
+    return tried
 
 
 class JoinedSession(Session):
@@ -97,6 +165,9 @@ class Transaction:
                 session.execute(sqlalchemy.text("PRAGMA foreign_keys = ON"))
                 session.execute(sqlalchemy.text(f"PRAGMA busy_timeout = {int(self._timeout_ms)}"))
                 session.execute(sqlalchemy.text("PRAGMA case_sensitive_like = true"))
+            else:
+                session.connection(execution_options={"isolation_level": "READ COMMITTED"})
+                session.execute(sqlalchemy.text(f"SET LOCAL lock_timeout = {int(self._timeout_ms)}"))
             self._lock(session.connection())
         return self._session
 
@@ -192,6 +263,9 @@ class Sessions:
             opened.end(commit=False)
             if is_conflict(error):
                 raise conflict(error) from error
+            refused = guarded(error)
+            if refused is not None:
+                raise refused from error
             raise
         except BaseException:
             opened.end(commit=False)

@@ -6,7 +6,6 @@ are downloaded into a temporary folder that ends with the ``with`` block.
 
 # mypy: allow-untyped-calls
 
-import os
 import re
 import tempfile
 import urllib.parse
@@ -23,7 +22,7 @@ from mlflow.store.artifact.utils.models import _parse_model_uri
 from aims_gates.canonical import digest, digest_file, folder_digest, is_digest
 from aims_gates.errors import InputError
 from aims_gates.model import Subject
-from aims_gates.registry.places import ARTIFACT_ROOT_ENV_VAR, in_server, inside, local_path, proxied_path, proxied_root
+from aims_gates.registry.places import check_allowed, check_readable, local_path, proxied_path
 
 __all__ = [
     "local_folder",
@@ -91,19 +90,6 @@ def underlying_address(address: str, version_address: VersionAddress = _from_reg
     raise InputError("the address leads to itself", where=address, remedy="Register the model from its artifacts.")
 
 
-def _check_allowed(folder: Path, address: str) -> None:
-    """A server reads only beneath its own artifact roots, whatever path a caller registered."""
-    if not in_server():
-        return
-    roots = [local_path(root) for root in (proxied_root(), os.environ.get(ARTIFACT_ROOT_ENV_VAR)) if root]
-    if not any(root is not None and inside(folder, root) for root in roots):
-        raise InputError(
-            "the server reads no files outside its artifact folders",
-            where=address,
-            remedy="Log the model to the server (mlflow.<flavor>.log_model) and register it from there.",
-        )
-
-
 @contextmanager
 def local_folder(address: str, version_address: VersionAddress = _from_registry) -> Iterator[Path]:
     """A local folder with the bytes at an address: in place where they are local, else downloaded.
@@ -114,9 +100,10 @@ def local_folder(address: str, version_address: VersionAddress = _from_registry)
     underlying = underlying_address(address, version_address)
     folder = proxied_path(underlying) or local_path(underlying)
     if folder is not None:
-        _check_allowed(folder, address)
+        check_allowed(folder, address)
         yield folder
         return
+    check_readable(underlying, address)
     with tempfile.TemporaryDirectory(prefix="aims-") as place:
         try:
             found = mlflow.artifacts.download_artifacts(artifact_uri=underlying, dst_path=place)

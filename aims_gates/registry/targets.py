@@ -15,7 +15,7 @@ from mlflow.store.artifact.utils.models import _parse_model_uri
 from aims_gates.errors import InputError
 from aims_gates.registry.names import version_number
 
-__all__ = ["Target", "find_target"]
+__all__ = ["Target", "find_target", "newest"]
 
 _COMMIT = "mlflow.source.git.commit"
 
@@ -117,6 +117,28 @@ def _of_models_uri(address: str) -> Target:
     if parsed.name is None or version is None:
         raise InputError("not one fixed version", where=address, remedy="Write models:/NAME/VERSION.")
     return _of_version(parsed.name, version)
+
+
+def newest(models: list[str]) -> tuple[str, str]:
+    """The version that was registered last among these registered models, as name and number.
+
+    Raises:
+        InputError: none of them holds a version.
+    """
+    client = mlflow.MlflowClient()
+    found = [version for name in models for version in client.search_model_versions(f"name='{_quoted(name)}'")]
+    if not found:
+        remedy = f"Register one: mlflow.<flavor>.log_model(model, name=..., registered_model_name={models[0]!r})"
+        said = f"no version of {', '.join(models)} is registered"
+        raise InputError(said, where=mlflow.get_registry_uri(), remedy=remedy)
+    latest = max(found, key=lambda version: (version.creation_timestamp, int(version.version)))
+    return str(latest.name), str(latest.version)
+
+
+def _quoted(name: str) -> str:
+    if "'" in name or "\\" in name:
+        raise InputError(f"{name!r} cannot be looked for", remedy="Name its version too: --version N.")
+    return name
 
 
 def find_target(run: str | None = None, model: str | None = None, version: str | None = None) -> Target:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
 
-from aims_gates.controls import catalogue, order
+from aims_gates.controls import order, title_of
 from aims_gates.errors import InputError
-from aims_gates.limits import better
+from aims_gates.limits import better, limit_of
 from aims_gates.model import Limit
 from aims_gates.packs import Gate
 from aims_gates.profiles import ControlRule, GateRule, Profile
-from aims_gates.rehearsal.measures import limit_of
 
 __all__ = ["Change", "compare"]
 
@@ -75,7 +74,7 @@ def _days(place: str, what: str, before: int, after: int) -> Iterator[Change]:
 
 def _controls(old: Profile, new: Profile) -> Iterator[Change]:
     for control in sorted({*old.controls, *new.controls}, key=order):
-        title = catalogue()[control].title if control in catalogue() else "not in the catalogue"
+        title = title_of(control) or "not in the catalogue"
         named, place = f"{control} ({title})", f"controls.{control}"
         if control not in old.controls:
             rule = new.controls[control]

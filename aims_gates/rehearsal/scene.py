@@ -144,6 +144,7 @@ class Scene:
             data={"evaluation": self.plan.evaluation_digest or _TABLE},
             rows={"evaluation": 1},
             predictions=_OUTPUT,
+            facts={pin: getattr(self.plan, f"{pin}_digest", None) for pin in step.pins},
         )
 
     def aged(self, gate: str, days: float) -> Evidence:

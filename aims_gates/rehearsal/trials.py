@@ -7,8 +7,8 @@ from typing import Any
 from aims_gates.canonical import digest_bytes
 from aims_gates.decision import SEPARATION
 from aims_gates.errors import InputError
+from aims_gates.limits import beyond, limit_of, reachable
 from aims_gates.model import Decision, Evidence, Finding, Outcome, Plan, Requirement, Step
-from aims_gates.rehearsal.measures import beyond, limit_of, reachable
 from aims_gates.rehearsal.scene import Scene, Twist, finding_of
 
 __all__ = ["Trial", "trials"]
@@ -122,6 +122,8 @@ def _step(scene: Scene, step: Step) -> Iterator[Trial]:
     ]
     if scene.plan.evaluation_digest is not None:
         ways.append(("data", "evidence on another evaluation set", replace(met, data={"evaluation": _OTHER})))
+    for pin in step.pins:
+        ways.append((pin, f"evidence made under another {pin}", replace(met, facts={**met.facts, pin: _OTHER})))
     if step.trusted_predictions:
         ways.append(("data", "evidence without a signed prediction table", replace(met, predictions=None)))
     for kind, said, evidence in ways:

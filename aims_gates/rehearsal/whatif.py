@@ -12,13 +12,13 @@ from typing import Any
 from aims_gates.canonical import digest
 from aims_gates.decision import decide, frozen
 from aims_gates.errors import AimsGatesError, InputError
+from aims_gates.limits import limit_of
 from aims_gates.model import ControlState, Evidence, Finding, Limit, Plan, Step, Subject, worst
 from aims_gates.packs import Gate
 from aims_gates.plan import make_plan
 from aims_gates.predicates import Binding, Frozen, Request, say, type_of
 from aims_gates.profiles import Resolved
 from aims_gates.records import SystemRecord
-from aims_gates.rehearsal.measures import limit_of
 from aims_gates.standing import Ask, Counted, Ledger
 from aims_gates.trust import Row
 

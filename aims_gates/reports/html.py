@@ -15,13 +15,16 @@ from markupsafe import Markup
 from aims_gates.model import Finding
 from aims_gates.reports import words
 from aims_gates.reports.approvals import approval_lines
+from aims_gates.reports.charts import charts
 from aims_gates.reports.pictures import pictures
 from aims_gates.reports.view import Report, blocking, marks, oldest, ordered, stands, verdict
 
 __all__ = ["page", "render", "safe_link"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MOST_JUDGED, _MOST_INFORMATION = 200, 60
+#: Judged findings, further findings, rows of a chart's table: of each gate, first all that can be read, then less.
+_SIZES = ((200, 60, 100), (80, 20, 20), (30, 5, 0))
+_MOST_BYTES = 950_000
 _SCHEMES = ("", "http", "https")
 
 
@@ -71,17 +74,17 @@ def page(template: str, values: Mapping[str, Any]) -> str:
     return _environment().get_template(template).render(**values)
 
 
-def _split(findings: tuple[Finding, ...]) -> tuple[list[Finding], list[Finding], int]:
-    ranked = words.worst_first(findings)
-    judged = [f for f in ranked if f.outcome is not None][:_MOST_JUDGED]
-    information = [f for f in ranked if f.outcome is None][:_MOST_INFORMATION]
+def _split(findings: tuple[Finding, ...], most: tuple[int, int, int]) -> tuple[list[Finding], list[Finding], int]:
+    ranked = words.worst_first(f for f in findings if "bin" not in f.by)  # a chart has those, with its table
+    judged = [f for f in ranked if f.outcome is not None][: most[0]]
+    information = [f for f in ranked if f.outcome is None][: most[1]]
     return judged, information, len(ranked) - len(judged) - len(information)
 
 
-def _gates(report: Report) -> list[dict[str, Any]]:
+def _gates(report: Report, most: tuple[int, int, int]) -> list[dict[str, Any]]:
     shown = []
     for gate, title, outcome, findings in report.gates:
-        judged, information, hidden = _split(tuple(findings))
+        judged, information, hidden = _split(tuple(findings), most)
         shown.append(
             {
                 "id": gate,
@@ -90,13 +93,22 @@ def _gates(report: Report) -> list[dict[str, Any]]:
                 "findings": [*judged, *information],
                 "hidden": hidden,
                 "pictures": pictures(findings, report.smallest_cell),
+                "charts": charts(findings, report.smallest_cell, most[2]) if most[2] else [],
             }
         )
     return shown
 
 
 def render(report: Report) -> str:
-    """The report as one HTML page (UTF-8, well under 1 MB)."""
+    """The report as one HTML page (UTF-8, under 1 MB: of very many findings fewer are shown, and it says so)."""
+    for most in _SIZES:
+        text = _rendered(report, most)
+        if len(text.encode()) <= _MOST_BYTES:
+            break
+    return text
+
+
+def _rendered(report: Report, most: tuple[int, int, int]) -> str:
     word, about, said = verdict(report)
     decision = report.decision
     return page(
@@ -110,7 +122,7 @@ def render(report: Report) -> str:
             "controls": ordered(decision.controls) if decision else (),
             "stopping": blocking(decision) if decision else (),
             "approvals": approval_lines(decision.approvals) if decision else [],
-            "gates": _gates(report),
+            "gates": _gates(report, most),
             "smallest": report.smallest_cell,
         },
     )

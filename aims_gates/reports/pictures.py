@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from aims_gates.model import Finding
 from aims_gates.reports import words
 
-__all__ = ["Dot", "Picture", "pictures"]
+__all__ = ["Dot", "Picture", "domain", "pictures", "ticks"]
 
 WIDTH, LEFT, RIGHT, ROW, FOOT = 860, 262, 640, 28, 26
 _MOST_ROWS, _MOST_PICTURES, _LABEL = 20, 6, 33
@@ -91,6 +91,8 @@ def _kind(finding: Finding) -> tuple[str, str] | None:
         return None
     if finding.measure.endswith("_champion_difference") and not finding.by:
         return "champion", "Difference from the champion, same rows"
+    if "bin" in finding.by:
+        return None
     if finding.by:
         keys = " and ".join(words.clean(key) for key in finding.by)
         extra = words.about(replace(finding, by={}))
@@ -119,7 +121,8 @@ def _step(span: float) -> float:
     return float(next(base * factor for factor in (1, 2, 2.5, 5, 10) if base * factor >= raw * 0.999))
 
 
-def _domain(kind: str, findings: Sequence[Finding]) -> tuple[float, float]:
+def domain(kind: str, findings: Sequence[Finding]) -> tuple[float, float]:
+    """The ends of an axis that holds these values, and their intervals where those are not very wide."""
     points = [f.value for f in findings if f.value is not None] + [f.limit.value for f in findings if f.limit]
     ends = [end for f in findings for end in (f.low, f.high) if end is not None]
     reach = max(map(abs, points), default=1.0) or 1.0
@@ -132,7 +135,8 @@ def _domain(kind: str, findings: Sequence[Finding]) -> tuple[float, float]:
     return (low - pad if low < 0 else 0.0), high + pad
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers along an axis, about five."""
     step = _step(high - low)
     first = math.ceil(low / step - 1e-9)
     return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
@@ -153,7 +157,7 @@ def _chosen(findings: Sequence[Finding]) -> list[Finding]:
 
 def _picture(kind: str, title: str, findings: Sequence[Finding], smallest: int) -> Picture:
     shown = _chosen(findings)
-    low, high = _domain(kind, shown)
+    low, high = domain(kind, shown)
 
     def place(value: float) -> float:
         share = (min(max(value, low), high) - low) / (high - low)
@@ -188,7 +192,7 @@ def _picture(kind: str, title: str, findings: Sequence[Finding], smallest: int) 
         title=title,
         text=text,
         dots=tuple(dots),
-        ticks=tuple((place(tick), f"{tick:.10g}") for tick in _ticks(low, high)),
+        ticks=tuple((place(tick), f"{tick:.10g}") for tick in ticks(low, high)),
         limit=(place(shared.value), f"limit {said}") if shared else None,
         hidden=len(findings) - len(shown),
         zero=place(0.0) if low < 0 < high else None,

@@ -25,8 +25,16 @@ WIDTH = 100
 #: Only a rule below the head: reads the same on a terminal, in a pipe and in a log.
 _RULE = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _COLOURS = {"red": "bold red", "yellow": "yellow", "green": "green", "blue": "cyan", "grey": "dim"}
-_VERDICTS = {"ALLOWED": "bold green", "REFUSED": "bold red", "WAITING": "bold cyan", "CHECKED": "bold"}
+_VERDICTS = {
+    "ALLOWED": "bold green",
+    "BREAK-GLASS": "bold red",
+    "REFUSED": "bold red",
+    "WAITING": "bold cyan",
+    "CHECKED": "bold",
+}
 _SHOWN = 3
+#: More controls that are met than this are named on one line, so that what is left to do stays in sight.
+_LISTED = 12
 
 
 def _text(value: object, style: str = "") -> Text:
@@ -102,6 +110,20 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> 
     return table
 
 
+def _listed(report: Report, controls: Sequence[ControlState], plain: bool) -> Iterator[RenderableType]:
+    """The table; controls that are met stand below it by id where they are many."""
+    met = [control for control in controls if control.state == "met"]
+    if len(met) <= _LISTED:
+        yield _controls(report, controls, plain)
+        return
+    rest = [control for control in controls if control.state != "met"]
+    if rest:
+        yield _controls(report, rest, plain)
+    mark = _mark(marks("met"), plain)
+    names = ", ".join(control.control for control in met)
+    yield Padding(_hanging(mark.plain, f"{len(met)} controls: {names}", str(mark.style)), (1 if rest else 0, 0, 0, 0))
+
+
 def _detail(control: ControlState, smallest: int) -> Iterator[RenderableType]:
     yield Text(
         f"\n{words.clean(control.control)} {words.clean(control.title)}: {marks(control.state).word}", style="bold"
@@ -146,7 +168,7 @@ def _decision(report: Report, plain: bool) -> Iterator[RenderableType]:
         yield Padding(_hanging("!", problem, "bold red"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
-        yield _controls(report, ordered(d.controls), plain)
+        yield from _listed(report, ordered(d.controls), plain)
     for control in blocking(d):
         yield from _detail(control, report.smallest_cell)
     lines = approval_lines(d.approvals)

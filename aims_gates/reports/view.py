@@ -145,7 +145,7 @@ def _checked(report: Report) -> str:
 def verdict(report: Report) -> tuple[str, str, str]:
     """The verdict: a word in capitals, what it is about, and the sentence.
 
-    The word is ``ALLOWED``, ``WAITING`` or ``REFUSED``, and ``CHECKED`` where nothing was decided.
+    The word is ``ALLOWED``, ``BREAK-GLASS``, ``WAITING`` or ``REFUSED``, and ``CHECKED`` where nothing was decided.
     """
     decision = report.decision
     if decision is None:
@@ -155,6 +155,8 @@ def verdict(report: Report) -> tuple[str, str, str]:
     if not decision.allowed:
         word, said = _refused(decision)
         return word, about, said
+    if decision.transition == "break-glass":
+        return "BREAK-GLASS", about, f"{decision.problems[0]}; {_count(decision)}"
     if rollback:
         return "ALLOWED", about, "an order signed on call carries it, without fresh evidence; a review is due"
     if decision.criteria_met:

@@ -60,7 +60,11 @@ def _decimals(finding: Finding) -> int:
 
 
 def withheld(finding: Finding, smallest: int) -> bool:
-    """Whether this describes a group so small that its people could be told apart."""
+    """Whether this describes a group, or a bin of values, so small that its people could be told apart."""
+    if "bin" in finding.by and finding.value is not None and finding.n is not None:
+        return 0 < round(finding.value * finding.n) < smallest  # a bin's own rows are its share of the others
+    if "mean_score" in (finding.over or {}) and finding.n is not None:
+        return 0 < finding.n < smallest
     if not finding.by:
         return False
     few = finding.value if finding.measure == "count" else finding.n

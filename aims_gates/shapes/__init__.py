@@ -31,6 +31,7 @@ SHAPES: Mapping[str, type[Reviewed]] = MappingProxyType(
         "organization/management_reviews": assurance.ManagementReviews,
         "system/assignments": design.Assignments,
         "system/impact_assessment": design.ImpactAssessment,
+        "system/bias_audit": assurance.BiasAudit,
         "system/history": design.History,
         "system/change": design.Change,
         "system/design_record": design.DesignRecord,

@@ -1,14 +1,15 @@
 """Records of the organization: risks, objectives, incidents, duties to report, audits and reviews."""
 
 from datetime import date as Day
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aims_gates.shapes.base import Reviewed, Shape, Text, Texts, says
+from aims_gates.shapes.base import Reviewed, Shape, Share, Text, Texts, says
 
 __all__ = [
     "AuditProgramme",
+    "BiasAudit",
     "Incidents",
     "ManagementReviews",
     "Nonconformities",
@@ -245,3 +246,44 @@ class ManagementReviews(Reviewed):
     """Management reviews (clauses 5.1 and 9.3)."""
 
     reviews: tuple[ManagementReview, ...] = says("Reviews held.", min_length=1)
+
+
+class AuditedCategory(Shape):
+    """A category of people that was looked at, and the column that holds it."""
+
+    category: Literal["sex", "race_ethnicity", "age", "disability", "other"] = says("The category.")
+    column: Text = says("The column that holds it, as roles.sensitive of system.yaml names it.")
+
+
+class Excluded(Shape):
+    """A group that was left out of the ratios."""
+
+    group: Text = says("Which group.")
+    share: Share = says("Its share of the people in the data.")
+    reason: Text = says("Why the auditor left it out.")
+
+
+class AuditNotice(Shape):
+    """What people were told before the tool was used on them."""
+
+    place: Text = says("Where the notice stands or how it was sent.")
+    sent_on: Day = says("The day from which people could read it.")
+    first_use_on: Day = says("The day of the first use after it.")
+    alternative: Text = says("How to ask for another process or an accommodation.")
+    retention: Text = says("Which data are kept, for how long, and how to ask about them.")
+
+
+class BiasAudit(Reviewed):
+    """An independent audit of a decision tool for bias, its published summary, and the notice to people."""
+
+    auditor: Text = says("Who audited.")
+    independent_because: Text = says("Why the auditor is independent: no part in making, selling or using the tool.")
+    audited_on: Day = says("The day of the audit.")
+    data_source: Text = says("Which data were used, historical or test data, and why these.")
+    categories: Annotated[tuple[AuditedCategory, ...], Field(min_length=1)] = says("Categories that were looked at.")
+    intersections: bool = says("Whether the ratios were computed for intersections of the categories too.")
+    unknown_people: int = says("How many people in the data have no known category.", ge=0)
+    excluded: tuple[Excluded, ...] = says("Groups left out of the ratios.", default=())
+    published: Text = says("Where the summary of the results is published.")
+    published_on: Day = says("Since when.")
+    notice: AuditNotice = says("What people were told.")

@@ -60,7 +60,8 @@ class Split(Shape):
     """Digests of the sets."""
 
     train: Digest = says("The training set.")
-    validation: Digest = says("The validation set.")
+    validation: Digest | None = says("The validation set.", default=None)
+    no_validation: Text | None = says("Why there is no validation set, where there is none.", default=None)
     test: Digest = says("The evaluation set.")
 
 

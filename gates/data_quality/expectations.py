@@ -1,4 +1,7 @@
-"""Expectations run by great-expectations itself, on a pandas frame that holds only the columns they need."""
+"""A suite's findings: the common expectations from one pass in SQL, the rest from great-expectations itself.
+
+What the library runs sees a pandas frame that holds only the columns it needs.
+"""
 
 import io
 import logging
@@ -13,6 +16,7 @@ import numpy as np
 
 from aims_gates import Dataset, Finding, Limit
 
+from .pushdown import Answer, push
 from .suite import Expectation, Suite
 
 if TYPE_CHECKING:
@@ -26,18 +30,22 @@ _ABOUT_COLUMNS = ("expect_table_column", "expect_column_to_exist")
 _SHOWN = ("of_type", "in_type_list", "expect_table_", "quantile")
 
 
-def judge_suite(suite: Suite, data: Dataset, severities: Sequence[str]) -> list[Finding]:
+def judge_suite(suite: Suite, data: Dataset, severities: Sequence[str], library: bool = False) -> list[Finding]:
     """One finding for each expectation, in the suite's order.
 
     Args:
         suite: What to expect.
-        data: The set; its rows are read for the columns that the suite names only.
+        data: The set; its rows are read for the columns that the library needs only.
         severities: Those that fail the gate; others become information.
+        library: Whether great-expectations runs all of them, which must come to the same.
     """
     data.require()
     absent = {item.place: _absent(item, data) for item in suite.expectations}
     to_run = [item for item in suite.expectations if not absent[item.place]]
-    results = _validate(suite, to_run, data)
+    results: dict[int, Any] = {} if library else dict(push(to_run, data))
+    left = [item for item in to_run if item.place not in results]
+    if left:
+        results.update(_validate(suite, left, data))
     found = []
     for item in suite.expectations:
         if absent[item.place]:
@@ -117,9 +125,14 @@ def _validate(suite: Suite, items: Sequence[Expectation], data: Dataset) -> dict
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         source = context.data_sources.add_pandas("aims_gates").add_dataframe_asset("data")
-        batch = source.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": _frame(items, data)})
-        for group in _rounds([item for item in items if item.place in built]):
-            results.update(_round(batch, group, built, suite.parameters))
+        definition = source.add_batch_definition_whole_dataframe("all")
+        about_names = [item for item in items if item.place in built and _about_names(item)]
+        others = [item for item in items if item.place in built and not _about_names(item)]
+        for asked, frame in ((about_names, _names), (others, _frame)):
+            if asked:
+                batch = definition.get_batch({"dataframe": frame(asked, data)})
+                for group in _rounds(asked):
+                    results.update(_round(batch, group, built, suite.parameters))
     for item in items:
         note = "great-expectations gave no result for it"
         results.setdefault(item.place, _error(item, note, "Look at its arguments."))
@@ -209,7 +222,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _frame(items: Sequence[Expectation], data: Dataset) -> "pd.DataFrame":
-    """The columns that the expectations name anywhere; the others only where their names are asked about."""
+    """The columns that the expectations name anywhere."""
     import pandas as pd
 
     named = {name for item in items for name in item.columns}
@@ -221,11 +234,19 @@ def _frame(items: Sequence[Expectation], data: Dataset) -> "pd.DataFrame":
         for text in _texts(value)
     )
     needed = [name for name in data.columns if name in named or name in conditions]
-    real = data.pandas(needed) if needed else pd.DataFrame(index=range(data.rows))
-    if not any(item.type.startswith(_ABOUT_COLUMNS) for item in items) and needed:
-        return real
-    filler = np.zeros(data.rows, dtype=np.bool_)
-    return pd.DataFrame({name: real.get(name, filler) for name in data.columns})
+    return data.pandas(needed) if needed else pd.DataFrame(index=range(data.rows))
+
+
+def _about_names(item: Expectation) -> bool:
+    """Whether the columns' names alone answer it, so that no row is needed."""
+    return item.type.startswith(_ABOUT_COLUMNS) and not any("condition" in key for key in item.kwargs)
+
+
+def _names(items: Sequence[Expectation], data: Dataset) -> "pd.DataFrame":
+    """One empty row under the set's column names."""
+    import pandas as pd
+
+    return pd.DataFrame({name: [False] for name in data.columns})
 
 
 # Reading the answer --------------------------------------------------------------------------------------------------
@@ -234,16 +255,23 @@ def _frame(items: Sequence[Expectation], data: Dataset) -> "pd.DataFrame":
 def _finding(item: Expectation, result: Any, data: Dataset) -> Finding:
     if isinstance(result, Finding):
         return result
+    if isinstance(result, Answer):
+        return _read(item, result.success, result.result, item.kwargs, data)
     raised = _raised(result.exception_info)
     if raised is not None:
         return _error(
             item, f"great-expectations could not compute it: {raised}", "Check the column's type and the arguments."
         )
-    success, answer = bool(result.success), dict(result.result)
+    kwargs = {**item.kwargs, **dict(result.expectation_config.kwargs)}
+    return _read(item, bool(result.success), dict(result.result), kwargs, data)
+
+
+def _read(
+    item: Expectation, success: bool, answer: Mapping[str, Any], kwargs: Mapping[str, Any], data: Dataset
+) -> Finding:
     if "unexpected_percent" in answer and "element_count" in answer:
         return _mapped(item, success, answer)
     observed = _number(answer.get("observed_value"))
-    kwargs = {**item.kwargs, **dict(result.expectation_config.kwargs)}
     limits = _limits(kwargs, observed) if observed is not None else []
     if observed is not None and limits:
         limit = _deciding(limits, observed, success)

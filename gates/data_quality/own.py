@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit
 
 __all__ = ["Limits", "own_findings"]
@@ -72,10 +74,11 @@ def own_findings(data: Dataset, limits: Limits, case: Case) -> Iterator[Finding]
     data.require()
     yield from _missing(data, limits)
     features = data.columns
-    duplicates = data.rows - _distinct_rows(data)
-    yield _share(
-        "duplicate_share", duplicates, data, limits.shares.get("duplicate_share"), "rows that repeat an earlier one"
-    )
+    limit = limits.shares.get("duplicate_share")
+    # All rows have to be sorted for it: beside a suite that is done only where it decides something.
+    if limit is not None or case.params.get("suite") is None:
+        duplicates = data.rows - _distinct_rows(data)
+        yield _share("duplicate_share", duplicates, data, limit, "rows that repeat an earlier one")
     targets = [name for name in case.roles.get("target", ()) if name in data.columns]
     if targets:
         out = {name for role in _NO_FEATURES for name in case.roles.get(role, ())}
@@ -123,14 +126,17 @@ def _row(names: tuple[str, ...]) -> str:
 
 
 def _distinct_rows(data: Dataset) -> int:
-    """Counted in slices of the hash, so that memory stays bounded."""
+    """Counted in slices of the hash, sorted, so that memory stays bounded."""
     slices = -(-data.rows // _PASS_ROWS)
     inner = f"SELECT {_row(data.columns)} AS h FROM data"
-    counts = [
-        data.query(f"SELECT count(DISTINCT h) FROM ({inner}) WHERE h % {slices} = {place}")[0][0]
-        for place in range(slices)
-    ]
-    return int(sum(counts))
+    found = 0
+    for place in range(slices):
+        sliced = f"SELECT h FROM ({inner}) AS r" + (f" WHERE h % {slices} = {place}" if slices > 1 else "")
+        parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in data.batches(sliced)]
+        hashes = np.concatenate(parts) if parts else np.empty(0, np.uint64)
+        hashes.sort()
+        found += int(np.count_nonzero(hashes[1:] != hashes[:-1])) + bool(len(hashes))
+    return found
 
 
 def _conflicts(data: Dataset, features: tuple[str, ...], targets: list[str], limits: Limits) -> Iterator[Finding]:

@@ -16,11 +16,12 @@ exact null distribution given the cells, zero cells and sparse ones included. Fr
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from .columns import Floats
 
@@ -42,6 +43,12 @@ def draws(pooled: npt.NDArray[np.int64], first: int) -> tuple[npt.NDArray[np.int
         Rows per cell of the first and of the second set, each of shape (draws, cells). Seeded: the
         same counts give the same draws.
     """
+    return _dealt(np.asarray(pooled, dtype=np.int64).tobytes(), first)
+
+
+@lru_cache(maxsize=2)  # Several methods ask about the same cells, one after the other.
+def _dealt(cells: bytes, first: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    pooled = np.frombuffer(cells, dtype=np.int64)
     generator = np.random.default_rng(_SEED)
     size = int(np.clip(_CELLS // max(len(pooled), 1), 399, 1999))
     total = int(pooled.sum())
@@ -148,8 +155,8 @@ class Divergence:
 def _below(x: float, freedom: float, shift: float) -> float:
     """P(noncentral chi-square <= x); Sankaran's normal approximation where the series grows long."""
     if x < 1e4 and shift < 1e4:
-        return float(stats.ncx2.cdf(x, freedom, shift) if shift > 0 else stats.chi2.cdf(x, freedom))
-    return float(stats.norm.cdf((x - freedom - shift) / math.sqrt(2 * freedom + 4 * shift)))
+        return float(special.chndtr(x, freedom, shift) if shift > 0 else special.chdtr(freedom, x))
+    return float(special.ndtr((x - freedom - shift) / math.sqrt(2 * freedom + 4 * shift)))
 
 
 def _noncentrality(x: float, freedom: float, share: float) -> float:

@@ -4,7 +4,7 @@ Rows stay in the engine: counts, bins and extremes come from aggregates. Only th
 need order (``ks``, ``wasserstein`` ...) take a column, one at a time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from aims_gates import DataError, Dataset
 
-__all__ = ["FEW", "Column", "Floats", "Part", "Reading", "bin_together", "profile", "reading_of"]
+__all__ = ["FEW", "Column", "Floats", "Part", "Reading", "profile", "reading_of", "texts"]
 
 Floats = npt.NDArray[np.float64]
 _INTEGERS = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {
@@ -80,15 +80,25 @@ class Reading:
         return f"CAST({inner[self.how]} AS DOUBLE)"
 
 
-def _looks_like_text(data: Dataset, name: str) -> bool:
-    """More distinct values than categories have: over half of the rows (evidently's rule), or over 10,000."""
-    sql = f"SELECT count({Dataset.quote(name)}), approx_count_distinct({Dataset.quote(name)}) FROM data"
-    rows, distinct = data.query(sql)[0]
-    return bool(distinct > _TEXT_AT_LEAST and (distinct > rows / 2 or distinct > _TEXT_AT_MOST))
+def texts(data: Dataset, names: Iterable[str]) -> frozenset[str]:
+    """Those of the columns that hold free text, found in one pass.
+
+    Free text has more distinct values than categories have: over half of the rows (evidently's rule), or over 10,000.
+    """
+    asked = [name for name in names if name in data.columns and data.kind(name) == "categorical"]
+    if not asked:
+        return frozenset()
+    each = ", ".join(f"count({Dataset.quote(name)}), approx_count_distinct({Dataset.quote(name)})" for name in asked)
+    facts = data.query(f"SELECT {each} FROM data")[0]
+    return frozenset(
+        name
+        for name, rows, distinct in zip(asked, facts[::2], facts[1::2], strict=True)
+        if distinct > _TEXT_AT_LEAST and (distinct > rows / 2 or distinct > _TEXT_AT_MOST)
+    )
 
 
-def reading_of(name: str, reference: Dataset, production: Dataset) -> Reading:
-    """How to read a column that stands in both sets.
+def reading_of(name: str, reference: Dataset, production: Dataset, text: bool) -> Reading:
+    """How to read a column that stands in both sets; ``text`` says whether the reference holds free text in it.
 
     Raises:
         DataError: the sets hold different kinds of values under this name.
@@ -103,7 +113,7 @@ def reading_of(name: str, reference: Dataset, production: Dataset) -> Reading:
     if kinds == {"datetime"}:
         return Reading("number", "epoch", "times are compared as seconds since 1970")
     if kinds == {"categorical"}:
-        if _looks_like_text(reference, name):
+        if text:
             return Reading("number", "length", "free text: its length in characters is compared, not its words")
         return Reading("category")
     message = f"{name!r} is {reference.kind(name)} in the reference data and {production.kind(name)} in production"
@@ -121,7 +131,8 @@ class Column:
         rows, missing, infinite: Counts of rows; ``missing`` are NULL and NaN.
         low, high: Least and greatest finite value of a number.
         dtype: The NumPy type pandas would give the values: what decides how NumPy bins them.
-        prefix: Distinct values among the first 4,096 rows.
+        prefix: Distinct values of a number among the first 4,096 rows; 0 for a category.
+        values: About how many distinct values a category has; 0 for a number.
     """
 
     name: str
@@ -134,6 +145,7 @@ class Column:
     high: float
     dtype: type[Any]
     prefix: int
+    values: int = 0
     _bins: dict[bytes, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     @property
@@ -161,6 +173,8 @@ class Column:
         """Whether there are at most 20 distinct values; the first rows mostly tell."""
         if self.prefix > FEW:
             return False
+        if "counts" in self.__dict__:
+            return len(self.counts) <= FEW
         return len(self.query("x", f"GROUP BY x LIMIT {FEW + 1}")) <= FEW
 
     @cached_property
@@ -171,44 +185,35 @@ class Column:
     @cached_property
     def ordered(self) -> Floats:
         """All values of a number, sorted."""
-        if self.part.sql != "data":
-            return np.sort(np.array([row[0] for row in self.query("x")], dtype=np.float64))
-        return np.sort(_numbers(self))
+        values = np.empty(self.n, dtype=np.float64)
+        filled = 0
+        inner = f"SELECT {self.sql} AS x FROM {self.part.sql}"
+        for batch in self.part.data.batches(f"SELECT x FROM ({inner}) AS r WHERE x IS NOT NULL"):
+            values[filled : filled + batch.num_rows] = batch.column(0).to_numpy(zero_copy_only=False)
+            filled += batch.num_rows
+        values.sort()
+        return values
+
+    def forget(self) -> None:
+        """Let go of the sorted values, which alone are as many as the rows."""
+        self.__dict__.pop("ordered", None)
 
     def histogram(self, edges: Floats) -> npt.NDArray[np.int64]:
         """Rows per bin, as ``numpy.histogram``: ``[a, b)``, the last one ``[a, b]``."""
-        key = edges.tobytes()
-        if key not in self._bins:
-            cells = ", ".join(_below(edges, "x"))
-            self._bins[key] = _per_bin(self.query(cells)[0] if cells else (), self.n)
-        return self._bins[key]
+        if edges.tobytes() not in self._bins:
+            cells = ", ".join(f"count(CASE WHEN x < {_real(edge)} THEN 1 END)" for edge in edges[1:-1].tolist())
+            below = self.query(cells)[0] if cells else ()
+            ends = np.array([0, *below, self.n], dtype=np.int64)
+            self.keep(edges, ends[1:] - ends[:-1])
+        return self._bins[edges.tobytes()]
 
-    def keep(self, edges: Floats, below: Sequence[int]) -> None:
+    def keep(self, edges: Floats, rows: npt.NDArray[np.int64]) -> None:
         """Remember a histogram that was counted together with others."""
-        self._bins[edges.tobytes()] = _per_bin(below, self.n)
+        self._bins[edges.tobytes()] = rows
 
 
-def _below(edges: Floats, name: str) -> list[str]:
-    return [f"count_if({name} < {edge!r}::DOUBLE)" for edge in edges[1:-1].tolist()]
-
-
-def _per_bin(below: Sequence[int], rows: int) -> npt.NDArray[np.int64]:
-    ends = np.array([0, *below, rows], dtype=np.int64)
-    return ends[1:] - ends[:-1]
-
-
-def _numbers(column: Column) -> Floats:
-    """The values of a whole set's column, by way of Arrow."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    values = column.part.data.arrow([column.name]).column(0).drop_null()
-    if column.reading.how == "length":
-        values = pc.utf8_length(pc.cast(values, pa.string()))
-    elif column.reading.how == "epoch":
-        values = pc.cast(pc.cast(values, pa.timestamp("us"), safe=False), pa.int64())
-    numbers: Floats = np.asarray(pc.cast(values, pa.float64(), safe=False).to_numpy(), dtype=np.float64)
-    return numbers / 1e6 if column.reading.how == "epoch" else numbers
+def _real(number: float) -> str:
+    return f"CAST({number!r} AS DOUBLE)"
 
 
 def _dtype(column_type: str, how: str, missing: int) -> type[Any]:
@@ -222,43 +227,40 @@ def profile(part: Part, readings: Mapping[str, Reading]) -> dict[str, Column]:
     """Every column's counts and extremes, in one pass over the part (and a look at its first rows)."""
     if not readings:
         return {}
-    wanted, first = ["count(*)"], []
-    for place, (name, reading) in enumerate(readings.items()):
-        x = f"x{place}"
-        first.append(f"{reading.sql(name)} AS {x}")
-        if reading.form == "number":
-            wanted += [f"count({x})", f"count_if(isinf({x}))"]
-            wanted += [f"{end}({x}) FILTER (WHERE NOT isinf({x}))" for end in ("min", "max")]
-        else:
-            wanted += [f"count({x})", "0", "0", "0"]
-    inner = f"SELECT {', '.join(first)} FROM {part.sql}"
-    rows, *facts = part.data.query(f"SELECT {', '.join(wanted)} FROM ({inner})")[0]
-    distinct = ", ".join(f"count(DISTINCT x{place})" for place in range(len(readings)))
-    prefix = part.data.query(f"SELECT {distinct} FROM ({inner} LIMIT 4096)")[0]
+    inner = ", ".join(f"{reading.sql(name)} AS x{place}" for place, (name, reading) in enumerate(readings.items()))
+    inner = f"SELECT {inner} FROM {part.sql}"
+    each = [
+        f"count(x{place}), "
+        + (f"min(x{place}), max(x{place})" if reading.form == "number" else f"approx_count_distinct(x{place}), NULL")
+        for place, reading in enumerate(readings.values())
+    ]
+    rows, *facts = part.data.query(f"SELECT count(*), {', '.join(each)} FROM ({inner}) AS r")[0]
+    distinct = ", ".join(
+        f"count(DISTINCT x{place})" if reading.form == "number" else "0"
+        for place, reading in enumerate(readings.values())
+    )
+    prefix = part.data.query(f"SELECT {distinct} FROM ({inner} LIMIT 4096) AS r")[0]
     found = {}
     for place, (name, reading) in enumerate(readings.items()):
-        held, infinite, low, high = facts[4 * place : 4 * place + 4]
+        held, low, high = facts[3 * place : 3 * place + 3]
         missing = int(rows) - int(held)
         dtype = _dtype(part.data.type(name), reading.how, missing)
-        ends = [float("nan") if end is None else float(end) for end in (low, high)]
+        values, ends = 0, [float("nan") if end is None else float(end) for end in (low, high)]
+        if reading.form == "category":
+            values, ends = int(low), [float("nan")] * 2
         found[name] = Column(
-            name, part, reading, int(rows), missing, int(infinite or 0), ends[0], ends[1], dtype, int(prefix[place])
+            name, part, reading, int(rows), missing, 0, ends[0], ends[1], dtype, int(prefix[place]), values
         )
+    for column in found.values():
+        if np.isinf(column.low) or np.isinf(column.high):
+            _look_past_infinities(column)
     return found
 
 
-def bin_together(columns: Iterable[tuple[Column, Floats]]) -> None:
-    """Count the histograms of several columns of one part in one pass, and keep them in the columns."""
-    work = list(columns)
-    if not work:
-        return
-    part = work[0][0].part
-    inner = ", ".join(f"{column.sql} AS x{place}" for place, (column, _) in enumerate(work))
-    cells = [_below(edges, f"x{place}") for place, (_, edges) in enumerate(work)]
-    flat = [cell for group in cells for cell in group]
-    counted = (
-        list(part.data.query(f"SELECT {', '.join(flat)} FROM (SELECT {inner} FROM {part.sql})")[0]) if flat else []
-    )
-    for (column, edges), group in zip(work, cells, strict=True):
-        column.keep(edges, counted[: len(group)])
-        del counted[: len(group)]
+def _look_past_infinities(column: Column) -> None:
+    """Count the infinite values of a column that has some, and find the extremes of the others."""
+    finite = "abs(x) < CAST('Infinity' AS DOUBLE)"
+    ends = f"min(CASE WHEN {finite} THEN x END), max(CASE WHEN {finite} THEN x END)"
+    held, low, high = column.query(f"count(CASE WHEN {finite} THEN 1 END), {ends}")[0]
+    column.infinite = column.n - int(held)
+    column.low, column.high = (float("nan") if end is None else float(end) for end in (low, high))

@@ -11,11 +11,16 @@ from typing import Any
 
 from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, intervals
 
+from .attachment import attach_html
+from .bins import bin_shares, first_columns
 from .chunks import parts_of
-from .columns import Column, Part, Reading, bin_together, profile, reading_of
+from .columns import Column, Part, Reading, profile, reading_of, texts
 from .methods import METHODS, default_method
 from .pair import Pair
 from .settings import Settings
+from .streams import DETECTORS
+from .together import bin_together, count_together
+from .unseen import unseen
 from .verdict import Measured, judge
 
 __all__ = ["run"]
@@ -33,13 +38,18 @@ def run(case: Case) -> Iterable[Finding]:
     reference, production = (_set(case, role) for role in ("reference", "production"))
     readings, found = _readings(case, settings, reference, production)
     base = profile(Part(reference), readings)
+    count_together(base.values())
+    bins: dict[str, list[Finding]] = {}
     for part in parts_of(production, settings.chunk, case):
-        found += _of_part(base, profile(part, readings), settings, part)
+        found += _of_part(base, profile(part, readings), settings, part, bins)
     judged = judge([item for item in found if isinstance(item, Measured)], settings)
     verdicts = iter(judged)
     findings = [next(verdicts) if isinstance(item, Measured) else item for item in found]
     yield from findings
     yield from _drift_shares(findings, settings)
+    yield from first_columns(bins, findings, settings.histograms)
+    if settings.html:
+        yield from attach_html(case, reference, production, list(readings))
 
 
 def _set(case: Case, role: str) -> Dataset:
@@ -64,13 +74,14 @@ def _readings(
         named = settings.method if isinstance(settings.method, Mapping) else {}
         union = [*reference.columns, *production.columns, *named]
         asked = tuple(name for name in dict.fromkeys(union) if name not in left_out or name in named)
+    text = texts(reference, (name for name in asked if name in production.columns))
     readings: dict[str, Reading] = {}
     found: list[Finding | Measured] = []
     for name in asked:
         try:
             reference.require(name, values=False)
             production.require(name, values=False)
-            readings[name] = reading_of(name, reference, production)
+            readings[name] = reading_of(name, reference, production, name in text)
         except DataError as error:
             over = {"column": name}
             measure = settings.methods_for(name, "drift")[0]
@@ -88,15 +99,24 @@ def _readings(
 
 
 def _of_part(
-    base: Mapping[str, Column], columns: Mapping[str, Column], settings: Settings, part: Part
+    base: Mapping[str, Column],
+    columns: Mapping[str, Column],
+    settings: Settings,
+    part: Part,
+    bins: dict[str, list[Finding]],
 ) -> list[Finding | Measured]:
+    """Measure a part; of all of production the bins are kept too."""
     found: list[Finding | Measured] = []
     pairs = {name: Pair(base[name], columns[name]) for name in columns}
+    count_together(columns.values())
     _count_bins(pairs.values(), settings)
     for name, pair in pairs.items():
         over = {"column": name} if part.chunk is None else {"column": name, "chunk": part.chunk}
         found += _measured(pair, over, settings)
         found += _shares(pair, over, settings)
+        if part.chunk is None and settings.histograms:
+            bins[name] = _bins(pair)
+        pair.forget(whole=part.chunk is None)
     return found
 
 
@@ -147,6 +167,9 @@ def _measured(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Iterat
         return
     for name in settings.methods_for(pair.name, default_method(pair)):
         try:
+            if name in DETECTORS:
+                yield settings.streams.finding(name, pair, over)
+                continue
             _fits(name, pair)
             statistic = METHODS[name].measure(pair)
             yield Measured(name, over, pair.sizes, statistic, pair.reference.reading.note)
@@ -175,17 +198,22 @@ def _fits(name: str, pair: Pair) -> None:
     raise DataError(message, remedy=f'Choose by column, e.g. {{"method": {{"{pair.name}": ...}}}}, from: {fitting}.')
 
 
+def _bins(pair: Pair) -> list[Finding]:
+    try:
+        _sound(pair)
+    except DataError:
+        return []
+    return bin_shares(pair)
+
+
 def _shares(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     column = pair.production
     before = pair.reference.missing / pair.reference.rows
     note = f"in the reference {before:.4g}"
     yield _share("missing_share", column.missing, column.rows, over, settings, note)
-    if pair.number or not (column.n and pair.reference.n):
-        return
-    unseen = {value: rows for value, rows in column.counts.items() if value not in pair.reference.counts}
-    many = sorted((str(value) for value, rows in unseen.items() if rows >= 5))[:5]
-    note = f"{len(unseen)} categories the reference does not have" + (f", among them {', '.join(many)}" if many else "")
-    yield _share("unseen_share", sum(unseen.values()), column.n, over, settings, note if unseen else None)
+    found = unseen(pair) if column.n and pair.reference.n else None
+    if found is not None:
+        yield _share("unseen_share", found[0], column.rows, over, settings, found[1])
 
 
 def _share(measure: str, rows: int, of: int, over: Mapping[str, Any], settings: Settings, note: str | None) -> Finding:
@@ -205,7 +233,7 @@ def _drift_shares(findings: Iterable[Finding], settings: Settings) -> Iterator[F
     chunks: dict[Any, dict[str, list[str]]] = {}
     for finding in findings:
         over = finding.over or {}
-        if finding.measure in METHODS or finding.measure == "drift":
+        if finding.measure in METHODS or finding.measure in DETECTORS or finding.measure == "drift":
             columns = chunks.setdefault(over.get("chunk"), {})
             if finding.outcome is not None:
                 columns.setdefault(over["column"], []).append(finding.outcome)

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .columns import FEW, Column, Floats
+from .order import Merged, merge
 
 __all__ = ["Counts", "Pair", "sturges"]
 
 Counts = npt.NDArray[np.int64]
 #: evidently: a column of whole numbers with at most so many distinct values is a category.
 _WHOLE_CATEGORIES = 10
+_MOST_KEPT = 5_000_000
 
 
 def sturges(low: float, high: float, size: int, dtype: type[Any]) -> Floats:
@@ -126,6 +128,17 @@ class Pair:
         if not self.number:
             return True
         return issubclass(self.dtype, np.integer) and self.few_values <= _WHOLE_CATEGORIES
+
+    @cached_property
+    def merged(self) -> Merged:
+        """Both samples laid into one order, and what follows from that."""
+        return merge(*self.ordered)
+
+    def forget(self, whole: bool) -> None:
+        """Let go of sorted values that no later part needs (or that are too many to keep)."""
+        self.production.forget()
+        if whole or self.reference.n > _MOST_KEPT:
+            self.reference.forget()
 
     @property
     def ordered(self) -> tuple[Floats, Floats]:

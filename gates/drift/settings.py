@@ -8,6 +8,7 @@ from typing import Any
 from aims_gates import Case, InputError, Limit
 
 from .methods import METHODS
+from .streams import DETECTORS, Streams, read_streams
 
 __all__ = ["CONVENTIONS", "Settings"]
 
@@ -21,6 +22,10 @@ CONVENTIONS: Mapping[str, Any] = {
     "ed": 0.1,
     "p_value": 0.05,
     "drift_share": 0.5,
+    "ADWIN": 0,
+    "KSWIN": 0,
+    "PageHinkley": 0,
+    "DDM": 0,
 }
 _SHARES = ("missing_share", "unseen_share", "drift_share")
 _CORRECTIONS = ("benjamini-hochberg", "bonferroni", "none")
@@ -39,6 +44,9 @@ class Settings:
         correction: For many tests: ``benjamini-hochberg``, ``bonferroni`` or ``none``.
         confidence: Of the intervals, two-sided.
         min_rows: A test that finds nothing in fewer rows than this has not shown that there is nothing.
+        streams: How detectors of river run.
+        histograms: Of how many columns bins are given for a picture.
+        html: Whether evidently's own page is attached.
     """
 
     method: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None
@@ -48,6 +56,9 @@ class Settings:
     correction: str
     confidence: float
     min_rows: int
+    streams: Streams
+    histograms: int
+    html: bool
 
     @classmethod
     def of(cls, case: Case) -> "Settings":
@@ -73,7 +84,14 @@ class Settings:
         if columns is not None and not (columns and all(isinstance(name, str) for name in columns)):
             raise _wrong("columns", columns, "List at least one column name.")
         names = tuple(dict.fromkeys(columns)) if columns else None
-        return cls(_methods(given.get("method")), names, _limits(given), chunk, correction, confidence, min_rows)
+        limits = _limits(given)
+        times = case.roles.get("timestamp", ())
+        streams = read_streams(given.get("streams"), times[0] if len(times) == 1 else None, min_rows, limits)
+        most = 12 if given.get("histograms") is None else given["histograms"]
+        if not 0 <= most <= 100:
+            raise _wrong("histograms", most, "Give a number of columns from 0 to 100.")
+        method, html = _methods(given.get("method")), bool(given.get("html"))
+        return cls(method, names, limits, chunk, correction, confidence, min_rows, streams, most, html)
 
     @property
     def tail(self) -> float:
@@ -94,10 +112,10 @@ def _wrong(name: str, value: object, remedy: str) -> InputError:
 def _names(given: Any) -> tuple[str, ...]:
     names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list | tuple) else ()
     for name in names:
-        if name not in METHODS:
-            raise _wrong("method", name, f"Choose from: {', '.join(METHODS)}.")
+        if name not in METHODS and name not in DETECTORS:
+            raise _wrong("method", name, f"Choose from: {', '.join((*METHODS, *DETECTORS))}.")
     if not names:
-        raise _wrong("method", given, f"Name one of: {', '.join(METHODS)}.")
+        raise _wrong("method", given, f"Name one of: {', '.join((*METHODS, *DETECTORS))}.")
     return tuple(dict.fromkeys(names))
 
 
@@ -112,8 +130,8 @@ def _limits(given: Mapping[str, Any]) -> Mapping[str, Limit]:
     asked = dict(CONVENTIONS) | dict(given.get("limits") or {})
     found = {}
     for measure, limit in asked.items():
-        if measure not in METHODS and measure not in _SHARES and measure != "p_value":
-            known = ", ".join([*METHODS, *_SHARES, "p_value"])
+        if measure not in (*METHODS, *DETECTORS, *_SHARES, "p_value"):
+            known = ", ".join([*METHODS, *DETECTORS, *_SHARES, "p_value"])
             raise _wrong("limits", measure, f"Choose from: {known}.")
         if limit is not None:
             found[measure] = _limit(measure, limit)

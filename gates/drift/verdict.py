@@ -123,7 +123,7 @@ def _by_p(item: Measured, limit: Limit, plain: float, strict: float, settings: S
     if item.statistic.p_value is None or math.isnan(item.statistic.p_value):
         return "inconclusive", "the test gives no p-value for these data"
     if not limit.met(plain):
-        if not limit.met(strict):
+        if item.statistic.strict_p is None or not limit.met(strict):
             return "fail", ""
         note = "the test takes the reference for exact; with the reference's own sampling error the p-value is"
         return "inconclusive", f"{note} {item.statistic.strict_p:.3g}: a larger reference would settle it"

@@ -1,6 +1,7 @@
 """Has every adverse decision a reason, and which ones are given?"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from aims_gates import Case, DataError, Dataset, Finding, Limit, Outcome, intervals
 
@@ -43,7 +44,10 @@ def coverage_findings(
         return
     told = f"SELECT DISTINCT k, r FROM ({reasons.sql}) SEMI JOIN ({adverse}) AS d USING (k)"
     covered = int(data.query(f"SELECT count(DISTINCT k) FROM ({told}) WHERE {declared}", given)[0][0])
-    yield _coverage(covered, int(n), limit, codes)
+    found = _coverage(covered, int(n), limit, codes)
+    if data.rows < 2 and found.outcome == "pass":
+        found = replace(found, outcome="inconclusive", note="one row shows nothing", remedy="Evaluate on more rows.")
+    yield found
     total, strange = data.query(f"SELECT count(*), count(*) FILTER (NOT {declared}) FROM ({told})", given)[0]
     if codes is not None and total:
         yield _undeclared(int(strange), int(total), limits.get("undeclared_reason_share"))

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from aims_gates import Case, DataError, Finding, Limit, with_conventions
 
 from .coverage import coverage_findings, missing_reasons
-from .importance import importance_findings
+from .importance import importance_findings, read_importances
+from .permutation import permuted_features
 from .reasons import read_reasons
 from .stability import stability_findings
 
@@ -25,10 +26,11 @@ _CONVENTIONS = {
 
 def run(case: Case) -> Iterator[Finding]:
     """What the tables at hand allow: reasons, their stability, importances."""
+    yield from _unweighted(case)
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _CONVENTIONS)
     confidence, top = case.number("confidence", 0.5, 0.999999), int(case.number("top", 1, 1000))
-    if "explanations" not in case.data and "importances" not in case.data:
-        remedy = "Give --data explanations=FILE, --data importances=FILE, or both."
+    if not {"explanations", "importances", "perturbed"} & set(case.data):
+        remedy = "Give --data explanations=FILE, and --data importances=FILE or --data perturbed=FILE."
         raise DataError("there are neither reasons nor importances", where=case.gate, remedy=remedy)
     if "explanations" in case.data:
         reasons = read_reasons(case, "explanations")
@@ -38,6 +40,15 @@ def run(case: Case) -> Iterator[Finding]:
             yield from stability_findings(reasons, again, top, limits.get("reason_jaccard"), confidence)
     elif "evaluation" in case.data and case.roles.get("prediction") and "reason_coverage" in limits:
         yield missing_reasons(limits["reason_coverage"])
+    forbidden, limit = case.params["forbidden"] or (), limits.get("forbidden_importance")
     if "importances" in case.data:
-        forbidden = case.params["forbidden"] or ()
-        yield from importance_findings(case.data["importances"], forbidden, limits.get("forbidden_importance"))
+        yield from importance_findings(read_importances(case.data["importances"]), forbidden, limit)
+    elif "perturbed" in case.data:
+        features, said = permuted_features(case, confidence)
+        yield from importance_findings(features, forbidden, limit, said)
+
+
+def _unweighted(case: Case) -> Iterator[Finding]:
+    """Where the system has weights, say that they are not used."""
+    if case.roles.get("weight"):
+        yield Finding("weight", note="not used here: decisions are counted as they stand")

@@ -6,13 +6,15 @@ from fnmatch import fnmatchcase
 
 from aims_gates import DataError, Dataset, Finding, Limit, Outcome
 
-__all__ = ["importance_findings"]
+__all__ = ["Feature", "importance_findings", "read_importances"]
 
 _SHOWN = 20
 
 
 @dataclass(frozen=True)
-class _Feature:
+class Feature:
+    """A feature and how much it matters; ``rank`` 1 matters most."""
+
     name: str
     value: float
     low: float | None
@@ -20,18 +22,17 @@ class _Feature:
     rank: int
 
 
-def importance_findings(data: Dataset, forbidden: Sequence[str], limit: Limit | None) -> Iterator[Finding]:
+def importance_findings(
+    features: Sequence[Feature], forbidden: Sequence[str], limit: Limit | None, said: str | None = None
+) -> Iterator[Finding]:
     """importance of the twenty most important features, and forbidden_importance of every forbidden one.
 
     The latter is the feature's share of all positive importance; it passes when the whole interval keeps the limit.
-
-    Raises:
-        DataError: a column is missing or incomplete, or a feature stands twice.
+    ``said`` is what importance means here.
     """
-    features = _read(data)
     total = sum(max(0.0, feature.value) for feature in features)
     for feature in features[:_SHOWN]:
-        note = f"{feature.rank} of {len(features)}"
+        note = f"{feature.rank} of {len(features)}" + (f"; {said}" if said else "")
         yield Finding("importance", feature.value, feature.low, feature.high, over={"feature": feature.name}, note=note)
     for pattern in dict.fromkeys(map(str, forbidden)):
         matched = [feature for feature in features if fnmatchcase(feature.name, pattern)]
@@ -40,7 +41,12 @@ def importance_findings(data: Dataset, forbidden: Sequence[str], limit: Limit | 
             yield _absent(pattern, features, limit)
 
 
-def _read(data: Dataset) -> list[_Feature]:
+def read_importances(data: Dataset) -> list[Feature]:
+    """A table of importances, most important first.
+
+    Raises:
+        DataError: a column is missing or incomplete, or a feature stands twice.
+    """
     data.complete("feature", "importance")
     ends = [name for name in ("low", "high") if name in data.columns]
     for name in ("importance", *ends):
@@ -57,14 +63,14 @@ def _read(data: Dataset) -> list[_Feature]:
     low, high = ("low", "high") if len(ends) == 2 else ("NULL", "NULL")
     sql = f"SELECT CAST(feature AS VARCHAR), importance, {low}, {high} FROM data ORDER BY importance DESC, feature"
     return [
-        _Feature(
+        Feature(
             str(name), float(value), None if low is None else float(low), None if high is None else float(high), place
         )
         for place, (name, value, low, high) in enumerate(data.query(sql), 1)
     ]
 
 
-def _forbidden(feature: _Feature, features: int, total: float, limit: Limit | None) -> Finding:
+def _forbidden(feature: Feature, features: int, total: float, limit: Limit | None) -> Finding:
     over, note = {"feature": feature.name}, f"{feature.rank} of {features} by importance"
     if total <= 0:
         nothing: Outcome | None = "inconclusive" if limit else None
@@ -81,7 +87,7 @@ def _forbidden(feature: _Feature, features: int, total: float, limit: Limit | No
     )
 
 
-def _absent(pattern: str, features: Sequence[_Feature], limit: Limit | None) -> Finding:
+def _absent(pattern: str, features: Sequence[Feature], limit: Limit | None) -> Finding:
     alike = [feature.name for feature in features if pattern.strip("*_").lower() in feature.name.lower()]
     note = "not among the features of the table"
     if alike:

@@ -62,9 +62,11 @@ def read_reasons(case: Case, role: str) -> Reasons:
         raise DataError(f"a decision stands twice (column {key!r})", where=data.where, remedy=remedy)
     if rank and rank in data.columns and len(names) == 1:
         data.complete(rank)
-        place, ordered = data.quote(rank), True
+        places, ordered = [data.quote(rank)], True
     else:
-        place, ordered = f"unnest([{', '.join(str(1 + p) for p in range(len(names)))}])", not repeated
-    texts = ", ".join(f"trim(CAST({data.quote(name)} AS VARCHAR))" for name in names)
-    listed = f"SELECT {k} AS k, {place} AS p, unnest([{texts}]) AS r FROM {data.table}"
+        places, ordered = [str(1 + place) for place in range(len(names))], not repeated
+    listed = " UNION ALL ".join(
+        f"SELECT {k} AS k, {place} AS p, trim(CAST({data.quote(name)} AS VARCHAR)) AS r FROM {data.table}"
+        for place, name in zip(places, names, strict=True)
+    )
     return Reasons(data, keys, f"SELECT k, p, r FROM ({listed}) WHERE r <> ''", ordered)

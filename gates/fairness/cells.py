@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from aims_gates import DataError, InputError, intervals
 from .measures import RATES
 from .question import Question
 
-__all__ = ["MISSING", "MOST_GROUPS", "Cell", "Table", "count_cells", "tabulate"]
+__all__ = ["MISSING", "MOST_GROUPS", "Cell", "Floats", "Table", "count_cells", "group_by", "tabulate", "within"]
 
 MISSING = "missing"
 #: More groups than this cannot be compared pair by pair, nor read by anybody.
@@ -169,21 +169,9 @@ class Table:
 
 def tabulate(question: Question, cells: Sequence[Cell], columns: Sequence[str], stratum: Mapping[str, str]) -> Table:
     """Add the cells up by these sensitive columns, in one stratum or in all."""
-    places = [question.sensitive.index(column) for column in columns]
-    words = [_missing_word({cell.groups[place] for cell in cells}) for place in places]
-    inside = [cell for cell in cells if _within(question, cell, stratum)]
-    known: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
-    dropped = 0
-    for cell in inside:
-        values = [cell.groups[place] for place in places]
-        if question.drop_missing and None in values:
-            dropped += cell.rows
-            continue
-        known[tuple(w if v is None else v for v, w in zip(values, words, strict=True))].append(cell)
-    if len(known) > MOST_GROUPS:
-        message = f"{', '.join(map(repr, columns))} make {len(known):,} groups, more than can be compared"
-        remedy = f"Name columns with at most {MOST_GROUPS} groups, or bin the values first."
-        raise DataError(message, where=question.data.where, remedy=remedy)
+    inside = [cell for cell in cells if within(question.control, cell.strata, stratum)]
+    known, left_out = group_by(question, inside, columns, _named(question, cells, columns))
+    dropped = sum(cell.rows for cell in left_out)
     names = tuple(sorted(known))
     weights, squares = np.zeros((len(names), 2, 2)), np.zeros((len(names), 2, 2))
     for place, name in enumerate(names):
@@ -194,14 +182,52 @@ def tabulate(question: Question, cells: Sequence[Cell], columns: Sequence[str], 
     return Table(tuple(columns), dict(stratum), names, rows, weights, squares, dropped, question.sampling)
 
 
-def _missing_word(values: set[str | None]) -> str:
-    """What to call the group without a value, where a real value may already be called so."""
-    return MISSING if MISSING not in values else f"{MISSING} (no value)"
+class Grouped(Protocol):
+    """Whatever was counted by the sensitive columns."""
+
+    @property
+    def groups(self) -> tuple[str | None, ...]:
+        """Values of the sensitive columns."""
 
 
-def _within(question: Question, cell: Cell, stratum: Mapping[str, str]) -> bool:
+_Cell = TypeVar("_Cell", bound=Grouped)
+
+
+def _named(question: Question, cells: Iterable[Grouped], columns: Sequence[str]) -> list[str]:
+    """What to call rows without a value, per column; a real value may already be called so."""
+    found = ({cell.groups[question.sensitive.index(column)] for cell in cells} for column in columns)
+    return [MISSING if MISSING not in values else f"{MISSING} (no value)" for values in found]
+
+
+def group_by(
+    question: Question, cells: Sequence[_Cell], columns: Sequence[str], words: Sequence[str] | None = None
+) -> tuple[dict[tuple[str, ...], list[_Cell]], list[_Cell]]:
+    """Cells by the values of these sensitive columns, and those left out for want of a value.
+
+    Raises:
+        DataError: there are more groups than can be compared.
+    """
+    words = words or _named(question, cells, columns)
+    places = [question.sensitive.index(column) for column in columns]
+    known: dict[tuple[str, ...], list[_Cell]] = defaultdict(list)
+    left_out = []
+    for cell in cells:
+        values = [cell.groups[place] for place in places]
+        if question.drop_missing and None in values:
+            left_out.append(cell)
+            continue
+        known[tuple(w if v is None else v for v, w in zip(values, words, strict=True))].append(cell)
+    if len(known) > MOST_GROUPS:
+        message = f"{', '.join(map(repr, columns))} make {len(known):,} groups, more than can be compared"
+        remedy = f"Name columns with at most {MOST_GROUPS} groups, or bin the values first."
+        raise DataError(message, where=question.data.where, remedy=remedy)
+    return known, left_out
+
+
+def within(control: Sequence[str], values: Sequence[str | None], stratum: Mapping[str, str]) -> bool:
+    """Whether rows with these control values lie in the stratum."""
     return all(
         (MISSING if value is None else value) == stratum[column]
-        for column, value in zip(question.control, cell.strata, strict=True)
+        for column, value in zip(control, values, strict=True)
         if column in stratum
     )

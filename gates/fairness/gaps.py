@@ -1,6 +1,6 @@
 """Findings over groups: differences and ratios of the worst pair, judged as ``aims_gates.intervals`` judges pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from aims_gates import Finding, Limit, Outcome, intervals
 
 from .cells import Table
 from .groups import available, overall_ends, set_aside, shown, small_note
-from .measures import NAMED_GAPS
+from .measures import NAMED_GAPS, SELECTION
 from .question import Question
 
 __all__ = ["gap_findings"]
@@ -32,13 +32,16 @@ class _Part:
     high: float
 
 
-def gap_findings(question: Question, table: Table, families: int) -> Iterator[Finding]:
+def gap_findings(
+    question: Question, table: Table, families: int, strata: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
     """All differences and ratios that the roles allow, for one set of groups in one stratum.
 
     Args:
         question: The case.
         table: Its cells.
-        families: Strata judged beside this one, for the correction.
+        families: Strata and classes judged beside this one, for the correction.
+        strata: Rate -> what the strata make of its gap.
     """
     rates = available(question)
     for rate in rates:
@@ -50,10 +53,11 @@ def gap_findings(question: Question, table: Table, families: int) -> Iterator[Fi
                 (rate,),
                 ratio,
                 families,
+                strata or {},
             )
     for name, (spanned, ratio) in NAMED_GAPS.items():
-        if question.decided and set(spanned) <= set(rates):
-            yield _gap(question, table, name, spanned, ratio, families)
+        if question.counted == SELECTION and set(spanned) <= set(rates):
+            yield _gap(question, table, name, spanned, ratio, families, strata or {})
 
 
 def _limit(question: Question, name: str) -> Limit | None:
@@ -62,7 +66,15 @@ def _limit(question: Question, name: str) -> Limit | None:
     return question.limits.get("demographic_parity_ratio") if own is None and name == "scoring_rate_ratio" else own
 
 
-def _gap(question: Question, table: Table, name: str, rates: tuple[str, ...], ratio: bool, families: int) -> Finding:
+def _gap(
+    question: Question,
+    table: Table,
+    name: str,
+    rates: tuple[str, ...],
+    ratio: bool,
+    families: int,
+    strata: Mapping[str, str],
+) -> Finding:
     limit = _limit(question, name)
     over = {"sensitive": list(table.columns)}
     parts = [part for rate in rates if (part := _part(question, table, rate, ratio)) is not None]
@@ -75,7 +87,8 @@ def _gap(question: Question, table: Table, name: str, rates: tuple[str, ...], ra
     worst = (min if ratio else max)(usable, key=lambda part: part.value)
     outcome, verdict_note = _judged(question, table, usable, worst, limit, ratio, families)
     remedy = _REMEDY_FAIL if outcome == "fail" else _REMEDY_OPEN if outcome == "inconclusive" else None
-    notes = [_named(table, worst, len(rates) > 1, question), verdict_note, small_note(question, table)]
+    notes = [_named(table, worst, len(rates) > 1, question), verdict_note, strata.get(worst.rate)]
+    notes.append(small_note(question, table))
     return Finding(
         name,
         worst.value,

@@ -12,6 +12,7 @@ from .groups import group_findings
 from .question import Question, ask
 from .regression import is_regression, regression_findings
 from .scores import above_median
+from .strata import adjusted_findings, notes_on_strata
 
 __all__ = ["run"]
 
@@ -22,10 +23,15 @@ _ALL_SUBSETS = 3
 def run(case: Case) -> Iterator[Finding]:
     """Every measure of contracts: by group, by intersection, over groups, and inside each stratum."""
     positive = case.params["positive"]
-    classes = positive if isinstance(positive, list | tuple) else [None]
+    several = isinstance(positive, list | tuple)
+    classes = list(dict.fromkeys(positive)) if several else [None]
     measured = set()
+    if several:
+        for finding in _whole_accuracy(ask(case)):
+            measured.add(finding.measure)
+            yield finding
     for label in classes:
-        for finding in _findings(ask(case, label)):
+        for finding in _findings(ask(case, label), len(classes)):
             measured.add(finding.measure)
             yield finding if label is None else replace(finding, over={**(finding.over or {}), "class": str(label)})
     if "scoring_rate_ratio" in measured:
@@ -37,7 +43,8 @@ def run(case: Case) -> Iterator[Finding]:
             yield Finding(measure, limit=limit, outcome="inconclusive", note=note, remedy=remedy)
 
 
-def _findings(question: Question) -> Iterator[Finding]:
+def _findings(question: Question, classes: int = 1) -> Iterator[Finding]:
+    """One question's findings; ``classes`` are judged beside each other, and corrected for."""
     if is_regression(question):
         yield from regression_findings(question, _sets(question.sensitive))
         return
@@ -45,15 +52,42 @@ def _findings(question: Question) -> Iterator[Finding]:
     if decided is None:
         question, decided = above_median(question)
     cells = count_cells(question, decided)
+    constant = len({cell.decision for cell in cells if cell.weight > 0}) < 2
+    for finding in _judged(question, cells, classes):
+        yield _open(finding) if constant and finding.outcome == "pass" and finding.measure != "count" else finding
+
+
+def _open(finding: Finding) -> Finding:
+    """Where everybody gets the same, no decision was looked at."""
+    note = "; ".join(filter(None, [finding.note, "every row has the same decision"]))
+    return replace(finding, outcome="inconclusive", note=note, remedy="Evaluate on rows with both decisions.")
+
+
+def _judged(question: Question, cells: Sequence[Cell], classes: int) -> Iterator[Finding]:
     strata = _strata(question, cells)
     for columns in _sets(question.sensitive):
-        for stratum in ({}, *strata):
-            families = max(1, len(strata)) if stratum else 1
-            table = tabulate(question, cells, columns, stratum)
+        whole = tabulate(question, cells, columns, {})
+        parts = [tabulate(question, cells, columns, stratum) for stratum in strata]
+        notes = notes_on_strata(question, whole, parts)
+        for table in (whole, *parts):
+            families = classes * (max(1, len(parts)) if table.stratum else 1)
             if question.drop_missing:
-                yield Finding("rows_dropped", table.dropped, by=stratum, over={"sensitive": list(columns)})
+                yield Finding("rows_dropped", table.dropped, by=table.stratum, over={"sensitive": list(columns)})
             yield from group_findings(question, table, families)
-            yield from gap_findings(question, table, families)
+            yield from gap_findings(question, table, families, {} if table.stratum else notes)
+        yield from adjusted_findings(question, whole, parts)
+
+
+def _whole_accuracy(question: Question) -> Iterator[Finding]:
+    """Of several classes together: the share of rows whose decision is their label, by group, and its gaps."""
+    if question.target is None or question.prediction is None or question.ruled:
+        return
+    data = question.data
+    right = f"CAST({data.quote(question.target)} = {data.quote(question.prediction)} AS TINYINT)"
+    alone = replace(question, label=None, decided=right, counted="accuracy")
+    for finding in _findings(alone):
+        if finding.measure.startswith("accuracy"):
+            yield finding
 
 
 def _sets(sensitive: Sequence[str]) -> list[tuple[str, ...]]:

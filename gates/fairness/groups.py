@@ -27,12 +27,12 @@ __all__ = [
 
 def available(question: Question) -> list[str]:
     """The rates that the roles allow: without a target only the selection rate."""
-    return list(RATES) if question.target and question.decided else [SELECTION]
+    return list(RATES) if question.label and question.decided else [SELECTION]
 
 
 def shown(question: Question, rate: str) -> str:
     """The rate's name: of scores without decisions, the selection rate is the scoring rate."""
-    return "scoring_rate" if rate == SELECTION and not question.decided else rate
+    return question.counted if rate == SELECTION else rate
 
 
 def set_aside(question: Question, table: Table) -> tuple[Any, Any]:

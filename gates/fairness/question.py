@@ -23,6 +23,7 @@ class Question:
         limits: By measure.
         ruled: Whether a decision rule stands in for the prediction.
         declared: Whether the favourable label was named.
+        counted: What the share of rows with decision 1 is called.
     """
 
     data: Dataset
@@ -43,6 +44,7 @@ class Question:
     sampling: bool
     ruled: bool
     declared: bool
+    counted: str = "selection_rate"
 
 
 def ask(case: Case, positive: Any = None) -> Question:
@@ -70,7 +72,10 @@ def ask(case: Case, positive: Any = None) -> Question:
         data=data,
         sensitive=sensitive,
         control=control,
-        **one,
+        target=one["target"],
+        prediction=one["prediction"],
+        score=one["score"],
+        weight=one["weight"],
         label=data.label_sql(one["target"], chosen) if one["target"] else None,
         decided=_decided(data, one["score"], one["prediction"], params["decision"], chosen),
         limits=read_limits(params["limits"], known_measures()),

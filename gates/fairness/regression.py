@@ -1,13 +1,14 @@
-"""Targets that are numbers: means by group. Differences of the worst pair, by Welch's interval."""
+"""Targets that are numbers: means by group and stratum. Differences of the worst pair, by Welch's interval."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from math import hypot, sqrt
-from typing import Any
 
 from aims_gates import Finding, Limit, Outcome, intervals
 
-from .cells import MISSING
+from .cells import group_by, within
+from .moments import TERMS, Moments, count_moments
 from .question import Question
 
 __all__ = ["is_regression", "regression_findings"]
@@ -33,81 +34,173 @@ def is_regression(question: Question) -> bool:
     return bool(values > _MOST_LABELS or fractions)
 
 
+@dataclass(frozen=True)
+class _Group:
+    """A group's mean of one term, and what to judge it by."""
+
+    by: Mapping[str, str]
+    size: float
+    n: float
+    mean: float
+    deviation: float | None
+
+    @property
+    def name(self) -> str:
+        return ", ".join(f"{column}={value}" for column, value in self.by.items())
+
+    @property
+    def error(self) -> float:
+        return (self.deviation or 0.0) / sqrt(self.n)
+
+
 def regression_findings(question: Question, sets: Sequence[tuple[str, ...]]) -> Iterator[Finding]:
-    """mean_prediction, mean_error (prediction minus target) and mean_absolute_error by group, and their differences."""
-    data = question.data
-    p, y = data.quote(str(question.prediction)), data.quote(str(question.target))
-    terms = {"mean_prediction": p, "mean_error": f"{p} - {y}", "mean_absolute_error": f"abs({p} - {y})"}
+    """mean_prediction, mean_error (prediction minus target) and mean_absolute_error by group, and their differences.
+
+    Raises:
+        DataError: rows lack a value or hold infinities, or weights are none.
+    """
+    cells, centres = count_moments(question)
+    strata: list[dict[str, str]] = [{}, *_strata(question, cells)]
     for columns in sets:
-        names = [data.quote(column) for column in columns]
-        keys = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '{MISSING}') AS k{i}" for i, name in enumerate(names))
-        keep = " AND ".join(f"{name} IS NOT NULL" for name in names) if question.drop_missing else "true"
-        sums = ", ".join(f"avg({term}), stddev_samp({term})" for term in terms.values())
-        rows = data.query(f"SELECT {keys}, count({p} - {y}), {sums} FROM data WHERE {keep} GROUP BY ALL ORDER BY ALL")
-        for place, measure in enumerate(terms):
-            groups = [_Mean(dict(zip(columns, row, strict=False)), row, len(columns), place) for row in rows]
-            for group in groups:
-                yield _by_group(question, measure, group)
-            yield _difference(question, measure, columns, groups)
+        for stratum in strata:
+            families = max(1, len(strata) - 1) if stratum else 1
+            inside = [cell for cell in cells if within(question.control, cell.strata, stratum)]
+            known, left_out = group_by(question, inside, columns)
+            if question.drop_missing:
+                dropped = sum(cell.rows for cell in left_out)
+                yield Finding("rows_dropped", dropped, by=stratum, over={"sensitive": list(columns)})
+            yield from _counts(question, columns, stratum, known)
+            for place, measure in enumerate(TERMS):
+                groups = [
+                    _group(question, dict(zip(columns, name, strict=True)), known[name], place, centres[place])
+                    for name in sorted(known)
+                ]
+                for group in groups:
+                    yield _by_group(question, measure, group, stratum, len(groups) * families)
+                yield _difference(question, measure, columns, groups, stratum, families)
 
 
-class _Mean:
-    """A group's mean, deviation and rows."""
-
-    def __init__(self, by: dict[str, Any], row: Sequence[Any], width: int, place: int) -> None:
-        self.by = {column: str(value) for column, value in by.items()}
-        self.n = int(row[width])
-        self.mean = row[width + 1 + 2 * place]
-        self.deviation = row[width + 2 + 2 * place]
+def _strata(question: Question, cells: Sequence[Moments]) -> list[dict[str, str]]:
+    found = {tuple("missing" if value is None else value for value in cell.strata) for cell in cells}
+    return [dict(zip(question.control, values, strict=True)) for values in sorted(found) if values]
 
 
-def _by_group(question: Question, measure: str, group: _Mean) -> Finding:
-    limit, note, outcome = question.limits.get(measure), None, None
-    ends = (
-        None
-        if group.deviation is None
-        else intervals.mean_interval(group.mean, group.deviation, group.n, question.confidence)
-    )
+def _counts(
+    question: Question,
+    columns: tuple[str, ...],
+    stratum: Mapping[str, str],
+    known: Mapping[tuple[str, ...], list[Moments]],
+) -> Iterator[Finding]:
+    limit = question.limits.get("count")
+    for name in sorted(known):
+        rows = sum(cell.rows for cell in known[name])
+        count = float(rows if question.sampling else sum(cell.weight for cell in known[name]))
+        by = {**dict(zip(columns, name, strict=True)), **stratum}
+        yield Finding("count", count, n=rows, by=by, limit=limit, outcome=limit.verdict(count) if limit else None)
+
+
+def _group(question: Question, by: Mapping[str, str], cells: list[Moments], place: int, centre: float) -> _Group:
+    rows, weight, squares = (sum(getattr(cell, name) for cell in cells) for name in ("rows", "weight", "squares"))
+    if not weight:
+        return _Group(by, rows, 0.0, 0.0, None)
+    offset = sum(cell.first[place] for cell in cells) / weight
+    spread = max(0.0, sum(cell.second[place] for cell in cells) - weight * offset * offset)
+    n = weight * weight / squares if question.sampling else weight
+    deviation = sqrt(spread / weight * n / (n - 1)) if n > 1 else None
+    return _Group(by, rows if question.sampling else weight, n, centre + offset, deviation)
+
+
+def _by_group(question: Question, measure: str, group: _Group, stratum: Mapping[str, str], times: int) -> Finding:
+    limit, by = question.limits.get(measure), {**group.by, **stratum}
+    ends = _interval(group, question.confidence)
     if ends is None:
         note = "too few rows for an interval"
+        outcome: Outcome | None = "inconclusive" if limit else None
+        return Finding(
+            measure, group.mean if group.n else None, n=group.n, by=by, limit=limit, outcome=outcome, note=note
+        )
+    outcome, said = None, None
     if limit:
-        small = group.n < question.min_size or ends is None
-        outcome = "inconclusive" if small else limit.verdict(group.mean, *(ends or ()))
-    low, high = ends or (None, None)
-    return Finding(measure, group.mean, low, high, n=group.n, by=group.by, limit=limit, outcome=outcome, note=note)
+        sure = _interval(group, 1 - (1 - question.confidence) / times) or ends
+        outcome = "inconclusive"
+        if group.size < question.min_size:
+            said = f"not judged: fewer than {question.min_size:g} rows"
+        elif limit.verdict(group.mean, *sure) == "fail":
+            outcome = "fail"
+        elif limit.verdict(group.mean, *ends) == "pass":
+            outcome = "pass"
+        else:
+            said = "the interval reaches over the limit (after correction for several groups)"
+    return Finding(measure, group.mean, *ends, n=group.n, by=by, limit=limit, outcome=outcome, note=said)
 
 
-def _difference(question: Question, measure: str, columns: tuple[str, ...], groups: list[_Mean]) -> Finding:
+def _interval(group: _Group, confidence: float) -> tuple[float, float] | None:
+    if group.deviation is None:
+        return None
+    return intervals.mean_interval(group.mean, group.deviation, group.n, confidence)
+
+
+def _difference(
+    question: Question,
+    measure: str,
+    columns: tuple[str, ...],
+    groups: list[_Group],
+    stratum: Mapping[str, str],
+    families: int,
+) -> Finding:
     name, over = f"{measure}_difference", {"sensitive": list(columns)}
-    limit = question.limits.get(name)
-    usable = [group for group in groups if group.n >= 2 and group.deviation is not None]
+    limit, whole = question.limits.get(name), sum(group.size for group in groups)
+    present = [group for group in groups if group.size >= question.min_share * whole]
+    usable = [group for group in present if group.deviation is not None]
     pairs = list(combinations(usable, 2))
     if not pairs:
         note = "fewer than two groups with two rows"
-        return Finding(name, over=over, limit=limit, outcome="inconclusive" if limit else None, note=note)
+        outcome: Outcome | None = "inconclusive" if limit else None
+        return Finding(name, by=stratum, over=over, limit=limit, outcome=outcome, note=note)
     a, b = max(pairs, key=lambda pair: abs(pair[0].mean - pair[1].mean))
-    value = abs(a.mean - b.mean)
+    a, b = (a, b) if a.mean >= b.mean else (b, a)
     low, high = _welch(a, b, question.confidence, 1)
-    low, high = (low, high) if a.mean >= b.mean else (-high, -low)
-    note = f"worst pair: {a.by} ({a.mean:.4g}) and {b.by} ({b.mean:.4g})"
-    outcome = _judge(question, pairs, limit, len(groups) > len(usable)) if limit else None
+    outcome = _judge(question, pairs, limit, len(present) > len(usable), families) if limit else None
+    notes = [f"worst pair: {a.name} ({a.mean:.4g} of {a.n:g}) and {b.name} ({b.mean:.4g} of {b.n:g})"]
+    small = [group for group in present if group.size < question.min_size]
+    if small:
+        listed = ", ".join(f"{group.name} ({group.size:g})" for group in small[:8])
+        notes.append(f"fewer than {question.min_size:g} rows, not judged: {listed}")
+    if len(present) < len(groups):
+        listed = ", ".join(f"{group.name} ({group.size:g})" for group in groups if group not in present)
+        notes.append(f"under {question.min_share:.3g} of the rows, left out: {listed}")
+    remedy = {
+        "fail": "Compare the two groups' data and errors; mitigate; run again.",
+        "inconclusive": "Evaluate on more rows of the groups named, or have the open question waived with a reason.",
+    }.get(outcome or "")
     return Finding(
-        name, value, low, high, n=sum(g.n for g in usable), over=over, limit=limit, outcome=outcome, note=note
+        name,
+        a.mean - b.mean,
+        low,
+        high,
+        n=sum(g.n for g in usable),
+        by=stratum,
+        over=over,
+        limit=limit,
+        outcome=outcome,
+        note="; ".join(notes),
+        remedy=remedy,
     )
 
 
-def _judge(question: Question, pairs: list[tuple[_Mean, _Mean]], limit: Limit, hidden: bool) -> Outcome:
-    counted = [pair for pair in pairs if min(pair[0].n, pair[1].n) >= question.min_size]
+def _judge(
+    question: Question, pairs: list[tuple[_Group, _Group]], limit: Limit, hidden: bool, families: int
+) -> Outcome:
+    counted = [pair for pair in pairs if min(pair[0].size, pair[1].size) >= question.min_size]
     for a, b in counted:
-        low, high = _welch(a, b, question.confidence, len(counted))
+        low, high = _welch(a, b, question.confidence, len(counted) * families)
         if not limit.met(max(low, -high, 0.0)):
             return "fail"
     inside = all(limit.met(max(map(abs, _welch(a, b, question.confidence, 1)))) for a, b in pairs)
     return "pass" if counted and inside and not hidden else "inconclusive"
 
 
-def _welch(a: _Mean, b: _Mean, confidence: float, comparisons: int) -> tuple[float, float]:
+def _welch(a: _Group, b: _Group, confidence: float, comparisons: int) -> tuple[float, float]:
     """Interval for the difference of two means (B. L. Welch, Biometrika 29 (1938) 350-362), normal quantile."""
-    error = hypot(a.deviation / sqrt(a.n), b.deviation / sqrt(b.n))
-    reach = intervals.critical(confidence, comparisons) * error
+    reach = intervals.critical(confidence, comparisons) * hypot(a.error, b.error)
     return a.mean - b.mean - reach, a.mean - b.mean + reach

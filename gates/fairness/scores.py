@@ -27,7 +27,8 @@ def above_median(question: Question) -> tuple[Question, str]:
     median = data.query(f"SELECT {_median(data.quote(question.weight) if question.weight else None, name)}")[0][0]
     if median is None or not abs(float(median)) < float("inf"):
         raise DataError(f"the median of {column!r} is not finite", where=data.where, remedy="Remove infinite scores.")
-    return replace(question, target=None, label=None, prediction=None), f"CAST({name} > {float(median)!r} AS TINYINT)"
+    question = replace(question, target=None, label=None, prediction=None, counted="scoring_rate")
+    return question, f"CAST({name} > {float(median)!r} AS TINYINT)"
 
 
 def _median(weight: str | None, name: str) -> str:

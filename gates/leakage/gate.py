@@ -13,7 +13,14 @@ __all__ = ["run"]
 
 def run(case: Case) -> Iterator[Finding]:
     """Overlap and duplicates by content, the probe of every column, the order in time."""
+    yield from _unweighted(case)
     sets = read_sets(case)
     yield from overlap_findings(sets)
     yield from probe_findings(sets)
     yield from time_finding(sets)
+
+
+def _unweighted(case: Case) -> Iterator[Finding]:
+    """Where the system has weights, say that they are not used."""
+    if case.roles.get("weight"):
+        yield Finding("weight", note="not used here: rows are compared and counted as they stand")

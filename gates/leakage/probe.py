@@ -25,7 +25,7 @@ def probe_findings(sets: Sets) -> Iterator[Finding]:
     """single_feature_auc (single_feature_r2 where the target is a quantity) of every feature; nothing without a target.
 
     Raises:
-        DataError: the target is not in both sets.
+        DataError: the target is not in both sets, or holds infinities.
         InputError: its labels are not declared.
     """
     target = sets.columns["target"]
@@ -38,6 +38,10 @@ def probe_findings(sets: Sets) -> Iterator[Finding]:
         return
     for data in (sets.training, sets.evaluation):
         data.require(target)
+        if data.kind(target) == "numeric" and data.query(
+            f"SELECT 1 FROM data WHERE isinf(CAST({data.quote(target)} AS DOUBLE)) LIMIT 1"
+        ):
+            raise DataError(f"{target!r} holds infinite values", where=data.where, remedy="Remove or cap them.")
     labels = _labels(sets, target)
     for name in sets.features:
         if name == target:

@@ -5,6 +5,7 @@ from math import hypot
 
 from aims_gates import DataError, intervals
 
+from .areas import area_of
 from .measured import Measured, mean_of
 from .rows import Rows
 
@@ -95,7 +96,8 @@ def score_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str
     """Slice -> roc_auc, log_loss, brier, expected_calibration_error."""
     base = rows.base(by)
     level = 1 - (1 - rows.confidence) / comparisons
-    result = {key: {"roc_auc": auc} for key, auc in _auc(rows, base, level).items()}
+    areas = _auc_of_all(rows, base, level) if by is None and rows.weight == "1" else _auc(rows, base, level)
+    result = {key: {"roc_auc": auc} for key, auc in areas.items()}
     p = f"least(greatest(s, {_EPSILON}), 1 - {_EPSILON})"
     terms = {"log_loss": f"-(CASE WHEN y = 1 THEN ln({p}) ELSE ln(1 - {p}) END)", "brier": "(s - y) * (s - y)"}
     sums = ", ".join(f"sum(w * {term}), sum(w * pow({term}, 2))" for term in terms.values())
@@ -113,6 +115,15 @@ def score_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str
     for key, error in _calibration(rows, base, level).items():
         result[key].setdefault("expected_calibration_error", error)
     return result
+
+
+def _auc_of_all(rows: Rows, base: str, confidence: float) -> dict[str | None, Measured]:
+    """The same as :func:`_auc` where there are neither slices nor weights: by sorting, which is cheaper."""
+    value, m, n = area_of(rows.data, base)
+    if not m or not n:
+        return {None: Measured(None, n=float(m + n), note="only one of the two labels occurs")}
+    ends = intervals.auc_interval(value, float(m), float(n), confidence)
+    return {None: Measured(value, *ends, n=float(m + n), note="interval: Newcombe's method 5")}
 
 
 def _auc(rows: Rows, base: str, confidence: float) -> dict[str | None, Measured]:

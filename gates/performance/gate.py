@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from aims_gates import Case, DataError, Finding, Limit
 
 from .binary import binary_measures, class_measures, score_measures
+from .calibration import calibration_shares
 from .champion import champion_measures
 from .measured import Measured, finding
 from .numeric import numeric_measures
@@ -26,6 +27,8 @@ def run(case: Case) -> Iterator[Finding]:
     for name, value in _measure(rows, None)[None].items():
         measured.add(name)
         yield _overall(rows, name, value)
+    if rows.score:
+        yield from calibration_shares(rows)
     for column in rows.slices:
         yield from _slices(rows, column)
     if "champion" in case.data:

@@ -29,7 +29,7 @@ def run(case: Case) -> Iterator[Finding]:
     ask, sets = _ask(case.params), _sets(case)
     for data in sets:
         for population in populations(case, sets):
-            for finding in _column(data, population, ask):
+            for finding in _compared(data, population, ask, case.column("weight")):
                 yield (
                     replace(finding, over={**(finding.over or {}), "dataset": data.role}) if len(sets) > 1 else finding
                 )
@@ -62,8 +62,20 @@ def _sets(case: Case) -> list[Dataset]:
     return [case.data[name] for name in names]
 
 
-def _column(data: Dataset, population: Population, ask: _Ask) -> Iterator[Finding]:
-    counts = group_counts(data, population.column)
+def _compared(data: Dataset, population: Population, ask: _Ask, weight: str | None) -> Iterator[Finding]:
+    """A column's findings; of one group alone, no share can be compared, and none passes."""
+    alone = sum(population.share(group) > 0 for group in population.counts) < 2
+    for finding in _column(data, population, ask, weight):
+        if alone and finding.outcome == "pass" and finding.measure != "group_size":
+            remedy = "Name a column with several groups, or state the shares of all of them."
+            yield replace(finding, outcome="inconclusive", note="there is one group only", remedy=remedy)
+        else:
+            yield finding
+
+
+def _column(data: Dataset, population: Population, ask: _Ask, weight: str | None) -> Iterator[Finding]:
+    counts = group_counts(data, population.column, weight)
+    rows = sum(counts.values())
     yield chisquare(counts, population, ask.limits.get("p_value"))
     named = [group for group in population.counts if population.share(group) > 0]
     for group in (*named, *(group for group in counts if group not in named)):
@@ -71,9 +83,9 @@ def _column(data: Dataset, population: Population, ask: _Ask) -> Iterator[Findin
         if group in named:
             yield _size(n, by, ask.least)
         groups = len({*named, *counts})
-        yield difference(n, data.rows, population, by, ask.limits.get("share_difference"), ask.confidence, groups)
+        yield difference(n, rows, population, by, ask.limits.get("share_difference"), ask.confidence, groups)
         if group in named:
-            yield ratio(n, data.rows, population, by, ask.limits.get("share_ratio"), ask.confidence, groups)
+            yield ratio(n, rows, population, by, ask.limits.get("share_ratio"), ask.confidence, groups)
 
 
 def _size(n: float, by: Mapping[str, str], least: int) -> Finding:

@@ -26,7 +26,7 @@ class Population:
 
     column: str
     counts: Mapping[str, float]
-    rows: int | None
+    rows: float | None
     where: str
 
     def share(self, group: str) -> float:
@@ -56,7 +56,11 @@ def populations(case: Case, judged: list[Dataset]) -> list[Population]:
     if not columns:
         remedy = "Name one: --role sensitive=COLUMN."
         raise InputError("no column has the role 'sensitive'", where="representativeness", remedy=remedy)
-    return [Population(name, group_counts(reference, name), reference.rows, reference.where) for name in columns]
+    weight = case.column("weight")
+    weight = weight if weight in reference.columns else None
+    counts = {name: group_counts(reference, name, weight) for name in columns}
+    where = f"{reference.where} (unweighted)" if case.column("weight") and weight is None else reference.where
+    return [Population(name, found, sum(found.values()), where) for name, found in counts.items()]
 
 
 def _stated(given: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, Population]:
@@ -91,19 +95,35 @@ def _text(group: Any) -> str:
     return str(group).lower() if isinstance(group, bool) else str(group)
 
 
-def group_counts(data: Dataset, column: str) -> dict[str, float]:
-    """Group -> rows; a whole number has no decimals, rows without a value are the group ``missing``.
+def group_counts(data: Dataset, column: str, weight: str | None = None) -> dict[str, float]:
+    """Group -> rows, or the sum of weights that count rows.
+
+    A whole number has no decimals, rows without a value are the group ``missing``.
 
     Raises:
-        DataError: the column is not there, holds nothing, or makes more than a thousand groups.
+        DataError: the column is not there, holds nothing, or makes more than a thousand groups; weights are none.
     """
     data.require(column)
     text = f"CAST({data.quote(column)} AS VARCHAR)"
     if data.kind(column) == "numeric":
         text = rf"regexp_replace({text}, '\.0+$', '')"
-    sql = f"SELECT coalesce({text}, '{MISSING}'), count(*) FROM data GROUP BY 1 ORDER BY 1 LIMIT {_MOST_GROUPS + 1}"
+    sums = _weight(data, weight)
+    sql = f"SELECT coalesce({text}, '{MISSING}'), {sums} FROM data GROUP BY 1 ORDER BY 1 LIMIT {_MOST_GROUPS + 1}"
     found = {str(group): float(n) for group, n in data.query(sql)}
     if len(found) > _MOST_GROUPS:
         remedy = "Name a column with fewer values, or bin them first."
         raise DataError(f"{column!r} makes more than {_MOST_GROUPS:,} groups", where=data.where, remedy=remedy)
     return found
+
+
+def _weight(data: Dataset, weight: str | None) -> str:
+    if weight is None:
+        return "count(*)"
+    data.complete(weight)
+    w = f"CAST({data.quote(weight)} AS DOUBLE)"
+    if data.kind(weight) != "numeric" or data.query(f"SELECT 1 FROM data WHERE {w} < 0 OR isinf({w}) LIMIT 1"):
+        message = f"{weight!r} holds weights that are no numbers, negative or infinite"
+        raise DataError(message, where=data.where, remedy="Weights must be 0 or more and finite.")
+    if not data.query(f"SELECT sum({w}) FROM data")[0][0] > 0:
+        raise DataError("all weights are 0", where=data.where, remedy="Weights must be 0 or more, not all 0.")
+    return f"sum({w})"

@@ -17,7 +17,7 @@ _REMEDIES = {
 
 def difference(
     n: float,
-    rows: int,
+    rows: float,
     population: Population,
     by: Mapping[str, str],
     limit: Limit | None,
@@ -47,7 +47,7 @@ def difference(
 
 def ratio(
     n: float,
-    rows: int,
+    rows: float,
     population: Population,
     by: Mapping[str, str],
     limit: Limit | None,

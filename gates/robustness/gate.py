@@ -1,8 +1,10 @@
 """Do predictions hold when the input is noisy, incomplete or attacked? Paired, row by row, for each perturbation."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
 
-from aims_gates import Case, Finding, Limit, Outcome, intervals, with_conventions
+from aims_gates import Case, DataError, Finding, Limit, Outcome, intervals, with_conventions
 
 from .pairs import Pairs, read_pairs
 
@@ -16,12 +18,15 @@ _REMEDY = "Train on inputs like these, or catch them before the model; or have t
 
 def run(case: Case) -> Iterator[Finding]:
     """flip_rate, no_answer_share, accuracy_drop and score_change of every perturbation."""
+    yield from _unweighted(case)
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
     confidence = case.number("confidence", 0.5, 0.999999)
-    pairs = read_pairs(case)
+    pairs = _judged(read_pairs(case), [str(pattern) for pattern in case.params["left_out"] or ()])
+    constant = len(pairs.data.query(f"SELECT d FROM ({pairs.sql}) AS r GROUP BY d LIMIT 2")) < 2
     for name, rows in pairs.names.items():
         by = {pairs.by: name} if pairs.by and name is not None else {}
-        yield from _perturbation(pairs, name, rows, by, limits, confidence)
+        for finding in _perturbation(pairs, name, rows, by, limits, confidence):
+            yield _open(finding) if constant and finding.outcome == "pass" else finding
     for name in dict.fromkeys(case.params["required_perturbations"] or ()):
         if str(name) not in pairs.names:
             note = f"the perturbation {name!r} was not tried"
@@ -30,6 +35,25 @@ def run(case: Case) -> Iterator[Finding]:
     if "accuracy_drop" in (case.params["limits"] or {}) and limits.get("accuracy_drop") and not pairs.judged:
         note, remedy = "it is under a limit and no column has the role target", "Name it: --role target=COLUMN."
         yield Finding("accuracy_drop", limit=limits["accuracy_drop"], outcome="inconclusive", note=note, remedy=remedy)
+
+
+def _open(finding: Finding) -> Finding:
+    """A model that always says the same holds under anything, and that shows nothing."""
+    note = "; ".join(filter(None, [finding.note, "every prediction on the rows themselves is the same"]))
+    return replace(finding, outcome="inconclusive", note=note, remedy="Evaluate on rows with different predictions.")
+
+
+def _judged(pairs: Pairs, patterns: list[str]) -> Pairs:
+    """The perturbations that are tests of robustness."""
+    kept = {
+        name: rows
+        for name, rows in pairs.names.items()
+        if name is None or not any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
+    if not kept:
+        remedy = "Perturb rows in other ways too (noise, missing, search), or change the parameter left_out."
+        raise DataError("every perturbation is left out", where=pairs.data.where, remedy=remedy)
+    return replace(pairs, names=kept)
 
 
 def _perturbation(
@@ -104,3 +128,9 @@ def mcnemar(lost: float, gained: float) -> float:
     if lost + gained == 0:
         return 1.0
     return min(1.0, 2 * float(bdtr(min(lost, gained), int(lost + gained), 0.5)))
+
+
+def _unweighted(case: Case) -> Iterator[Finding]:
+    """Where the system has weights, say that they are not used."""
+    if case.roles.get("weight"):
+        yield Finding("weight", note="not used here: rows are counted as they stand")

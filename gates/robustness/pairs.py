@@ -53,6 +53,7 @@ def read_pairs(case: Case) -> Pairs:
     if key:
         changed.complete(key)
     _alike((base, prediction), (changed, prediction), *([(base, target)] if target else []))
+    _finite((base, prediction), (changed, prediction), *([(base, target)] if target else []))
     scored = score is not None and all(score in data.columns for data in (base, changed))
     left = _side(base, {"d": prediction, "y": target, "s": score if scored else None, "k": key})
     again = target if target in changed.columns else None
@@ -79,6 +80,14 @@ def _alike(*places: tuple[Dataset, str]) -> None:
         raise InputError(
             f"some labels are numbers and some are text ({listed})", where=places[0][0].where, remedy=remedy
         )
+
+
+def _finite(*places: tuple[Dataset, str]) -> None:
+    for data, name in places:
+        if data.kind(name) == "numeric" and data.query(
+            f"SELECT 1 FROM data WHERE isinf(CAST({data.quote(name)} AS DOUBLE)) LIMIT 1"
+        ):
+            raise DataError(f"{name!r} holds infinite values", where=data.where, remedy="Remove or cap them.")
 
 
 def _side(data: Dataset, columns: dict[str, str | None]) -> str:

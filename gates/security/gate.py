@@ -16,6 +16,7 @@ _REMEDY = "Harden the system against this class, or have the limit reviewed."
 
 def run(case: Case) -> Iterator[Finding]:
     """Attack success rate of all attacks (information) and of every class; an error for a class that is not there."""
+    yield from _unweighted(case)
     data, by = case.dataset("attacks"), case.needed_column("attack_class")
     counts = _counts(case, data, by)
     limit, own = with_conventions(case.params["limits"], _CONVENTIONS, _CONVENTIONS).get(_MEASURE), _own(case, counts)
@@ -95,3 +96,9 @@ def _small(found: Finding, attacks: int, least: int) -> Finding:
         return found
     note = f"{found.note}; too few to judge by: {least - attacks:,} more are needed at least"
     return replace(found, outcome="inconclusive", note=note, remedy="Try more attacks of this class.")
+
+
+def _unweighted(case: Case) -> Iterator[Finding]:
+    """Where the system has weights, say that they are not used."""
+    if case.roles.get("weight"):
+        yield Finding("weight", note="not used here: attacks are counted as they stand")

@@ -31,7 +31,7 @@ class Kept:
 
 def risk_coverage(rows: Rows, coverages: Sequence[float]) -> list[Kept]:
     """The most confident rows at each coverage, in one pass."""
-    groups = f"SELECT c, count(*) AS m, sum(e) AS x FROM ({rows.sql}) GROUP BY c"
+    groups = f"SELECT c, sum(w) AS m, sum(w * e) AS x FROM ({rows.sql}) GROUP BY c HAVING sum(w) > 0"
     placed = f"SELECT c, m, x, sum(m) OVER (ORDER BY c DESC) - m AS before FROM ({groups})"
     parts = []
     for coverage in coverages:

@@ -10,20 +10,23 @@ __all__ = ["calibration_findings", "histogram_findings"]
 
 
 def calibration_findings(rows: Rows, limit: Limit | None) -> Iterator[Finding]:
-    """calibration_gap of every bin that has rows, and expected_calibration_error over them.
+    """calibration_gap and calibration_share of every bin that has rows, and expected_calibration_error over them.
 
     The gap is the share that came true minus the mean score, with Wilson's interval. The error is the mean of the gaps
     without their sign (M. P. Naeini et al., AAAI 2015); its interval is the sum of the bins' intervals, corrected for
     their number: wide, and never too narrow.
     """
-    sql = f"SELECT {_bin('s', rows.bins)} AS b, count(*), sum(s), sum(h) FROM ({rows.sql}) GROUP BY b ORDER BY b"
-    found = [(int(b), int(n), float(scores), float(hits)) for b, n, scores, hits in rows.data.query(sql)]
+    sums = f"SELECT {_bin('s', rows.bins)} AS b, sum(w), sum(w * s), sum(w * h) FROM ({rows.sql})"
+    sql = f"{sums} GROUP BY b HAVING sum(w) > 0 ORDER BY b"
+    found = [(int(b), float(n), float(scores), float(hits)) for b, n, scores, hits in rows.data.query(sql)]
     value = least = most = 0.0
     for b, n, scores, hits in found:
         mean, share = scores / n, n / rows.n
         low, high = intervals.wilson(hits, n, rows.confidence)
         note = f"{hits / n:.3f} came true where {mean:.3f} was said"
         yield Finding("calibration_gap", hits / n - mean, low - mean, high - mean, n=n, over=_over(b, rows), note=note)
+        point = {**_over(b, rows), "mean_score": mean}
+        yield Finding("calibration_share", hits / n, low, high, n=n, over=point)
         low, high = intervals.wilson(hits, n, rows.confidence, len(found))
         value += abs(hits / n - mean) * share
         least += max(0.0, low - mean, mean - high) * share
@@ -45,7 +48,7 @@ def calibration_findings(rows: Rows, limit: Limit | None) -> Iterator[Finding]:
 
 def histogram_findings(rows: Rows) -> Iterator[Finding]:
     """confidence_share: the share of rows in each bin of confidence in the decision."""
-    sql = f"SELECT {_bin('c', rows.bins)} AS b, count(*) FROM ({rows.sql}) GROUP BY b ORDER BY b"
+    sql = f"SELECT {_bin('c', rows.bins)} AS b, sum(w) FROM ({rows.sql}) GROUP BY b ORDER BY b"
     for b, n in rows.data.query(sql):
         yield Finding("confidence_share", n / rows.n, n=rows.n, over=_over(int(b), rows))
 

@@ -1,6 +1,7 @@
 """Does the model know what it does not know?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from aims_gates import Case, Finding, Limit, Outcome, intervals, with_conventions
 
@@ -17,10 +18,21 @@ _CURVE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 def run(case: Case) -> Iterator[Finding]:
+    """What :func:`_findings` says; where every row has the same score, confidence tells nothing and nothing passes."""
+    rows = read_rows(case)
+    least, most, low, high = rows.data.query(f"SELECT min(s), max(s), min(c), max(c) FROM ({rows.sql}) AS r")[0]
+    for finding in _findings(case, rows):
+        if (low == high or least == most) and finding.outcome == "pass":
+            note = "; ".join(filter(None, [finding.note, "every row has the same score"]))
+            yield replace(finding, outcome="inconclusive", note=note, remedy="Use scores that tell rows apart.")
+        else:
+            yield finding
+
+
+def _findings(case: Case, rows: Rows) -> Iterator[Finding]:
     """The error at the coverage asked for and along the curve, the share low in confidence, calibration, histogram."""
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
     coverage, low = case.number("coverage", 0.01, 1), case.number("low_confidence", 0, 1)
-    rows = read_rows(case)
     asked, *curve = risk_coverage(rows, (coverage, *_CURVE))
     yield intervals.rate_finding(
         "selective_error",
@@ -36,7 +48,7 @@ def run(case: Case) -> Iterator[Finding]:
     for kept in curve:
         over = {"coverage": kept.coverage}
         yield intervals.rate_finding("risk_at_coverage", kept.errors, kept.rows, None, rows.confidence, over=over)
-    unsure = rows.data.query(f"SELECT count(*) FILTER (c < {low!r}) FROM ({rows.sql})")[0][0]
+    unsure = rows.data.query(f"SELECT coalesce(sum(w) FILTER (c < {low!r}), 0) FROM ({rows.sql})")[0][0]
     limit, said = limits.get("low_confidence_share"), f"rows that are less than {low:g} sure"
     remedy = "Have people decide these rows, and plan for as many."
     yield intervals.rate_finding(

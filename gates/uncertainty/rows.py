@@ -1,4 +1,4 @@
-"""The rows as SQL: score ``s``, confidence ``c`` in the decision, hit ``h`` that calibration counts, error ``e``."""
+"""The rows as SQL: score ``s``, confidence ``c`` in the decision, hit ``h`` or not, error ``e``, weight ``w``."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ class Rows:
 
     Attributes:
         data: The evaluation set.
-        sql: ``SELECT s, c, h, e``. ``h`` is 1 where what the score is the probability of came true; ``e`` is 1 where
+        sql: ``SELECT s, c, h, e, w``. ``h`` is 1 where what the score is the probability of came true; ``e`` is 1 where
             the decision is wrong.
-        n: Rows.
+        n: Rows, or the sum of their weights, which count rows.
         bins: Bins of equal width from 0 to 1.
         confidence: Of the intervals.
     """
 
     data: Dataset
     sql: str
-    n: int
+    n: float
     bins: int
     confidence: float
 
@@ -37,9 +37,11 @@ def read_rows(case: Case) -> Rows:
     data = case.dataset("evaluation")
     target, score = (case.needed_column(role) for role in ("target", "score"))
     prediction = case.column("prediction")
-    data.complete(target, score, *([prediction] if prediction else []))
+    weight = case.column("weight")
+    data.complete(target, score, *(name for name in (prediction, weight) if name))
     _probabilities(data, score)
     s, kind = f"CAST({data.quote(score)} AS DOUBLE)", case.params["score_is"]
+    w = _weight(data, weight)
     if kind not in ("positive", "prediction"):
         said = f"score_is cannot be {kind!r}"
         raise InputError(said, where="parameter score_is", remedy="Choose positive or prediction.")
@@ -47,14 +49,17 @@ def read_rows(case: Case) -> Rows:
         if prediction is None:
             raise InputError("no column has the role 'prediction'", where=case.gate, remedy="Name it with --role.")
         hit = f"CAST({_text(data, prediction)} = {_text(data, target)} AS TINYINT)"
-        sql = f"SELECT {s} AS s, {s} AS c, {hit} AS h, 1 - {hit} AS e FROM data"
+        sql = f"SELECT {s} AS s, {s} AS c, {hit} AS h, 1 - {hit} AS e, {w} AS w FROM data"
     else:
         y = _label(case, data, target)
         threshold = case.number("threshold", 0, 1)
         d = _label(case, data, prediction) if prediction else f"CAST({s} >= {threshold!r} AS TINYINT)"
         sure, wrong = f"CASE WHEN {d} = 1 THEN {s} ELSE 1 - {s} END", f"CAST({d} <> {y} AS TINYINT)"
-        sql = f"SELECT {s} AS s, {sure} AS c, {y} AS h, {wrong} AS e FROM data"
-    return Rows(data, sql, data.rows, int(case.number("bins", 2, 1000)), case.number("confidence", 0.5, 0.999999))
+        sql = f"SELECT {s} AS s, {sure} AS c, {y} AS h, {wrong} AS e, {w} AS w FROM data"
+    n = float(data.query(f"SELECT sum(w) FROM ({sql}) AS r")[0][0])
+    if n <= 0:
+        raise DataError("all weights are 0", where=data.where, remedy="Weights must be 0 or more, not all 0.")
+    return Rows(data, sql, n, int(case.number("bins", 2, 1000)), case.number("confidence", 0.5, 0.999999))
 
 
 def _label(case: Case, data: Dataset, name: str) -> str:
@@ -62,6 +67,21 @@ def _label(case: Case, data: Dataset, name: str) -> str:
     if data.query(f"SELECT 1 FROM data WHERE {label} = 2 LIMIT 1"):
         raise data.strange_labels(name)
     return label
+
+
+def _weight(data: Dataset, name: str | None) -> str:
+    """What each row counts for.
+
+    Raises:
+        DataError: weights that are no numbers, negative or infinite.
+    """
+    if name is None:
+        return "1"
+    w = f"CAST({data.quote(name)} AS DOUBLE)"
+    if data.kind(name) != "numeric" or data.query(f"SELECT 1 FROM data WHERE {w} < 0 OR isinf({w}) LIMIT 1"):
+        message = f"{name!r} holds weights that are no numbers, negative or infinite"
+        raise DataError(message, where=data.where, remedy="Weights must be 0 or more and finite.")
+    return w
 
 
 def _text(data: Dataset, name: str) -> str:

@@ -26,7 +26,7 @@ tracking = _registry.tracking
 no_server_around = _registry.no_server_around
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def worlds() -> ModuleType:
     """Its builders: ``World``, ``plan``."""
     return _registry

@@ -13,6 +13,7 @@ from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import PROMPT_TEXT_TAG_KEY
 
+from aims_gates import database
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.verify import verify
 from aims_gates.model import Evidence
@@ -70,6 +71,7 @@ def told(uri: str) -> list[str]:
         return list(found.problems) or reconcile(connection)
 
 
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_every_row_edited_by_hand_is_found_soon_and_without_a_crash(world: Any) -> None:
     world.promoted()
     world.model("loan", "second", create=False)
@@ -143,10 +145,13 @@ def test_an_installation_that_was_cut_short_is_completed(tmp_path: Path, empty_d
     path.write_bytes(empty_database)
     store = gated_store(f"aims+sqlite:///{path}")
     with store.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM aims_head")
+        database.drop(connection)
+        database.mark(connection, "new")
     store._dispose_engine()
     store = gated_store(f"aims+sqlite:///{path}")
     store.create_registered_model("loan")
+    with store.engine.connect() as connection:
+        assert database.problems(connection) == []
     store._dispose_engine()
     assert told(f"aims+sqlite:///{path}") == []
 
@@ -200,6 +205,7 @@ def _try(act: Any, *arguments: Any) -> str | None:
 
 def test_readers_beside_writers_see_one_story(world: Any) -> None:
     world.promoted()
+    world.store.engine.dispose()  # a child must not speak on its parent's connections
     source, said = str(world.folder / "models"), FORKED.Queue()
     writers = [FORKED.Process(target=_register, args=(world.uri, source, 2 * RACES, said)) for _ in range(2)]
     readers = [FORKED.Process(target=_read, args=(world.uri, RACES, said)) for _ in range(2)]
@@ -232,6 +238,7 @@ def _revoke_and_approve(world: Any, rounds: int, said: Any) -> None:
 
 def test_promotions_revocations_and_approvals_at_once_tell_one_story(world: Any) -> None:
     world.promoted()
+    world.store.engine.dispose()  # a child must not speak on its parent's connections
     said = FORKED.Queue()
     workers = [FORKED.Process(target=_promote, args=(world.uri, world.folder, 3 * RACES, said)) for _ in range(2)]
     workers.append(FORKED.Process(target=_revoke_and_approve, args=(world, RACES, said)))
@@ -271,6 +278,7 @@ def test_whenever_it_is_killed_registry_and_ledger_tell_one_story(world: Any) ->
     world.promoted()
     chance = random.Random(int(os.environ.get("AIMS_GATES_SEED", "7")))
     for seed in range(1, KILLS + 1):
+        world.store.engine.dispose()  # a child must not speak on its parent's connections
         worker = FORKED.Process(target=_until_killed, args=(world, seed))
         worker.start()
         time.sleep(chance.uniform(0.2, 1.2))

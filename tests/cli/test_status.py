@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
+from aims_gates import database
 from aims_gates.cli.plan import plan_of
 from aims_gates.ledger import install, lock
 from aims_gates.predicates import Scheduled
@@ -115,6 +116,7 @@ def test_status_shows_what_is_in_production_in_one_line(told: Any, command: Any)
 def test_an_edited_ledger_gives_no_table(pack: Path, told: Any, command: Any) -> None:
     engine = create_engine(f"sqlite:///{pack / 'registry.db'}")
     with engine.begin() as connection:
+        database.drop(connection)
         connection.exec_driver_sql("UPDATE aims_ledger SET body = replace(body, '1.5.2', '1.5.3')")
         connection.exec_driver_sql("UPDATE aims_ledger SET body = body || ' ' WHERE position = 2")
     engine.dispose()

@@ -4,8 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from aims_gates.controls import DECISION_STEPS, Control, catalogue, clauses, control, order
+from aims_gates.controls import DECISION_STEPS, Control, catalogue, clause_or_control, clauses, control, order
 from aims_gates.errors import InputError
+from aims_gates.packs import find_gates
 
 TITLES = {
     "A.2.2": "AI policy",
@@ -62,7 +63,7 @@ def test_there_are_38_controls_with_their_titles_in_natural_order() -> None:
 @pytest.mark.parametrize("entry", catalogue().values(), ids=catalogue())
 def test_every_control_is_filled_in_and_has_a_gate_that_a_pack_can_offer(entry: Control) -> None:
     for field in fields(entry):
-        assert getattr(entry, field.name) or field.name == "condition", field.name
+        assert getattr(entry, field.name) or field.name in ("condition", "max_age_days"), field.name
     assert set(entry.gates) - DECISION_STEPS
     assert entry.id.startswith(f"{entry.category}.")
     assert set(entry.tiers) == {"prohibited", "high", "limited", "minimal", "gpai_overlay"}
@@ -84,6 +85,23 @@ def test_the_titles_that_are_easily_confused_lead_to_the_right_gates() -> None:
     assert control("A.8.3").gates == ("external_reporting",)
     assert control("A.3.3").gates == ("concerns",)
     assert "roles" in control("A.3.2").gates
+
+
+def test_separation_of_duties_belongs_to_roles_and_outbound_duties_to_interested_parties() -> None:
+    assert any("approver != submitter" in each for each in control("A.3.2").evidence)
+    assert control("A.8.5").gates == ("reporting_obligations",)
+    assert not any("separation" in line for name in ("A.3.3", "A.8.3") for line in control(name).evidence)
+
+
+def test_every_gate_has_a_control_or_clause_and_the_catalogue_names_the_gate_there() -> None:
+    gates = find_gates()
+    for gate in gates.values():
+        assert gate.manifest.controls
+        for name in gate.manifest.controls:
+            assert gate.id in clause_or_control(name).gates or name in clauses(), (gate.id, name)
+    for entry in [*catalogue().values(), *clauses().values()]:
+        for name in set(entry.gates) - DECISION_STEPS:
+            assert entry.id in gates[name].manifest.controls, (entry.id, name)
 
 
 def test_every_clause_has_a_title_and_a_gate() -> None:

@@ -57,7 +57,7 @@ def test_the_starter_profile_names_every_control_of_tier_high_that_it_leaves_out
 def test_the_mortgage_system_gives_a_plan_that_pins_the_evaluation_set_and_the_suite() -> None:
     gates = find_gates([])
     record = read_system(EXAMPLE, "mortgage")
-    plan = make_plan(record, read_profile("starter", gates), gates)
+    plan = make_plan(record, read_profile("high", gates), gates)
     steps = {step.gate: step for step in plan.steps}
     assert plan.evaluation_digest == record.requirements.evaluation.digest  # type: ignore[union-attr]
     assert steps["data_quality"].params["suite"]["name"] == "mortgage_evaluation"

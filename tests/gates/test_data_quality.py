@@ -1,8 +1,10 @@
 """Data quality: great-expectations' answers kept, in order, and nothing passes by accident."""
 
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 
 from aims_gates import DataError, Dataset, Finding
+from aims_gates.packs import find_gates
 from aims_gates.run import outcome_of
 
 from .conftest import NOW, SHARED
@@ -118,6 +121,53 @@ CASES = [
 ]
 
 
+#: What only the two ways are held against each other on: edges of what is pushed down.
+MORE = [
+    expect("expect_column_values_to_be_between", column="low", min_value=1.5, max_value=4.5),
+    expect("expect_column_values_to_be_between", column="low", min_value=1, max_value=5, strict_max=True),
+    expect("expect_column_values_to_be_between", column="low", min_value=5, max_value=1),
+    expect("expect_column_values_to_be_between", column="low"),
+    expect("expect_column_values_to_be_in_set", column="low", value_set=[1, 2, 3]),
+    expect("expect_column_values_to_be_in_set", column="low", value_set=[1.0, "2"]),
+    expect("expect_column_values_to_be_in_set", column="age", value_set=[30, 35.0]),
+    expect("expect_column_values_to_be_in_set", column="region", value_set=[]),
+    expect("expect_column_values_to_not_be_in_set", column="region", value_set=["it's", "east"]),
+    expect("expect_column_values_to_match_regex", column="region", regex="^[a-z]+$"),
+    expect("expect_column_values_to_match_regex", column="region", regex="^[a-z]$"),
+    expect("expect_column_values_to_match_regex", column="region", regex=r"\w\w?"),
+    expect("expect_column_values_to_match_regex", column="region", regex="(?i)NORTH"),
+    expect("expect_column_values_to_not_match_regex", column="region", regex="nor|^b$"),
+    expect("expect_column_values_to_not_match_regex", column="region", regex="("),
+    expect("expect_column_value_lengths_to_equal", column="region", value=5),
+    expect("expect_column_value_lengths_to_be_between", column="region", min_value=1, max_value=4, mostly=0.5),
+    expect("expect_column_pair_values_a_to_be_greater_than_b", column_A="low", column_B="high", or_equal=True),
+    expect("expect_column_pair_values_a_to_be_greater_than_b", column_A="age", column_B="high"),
+    expect("expect_column_pair_values_to_be_equal", column_A="low", column_B="high", mostly=0.1),
+    expect("expect_compound_columns_to_be_unique", column_list=["region", "high"]),
+    expect("expect_compound_columns_to_be_unique", column_list=["region", "age"]),
+    expect("expect_column_mean_to_be_between", column="low", min_value=3, max_value=3),
+    expect("expect_column_mean_to_be_between", column="age", min_value=40, max_value=40),
+    expect("expect_column_stdev_to_be_between", column="age", min_value=1, strict_min=True),
+    expect("expect_column_sum_to_be_between", column="age", max_value=170),
+    expect("expect_column_max_to_be_between", column="region", max_value="z"),
+    expect("expect_column_unique_value_count_to_be_between", column="age", max_value=3),
+    expect("expect_column_distinct_values_to_contain_set", column="region", value_set=["north", "b"]),
+    expect("expect_column_distinct_values_to_be_in_set", column="age", value_set=[30, 35, 45, 50]),
+    expect("expect_column_distinct_values_to_equal_set", column="low", value_set=[1, 2, 3, 4, 5]),
+    expect("expect_table_row_count_to_be_between"),
+    expect("expect_table_column_count_to_be_between", min_value=2, max_value=3),
+    expect("expect_column_values_to_not_be_null", column="age", mostly=0),
+    expect("expect_column_values_to_not_be_null", column="age", mostly=1.5),
+    expect("expect_column_values_to_be_unique", column="age", mostly=0.9),
+    expect("expect_column_values_to_be_null", column="region"),
+    expect("expect_column_values_to_be_unique", column="low", result_format="COMPLETE"),
+    expect("expect_column_values_to_be_in_type_list", column="low", type_list=["int64", "float64"]),
+    expect("expect_column_values_to_be_in_type_list", column="age", type_list=["int8"]),
+    expect("expect_column_values_to_be_in_type_list", column="age", type_list=["float64", "int64"]),
+    expect("expect_column_values_to_be_in_type_list", column="region", type_list=["str"]),
+]
+
+
 def test_a_suite_gives_the_library_s_answers_in_the_suite_s_order(run: Run, library: Any) -> None:
     found = of_suite(run("data_quality", {"evaluation": TABLE}, suite={"name": "s", "expectations": CASES}))
     assert [finding.measure for finding in found] == [case["type"] for case in CASES]
@@ -135,6 +185,76 @@ def test_a_suite_gives_the_library_s_answers_in_the_suite_s_order(run: Run, libr
             assert finding.limit.met(observed) == expected.success
         else:
             assert finding.value is not None and finding.limit.met(finding.value) == expected.success
+
+
+@pytest.mark.parametrize("frame", [TABLE, TABLE.assign(age=[1, 2, 2, 4, 9], region=["a\n", "b", "É", "", "b"])])
+def test_what_is_pushed_down_comes_out_as_the_library_says(frame: pd.DataFrame) -> None:
+    """Both ways of the gate, on the same suite: outcome, value, limit, n and note of every finding are the same."""
+    assert not differences(frame, [*CASES, *MORE])
+
+
+def test_an_error_of_the_engine_in_the_one_pass_is_no_answer() -> None:
+    """Infinite values have no standard deviation: the library says what becomes of that expectation."""
+    frame = pd.DataFrame({"x": [1.0, 2.0, float("inf")], "y": [1e300, -1e300, 1e300]})
+    suite = [expect(f"expect_column_{what}_to_be_between", column=c, max_value=9) for c in "xy" for what in AGGREGATES]
+    assert not differences(frame, suite)
+
+
+AGGREGATES = ("min", "max", "mean", "sum", "stdev", "median")
+
+
+def test_a_plain_suite_reads_no_rows_and_asks_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten common expectations: one query of aggregates, and great-expectations is not needed."""
+    asked: list[str] = []
+    query = Dataset.query
+
+    def counted(self: Dataset, sql: str, parameters: Any = ()) -> Any:
+        asked.append(sql)
+        return query(self, sql, parameters)
+
+    monkeypatch.setattr(Dataset, "query", counted)
+    monkeypatch.setattr(Dataset, "pandas", None)
+    plain = [case for case in CASES if case["type"] in PLAIN and "row_condition" not in case["kwargs"]]
+    assert len(plain) >= 10
+    found = of_suite(run("data_quality", {"evaluation": TABLE}, suite=plain))
+    assert len(found) == len(plain)
+    assert sum("count(CASE WHEN" in sql for sql in asked) == 1
+
+
+PLAIN = {
+    "expect_column_values_to_not_be_null",
+    "expect_column_values_to_be_null",
+    "expect_column_values_to_be_between",
+    "expect_column_values_to_be_in_set",
+    "expect_column_value_lengths_to_be_between",
+    "expect_column_mean_to_be_between",
+    "expect_column_max_to_be_between",
+    "expect_table_row_count_to_equal",
+    "expect_column_to_exist",
+}
+
+
+def differences(frame: pd.DataFrame, suite: list[dict[str, Any]]) -> list[Any]:
+    """Findings that differ between the SQL way and the library's."""
+    package = find_gates()["data_quality"].load().__module__
+    expectations, read_suite = sys.modules[f"{package}.expectations"], sys.modules[f"{package}.suite"].read_suite
+    data = Dataset.open(frame, role="evaluation")
+    ways = [
+        expectations.judge_suite(read_suite(suite), data, ["critical"], library=library) for library in (False, True)
+    ]
+    return [(a, b) for a, b in zip(*ways, strict=True) if not alike(a, b)]
+
+
+def alike(first: Finding, second: Finding) -> bool:
+    """Equal, numbers to 1e-9."""
+    if replace(first, value=None, limit=None) != replace(second, value=None, limit=None):
+        return False
+    pairs = [(first.value, second.value)]
+    if first.limit and second.limit:
+        pairs.append((first.limit.value, second.limit.value))
+        if first.limit.op != second.limit.op:
+            return False
+    return all(a == b or (a is not None and b is not None and a == pytest.approx(b, rel=1e-9)) for a, b in pairs)
 
 
 def test_mostly_is_the_limit_on_the_unexpected_share(run: Run) -> None:
@@ -395,6 +515,7 @@ def test_the_library_s_own_cases_come_out_as_the_library_says(
     if not suite or frame.empty:
         pytest.skip("no case for pandas, or in columns of mixed types alone")
     found = of_suite(run("data_quality", {"evaluation": frame}, suite=suite))
+    assert not differences(frame, suite)
     for test, entry, finding in zip(tests, suite, found, strict=True):
         by_hand = library(frame, entry)
         if by_hand is None:

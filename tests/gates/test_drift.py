@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -223,6 +224,7 @@ def test_chunks_of_rows_are_numbered_and_equal_the_same_rows_alone(run: Run) -> 
             "drift",
             {"reference": reference, "production": production[1000 * number : 1000 * (number + 1)]},
             method=["psi", "ks", "hellinger"],
+            histograms=0,
         )
         chunk = [f for f in found if f.over and f.over["chunk"] == number]
         assert [(f.measure, f.value, f.p_value, f.n) for f in chunk] == [
@@ -250,7 +252,7 @@ def test_unseen_categories_and_missing_values_are_shares_of_production(run: Run)
         100,
         "fail",
     )
-    assert (found["unseen_share"].value, found["unseen_share"].n, found["unseen_share"].outcome) == (0.375, 80, "fail")
+    assert (found["unseen_share"].value, found["unseen_share"].n, found["unseen_share"].outcome) == (0.3, 100, "fail")
     chi = found["chisquare"]
     assert (chi.value, chi.p_value, chi.outcome) == (None, 0.0, "fail")
     assert "never had" in str(chi.note)
@@ -394,3 +396,73 @@ def test_the_global_random_state_is_left_alone(run: Run) -> None:
         method=["psi", "ks"],
     )
     assert np.random.get_state()[1].tolist() == before  # type: ignore[index]
+
+
+# One pass ------------------------------------------------------------------------------------------------------------
+
+
+def test_many_columns_cost_as_many_queries_as_few(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    query = Dataset.query
+
+    def counted(self: Dataset, sql: str, parameters: Any = ()) -> Any:
+        asked.append(sql)
+        return query(self, sql, parameters)
+
+    monkeypatch.setattr(Dataset, "query", counted)
+    counts = []
+    for columns in (2, 12):
+        draw = np.random.default_rng(columns)
+        sets = {
+            role: pd.DataFrame(
+                {f"x{place}": draw.normal(0, 1, 2000) for place in range(columns)}
+                | {f"c{place}": draw.choice(["a", "b", "c"], 2000) for place in range(columns)}
+            )
+            for role in ("reference", "production")
+        }
+        asked.clear()
+        found = run("drift", sets, method=["psi", "jensenshannon"])
+        assert outcome_of(found) == "pass"
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("kind", ["normal", "skewed", "whole", "single", "grid", "far", "wide"])
+def test_bins_found_by_multiplication_are_those_of_numpy(run: Run, kind: str) -> None:
+    """Values on the edges, far from zero, and in a range of over 4,096 whole numbers."""
+    draw = np.random.default_rng(3)
+    odd: dict[str, Callable[[], Any]] = {
+        "grid": lambda: draw.integers(0, 221, 3000) / 10,
+        "far": lambda: 1e9 + draw.integers(0, 2201, 3000) / 1000,
+        "wide": lambda: draw.integers(-40_000, 40_000, 3000),
+    }
+    sets = [pd.DataFrame({"x": odd[kind]()}) if kind in odd else frame(kind, 3000, 0.3, seed) for seed in (1, 2)]
+    package = find_gates()["drift"].load().__module__
+    columns, together, pairs = (sys.modules[f"{package}.{name}"] for name in ("columns", "together", "pair"))
+    data = [Dataset.open(each, role=role) for each, role in zip(sets, ("reference", "production"), strict=True)]
+    reading = {"x": columns.reading_of("x", *data, False)}
+    pair = pairs.Pair(*(columns.profile(columns.Part(each), reading)["x"] for each in data))
+    for column, values in zip((pair.reference, pair.production), sets, strict=True):
+        together.bin_together([(column, pair.edges)])
+        expected = np.histogram(values["x"].to_numpy(), pair.edges)[0]
+        assert column.histogram(pair.edges).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_a_merge_in_blocks_gives_scipy_s_distances(run: Run, ties: bool) -> None:
+    from scipy import stats
+
+    run("drift", {"reference": frame("normal", 50, 0, 1), "production": frame("normal", 50, 0, 2)}, method="ks")
+    package = find_gates()["drift"].load().__module__
+    order, methods = sys.modules[f"{package}.order"], sys.modules[f"{package}.methods"]
+    draw = np.random.default_rng(0)
+    one, other = (np.sort(draw.normal(shift, 1, size)) for shift, size in ((0, 300_000), (0.01, 290_000)))
+    if ties:
+        one, other = one.round(1), other.round(1)
+    merged, by_hand = order.merge(one, other), stats.ks_2samp(one, other)
+    assert merged.ks == pytest.approx(by_hand.statistic, rel=1e-12)
+    assert merged.area == pytest.approx(stats.wasserstein_distance(one, other), rel=1e-9)
+    assert np.sqrt(2 * merged.squares) == pytest.approx(stats.energy_distance(one, other), rel=1e-9)
+    assert order.spread(one) == pytest.approx(np.std(one), rel=1e-12)
+    n = round(len(one) * len(other) / (len(one) + len(other)))
+    assert methods._ks_p(merged.ks, n) == pytest.approx(by_hand.pvalue, rel=1e-9, abs=1e-9)

@@ -116,34 +116,6 @@ def test_the_four_fifths_examples_of_the_agencies(run: Run, shared: Path) -> Non
         assert (finding.outcome == "fail") == (race in case["adverse_impact_indicated"])
 
 
-@pytest.mark.parametrize("name", ["test_1", "test_2", "test_3", "test_10"])
-def test_aequitas_reports_the_same_groups_and_disparities(run: Run, shared: Path, name: str) -> None:
-    folder = shared / "aequitas" / "test_bias_report"
-    expected = pd.read_csv(folder / f"expected_output_{name}.csv")
-    names = {"fpr": "false_positive_rate", "fnr": "false_negative_rate", "fdr": "false_discovery_rate"}
-    names |= {"for": "false_omission_rate", "pprev": "selection_rate"}
-    # In these files "High" is the reference, but "Low" of not_class.
-    for column, part in expected.groupby("attribute_name"):
-        reference = {column: "Low" if column == "not_class" else "High"}
-        roles = {"sensitive": [column], "target": ["label_value"], "prediction": ["score"]}
-        found = run("fairness", {"evaluation": folder / f"{name}.csv"}, roles, reference=reference)
-        for _, row in part.iterrows():
-            group = {str(column): row["attribute_value"]}
-            for short, measure in names.items():
-                if short in row and not (name == "test_3" and short == "for"):
-                    assert_same(one(found, measure, **group), row[short])
-                if f"{short}_disparity" in row and f"{short}_ref" in row and row[f"{short}_ref"] != 0:
-                    assert_same(one(found, f"{measure}_disparity", **group), row[f"{short}_disparity"])
-
-
-def assert_same(finding: Finding, figure: float) -> None:
-    """Undefined there is undefined here."""
-    if pd.isna(figure):
-        assert finding.value is None
-    else:
-        assert finding.value == pytest.approx(figure, abs=1e-12)
-
-
 # fairlearn ----------------------------------------------------------------------------------------
 
 
@@ -391,6 +363,141 @@ def test_odd_column_names_and_numbers_as_groups_work(run: Run) -> None:
     assert value(run("fairness", {"evaluation": frame}, roles), "count", **{'sensitive "x".y 🙂': "a"}) > 100
     numbers = drawn(500).assign(race=lambda f: f.index % 3)
     assert value(run("fairness", {"evaluation": numbers}, ROLES), "count", race="0") == 167
+
+
+def admissions(outside: float) -> pd.DataFrame:
+    """Women mostly apply to the department that takes few; inside the departments the gap is ``outside``."""
+    rows = []
+    for sex, department, n, share in (
+        ("f", "arts", 4000, 0.2 + outside), ("m", "arts", 1000, 0.2),
+        ("f", "science", 1000, 0.7 + outside), ("m", "science", 4000, 0.7),
+    ):  # fmt: skip
+        rows += [(sex, department, 1, n * share), (sex, department, 0, n * (1 - share))]
+    return tally(rows, ["sex", "department", "d", "w"])
+
+
+@pytest.mark.parametrize(("outside", "word"), [(0.0, "vanishes"), (0.1, "turns round"), (-0.1, None)])
+def test_an_aggregate_gap_says_what_the_strata_make_of_it(run: Run, outside: float, word: str | None) -> None:
+    roles = {"sensitive": ["sex"], "prediction": ["d"], "weight": ["w"]}
+    found = run("fairness", {"evaluation": admissions(outside)}, roles, control=["department"])
+    gap = one(found, "demographic_parity_difference", sensitive=["sex"])
+    (adjusted,) = [f for f in found if f.measure == "selection_rate_difference_adjusted"]
+    assert adjusted.value == pytest.approx(-outside, abs=1e-9)
+    assert adjusted.over == {"sensitive": ["sex"], "control": ["department"]}
+    if word is None:
+        assert "inside" not in str(gap.note)
+    else:
+        assert word in str(gap.note)
+        assert word in str(adjusted.note)
+
+
+def test_a_gap_that_the_mixture_hides_is_told(run: Run) -> None:
+    rows = []
+    for sex, department, n, share in (
+        ("f", "arts", 1000, 0.1), ("m", "arts", 4000, 0.3), ("f", "science", 4000, 0.5), ("m", "science", 1000, 0.7),
+    ):  # fmt: skip
+        rows += [(sex, department, 1, n * share), (sex, department, 0, n * (1 - share))]
+    roles = {"sensitive": ["sex"], "prediction": ["d"], "weight": ["w"]}
+    frame = tally(rows, ["sex", "department", "d", "w"])
+    found = run("fairness", {"evaluation": frame}, roles, control=["department"])
+    assert "inside them" in str(one(found, "demographic_parity_difference", sensitive=["sex"]).note)
+
+
+def test_the_interval_of_the_gap_inside_strata_covers_the_true_one(run: Run) -> None:
+    draw = np.random.default_rng(3)
+    covered = 0
+    for _ in range(30):
+        department = draw.integers(0, 5, 800)
+        sex = (draw.random(800) < 0.2 + 0.12 * department).astype(int)
+        d = (draw.random(800) < 0.1 + 0.12 * department + 0.15 * sex).astype(int)
+        frame = pd.DataFrame({"sex": sex, "department": department, "d": d})
+        found = run(
+            "fairness", {"evaluation": frame}, {"sensitive": ["sex"], "prediction": ["d"]}, control=["department"]
+        )
+        (adjusted,) = [f for f in found if f.measure == "selection_rate_difference_adjusted"]
+        assert adjusted.low is not None and adjusted.high is not None and adjusted.value is not None
+        sign = 1 if "sex=1 and sex=0" in str(adjusted.note) else -1
+        covered += adjusted.low <= sign * 0.15 <= adjusted.high
+    assert covered >= 25
+
+
+def test_several_classes_have_one_accuracy_and_are_corrected_for_their_number(run: Run) -> None:
+    draw = np.random.default_rng(1)
+    y, race = draw.choice(["x", "y", "z"], 900), draw.choice(["a", "b"], 900)
+    d = np.where(draw.random(900) < 0.7, y, draw.choice(["x", "y", "z"], 900))
+    frame = pd.DataFrame({"race": race, "y": y, "d": d})
+    found = run("fairness", {"evaluation": frame}, ROLES, positive=["x", "y", "z"])
+    for name, part in frame.groupby("race"):
+        (whole,) = [f for f in found if f.measure == "accuracy" and f.by == {"race": name} and f.over is None]
+        assert whole.value == pytest.approx((part.y == part.d).mean(), abs=1e-12)
+        for label in "xyz":
+            (recall,) = [
+                f
+                for f in found
+                if f.measure == "true_positive_rate" and f.by == {"race": name} and f.over == {"class": label}
+            ]
+            assert recall.value == pytest.approx((part.d[part.y == label] == label).mean(), abs=1e-12)
+    assert one(found, "accuracy_difference", sensitive=["race"]).note
+
+
+def test_quantities_honour_weights_strata_and_missing_groups(run: Run) -> None:
+    draw = np.random.default_rng(0)
+    n = 1200
+    frame = pd.DataFrame({"race": draw.choice(["a", "b"], n), "branch": draw.choice(["n", "s"], n)})
+    frame["y"] = 1e6 + draw.normal(size=n)
+    frame["d"] = frame.y + np.where(frame.race == "b", 0.5, 0.0) + draw.normal(size=n) / 10
+    frame["w"] = draw.integers(1, 4, n)
+    frame.loc[:49, "race"] = None
+    roles = ROLES | {"weight": ["w"]}
+    found = run("fairness", {"evaluation": frame}, roles, control=["branch"])
+    longer = frame.loc[frame.index.repeat(frame.w)].drop(columns="w")
+    again = run("fairness", {"evaluation": longer}, ROLES, control=["branch"])
+    assert [(f.measure, f.by) for f in found] == [(f.measure, f.by) for f in again]
+    for ours, theirs in zip(found, again, strict=True):
+        for mine, its in ((ours.value, theirs.value), (ours.low, theirs.low), (ours.high, theirs.high)):
+            assert mine == (its if its is None else pytest.approx(its, rel=1e-7, abs=1e-9)), ours
+    part = frame[(frame.race == "b") & (frame.branch == "n")]
+    expected = np.average(part.d - part.y, weights=part.w)
+    assert value(found, "mean_error", race="b", branch="n") == pytest.approx(expected, abs=1e-7)
+    assert "missing" in {f.by["race"] for f in found if f.by.get("race")}
+    dropped = run("fairness", {"evaluation": frame}, roles, missing="drop")
+    assert value(dropped, "rows_dropped", sensitive=["race"]) == 50
+    sampled = run("fairness", {"evaluation": frame}, roles, weight_kind="sampling")
+    wide, plain = (one(each, "mean_error", race="b") for each in (sampled, found))
+    assert wide.value == pytest.approx(plain.value, abs=1e-12)
+    assert wide.n is not None and wide.n < (frame.race == "b").sum() < (plain.n or 0)
+
+
+@pytest.mark.parametrize(("column", "hole", "words"), [("y", np.nan, "no value"), ("d", np.inf, "infinite value")])
+def test_quantities_that_are_missing_or_infinite_are_errors(run: Run, column: str, hole: float, words: str) -> None:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame({"race": ["a", "b"] * 50, "y": draw.normal(size=100), "d": draw.normal(size=100)})
+    frame.loc[3, column] = hole
+    found = run("fairness", {"evaluation": frame}, ROLES)
+    assert outcome_of(found) == "error"
+    assert words in str(found[0].note)
+
+
+def test_a_bias_audit_as_new_york_wants_it(run: Run) -> None:
+    """Local Law 144: sex, race/ethnicity, intersections; categories under 2 % left out with their counts shown."""
+    rows = []
+    for sex, race, n, share in (
+        ("male", "white", 4000, 0.5), ("female", "white", 3800, 0.45), ("male", "black", 2000, 0.4),
+        ("female", "black", 1900, 0.3), ("male", "pacific", 60, 0.9), ("female", "pacific", 40, 0.8),
+    ):  # fmt: skip
+        rows += [(sex, race, 1, round(n * share)), (sex, race, 0, n - round(n * share))]
+    roles = {"sensitive": ["sex", "race"], "prediction": ["d"], "weight": ["w"]}
+    found = run("fairness", {"evaluation": tally(rows, ["sex", "race", "d", "w"])}, roles, min_group_share=0.02)
+    male, female = (4000 * 0.5 + 2000 * 0.4 + 54) / 6060, (3800 * 0.45 + 1900 * 0.3 + 32) / 5740
+    assert value(found, "impact_ratio", sex="female") == pytest.approx(female / male)
+    # The most selected of the categories that count is the reference, not a tiny one above it.
+    assert value(found, "impact_ratio", race="white") == 1
+    assert value(found, "impact_ratio", sex="female", race="black") == pytest.approx(0.6)
+    small = one(found, "impact_ratio", sex="male", race="pacific")
+    assert small.outcome is None
+    assert small.value == pytest.approx(1.8)
+    assert value(found, "count", sex="male", race="pacific") == 60
+    assert "pacific (100)" in str(one(found, "demographic_parity_ratio", sensitive=["race"]).note)
 
 
 # Bad input ----------------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 """A ledger in hand."""
 
+import sys
+import threading
+
 import pytest
-from sqlalchemy import exc, text
+from sqlalchemy import create_engine, exc, text
 
 from aims_gates.errors import AimsGatesError, LedgerError
-from aims_gates.ledger import size
+from aims_gates.ledger import install, size
 from aims_gates.ledger.connect import open_ledger
 
 
@@ -55,6 +58,43 @@ def test_what_is_no_database_is_named(tmp_path):
         assert caught.value.where == registry
 
 
+def test_a_driver_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(LedgerError, match="driver") as caught, open_ledger("aims+postgresql+psycopg://nobody@/x"):
+        pass
+    assert caught.value.remedy == "pip install 'aims-gates[postgresql]'"
+
+
+def test_tables_of_an_older_version_are_not_written(tmp_path):
+    registry = f"aims+sqlite:///{tmp_path}/registry.db"
+    with open_ledger(registry, write=True) as connection:
+        connection.execute(text("UPDATE aims_alembic_version SET version_num = '0001'"))
+    with pytest.raises(LedgerError, match="migration 0001") as caught, open_ledger(registry, write=True):
+        pass
+    assert "aims-gates db upgrade" in caught.value.remedy
+    with open_ledger(registry) as connection:
+        assert connection.execute(text("SELECT size FROM aims_head")).scalar() == 0
+
+
+def test_two_who_install_at_once_make_one_ledger(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path}/registry.db", connect_args={"timeout": 20})
+
+    def late():
+        with engine.begin() as connection:
+            install(connection)
+
+    with engine.begin() as first:
+        first.exec_driver_sql("BEGIN IMMEDIATE")
+        thread = threading.Thread(target=late)
+        thread.start()
+        thread.join(0.5)
+        install(first)
+    thread.join()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM aims_head")).scalar() == 1
+    engine.dispose()
+
+
 def test_what_is_no_address_is_named():
     with pytest.raises(AimsGatesError), open_ledger("sqlite:///stock.db"):
         pass
@@ -65,4 +105,4 @@ def test_what_is_no_address_is_named():
 def test_a_broken_constraint_is_the_callers(tmp_path):
     registry = f"aims+sqlite:///{tmp_path}/registry.db"
     with pytest.raises(exc.IntegrityError), open_ledger(registry, write=True) as connection:
-        connection.execute(text("INSERT INTO aims_head VALUES (1, 0, '[]')"))
+        connection.execute(text("INSERT INTO aims_head (id, size, frontier) VALUES (1, 0, '[]')"))

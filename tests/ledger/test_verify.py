@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from aims_gates import database
 from aims_gates.canonical import canonical_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Statement, sign
@@ -19,6 +20,9 @@ from aims_gates.predicates import Checkpoint, Halt, KeyRevocation, Revocation, T
 
 
 def run(world, sql, **values):
+    """As somebody who owns the database, and takes its guards away before writing."""
+    if not sql.startswith("SELECT"):
+        database.drop(world.connection)
     return world.connection.execute(text(sql), values)
 
 
@@ -391,6 +395,86 @@ def test_a_checkpoint_that_cannot_be_written_leaves_nothing(told, kit, tmp_path)
     assert list(tmp_path.iterdir()) == [tmp_path / "place"]
     with pytest.raises(InputError, match="cannot be written"):
         write_checkpoint(told.connection, tmp_path / "nowhere" / "checkpoint.json", kit.key_of("ci"), told.now)
+
+
+# Beginning from a checkpoint
+
+
+def since(world, checkpoint, *others):
+    return verify(world.connection, others, since=checkpoint)
+
+
+def test_what_came_since_a_checkpoint_is_verified_by_itself(told, checkpoint):
+    told.approve("risk")
+    told.approve("compliance")
+    found = since(told, checkpoint)
+    assert found == verify(told.connection) and found.ok and found.size == 11
+
+
+def test_nothing_since_a_checkpoint_is_fine(told, checkpoint):
+    assert since(told, checkpoint).ok and since(told, checkpoint, checkpoint).ok
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("UPDATE aims_ledger SET body = replace(body, 'a', 'b') WHERE position = 9", "ledger row 9"),
+        ("DELETE FROM aims_ledger WHERE position = 9", "ledger row 9: the row is missing"),
+        ("DELETE FROM aims_index WHERE position = 9 AND term LIKE 'request%'", "the index does not list it"),
+        ("UPDATE aims_head SET size = 9", "not those of"),
+        ("UPDATE aims_ledger SET body = 'x' WHERE position = 0", "the trust list"),
+    ],
+)
+def test_damage_since_a_checkpoint_is_found(told, checkpoint, damage, said):
+    told.approve("risk")
+    run(told, damage)
+    assert said in " ".join(since(told, checkpoint).problems)
+
+
+def test_a_tree_that_was_made_anew_before_the_checkpoint_does_not_lead_to_the_head(told, checkpoint):
+    made = bodies(told)
+    told.approve("risk")
+    rewrite(told, [*made[:4], *made[5:], bodies(told)[-1]])
+    assert not since(told, checkpoint).ok
+
+
+def test_trust_that_changed_since_the_checkpoint_counts_from_its_place_on(told, checkpoint, kit):
+    told.say(KeyRevocation(kit.key_of("risk").public, "lost"), "policy")
+    told.approve("compliance")
+    assert since(told, checkpoint).ok
+
+
+def test_an_older_checkpoint_asks_for_the_whole(told, checkpoint, kit, tmp_path):
+    told.approve("risk")
+    write_checkpoint(told.connection, tmp_path / "later.json", kit.key_of("ci"), told.now)
+    later = read_checkpoint(tmp_path / "later.json")
+    [found] = since(told, later, checkpoint).problems
+    assert "older than the one that was begun from" in found
+    assert since(told, checkpoint, later).ok
+
+
+@pytest.mark.parametrize("frontier", [(), ("00" * 32, "00" * 32), ("x", "y")])
+def test_a_checkpoint_without_its_tree_cannot_be_begun_from(told, kit, frontier):
+    said = Checkpoint(9, verify(told.connection).root, told.now.isoformat(), frontier)
+    made = sign(say(said, Subject("organization", f"sha256:{said.root}", "ledger")), kit.key_of("ci"))
+    with pytest.raises(InputError, match="does not carry its tree"):
+        since(told, made)
+
+
+def test_a_ledger_from_a_backup_older_than_the_checkpoint_is_found_by_both_ways(told, kit, tmp_path):
+    """What was restored is whole by itself: only the checkpoint kept elsewhere knows that there was more."""
+    backup = bodies(told)
+    told.approve("risk")
+    write_checkpoint(told.connection, tmp_path / "kept.json", kit.key_of("ci"), told.now)
+    kept = read_checkpoint(tmp_path / "kept.json")
+    rewrite(told, backup)
+    run(told, "DELETE FROM aims_index WHERE position >= 9")
+    assert verify(told.connection).ok
+    assert "the ledger holds 9 rows now: rows were removed" in " ".join(problems(told, kept))
+    assert not since(told, kept).ok
+    told.approve("compliance")
+    told.wait(minutes=5)
+    assert "rows before 10 are not those of then" in " ".join(problems(told, kept))
 
 
 # Exports

@@ -175,6 +175,11 @@ def bad_files(folder: Path) -> dict[str, tuple[Any, str]]:
     FRAME.to_parquet(folder / "whole.parquet")
     (folder / "cut.parquet").write_bytes((folder / "whole.parquet").read_bytes()[:-20])
     (folder / "nothing").mkdir()
+    (folder / "noise.csv").write_bytes(bytes(range(1, 256)) * 20)
+    for kind, other in (("names", {"b": [1]}), ("types", {"a": ["x"]})):
+        (folder / kind).mkdir()
+        pd.DataFrame({"a": [1, 2]}).to_parquet(folder / kind / "0.parquet")
+        pd.DataFrame(other).to_parquet(folder / kind / "1.parquet")
     with duckdb.connect(str(folder / "t.db")) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS a")
     return {
@@ -188,6 +193,9 @@ def bad_files(folder: Path) -> dict[str, tuple[Any, str]]:
         "utf16": (folder / "utf16.csv", "UTF-8"),
         "gz": (folder / "cut.csv.gz", "cut short"),
         "excel": (folder / "book.csv", "Excel"),
+        "noise": (folder / "noise.csv", "as one table"),
+        "names": (folder / "names", "not hold the same columns"),
+        "types": (folder / "types", ""),
         "text": (folder / "text.parquet", "no Parquet"),
         "cut": (folder / "cut.parquet", "cut short"),
         "no table": (f"duckdb:///{folder / 't.db'}", "not named"),
@@ -200,10 +208,13 @@ def bad_files(folder: Path) -> dict[str, tuple[Any, str]]:
     }
 
 
-def test_bad_input_is_an_error_with_place_and_remedy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["duckdb", "pandas", "polars"])
+def test_bad_input_is_an_error_with_place_and_remedy(tmp_path: Path, engine: Any) -> None:
     for name, (source, words) in bad_files(tmp_path).items():
+        if engine != "duckdb" and "://" in str(source):
+            continue
         with pytest.raises(DataError) as caught:
-            Dataset.open(source, role="evaluation").require("a")
+            Dataset.open(source, role="evaluation", engine=engine).query("SELECT count(a) FROM data")
         assert words in caught.value.message, name
         assert caught.value.remedy, name
         assert caught.value.where, name

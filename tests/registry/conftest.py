@@ -16,8 +16,9 @@ from typing import Any
 import mlflow
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
-from aims_gates import ledger
+from aims_gates import database, ledger
 from aims_gates.authority import about
 from aims_gates.canonical import digest, digest_bytes
 from aims_gates.cli import main
@@ -90,7 +91,7 @@ class World:
 
     @property
     def uri(self) -> str:
-        return f"aims+sqlite:///{self.folder / 'registry.db'}"
+        return f"aims+{self.store.db_uri}"
 
     def key(self, person: str) -> Key:
         return self.keys.setdefault(person, Key(Ed25519PrivateKey.generate()))
@@ -202,9 +203,11 @@ class World:
         )
 
     def sql(self, statement: str) -> list[Any]:
-        """Run SQL as somebody with the database in hand."""
+        """Run SQL as somebody who owns the database, and takes its guards away before writing."""
         with self.store.engine.begin() as connection:
-            found = connection.exec_driver_sql(statement)
+            if not statement.startswith("SELECT"):
+                database.drop(connection)
+            found = connection.execute(text(statement))
             return list(found) if found.returns_rows else []
 
 
@@ -217,11 +220,18 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@pytest.fixture
-def world(tmp_path: Path, empty_database: bytes) -> Iterator[World]:
-    """A registry with a trust list."""
-    (tmp_path / "registry.db").write_bytes(empty_database)
-    store = gated_store(f"aims+sqlite:///{tmp_path / 'registry.db'}")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_server_around: None
+) -> Iterator[World]:
+    """A registry with a trust list, on each database."""
+    if request.param == "sqlite":
+        (tmp_path / "registry.db").write_bytes(request.getfixturevalue("empty_database"))
+        uri = f"aims+sqlite:///{tmp_path / 'registry.db'}"
+    else:
+        uri = f"aims+{request.getfixturevalue('postgresql_url')}"
+        monkeypatch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(tmp_path))
+    store = gated_store(uri)
     made = World(tmp_path, store)
     made.trust()
     yield made

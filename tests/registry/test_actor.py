@@ -6,6 +6,7 @@ import pytest
 from flask import Flask, g
 
 from aims_gates.registry.actor import ANONYMOUS, actor
+from aims_gates.registry.server.identity import Principal, acting_as
 
 
 def test_embedded_it_is_the_user_of_the_operating_system() -> None:
@@ -29,3 +30,20 @@ def test_in_an_authenticated_request_it_is_the_user_mlflow_established() -> None
     with Flask("x").test_request_context():
         g.mlflow_authenticated_user = "ada"
         assert (actor().name, actor().via) == ("ada", "mlflow-auth")
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        (Principal("ada", "mlflow-auth", False, False, None), ("ada", "mlflow-auth")),
+        (Principal("ada", "proxy-header", False, False, None), ("ada", "proxy-header")),
+        (Principal("build", "oidc", False, True, "ada"), ("ada", "oidc")),
+        (Principal("build", "oidc", False, True, None), ("build", "nobody")),
+        (Principal(ANONYMOUS, "http", False, False, None), (ANONYMOUS, "http")),
+    ],
+)
+def test_on_our_server_it_is_the_human_behind_the_request(who: Principal, said: tuple[str, str]) -> None:
+    with Flask("x").test_request_context():
+        g.mlflow_authenticated_user = "somebody else"
+        with acting_as(who):
+            assert (actor().name, actor().via) == said

@@ -53,7 +53,7 @@ def test_a_check_prints_the_controls_and_the_shortest_list_of_actions(traded: An
 
 def test_the_evidence_is_signed_pinned_and_counts(traded: Any) -> None:
     ledger_ = seen(traded.shop)
-    plan, grant = ledger_.binding().predicate.plan, ledger_.standing("production").predicate
+    plan, grant = ledger_.binding().predicate.plan, ledger_.standing("production", datetime.now(UTC)).predicate
     counted = [
         seen(traded.shop, grant.digest).count(plan, step, grant.digest, datetime.now(UTC)) for step in plan.steps
     ]

@@ -8,6 +8,7 @@ from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.workspace_context import WorkspaceContext
 
+from aims_gates import database
 from aims_gates.predicates import Creation, Registration, Transition
 from aims_gates.registry.acts import kind_of
 from aims_gates.registry.store import gated_store, stock_uri
@@ -117,7 +118,8 @@ def test_names_found_at_installation_keep_their_kind(tmp_path: Path, empty_datab
     stock.create_registered_model("loan")
     stock.create_prompt("greeting")
     with stock.engine.begin() as connection:
-        for table in ("aims_head", "aims_ledger", "aims_index"):
+        database.drop(connection)
+        for table in (*database.OURS, "aims_alembic_version"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
     world = World(tmp_path, gated_store(f"aims+sqlite:///{path}"))
     assert kind_of(world.seen("greeting")) == "prompt" and kind_of(world.seen("loan")) == "model"
@@ -153,6 +155,7 @@ def test_workspaces_keep_records_of_their_own(
     store._dispose_engine()
 
 
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
 def test_a_read_replica_may_lag_but_never_outlives_a_revocation(world: World, empty_database: bytes) -> None:
     version = world.promoted()
     replica = world.folder / "replica.db"

@@ -11,14 +11,27 @@ from aims_gates.registry.names import OPEN_ALIASES, folded, governed_alias, gove
 
 
 @pytest.mark.parametrize(
-    "alias", ["production", "prod", "champion", "live", "latest", "canary", "", "сandidate", "staging-eu"]
+    "alias",
+    [
+        "production",
+        "prod",
+        "champion",
+        "live",
+        "latest",
+        "canary",
+        "",
+        "сandidate",
+        "staging-eu",
+        "Ｓｔａｇｉｎｇ",
+        "teſt",
+    ],
 )
 def test_an_alias_that_is_not_open_is_governed(alias: str) -> None:
     assert governed_alias(alias)
 
 
-@pytest.mark.parametrize("alias", ["staging", "STAGING", "Ｓｔａｇｉｎｇ", "teſt"])
-def test_an_open_alias_is_open_in_every_spelling_that_folds_to_it(alias: str) -> None:
+@pytest.mark.parametrize("alias", ["staging", "STAGING", "Qa"])
+def test_an_open_alias_is_open_in_any_case(alias: str) -> None:
     assert not governed_alias(alias)
 
 
@@ -28,8 +41,10 @@ def test_folding_is_stable(name: str) -> None:
 
 
 @given(st.text())
-def test_only_what_folds_to_an_open_name_is_open(name: str) -> None:
-    assert governed_alias(name) == (folded(name) not in OPEN_ALIASES)
+def test_only_an_open_name_in_plain_ascii_is_open(name: str) -> None:
+    assert governed_alias(name) == (
+        name.encode(errors="replace").decode().lower() not in OPEN_ALIASES or not name.isascii()
+    )
 
 
 @pytest.mark.parametrize("stage", ["Production", "PRODUCTION", " production ", "ｐroduction"])

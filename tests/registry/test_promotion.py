@@ -1,7 +1,6 @@
 """Setting governed aliases and stages: refused, granted, recorded; and every way around that was thought of."""
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,10 +79,11 @@ def test_a_ready_version_is_granted_and_points_at_its_released_copy(world: World
     version = world.promoted()
     found = world.store.get_model_version_by_alias("loan", "production")
     assert int(found.version) == version
-    location = Path(world.store.get_model_version_download_uri("loan", version))
+    address = world.store.get_model_version_download_uri("loan", version)
+    location = world.folder / address.removeprefix("mlflow-artifacts:/")
     assert location.parent == world.folder / "aims-released" and (location / "model.bin").read_text() == "weights"
     granted = acts(world, "loan", Grant)[-1]
-    assert (granted.location, granted.alias, granted.mode) == (str(location), "production", "enforce")
+    assert (granted.location, granted.alias, granted.mode) == (address, "production", "enforce")
     assert granted.digest == f"sha256:{location.name}"
 
 
@@ -138,7 +138,7 @@ def test_every_alias_but_the_open_ones_is_gated_in_any_spelling(world: World, al
     assert aliases(world, "loan") == {}
 
 
-@pytest.mark.parametrize("alias", sorted(OPEN_ALIASES | {"Staging", "CANDIDATE", "ｓｈａｄｏｗ"}))
+@pytest.mark.parametrize("alias", sorted(OPEN_ALIASES | {"Staging", "CANDIDATE"}))
 def test_open_aliases_behave_as_stock(world: World, alias: str) -> None:
     version = world.model("loan")
     world.store.set_registered_model_alias("loan", alias, version)
@@ -466,7 +466,7 @@ def test_a_prompt_cannot_become_a_model_or_hold_one(world: World) -> None:
 def test_what_the_store_wrote_and_what_was_written_by_hand_are_told_apart(world: World) -> None:
     def told() -> list[str]:
         with world.store.primary() as session:
-            return reconcile(session.connection())
+            return reconcile(session.connection(), world.folder)
 
     version = world.promoted()
     world.store.transition_model_version_stage("loan", version, "Production", False)

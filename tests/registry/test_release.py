@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ GRANTED = "models:/loans@production"
 
 def grant(shop: Any, alias: str = "production") -> Any:
     with open_ledger(shop.settings.registry) as connection:
-        return Ledger(about(connection, "default", "loans"), "default", "loans").standing(alias)
+        return Ledger(about(connection, "default", "loans"), "default", "loans").standing(alias, datetime.now(UTC))
 
 
 def released(shop: Any) -> Path:

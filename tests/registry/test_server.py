@@ -43,7 +43,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -> I
         *("--registry-store-uri", f"aims+sqlite:///{folder / 'registry.db'}"),
         *("--artifacts-destination", str(folder / "artifacts")),
     ]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "AIMS_GATES_MODEL_SOURCES": "s3://bucket",
+    }
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
         address = f"http://127.0.0.1:{port}"
@@ -150,7 +155,10 @@ def test_a_plain_client_is_refused_once_and_granted_when_ready(
 def test_odd_spellings_get_a_client_error_and_never_a_server_error(server: tuple[str, Path]) -> None:
     address, _ = server
     post(address, "registered-models/create", name="odd")
-    post(address, "model-versions/create", name="odd", source="s3://bucket/x")
+    for source in ("s3://bucket-of-others/x", "s3://bucket", "http://bucket/x", "/etc"):
+        said = post(address, "model-versions/create", name="odd", source=source)
+        assert 400 <= said.status_code < 500, (source, said.text)
+    assert post(address, "model-versions/create", name="odd", source="s3://bucket/x").ok
     for version in ("01", "+1", " 1", "１", "1.0", "", "9" * 400):
         said = post(address, "registered-models/alias", name="odd", alias="production", version=version)
         assert 400 <= said.status_code < 500, (version, said.status_code, said.text)

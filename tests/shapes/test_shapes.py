@@ -15,13 +15,14 @@ from aims_gates.shapes.base import placeholder
 from aims_gates.shapes.template import template
 from aims_gates.strict_yaml import Document, parse, problems
 
-RECORDS = Path(__file__).resolve().parents[2] / "examples" / "records" / "credit-scoring-complete" / "records"
-FOLDERS = {"organization": RECORDS / "organization", "system": RECORDS / "systems" / "credit-scoring"}
+RECORDS = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring" / "records"
+FOLDERS = {"organization": RECORDS / "organization", "system": RECORDS / "systems" / "mortgage"}
 
 
 def example(name: str) -> Document:
     group, stem = name.split("/")
-    return read_record(record_files(FOLDERS[group])[stem])
+    beside = Path(__file__).with_name(f"{stem}.yaml")  # what the worked example owes to no law
+    return read_record(beside if beside.is_file() else record_files(FOLDERS[group])[stem])
 
 
 def parts(shape: type[BaseModel]) -> list[type[BaseModel]]:

@@ -118,8 +118,11 @@ def shown(findings: Iterable[Finding]) -> tuple[list[Finding], int]:
 
 
 def measured(findings: Mapping[str, Sequence[Finding]]) -> dict[str, tuple[Finding, ...]]:
-    """What was measured on the model, by gate; facts of records are no results, and the evidence holds them."""
-    kept = {gate: tuple(each for each in some if set(each.over or ()) != {"record"}) for gate, some in findings.items()}
+    """What was measured on the model, by gate; facts of records and bins of a picture are no results."""
+    kept = {
+        gate: tuple(each for each in some if set(each.over or ()) != {"record"} and "bin" not in each.by)
+        for gate, some in findings.items()
+    }
     return {gate: some for gate, some in kept.items() if some}
 
 

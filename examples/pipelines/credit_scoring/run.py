@@ -7,15 +7,12 @@ and the same store that run in production. Each step is checked; the exit code i
 """
 
 import argparse
-import getpass
-import logging
 import os
 import shutil
 import stat
 import sys
 import time
-import warnings
-from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +22,13 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 import pandas as pd
 from prepare import TARGET, write
 from stage import Unexpected, aims, must, python, refused, say, title
+from world import approved, into_production, keys_and_binding, register
+from world import client as plain_client
 
 __all__ = ["main"]
 
 HERE = Path(__file__).resolve().parent
 _MARK = ".aims-gates-demo"
-_SETTINGS = """\
-packs: [.]
-registry: aims+sqlite:///registry.db
-tracking: sqlite:///tracking.db
-"""
-#: Key file -> who holds it, and the roles in which it signs.
-_PEOPLE = {
-    "policy": ("policy owner", ("policy",)),
-    "scientist": ("data scientist", ("developer",)),
-    "ci": ("continuous integration", ("ci",)),
-    "risk": ("risk officer", ("risk",)),
-    "compliance": ("compliance officer", ("compliance",)),
-    "oncall": ("engineer on call", ("on-call",)),
-}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,14 +59,15 @@ def _fresh(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
-    (folder / "aims.yaml").write_text(_SETTINGS, encoding="utf-8")
-    shutil.copytree(HERE / "records", folder / "records")
+    from aims_gates.examples import write_example
+
+    write_example("credit-scoring", folder, datetime.now(UTC).date())
 
 
 def _story() -> None:
     reference = _data()
     _keys_and_binding()
-    client = _mlflow()
+    client = plain_client()
     _version_1(client, reference)
     _version_2(client, reference)
     _tampering(client)
@@ -111,56 +97,9 @@ def _fixed_digest() -> str:
 def _keys_and_binding() -> None:
     title("2. Who may say what")
     say("""Each role has a key. A policy owner keeps the list of trusted keys, and binds the registered model
-        "mortgage" to its system: tier high, profile "starter". From now on the registry applies that plan, whatever
-        files say.""")
-    for name, (person, roles) in _PEOPLE.items():
-        aims(f"keys new keys/{name}", quiet=True)
-        words = [f"keys trust keys/{name}.pub --key keys/policy.key", *(f"--role {role}" for role in roles)]
-        words += ["--first"] if name == "policy" else []
-        words += [f"--login {getpass.getuser()}"] if name == "scientist" else []
-        words += ["--service"] if name == "ci" else []
-        aims(" ".join(words), "--person", person)
-    aims("bind mortgage --system mortgage --key keys/policy.key", "--author", "data scientist")
-
-
-def _mlflow() -> Any:
-    """The plain client, with nothing of ours but the registry's address."""
-    import mlflow
-
-    warnings.filterwarnings("ignore", module="mlflow")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(f"sqlite:///{Path('tracking.db').resolve()}")
-    mlflow.set_registry_uri(f"aims+sqlite:///{Path('registry.db').resolve()}")
-    mlflow.set_experiment("mortgage")
-    return mlflow.MlflowClient()
-
-
-def _register(model: Any, reference: pd.DataFrame, run: str) -> str:
-    """Log and register a model as anybody would; gives the version."""
-    import mlflow
-    from train import features_of
-
-    example = reference[features_of(model)]
-    python('mlflow.sklearn.log_model(model, name="model", registered_model_name="mortgage")')
-    with mlflow.start_run(run_name=run):
-        signature = mlflow.models.infer_signature(example, model.predict(example))
-        info = mlflow.sklearn.log_model(
-            model,
-            name="model",
-            signature=signature,
-            registered_model_name="mortgage",
-            serialization_format="cloudpickle",
-            pip_requirements=["scikit-learn"],
-        )
-    version = str(info.registered_model_version)
-    print(f"registered as version {version}")
-    return version
-
-
-def _into_production(client: Any, version: str) -> Callable[[], None]:
-    python(f'MlflowClient().set_registered_model_alias("mortgage", "production", "{version}")')
-    return lambda: client.set_registered_model_alias("mortgage", "production", version)
+        "mortgage" to its system: tier high, profile "high", 35 controls. From now on the registry applies that plan,
+        whatever files say.""")
+    keys_and_binding()
 
 
 def _version_1(client: Any, reference: pd.DataFrame) -> None:
@@ -170,25 +109,17 @@ def _version_1(client: Any, reference: pd.DataFrame) -> None:
     title("3. Version 1: a plain logistic regression, refused")
     say("""It uses everything in the file but race. That includes what the census says about the neighbourhood. A
         yes puts an application on the fast track; everything else goes to an underwriter.""")
-    version = _register(plain(reference), reference, "plain logistic regression")
+    version = register(plain(reference), reference, "plain logistic regression")
     aims(
         f"check --model mortgage --version {version} --key keys/ci.key --report html:version-1.html",
         code=2,
         has=("A.5.4", "demographic_parity_ratio"),
     )
     say("The data scientist tries all the same, with the plain MLflow client:")
-    error = refused(_into_production(client, version), MlflowException, has=("A.5.4 (failed)", "A.6.2.4 (failed)"))
+    error = refused(into_production(client, version), MlflowException, has=("A.5.4 (failed)", "A.6.2.4 (failed)"))
     must(error.get_http_status_code() == 403, "the refusal is not HTTP 403")  # type: ignore[attr-defined]
     must("production" not in client.get_registered_model("mortgage").aliases, "the alias was set all the same")
     say("Over HTTP the same refusal is status 403. Nothing was written but the record of the refusal.")
-
-
-def _approved(version: str, reason: str) -> None:
-    """Request and two approvals, by three people."""
-    opened = aims(f"request open mortgage {version} --key keys/scientist.key", "--reason", reason)
-    request = opened.split()[1]
-    aims(f"approve {request} --role risk --key keys/risk.key", "--comment", "rates by group read")
-    aims(f"approve {request} --role compliance --key keys/compliance.key", "--comment", "card read")
 
 
 def _version_2(client: Any, reference: pd.DataFrame) -> None:
@@ -198,13 +129,13 @@ def _version_2(client: Any, reference: pd.DataFrame) -> None:
     title("4. Version 2: mended, approved by two people, released")
     say("""No neighbourhood columns, and fairlearn's exponentiated gradient holds the groups' rates together in
         training. Race is not asked for when it predicts.""")
-    version = _register(mitigated(reference), reference, "parity by exponentiated gradient")
+    version = register(mitigated(reference), reference, "parity by exponentiated gradient")
     aims(f"check --model mortgage --version {version} --key keys/ci.key", code=4)
     say("The evidence criteria are met. Two people have to agree, so it is still refused:")
-    refused(_into_production(client, version), MlflowException, has=("risk",))
-    _approved(version, "mends the disparity of version 1")
+    refused(into_production(client, version), MlflowException, has=("risk",))
+    approved(version, "mends the disparity of version 1")
     say("The same call of the plain client as before:")
-    _into_production(client, version)()
+    into_production(client, version)()
     python('client.get_model_version_by_alias("mortgage", "production").version')
     found = client.get_model_version_by_alias("mortgage", "production").version
     print(found)
@@ -260,11 +191,11 @@ def _version_3(client: Any, reference: pd.DataFrame) -> None:
     kept = reference.drop(reference.index[::50])
     say(f"""{len(reference) - len(kept)} applicants asked to be forgotten. The same recipe without their rows gives
         other bytes, so the evidence and the approvals of version 2 say nothing about it:""")
-    version = _register(mitigated(kept), kept, "retrained without erased applications")
-    refused(_into_production(client, version), MlflowException, has=("missing",))
+    version = register(mitigated(kept), kept, "retrained without erased applications")
+    refused(into_production(client, version), MlflowException, has=("missing",))
     aims(f"check --model mortgage --version {version} --key keys/ci.key", code=4, quiet=True)
-    _approved(version, "erasure requests carried out")
-    _into_production(client, version)()
+    approved(version, "erasure requests carried out")
+    into_production(client, version)()
     must(str(client.get_model_version_by_alias("mortgage", "production").version) == version, "the alias did not move")
     print(f"version {version} is production")
 
@@ -290,7 +221,7 @@ In {shown}:
   version-2.html               the version in production
   records/systems/mortgage/    what people wrote: purpose, data, requirements, model card, expectations
 In the project:
-  profiles/starter.yaml        what is asked for and why, and what this profile leaves out
+  profiles/high.yaml           what is asked for and why, and what this profile leaves out
   examples/pipelines/credit_scoring/README.md    the numbers behind the story, and their limits
 Try:
   cd {shown} && aims-gates explain mortgage 1 --to production

@@ -1,0 +1,77 @@
+"""``aims-gates adopt``: take in a registry that is already in use."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
+from aims_gates.settings import Settings, signer
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--owner", help="The person who answers for what is adopted; on the trust list.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Its last day: at most 180 days from now.")
+@click.option("--dry-run", is_flag=True, help="Only say what stands there and what a promotion would be told.")
+@key_option
+@settings_options
+@as_json
+def command(
+    names: tuple[str, ...],
+    owner: str | None,
+    until: datetime | None,
+    dry_run: bool,
+    key: Path | None,
+    settings: Settings,
+    json_: bool,
+) -> int:
+    """Take in an existing MLflow registry in place: the models NAMES, or all.
+
+    Point --registry at the same database (aims+sqlite:///mlflow.db), make a trust list, look with --dry-run, then
+    adopt: each version in production keeps running under a grant of its own kind, with an owner and an end. It never
+    counts as met, and every new promotion is decided as usual. Runs where the database is; role policy.
+
+    \b
+    A usual way in:
+      aims-gates adopt --dry-run
+      aims-gates adopt --owner PERSON --until DATE --key POLICY.key
+      # in system.yaml: modes: {observe: DATE, warn: DATE, enforce: DATE}
+      aims-gates bind MODEL --system SYSTEM --key POLICY.key
+      aims-gates status --sort state
+    """
+    from aims_gates.ledger.connect import open_database
+    from aims_gates.registry.adoption import adopt, survey
+    from aims_gates.registry.release import use
+
+    use(settings)
+    if dry_run:
+        with open_database(settings.need_registry()) as connection:
+            found = [each for each in survey(connection, datetime.now(UTC)) if not names or each.name in names]
+    elif owner is None or until is None:
+        raise click.UsageError("say --owner and --until, or look first with --dry-run")
+    else:
+        found = adopt(settings, owner, until.date(), signer(settings, key), names)
+    emit([_plain(each) for each in found], json_, lambda: _text(found, dry_run))
+    return 2 if any(each.trouble for each in found) else 0
+
+
+def _plain(found: Any) -> dict[str, Any]:
+    said = {each: getattr(found, each) for each in ("workspace", "name", "version", "alias", "location", "digest")}
+    return said | {"missing": list(found.missing), "trouble": found.trouble, "system": found.decision.system}
+
+
+def _text(found: list[Any], dry_run: bool) -> str:
+    if not found:
+        return "nothing stands in production without a grant"
+    rows = [
+        (each.name, each.version, each.alias, each.decision.system or "-", each.trouble or "; ".join(each.missing[:3]))
+        for each in found
+    ]
+    done = sum(each.trouble is None for each in found)
+    what = "would be adopted" if dry_run else "adopted"
+    shown = table(("MODEL", "VERSION", "ALIAS", "SYSTEM", "A PROMOTION WOULD BE TOLD"), rows)
+    return f"{shown}\n{done} of {len(found)} {what}"

@@ -1,0 +1,170 @@
+"""``aims-gates server``: MLflow's server with the gated registry, its authentication kept."""
+
+import os
+import secrets
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from aims_gates.cli.options import settings_options
+from aims_gates.errors import InputError
+from aims_gates.settings import Settings, database_uri
+
+__all__ = ["command"]
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_SECRET = "MLFLOW_FLASK_SERVER_SECRET_KEY"
+_PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"
+_ADMIN = "MLFLOW_AUTH_ADMIN_USERNAME"
+_LOUD = "aims-gates: nobody signs in: everybody is the same unknown person, and approvals count for nobody"
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What is started: a command line, and its environment beyond this process's."""
+
+    line: tuple[str, ...]
+    said: dict[str, str]
+    folder: Path
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5000, show_default=True, help="Port to listen on.")
+@click.option("--workers", default=2, show_default=True, help="How many processes serve.")
+@click.option("--backend", help="Database of runs. Default: tracking in aims.yaml, else sqlite:///mlflow.db.")
+@click.option("--artifacts", type=_FOLDER, help="Folder of artifacts. Default: as in aims.yaml, else artifacts.")
+@click.option("--auth", default="basic", show_default=True, help="Sign-in: basic, oidc, proxy (with commas), or none.")
+@click.option("--no-auth", is_flag=True, help="The same as --auth none.")
+@click.option("--oidc", type=_FILE, help="File with the issuers whose tokens are accepted; implies --auth oidc.")
+@click.option("--trusted-proxy", "proxies", multiple=True, help="Address of a proxy that names users. Repeatable.")
+@click.option("--proxy-header", help="The header in which it does. Default: X-Forwarded-User.")
+@click.option("--auth-config", type=_FILE, help="MLflow's authentication settings. Default: made beside the registry.")
+@click.option("--server-key", type=_FILE, help="The server's own key, which attests what signed-in users say.")
+@click.option("--dry-run", is_flag=True, help="Print the command and its environment; start nothing.")
+@click.argument("more", nargs=-1)
+@settings_options
+def command(
+    host: str, port: int, workers: int, backend: str | None, artifacts: Path | None, auth: str, no_auth: bool,
+    oidc: Path | None, proxies: tuple[str, ...], proxy_header: str | None, auth_config: Path | None,
+    server_key: Path | None, dry_run: bool, more: tuple[str, ...], settings: Settings,
+) -> None:  # fmt: skip
+    """Serve MLflow with the gated registry; MORE goes to `mlflow server` as it is (after --).
+
+    On the first start an administrator is made: MLFLOW_AUTH_ADMIN_USERNAME (else admin) with
+    MLFLOW_AUTH_ADMIN_PASSWORD (else one that is made up and kept in a file). Everybody signs in as on any MLflow
+    server (MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN) and needs no aims-gates to
+    be refused. docs/server-setup.md says how to run the same with `mlflow server --app-name aims-gates`.
+    """
+    registry = settings.registry or f"aims+sqlite:///{Path('registry.db').resolve()}"
+    ways = _ways("none" if no_auth else auth, oidc, proxies)
+    said = _environment(ways, registry, auth_config)
+    named = {
+        "AIMS_GATES_OIDC": oidc and oidc.resolve(),
+        "AIMS_GATES_KEY": server_key and server_key.resolve(),
+        "AIMS_GATES_TRUSTED_PROXIES": ",".join(proxies),
+        "AIMS_GATES_PROXY_HEADER": proxy_header,
+    }
+    said |= {name: str(value) for name, value in named.items() if value}
+    line = [
+        *(sys.executable, "-m", "mlflow", "server", "--app-name", "aims-gates", "--host", host, "--port", str(port)),
+        *("--workers", str(workers), "--registry-store-uri", registry, "--backend-store-uri", _runs(backend, settings)),
+        *("--artifacts-destination", str((artifacts or settings.artifacts or Path("artifacts")).resolve())),
+        # Forwarding headers would hide the address by which a proxy is known.
+        *(("--uvicorn-opts", "--no-proxy-headers") if proxies else ()),
+        *more,
+    ]
+    start = _Start(tuple(line), said, _folder(registry))
+    if dry_run:
+        for name, value in sorted(said.items()):
+            click.echo(f"{name}={'...' if name in (_SECRET, _PASSWORD) else shlex.quote(value)}")
+        click.echo(shlex.join(line))
+        return
+    _prepare(start, registry, ways)
+    click.echo(f"aims-gates: http://{host}:{port}, registry {_shown(registry)}, sign-in by {ways}", err=True)
+    if ways == "none":
+        click.secho(_LOUD, fg="red", err=True)
+    # The administrator exists now; workers need not know the password that made it.
+    inherited = {name: value for name, value in os.environ.items() if name != _PASSWORD}
+    os.execve(sys.executable, line, {**inherited, **said, "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED": "true"})
+
+
+def _ways(auth: str, oidc: Path | None, proxies: tuple[str, ...]) -> str:
+    found = [each.strip() for each in auth.split(",")]
+    more = [name for name, there in (("oidc", oidc), ("proxy", proxies)) if there and name not in found]
+    if found == ["none"] and more:
+        raise InputError(f"none and {', '.join(more)} exclude each other", where="--auth", remedy="Leave one out.")
+    return ",".join([*found, *more])
+
+
+def _runs(backend: str | None, settings: Settings) -> str:
+    """The database of runs."""
+    said = backend or settings.tracking or f"sqlite:///{Path('mlflow.db').resolve()}"
+    if said.partition("+")[0].partition(":")[0] not in ("sqlite", "postgresql", "mysql", "mssql"):
+        raise InputError("runs need a database here", where=said, remedy="Pass --backend sqlite:///FILE.")
+    return said
+
+
+def _folder(registry: str) -> Path:
+    """Where the server's own files go: beside a registry in SQLite, else here."""
+    from sqlalchemy.engine import make_url
+
+    url = make_url(database_uri(registry))
+    return Path(url.database).resolve().parent if url.get_backend_name() == "sqlite" and url.database else Path.cwd()
+
+
+def _shown(registry: str) -> str:
+    """A registry's address without its password."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(database_uri(registry)).render_as_string()
+
+
+def _environment(ways: str, registry: str, auth_config: Path | None) -> dict[str, str]:
+    """What the workers are told beside the command line; what the operator has set already stays."""
+    said = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "AIMS_GATES_AUTH": ways}
+    usual = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    if ways != "none":
+        config = auth_config or _folder(registry) / "aims-auth.ini"
+        usual |= {_SECRET: secrets.token_urlsafe(32), _ADMIN: "admin", "MLFLOW_AUTH_CONFIG_PATH": str(config.resolve())}
+    return said | {name: os.environ.get(name) or value for name, value in usual.items()}
+
+
+def _prepare(start: _Start, registry: str, ways: str) -> None:
+    """Make what is missing, and refuse here, once, what every worker would refuse again."""
+    os.environ.update(start.said)
+    if ways != "none":
+        _users(start)
+    from aims_gates.registry.server.configuration import configuration
+    from aims_gates.registry.store import gated_store
+
+    configuration()
+    gated_store(registry)._dispose_engine()
+    if ways == "none":
+        return
+    try:
+        from aims_gates.registry.server.signin import bootstrap
+    except ImportError as error:
+        raise InputError(f"sign-in needs more: {error}", remedy="pip install 'aims-gates[server]'") from error
+    bootstrap()
+    click.echo(f"aims-gates: the administrator is {os.environ[_ADMIN]!r}", err=True)
+
+
+def _users(start: _Start) -> None:
+    """MLflow's authentication settings and the administrator's first password, where nobody made them."""
+    config = Path(start.said["MLFLOW_AUTH_CONFIG_PATH"])
+    if not config.exists():
+        lines = ("[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{start.folder / 'aims-users.db'}")
+        config.write_text("\n".join((*lines, "")))
+    place = start.folder / "aims-admin-password"
+    if os.environ.get(_PASSWORD):
+        return
+    if not place.exists():
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+        click.echo(f"aims-gates: made up the administrator's password; it is in {place}", err=True)
+    os.environ[_PASSWORD] = place.read_text().strip()

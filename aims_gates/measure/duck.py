@@ -1,0 +1,94 @@
+"""A table on DuckDB: a schema of the process's database, with one view or table called ``data``."""
+
+import weakref
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aims_gates.errors import DataError
+from aims_gates.measure.engine import connection, fresh_name, lock, quote, translated
+from aims_gates.measure.frames import arrow_digest
+from aims_gates.measure.source import Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ELSEWHERE", "DuckTable"]
+
+#: What the names of tables on another engine begin with.
+ELSEWHERE = "aims_gates_spark_"
+_FLOATS = ("FLOAT", "DOUBLE")
+_BATCH = 131_072
+
+
+class DuckTable:
+    """A source as a view of the process's database; a small CSV file as a table, parsed once."""
+
+    def __init__(self, source: Source) -> None:
+        self.where = source.where
+        self._source = source
+        self._schema = fresh_name("data_set")
+        self.name = f"memory.{self._schema}.data"
+        with lock, translated(self.where):
+            shape = connection().execute(f"DESCRIBE {source.sql}").fetchall()
+            self.types = {str(name): str(kind) for name, kind, *_ in shape}
+            connection().execute(f"CREATE SCHEMA memory.{self._schema}")
+            self._end = weakref.finalize(self, _drop, self._schema, tuple(source.drops))
+            self._end.atexit = False
+            kind = "TABLE" if source.kept else "VIEW"
+            connection().execute(f"CREATE {kind} {self.name} AS SELECT {_select(self.types)} FROM ({source.sql})")
+        self.names = tuple(source.names or self.types)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query in which ``data`` names this table.
+
+        Raises:
+            DataError: the data cannot be read, or another table of the query lies on another engine.
+            GateError: the query does not fit the data.
+        """
+        if ELSEWHERE in sql:
+            remedy = "Open all sets on one engine: --engine spark, or Dataset.open(..., engine='spark')."
+            raise DataError("one set lies on Spark and another does not", where=self.where, remedy=remedy)
+        with lock, translated(self.where):
+            self._here()
+            return list(connection().execute(sql, list(parameters)).fetchall())
+
+    def arrow(self, columns: Sequence[str]) -> "pa.Table":
+        """These columns of every row."""
+        with lock, translated(self.where):
+            self._here()
+            return connection().sql(f"SELECT {', '.join(map(quote, columns))} FROM data").to_arrow_table()
+
+    def batches(self, sql: str) -> "Iterator[pa.RecordBatch]":
+        """The rows of a query, some at a time; no other query may run until the last is taken."""
+        with lock, translated(self.where):
+            self._here()
+            yield from connection().sql(sql).to_arrow_reader(_BATCH)
+
+    def digest(self) -> str:
+        """Of a file its bytes, of a folder or glob its manifest, else of the rows as Arrow."""
+        with translated(self.where):
+            return self._source.digest() if self._source.digest else arrow_digest(self.arrow(tuple(self.types)))
+
+    def _here(self) -> None:
+        """Let ``data`` name this table."""
+        connection().execute(f"SET search_path = 'memory.{self._schema}'")
+
+
+def _select(types: dict[str, str]) -> str:
+    """Every column, NaN as NULL.
+
+    Not ``nullif(x, 'nan')``: DuckDB decides ``x = 'nan'`` by a Parquet file's minimum and maximum, which leave NaN out.
+    """
+    shown = [
+        f"CASE WHEN isnan({quote(name)}) THEN NULL ELSE {quote(name)} END AS {quote(name)}"
+        if kind in _FLOATS
+        else quote(name)
+        for name, kind in types.items()
+    ]
+    return ", ".join(shown)
+
+
+def _drop(schema: str, drops: Sequence[str]) -> None:
+    with lock, translated(schema):
+        for sql in (f"DROP SCHEMA memory.{schema} CASCADE", *drops):
+            connection().execute(sql)

@@ -1,0 +1,120 @@
+"""How profiles are laid one over the other: a child over its parent, an overlay over a profile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aims_gates.strict_yaml import Document, Place
+
+__all__ = ["Layered", "laid_over", "merged"]
+
+_STRICT = {"note": 0, "warn": 1, "block": 2}
+
+
+@dataclass(frozen=True)
+class Layered(Document):
+    """A document made of two; a place is that of the one which says more of it, in doubt of the upper one."""
+
+    lower: Document | None = None
+
+    def place(self, path: Place) -> str:
+        """``file:line`` of this path, or of the nearest part around it."""
+        if self.lower is not None and _depth(self.lower, path) > _own_depth(self, path):
+            return self.lower.place(path)
+        return super().place(path)
+
+
+def _own_depth(document: Document, path: Place) -> int:
+    return max((end for end in range(len(path) + 1) if path[:end] in document.lines), default=-1)
+
+
+def _depth(document: Document, path: Place) -> int:
+    lower = document.lower if isinstance(document, Layered) else None
+    return max(_own_depth(document, path), -1 if lower is None else _depth(lower, path))
+
+
+def merged(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
+    """The child over the parent; ``controls`` and ``gates`` entry by entry, and a gate's params key by key."""
+    found = dict(parent) | dict(child)
+    for part in ("controls", "gates"):
+        ours, theirs = child.get(part, {}), parent.get(part, {})
+        if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+            continue  # the shape check names it
+        found[part] = dict(theirs)
+        for name, rule in ours.items():
+            base = theirs.get(name)
+            found[part][name] = _rule(base, rule) if isinstance(base, dict) and isinstance(rule, dict) else rule
+    return found
+
+
+def _rule(base: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(base) | dict(rule)
+    theirs, ours = base.get("params"), rule.get("params")
+    return found | {"params": theirs | ours} if isinstance(theirs, dict) and isinstance(ours, dict) else found
+
+
+def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """An overlay over a profile: what both ask for is asked for, and where they differ the stricter holds.
+
+    Both have the shape of a profile. Of the overlay only ``controls``, ``gates`` and ``approvals`` count; other
+    parameters than limits are the overlay's where it sets them.
+    """
+    controls, gates = dict(base["controls"]), dict(base.get("gates", {}))
+    used = {gate for rule in controls.values() for gate in rule.get("gates", ())}
+    for name, rule in overlay["controls"].items():
+        controls[name] = _control(controls[name], rule) if name in controls else rule
+    for name, rule in overlay.get("gates", {}).items():
+        gates[name] = _gate(gates.get(name, {}), rule) if name in used else rule
+    approvals = {each["role"]: each for each in base.get("approvals", ())}
+    for each in overlay.get("approvals", ()):
+        count = max(each.get("count", 1), approvals.get(each["role"], each).get("count", 1))
+        approvals[each["role"]] = {"role": each["role"], "count": count}
+    return {
+        **base,
+        "title": f"{base['title']}, {overlay['title']}",
+        "summary": _both(base, overlay, "summary"),
+        "leaves_out": _both(base, overlay, "leaves_out"),
+        "controls": controls,
+        "gates": gates,
+        "approvals": list(approvals.values()),
+    }
+
+
+def _both(base: Mapping[str, Any], overlay: Mapping[str, Any], field: str) -> str:
+    return " ".join(text.strip() for text in (base.get(field, ""), overlay.get(field, "")) if text.strip())
+
+
+def _control(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    means = max((each.get("enforcement", "block") for each in (base, over)), key=_STRICT.__getitem__)
+    gates = list(dict.fromkeys([*base.get("gates", ()), *over.get("gates", ())]))
+    return {**base, **over, "gates": gates, "enforcement": means}
+
+
+def _gate(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    found = {**base, **over, "params": dict(base.get("params", {}))}
+    for name, value in over.get("params", {}).items():
+        ours = found["params"].get(name)
+        both = isinstance(ours, dict) and isinstance(value, dict)
+        found["params"][name] = _limits(ours, value) if both else value
+    days = [each["expires_days"] for each in (base, over) if each.get("expires_days") is not None]
+    accept = [*base.get("accept", ()), *over.get("accept", ())]
+    when, more = base.get("applies_when", {}), over.get("applies_when")
+    kept = when if more is None else {fact: value for fact, value in when.items() if more.get(fact) == value}
+    return found | {
+        "expires_days": min(days, default=None),
+        "accept": list(dict.fromkeys(accept)),
+        "applies_when": kept,
+    }
+
+
+def _limits(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, entry by entry; of two limits on one measure the tighter."""
+    found = dict(base)
+    for measure, limit in over.items():
+        ours = base.get(measure)
+        if isinstance(ours, dict) and isinstance(limit, dict) and ours.get("op") == limit.get("op") is not None:
+            tighter = max if str(limit["op"]).startswith(">") else min
+            found[measure] = tighter(ours, limit, key=lambda each: each["value"])
+        else:
+            found[measure] = ours if limit is None else limit
+    return found

@@ -1,0 +1,197 @@
+"""What is wrong with a profile that its shape does not show.
+
+Unknown controls, clauses and gates; a gate that does not evidence the control it stands under; a required control with
+no gate; limits on no measure of the gate, the wrong way round, or that no value can break or keep; conditions that can
+never hold; evidence that lives longer than the catalogue lets it; roles that cannot approve.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from difflib import get_close_matches
+from typing import Any
+
+from aims_gates.canonical import is_digest
+from aims_gates.controls import catalogue, title_of
+from aims_gates.errors import InputError, ProfileError
+from aims_gates.limits import beyond, limit_of, reachable, read_limit
+from aims_gates.packs import Gate, Measures
+from aims_gates.profiles.shapes import NOT_APPROVERS, ControlRule, GateRule, Profile
+from aims_gates.strict_yaml import Document, Place
+
+__all__ = ["lint"]
+
+#: The control with which approvals age.
+_APPROVALS = "A.6.2.5"
+#: What people write for yes and no, and YAML 1.2 reads as text.
+_ANSWERS = ("yes", "no", "true", "false", "on", "off", "y", "n")
+
+
+def lint(profile: Profile, gates: Mapping[str, Gate], document: Document) -> list[ProfileError]:
+    """Everything wrong with a profile, in order: file and line, what, and the remedy.
+
+    Args:
+        profile: Parents and overlays merged in.
+        gates: The gates there are.
+        document: Where its parts stand.
+    """
+    return list(_Linter(profile, gates, document).problems())
+
+
+class _Linter:
+    def __init__(self, profile: Profile, gates: Mapping[str, Gate], document: Document) -> None:
+        self.profile, self.gates, self.document = profile, gates, document
+
+    def problem(self, path: Place, said: str, remedy: str) -> ProfileError:
+        return ProfileError(f"{'.'.join(map(str, path))}: {said}", where=self.document.place(path), remedy=remedy)
+
+    def problems(self) -> Iterator[ProfileError]:
+        used: set[str] = set()
+        for control, rule in self.profile.controls.items():
+            if title_of(control) is None:
+                near = get_close_matches(control, catalogue(), n=1, cutoff=0.7)
+                remedy = f"Did you mean {near[0]}? All" if near else "Choose from all"
+                remedy += ": aims-gates controls list; or a clause such as 9.3."
+                yield self.problem(("controls", control), f"there is no control {control!r}", remedy)
+                continue
+            used.update(rule.gates)
+            yield from self._control(control, rule)
+        for name, use in self.profile.gates.items():
+            if name not in self.gates:
+                yield self._no_gate(("gates", name), name)
+            elif name not in used:
+                said = "no control names this gate, so it never runs"
+                yield self.problem(("gates", name), said, "Name it under a control, or take it out.")
+            else:
+                yield from self._gate(name, use, self.gates[name])
+        yield from self._ages(used)
+        yield from self._people()
+
+    def _no_gate(self, path: Place, name: str) -> ProfileError:
+        near = get_close_matches(name, self.gates, n=1, cutoff=0.7)
+        remedy = f"{f'Did you mean {near[0]}? ' if near else ''}Choose from: {', '.join(sorted(self.gates))}."
+        return self.problem(path, f"there is no gate {name!r}", remedy)
+
+    def _control(self, control: str, rule: ControlRule) -> Iterator[ProfileError]:
+        fits = sorted(each for each, gate in self.gates.items() if control in gate.manifest.controls)
+        if not rule.gates and not (control == "A.3.2" and self.profile.approvals):
+            remedy = f"Name one of: {', '.join(fits) or 'none yet'}; or remove the control."
+            yield self.problem(("controls", control), "no gate evidences it", remedy)
+        for index, name in enumerate(rule.gates):
+            path = ("controls", control, "gates", index)
+            if name not in self.gates:
+                yield self._no_gate(path, name)
+            elif control not in self.gates[name].manifest.controls:
+                said = f"the gate {name!r} does not evidence {control}"
+                yield self.problem(path, said, f"Gates that do: {', '.join(fits) or 'none yet'}.")
+
+    def _gate(self, name: str, use: GateRule, gate: Gate) -> Iterator[ProfileError]:
+        path: Place = ("gates", name)
+        try:
+            gate.params(use.params)
+        except InputError as error:
+            yield self.problem((*path, "params"), error.message, error.remedy or "Mend it.")
+        for index, each in enumerate(use.accept):
+            if not is_digest(each):
+                remedy = f"Copy it from: aims-gates gates show {name}"
+                yield self.problem((*path, "accept", index), "not a digest (sha256:...)", remedy)
+        for fact, wanted in use.applies_when.items():
+            if isinstance(wanted, str) and wanted.casefold() in _ANSWERS:
+                right = "true" if wanted.casefold() in ("yes", "true", "on", "y") else "false"
+                said = f"{wanted!r} is a text, which no fact that is true or false equals: the gate could never apply"
+                yield self.problem((*path, "applies_when", fact), said, f"Write {right}, without quotes.")
+        for param, value in use.params.items():
+            known = gate.manifest.parameters.get(param)
+            measures = known.measures if known else None
+            if isinstance(value, Mapping) and (measures is not None or param == "limits"):
+                for measure, limit in value.items():
+                    where = (*path, "params", param, measure)
+                    yield from self._limit(where, measure, limit, measures)
+
+    def _limit(self, path: Place, measure: str, said: Any, measures: Measures | None) -> Iterator[ProfileError]:
+        way = measures.way(measure) if measures is not None else None
+        if measures is not None and way is None:
+            names = [*measures.more, *measures.less, *measures.either]
+            near = get_close_matches(measure, names, n=3, cutoff=0.6)
+            remedy = f"{f'Did you mean {near[0]}? ' if near else ''}Measures: {', '.join(sorted(names))}."
+            yield self.problem(path, f"the gate has no measure {measure!r}", remedy)
+            return
+        if isinstance(said, Mapping) and said and not {"op", "value"} & set(said):
+            for column, inner in said.items():  # a limit for each column
+                yield from self._limit((*path, column), measure, inner, measures)
+            return
+        try:
+            loose = measures is not None and measures.numbers
+            limit = limit_of(measure, said, way) if loose or said is None else read_limit(measure, said, way=way)
+        except InputError as error:
+            yield self.problem(path, error.message, error.remedy or "Mend it.")
+            return
+        if limit is None:
+            return
+        if beyond(measure, limit) is None:
+            said = f"can never fire: every value that {measure} can have keeps {limit.op} {limit.value:g}"
+            yield self.problem(path, said, "Set a limit that some value breaks, or take it out.")
+        elif not reachable(measure, limit):
+            said = f"can never be kept: no value that {measure} can have is {limit.op} {limit.value:g}"
+            yield self.problem(path, said, "Set a limit that some value keeps.")
+
+    def _ages(self, used: set[str]) -> Iterator[ProfileError]:
+        """Evidence, approvals and the ages that gates allow, against what the catalogue says makes them old."""
+        for name in sorted(used & set(self.gates)):
+            bounds = {
+                control: bound
+                for control, rule in self.profile.controls.items()
+                if name in rule.gates and rule.enforcement == "block" and (bound := self._bound(control)) is not None
+            }
+            rule = self.profile.gates.get(name, GateRule())
+            control = min(bounds, key=bounds.__getitem__, default="")
+            if control and (rule.expires_days or 0) > bounds[control]:
+                yield self._too_long(("gates", name, "expires_days"), rule.expires_days or 0, control, bounds[control])
+            longest = max(bounds, key=bounds.__getitem__, default="")
+            for param, value in rule.params.items():
+                if longest and _is_age(param) and isinstance(value, int | float) and value > bounds[longest]:
+                    yield self._too_long(("gates", name, "params", param), value, longest, bounds[longest])
+        bound = self._bound(_APPROVALS)
+        if bound is not None and self.profile.approval_days > bound:
+            yield self._too_long(("approval_days",), self.profile.approval_days, _APPROVALS, bound)
+
+    def _bound(self, control: str) -> int | None:
+        """The most days the catalogue gives a control at this tier; None where it names none."""
+        entry = catalogue().get(control)
+        if entry is None:
+            return None
+        found = dict(entry.max_age_days)
+        return max(found.values(), default=None) if self.profile.tier == "any" else found.get(self.profile.tier)
+
+    def _too_long(self, path: Place, days: float, control: str, bound: int) -> ProfileError:
+        said = f"{days:g} days is longer than the catalogue's {bound} for {control}"
+        return self.problem(path, said, f"Set at most {bound}; see: aims-gates controls show {control}")
+
+    def _people(self) -> Iterator[ProfileError]:
+        """Roles that can never approve or waive, and dates that are none."""
+        profile = self.profile
+        if profile.expires is not None and not _is_date(profile.expires):
+            yield self.problem(("expires",), f"{profile.expires!r} is not a date", "Write it as YYYY-MM-DD.")
+        named: list[tuple[Place, str]] = [
+            *((("approvals", index, "role"), rule.role) for index, rule in enumerate(profile.approvals)),
+            *((("waivers", "roles", index), role) for index, role in enumerate(profile.waivers.roles)),
+        ]
+        for path, role in named:
+            if role in NOT_APPROVERS:
+                remedy = f"Choose another name; {', '.join(NOT_APPROVERS)} have other work."
+                yield self.problem(path, f"a key with the role {role!r} cannot approve or waive", remedy)
+        for index, rule in enumerate(profile.approvals):
+            if rule.role in [each.role for each in profile.approvals[:index]]:
+                said = f"the role {rule.role!r} stands twice"
+                yield self.problem(("approvals", index), said, "Write it once, with a count.")
+
+
+def _is_age(param: str) -> bool:
+    """Whether a parameter is the oldest that something may be: max_days, max_review_days, max_days_high ..."""
+    return param.startswith("max_") and "days" in param.split("_")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

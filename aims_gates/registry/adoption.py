@@ -1,0 +1,173 @@
+"""A registry that is already in use, taken in as it stands: what is in production keeps running, owned, until a date.
+
+Each governed alias and stage that no grant stands for is asked for as a promotion would be (nothing is written), and
+then, on the word of a policy owner, gets a grant of its own kind: *adopted*, with an owner and an end. It loads; its
+controls never count as met; nothing new is promoted by it.
+"""
+
+# mypy: allow-untyped-calls
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Connection, inspect, text
+
+from aims_gates import authority
+from aims_gates.canonical import digest, folder_digest
+from aims_gates.decision import decide
+from aims_gates.errors import AimsGatesError, InputError, RefusedError
+from aims_gates.evidence import sign
+from aims_gates.keys import Key
+from aims_gates.ledger import append, history
+from aims_gates.ledger.connect import open_database
+from aims_gates.model import Decision, Subject
+from aims_gates.predicates import Adoption, Grant, say
+from aims_gates.registry.acts import free_prompt, now, stage_alias
+from aims_gates.registry.names import governed_alias
+from aims_gates.registry.reconcile import ALIASES, STAGES
+from aims_gates.registry.subjects import local_folder
+from aims_gates.settings import Settings
+from aims_gates.standing import Ask, Ledger
+from aims_gates.trust import alike
+
+__all__ = ["LONGEST_DAYS", "Found", "adopt", "survey"]
+
+#: An adopted version has this long to be promoted like any other.
+LONGEST_DAYS = 180
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands in production without a grant.
+
+    Attributes:
+        workspace, name, version, alias: What stands there; a stage as ``stage:Production/N``.
+        location: Where its bytes are.
+        decision: What a promotion of it would be told now.
+        digest: Of its bytes; None while nobody has read them.
+        trouble: Why it cannot be adopted, if so.
+    """
+
+    workspace: str
+    name: str
+    version: str
+    alias: str
+    location: str
+    decision: Decision
+    digest: str | None = None
+    trouble: str | None = None
+
+    @property
+    def place(self) -> tuple[str, str, str, str, str]:
+        """What makes it this one."""
+        return self.workspace, self.name, self.version, self.alias, self.location
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What a promotion would be refused for: problems first, then controls."""
+        blocked = [f"{state.control} {state.state}" for state in self.decision.controls if state.blocks]
+        return (*self.decision.problems, *blocked)
+
+
+def survey(connection: Connection, at: datetime) -> list[Found]:
+    """Every governed alias and stage Production that no grant stands for, asked as a promotion would be.
+
+    Raises:
+        InputError: the database holds no MLflow registry.
+        IntegrityError: a ledger row does not hold.
+    """
+    if not inspect(connection).has_table("registered_model_aliases"):
+        remedy = "Name the database of an MLflow registry: --registry aims+sqlite:///FILE."
+        raise InputError("there is no MLflow registry in this database", remedy=remedy)
+    return [found for row in _pointing(connection) if (found := _found(connection, *row, at)) is not None]
+
+
+def _pointing(connection: Connection) -> Iterator[tuple[str, str, str, str, str]]:
+    for workspace, name, alias, version, location, source in connection.execute(text(ALIASES)).all():
+        if governed_alias(alias) and version is not None:
+            yield workspace, name, alias, str(version), str(location or source)
+    for workspace, name, _, version, location, source in connection.execute(text(STAGES)).all():
+        yield workspace, name, stage_alias(int(version)), str(version), str(location or source)
+
+
+def _found(
+    connection: Connection, workspace: str, name: str, alias: str, version: str, location: str, at: datetime
+) -> Found | None:
+    rows = authority.about(connection, workspace, name, version=version)
+    ledger = Ledger(rows, workspace, name)
+    if ledger.standing(alias, at) is not None or free_prompt(ledger):
+        return None
+    return Found(
+        workspace, name, version, alias, location, decide(Ask(workspace, name, version, None, alias, at), rows)
+    )
+
+
+def adopt(settings: Settings, owner: str, until: date, key: Key, names: tuple[str, ...] = ()) -> list[Found]:
+    """Take in what stands: one signed adoption and one grant for each, all in one transaction.
+
+    Args:
+        settings: Where the registry is; its database is needed.
+        owner: The person who answers for these versions; on the trust list, no service account.
+        until: The last day, at most :data:`LONGEST_DAYS` from today.
+        key: A policy owner's.
+        names: These registered models only; all when empty.
+
+    Returns:
+        What was found; what has ``trouble`` was left as it is.
+
+    Raises:
+        InputError: the date is out of range.
+        RefusedError: nobody on the trust list is called so, or the key may not adopt.
+    """
+    at = now()
+    left = (until - at.astimezone(UTC).date()).days
+    if not 0 < left <= LONGEST_DAYS:
+        last = at.date() + timedelta(days=LONGEST_DAYS)
+        raise InputError(f"{until} cannot be meant", where="--until", remedy=f"Choose a day until {last}.")
+    with open_database(settings.need_registry()) as connection:
+        asked = [found for found in survey(connection, at) if not names or found.name in names]
+    read = {found.place: _digest(found) for found in asked}
+    done: list[Found] = []
+    with open_database(settings.need_registry(), write=True) as connection:
+        _need_person(connection, owner)
+        for found in survey(connection, at):
+            if found.place in read:
+                done.append(_adopted(connection, found, *read[found.place], owner, until, key, at))
+    return done
+
+
+def _digest(found: Found) -> tuple[str | None, str | None]:
+    """The digest of its bytes, or why they cannot be read."""
+    try:
+        with local_folder(found.location) as folder:
+            return folder_digest(folder), None
+    except (AimsGatesError, OSError) as error:
+        return None, f"its bytes cannot be read: {error}"
+
+
+def _need_person(connection: Connection, owner: str) -> None:
+    trust = history(connection).current()
+    people = {alike(entry.person) for entry in (trust.keys if trust else ()) if not entry.service}
+    if alike(owner) not in people:
+        remedy = "Name a person of the trust list: aims-gates keys list"
+        raise RefusedError(f"{owner!r} is nobody on the trust list", where="--owner", remedy=remedy)
+
+
+def _adopted(
+    connection: Connection, found: Found, read: str | None, trouble: str | None, owner: str, until: date, key: Key,
+    at: datetime,
+) -> Found:  # fmt: skip
+    if read is None:
+        return replace(found, trouble=trouble)
+    said = Adoption(
+        found.workspace, found.name, found.version, found.alias, read, found.location, owner, until.isoformat(),
+        found.missing,
+    )  # fmt: skip
+    row = append(connection, sign(say(said, Subject("model", read, f"{found.name}/{found.version}")), key), at)
+    granted = Grant(
+        found.workspace, found.name, found.version, found.alias, read, found.location, "adopted", "observe",
+        row.digest, digest(found.decision), owner, until.isoformat(),
+    )  # fmt: skip
+    authority.act(connection, granted, at, read)
+    return replace(found, digest=read)

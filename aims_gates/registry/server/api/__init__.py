@@ -1,0 +1,21 @@
+"""Our HTTP API, beside MLflow's: statements, plans, requests and their answers, staging, promotion, the ledger."""
+
+from fastapi import APIRouter
+
+from aims_gates.registry.server.api import acting, describing, reading
+from aims_gates.registry.server.api.answers import Route
+from aims_gates.registry.server.permissions import PREFIX
+
+__all__ = ["router"]
+
+
+def router() -> APIRouter:
+    """The routes under :data:`aims_gates.registry.server.permissions.PREFIX`, to be added before MLflow's Flask mount.
+
+    The middleware authenticates; each route looks itself up in the table of permissions and refuses where it is absent.
+    """
+    made = APIRouter(prefix=PREFIX, route_class=Route)
+    reading.add_to(made)
+    acting.add_to(made)
+    describing.add_to(made)
+    return made

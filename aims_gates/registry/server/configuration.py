@@ -1,0 +1,157 @@
+"""How this server was told to run: environment variables, which ``aims-gates server`` sets and operators may.
+
+Plain ``mlflow server --app-name aims-gates`` reads the same variables, in every worker.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aims_gates.errors import InputError
+from aims_gates.strict_yaml import parse, read
+
+__all__ = ["ENVIRONMENT", "Configuration", "Issuer", "configuration"]
+
+#: What each variable means; docs/server-setup.md says more.
+ENVIRONMENT: Mapping[str, str] = {
+    "AIMS_GATES_AUTH": "ways to sign in: basic (the default), oidc, proxy, joined by commas; or none",
+    "AIMS_GATES_OIDC": "file with the issuers whose tokens are accepted",
+    "AIMS_GATES_PROXY_HEADER": "header in which a trusted proxy names the user (X-Forwarded-User)",
+    "AIMS_GATES_TRUSTED_PROXIES": "addresses or networks of the proxies that may set it, joined by commas",
+    "AIMS_GATES_AUTH_CACHE_SECONDS": "how long a worker remembers a sign-in (60)",
+    "AIMS_GATES_MAX_BODY": "largest request body in bytes, artifacts apart (104857600)",
+    "AIMS_GATES_MAX_ARTIFACT": "largest artifact in one upload, in bytes (17179869184)",
+    "AIMS_GATES_BODY_SECONDS": "how long a body may keep the server waiting; it must bring 1 KiB/s after that (30)",
+}
+_WAYS = {"basic", "oidc", "proxy"}
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """An OpenID provider whose tokens sign people, or services, in.
+
+    Attributes:
+        issuer: Its URL, as tokens name it (``iss``).
+        audience: Ours, as tokens name it (``aud``).
+        login: The claim that is the login.
+        service: Whether its tokens are services' (a CI system's).
+        actor: With ``service``: the claim that names the human who caused the job; without that claim it is nobody's.
+        claims: Further claims and the one value each must have. A public provider gives tokens to everybody: name
+            your organization here.
+        algorithms: Signature algorithms that are accepted.
+        leeway: Seconds by which clocks may differ.
+    """
+
+    issuer: str
+    audience: str
+    login: str = "sub"
+    service: bool = False
+    actor: str | None = None
+    claims: Mapping[str, str] = field(default_factory=dict)
+    algorithms: tuple[str, ...] = ("RS256", "ES256")
+    leeway: int = 30
+
+
+@dataclass(frozen=True)
+class _Issuers:
+    issuers: tuple[Issuer, ...]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The variables, read.
+
+    Attributes:
+        ways: How to sign in; empty where the server was told to run without authentication.
+        issuers: Whose tokens are accepted.
+        proxy_header: Lower case.
+        proxies: Who may set it.
+        cache_seconds: How long a worker remembers a sign-in.
+        max_body, max_artifact: Bytes.
+        body_seconds: Seconds.
+    """
+
+    ways: frozenset[str] = frozenset({"basic"})
+    issuers: tuple[Issuer, ...] = ()
+    proxy_header: str = "x-forwarded-user"
+    proxies: tuple[Network, ...] = ()
+    cache_seconds: int = 60
+    max_body: int = 100 * 1024**2
+    max_artifact: int = 16 * 1024**3
+    body_seconds: float = 30.0
+
+
+def configuration(environment: Mapping[str, str] | None = None) -> Configuration:
+    """Read the variables.
+
+    Raises:
+        InputError: one makes no sense, or a way to sign in lacks what it needs.
+    """
+    said = os.environ if environment is None else environment
+    ways = _ways(said.get("AIMS_GATES_AUTH") or "basic")
+    issuers = _issuers(said.get("AIMS_GATES_OIDC")) if "oidc" in ways else ()
+    proxies = _networks(said.get("AIMS_GATES_TRUSTED_PROXIES", "")) if "proxy" in ways else ()
+    if "oidc" in ways and not issuers:
+        raise InputError("no issuer is named", where="AIMS_GATES_OIDC", remedy="Name a file with at least one issuer.")
+    if "proxy" in ways and not proxies:
+        raise InputError(
+            "no proxy is trusted",
+            where="AIMS_GATES_TRUSTED_PROXIES",
+            remedy="Name the proxy's address, or its network.",
+        )
+    usual = Configuration()
+    return Configuration(
+        ways,
+        issuers,
+        (said.get("AIMS_GATES_PROXY_HEADER") or usual.proxy_header).strip().lower(),
+        proxies,
+        _number(said, "AIMS_GATES_AUTH_CACHE_SECONDS", usual.cache_seconds, 0),
+        _number(said, "AIMS_GATES_MAX_BODY", usual.max_body),
+        _number(said, "AIMS_GATES_MAX_ARTIFACT", usual.max_artifact),
+        float(_number(said, "AIMS_GATES_BODY_SECONDS", int(usual.body_seconds))),
+    )
+
+
+def _ways(said: str) -> frozenset[str]:
+    found = {each.strip() for each in said.split(",")}
+    if found == {"none"}:
+        return frozenset()
+    if not found or found - _WAYS:
+        remedy = "Name basic, oidc, proxy (joined by commas), or none alone."
+        raise InputError(f"{said!r} is no way to sign in", where="AIMS_GATES_AUTH", remedy=remedy)
+    return frozenset(found | {"basic"})
+
+
+def _issuers(place: str | None) -> tuple[Issuer, ...]:
+    if not place:
+        return ()
+    document = read(Path(place))
+    found = parse(_Issuers, document).issuers
+    for each in found:
+        if each.service and each.actor is None and not each.claims:
+            remedy = "Say which claims its tokens must have (claims), and which names the human (actor)."
+            raise InputError("any job of this provider could sign in", where=f"{place}: {each.issuer}", remedy=remedy)
+        if any(name.upper().startswith("HS") or name.lower() == "none" for name in each.algorithms):
+            raise InputError(
+                "only public-key algorithms", where=f"{place}: {each.issuer}", remedy="Name RS256, ES256 ..."
+            )
+    return found
+
+
+def _networks(said: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(each.strip()) for each in said.split(",") if each.strip())
+    except ValueError as error:
+        remedy = "Write addresses or networks, e.g. 10.0.0.7 or 10.0.0.0/24."
+        raise InputError(str(error), where="AIMS_GATES_TRUSTED_PROXIES", remedy=remedy) from error
+
+
+def _number(said: Mapping[str, str], name: str, usual: int, least: int = 1) -> int:
+    text: Any = said.get(name) or str(usual)
+    if not (text.isascii() and text.isdigit() and int(text) >= least):
+        raise InputError(f"{text!r} is no number", where=name, remedy=f"Write a whole number of at least {least}.")
+    return int(text)

@@ -1,0 +1,480 @@
+"""Writes the pages that are made from data: docs/controls, docs/records, docs/gates, docs/profiles, docs/commands.md,
+docs/glossary.md.
+
+``python docs/generate.py`` (or ``make docs``) writes them; a test compares what is committed with what this gives.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from inspect import cleandoc
+from pathlib import Path
+from textwrap import dedent
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import click
+from pydantic import BaseModel
+
+from aims_gates.cli import program
+from aims_gates.controls import DECISION_STEPS, Clause, Control, catalogue, clauses, title_of
+from aims_gates.controls.crosswalk import FRAMEWORKS
+from aims_gates.controls.glossary import SOURCES, glossary
+from aims_gates.declarative import Fact
+from aims_gates.packs import Gate, bundled, find_gates, profile_names
+from aims_gates.profiles import GateRule, Profile, read_profile
+from aims_gates.records import Requirements, System
+from aims_gates.shapes import SHAPES
+
+__all__ = ["pages", "write"]
+
+HERE = Path(__file__).resolve().parent
+MADE = "<!-- Made by docs/generate.py. Change the data it is made from, then run: make docs -->"
+OURS = "Our own words. The standard's text needs a licensed copy."
+#: Records whose shape is checked elsewhere than in aims_gates.shapes.
+PLAIN: Mapping[str, type[BaseModel]] = {"system/system": System, "system/requirements": Requirements}
+#: Records that are written by other commands or tools, and where that is told.
+ELSEWHERE = {
+    "system/classification": "[classification](../classification.md), written by `aims-gates classify --system NAME`",
+    "system/card": "`card.yaml`, the parts of the model card that people write",
+    "system/provenance": "`provenance`, the digests of the steps from source to training set",
+    "system/bom": "`bom.json`, a CycloneDX bill of materials (`aims-gates bom NAME VERSION --out bom.json`)",
+}
+GATES = find_gates()
+
+
+@cache
+def _profile(name: str) -> Profile:
+    return read_profile(name, GATES).profile
+
+
+def pages() -> dict[str, str]:
+    """Every generated page: path under docs/ -> text."""
+    found = {f"controls/{each.id}.md": control_page(each) for each in catalogue().values()}
+    found |= {f"gates/{each.id}.md": gate_page(each) for each in _shipped()}
+    found |= {f"records/{name}.md": record_page(name, shape) for name, shape in {**PLAIN, **SHAPES}.items()}
+    found |= {f"profiles/{name}.md": profile_page(_profile(name)) for name in _profiles()}
+    found["controls/README.md"] = controls_index()
+    found["gates/README.md"] = gates_index()
+    found["records/README.md"] = records_index()
+    found["profiles/README.md"] = profiles_index()
+    found["glossary.md"] = glossary_page()
+    found["commands.md"] = commands_page()
+    return {name: f"{MADE}\n\n{text.rstrip()}\n" for name, text in sorted(found.items())}
+
+
+def write() -> list[str]:
+    """Write every page that differs and remove those that are no longer made; gives the names that changed."""
+    made = pages()
+    changed = []
+    for name, text in made.items():
+        place = HERE / name
+        if not place.is_file() or place.read_text(encoding="utf-8") != text:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+            changed.append(name)
+    for folder in ("controls", "gates", "records", "profiles"):
+        for place in (HERE / folder).rglob("*.md"):
+            if place.relative_to(HERE).as_posix() not in made:
+                place.unlink()
+                changed.append(place.relative_to(HERE).as_posix())
+    return changed
+
+
+@cache
+def _shipped() -> list[Gate]:
+    return sorted((gate for gate in GATES.values() if gate.folder.parents[1] == bundled().resolve()), key=_id)
+
+
+def _id(gate: Gate) -> str:
+    return gate.id
+
+
+@cache
+def _profiles() -> list[str]:
+    return sorted(name for name, path in profile_names().items() if path.parents[1] == bundled().resolve())
+
+
+def _full(name: str) -> str:
+    """A record's full name; gates name a system's records by their last part."""
+    return name if "/" in name else f"system/{name}"
+
+
+def _record(name: str, up: str = "..") -> str:
+    full = _full(name)
+    if full in SHAPES or full in PLAIN:
+        return f"[{full}]({up}/records/{full}.md)"
+    return f"{full}: {ELSEWHERE[full].replace('../', f'{up}/')}" if full in ELSEWHERE else full
+
+
+def _gate(name: str, up: str = "..") -> str:
+    return f"[{name}]({up}/gates/{name}.md)" if name in GATES else f"{name} (taken by the decision itself)"
+
+
+def _control(name: str, up: str = "..") -> str:
+    return f"[{name}]({up}/controls/{name}.md)" if name in catalogue() else name
+
+
+def _titled(name: str) -> str:
+    return f"{_control(name)} {title_of(name)}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cell(text: Any) -> str:
+    return _line(str(text)).replace("|", "\\|")
+
+
+def _list(items: Iterable[str]) -> list[str]:
+    return [f"- {each}" for each in items]
+
+
+def _table(headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
+    lines = [f"| {' | '.join(headings)} |", f"|{' --- |' * len(headings)}"]
+    return [*lines, *(f"| {' | '.join(map(_cell, row))} |" for row in rows)]
+
+
+def _page(title: str, *parts: list[str]) -> str:
+    return "\n\n".join([f"# {title}", *("\n".join(part) for part in parts if part)])
+
+
+def _part(heading: str, lines: list[str]) -> list[str]:
+    return [f"## {heading}", "", *lines] if lines else []
+
+
+def _commands(*lines: str) -> list[str]:
+    return ["```sh", *dict.fromkeys(lines), "```"]
+
+
+# Controls ------------------------------------------------------------------------------------------------------------
+
+
+def control_page(entry: Control) -> str:
+    """What a control asks, what evidences it, how to meet the criteria, when that is out of date, and the commands."""
+    gates = [GATES[name] for name in entry.gates if name in GATES]
+    records = _records_of(entry.id, gates)
+    asked = [(tier, due, _why(entry.id, tier)) for tier, due in entry.tiers.items()]
+    tiers = _table(("tier", "asked", "why"), asked)
+    tiers += ["", f"Conditional: {entry.condition}."] if entry.condition else []
+    ages = ", ".join(f"{days} days at tier {tier}" for tier, days in entry.max_age_days.items())
+    stale = [*entry.stale_when, *([f"at the latest after {ages}; `profile lint` refuses more"] if ages else [])]
+    crosswalk = _table(
+        ("framework", "places"), [(each.title, ", ".join(entry.crosswalk[each.key])) for each in FRAMEWORKS.values()]
+    )
+    reading = f"Guidance in the standard: {entry.guidance}. Beside it: {', '.join(entry.references)}. "
+    reading += f"Risk sources it treats: {', '.join(entry.risk_sources)}."
+    return _page(
+        f"{entry.id} {entry.title}",
+        [f"{entry.paraphrase} {OURS}"],
+        [f"Category {entry.category}, {entry.category_title}. Phases: {', '.join(entry.lifecycle_phase)}."],
+        _part("What evidences it", _evidenced(entry, gates, records)),
+        _part("How to meet the criteria", _criteria(entry.id, gates)),
+        _part("Out of date when", _list(stale)),
+        _part("What the shipped profiles ask", tiers),
+        _part("Elsewhere (our mapping, informative)", [*crosswalk, "", reading]),
+        _part("Commands", _control_commands(entry, gates, records)),
+    )
+
+
+def _records_of(control: str, gates: list[Gate]) -> list[str]:
+    named = [_full(fact.record) for gate in gates for fact in gate.manifest.facts if control in fact.controls]
+    plain = [_full(name) for gate in gates if not gate.manifest.facts for name in gate.manifest.inputs.records]
+    return list(dict.fromkeys([*named, *plain]))
+
+
+def _why(control: str, tier: str) -> str:
+    if tier not in _profiles():
+        return ""
+    rule = _profile(tier).controls.get(control)
+    return rule.why if rule else ""
+
+
+def _evidenced(entry: Control, gates: list[Gate], records: list[str]) -> list[str]:
+    lines = [*_list(entry.evidence), "", "Gates:", ""]
+    lines += _list([f"{_gate(gate.id)}: {_line(gate.manifest.summary)}" for gate in gates])
+    lines += _list([_gate(name) for name in entry.gates if name in DECISION_STEPS])
+    return [*lines, "", "Records:", "", *_list([_record(name) for name in records])] if records else lines
+
+
+def _criteria(control: str, gates: list[Gate]) -> list[str]:
+    lines: list[str] = []
+    for gate in gates:
+        facts = [fact for fact in gate.manifest.facts if control in fact.controls]
+        lines += _table(("fact", "what must be so", "if it is not"), [_fact(fact) for fact in facts]) if facts else []
+        if "gate.py" in gate.files:
+            data = ", ".join(f"{name} ({need})" for name, need in gate.manifest.inputs.data.items())
+            lines += [
+                f"{_gate(gate.id)} computes it{f' from the data {data}' if data else ''}; its limits stand there."
+            ]
+        lines.append("")
+    return lines[:-1]
+
+
+def _fact(fact: Fact) -> tuple[str, str, str]:
+    when = f" (where `{_line(fact.when)}`)" if fact.when else ""
+    return f"`{fact.id}`", f"{_line(fact.says)}{when}; read in {_record(fact.record)}", _line(fact.remedy)
+
+
+def _control_commands(entry: Control, gates: list[Gate], records: list[str]) -> list[str]:
+    writes = [f"aims-gates records new {name} --print" for name in records if name in SHAPES]
+    return _commands(
+        f"aims-gates explain {entry.id}",
+        f"aims-gates controls crosswalk --control {entry.id}",
+        *writes,
+        *(f"aims-gates gates show {gate.id}" for gate in gates),
+    )
+
+
+def controls_index() -> str:
+    """All controls by category, then the clauses."""
+    parts = []
+    for category in dict.fromkeys(entry.category for entry in catalogue().values()):
+        own = [entry for entry in catalogue().values() if entry.category == category]
+        rows = [
+            (f"{_control(e.id, '..')}", e.title, *(e.tiers[t] for t in ("minimal", "limited", "high"))) for e in own
+        ]
+        heading = f"{category} {own[0].category_title}"
+        parts.append(_part(heading, _table(("control", "title", "minimal", "limited", "high"), rows)))
+    clause_rows = [_clause_row(each) for each in clauses().values()]
+    said = ["The overlay [management-system](../profiles/management-system.md) asks for them.", ""]
+    parts.append(_part("Clauses 4 to 10", [*said, *_table(("clause", "title", "gates"), clause_rows)]))
+    intro = f"The 38 controls of ISO/IEC 42001:2023, Annex A, and what evidences each. {OURS}"
+    return _page("Controls", [intro], *parts, _commands("aims-gates controls list", "aims-gates controls crosswalk"))
+
+
+def _clause_row(clause: Clause) -> tuple[str, str, str]:
+    return clause.id, clause.title, ", ".join(_gate(name) for name in clause.gates)
+
+
+# Gates ---------------------------------------------------------------------------------------------------------------
+
+
+def gate_page(gate: Gate) -> str:
+    """What a gate looks at, what must be so, its parameters, and how to try it."""
+    found = gate.manifest
+    inputs = [
+        *(f"data `{name}`, {need}" for name, need in found.inputs.data.items()),
+        *(f"column role `{name}`, {need}" for name, need in found.inputs.roles.items()),
+        *(f"record {_record(name)}, {need}" for name, need in found.inputs.records.items()),
+    ]
+    facts = [(*_fact(fact), ", ".join(_control(name) for name in fact.controls)) for fact in found.facts]
+    params = [
+        (f"`{name}`", _line(each.summary), f"`{each.default!r}`", each.owner) for name, each in found.parameters.items()
+    ]
+    trial = f"aims-gates try {gate.id} --help" if found.inputs.data else f"aims-gates gates show {gate.id} --json"
+    return _page(
+        f"{gate.id}: {found.title}",
+        [_line(found.summary)],
+        [f"Evidences {', '.join(map(_titled, found.controls))}."],
+        [f"Its evidence counts for {found.expires_days} days, unless a profile says less or more."],
+        _part("What it looks at", _list(inputs)),
+        _part(
+            "What must be so", _table(("fact", "what must be so", "if it is not", "bears on"), facts) if facts else []
+        ),
+        _part("Parameters", _table(("name", "what it is", "default", "set by"), params) if params else []),
+        _part("Commands", _commands(f"aims-gates gates show {gate.id}", trial)),
+    )
+
+
+def gates_index() -> str:
+    """All gates."""
+    rows = [
+        (_gate(g.id), g.manifest.title, g.manifest.kind, ", ".join(map(_control, g.manifest.controls)))
+        for g in _shipped()
+    ]
+    intro = "What looks at a model, its data or its records. A gate of your own is a folder: see CONTRIBUTING.md."
+    return _page(
+        "Gates", [intro], _table(("gate", "title", "kind", "evidences"), rows), _commands("aims-gates gates list")
+    )
+
+
+# Records -------------------------------------------------------------------------------------------------------------
+
+
+def record_page(name: str, shape: type[BaseModel]) -> str:
+    """What a record is for, each field, who reads it, and how to start one."""
+    group, stem = name.split("/")
+    folder = "records/organization" if group == "organization" else "records/systems/NAME"
+    suffix = ".md" if "text" in shape.model_fields else ".yaml"
+    about = _line((shape.__doc__ or "").split("\n\n")[0])
+    readers = [
+        (_gate(gate.id, "../.."), ", ".join(_control(each, "../..") for each in _controls_by(gate, name)))
+        for gate in _shipped()
+        if name in map(_full, gate.manifest.inputs.records)
+    ]
+    if name in SHAPES:
+        command = [f"aims-gates records new {name} --print", f"aims-gates schema {name}"]
+    else:
+        command = ["aims-gates init --help", f"aims-gates schema {stem}"]
+    return _page(
+        f"{name}",
+        [f"{about} It lies in `{folder}/{stem}{suffix}`."],
+        _part("Fields", _table(("field", "what it is for", "kind"), list(_fields(shape)))),
+        _part("Who reads it", _table(("gate", "for"), readers) if readers else ["No gate; commands do."]),
+        _part("How often it is reviewed", _cycle(name, shape)),
+        _part("Commands", _commands(*command, "aims-gates records validate --help")),
+    )
+
+
+def _controls_by(gate: Gate, record: str) -> list[str]:
+    own = [each for fact in gate.manifest.facts if _full(fact.record) == record for each in fact.controls]
+    return list(dict.fromkeys(own or gate.manifest.controls))
+
+
+def _cycle(record: str, shape: type[BaseModel]) -> list[str]:
+    lines = ["At the latest on its `next_review`: after that day it counts as expired."] * (
+        "next_review" in shape.model_fields
+    )
+    for gate in _shipped():
+        for fact in gate.manifest.facts:
+            if _full(fact.record) == record:
+                for param in dict.fromkeys(re.findall(r"params\.(max_[a-z_]*days[a-z_]*)", str(fact.require))):
+                    days = gate.manifest.parameters[param].default
+                    lines.append(f"{_line(fact.says)}: {days} days ({_gate(gate.id, '../..')}, `{param}`)")
+    return _list(dict.fromkeys(lines)) if lines else ["When what it says changes."]
+
+
+def _fields(shape: type[BaseModel], before: str = "") -> Iterator[tuple[str, str, str]]:
+    told = _docstring_fields(shape)
+    for key, field in shape.model_fields.items():
+        kind, many = _bare(field.annotation)
+        name = f"{before}{field.alias or key}{'[]' if many else ''}"
+        said = field.description or told.get(key, "")
+        need = "" if field.is_required() else ", optional"
+        yield f"`{name}`", said, f"{_kind(kind)}{need}"
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _fields(kind, f"{name}.")
+
+
+def _docstring_fields(shape: type[BaseModel]) -> dict[str, str]:
+    """Field -> what its class's docstring says of it under ``Attributes``."""
+    lines = (shape.__doc__ or "").partition("Attributes:")[2]
+    found = re.findall(r"^ {8}([a-z_, ]+): (.+(?:\n {12}.+)*)", lines, re.MULTILINE)
+    return {name.strip(): _line(said).replace("``", "`") for names, said in found for name in names.split(",")}
+
+
+def _bare(kind: Any) -> tuple[Any, bool]:
+    """The type without ``Annotated`` and ``None``, and whether there may be many."""
+    while get_origin(kind) in (Annotated, Union, UnionType):
+        kind = next(each for each in get_args(kind) if each is not type(None))
+    if get_origin(kind) is tuple:
+        return _bare(get_args(kind)[0])[0], True
+    return kind, False
+
+
+def _kind(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    if get_origin(kind) is dict:
+        return "names and values"
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return "fields below"
+    names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "date": "date"}
+    return names.get(getattr(kind, "__name__", ""), "any")
+
+
+def records_index() -> str:
+    """All records, the organization's and a system's."""
+    parts = []
+    for group, heading in (("organization", "Of the organization"), ("system", "Of a system")):
+        own = {name: shape for name, shape in {**PLAIN, **SHAPES}.items() if name.startswith(f"{group}/")}
+        rows = [(_record(name), _line((s.__doc__ or "").split("\n\n")[0])) for name, s in own.items()]
+        parts.append(_part(heading, _table(("record", "what it is"), rows)))
+    others = _list([_record(name) for name in ELSEWHERE])
+    intro = "Governance documents as reviewed files. A template of each says what every field is for."
+    return _page(
+        "Records",
+        [intro],
+        *parts,
+        _part("Written by other commands and tools", others),
+        _commands("aims-gates records list", "aims-gates records new organization/roles --print"),
+    )
+
+
+# Profiles and words --------------------------------------------------------------------------------------------------
+
+
+def profile_page(profile: Profile) -> str:
+    """What a profile requires and why, with which gates and limits, and who approves."""
+    rows = [
+        (_control(name), title_of(name), rule.enforcement, rule.why, ", ".join(map(_gate, rule.gates)) or "approvals")
+        for name, rule in profile.controls.items()
+    ]
+    own = [(_gate(name), *_rule(rule)) for name, rule in profile.gates.items()]
+    people = ", ".join(f"{each.count} x {each.role}" for each in profile.approvals) or "as the profile under it says"
+    overlay = profile.tier == "any"
+    tier = f"Laid over another profile by name, e.g. `high+{profile.id}`." if overlay else f"For tier {profile.tier}."
+    facts = [tier, f"Approvals: {people}."]
+    if not overlay:
+        facts.append(f"An inconclusive finding {profile.inconclusive}.")
+    name = f"limited+{profile.id}" if overlay else profile.id
+    return _page(
+        f"{profile.id}: {profile.title}",
+        [_line(profile.summary), *facts],
+        _part("Leaves out", [_line(profile.leaves_out)] if profile.leaves_out else []),
+        _part("Requires", _table(("control", "title", "unmet", "why", "evidenced by"), rows)),
+        _part("Gates", _table(("gate", "applies when", "counts for", "parameters"), own) if own else []),
+        _part("Commands", _commands(f"aims-gates profile show {name}", f"aims-gates profile lint {profile.id}")),
+    )
+
+
+def _rule(rule: GateRule) -> tuple[str, str, str]:
+    when = " and ".join(f"{fact} is {value}" for fact, value in rule.applies_when.items()) or "always"
+    days = f"{rule.expires_days} days" if rule.expires_days else "as the gate says"
+    return when, days, f"`{rule.params}`" if rule.params else "defaults"
+
+
+def profiles_index() -> str:
+    """All profiles, and how they are laid one over the other."""
+    found = [_profile(name) for name in _profiles()]
+    rows = [(f"[{p.id}]({p.id}.md)", "overlay" if p.tier == "any" else p.tier, _line(p.summary)) for p in found]
+    intro = (
+        "What is required for a tier. A profile may extend another (`extends: high`); an overlay is laid over one by "
+        "name (`profile: limited+gpai-user` in system.yaml) and only adds and tightens."
+    )
+    commands = _commands("aims-gates profile list", "aims-gates profile lint", "aims-gates profile diff limited high")
+    return _page("Profiles", [intro], _table(("profile", "tier", "what it is"), rows), commands)
+
+
+def glossary_page() -> str:
+    """Every word."""
+    rows = [(f'<a id="{each.id}"></a>{each.term}', each.means, SOURCES[each.source]) for each in glossary().values()]
+    intro = "Our own words. A term named in a standard is meant as there; its definition needs a licensed copy."
+    return _page(
+        "Glossary", [intro], _table(("word", "what it means here", "from"), rows), _commands("aims-gates glossary")
+    )
+
+
+def commands_page() -> str:
+    """Every command and what its help says."""
+    context = click.Context(program, info_name="aims-gates")
+    parts = []
+    for name in program.list_commands(context):
+        command = program.get_command(context, name)
+        assert command is not None
+        subcommands = list(command.commands.items()) if isinstance(command, click.Group) else []
+        rows = [(f"`{name} {sub}`", _first(each)) for sub, each in subcommands]
+        parts.append(_part(name, [*_help(command), *(["", *_table(("", "what it does"), rows)] if rows else [])]))
+    intro = "What each command does, as its own `--help` says; that lists the options too."
+    more = "Most take `--json`. Exit codes are told on [a page of their own](exit-codes.md)."
+    return _page("Commands", [intro, more], *parts)
+
+
+def _first(command: click.Command) -> str:
+    return _line((command.help or "").split("\n\n")[0])
+
+
+def _help(command: click.Command) -> list[str]:
+    """The help as paragraphs; where its author set the lines, they stay as they are."""
+    lines: list[str] = []
+    for paragraph in cleandoc(command.help or "").split("\n\n"):
+        fixed = paragraph.startswith("\b")
+        text = dedent(paragraph.removeprefix("\b").strip("\n"))
+        lines += [*(["```text", *text.splitlines(), "```"] if fixed else [_line(text)]), ""]
+    return lines[:-1]
+
+
+if __name__ == "__main__":
+    print("\n".join(write()) or "nothing changed")

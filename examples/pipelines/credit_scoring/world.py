@@ -1,0 +1,94 @@
+"""The example's world, in the current folder: who holds which key, the gated registry, how a version is registered."""
+
+import getpass
+import logging
+import warnings
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from stage import aims, python
+from train import features_of
+
+__all__ = ["MODEL", "approved", "client", "code_digest", "into_production", "keys_and_binding", "register"]
+
+MODEL = "mortgage"
+#: Key file -> who holds it, and the roles in which it signs.
+_PEOPLE = {
+    "policy": ("policy owner", ("policy",)),
+    "scientist": ("data scientist", ("developer",)),
+    "ci": ("continuous integration", ("ci",)),
+    "risk": ("risk officer", ("risk",)),
+    "compliance": ("compliance officer", ("compliance",)),
+    "oncall": ("engineer on call", ("on-call",)),
+}
+
+
+def keys_and_binding(quiet: bool = False) -> None:
+    """A key for each role, the trust list, and the model bound to its system."""
+    for name, (person, roles) in _PEOPLE.items():
+        aims(f"keys new keys/{name}", quiet=True)
+        words = [f"keys trust keys/{name}.pub --key keys/policy.key", *(f"--role {role}" for role in roles)]
+        words += ["--first"] if name == "policy" else []
+        words += [f"--login {getpass.getuser()}"] if name == "scientist" else []
+        words += ["--service"] if name == "ci" else []
+        aims(" ".join(words), "--person", person, quiet=quiet)
+    aims(f"bind {MODEL} --system {MODEL} --key keys/policy.key", "--author", "data scientist", quiet=quiet)
+
+
+def client() -> Any:
+    """MLflow's plain client, with nothing of ours but the registry's address."""
+    import mlflow
+
+    warnings.filterwarnings("ignore", module="mlflow")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(f"sqlite:///{Path('tracking.db').resolve()}")
+    mlflow.set_registry_uri(f"aims+sqlite:///{Path('registry.db').resolve()}")
+    mlflow.set_experiment(MODEL)
+    return mlflow.MlflowClient()
+
+
+def code_digest() -> str:
+    """What stands for a commit where the folder is under no version control: the digest of the code that trains."""
+    here = Path(__file__).parent
+    return sha256((here / "prepare.py").read_bytes() + (here / "train.py").read_bytes()).hexdigest()[:40]
+
+
+def register(model: Any, reference: pd.DataFrame, run: str) -> str:
+    """Log and register a model as anybody would; gives the version."""
+    import mlflow
+
+    example = reference[features_of(model)]
+    python(f'mlflow.sklearn.log_model(model, name="model", registered_model_name="{MODEL}")')
+    # A folder inside somebody's repository is not under its version control: the code's own digest stands here.
+    with mlflow.start_run(run_name=run, tags={"mlflow.source.git.commit": code_digest()}):
+        signature = mlflow.models.infer_signature(example, model.predict(example))
+        info = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=signature,
+            registered_model_name=MODEL,
+            serialization_format="cloudpickle",
+            pip_requirements=["scikit-learn"],
+        )
+    version = str(info.registered_model_version)
+    print(f"registered as version {version}", flush=True)
+    return version
+
+
+def approved(version: str, reason: str, quiet: bool = False) -> None:
+    """A request and two approvals, by three people."""
+    opened = aims(f"request open {MODEL} {version} --key keys/scientist.key", "--reason", reason, quiet=quiet)
+    request = opened.split()[1]
+    said = "rates by group read", "card read"
+    for role, comment in zip(("risk", "compliance"), said, strict=True):
+        aims(f"approve {request} --role {role} --key keys/{role}.key", "--comment", comment, quiet=quiet)
+
+
+def into_production(mlflow_client: Any, version: str) -> Callable[[], None]:
+    """The plain client's call, printed now and made when called."""
+    python(f'MlflowClient().set_registered_model_alias("{MODEL}", "production", "{version}")')
+    return lambda: mlflow_client.set_registered_model_alias(MODEL, "production", version)

@@ -1,0 +1,86 @@
+"""One GROUP BY for quantities: weighted sums and squares of prediction, error and absolute error by group."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aims_gates import DataError
+
+from .cells import MOST_GROUPS
+from .question import Question
+
+__all__ = ["TERMS", "Moments", "count_moments"]
+
+#: Measure -> SQL of the term whose mean it is; ``p`` is the prediction, ``y`` the target.
+TERMS = {"mean_prediction": "p", "mean_error": "p - y", "mean_absolute_error": "abs(p - y)"}
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Rows alike in group and stratum.
+
+    Attributes:
+        groups, strata: Values as text; None where there is none.
+        rows, weight, squares: Their number, and the sums of their weights and squared weights.
+        first, second: For each term, weighted sums of it and of its square, both about the term's centre.
+    """
+
+    groups: tuple[str | None, ...]
+    strata: tuple[str | None, ...]
+    rows: int
+    weight: float
+    squares: float
+    first: tuple[float, ...]
+    second: tuple[float, ...]
+
+
+def count_moments(question: Question) -> tuple[list[Moments], tuple[float, ...]]:
+    """The moments of each group and stratum, and the centre of each term: squares about 0 would lose digits.
+
+    Raises:
+        DataError: a value is missing or infinite, weights are none, or there are too many groups.
+    """
+    data = question.data
+    p, y = data.quote(str(question.prediction)), data.quote(str(question.target))
+    w = data.quote(question.weight) if question.weight else "1"
+    by = (*question.sensitive, *question.control)
+    keys = [f"g{place}" for place in range(len(by))]
+    named = ", ".join(f"CAST({data.quote(column)} AS VARCHAR) AS {key}" for column, key in zip(by, keys, strict=True))
+    casts = f"CAST({p} AS DOUBLE) AS p, CAST({y} AS DOUBLE) AS y, CAST({w} AS DOUBLE) AS w"
+    rows = f"SELECT {named}, {casts} FROM data"
+    _sound(question, rows)
+    centres = tuple(map(float, data.query(f"SELECT {', '.join(f'avg({t})' for t in TERMS.values())} FROM ({rows})")[0]))
+    about = [f"({term} - {centre!r})" for term, centre in zip(TERMS.values(), centres, strict=True)]
+    sums = ", ".join(f"sum(w * {x}), sum(w * {x} * {x})" for x in about)
+    grouped = f"SELECT {', '.join(keys)}, count(*), sum(w), sum(w * w), {sums} FROM ({rows}) GROUP BY {', '.join(keys)}"
+    most = MOST_GROUPS * 20
+    found = data.query(f"{grouped} LIMIT {most + 1}")
+    if len(found) > most:
+        remedy = f"Name columns with at most {MOST_GROUPS} groups, or bin the values first."
+        raise DataError(f"{', '.join(map(repr, by))} make too many groups to compare", where=data.where, remedy=remedy)
+    split, end = len(question.sensitive), len(by)
+    return [_moments(row, split, end) for row in found], centres
+
+
+def _moments(row: Sequence[object], split: int, end: int) -> Moments:
+    numbers = [float(str(value)) for value in row[end:]]
+    groups = tuple(None if value is None else str(value) for value in row[:end])
+    rows, weight, squares, *sums = numbers
+    return Moments(groups[:split], groups[split:], int(rows), weight, squares, tuple(sums[::2]), tuple(sums[1::2]))
+
+
+def _sound(question: Question, rows: str) -> None:
+    columns = {"p": question.prediction, "y": question.target, **({"w": question.weight} if question.weight else {})}
+    checks = ", ".join(f"count(*) - count({x}), count(*) FILTER (isinf({x}))" for x in columns)
+    facts = question.data.query(f"SELECT {checks}, count(*) FILTER (w < 0), coalesce(sum(w), 0) FROM ({rows})")[0]
+    where = question.data.where
+    for place, name in enumerate(columns.values()):
+        empty, endless = facts[2 * place : 2 * place + 2]
+        if empty:
+            remedy = "Fill them or leave those rows out before the check, and say so in the record."
+            raise DataError(f"{empty} rows have no value in {name!r}", where=where, remedy=remedy)
+        if endless:
+            remedy = "Remove or cap them."
+            raise DataError(f"{endless} rows hold an infinite value in {name!r}", where=where, remedy=remedy)
+    if facts[-2] or not facts[-1] > 0:
+        message = f"{question.weight!r} holds weights that are negative, or all 0"
+        raise DataError(message, where=where, remedy="Weights must be 0 or more.")

@@ -1,0 +1,46 @@
+"""aims-gates server: what would be started, and what is refused before anything is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_a_dry_run_says_what_it_would_start_and_makes_nothing(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_FLASK_SERVER_SECRET_KEY", "not to be shown")
+    said = command("server", "--dry-run", "--port", "5999", "--workers", "3", "--", "--allowed-hosts", "a.example")
+    assert said.code == 0 and "not to be shown" not in said.out
+    assert "--app-name aims-gates" in said.out and "--workers 3" in said.out and "--allowed-hosts a.example" in said.out
+    assert f"--registry-store-uri aims+sqlite:///{tmp_path}/registry.db" in said.out
+    assert "AIMS_GATES_AUTH=basic\n" in said.out and "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false" in said.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ways_to_sign_in_are_told_to_the_workers(command: Any, tmp_path: Path) -> None:
+    said = command(
+        "server", "--dry-run", "--oidc", str(tmp_path / "oidc.yaml"), "--trusted-proxy", "10.0.0.1",
+        "--trusted-proxy", "10.0.0.2", "--server-key", str(tmp_path / "server.key"),
+    )  # fmt: skip
+    assert "AIMS_GATES_AUTH=basic,oidc,proxy\n" in said.out
+    assert "AIMS_GATES_TRUSTED_PROXIES=10.0.0.1,10.0.0.2\n" in said.out and "--no-proxy-headers" in said.out
+    assert f"AIMS_GATES_OIDC={tmp_path}/oidc.yaml\n" in said.out
+    assert f"AIMS_GATES_KEY={tmp_path}/server.key\n" in said.out
+    bare = command("server", "--dry-run", "--no-auth").out
+    assert "AIMS_GATES_AUTH=none\n" in bare and "MLFLOW_AUTH" not in bare
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--registry", "sqlite:///registry.db"), "not gated"),
+        (("--backend", "http://elsewhere:5000"), "need a database"),
+        (("--backend", "./mlruns"), "need a database"),
+        (("--auth", "none", "--trusted-proxy", "10.0.0.1"), "exclude each other"),
+    ],
+)
+def test_what_makes_no_server_is_refused(command: Any, arguments: tuple[str, ...], why: str) -> None:
+    said = command("server", "--dry-run", *arguments)
+    assert said.code == 1 and why in said.err

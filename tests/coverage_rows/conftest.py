@@ -1,0 +1,50 @@
+"""A decision over records: the plan of profile high with the management system laid over it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aims_gates.model import Evidence, worst
+from aims_gates.packs import find_gates
+from aims_gates.plan import make_plan
+from aims_gates.profiles import read_profile
+from aims_gates.records import SystemRecord
+
+from .rows import NOW, facts
+
+
+@pytest.fixture(scope="session")
+def blocked(kit: Any) -> Callable[[SystemRecord], list[str]]:
+    """The controls and clauses that block, where gates with facts judge these records and measured ones pass."""
+    gates = find_gates()
+    resolved = read_profile("high+management-system", gates)
+
+    def decides(found: SystemRecord) -> list[str]:
+        plan = make_plan(found, resolved, gates)
+        story = kit.Story()
+        story.now = NOW
+        story.trust()
+        story.create()
+        story.bind(plan)
+        story.register()
+        story.predict(data=plan.evaluation_digest)
+        for step in plan.steps:
+            judged = tuple(facts(found, step.gate, started_at="2026-11-05").values()) if step.applies else ()
+            spoken = {control for each in judged for control in each.controls}
+            made = tuple(kit.finding(controls=(each,)) for each in step.controls if each not in spoken)
+            findings = (*judged, *made)
+            outcome = worst([each.outcome for each in findings if each.outcome is not None])
+            data = {"evaluation": plan.evaluation_digest or ""}
+            said = Evidence(
+                step.gate, step.digests[0], step.params, findings, outcome, NOW.isoformat(), data, {}, kit.OUTPUT
+            )
+            pinned = {pin: getattr(plan, f"{pin}_digest") for pin in step.pins}
+            story.say(replace(said, facts=pinned), "ci")
+        story.request()
+        for rule in plan.approvals:
+            story.approve(rule.role)
+        return [state.control for state in story.decide().controls if state.blocks]
+
+    return decides

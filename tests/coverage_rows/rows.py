@@ -1,0 +1,81 @@
+"""The rows that tests cover, and the worked example to break: every fact of its records holds on the day NOW."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aims_gates.declarative import judge
+from aims_gates.model import Case, Finding
+from aims_gates.packs import find_gates
+from aims_gates.records import SystemRecord, read_system
+
+__all__ = ["COVERED", "EXAMPLE", "GONE", "NOW", "OLD", "changed", "covers", "facts", "failing", "later", "record"]
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
+NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
+GATES = find_gates()
+#: Written where something is to be taken out.
+GONE = object()
+OLD = "2024-01-01"
+#: Row of coverage.yaml -> the tests that cover it.
+COVERED: dict[str, list[str]] = {}
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def covers(*rows: str) -> Callable[[F], F]:
+    """Note that a test covers these rows."""
+
+    def noted(test: F) -> F:
+        for row in rows:
+            COVERED.setdefault(row, []).append(test.__name__)
+        return test
+
+    return noted
+
+
+@cache
+def record() -> SystemRecord:
+    """The worked example, with customers, so that every gate applies."""
+    found = read_system(EXAMPLE, "mortgage")
+    system = found.system.model_copy(update={"facts": {**found.system.facts, "has_customers": True}})
+    return replace(found, system=system, records={**found.records, "system": system.model_dump(mode="json")})
+
+
+def changed(name: str, path: str, value: Any) -> SystemRecord:
+    """The example with one place of one record written anew, or taken out; the whole record where ``path`` is empty."""
+    records = deepcopy(dict(record().records))
+    if not path:
+        del records[name]
+        return replace(record(), records=records)
+    *before, last = path.split(".")
+    part: Any = records[name]
+    for key in before:
+        part = part[int(key)] if isinstance(part, list) else part[key]
+    at: Any = int(last) if isinstance(part, list) else last
+    if value is GONE:
+        del part[at]
+    else:
+        assert (part[at] if isinstance(part, list) else part.get(at)) != value, "nothing would change"
+        part[at] = value
+    return replace(record(), records=records)
+
+
+def later(days: int) -> datetime:
+    return NOW + timedelta(days=days)
+
+
+def facts(found: SystemRecord, gate: str, now: datetime = NOW, **run: Any) -> dict[str, Finding]:
+    """What the facts of a gate say of these records, by fact."""
+    case = Case(gate, GATES[gate].params({}), found.columns(), {}, now, records=found.records, run=run)
+    return {each.measure: each for each in judge(GATES[gate].manifest.facts, case)}
+
+
+def failing(found: SystemRecord, gate: str, now: datetime = NOW, **run: Any) -> set[str]:
+    """The controls and clauses on which a fact of the gate fails; each failing fact carries a note and a remedy."""
+    bad = [each for each in facts(found, gate, now, **run).values() if each.outcome not in ("pass", None)]
+    assert all(each.note and each.remedy for each in bad)
+    return {control for each in bad for control in each.controls}

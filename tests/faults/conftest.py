@@ -1,0 +1,115 @@
+"""Prepared registries on both databases, and processes that act on them and may die."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from aims_gates.registry.store import gated_store
+
+
+def load(name: str, place: str) -> ModuleType:
+    """A module of another folder of tests, by its path; once."""
+    if name not in sys.modules:
+        spec = spec_from_file_location(name, Path(__file__).parents[1] / place)
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+_registry = load("aims_gates_registry_conftest", "registry/conftest.py")
+pytest_configure = _registry.pytest_configure
+empty_database = _registry.empty_database
+no_server_around = _registry.no_server_around
+
+
+@pytest.fixture(scope="session")
+def worlds() -> ModuleType:
+    """The builders of tests/registry: ``World``, ``plan``."""
+    return _registry
+
+
+@dataclass
+class Prepared:
+    """Two versions of one model, both ready to be promoted.
+
+    Attributes:
+        uri: The registry.
+        world: The store with the people around it.
+        subjects: Digest by version.
+    """
+
+    uri: str
+    world: Any
+    subjects: dict[str, str] = field(default_factory=dict)
+
+    def task(self, **more: Any) -> dict[str, Any]:
+        """A task for the worker."""
+        known = {name: os.environ[name] for name in ("AIMS_GATES_ARTIFACTS_DESTINATION",) if name in os.environ}
+        return {"uri": self.uri, "name": "loan", "environment": known, **more}
+
+    def keys(self) -> dict[str, str]:
+        """The private keys of the people, hex; made for this test alone."""
+        return {name: key.private.private_bytes_raw().hex() for name, key in self.world.keys.items()}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def prepared(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prepared]:
+    """The registry, on each database."""
+    if request.param == "sqlite":
+        (tmp_path / "registry.db").write_bytes(request.getfixturevalue("empty_database"))
+        uri = f"aims+sqlite:///{tmp_path / 'registry.db'}"
+    else:
+        uri = f"aims+{request.getfixturevalue('postgresql_url')}"
+        monkeypatch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(tmp_path / "artifacts"))
+    store = gated_store(uri)
+    world = _registry.World(tmp_path, store)
+    world.trust()
+    world.bind("loan")
+    made = Prepared(uri, world)
+    for number, text in ((1, "one"), (2, "two")):
+        world.model("loan", text, create=number == 1)
+        made.subjects[str(number)] = world.ready("loan", number)
+    yield made
+    store._dispose_engine()
+
+
+class Worker:
+    """The process that forks the acts."""
+
+    def __init__(self) -> None:
+        script = str(Path(__file__).with_name("worker.py"))
+        self.process = subprocess.Popen(
+            [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __call__(self, task: Any) -> Any:
+        """Do a task (or a list of them at once); gives what came of it."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps(task) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self) -> None:
+        """End it."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def worker() -> Iterator[Worker]:
+    """One for the session: MLflow is imported once."""
+    made = Worker()
+    yield made
+    made.close()

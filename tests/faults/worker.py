@@ -1,0 +1,173 @@
+"""Registry acts in processes that may be killed: imported once, forked for each act.
+
+Run as a script it reads one JSON task a line and answers with one JSON line: ``{"code": ..., "statements": ...}``. A
+task names a database and what to do; ``kill_at`` kills the process (SIGKILL) just before its n-th SQL statement or
+commit, ``kill_after`` after so many seconds.
+"""
+
+import json
+import os
+import random
+import select
+import signal
+import sys
+import warnings
+from contextlib import suppress
+from typing import Any
+
+import sqlalchemy
+
+
+def _counting(engine: Any, kill_at: int | None) -> list[int]:
+    """Count SQL statements and commits of an engine; die before the one that is named."""
+    seen = [0]
+
+    def step(*_: Any) -> None:
+        seen[0] += 1
+        if seen[0] == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sqlalchemy.event.listen(engine, "before_cursor_execute", step)
+    sqlalchemy.event.listen(engine, "commit", step)
+    return seen
+
+
+def _promote(store: Any, task: dict[str, Any]) -> None:
+    if task.get("stage"):
+        store.transition_model_version_stage(task["name"], task["version"], task["stage"], True)
+    elif task.get("delete"):
+        store.delete_registered_model_alias(task["name"], "production")
+    else:
+        store.set_registered_model_alias(task["name"], "production", task["version"])
+
+
+def _act(task: dict[str, Any], answer: int) -> int:
+    from mlflow.exceptions import MlflowException
+
+    from aims_gates.registry.store import gated_store
+
+    store = gated_store(task["uri"])
+    seen = _counting(store.engine, task.get("kill_at"))
+    code = 0
+    for _ in range(task.get("times", 1)):
+        try:
+            _promote(store, task)
+        except MlflowException as error:
+            code = error.get_http_status_code()
+    os.write(answer, json.dumps({"code": code, "statements": seen[0]}).encode())
+    return 0
+
+
+def _crowd(task: dict[str, Any], answer: int) -> int:
+    """One of several at once: promote, revoke, renew and approve in random order; counts its answers by HTTP code."""
+    from mlflow.exceptions import MlflowException
+
+    from aims_gates.errors import AimsGatesError
+    from aims_gates.registry.store import gated_store
+
+    said = _sayings(task)
+    store, dice, counts = gated_store(task["uri"]), random.Random(task["seed"]), {}
+    for _ in range(task["times"]):
+        version, act = dice.randint(1, 2), dice.choice(("promote", "promote", "revoke", "renew"))
+        try:
+            if act == "promote":
+                store.set_registered_model_alias(task["name"], "production", version)
+            else:
+                said(store, act, version)
+            code = 200
+        except MlflowException as error:
+            code = error.get_http_status_code()
+        except AimsGatesError:
+            code = 403
+        counts[f"{act} {code}"] = counts.get(f"{act} {code}", 0) + 1
+    os.write(answer, json.dumps({"code": 0, "counts": counts}).encode())
+    return 0
+
+
+def _sayings(task: dict[str, Any]) -> Any:
+    """Signed statements of the test's people, appended in the store's own transaction."""
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from aims_gates import ledger
+    from aims_gates.authority import about
+    from aims_gates.decision import frozen
+    from aims_gates.evidence import sign
+    from aims_gates.keys import Key
+    from aims_gates.model import Subject
+    from aims_gates.predicates import Approval, Evidence, Revocation, say, type_of
+    from aims_gates.standing import Ledger
+
+    keys = {name: Key(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))) for name, seed in task["keys"].items()}
+
+    def append(transaction: Any, predicate: Any, subject: str, by: str) -> Any:
+        made = sign(say(predicate, Subject("model", subject)), keys[by])
+        return ledger.append(transaction.connection, made, datetime.now(UTC))
+
+    def saying(store: Any, act: str, version: int) -> None:
+        subject = task["subjects"][str(version)]
+        with store.transaction() as transaction:
+            rows = about(transaction.connection, "default", task["name"], subject)
+            found = [row for row in rows if row.type == type_of(Evidence)]
+            if act == "revoke":
+                append(transaction, Revocation(found[-1].digest, "found wrong"), subject, "risk")
+                return
+            again = replace(found[-1].predicate, produced_at=datetime.now(UTC).isoformat())
+            append(transaction, again, subject, "ci")
+            seen = Ledger(about(transaction.connection, "default", task["name"], subject), "default", task["name"])
+            plan = seen.binding().predicate.plan
+            counted = [seen.count(plan, step, subject, datetime.now(UTC)) for step in plan.steps]
+            asked = replace(seen.asked(str(version)).predicate, evidence=frozen(counted), said_at="")
+            request = append(transaction, asked, subject, "dev")
+            append(transaction, Approval(request.digest, "risk"), subject, "risk")
+
+    return saying
+
+
+def _forked(task: dict[str, Any]) -> tuple[int, int]:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return pid, reading
+    code = 70
+    try:
+        os.environ.update(task.get("environment", {}))
+        code = (_crowd if task.get("crowd") else _act)(task, writing)
+    except BaseException as error:  # noqa: BLE001 - a forked child ends here, whatever happened
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    finally:
+        os._exit(code)
+
+
+def _answer(pid: int, reading: int, after: float | None) -> dict[str, Any]:
+    if after is not None and not select.select([reading], [], [], after)[0]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    with os.fdopen(reading) as answered:
+        text = answered.read()
+    ended = {"killed": os.WIFSIGNALED(status), "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None}
+    return {**(json.loads(text) if text else {}), **ended}
+
+
+def main() -> None:
+    """Serve tasks until standard input ends."""
+    warnings.simplefilter("ignore")
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    import mlflow.store.model_registry.sqlalchemy_store  # noqa: F401
+
+    import aims_gates.registry.store  # noqa: F401
+
+    for line in sys.stdin:
+        tasks = json.loads(line)
+        many = tasks if isinstance(tasks, list) else [tasks]
+        started = [(*_forked(task), task.get("kill_after")) for task in many]
+        answers = [_answer(*each) for each in started]
+        print(json.dumps(answers if isinstance(tasks, list) else answers[0]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Every parser of outside bytes: whatever comes in, a value or an error of ours comes out, and soon.
+
+``AIMS_GATES_FUZZ_EXAMPLES`` sets the examples for each parser (default 150; 100,000 in a long run).
+"""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aims_gates.classification.answers import read_answers
+from aims_gates.errors import AimsGatesError
+from aims_gates.evidence import Envelope, Statement, open_envelope
+from aims_gates.expressions import Lacking, Names
+from aims_gates.keys import read_private, read_public
+from aims_gates.ledger.checkpoint import read_checkpoint
+from aims_gates.ledger.export import verify_export
+from aims_gates.ledger.table import read_body
+from aims_gates.measure.dataset import Dataset
+from aims_gates.packs import Manifest
+from aims_gates.portable import verify_grant
+from aims_gates.predicates import predicate_of
+from aims_gates.profiles import Profile
+from aims_gates.settings import load
+from aims_gates.strict_yaml import parse, read, read_json, read_yaml
+
+EXAMPLES = int(os.environ.get("AIMS_GATES_FUZZ_EXAMPLES", "150"))
+KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+SLOWEST = 1.0
+
+_WORDS = (
+    "_type subject predicate predicateType payload payloadType signatures sig keyid digest sha256 name id controls "
+    "gates at envelope statement format row path size root"
+)
+_words = st.sampled_from(_WORDS.split())
+_leaf = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(
+        [
+            "https://in-toto.io/Statement/v1",
+            "application/vnd.in-toto+json",
+            "sha256:" + "0" * 64,
+            "2026-01-01",
+            "",
+            "A.5.2",
+        ]
+    )
+)
+_tree = st.recursive(
+    _leaf,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_words | st.text(max_size=8), inner, max_size=5),
+    max_leaves=20,
+)
+_PIECES = [
+    b"{",
+    b"[",
+    b"- ",
+    b"a: ",
+    b"\n",
+    b"  ",
+    b"&a ",
+    b"*a",
+    b"!!x ",
+    b"1e999",
+    b'"',
+    b": ",
+    b"? ",
+    b"%YAML 1.1\n",
+]
+_documents = (
+    st.binary(max_size=300)
+    | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | _tree.map(lambda tree: json.dumps(tree).encode())
+    | st.lists(st.sampled_from(_PIECES), max_size=60).map(b"".join)
+)  # fmt: skip
+
+
+def _file(name: str, use: Callable[[Path], Any]) -> Callable[[bytes], Any]:
+    """A parser of files, fed with bytes."""
+
+    def fed(data: bytes) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(data)
+            return use(path)
+
+    return fed
+
+
+def _envelope(data: bytes) -> Any:
+    envelope = Envelope.from_json(read_json(data, "fuzz").value)
+    return open_envelope(envelope, [KEY])
+
+
+def _statement(data: bytes) -> Any:
+    return predicate_of(Statement(data))
+
+
+# The first evaluation raises Python's recursion limit, which hypothesis watches.
+Names(date(2026, 11, 1), {}).evaluate("true")
+
+
+def _expression(data: bytes) -> Any:
+    try:
+        return Names(date(2026, 11, 1), {}).evaluate(data.decode("utf-8", "replace"))
+    except Lacking as lacking:
+        return str(lacking)
+
+
+def _table(path: Path) -> Any:
+    found = Dataset.open(path, role="evaluation")
+    return found.rows, found.columns
+
+
+PARSERS: dict[str, Callable[[bytes], Any]] = {
+    "yaml": lambda data: read_yaml(data, "fuzz"),
+    "json": lambda data: read_json(data, "fuzz"),
+    "gate manifest": lambda data: parse(Manifest, read_yaml(data, "fuzz")),
+    "profile": lambda data: parse(Profile, read_yaml(data, "fuzz")),
+    "expression": _expression,
+    "envelope": _envelope,
+    "statement": _statement,
+    "ledger row": lambda data: read_body(data.decode("utf-8", "replace"), 0, [KEY]),
+    "checkpoint": _file("checkpoint.json", read_checkpoint),
+    "export": _file("export.jsonl", verify_export),
+    "portable grant": _file("grant.json", lambda path: verify_grant(path, path.parent, (KEY,), datetime.now(UTC))),
+    "settings": _file("aims.yaml", load),
+    "answers": _file("answers.yaml", lambda path: read_answers(read(path), today=date(2026, 11, 1))),
+    "private key": _file("a.key", lambda path: (path.chmod(0o600), read_private(path))),
+    "public key": _file("a.pub", read_public),
+    "csv": _file("data.csv", _table),
+    "parquet": _file("data.parquet", _table),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_whatever_comes_in_a_value_or_an_error_of_ours_comes_out(parser: str) -> None:
+    reads = PARSERS[parser]
+    slowest = [0.0]
+
+    @settings(
+        max_examples=EXAMPLES // (5 if parser in ("csv", "parquet") else 1),
+        deadline=None,
+        derandomize=EXAMPLES <= 1000,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(_documents)
+    def fuzz(data: bytes) -> None:
+        begun = time.process_time()
+        try:
+            reads(data)
+        except AimsGatesError as error:
+            assert error.message
+        slowest[0] = max(slowest[0], time.process_time() - begun)
+
+    fuzz()
+    assert slowest[0] < SLOWEST, f"one example took {slowest[0]:.1f} s of CPU"

@@ -1,0 +1,24 @@
+"""The benchmark's own code, at a size that takes seconds."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.table import Row, lines, measure
+
+
+def test_the_benchmark_measures_every_gate_and_says_what_is_met(tmp_path: Path) -> None:
+    done = [Row(gate, 1_000, 0.01, 100, 1e6, 100) for gate in ("divergence", "quality", "fairness")]
+    rows = measure(tmp_path / "data", 10_000, done, 600)
+    assert [row.gate for row in rows] == ["fairness", "divergence", "order", "quality", "performance", "plan"]
+    assert all(row.cpu > 0 and row.peak > 50 for row in rows)
+    assert {row.gate for row in rows if row.note} == {"divergence", "quality", "fairness"}
+    assert all(row.library is None for row in rows if row.note)
+    assert next(row for row in rows if row.gate == "order").library
+
+
+@pytest.mark.parametrize(("library", "said"), [(5.0, "5.0 times faster (wanted >= 4: met)"), (2.0, "NOT met")])
+def test_the_table_holds_measured_ratios_against_the_targets(library: float, said: str) -> None:
+    table = lines([Row("order", 10**6, 1.0, 200, library, 300, 0.1), Row("order", 10**7, 10.0, 200)])
+    assert any(said in line and "10.0 scans" in line for line in table)
+    assert any("growth 10.0 for 10 times the rows" in line for line in table)
