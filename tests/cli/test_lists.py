@@ -77,7 +77,8 @@ def test_systems_list_reads_every_system_of_the_packs(command: Any, shops: Modul
     shops.write_pack(tmp_path)
     (row,) = json.loads(command("systems", "list", "--json").out)
     assert row == {
-        "id": "loans", "tier": "high", "profile": "shop", "owner": "head-of-lending", "models": ["loans"],
+        "id": "loans", "tier": "high", "profile": "shop", "owner": "head-of-lending",
+        "output": None, "models": ["loans"],
     }  # fmt: skip
     assert "loans" in command("systems", "list").out
 
