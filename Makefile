@@ -41,7 +41,7 @@ demo: .venv/.stamp ## the main job, start to end: a promotion refused, mended, a
 
 .PHONY: test
 test: .venv/.stamp ## the whole test suite, with its coverage gates
-	$(RUN) pytest -n 2 --dist loadfile --cov --cov-report= $(TEST_ARGS)
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report= $(TEST_ARGS)
 	@$(RUN) coverage report --skip-covered --fail-under=90
 	@$(RUN) coverage report --skip-covered --fail-under=100 --include='$(PURE)'
 

@@ -468,29 +468,3 @@ def test_a_shipped_profile_asks_what_the_catalogue_says_of_its_tier(tier: str, c
     assert {name: rule.enforcement for name, rule in profile.controls.items()} == {k: v for k, v in asked.items() if v}
     assert sum(dict(entry.tiers)[tier] == "required" for entry in catalogue().values()) == count
     assert len({rule.why for rule in profile.controls.values()}) == len(profile.controls)
-
-
-@pytest.mark.parametrize("name", sorted({name for gate in GATES.values() for name in gate.manifest.inputs.records}))
-def test_deleting_any_record_blocks_and_names_it(
-    name: str,
-    record: SystemRecord,
-    plan: Plan,
-    kit: Any,
-    complete: dict[str, Evidence],
-    decide: Callable[..., Decision],
-) -> None:
-    due = {step.gate for step in plan.steps if step.applies and not step.last}
-    mine = [gate for gate in readers(name) if gate in due and gate in complete]
-    if name not in record.records or not mine:
-        pytest.skip("nothing that this profile requires reads it")
-    kept = {each: value for each, value in record.records.items() if each != name}
-    anew = evidence(replace(record, records=kept), plan, kit, *mine)
-    decision = decide({**complete, **anew})
-    assert not decision.allowed
-    blocked = [each for each in decision.controls if each.blocks]
-    said = " ".join(
-        f"{finding.measure} {finding.over} {finding.note} {finding.remedy}"
-        for each in blocked
-        for _, finding in each.findings
-    )
-    assert blocked and name.rpartition("/")[2] in said

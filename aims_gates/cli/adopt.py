@@ -31,10 +31,6 @@ def command(
 ) -> int:
     """Take in an existing MLflow registry in place: the models NAMES, or all.
 
-    Point --registry at the same database (aims+sqlite:///mlflow.db), make a trust list, look with --dry-run, then
-    adopt: each version in production keeps running under a grant of its own kind, with an owner and an end. It never
-    counts as met, and every new promotion is decided as usual. Runs where the database is; role policy.
-
     \b
     A usual way in:
       aims-gates adopt --dry-run
@@ -42,6 +38,10 @@ def command(
       # in system.yaml: modes: {observe: DATE, warn: DATE, enforce: DATE}
       aims-gates bind MODEL --system SYSTEM --key POLICY.key
       aims-gates status --sort state
+
+    Point --registry at the same database (aims+sqlite:///mlflow.db), make a trust list, look with --dry-run, then
+    adopt: each version in production keeps running under a grant of its own kind, with an owner and an end. It never
+    counts as met, and every new promotion is decided as usual. Runs where the database is; role policy.
     """
     from aims_gates.ledger.connect import open_database
     from aims_gates.registry.adoption import adopt, survey

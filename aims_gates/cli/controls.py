@@ -49,13 +49,13 @@ def crosswalk(
 ) -> None:
     """Where the EU AI Act, NIST AI RMF and ISO/IEC 27001 ask for what a control asks for.
 
-    The mapping is our own and informative: evidence for the one is a start for the other and proves nothing there.
-
     \b
     What A.9.2 answers in the AI Act:                    aims-gates controls crosswalk --to eu-ai-act --control A.9.2
     Which controls bear on Article 14 (human oversight): aims-gates controls crosswalk --to eu-ai-act --at 14
     What work for ISO/IEC 27001 already covers:          aims-gates controls crosswalk --to iso-27001 --by place
     For a spreadsheet:                                   aims-gates controls crosswalk --csv > crosswalk.csv
+
+    The mapping is our own and informative: evidence for the one is a start for the other and proves nothing there.
     """
     if csv_ and json_:
         raise InputError("--csv and --json at once", remedy="Choose one.")

@@ -115,12 +115,8 @@ def command(folder: Path, name: str | None, tier: str | None, example: str | Non
     """Start a pack with one system in FOLDER (the current one by default). Existing files are never touched.
 
     With --example a complete one is written: records with dates around today, keys, a gated registry, and a model that
-    is trained, checked, approved and in production, by the commands it prints (about a minute). Then look around:
-
-    \b
-      aims-gates check                     run the gates again on the newest version
-      aims-gates explain mortgage 1 --to production
-      aims-gates report soa                the 38 controls, and what each rests on
+    is trained, checked, approved and in production, by the commands it prints (about a minute). Then look around with
+    `aims-gates check`, `aims-gates explain mortgage 1 --to production` and `aims-gates report soa`.
     """
     if example is None and name is None and tier is None and sys.stdin.isatty() and sys.stdout.isatty():
         example, tier = _asked()

@@ -108,14 +108,7 @@ def predict_table(
     subject = folder_digest(model_folder)
     data = Dataset.open(evaluation, role="evaluation")
     before = data.digest
-    ours = (PREDICTION, SCORE, *((ROW, PERTURBATION) if perturbations else ()))
-    taken = [name for name in ours if name in data.columns]
-    if taken:
-        raise DataError(
-            f"the evaluation set already has a column {taken[0]!r}",
-            where=data.where,
-            remedy="Rename or drop it: that name is for what the model says.",
-        )
+    _names_are_free(data, perturbed=perturbations is not None)
     with tempfile.TemporaryDirectory(prefix="aims-predict-") as place:
         wanted = _wanted(model_folder, data)
         worker = _Worker(model_folder, Path(place), positive, timeout)
@@ -130,14 +123,7 @@ def predict_table(
         table = table.append_column(ROW, _places(range(data.rows)))
     for name in said.column_names:
         table = table.append_column(name, said.column(name))
-    if folder_digest(model_folder) != subject:
-        raise IntegrityError(
-            "the model's folder changed while it ran",
-            where=str(model_folder),
-            remedy="Use a model that writes elsewhere.",
-        )
-    if Dataset.open(evaluation, role="evaluation").digest != before:
-        raise IntegrityError("the evaluation set changed while the model ran", where=data.where, remedy="Run it again.")
+    _nothing_changed(model_folder, subject, evaluation, before)
     _replace(table, out)
     paths = {role: out.with_name(f"{out.stem}.{role}.parquet") for role in further}
     for role, made in further.items():
@@ -153,6 +139,31 @@ def predict_table(
         None if known is None else str(known),
         {role: (path, digest_file(path)) for role, path in paths.items()},
     )
+
+
+def _names_are_free(data: Dataset, *, perturbed: bool) -> None:
+    """Refuse an evaluation set with a column that is named like one of ours."""
+    ours = (PREDICTION, SCORE, *((ROW, PERTURBATION) if perturbed else ()))
+    taken = [name for name in ours if name in data.columns]
+    if taken:
+        raise DataError(
+            f"the evaluation set already has a column {taken[0]!r}",
+            where=data.where,
+            remedy="Rename or drop it: that name is for what the model says.",
+        )
+
+
+def _nothing_changed(model_folder: Path, subject: str, evaluation: Path | str, before: str) -> None:
+    """Refuse predictions of a model, or on a set, that were written to meanwhile."""
+    if folder_digest(model_folder) != subject:
+        raise IntegrityError(
+            "the model's folder changed while it ran",
+            where=str(model_folder),
+            remedy="Use a model that writes elsewhere.",
+        )
+    data = Dataset.open(evaluation, role="evaluation")
+    if data.digest != before:
+        raise IntegrityError("the evaluation set changed while the model ran", where=data.where, remedy="Run it again.")
 
 
 def _places(places: Iterable[int]) -> "pa.Array":

@@ -36,7 +36,7 @@ def test_a_model_cannot_keep_its_weights_in_the_file_that_no_digest_covers(world
     (source / "code" / "payload.py").write_text(LOADER)
     world.ready("loan", version)
     world.store.set_registered_model_alias("loan", "production", version)
-    copy = Path(world.seen("loan").grants()[-1].predicate.location)
+    copy = world.store.released().copy(world.seen("loan").grants()[-1].predicate.digest)
     (copy / "registered_model_meta").write_bytes(b"other weights")
     with pytest.raises(IntegrityError, match="MLflow never writes"):
         load_model("models:/loan@production", settings=Settings(registry=world.uri))
@@ -64,7 +64,7 @@ def test_anything_else_in_it_is_refused(tmp_path: Path, said: bytes) -> None:
 def test_an_alias_does_not_resolve_while_its_released_copy_is_not_the_granted_one(world: Any, change: str) -> None:
     version = world.promoted()
     world.store.get_model_version_by_alias("loan", "production")
-    copy = Path(world.seen("loan").grants()[-1].predicate.location)
+    copy = world.store.released().copy(world.seen("loan").grants()[-1].predicate.digest)
     target = copy / "model.bin"
     before = target.stat()
     if change == "add":

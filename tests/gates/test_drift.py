@@ -17,7 +17,7 @@ from aims_gates.run import outcome_of, run_gate
 from .conftest import NOW
 
 Run = Callable[..., tuple[Finding, ...]]
-SIMULATIONS = int(os.environ.get("AIMS_GATES_SIMULATIONS", "100"))
+SIMULATIONS = int(os.environ.get("AIMS_GATES_SIMULATIONS", "60"))
 NUMERIC = ("psi", "jensenshannon", "kl_div", "hellinger", "wasserstein", "ed")
 NUMERIC_TESTS = ("ks", "anderson", "cramer_von_mises", "t_test", "mannw", "es")
 CATEGORICAL = ("psi", "jensenshannon", "kl_div", "hellinger")

@@ -242,7 +242,7 @@ def world(
 def no_server_around(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test inherits a server's or a user's settings."""
     for name in list(os.environ):
-        if name.startswith(("_MLFLOW_SERVER", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI")):
+        if name.startswith(("_MLFLOW_SERVER", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI", "AIMS_GATES_ARTIFACTS")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
 

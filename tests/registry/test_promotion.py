@@ -466,7 +466,10 @@ def test_a_prompt_cannot_become_a_model_or_hold_one(world: World) -> None:
 def test_what_the_store_wrote_and_what_was_written_by_hand_are_told_apart(world: World) -> None:
     def told() -> list[str]:
         with world.store.primary() as session:
-            return reconcile(session.connection(), world.folder)
+            found = reconcile(session.connection(), world.folder)
+        return [
+            each for each in found if not each.startswith("the database is not guarded")
+        ]  # writing by hand takes the guards away
 
     version = world.promoted()
     world.store.transition_model_version_stage("loan", version, "Production", False)

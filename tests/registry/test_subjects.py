@@ -18,6 +18,8 @@ from .conftest import World
 def test_one_digest_by_every_address_and_a_stock_load_of_the_released_version_leaves_it_whole(
     tracking: Path, world: World
 ) -> None:
+    if "postgresql" in world.uri:
+        pytest.skip("released copies are read through a server there")
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", artifact_location=str(tracking / "artifacts")))
     code = tracking / "says_nothing.py"
     code.write_text(

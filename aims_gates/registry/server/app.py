@@ -24,25 +24,11 @@ from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.places import RELEASED, proxied_root
 from aims_gates.registry.refusals import refusal
+from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.configuration import Configuration, configuration
 from aims_gates.registry.server.middleware import Gate
 
-__all__ = ["create_app", "live_store"]
-
-
-def live_store() -> StoreBase:
-    """The registry store that this server serves.
-
-    Raises:
-        RefusedError: it is not the gated one.
-    """
-    from mlflow.server.handlers import _get_model_registry_store
-
-    found = _get_model_registry_store()
-    if not isinstance(found, StoreBase):
-        remedy = "Start it with --registry-store-uri aims+sqlite:///FILE or aims+postgresql://..."
-        raise RefusedError("this server's registry is not gated: it would promote anything", remedy=remedy)
-    return found
+__all__ = ["create_app"]
 
 
 def create_app(app: Any = None) -> Any:

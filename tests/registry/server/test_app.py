@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from aims_gates.errors import RefusedError
-from aims_gates.registry.server.app import create_app, live_store
+from aims_gates.registry.server.api.desk import store as live_store
+from aims_gates.registry.server.app import create_app
 
 from .conftest import Running
 

@@ -23,7 +23,7 @@ Model = tuple[str, str]
 
 
 def store() -> Any:
-    """The live registry store.
+    """The registry store that this server serves.
 
     Raises:
         RefusedError: it is not the gated one.
@@ -33,7 +33,7 @@ def store() -> Any:
     found = _get_model_registry_store()
     if not isinstance(found, StoreBase):
         remedy = "Start the server with --registry-store-uri aims+sqlite:///FILE or aims+postgresql://..."
-        raise RefusedError("this server's registry is not gated", remedy=remedy)
+        raise RefusedError("this server's registry is not gated: it would promote anything", remedy=remedy)
     return found
 
 
