@@ -52,6 +52,10 @@ GATE = digest_bytes(b"a gate's code")
 ROLES = ("policy", "ci", "developer", "risk", "compliance", "on-call")
 
 
+#: Folders of tests with real servers, databases and processes.
+LONG = {"attacks", "faults", "measure", "registry"}
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The fixtures of tests/postgresql.py, for all folders of tests."""
     name = "aims_gates_postgresql"
@@ -63,8 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: begun last, one of them would keep everybody waiting."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    """Files that take long first: begun last, one of them would keep everybody waiting."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or LONG & set(item.path.parts)}
     items.sort(key=lambda item: item.path not in slow)
 
 

@@ -1,6 +1,7 @@
 """A table on DuckDB: a schema of the process's database, with one view or table called ``data``."""
 
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ __all__ = ["ELSEWHERE", "DuckTable"]
 ELSEWHERE = "aims_gates_spark_"
 _FLOATS = ("FLOAT", "DOUBLE")
 _BATCH = 131_072
+#: SQL that tables which are gone have left to be done.
+_ENDED: deque[str] = deque()
 
 
 class DuckTable:
@@ -29,10 +32,11 @@ class DuckTable:
         self._schema = fresh_name("data_set")
         self.name = f"memory.{self._schema}.data"
         with lock, translated(self.where):
+            _tidy()
             shape = connection().execute(f"DESCRIBE {source.sql}").fetchall()
             self.types = {str(name): str(kind) for name, kind, *_ in shape}
             connection().execute(f"CREATE SCHEMA memory.{self._schema}")
-            self._end = weakref.finalize(self, _drop, self._schema, tuple(source.drops))
+            self._end = weakref.finalize(self, _leave, self._schema, tuple(source.drops))
             self._end.atexit = False
             kind = "TABLE" if source.kept else "VIEW"
             connection().execute(f"CREATE {kind} {self.name} AS SELECT {_select(self.types)} FROM ({source.sql})")
@@ -71,6 +75,7 @@ class DuckTable:
 
     def _here(self) -> None:
         """Let ``data`` name this table."""
+        _tidy()
         connection().execute(f"SET search_path = 'memory.{self._schema}'")
 
 
@@ -88,7 +93,12 @@ def _select(types: dict[str, str]) -> str:
     return ", ".join(shown)
 
 
-def _drop(schema: str, drops: Sequence[str]) -> None:
-    with lock, translated(schema):
-        for sql in (f"DROP SCHEMA memory.{schema} CASCADE", *drops):
-            connection().execute(sql)
+def _leave(schema: str, drops: Sequence[str]) -> None:
+    """A table is gone. Garbage is collected amid queries too, so what it leaves behind is only noted here."""
+    _ENDED.extend((f"DROP SCHEMA memory.{schema} CASCADE", *drops))
+
+
+def _tidy() -> None:
+    """Drop what tables left behind; the caller holds the lock, and no query runs."""
+    while _ENDED:
+        connection().execute(_ENDED.popleft())

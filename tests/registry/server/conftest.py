@@ -189,21 +189,30 @@ def running(
     }
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-    patch = pytest.MonkeyPatch()
     try:
         address = f"http://127.0.0.1:{port}"
         _await(address, process, folder / "log.txt")
-        patch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(folder / "artifacts"))
         store = gated_store(f"aims+sqlite:///{folder / 'registry.db'}")
         made = Running(address, folder, World(folder, store))
-        _furnish(made)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(folder / "artifacts"))
+            _furnish(made)
         yield made
         store._dispose_engine()
     finally:
-        patch.undo()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
+
+
+@pytest.fixture(autouse=True)
+def where_its_artifacts_are(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_server_around: None
+) -> None:
+    """On the server's machine, for a test that has the server; not for other folders' tests after it."""
+    if "running" in request.fixturenames:
+        folder = request.getfixturevalue("running").folder
+        monkeypatch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(folder / "artifacts"))
 
 
 def _furnish(made: Running) -> None:
