@@ -72,7 +72,6 @@ def test_the_commands_of_a_page_run_as_it_says(page: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_first_hour_and_the_guides_after_it_run_as_they_say(tmp_path: Path) -> None:
     for page in STORY:
         run(page, tmp_path)
