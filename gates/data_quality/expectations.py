@@ -30,8 +30,10 @@ _ABOUT_COLUMNS = ("expect_table_column", "expect_column_to_exist")
 _SHOWN = ("of_type", "in_type_list", "expect_table_", "quantile")
 
 
-def judge_suite(suite: Suite, data: Dataset, severities: Sequence[str], library: bool = False) -> list[Finding]:
-    """One finding for each expectation, in the suite's order.
+def judge_suite(
+    suite: Suite, data: Dataset, severities: Sequence[str], library: bool = False
+) -> tuple[list[Finding], Mapping[str, int]]:
+    """One finding for each expectation, in the suite's order; and how many values each column holds, counted with them.
 
     Args:
         suite: What to expect.
@@ -42,7 +44,8 @@ def judge_suite(suite: Suite, data: Dataset, severities: Sequence[str], library:
     data.require()
     absent = {item.place: _absent(item, data) for item in suite.expectations}
     to_run = [item for item in suite.expectations if not absent[item.place]]
-    results: dict[int, Any] = {} if library else dict(push(to_run, data))
+    answers, held = push([] if library else to_run, data)
+    results: dict[int, Any] = dict(answers)
     left = [item for item in to_run if item.place not in results]
     if left:
         results.update(_validate(suite, left, data))
@@ -53,7 +56,7 @@ def judge_suite(suite: Suite, data: Dataset, severities: Sequence[str], library:
         else:
             finding = _finding(item, results[item.place], data)
         found.append(_weighed(finding, item, severities))
-    return found
+    return found, held
 
 
 def _over(item: Expectation) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def run(case: Case) -> Iterable[Finding]:
     suite = None if case.params.get("suite") is None else read_suite(case.params["suite"])
     sets = _sets(case)
     for data in sets:
-        found = judge_suite(suite, data, severities) if suite is not None else []
-        for finding in (*found, *own_findings(data, limits, case)):
+        found, held = judge_suite(suite, data, severities) if suite is not None else ([], None)
+        for finding in (*found, *own_findings(data, limits, case, held)):
             yield replace(finding, over={**(finding.over or {}), "dataset": data.role}) if len(sets) > 1 else finding
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit
 
+from .pushdown import counted
+
 __all__ = ["Limits", "own_findings"]
 
 _MEASURES = ("missing_share", "duplicate_share", "label_conflict_share")
@@ -66,13 +68,14 @@ def _limit(measure: str, given: Any) -> Limit:
     return Limit(op, float(value or 0))
 
 
-def own_findings(data: Dataset, limits: Limits, case: Case) -> Iterator[Finding]:
+def own_findings(data: Dataset, limits: Limits, case: Case, held: Mapping[str, int] | None = None) -> Iterator[Finding]:
     """missing_share of every column, duplicate_share, label_conflict_share and currentness where roles allow.
 
-    Shares are facts about this set, not estimates, and have no interval.
+    Shares are facts about this set, not estimates, and have no interval. ``held`` says how many values each column
+    holds, where that was counted already.
     """
     data.require()
-    yield from _missing(data, limits)
+    yield from _missing(data, limits, counted(data)[0] if held is None else held)
     features = data.columns
     limit = limits.shares.get("duplicate_share")
     # All rows have to be sorted for it: beside a suite that is done only where it decides something.
@@ -106,13 +109,10 @@ def _share(
     return Finding(measure, value, n=data.rows, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy)
 
 
-def _missing(data: Dataset, limits: Limits) -> Iterator[Finding]:
-    counts = data.query("SELECT " + ", ".join(f"count({Dataset.quote(name)})" for name in data.columns) + " FROM data")[
-        0
-    ]
-    for name, held in zip(data.columns, counts, strict=True):
+def _missing(data: Dataset, limits: Limits, held: Mapping[str, int]) -> Iterator[Finding]:
+    for name in data.columns:
         limit = limits.missing.get(name, limits.shares.get("missing_share"))
-        yield _share("missing_share", data.rows - int(held), data, limit, None, {"column": name})
+        yield _share("missing_share", data.rows - held[name], data, limit, None, {"column": name})
     for name in limits.missing:
         if name not in data.columns:
             note = f"there is no column {name!r} in the {data.role} data"

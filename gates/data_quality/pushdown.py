@@ -15,12 +15,14 @@ from aims_gates import Dataset
 from .patterns import portable
 from .suite import Expectation
 
-__all__ = ["Answer", "push"]
+__all__ = ["Answer", "counted", "push"]
 
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 #: Up to here every whole number is a double.
 _EXACT = 2**53
 _MOST_MEMBERS = 1_000
+#: Up to here a set's members are compared one by one: on DuckDB that is four times faster than IN for text.
+_FEW_MEMBERS = 50
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,11 @@ class _Ask:
 _Plan = Callable[[Expectation, Dataset], _Ask | None]
 
 
-def push(items: Iterable[Expectation], data: Dataset) -> dict[int, Answer]:
-    """Place -> answer, of those expectations that SQL can answer. One query for all that are aggregates."""
+def push(items: Iterable[Expectation], data: Dataset) -> tuple[dict[int, Answer], dict[str, int]]:
+    """Place -> answer, of those expectations that SQL can answer; and column -> how many values it holds.
+
+    One query for all that are aggregates.
+    """
     asked: dict[int, _Ask] = {}
     for item in items:
         known = _PLANS.get(item.type)
@@ -52,10 +57,17 @@ def push(items: Iterable[Expectation], data: Dataset) -> dict[int, Answer]:
         ask = known[1](item, data)
         if ask is not None:
             asked[item.place] = ask
-    wanted = list(dict.fromkeys(sql for ask in asked.values() for sql in ask.aggregates))
-    found = dict(zip(wanted, data.query(f"SELECT {', '.join(wanted)} FROM data")[0], strict=True)) if wanted else {}
+    held, found = counted(data, [sql for ask in asked.values() for sql in ask.aggregates])
     answers = {place: ask.answer(*(found[sql] for sql in ask.aggregates)) for place, ask in asked.items()}
-    return {place: answer for place, answer in answers.items() if answer is not None}
+    return {place: answer for place, answer in answers.items() if answer is not None}, held
+
+
+def counted(data: Dataset, aggregates: Iterable[str] = ()) -> tuple[dict[str, int], dict[str, Any]]:
+    """Column -> how many values it holds, and aggregate -> its value, from one look at the data."""
+    counts = [f"count({Dataset.quote(name)})" for name in data.columns]
+    wanted = list(dict.fromkeys([*counts, *aggregates]))
+    found = dict(zip(wanted, data.query(f"SELECT {', '.join(wanted)} FROM data")[0], strict=True))
+    return {name: int(found[sql]) for name, sql in zip(data.columns, counts, strict=True)}, found
 
 
 # Arguments -----------------------------------------------------------------------------------------------------------
@@ -99,17 +111,17 @@ def _within(item: Expectation, value: float) -> bool:
     return above and (high is None or (value < high if item.kwargs.get("strict_max") else value <= high))
 
 
-def _members(item: Expectation, kind: str | None) -> str | None:
+def _members(item: Expectation, kind: str | None) -> list[str] | None:
     """The ``value_set`` as SQL; None where a member is of another kind than the column, or too odd to write down."""
     given = item.kwargs.get("value_set")
     if not isinstance(given, list | tuple) or not 0 < len(given) <= _MOST_MEMBERS:
         return None
     if kind == "text" and all(isinstance(value, str) and "\x00" not in value for value in given):
-        return ", ".join("'" + value.replace("'", "''") + "'" for value in given)
+        return ["'" + value.replace("'", "''") + "'" for value in given]
     if kind == "whole" and all(_is_number(value) and isinstance(value, int) for value in given):
-        return ", ".join(map(str, given))
+        return [str(value) for value in given]
     if kind == "real" and all(_is_number(value) for value in given):
-        return ", ".join(_literal(value, "real") for value in given)
+        return [_literal(value, "real") for value in given]
     return None
 
 
@@ -166,8 +178,10 @@ def _in_set(item: Expectation, data: Dataset) -> _Ask | None:
     members = _members(item, _kind(data, name))
     if members is None:
         return None
-    op = "IN" if "not_be_in_set" in item.type else "NOT IN"
-    return _each(item, str(name), f"{Dataset.quote(str(name))} {op} ({members})")
+    x = Dataset.quote(str(name))
+    few = len(members) <= _FEW_MEMBERS
+    inside = " OR ".join(f"{x} = {member}" for member in members) if few else f"{x} IN ({', '.join(members)})"
+    return _each(item, str(name), inside if "not_be_in_set" in item.type else f"NOT ({inside})")
 
 
 def _regex(item: Expectation, data: Dataset) -> _Ask | None:
@@ -284,7 +298,7 @@ def _distinct_set(item: Expectation, data: Dataset) -> _Ask | None:
     members = _members(item, _kind(data, name))
     if members is None or _kind(data, name) == "real":
         return None
-    x, size = Dataset.quote(str(name)), len(set(item.kwargs["value_set"]))
+    x, size, listed = Dataset.quote(str(name)), len(set(item.kwargs["value_set"])), ", ".join(members)
 
     def answer(rows: int, held: int, others: int, seen: int) -> Answer | None:
         if held < rows or not held:
@@ -294,7 +308,7 @@ def _distinct_set(item: Expectation, data: Dataset) -> _Ask | None:
         met = others == 0 and (seen == size or item.type.endswith("in_set"))
         return Answer(met, {"unexpected_count": others})
 
-    inside, outside = (f"count(DISTINCT CASE WHEN {x} {op} ({members}) THEN {x} END)" for op in ("IN", "NOT IN"))
+    inside, outside = (f"count(DISTINCT CASE WHEN {x} {op} ({listed}) THEN {x} END)" for op in ("IN", "NOT IN"))
     return _Ask(["count(*)", f"count({x})", outside, inside], answer)
 
 

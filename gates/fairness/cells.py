@@ -21,6 +21,8 @@ MOST_GROUPS = 1000
 _MOST_CELLS = 400_000
 #: A label that is neither of the two, as Dataset.label_sql marks it.
 _OTHER = 2
+#: Types of labels that are few.
+_WHOLE = ("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 Floats = NDArray[np.float64]
 
 
@@ -55,9 +57,9 @@ def count_cells(question: Question, decided: str) -> list[Cell]:
     keys = ", ".join(names)
     columns = ", ".join(f"{data.quote(column)} AS {name}" for column, name in zip(by, names, strict=True))
     texts = ", ".join(f"CAST({name} AS VARCHAR)" for name in names)
-    rows = f"SELECT {columns}, {question.label or 0} AS y, {decided} AS d{_weight(question)} FROM data"
-    sums = "sum(w), sum(w * w), count(*) - count(w), min(w), max(w)" if question.weight else "NULL, NULL, 0, 1, 1"
-    cells = f"SELECT {keys}, y, d, count(*) AS n, {sums} FROM ({rows}) GROUP BY {keys}, y, d"
+    source, carried, sums = _source(question, decided, by)
+    rows = f"SELECT {columns}, {question.label or 0} AS y, {decided} AS d, {carried} FROM {source}"
+    cells = f"SELECT {keys}, y, d, {sums} FROM ({rows}) GROUP BY {keys}, y, d"
     named = f"({cells}) AS cells({keys}, y, d, n, s, q, z, low, high)"
     counts = "n, coalesce(s, n), coalesce(q, n), z, low, high"
     found = data.query(f"SELECT {texts}, y, d, {counts} FROM {named} LIMIT {_MOST_CELLS + 1}")
@@ -69,8 +71,39 @@ def count_cells(question: Question, decided: str) -> list[Cell]:
     ]
 
 
-def _weight(question: Question) -> str:
-    return f", CAST({question.data.quote(question.weight)} AS DOUBLE) AS w" if question.weight else ""
+def _source(question: Question, decided: str, by: Sequence[str]) -> tuple[str, str, str]:
+    """What is grouped: rows; what each carries: its weight; and the sums over them.
+
+    Where labels are whole numbers or truth values, rows that are alike are added up first, since what a label means is
+    then asked once for each kind of row.
+    """
+    data = question.data
+    weight = f"CAST({data.quote(question.weight)} AS DOUBLE)" if question.weight else None
+    labels = [column for column in (question.target, question.prediction) if column]
+    plain = question.prediction is not None and decided == question.decided and not question.ruled
+    if not plain or any(data.type(column) not in _WHOLE for column in labels):
+        return "data", f"{weight or 1} AS w", ", ".join(_sums("w" if weight else None))
+    sums = _sums(weight)
+    names = [f"aims_{place}" for place in range(len(sums))]
+    shown = ", ".join(f"{sql} AS {name}" for sql, name in zip(sums, names, strict=True))
+    alike = ", ".join(data.quote(column) for column in dict.fromkeys([*by, *labels]))
+    added = [f"{add}({name})" for add, name in zip(["sum"] * 4 + ["min", "max"], names, strict=True)]
+    source = f"(SELECT {alike}, {shown} FROM data GROUP BY {alike}) AS alike"
+    return source, ", ".join(names), ", ".join(added)
+
+
+def _sums(weight: str | None) -> list[str]:
+    """Rows, weights, squared weights, missing weights, the lowest and highest weight."""
+    if weight is None:
+        return ["count(*)", "NULL", "NULL", "0", "1", "1"]
+    return [
+        "count(*)",
+        f"sum({weight})",
+        f"sum({weight} * {weight})",
+        f"count(*) - count({weight})",
+        f"min({weight})",
+        f"max({weight})",
+    ]
 
 
 def _check(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> None:

@@ -48,6 +48,8 @@ def _one_thread() -> None:
 
 
 def _gate(name: str, params: dict[str, Any], roles: dict[str, tuple[str, ...]], data: dict[str, str]) -> Run:
+    import scipy.special  # noqa: F401 - both sides are measured after their imports
+
     from aims_gates.measure import Dataset
     from aims_gates.model import Case
     from aims_gates.packs import find_gates

@@ -160,13 +160,16 @@ def _draw(rows: Sequence[Row], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, print, and write bench-results/bench.json and bench.svg."""
+    """Measure, print, and write bench-results/bench.json (after each size) and bench.svg."""
+    folder = Path("bench-results")
+    folder.mkdir(exist_ok=True)
     sizes = sorted(int(float(size)) for size in os.environ.get("BENCH_ROWS", "1e5,1e6,1e7").split(","))
     patience = float(os.environ.get("BENCH_LIBRARY_SECONDS", "600"))
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR"), prefix="aims-gates-bench-") as place:
         for size in sizes:
             rows += measure(Path(place) / "data", size, rows, patience)
+            (folder / "bench.json").write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1), "utf-8")
     print(f"sizes measured: {', '.join(f'{size:,}' for size in sizes)} rows")
     print("\n".join(lines(rows)))
     results: dict[str, object] = {"rows": [asdict(row) for row in rows]}
@@ -182,8 +185,6 @@ def main() -> None:
             governed, stock = aliases.costs(os.environ["BENCH_POSTGRESQL"])
             results["aliases_postgresql"] = {"governed": governed, "stock": stock}
             print(f"on PostgreSQL: {governed / stock:.1f} times, {1000 * governed:.1f} against {1000 * stock:.1f} ms")
-    folder = Path("bench-results")
-    folder.mkdir(exist_ok=True)
     (folder / "bench.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     _draw(rows, folder / "bench.svg")
     print(f"written: {folder / 'bench.json'}, {folder / 'bench.svg'}")

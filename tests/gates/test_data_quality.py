@@ -240,7 +240,7 @@ def differences(frame: pd.DataFrame, suite: list[dict[str, Any]]) -> list[Any]:
     expectations, read_suite = sys.modules[f"{package}.expectations"], sys.modules[f"{package}.suite"].read_suite
     data = Dataset.open(frame, role="evaluation")
     ways = [
-        expectations.judge_suite(read_suite(suite), data, ["critical"], library=library) for library in (False, True)
+        expectations.judge_suite(read_suite(suite), data, ["critical"], library=library)[0] for library in (False, True)
     ]
     return [(a, b) for a, b in zip(*ways, strict=True) if not alike(a, b)]
 
