@@ -13,7 +13,7 @@ from aims_gates.canonical import digest
 from aims_gates.decision import decide
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, history, rows
-from aims_gates.ledger.table import Source
+from aims_gates.ledger.table import OPEN_MODE, Source
 from aims_gates.model import Decision, Evidence, Subject
 from aims_gates.predicates import Grant, Recorded, Request, say, type_of
 from aims_gates.standing import Ask, Ledger
@@ -37,7 +37,7 @@ def about(
         IntegrityError: one of the rows does not hold; nothing may be decided then.
     """
     keys = history(connection).keys()
-    first = ["trust", "revocation", "profiles", f"model {workspace}/{name}"]
+    first = ["trust", "revocation", "profiles", OPEN_MODE, f"model {workspace}/{name}"]
     first += [f"version {workspace}/{name}/{version}"] if version is not None else []
     found = {row.position: row for row in rows(connection, first, keys)}
     requests = [row for row in found.values() if row.type == type_of(Request)]

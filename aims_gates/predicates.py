@@ -39,6 +39,7 @@ __all__ = [
     "Grant",
     "Halt",
     "KeyRevocation",
+    "OpenMode",
     "PortableGrant",
     "Predictions",
     "Recorded",
@@ -380,6 +381,15 @@ class Detachment:
 
 
 @dataclass(frozen=True)
+class OpenMode:
+    """Whether names that no system was ever bound to behave as in a stock registry; they do not until this says so."""
+
+    on: bool
+    reason: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
 class Creation:
     """The registry: a registered model or prompt was created; the kind is fixed here."""
 
@@ -478,6 +488,7 @@ _TYPES: Mapping[type, str] = {
     BreakGlass: f"{_OWN}break-glass/v1",
     Checkpoint: f"{_OWN}checkpoint/v1",
     Detachment: f"{_OWN}detachment/v1",
+    OpenMode: f"{_OWN}open-mode/v1",
     PortableGrant: f"{_OWN}portable-grant/v1",
     Creation: f"{_OWN}creation/v1",
     Registration: f"{_OWN}registration/v1",
@@ -497,7 +508,18 @@ REGISTRY_ACTS = frozenset(_TYPES[shape] for shape in (Creation, Registration, Gr
 #: What the built-in roles may sign; every other role name is an approver's.
 ROLES: Mapping[str, frozenset[type]] = {
     "policy": frozenset(
-        {Trust, KeyRevocation, Activation, Binding, Revocation, Checkpoint, PortableGrant, Adoption, Detachment}
+        {
+            Trust,
+            KeyRevocation,
+            Activation,
+            Binding,
+            OpenMode,
+            Revocation,
+            Checkpoint,
+            PortableGrant,
+            Adoption,
+            Detachment,
+        }
     ),
     "ci": frozenset({Evidence, Predictions, Checkpoint, PortableGrant}),
     "developer": frozenset({Request, Withdrawal}),

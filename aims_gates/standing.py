@@ -22,6 +22,7 @@ from aims_gates.predicates import (
     Creation,
     Grant,
     Halt,
+    OpenMode,
     Predictions,
     Registration,
     Rejection,
@@ -138,7 +139,7 @@ class Ledger:
         """Why no binding counts; None where one does."""
         found = self._of(Binding, self._ours)
         if not found:
-            return "is bound to no system"
+            return "is bound to no system" + ("; in open mode nothing is asked of it" if self.open() else "")
         if found[-1].digest in self.revoked:
             return "has a binding that was revoked"
         signers = {alike(person) for person in self.persons(found[-1])}
@@ -152,6 +153,12 @@ class Ledger:
         if not self.active(plan.profile_digest, found[-1].position):
             return f"has a binding under a content of the profile {plan.profile!r} that was not activated before"
         return None
+
+    def open(self) -> bool:
+        """Whether open mode is on and this name never had anything to do with it: no binding, no grant, ever."""
+        said = self._of(OpenMode)
+        on = bool(said) and said[-1].predicate.on and said[-1].digest not in self.revoked and self.persons(said[-1])
+        return bool(on) and not self._of(Binding, self._ours) and not self._of(Grant, self._ours)
 
     def active(self, profile: str, before: int | None = None) -> bool:
         """Whether models may be bound under this profile's digest; all may be while nobody has activated any.

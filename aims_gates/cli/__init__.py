@@ -59,7 +59,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "records": ("records", "List, start and check records: policies, roles, assessments, plans."),
     "systems": ("systems", "List the systems of your packs."),
     "server": ("server", "Serve MLflow with the gated registry."),
-    "db": ("db", "Upgrade or check what the registry's database holds of ours."),
+    "db": ("db", "Upgrade or check what the registry's database holds of ours; open mode."),
     "detach": ("detach", "Take the guards away: stock MLflow may write the registry again."),
     "ledger": ("ledger", "Verify, export or checkpoint the ledger."),
     "digest": ("digest", "Print the digest of a file, a model folder or a data set."),

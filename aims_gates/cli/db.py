@@ -1,16 +1,23 @@
 """``aims-gates db``: our tables and guards in the registry's database."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import click
 
-from aims_gates.cli.options import as_json, emit, settings_options
-from aims_gates.settings import Settings
+from aims_gates.canonical import digest
+from aims_gates.cli.options import as_json, emit, key_option, settings_options
+from aims_gates.evidence import sign
+from aims_gates.model import Subject
+from aims_gates.predicates import OpenMode, say
+from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
 
 
 @click.group()
 def command() -> None:
-    """Upgrade or check what the registry's database holds of ours."""
+    """Upgrade or check what the registry's database holds of ours; open mode."""
 
 
 @command.command("upgrade")
@@ -43,3 +50,26 @@ def check(settings: Settings, json_: bool) -> int:
         value = {"ok": not problems, "migration": database.current(connection), "problems": problems}
     emit(value, json_, lambda: "\n".join([f"x {each}" for each in problems] or ["tables and guards are in place"]))
     return 5 if problems else 0
+
+
+@command.command("open-mode")
+@click.argument("switch", type=click.Choice(["on", "off"]))
+@click.option("--reason", required=True, help="Why; it stands in the ledger.")
+@key_option
+@settings_options
+def open_mode(switch: str, reason: str, key: Path | None, settings: Settings) -> None:
+    """Switch open mode on or off; role policy. It is off until you switch it on.
+
+    While it is on, a registered model or prompt that no system was ever bound to behaves as in stock MLflow: whoever
+    may set its aliases puts it into production, unchecked. What is or was bound stays as it is. Before you switch it
+    off, take in what is in production: aims-gates adopt. What has no grant then no longer loads by a governed alias.
+    """
+    from aims_gates.ledger import append
+    from aims_gates.ledger.connect import open_ledger
+
+    said = say(OpenMode(switch == "on", reason), Subject("organization", digest(reason), "open mode"))
+    signing = signer(settings, key)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        append(connection, sign(said, signing), datetime.now(UTC))
+    on = "names that no system is bound to are not governed" if switch == "on" else "every name is governed"
+    click.echo(f"open mode is {switch}: {on}")

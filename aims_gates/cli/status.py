@@ -17,7 +17,10 @@ from aims_gates.settings import Settings
 __all__ = ["command"]
 
 _COLUMNS = tuple(each.name for each in fields(Status))
-_WORST = ("break-glass", "halted", "prohibited", "unmet", "renewal due", "unbound", "adopted", "observe", "warn", "met")
+_WORST = (
+    "break-glass", "halted", "prohibited", "unmet", "renewal due", "unbound", "open", "adopted", "observe",
+    "warn", "met",
+)  # fmt: skip
 _KEYS: Mapping[str, Callable[[Status], Any]] = {
     "state": lambda row: (_WORST.index(_word(row)), -row.missing),
     "missing": lambda row: -row.missing,
@@ -39,9 +42,9 @@ def _word(row: Status) -> str:
 def command(column: str, settings: Settings, json_: bool) -> None:
     """Every model of your packs and of the ledger: what is in production, its state, and what ends next.
 
-    State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, adopted,
-    break-glass (in red), or the mode observe or warn; grants of the last four do not count as met. By
-    state or missing the worst stand first.
+    State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, open
+    (unbound, in open mode), adopted, break-glass (in red), or the mode observe or warn; grants of the last four do not
+    count as met. By state or missing the worst stand first.
     """
     from aims_gates.coverage.gather import gather
 

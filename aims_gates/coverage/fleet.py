@@ -77,11 +77,11 @@ class ModelView:
 
     @property
     def state(self) -> str:
-        """``met``, ``unmet n``, ``renewal due``, ``halted``, ``unbound``, ``observe``, ``warn``, ``break-glass`` or
-        ``adopted``.
+        """``met``, ``unmet n``, ``renewal due``, ``halted``, ``unbound``, ``open`` (unbound, in open mode),
+        ``observe``, ``warn``, ``break-glass`` or ``adopted``.
         """
         if self.plan is None:
-            return "adopted" if self.grant is not None else "unbound"
+            return "adopted" if self.grant is not None else "open" if self.ledger.open() else "unbound"
         if self.halted:
             return "halted"
         if self.grant is not None and self.grant.predicate.transition in _IRREGULAR:

@@ -24,9 +24,12 @@ _OPEN = ", ".join(f"'{alias}'" for alias in sorted(OPEN_ALIASES))
 OURS = frozenset({"aims_head", "aims_ledger", "aims_index", "aims_grants_live", "aims_names"})
 
 _NEXT = "(SELECT size FROM aims_head WHERE id = 1)"
-_FREE_PROMPT = (
-    "EXISTS (SELECT 1 FROM aims_names n WHERE n.workspace = NEW.workspace AND n.name = NEW.name "
-    "AND n.kind = 'prompt' AND n.binding IS NULL)"
+_NAMED = "SELECT 1 FROM aims_names n WHERE n.workspace = NEW.workspace AND n.name = NEW.name"
+_OPEN_MODE = "EXISTS (SELECT 1 FROM aims_names o WHERE o.workspace = '' AND o.name = '' AND o.binding IS NOT NULL)"
+#: As :func:`aims_gates.registry.acts.free`.
+_FREE = (
+    f"(EXISTS ({_NAMED} AND n.kind = 'prompt' AND n.binding IS NULL)"
+    f" OR ({_OPEN_MODE} AND NOT EXISTS ({_NAMED} AND n.governed = 1)))"
 )
 _LIVE = "FROM aims_grants_live g WHERE g.workspace = {row}.workspace AND g.name = {row}.name"
 _THIS = f"{_LIVE} AND g.version = CAST({{row}}.version AS TEXT)"
@@ -39,12 +42,12 @@ def _live(row: str, *more: str) -> str:
 
 
 _STAGE = (
-    "lower(trim(NEW.current_stage)) = 'production' AND NOT " + _FREE_PROMPT + " AND NOT EXISTS (SELECT 1 "
+    "lower(trim(NEW.current_stage)) = 'production' AND NOT " + _FREE + " AND NOT EXISTS (SELECT 1 "
     + _live("NEW", "g.alias = 'stage:Production/' || CAST(NEW.version AS TEXT)", f"g.location = {_ADDRESS}", _NOW)
     + ")"
 )  # fmt: skip
 _ALIAS = (
-    "coalesce(lower({alias}), '') NOT IN (" + _OPEN + ") AND NOT " + _FREE_PROMPT + " AND NOT EXISTS (SELECT 1 "
+    "coalesce(lower({alias}), '') NOT IN (" + _OPEN + ") AND NOT " + _FREE + " AND NOT EXISTS (SELECT 1 "
     + _live("NEW", "g.alias = NEW.alias", _NOW,
             "EXISTS (SELECT 1 FROM model_versions v WHERE v.workspace = g.workspace "
             "AND v.name = g.name AND v.version = NEW.version AND coalesce(v.storage_location, v.source) = g.location)")

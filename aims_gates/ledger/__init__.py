@@ -2,6 +2,30 @@
 
 from aims_gates.ledger.checkpoint import write_whole
 from aims_gates.ledger.proof import place
-from aims_gates.ledger.table import append, history, install, lock, rows, size, snapshot, tree_head
+from aims_gates.ledger.table import (
+    OPEN_MODE,
+    append,
+    history,
+    install,
+    lock,
+    open_mode_said,
+    rows,
+    size,
+    snapshot,
+    tree_head,
+)
 
-__all__ = ["append", "history", "install", "lock", "place", "rows", "size", "snapshot", "tree_head", "write_whole"]
+__all__ = [
+    "OPEN_MODE",
+    "append",
+    "history",
+    "install",
+    "lock",
+    "open_mode_said",
+    "place",
+    "rows",
+    "size",
+    "snapshot",
+    "tree_head",
+    "write_whole",
+]

@@ -1,8 +1,9 @@
 """What the database's triggers look at, made from the ledger row by row: the grants that stand, and the kind of names.
 
 ``aims_grants_live`` holds for each alias the grant that stands (whatever its own end: the trigger compares the date),
-and ``aims_names`` what a name was created as and the binding that was not revoked. Both follow each append in its
-transaction; :func:`rebuild` makes them from the whole ledger, and :func:`differences` compares.
+and ``aims_names`` what a name was created as, the binding that was not revoked, and whether a system was ever bound to
+it or a grant adopted for it; the row without a name is open mode's. Both follow each append in its transaction;
+:func:`rebuild` makes them from the whole ledger, and :func:`differences` compares.
 """
 
 from collections.abc import Iterable
@@ -11,17 +12,19 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, text
 
 from aims_gates.database import migrate
-from aims_gates.predicates import Binding, Creation, Grant, Halt, Revocation, Transition, type_of
+from aims_gates.predicates import Binding, Creation, Grant, Halt, OpenMode, Revocation, Transition, type_of
 from aims_gates.trust import Row
 
 __all__ = ["LIVE_TYPES", "differences", "follow", "rebuild"]
 
 #: The statements that change what stands.
-LIVE_TYPES = frozenset(type_of(shape) for shape in (Binding, Creation, Grant, Halt, Revocation, Transition))
+LIVE_TYPES = frozenset(type_of(shape) for shape in (Binding, Creation, Grant, Halt, OpenMode, Revocation, Transition))
 _LIVE = ("workspace", "name", "alias", "version", "location", "expires", "statement", "adoption", "position")
-_NAMES = ("workspace", "name", "kind", "binding", "position")
+_NAMES = ("workspace", "name", "kind", "binding", "governed", "position")
 _INSERT = text(f"INSERT INTO aims_grants_live ({', '.join(_LIVE)}) VALUES ({', '.join(f':{each}' for each in _LIVE)})")
 _NAME = text(f"INSERT INTO aims_names ({', '.join(_NAMES)}) VALUES ({', '.join(f':{each}' for each in _NAMES)})")
+#: The row of no name: open mode.
+_NOBODYS = {"workspace": "", "name": ""}
 _OF_NAME = "DELETE FROM aims_grants_live WHERE workspace = :workspace AND name = :name"
 
 
@@ -41,12 +44,17 @@ def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
             text("UPDATE aims_names SET binding = NULL, position = :position WHERE binding = :digest"), gone
         )
         return
+    if isinstance(said, OpenMode):
+        on = said.on and row.digest not in revoked
+        _named(connection, _NOBODYS, row.position, kind="open mode", binding=row.digest if on else None)
+        return
     place = {"workspace": said.workspace, "name": said.name}
     if isinstance(said, Creation):
         connection.execute(text(_OF_NAME), place)
-        _named(connection, row, "kind", said.kind)
+        _named(connection, place, row.position, kind=said.kind)
     elif isinstance(said, Binding):
-        _named(connection, row, "binding", None if row.digest in revoked else row.digest)
+        binding = None if row.digest in revoked else row.digest
+        _named(connection, place, row.position, binding=binding, governed=1)
     elif isinstance(said, Halt):
         connection.execute(text(_OF_NAME), place)
     elif isinstance(said, Transition):
@@ -59,6 +67,8 @@ def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
         entry = _entry(row)
         if not revoked_by(entry, revoked):
             connection.execute(_INSERT, entry)
+        if entry["adoption"]:  # all others are of a name that is bound
+            _named(connection, place, row.position, governed=1)
 
 
 def revoked_by(entry: dict[str, Any], revoked: Iterable[str]) -> bool:
@@ -81,16 +91,13 @@ def _entry(row: Row) -> dict[str, Any]:
     }
 
 
-def _named(connection: Connection, row: Row, column: str, value: str | None) -> None:
-    """Set the kind or the binding of a name; a name nobody created counts as a model, which is the stricter."""
-    said = row.predicate
-    known = {"workspace": said.workspace, "name": said.name, "position": row.position, "value": value}
-    query = (
-        f"UPDATE aims_names SET {column} = :value, position = :position WHERE workspace = :workspace AND name = :name"
-    )
+def _named(connection: Connection, place: dict[str, str], position: int, **values: str | int | None) -> None:
+    """Set what is known of a name; one that nobody created counts as a model, which is the stricter."""
+    known = {**place, "position": position, **values}
+    changed = ", ".join(f"{column} = :{column}" for column in (*values, "position"))
+    query = f"UPDATE aims_names SET {changed} WHERE workspace = :workspace AND name = :name"
     if connection.execute(text(query), known).rowcount == 0:
-        fresh = {"kind": "model", "binding": None, column: value}
-        connection.execute(_NAME, {"workspace": said.workspace, "name": said.name, "position": row.position, **fresh})
+        connection.execute(_NAME, {"kind": "model", "binding": None, "governed": 0, **known})
 
 
 def rebuild(connection: Connection, rows: Iterable[Row], size: int) -> None:

@@ -26,6 +26,7 @@ from aims_gates.predicates import (
     Binding,
     Grant,
     KeyRevocation,
+    OpenMode,
     Revocation,
     Trust,
     predicate_of,
@@ -35,6 +36,7 @@ from aims_gates.strict_yaml import read_json
 from aims_gates.trust import Row, TrustHistory, check_trust
 
 __all__ = [
+    "OPEN_MODE",
     "Source",
     "admit",
     "all_terms",
@@ -46,6 +48,7 @@ __all__ = [
     "install",
     "let_go",
     "lock",
+    "open_mode_said",
     "read_body",
     "rows",
     "select",
@@ -60,6 +63,8 @@ __all__ = [
 Source = Connection | Remote
 
 _TRUST_TERMS = ("trust",)
+#: The index term of what was said of names that no system is bound to.
+OPEN_MODE = "open-mode"
 _LOOK = "Run: aims-gates ledger verify"
 _UNDER = text(
     "SELECT i.position, l.body, l.leaf FROM aims_index i LEFT JOIN aims_ledger l ON l.position = i.position "
@@ -125,7 +130,8 @@ def bearing(connection: Connection) -> list[Row]:
     Raises:
         IntegrityError: one of them does not hold.
     """
-    found = rows(connection, [*all_terms(connection, "model "), "revocation"], history(connection).keys())
+    wanted = [*all_terms(connection, "model "), "revocation", OPEN_MODE]
+    found = rows(connection, wanted, history(connection).keys())
     return [row for row in found if row.type in derived.LIVE_TYPES]
 
 
@@ -235,6 +241,8 @@ def terms(made: Statement) -> set[str]:
         found.add("revocation")
     if made.type == type_of(Activation):
         found.add("profiles")
+    if made.type == type_of(OpenMode):
+        found.add(OPEN_MODE)
     if isinstance(predicate, Evidence):
         facts = predicate.facts
         if facts.get("name") and facts.get("version"):
@@ -267,6 +275,13 @@ def _batches(wanted: Iterable[str]) -> Iterator[list[str]]:
     left = iter(wanted)
     while some := list(islice(left, _TERMS)):
         yield some
+
+
+def open_mode_said(connection: Connection) -> bool:
+    """Whether anybody ever said anything of open mode: a hint without proof, so that most reads need not look."""
+    return (
+        connection.execute(text("SELECT 1 FROM aims_index WHERE term = :term"), {"term": OPEN_MODE}).first() is not None
+    )
 
 
 def history(connection: Source) -> TrustHistory:
@@ -364,8 +379,8 @@ def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
 
 
 def _revoked(connection: Connection, row: Row, past: TrustHistory) -> set[str]:
-    """What was revoked before a grant or binding came: said again, it does not stand."""
-    if not isinstance(row.predicate, Grant | Binding):
+    """What was revoked before a grant, a binding or open mode came: said again, it does not stand."""
+    if not isinstance(row.predicate, Grant | Binding | OpenMode):
         return set()
     return {each.predicate.statement for each in rows(connection, ("revocation",), past.keys())}
 

@@ -11,7 +11,7 @@ from aims_gates.registry.names import PRODUCTION
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
-__all__ = ["Kind", "free_prompt", "kind_of", "now", "stage_alias", "stands", "view"]
+__all__ = ["Kind", "free", "kind_of", "now", "stage_alias", "stands", "view"]
 
 Kind = Literal["model", "prompt"]
 
@@ -37,7 +37,7 @@ def view(connection: Connection, workspace: str, name: str) -> Ledger:
     Raises:
         IntegrityError: a row was edited or a signature does not hold.
     """
-    wanted = ("trust", "revocation", f"model {workspace}/{name}")
+    wanted = ("trust", "revocation", ledger.OPEN_MODE, f"model {workspace}/{name}")
     return Ledger(ledger.rows(connection, wanted, ledger.history(connection).keys()), workspace, name)
 
 
@@ -48,11 +48,13 @@ def kind_of(seen: Ledger) -> Kind:
     return kind
 
 
-def free_prompt(seen: Ledger) -> bool:
-    """Whether a name is a prompt that no system is bound to, which behaves as in a stock registry.
+def free(seen: Ledger) -> bool:
+    """Whether a name behaves as in a stock registry: a prompt that no system is bound to, any such name in open mode.
 
-    A binding counts here until it is revoked: that its signer's key is trusted no longer must not set a prompt free.
+    A prompt's binding counts here until it is revoked: that its signer's key is trusted no longer must not set it free.
     """
+    if seen.open():
+        return True
     found = [row for row in seen.rows if row.type == type_of(Binding) and row.predicate.name == seen.name]
     found = [row for row in found if row.predicate.workspace == seen.workspace]
     return kind_of(seen) == "prompt" and (not found or found[-1].digest in seen.revoked)

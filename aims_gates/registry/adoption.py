@@ -23,7 +23,7 @@ from aims_gates.ledger import append, history
 from aims_gates.ledger.connect import open_database
 from aims_gates.model import Decision, Subject
 from aims_gates.predicates import Adoption, Grant, say
-from aims_gates.registry.acts import free_prompt, now, stage_alias
+from aims_gates.registry.acts import free, now, stage_alias
 from aims_gates.registry.names import governed_alias
 from aims_gates.registry.reconcile import ALIASES, STAGES
 from aims_gates.registry.subjects import local_folder
@@ -96,7 +96,7 @@ def _found(
 ) -> Found | None:
     rows = authority.about(connection, workspace, name, version=version)
     ledger = Ledger(rows, workspace, name)
-    if ledger.standing(alias, at) is not None or free_prompt(ledger):
+    if ledger.standing(alias, at) is not None or free(ledger):
         return None
     return Found(
         workspace, name, version, alias, location, decide(Ask(workspace, name, version, None, alias, at), rows)

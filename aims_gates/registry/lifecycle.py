@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from aims_gates import authority
 from aims_gates.predicates import Creation, Registration, Transition
 from aims_gates.registry.actor import actor
-from aims_gates.registry.acts import Kind, free_prompt, kind_of, now, view
+from aims_gates.registry.acts import Kind, free, kind_of, now, view
 from aims_gates.registry.base import StoreBase, is_prompt
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import check_source
@@ -42,14 +42,14 @@ class LifecycleMixin(StoreBase):
 
     def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
         """Set a tag. The prompt tag is reserved: it cannot make a prompt of a model, or the other way."""
-        if tag.key == IS_PROMPT_TAG_KEY and is_prompt([tag]) != (self._kind(name) == "prompt"):
-            raise self._kind_is_fixed(name)
+        if tag.key == IS_PROMPT_TAG_KEY:
+            self._same_kind(name, is_prompt([tag]))
         super().set_registered_model_tag(name, tag)
 
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         """Delete a tag; the prompt tag of a prompt stays."""
-        if key == IS_PROMPT_TAG_KEY and self._kind(name) == "prompt":
-            raise self._kind_is_fixed(name)
+        if key == IS_PROMPT_TAG_KEY:
+            self._same_kind(name, False)
         super().delete_registered_model_tag(name, key)
 
     @again
@@ -74,12 +74,15 @@ class LifecycleMixin(StoreBase):
             made: ModelVersion = super().create_model_version(
                 name, source, run_id, tags, run_link, description, local_model_path, model_id
             )
-            if self._kind(name) == "prompt" and not (is_prompt(tags) and source in _PROMPT_SOURCE_PLACEHOLDERS):
-                raise MlflowException(
-                    f"{name!r} was created as a prompt: it cannot hold a model version. Register the model under "
-                    "another name.",
-                    INVALID_PARAMETER_VALUE,
-                )
+            seen = self._seen(transaction.session, name)
+            if kind_of(seen) == "prompt" and not (is_prompt(tags) and source in _PROMPT_SOURCE_PLACEHOLDERS):
+                if not seen.open():
+                    raise MlflowException(
+                        f"{name!r} was created as a prompt: it cannot hold a model version. Register the model under "
+                        "another name.",
+                        INVALID_PARAMETER_VALUE,
+                    )
+                self._created(transaction, name, "model")  # and governed as one when open mode ends
             by = actor()
             said = Registration(
                 self._get_active_workspace(), name, str(made.version), str(source), made.run_id or None, by.name, by.via
@@ -141,30 +144,32 @@ class LifecycleMixin(StoreBase):
             row = self._get_registered_model_alias(transaction.session, name, alias)
             version = None if row is None else str(row.version)
             super().delete_registered_model_alias(name, alias)
-            if version is not None and not free_prompt(self._seen(transaction.session, name)):
+            if version is not None and not free(self._seen(transaction.session, name)):
                 said = Transition(self._get_active_workspace(), name, version, alias, "alias deleted", actor().name)
                 authority.act(transaction.connection, said, now())
 
     def _seen(self, session: Session, name: str) -> Ledger:
         return view(session.connection(), self._get_active_workspace(), name)
 
-    def _kind(self, name: str) -> Kind:
+    def _same_kind(self, name: str, prompt: bool) -> None:
+        """Refuse a tag that says something else than the name was created as; in open mode it proves nothing anyway."""
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
-            return kind_of(self._seen(session, name))
-
-    def _kind_is_fixed(self, name: str) -> MlflowException:
-        return refusal(
-            f"whether {name} is a model or a prompt was fixed when it was created; the tag cannot change it.",
-            title="the prompt tag is reserved",
-            state="failed",
-            next=["register it under another name"],
-        )
+            seen = self._seen(session, name)
+        if prompt != (kind_of(seen) == "prompt") and not seen.open():
+            raise refusal(
+                f"whether {name} is a model or a prompt was fixed when it was created; the tag cannot change it.",
+                title="the prompt tag is reserved",
+                state="failed",
+                next=["register it under another name"],
+            )
 
     def _refuse_standing(self, session: Session, name: str, done: str, version: int | None = None) -> Ledger:
         """Refuse while a governed alias or stage Production stands on the name, or on this version of it."""
+        if version is not None:
+            self._get_sql_model_version(session, name, version)  # MLflow's own answer where there is none
         model = self._get_registered_model(session, name)
         seen = self._seen(session, name)
-        if free_prompt(seen):
+        if free(seen):
             return seen
         on = [row for row in model.registered_model_aliases if governed_alias(row.alias)]
         steps = [

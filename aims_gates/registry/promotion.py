@@ -24,12 +24,12 @@ from mlflow.utils.validation import (
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from aims_gates import authority
+from aims_gates import authority, ledger
 from aims_gates.decision import decide
 from aims_gates.errors import InputError
 from aims_gates.predicates import Transition
 from aims_gates.registry.actor import actor
-from aims_gates.registry.acts import Kind, free_prompt, kind_of, now, stage_alias, view
+from aims_gates.registry.acts import Kind, free, kind_of, now, stage_alias, view
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.names import PRODUCTION, governed_alias, governed_stage, version_number
 from aims_gates.registry.origins import origins
@@ -92,7 +92,7 @@ class PromotionMixin(StoreBase):
         _validate_model_name(name)
         _validate_model_alias_name(alias)
         _validate_model_alias_name_reserved(alias)
-        if not governed_alias(alias) or self._free_prompt(name):
+        if not governed_alias(alias) or self._free(name):
             super().set_registered_model_alias(name, alias, version)
             return
         number = self._number(version)
@@ -113,7 +113,7 @@ class PromotionMixin(StoreBase):
         canonical = get_canonical_stage(stage)
         act = f"moving {name} version {version} to stage {canonical}"
         write = super().transition_model_version_stage
-        if not governed_stage(canonical) or self._free_prompt(name):
+        if not governed_stage(canonical) or self._free(name):
             with answering(act), self.transaction() as transaction:
                 found = self._get_sql_model_version(transaction.session, name, version)
                 if found.current_stage == PRODUCTION:
@@ -146,17 +146,17 @@ class PromotionMixin(StoreBase):
         except InputError as error:
             raise invalid(error) from error
 
-    def _free_prompt(self, name: str) -> bool:
-        """A prompt that no system is bound to behaves as stock.
+    def _free(self, name: str) -> bool:
+        """A prompt that no system is bound to behaves as stock, and in open mode so does every such name.
 
-        The tag alone proves nothing, so it only spares models the look into the ledger.
+        The tag and the index alone prove nothing, so they only spare models the look into the ledger.
         """
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
             tag = self._get_registered_model_tag(session, name, IS_PROMPT_TAG_KEY)
-            if tag is None:
+            if tag is None and not ledger.open_mode_said(session.connection()):
                 return False
             seen = view(session.connection(), self._get_active_workspace(), name)
-            return free_prompt(seen)
+            return free(seen)
 
     def _promote(
         self, name: str, number: int, target: str, shown: str, write: Callable[[Session, Connection], Any]

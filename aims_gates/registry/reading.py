@@ -11,7 +11,7 @@ from mlflow.utils.validation import _REGISTERED_MODEL_ALIAS_LATEST
 from sqlalchemy.orm import Session
 
 from aims_gates.errors import InputError
-from aims_gates.registry.acts import free_prompt, kind_of, stage_alias, stands, view
+from aims_gates.registry.acts import free, kind_of, stage_alias, stands, view
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.refusals import answering, refusal
@@ -70,7 +70,7 @@ class ReadingMixin(StoreBase):
         with answering(f"reading {shown} of {name}", gated=True):
             with self.primary() as session:
                 seen = view(session.connection(), self._get_active_workspace(), name)
-                if free_prompt(seen):
+                if free(seen):
                     return
                 row = self._get_sql_model_version(session, name, version)
                 grant = stands(seen, target, version, row.storage_location or row.source)

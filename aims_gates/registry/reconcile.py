@@ -18,7 +18,7 @@ from aims_gates.errors import AimsGatesError
 from aims_gates.ledger.derived import differences
 from aims_gates.ledger.table import bearing, let_go, size
 from aims_gates.predicates import Registration, Transition
-from aims_gates.registry.acts import free_prompt, now, view
+from aims_gates.registry.acts import free, now, view
 from aims_gates.registry.names import governed_alias
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
@@ -83,7 +83,7 @@ def _pointed(connection: Connection, row: tuple[Any, ...]) -> tuple[str | None, 
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
     workspace, name, alias, version, location, source = row
     seen = Ledger(about(connection, workspace, name), workspace, name)
-    if free_prompt(seen):
+    if free(seen):
         return None, None  # a prompt that no system is bound to is not governed
     grant = seen.standing(alias, now())
     what = f"{name} version {version} ({alias})"

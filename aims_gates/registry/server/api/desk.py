@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from aims_gates.errors import RefusedError
-from aims_gates.ledger import history, rows
+from aims_gates.ledger import OPEN_MODE, history, rows
 from aims_gates.model import Evidence
 from aims_gates.predicates import Checkpoint, KeyRevocation, Predictions, Recorded, Trust
 from aims_gates.registry.base import StoreBase
@@ -84,7 +84,7 @@ class Sight:
     def term(self, term: str) -> bool:
         """Whether the caller may read the rows under an index term."""
         kind, _, rest = term.partition(" ")
-        if term in ("trust", "revocation", "profiles"):
+        if term in ("trust", "revocation", "profiles", OPEN_MODE):
             return True
         if kind in ("model", "version", "decision"):
             space, _, name = rest.partition("/")
