@@ -9,10 +9,11 @@ import json
 import math
 import re
 import stat
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -23,10 +24,12 @@ from ruamel.yaml.events import (
     CollectionEndEvent,
     CollectionStartEvent,
     DocumentStartEvent,
+    Event,
     NodeEvent,
     ScalarEvent,
+    SequenceStartEvent,
 )
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import ScalarNode
 
 from aims_gates.errors import InputError
 
@@ -78,33 +81,46 @@ def _text(data: bytes, where: str) -> str:
         raise InputError(f"not UTF-8 text (byte {error.start})", where=where, remedy="Save it as UTF-8.") from error
 
 
-def _check_events(text: str, where: str) -> None:
-    """Refuse aliases, anchors, tags, directives, depth and bulk before anything is built."""
+class _Refused(Exception):
+    """What is refused, where the file's name is not known.
+
+    Args:
+        line: The line, from 1; None where the whole text is meant.
+    """
+
+    def __init__(self, line: int | None, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.line, self.message, self.remedy = line, message, remedy
+
+
+def _checked(events: Iterable[Event]) -> Iterator[Event]:
+    """A document's events; aliases, anchors, tags, directives, depth and bulk are refused before anything is built."""
     depth = documents = values = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
+    for event in events:
         line = event.start_mark.line + 1
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if event.version or event.tags:
-                raise InputError("a directive", where=f"{where}:{line}", remedy="Remove the line that begins with '%'.")
+                raise _Refused(line, "a directive", "Remove the line that begins with '%'.")
         if documents > 1:
-            raise InputError("more than one document", where=f"{where}:{line}", remedy="Keep one document per file.")
+            raise _Refused(line, "more than one document", "Keep one document per file.")
         values += isinstance(event, NodeEvent)
         if values > MAX_VALUES:
-            raise InputError(f"more than {MAX_VALUES} values", where=f"{where}:{line}", remedy="Split the document.")
+            raise _Refused(line, f"more than {MAX_VALUES} values", "Split the document.")
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-            raise InputError("an alias or anchor", where=f"{where}:{line}", remedy="Write the value out.")
+            raise _Refused(line, "an alias or anchor", "Write the value out.")
         if isinstance(event, CollectionStartEvent | ScalarEvent) and event.ctag is not None:
-            raise InputError("an explicit tag", where=f"{where}:{line}", remedy="Remove the tag (the word after '!').")
+            raise _Refused(line, "an explicit tag", "Remove the tag (the word after '!').")
         depth += isinstance(event, CollectionStartEvent)
         depth -= isinstance(event, CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise InputError(f"more than {MAX_DEPTH} levels", where=f"{where}:{line}", remedy="Flatten the document.")
+            raise _Refused(line, f"more than {MAX_DEPTH} levels", "Flatten the document.")
+        yield event
 
 
-def _scalar(node: ScalarNode, where: str) -> Any:
-    kind, text, line = str(node.tag).rsplit(":", 1)[-1], node.value, node.start_mark.line + 1
-    if node.style is not None:
+def _scalar(kind: str, event: ScalarEvent) -> Any:
+    text: str = event.value
+    if event.style is not None:
         return text
     if kind == "null":
         return None
@@ -123,28 +139,77 @@ def _scalar(node: ScalarNode, where: str) -> Any:
     except ValueError as error:
         remedy = "Write a finite decimal number without leading zeros, or put quotes around the text."
         message = f"{text[:40]!r} is not a finite decimal number"
-        raise InputError(message, where=f"{where}:{line}", remedy=remedy) from error
+        raise _Refused(event.start_mark.line + 1, message, remedy) from error
     return text
 
 
-def _build(node: Node, where: str, path: Place, lines: dict[Place, int]) -> Any:
-    lines[path] = node.start_mark.line + 1
-    if isinstance(node, ScalarNode):
-        return _scalar(node, where)
-    if isinstance(node, SequenceNode):
-        return [_build(item, where, (*path, index), lines) for index, item in enumerate(node.value)]
-    assert isinstance(node, MappingNode)
-    result: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, ScalarNode):
-            raise InputError("a key must be text", where=f"{where}:{line}", remedy="Use a plain word as the key.")
-        key = str(key_node.value)
-        if key in result:
-            raise InputError(f"the key {key!r} stands twice", where=f"{where}:{line}", remedy="Remove one of the two.")
-        result[key] = _build(value_node, where, (*path, key), lines)
-        lines[(*path, key)] = line
-    return result
+class _Builder:
+    """Plain values from checked events, and the line of each part."""
+
+    def __init__(self, text: str) -> None:
+        yaml = YAML(typ="safe", pure=True)
+        self._resolve = yaml.resolver.resolve
+        self._events = _checked(yaml.parse(text))
+        self.lines: dict[Place, int] = {}
+
+    def document(self) -> Any:
+        """The one document's value."""
+        for event in self._events:
+            if isinstance(event, NodeEvent):
+                value = self._value(event, ())
+                for _ in self._events:
+                    pass
+                return value
+        raise _Refused(None, "the document is empty", "Fill it in or remove it.")
+
+    def _value(self, event: Event, path: Place) -> Any:
+        self.lines[path] = event.start_mark.line + 1
+        if isinstance(event, ScalarEvent):
+            tag = self._resolve(ScalarNode, event.value, event.implicit)
+            return _scalar(str(tag).rsplit(":", 1)[-1], event)
+        if isinstance(event, SequenceStartEvent):
+            return [self._value(item, (*path, index)) for index, item in enumerate(self._until_end())]
+        result: dict[str, Any] = {}
+        for key_event in self._until_end():
+            line = key_event.start_mark.line + 1
+            if not isinstance(key_event, ScalarEvent):
+                raise _Refused(line, "a key must be text", "Use a plain word as the key.")
+            key = str(key_event.value)
+            if key in result:
+                raise _Refused(line, f"the key {key!r} stands twice", "Remove one of the two.")
+            result[key] = self._value(next(self._events), (*path, key))
+            self.lines[(*path, key)] = line
+        return result
+
+    def _until_end(self) -> Iterator[Event]:
+        """The events that begin a part of the collection just begun."""
+        for event in self._events:
+            if isinstance(event, CollectionEndEvent):
+                return
+            yield event
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> tuple[Any, Mapping[Place, int]]:
+    """A text's value and lines. Kept, because records are read again and again; the value is not to be changed."""
+    builder = _Builder(text)
+    try:
+        return builder.document(), MappingProxyType(builder.lines)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise _Refused(line + 1, f"not YAML: {problem}", "Mend the syntax there.") from error
+    except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # What the parser raises by accident on bytes that are no YAML, e.g. for the escape \UFFFFFFFF.
+        raise _Refused(None, f"not YAML: {error}", "Mend the syntax.") from error
+
+
+def _copy(value: Any) -> Any:
+    """A value of one's own."""
+    if isinstance(value, dict):
+        return {key: _copy(part) for key, part in value.items()}
+    return [_copy(part) for part in value] if isinstance(value, list) else value
 
 
 def read_yaml(data: bytes, where: str) -> Document:
@@ -153,24 +218,12 @@ def read_yaml(data: bytes, where: str) -> Document:
     Raises:
         InputError: naming file, line and remedy; see the module's docstring for what is refused.
     """
-    text = _text(data, where)
     try:
-        _check_events(text, where)
-        node = YAML(typ="safe", pure=True).compose(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(
-            f"not YAML: {problem}", where=f"{where}:{line + 1}", remedy="Mend the syntax there."
-        ) from error
-    except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
-        # What the parser raises by accident on bytes that are no YAML, e.g. for the escape \UFFFFFFFF.
-        raise InputError(f"not YAML: {error}", where=where, remedy="Mend the syntax.") from error
-    if node is None:
-        raise InputError("the document is empty", where=where, remedy="Fill it in or remove it.")
-    lines: dict[Place, int] = {}
-    return _unicode(Document(_build(node, where, (), lines), where, lines))
+        value, lines = _parsed(_text(data, where))
+    except _Refused as refused:
+        place = where if refused.line is None else f"{where}:{refused.line}"
+        raise InputError(refused.message, where=place, remedy=refused.remedy) from refused.__cause__
+    return _unicode(Document(_copy(value), where, lines))
 
 
 def _unicode(document: Document) -> Document:

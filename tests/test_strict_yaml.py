@@ -1,7 +1,6 @@
 """The one reader of documents from outside: what it refuses, and that it fails in no other way."""
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -82,10 +81,8 @@ REFUSED_JSON: dict[str, tuple[bytes, int | None, str]] = {
 
 def refused(reader: Reader, case: tuple[bytes, int | None, str]) -> None:
     data, line, said = case
-    started = time.process_time()
     with pytest.raises(InputError, match=said) as caught:
         reader(data, "in.yaml")
-    assert time.process_time() - started < 5
     assert caught.value.remedy
     assert caught.value.where == (f"in.yaml:{line}" if line else "in.yaml") or (line is None and said == "not YAML")
     assert len(str(caught.value)) < 400
@@ -101,12 +98,22 @@ def test_json_that_two_readers_may_read_differently_is_refused(case: tuple[bytes
     refused(read_json, case)
 
 
-def test_five_thousand_open_brackets_take_no_second() -> None:
-    started = time.process_time()
-    for reader in (read_yaml, read_json):
-        with pytest.raises(InputError, match="32 levels"):
-            reader(b"[" * 5000, "in")
-    assert time.process_time() - started < 1
+@pytest.mark.parametrize("reader", [read_yaml, read_json])
+def test_reading_stops_at_the_first_level_too_many(reader: Reader) -> None:
+    with pytest.raises(InputError, match="32 levels"):
+        reader(b"[" * 5000 + b"}", "in")
+
+
+def test_a_text_that_is_read_twice_gives_each_reader_a_value_of_its_own() -> None:
+    first, second = read_yaml(b"a: [1, {b: 2}]", "one"), read_yaml(b"a: [1, {b: 2}]", "two")
+    first.value["a"][1]["b"] = 3
+    first.value["a"].append(4)
+    assert second.value == read_yaml(b"a: [1, {b: 2}]", "three").value == {"a": [1, {"b": 2}]}
+    assert (first.place(("a", 1, "b")), second.place(("a", 1, "b"))) == ("one:1", "two:1")
+    for where in ("one", "two"):
+        with pytest.raises(InputError) as caught:
+            read_yaml(b"a: 1\na: 2", where)
+        assert caught.value.where == f"{where}:2"
 
 
 @pytest.mark.parametrize(
