@@ -10,7 +10,7 @@ import math
 import re
 import stat
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +32,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.nodes import ScalarNode
 
 from aims_gates.errors import InputError
+from aims_gates.json_lines import json_lines
 
 __all__ = ["Document", "Place", "parse", "problems", "read", "read_json", "read_yaml"]
 
@@ -52,7 +53,7 @@ class Document:
     Attributes:
         value: Plain dicts, lists, strings, numbers, booleans and None.
         where: The file's name, for messages.
-        lines: Path of keys and indices -> line number, from 1 (YAML only).
+        lines: Path of keys and indices -> line number, from 1; none for JSON that is no file.
     """
 
     value: Any
@@ -310,7 +311,9 @@ def read(path: Path) -> Document:
         reason = getattr(error, "strerror", None) or str(error)
         message, remedy = f"cannot be read: {reason}", "Check the path and its rights."
         raise InputError(message, where=str(path), remedy=remedy) from error
-    return (read_json if path.suffix.lower() == ".json" else read_yaml)(data, str(path))
+    if path.suffix.lower() != ".json":
+        return read_yaml(data, str(path))
+    return replace(read_json(data, str(path)), lines=json_lines(_text(data, str(path))))
 
 
 @cache

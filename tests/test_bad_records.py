@@ -213,7 +213,9 @@ def test_a_supplier_in_the_bill_of_materials_without_a_record_is_named(pack: Pat
     first, second = check_packs([pack], TODAY)
     assert first.message == "components.1.supplier: the supplier 'Another Bureau' has no record"
     assert second.message == "services.0.provider: the supplier 'A third one' has no record"
-    assert str(place) in str(first.where) and "suppliers.yaml" in str(second.remedy)
+    assert (str(first.where), str(second.where)) == (f"{place}:3", f"{place}:4") and "suppliers.yaml" in str(
+        second.remedy
+    )
     (pack / "records" / "organization" / "suppliers.yaml").unlink()
     assert "components.1.supplier" in str([each.message for each in check_packs([pack], TODAY)])
 

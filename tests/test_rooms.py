@@ -18,6 +18,7 @@ ORDER = [
     "model",
     "limits",
     "canonical",
+    "json_lines",
     "strict_yaml",
     "controls",
     "shapes",

@@ -1,5 +1,6 @@
 """The one reader of documents from outside: what it refuses, and that it fails in no other way."""
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aims_gates.errors import InputError
+from aims_gates.json_lines import json_lines
 from aims_gates.strict_yaml import MAX_BYTES, Document, parse, read, read_json, read_yaml
 
 FUZZ = int(os.environ.get("AIMS_GATES_FUZZ", "150"))
@@ -282,3 +284,35 @@ def test_a_place_without_a_line_is_the_nearest_around_it() -> None:
     assert document.place(("absent",)) == "in:1"
     assert Document({}, "call").place(("a",)) == "call"
     assert str(document.error((), "odd", "Mend it.")) == "in:1: odd\n  remedy: Mend it."
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-99, 99) | st.text('{}[],:"\\\\ab', max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab,:"', max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def placed(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Every place of a value, with what is there, in the order of the text."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(path, value), *(each for key, part in parts for each in placed(part, (*path, key)))]
+
+
+@settings(max_examples=FUZZ, deadline=None)
+@given(VALUES)
+def test_every_value_of_a_json_file_is_on_the_line_where_it_begins(value: Any) -> None:
+    text = json.dumps(value, indent=1)
+    lines, rows = json_lines(text), text.split("\n")
+    assert list(lines) == [path for path, _ in placed(value)]
+    for path, part in placed(value):
+        begins = json.dumps(part, indent=1).split("\n")[0].rstrip("[{}]") if part else json.dumps(part)
+        assert begins in rows[lines[path] - 1]
+        assert not path or isinstance(path[-1], int) or json.dumps(path[-1]) in rows[lines[path] - 1]
+
+
+def test_a_problem_in_a_json_file_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": 1,\n\n "b": [1,\n {"c": "x"}]}')
+    found = read(tmp_path / "a.json")
+    assert str(found.error(("b", 1, "c"), "is wrong").where) == f"{tmp_path / 'a.json'}:4"
+    assert str(found.error(("b",), "is wrong").where) == f"{tmp_path / 'a.json'}:3"
