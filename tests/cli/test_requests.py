@@ -136,6 +136,11 @@ def test_a_waiver_needs_an_open_request(waive: Waive) -> None:
     assert said.code == 1 and "no open request" in said.err
 
 
+def test_a_waiver_without_an_end_is_refused(command: Any, shop: Any, asked: str) -> None:
+    said = command("waive", "loans", "1", *(word for pair in WAIVER.items() for word in pair), *shop.sign("risk"))
+    assert said.code == 1 and "--until" in said.err
+
+
 def test_a_waiver_is_stated_and_lifts_the_control(command: Any, waive: Waive, asked: str) -> None:
     said = waive()
     assert said.code == 0 and said.out.startswith(f"risk waived A.6.2.4 for loans version 1 until {tomorrow()}")

@@ -1,12 +1,14 @@
 """The catalogue holds what Annex A holds: identifiers and titles, spelled out here a second time."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from aims_gates.controls import DECISION_STEPS, Control, catalogue, clause_or_control, clauses, control, order
 from aims_gates.errors import InputError
 from aims_gates.packs import find_gates
+from aims_gates.strict_yaml import read
 
 TITLES = {
     "A.2.2": "AI policy",
@@ -70,6 +72,28 @@ def test_every_control_is_filled_in_and_has_a_gate_that_a_pack_can_offer(entry: 
     assert entry.tiers["prohibited"] == "deny"
     assert set(entry.crosswalk) == {"eu_ai_act", "nist_ai_rmf", "iso27001_2022"}
     assert (entry.condition is not None) == ("conditional" in entry.tiers.values())
+
+
+def test_the_catalogue_and_its_crosswalk_agree_with_their_source() -> None:
+    source = Path(__file__).resolve().parents[2].parent / "shared" / "compliance" / "annex_a.yaml"
+    if not source.is_file():
+        pytest.skip(f"{source} is not here")
+    laws = {"A.5.4": {"bias_audit"}, "A.8.2": {"bias_audit"}}  # a city's law adds a gate to these
+    for given in read(source).value["controls"]:
+        entry = control(given["id"])
+        assert set(entry.gates) - set(given["gates"]) == laws.get(entry.id, set()), entry.id
+        assert set(given["gates"]) <= set(entry.gates), entry.id
+        for field in ("title", "category", "category_title", "paraphrase", "level"):
+            assert getattr(entry, field) == given[field], (entry.id, field)
+        for field in ("lifecycle_phase", "evidence", "stale_when"):
+            assert list(getattr(entry, field)) == given[field], (entry.id, field)
+        assert dict(entry.tiers) == given["tiers"], entry.id
+        assert {key: list(entry.crosswalk[key]) for key in entry.crosswalk} == {
+            key: given["crosswalk"][key] for key in entry.crosswalk
+        }, entry.id
+    for number, gate in read(source.with_name("clauses.yaml")).value.items():
+        assert gate in clauses()[str(number)].gates, number
+    assert {str(number) for number in read(source.with_name("clauses.yaml")).value} == set(clauses())
 
 
 def test_each_category_has_one_title() -> None:
