@@ -4,15 +4,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.coverage import Status
+from aims_gates.errors import InputError
 from aims_gates.reports.words import clean
 from aims_gates.settings import Settings
+
+if TYPE_CHECKING:
+    from aims_gates.coverage import Phase
+    from aims_gates.coverage.gather import Gathered
 
 __all__ = ["command"]
 
@@ -36,11 +41,14 @@ def _word(row: Status) -> str:
 
 
 @click.command()
+@click.argument("model", required=False)
 @click.option("--sort", "column", type=click.Choice(_COLUMNS), default="model", help="The column to sort by.")
 @settings_options
 @as_json
-def command(column: str, settings: Settings, json_: bool) -> None:
+def command(model: str | None, column: str, settings: Settings, json_: bool) -> None:
     """Every model of your packs and of the ledger: what is in production, its state, and what ends next.
+
+    With the name of a MODEL: its line alone, and the six phases of its version's life.
 
     State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, open
     (unbound, in open mode), adopted, break-glass (in red), or the mode observe or warn; grants of the last four do not
@@ -48,7 +56,14 @@ def command(column: str, settings: Settings, json_: bool) -> None:
     """
     from aims_gates.coverage.gather import gather
 
-    rows = sorted(gather(settings, datetime.now(UTC)).statuses(), key=lambda row: (row.model, row.system))
+    found = gather(settings, datetime.now(UTC))
+    rows = sorted(found.statuses(), key=lambda row: (row.model, row.system))
+    if model is not None:
+        rows = [row for row in rows if row.model == model]
+        passed = _phases(model, found, settings)
+        value = {**(plain(rows[0]) if rows else {}), "phases": [plain(each) for each in passed]}
+        emit(value, json_, lambda: f"{_text(rows)}\n\n{_passed(passed)}")
+        return
     rows.sort(key=_KEYS.get(column, lambda row: getattr(row, column)))
     if json_ or all(row.state != "break-glass" for row in rows):
         emit([plain(row) for row in rows], json_, lambda: _text(rows))
@@ -56,6 +71,28 @@ def command(column: str, settings: Settings, json_: bool) -> None:
     for index, line in enumerate(_text(rows).split("\n")):
         red = 1 <= index <= len(rows) and rows[index - 1].state == "break-glass"
         click.secho(clean(line), fg="red" if red else None, bold=red)
+
+
+def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Phase, ...]":
+    """The phases of the version of a model that is in production, else of the newest.
+
+    Raises:
+        InputError: the ledger knows no such model.
+    """
+    from aims_gates.coverage import phases
+    from aims_gates.coverage.gather import system_of
+
+    seen = next((each for each in found.seen if each.name == model), None)
+    if seen is None:
+        known = ", ".join(each.name for each in found.seen) or "none"
+        raise InputError(f"the ledger knows no model {model!r}", remedy=f"It knows: {known}.")
+    record = system_of(settings, seen.plan.system) if seen.plan is not None else None
+    return phases(seen, record.records if record is not None else {})
+
+
+def _passed(passed: "tuple[Phase, ...]") -> str:
+    cells = [(each.phase, each.state, each.on or "-", each.source or "-") for each in passed]
+    return table(("PHASE", "STATE", "ON", "SOURCE"), cells)
 
 
 def _text(rows: list[Status]) -> str:

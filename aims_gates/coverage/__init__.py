@@ -3,19 +3,23 @@
 from aims_gates.coverage.due import Due, due_fields, due_keys, due_of, sort_due
 from aims_gates.coverage.fleet import ModelView, Status, standing_grants, status, view, views
 from aims_gates.coverage.owners import Covered, coverage
+from aims_gates.coverage.phases import PHASES, Phase, phases
 from aims_gates.coverage.soa import NO_REASON, SoaRow, statement_of_applicability
 
 __all__ = [
     "NO_REASON",
+    "PHASES",
     "Covered",
     "Due",
     "ModelView",
+    "Phase",
     "SoaRow",
     "Status",
     "coverage",
     "due_fields",
     "due_keys",
     "due_of",
+    "phases",
     "sort_due",
     "standing_grants",
     "statement_of_applicability",
