@@ -54,7 +54,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "profile": ("profile", "List, show, lint, test or compare profiles."),
     "status": ("status", "Show where every model stands, in one table."),
     "schedule": ("schedule", "Show what is due, and when."),
-    "report": ("report", "Write the Statement of Applicability, or a version's control coverage."),
+    "report": ("report", "Write the Statement of Applicability, control coverage, or a page for one audience."),
     "bom": ("bom", "Write a version's bill of materials (CycloneDX)."),
     "records": ("records", "List, start and check records: policies, roles, assessments, plans."),
     "systems": ("systems", "List the systems of your packs."),

@@ -1,4 +1,4 @@
-"""``aims-gates report``: the Statement of Applicability, and a version's control coverage."""
+"""``aims-gates report``: the Statement of Applicability, control coverage, and pages for one audience each."""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ import click
 
 from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.cli.report_pages import add_pages
 from aims_gates.errors import InputError
 from aims_gates.settings import DEFAULT_WORKSPACE, Settings
 
@@ -21,7 +22,10 @@ _SUFFIXES = {".csv": "csv", ".md": "md", ".html": "html", ".htm": "html", ".json
 
 @click.group()
 def command() -> None:
-    """Reports over all models: the Statement of Applicability, and control coverage."""
+    """The Statement of Applicability, control coverage, and pages for one audience each."""
+
+
+add_pages(command)
 
 
 @command.command("soa")

@@ -180,6 +180,13 @@ class TechnicalFile(Reviewed):
     audiences: Audiences = says("Which document each audience gets.")
 
 
+class Reason(Shape):
+    """A reason that a decision against somebody may have."""
+
+    code: Text = says("Its code, as in the table of explanations.")
+    says: Text = says("The reason in plain words, as the person hears it.")
+
+
 class UserNotice(Shape):
     """What users and those affected are told."""
 
@@ -192,6 +199,9 @@ class UserNotice(Shape):
     oversight: Text = says("Who looks at it.")
     contact: Text = says("Whom to ask.")
     contest: Text = says("How to contest a decision.")
+    factors: tuple[Text, ...] = says("What the system looks at, in plain words; its page needs them.", default=())
+    not_considered: tuple[Text, ...] = says("What it does not look at; its page needs them.", default=())
+    reasons: tuple[Reason, ...] = says("Reasons for a decision against somebody; its page needs them.", default=())
 
 
 class Guide(Shape):

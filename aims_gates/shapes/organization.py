@@ -109,6 +109,13 @@ class Trigger(Shape):
     what: Text = says("A law, an incident, a change of scope.")
 
 
+class PolicyRule(Shape):
+    """A rule of the policy, and what checks it."""
+
+    gates: Texts = says("Ids of the gates that check it before each release.")
+    says: Text = says("The rule in a sentence that everybody understands.")
+
+
 class AIPolicy(Reviewed):
     """The AI policy (A.2.2 to A.2.4); best kept as Markdown, its text below the front matter."""
 
@@ -123,6 +130,9 @@ class AIPolicy(Reviewed):
     max_review_days: int = says("The longest time between reviews.", gt=0)
     reviews: tuple[Review, ...] = says("Reviews held.", min_length=1)
     triggers: tuple[Trigger, ...] = says("Events that called for a review.", default=())
+    rules: tuple[PolicyRule, ...] = says("Rules that gates check; the public summary needs them.", default=())
+    published: Text | None = says("Where its public summary is; notices link to it.", default=None)
+    contact: Text | None = says("Whom the public asks about it.", default=None)
     text: Text = says("The policy itself.")
 
 

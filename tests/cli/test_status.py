@@ -1,4 +1,4 @@
-"""Commands over all models: status, schedule, report soa and coverage, bom."""
+"""Commands over all models: status, schedule, report soa, coverage and pages, bom."""
 
 import csv
 import json
@@ -311,3 +311,34 @@ def test_a_bill_of_a_version_that_nobody_checked_says_what_to_run(told: Any, com
     said = command("bom", "loans", "7")
     assert said.code == 1
     assert "aims-gates check --model loans --version 7" in said.err
+
+
+def test_a_page_that_lacks_facts_is_refused_and_leaves_an_older_one_whole(told: Any, pack: Path, command: Any) -> None:
+    (pack / "notice.html").write_text("the one before")
+    said = command("report", "notice", "loans", "1", "--out", "notice.html")
+    assert said.code == 1 and "remedy" in said.err
+    assert "records/systems/loans/user_information.yaml: notice.factors" in said.err
+    assert (pack / "notice.html").read_text() == "the one before"
+    assert "no signed evidence about loans 9" in command("report", "notice", "loans", "9").err
+    assert "organization/ai_policy" in command("report", "policy-summary").err
+
+
+def test_status_of_one_model_shows_the_six_phases_of_its_life(told: Any, pack: Path, command: Any) -> None:
+    history = pack / "records" / "systems" / "loans" / "history.yaml"
+    history.write_text("history: [{phase: design, done_on: 2026-01-02}, {phase: development, done_on: 2026-02-03}]\n")
+    found = json.loads(command("status", "loans", "--json").out)
+    assert found["model"] == "loans" and found["version"] == "1"
+    assert [(each["phase"], each["state"]) for each in found["phases"]] == [
+        ("design", "done"),
+        ("development", "done"),
+        ("testing", "now"),
+        ("deployment", "done"),
+        ("monitoring", "to come"),
+        ("retirement", "to come"),
+    ], "a phase that no record shows is not done, whatever came after it"
+    history.write_text(history.read_text().replace("]", ", {phase: testing, done_on: 2026-03-04}]"))
+    found = {each["phase"]: each for each in json.loads(command("status", "loans", "--json").out)["phases"]}
+    assert found["deployment"]["source"].startswith("ledger, row") and found["monitoring"]["state"] == "now"
+    assert found["monitoring"]["on"] == found["deployment"]["on"], "it lasts since the grant"
+    assert "retirement" in command("status", "loans").out
+    assert "It knows: loans" in command("status", "loan").err

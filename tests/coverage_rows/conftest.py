@@ -2,26 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
 
+from aims_gates.coverage import ModelView
 from aims_gates.model import Evidence, worst
 from aims_gates.packs import find_gates
 from aims_gates.plan import make_plan
 from aims_gates.profiles import read_profile
 from aims_gates.records import SystemRecord
 
-from .rows import NOW, facts
+from .rows import NOW, facts, record
+
+Told = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def blocked(kit: Any) -> Callable[[SystemRecord], list[str]]:
-    """The controls and clauses that block, where gates with facts judge these records and measured ones pass."""
+def told(kit: Any) -> Told:
+    """A story in which gates with facts judge these records and measured ones pass, up to the last approval."""
     gates = find_gates()
     resolved = read_profile("high+management-system", gates)
 
-    def decides(found: SystemRecord) -> list[str]:
+    def tells(found: SystemRecord, without: str | None = None) -> Any:
         plan = make_plan(found, resolved, gates)
         story = kit.Story()
         story.now = NOW
@@ -31,6 +35,8 @@ def blocked(kit: Any) -> Callable[[SystemRecord], list[str]]:
         story.register()
         story.predict(data=plan.evaluation_digest)
         for step in plan.steps:
+            if step.gate == without:
+                continue
             judged = tuple(facts(found, step.gate, started_at="2026-11-05").values()) if step.applies else ()
             spoken = {control for each in judged for control in each.controls}
             made = tuple(kit.finding(controls=(each,)) for each in step.controls if each not in spoken)
@@ -45,6 +51,28 @@ def blocked(kit: Any) -> Callable[[SystemRecord], list[str]]:
         story.request()
         for rule in plan.approvals:
             story.approve(rule.role)
-        return [state.control for state in story.decide().controls if state.blocks]
+        return story
+
+    return tells
+
+
+@pytest.fixture(scope="session")
+def blocked(told: Told) -> Callable[..., list[str]]:
+    """The controls and clauses that block in such a story."""
+
+    def decides(found: SystemRecord, without: str | None = None) -> list[str]:
+        return [state.control for state in told(found, without).decide().controls if state.blocks]
 
     return decides
+
+
+@pytest.fixture(scope="session")
+def seen(told: Told, kit: Any) -> Callable[..., ModelView]:
+    """The version of the example's story, without the evidence of one gate if so asked, as reports look at it."""
+
+    @cache
+    def shows(without: str | None = None) -> ModelView:
+        story = told(record(), without)
+        return ModelView("default", "credit", tuple(story.rows), story.now, None, "1", kit.BYTES)
+
+    return shows

@@ -13,9 +13,25 @@ from aims_gates.model import Case, Finding
 from aims_gates.packs import find_gates
 from aims_gates.records import SystemRecord, read_system
 
-__all__ = ["COVERED", "EXAMPLE", "GONE", "NOW", "OLD", "changed", "covers", "facts", "failing", "later", "record"]
+__all__ = [
+    "COVERED",
+    "EXAMPLE",
+    "GATES",
+    "GONE",
+    "NOW",
+    "OLD",
+    "ROWS",
+    "changed",
+    "covers",
+    "facts",
+    "failing",
+    "later",
+    "record",
+]
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
+#: The rows, where the sources lie beside this checkout.
+ROWS = Path(__file__).resolve().parents[2].parent / "shared" / "compliance" / "coverage.yaml"
 NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
 GATES = find_gates()
 #: Written where something is to be taken out.

@@ -190,6 +190,30 @@ def test_the_register_of_systems_says_what_each_gives(command: Command, tmp_path
     assert "OUTPUT" in command("systems", "list", "--pack", ".")[1]
 
 
+@covers("C3.ex")
+def test_a_system_of_ones_own_a_bought_service_and_a_recommender_each_get_a_tier(
+    command: Command, tmp_path: Path
+) -> None:
+    kinds = {
+        "assistant": ("content", ("50.1", "50.2"), "limited"),
+        "fraud-service": ("prediction", ("5b", "5b.exception"), "minimal"),
+        "job-recommender": ("recommendation", ("4a",), "high"),
+    }
+    for name, (output, yes, tier) in kinds.items():
+        code, out, _ = command("classify", "--file", form(tmp_path, *yes), "--json")
+        assert code == 0 and json.loads(out)["tier"] == tier
+        place = tmp_path / "records" / "systems" / name
+        place.mkdir(parents=True)
+        (place / "system.yaml").write_text(
+            f"name: {name}\npurpose: Something that is said here in a full sentence.\nowner: somebody@example.org\n"
+            f"tier: {tier}\noutput: {output}\nmodels: [{name}]\n"
+        )
+    code, out, _ = command("systems", "list", "--pack", ".", "--json")
+    assert code == 0
+    found = {row["id"]: (row["output"], row["tier"]) for row in json.loads(out)}
+    assert found == {name: (output, tier) for name, (output, _, tier) in kinds.items()}
+
+
 @covers("C3.2")
 def test_interested_parties_risks_and_improvements_have_shapes(command: Command) -> None:
     for name, field in (("context", "parties"), ("risk_register", "risks"), ("nonconformities", "improvements")):

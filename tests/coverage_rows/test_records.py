@@ -14,7 +14,9 @@ from aims_gates.consistency import check_packs
 from aims_gates.packs import find_gates
 from aims_gates.plan import make_plan
 from aims_gates.profiles import read_profile
-from aims_gates.records import read_system
+from aims_gates.records import read_record, read_system
+from aims_gates.shapes import SHAPES
+from aims_gates.strict_yaml import problems
 
 from .rows import EXAMPLE, GONE, NOW, OLD, changed, covers, facts, failing, later, record
 
@@ -353,3 +355,39 @@ def test_data_are_judged_from_collection_to_disposal() -> None:
     assert failing(changed("data_plan", "disposal", GONE), "data_governance") == {"A.7.2"}
     assert failing(changed("datasheets", "datasets.0.legal_basis", GONE), "data_governance") == {"A.7.3"}
     assert NOW.year == 2026 and read_system(EXAMPLE, "mortgage").system.tier == "high"
+
+
+@covers("C1.ex", "C4.ex")
+@pytest.mark.parametrize(
+    ("company", "system", "named"),
+    [
+        ("llm_chatbot", "support-assistant", ("support-assistant", "ticket-pipeline", "assistant-hosting")),
+        ("health_diagnosis", "health-diagnosis", ("HIPAA", "Device law", "AI Act", "27001", "Patients", "Physicians")),
+    ],
+)
+def test_the_context_of_another_company_holds(company: str, system: str, named: tuple[str, ...]) -> None:
+    document = read_record(Path(__file__).parent / "contexts" / f"{company}.yaml")
+    assert problems(SHAPES["organization/context"], document) == []
+    assert [word for word in named if word not in str(document.value)] == []
+    of = record().system.model_copy(update={"name": system})
+    records = {**record().records, "organization/context": document.value, "system": of.model_dump(mode="json")}
+    assert failing(replace(record(), system=of, records=records), "context") == set()
+    other = {**records, "organization/context": {**document.value, "external": []}}
+    assert failing(replace(record(), system=of, records=other), "context") == {"4.1"}
+
+
+@covers("C8.ex")
+@pytest.mark.parametrize(
+    ("gate", "controls"),
+    [
+        ("impact_assessment", ["A.5.2", "A.5.3", "A.5.4", "A.5.5", "6.1.4", "8.4"]),
+        ("fairness", ["A.5.4", "A.6.2.4"]),
+        ("model_card", ["A.6.2.7"]),
+        ("monitoring", ["A.6.2.6", "9.1"]),
+        ("oversight", ["A.9.2", "A.9.3"]),
+    ],
+)
+def test_a_credit_model_without_one_of_its_five_pieces_of_evidence_is_blocked(
+    blocked: Callable[..., list[str]], gate: str, controls: list[str]
+) -> None:
+    assert set(blocked(record(), without=gate)) == set(controls)

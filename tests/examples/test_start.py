@@ -1,7 +1,7 @@
 """From an empty folder: the worked example, its check, its Statement of Applicability, and evidence gone or overtaken.
 
 The loop over the controls takes a real check each time, about 20 CPU seconds. ``AIMS_TEST_CONTROLS`` says how many
-cases it looks at (``all``: every control that profile ``high`` requires, its evidence removed and aged); two by default.
+cases it looks at (``all``: every control that profile ``high`` requires, evidence removed and aged); two by default.
 """
 
 import json
@@ -18,6 +18,7 @@ from aims_gates.cli import main
 from aims_gates.controls import catalogue
 from aims_gates.examples import about, shifted
 from aims_gates.records import read_record
+from aims_gates.reports.pages import PAGES
 
 from .faults import ASSESSED, CASES, MEASURED, REQUIRED, changed_value
 
@@ -62,6 +63,18 @@ def test_init_check_and_the_statement_follow_one_another(run: Run) -> None:
     rows = json.loads(out)["rows"]
     assert len(rows) == 38 and all(row["reason"] and not row["problem"] for row in rows)
     assert {row["implementation"] for row in rows} == {"evidence criteria met"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_written_from_the_example_as_it_starts(run: Run, folder: Path, name: str) -> None:
+    if not (folder / "records").is_dir():
+        pytest.skip("the example was not made")
+    named = ("mortgage", "1") if PAGES[name].about == "version" else ()
+    for suffix in ("html", "md"):
+        code, out, err = run("report", name, *named, "--out", f"{name}.{suffix}")
+        assert code == 0 and not out, err
+    assert "<!DOCTYPE html>" in (folder / f"{name}.html").read_text()
+    assert (folder / f"{name}.md").read_text().startswith("# ")
 
 
 def explained(run: Run) -> dict[str, str]:

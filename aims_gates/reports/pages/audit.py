@@ -1,0 +1,95 @@
+"""For the auditor: what was decided about a version, on which evidence, by whom; and what the words mean."""
+
+import re
+from collections.abc import Iterator
+
+from aims_gates.controls.glossary import SOURCES, glossary
+from aims_gates.coverage import ModelView
+from aims_gates.reports.approvals import approval_lines
+from aims_gates.reports.pages.facts import Facts
+from aims_gates.reports.pages.form import Page, Section, markdown
+from aims_gates.reports.pages.notice import MEASURED
+from aims_gates.reports.view import Report, marks, ordered, verdict
+
+__all__ = ["appendix", "page"]
+
+
+def page(facts: Facts) -> Page:
+    """The auditor's report; its appendix defines each word of the glossary that the report uses."""
+    seen = facts.version()
+    assert seen.plan is not None
+    decision = seen.decision
+    word, about, said = verdict(Report(decision=decision))
+    plan = seen.plan
+    found = Page(
+        f"Audit report: {facts.text('system', 'title')}",
+        (
+            Section("Verdict", (f"{word}: {about}. {said[:1].upper()}{said[1:]}.",), approval_lines_of(seen)),
+            Section(
+                "The AI system",
+                (facts.text("system", "purpose"),),
+                columns=("What", "Value"),
+                rows=(
+                    ("Owner", facts.text("system", "owner")),
+                    ("Tier", plan.tier),
+                    ("Profile", f"{plan.profile} ({plan.profile_digest})"),
+                    ("Mode", decision.mode),
+                    ("Plan", str(decision.plan)),
+                    ("Request", decision.request or "none"),
+                    ("Classified by rules", facts.text("classification", "result.bundle_id")),
+                    ("Articles met", ", ".join(facts.texts("classification", "result.articles", empty=True))),
+                    ("In production", seen.grant.predicate.version if seen.grant else "nothing"),
+                ),
+            ),
+            Section(
+                "Controls and their evidence",
+                columns=("Control", "Title", "Enforcement", "State", "Why", "Evidence statements"),
+                rows=tuple(
+                    (
+                        state.control,
+                        state.title,
+                        state.enforcement,
+                        marks(state.state).word,
+                        state.reason,
+                        "; ".join(
+                            f"{item['gate']} {str(item['statement'])[7:19]}"
+                            for item in state.evidence
+                            if item.get("statement")
+                        ),
+                    )
+                    for state in ordered(decision.controls)
+                ),
+            ),
+            Section("What was measured", columns=MEASURED, rows=facts.measured(*_computed(seen))),
+        ),
+        facts.heads(),
+        (
+            "Evidence statements are signed and stand in the ledger; verify them with: aims-gates ledger verify, or, "
+            "elsewhere, aims-gates ledger export FILE. Titles after ISO/IEC 42001:2023, Annex A; the report shows "
+            "evidence and certifies nobody.",
+        ),
+    )
+    return Page(found.title, (*found.sections, appendix(found)), found.facts, found.notes)
+
+
+def approval_lines_of(seen: ModelView) -> tuple[str, ...]:
+    """Approvals, waivers and open problems in plain sentences."""
+    waived = tuple(
+        f"waived: {state.control}, {state.reason}" for state in seen.decision.controls if state.state == "waived"
+    )
+    return (*(f"approvals {line}" for line in approval_lines(seen.decision.approvals)), *waived)
+
+
+def _computed(seen: ModelView) -> Iterator[str]:
+    """The gates of the plan whose evidence holds numbers about the model rather than facts of records."""
+    assert seen.plan is not None
+    due = {step.gate for step in seen.plan.steps if step.applies}
+    return (gate for gate in ("data_quality", "performance", "fairness", "drift", "robustness") if gate in due)
+
+
+def appendix(of: Page) -> Section:
+    """The glossary's terms that a page uses, with their meaning and where their name comes from."""
+    text = markdown(of).replace("\\", "").casefold()
+    used = [each for each in glossary().values() if re.search(rf"\b{re.escape(each.term.casefold())}s?\b", text)]
+    rows = tuple((each.term, each.means, SOURCES[each.source]) for each in used)
+    return Section("Appendix: glossary", columns=("Term", "Means here", "Where from"), rows=rows)

@@ -1,0 +1,152 @@
+"""What a page may say: facts of records and of signed findings. What is missing is collected, and named all at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from aims_gates.coverage import ModelView
+from aims_gates.errors import InputError
+from aims_gates.model import Finding, Plan
+from aims_gates.records import SystemRecord
+from aims_gates.reports import words
+from aims_gates.shapes.base import placeholder
+
+__all__ = ["Facts"]
+
+Records = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass
+class Facts:
+    """The facts of one version, or of an organization.
+
+    Attributes:
+        now: The moment.
+        records: Records by name (``user_information``, ``organization/roles``).
+        places: Name of a record -> its file, for messages.
+        system: The system, for a page about a version.
+        seen: The version as the ledger shows it.
+        systems: Every system of the packs.
+        plans: System -> plan.
+        missing: What was looked for and not found; see :meth:`complete`.
+    """
+
+    now: datetime
+    records: Records
+    places: Mapping[str, str] = field(default_factory=dict)
+    system: SystemRecord | None = None
+    seen: ModelView | None = None
+    systems: tuple[SystemRecord, ...] = ()
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def _place(self, record: str) -> str:
+        if record in self.places:
+            return self.places[record]
+        name = self.system.system.name if self.system else "SYSTEM"
+        folder = "organization" if record.startswith("organization/") else f"systems/{name}"
+        return f"records/{folder}/{record.removeprefix('organization/')}.yaml"
+
+    def value(self, record: str, path: str, *, empty: bool = False) -> Any:
+        """A field of a record; None where there is nothing, which is noted. With ``empty``, an empty list will do."""
+        found: Any = self.records.get(record)
+        for key in path.split("."):
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if found is None or (found in ("", [], ()) and not empty) or (isinstance(found, str) and placeholder(found)):
+            self.missing.append(f"{self._place(record)}: {path}")
+            return None
+        return found
+
+    def text(self, record: str, path: str) -> str:
+        """A field as text."""
+        found = self.value(record, path)
+        return "" if found is None else " ".join(str(found).split())
+
+    def texts(self, record: str, path: str, *, empty: bool = False) -> tuple[str, ...]:
+        """A list of texts; ``empty`` as in :meth:`value`."""
+        found = self.value(record, path, empty=empty)
+        return tuple(" ".join(str(each).split()) for each in found) if isinstance(found, list | tuple) else ()
+
+    def entries(self, record: str, path: str, *keys: str, empty: bool = False) -> tuple[tuple[str, ...], ...]:
+        """A list of mappings, as rows of these keys; what is missing in one is noted, unless its key ends in ``?``."""
+        found = self.value(record, path, empty=empty)
+        rows = []
+        for index, each in enumerate(found if isinstance(found, list | tuple) else ()):
+            given = each if isinstance(each, Mapping) else {}
+            lacks = [key for key in keys if key[-1] != "?" and given.get(key) in (None, "", [])]
+            self.missing += [f"{self._place(record)}: {path}.{index}.{key}" for key in lacks]
+            rows.append(tuple(_shown(given.get(key.rstrip("?"))) for key in keys))
+        return tuple(rows)
+
+    def version(self) -> ModelView:
+        """The version that the page is about.
+
+        Raises:
+            InputError: it is bound to no system, or the ledger knows no bytes of it.
+        """
+        seen = self.seen
+        if seen is None or seen.plan is None or seen.subject is None:
+            name = "the model" if seen is None else f"{seen.name} {seen.version}"
+            remedy = "Bind it, then: aims-gates check --model NAME --version VERSION --key CI.key"
+            raise InputError(f"no signed evidence about {name} is in the ledger", remedy=remedy)
+        return seen
+
+    def findings(self, *gates: str) -> list[tuple[str, Finding]]:
+        """Findings under a limit in evidence of these gates that counts, each once; a gate without any is noted."""
+        seen = self.version()
+        assert seen.plan is not None
+        counting = {
+            item["statement"]
+            for state in seen.decision.controls
+            for item in state.evidence
+            if item.get("standing") == "counts" and item.get("gate") in gates
+        }
+        found: dict[str, tuple[str, Finding]] = {}
+        for state in seen.decision.controls:
+            standing = {item.get("gate") for item in state.evidence if item.get("statement") in counting}
+            for gate, finding in state.findings:
+                if gate in gates and gate in standing and finding.outcome is not None:
+                    found.setdefault(f"{gate} {words.sentence(finding)}", (gate, finding))
+        due = {step.gate for step in seen.plan.steps if step.applies}
+        for gate in gates:
+            if gate in due and not any(each == gate for each, _ in found.values()):
+                todo = f"aims-gates check --model {seen.name} --version {seen.version}"
+                self.missing.append(f"signed evidence of {gate} that counts: {todo}")
+        return list(found.values())
+
+    def measured(self, *gates: str, smallest: int = 5) -> tuple[tuple[str, ...], ...]:
+        """The same as rows: measure, about whom, value with interval, limit, rows."""
+        return tuple(
+            (each.measure.replace("_", " "), words.about(each), words.seen(each, smallest), words.limit(each),
+             words.rows(each, smallest))
+            for _, each in self.findings(*gates)
+        )  # fmt: skip
+
+    def heads(self) -> dict[str, str]:
+        """What stands above every page about a version: which bytes of which system, as of when."""
+        seen = self.version()
+        assert seen.plan is not None and seen.subject is not None
+        return {
+            "System": seen.plan.system,
+            "Model": f"{seen.name} version {seen.version}",
+            "Bytes": seen.subject,
+            "As of": self.now.date().isoformat(),
+        }
+
+    def complete(self, page: str) -> None:
+        """Whether nothing was missing.
+
+        Raises:
+            InputError: naming every fact that is.
+        """
+        if self.missing:
+            listed = "\n".join(f"  - {each}" for each in dict.fromkeys(self.missing))
+            remedy = "Write them into the records (aims-gates schema NAME says what each is for), then ask again."
+            raise InputError(f"the page {page!r} lacks facts:\n{listed}", remedy=remedy)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else " ".join(str(value).split())
