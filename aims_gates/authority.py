@@ -15,11 +15,14 @@ from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, history, rows
 from aims_gates.ledger.table import OPEN_MODE, Source
 from aims_gates.model import Decision, Evidence, Subject
-from aims_gates.predicates import Grant, Recorded, Request, say, type_of
+from aims_gates.predicates import BreakGlass, Grant, Recorded, Request, say, type_of
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
 
 __all__ = ["about", "act", "bound", "grant", "judge", "record", "standing"]
+
+#: What names the bytes of a version.
+_ABOUT_BYTES = frozenset(map(type_of, (Request, Grant, BreakGlass)))
 
 
 def about(
@@ -30,8 +33,8 @@ def about(
     Args:
         connection: The registry's database, or a server.
         workspace, name: The registered model.
-        subject: The subject's digest; those of the model's requests when None.
-        version: The version whose evidence to look for where nobody names a subject.
+        subject: The subject's digest; when None those of the requests, and of a version's evidence, grants and orders.
+        version: The version that is asked about: requests for others are left out, with what was said of them.
 
     Raises:
         IntegrityError: one of the rows does not hold; nothing may be decided then.
@@ -40,9 +43,10 @@ def about(
     first = ["trust", "revocation", "profiles", OPEN_MODE, f"model {workspace}/{name}"]
     first += [f"version {workspace}/{name}/{version}"] if version is not None else []
     found = {row.position: row for row in rows(connection, first, keys)}
-    requests = [row for row in found.values() if row.type == type_of(Request)]
-    evidence = [row for row in found.values() if row.type == type_of(Evidence)]
-    subjects = {row.predicate.digest for row in requests} | {row.statement.subject for row in evidence}
+    asked = [row for row in found.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)]
+    requests = [row for row in asked if row.type == type_of(Request)]
+    subjects = {row.predicate.digest for row in (asked if version is not None else requests)}
+    subjects |= {row.statement.subject for row in found.values() if row.type == type_of(Evidence)}
     subjects = {subject} if subject else subjects
     wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
     found.update({row.position: row for row in rows(connection, wanted, keys)})

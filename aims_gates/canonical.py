@@ -23,11 +23,13 @@ __all__ = [
     "digest",
     "digest_bytes",
     "digest_file",
+    "digest_of",
     "folder_digest",
     "is_canonical",
     "is_digest",
     "manifest",
     "plain",
+    "read_canonical",
     "text_digest",
 ]
 
@@ -66,11 +68,27 @@ def is_canonical(value: Any, data: bytes) -> bool:
     Raises:
         InputError: as :func:`canonical_bytes`.
     """
-    if data.isascii() and not _ODD_NUMBER.search(data):
-        made = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        if made.encode() == data:
-            return True
-    return canonical_bytes(value) == data
+    return _quickly(value, data) or canonical_bytes(value) == data
+
+
+def _quickly(value: Any, data: bytes) -> bool:
+    """Whether these are a value's canonical bytes, for all that Python's own writer settles; False is no answer."""
+    if not data.isascii() or _ODD_NUMBER.search(data):
+        return False
+    made = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return made.encode() == data
+
+
+def read_canonical(data: bytes) -> Any | None:
+    """The value that these are the canonical bytes of, where that is quickly told; None is no answer.
+
+    Bytes that are written again from the value they gave hold no key twice, no NaN and no half of a character.
+    """
+    try:
+        value = json.loads(data)
+        return value if _quickly(value, data) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def digest_bytes(data: bytes) -> str:
@@ -81,6 +99,15 @@ def digest_bytes(data: bytes) -> str:
 def digest(value: Any) -> str:
     """``sha256:...`` of a value's canonical bytes."""
     return digest_bytes(canonical_bytes(value))
+
+
+def digest_of(noun: Any, field: str | None = None) -> str:
+    """As :func:`digest` of a frozen noun or of one of its fields, made once and kept with the noun."""
+    place = f"_digest of {field}"
+    found: str | None = noun.__dict__.get(place)
+    if found is None:
+        found = noun.__dict__[place] = digest(noun if field is None else getattr(noun, field))
+    return found
 
 
 def text_digest(text: str) -> str:

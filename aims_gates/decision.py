@@ -43,7 +43,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from aims_gates.canonical import digest
+from aims_gates.canonical import digest_of
 from aims_gates.model import ControlState, Decision, Finding, Outcome, Plan, Requirement, State, Step
 from aims_gates.predicates import NOBODY, Frozen, Request
 from aims_gates.standing import Ask, Counted, Ledger, age_days
@@ -127,7 +127,7 @@ class _Answer:
     def __init__(self, ask: Ask, ledger: Ledger, binding: Row) -> None:
         self.ask, self.ledger, self.now = ask, ledger, ask.now
         self.plan: Plan = binding.predicate.plan
-        self.plan_digest = digest(self.plan)
+        self.plan_digest = digest_of(self.plan)
         self.mode = ledger.mode(binding.predicate, ask.now)
         self.request = ledger.request(ask.version)
         self.registration = ledger.registration(ask.version)

@@ -6,22 +6,25 @@ ed25519 signatures. What a statement may say stands in :mod:`aims_gates.predicat
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from aims_gates.canonical import canonical_bytes, digest_bytes, is_canonical, is_digest, plain
+from aims_gates.canonical import canonical_bytes, digest_bytes, is_canonical, is_digest, plain, read_canonical
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.keys import Key, is_public, verify
 from aims_gates.model import Subject
-from aims_gates.strict_yaml import Document, read_json
+from aims_gates.strict_yaml import Document, is_small, read_json
 
 __all__ = ["PAYLOAD_TYPE", "STATEMENT_TYPE", "Envelope", "Statement", "open_envelope", "sign", "statement"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _SAFE = 2**53
+#: As many digits as the smallest number that is not safe has.
+_LONG = re.compile(rb"[0-9]{16}")
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,22 @@ class Statement:
         Raises:
             InputError: it is no statement: unknown or missing fields, a subject without a digest.
         """
-        document = read_json(self.payload, "statement")
+        quick = self._quick
+        document = read_json(self.payload, "statement") if quick is None else Document(quick, "statement")
         _check(document)
-        value: Mapping[str, Any] = _doubles(document.value)
+        value: Mapping[str, Any] = _doubles(document.value) if _LONG.search(self.payload) else document.value
         return value
 
+    @cached_property
+    def _quick(self) -> Any | None:
+        return read_canonical(self.payload) if is_small(self.payload) else None
+
     @property
+    def canonical(self) -> bool:
+        """Whether the payload is in canonical form (RFC 8785)."""
+        return self._quick is not None or is_canonical(self.value, self.payload)
+
+    @cached_property
     def type(self) -> str:
         """The predicate type."""
         return str(self.value["predicateType"])
@@ -56,12 +69,12 @@ class Statement:
         """The predicate, as JSON."""
         return self.value["predicate"]
 
-    @property
+    @cached_property
     def subject(self) -> str:
         """The first subject's digest, ``sha256:...``."""
         return f"sha256:{self.value['subject'][0]['digest']['sha256']}"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest by which other statements name this one."""
         return digest_bytes(self.payload)
@@ -204,7 +217,8 @@ def open_envelope(
             message_, where=where, remedy="Have it signed by a key on the trust list (aims-gates keys list)."
         )
     opened = Statement(envelope.payload)
-    if not is_canonical(opened.value, envelope.payload):
+    opened.value  # noqa: B018 - refuses what is no statement
+    if not opened.canonical:
         raise InputError(
             "the payload is not in canonical form (RFC 8785)", where=where, remedy="Make the statement again."
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from aims_gates.canonical import digest
+from aims_gates.canonical import digest_of
 from aims_gates.model import Evidence, Mode, Plan, Step
 from aims_gates.predicates import (
     REGISTRY_ACTS,
@@ -105,6 +105,9 @@ class Ledger:
         self.workspace, self.name = workspace, name
         self.trust = TrustHistory.of(ordered)
         self.rows = list(self._first_said(ordered))
+        self._by_type: dict[str, list[Row]] = {}
+        for row in self.rows:
+            self._by_type.setdefault(row.type, []).append(row)
         self.revoked = {row.predicate.statement for row in self._of(Revocation)}
         born = [row.position for row in self._of(Creation, self._ours)]
         self.born = born[-1] if born else -1
@@ -119,8 +122,7 @@ class Ledger:
                 yield row
 
     def _of(self, kind: type, keep: Callable[[Any], bool] = lambda _: True) -> list[Row]:
-        wanted = type_of(kind)
-        return [row for row in self.rows if row.type == wanted and keep(row.predicate)]
+        return [row for row in self._by_type.get(type_of(kind), ()) if keep(row.predicate)]
 
     def _ours(self, predicate: Any) -> bool:
         return bool(predicate.workspace == self.workspace and predicate.name == self.name)
@@ -304,7 +306,7 @@ class Ledger:
             return "stale", f"its evidence was made for the system {evidence.facts['system']!r}"
         if evidence.gate_digest not in step.digests:
             return "stale", "its evidence was made by another version of the gate than your profile accepts"
-        if digest(evidence.params) != digest(step.params):
+        if digest_of(evidence, "params") != digest_of(step, "params"):
             return "stale", "its evidence was made with other limits or parameters than your profile sets"
         for pin in step.pins:
             if evidence.facts.get(pin) != getattr(plan, f"{pin}_digest", None):

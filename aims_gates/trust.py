@@ -57,11 +57,11 @@ class Row:
     statement: Statement
     signers: tuple[str, ...]
 
-    @property
+    @cached_property
     def type(self) -> str:
         return self.statement.type
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return self.statement.digest
 

@@ -5,10 +5,12 @@ rows that bear on a model, a subject or a request. The index is derived: ``verif
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
+from typing import Any
 
 import sqlalchemy.exc
 from sqlalchemy import Connection, bindparam, text
@@ -32,7 +34,7 @@ from aims_gates.predicates import (
     predicate_of,
     type_of,
 )
-from aims_gates.strict_yaml import read_json
+from aims_gates.strict_yaml import MAX_BYTES, read_json
 from aims_gates.trust import Row, TrustHistory, check_trust
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "frontier",
     "history",
     "install",
+    "is_plain",
     "let_go",
     "lock",
     "open_mode_said",
@@ -65,11 +68,17 @@ Source = Connection | Remote
 _TRUST_TERMS = ("trust",)
 #: The index term of what was said of names that no system is bound to.
 OPEN_MODE = "open-mode"
+_PLAIN = re.compile(
+    r'\{"at":"([0-9T:.+-]*)","envelope":\{"payload":"([0-9A-Za-z+/=]*)","payloadType":"([0-9a-z/.+-]*)",'
+    r'"signatures":\[\{"keyid":"([0-9a-f]*)","sig":"([0-9A-Za-z+/=]*)"\}\]\}\}'
+)
 _LOOK = "Run: aims-gates ledger verify"
 _UNDER = text(
     "SELECT i.position, l.body, l.leaf FROM aims_index i LEFT JOIN aims_ledger l ON l.position = i.position "
     "WHERE i.term IN :terms"
 ).bindparams(bindparam("terms", expanding=True))
+_ROW = text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)")
+_INDEX = text("INSERT INTO aims_index (term, position) VALUES (:term, :position)")
 #: How many terms are asked for at once.
 _TERMS = 200
 #: PostgreSQL's lock for those who install at once: any number that nobody else takes.
@@ -194,7 +203,7 @@ def read_body(body: str, position: int, trusted: Iterable[str] | None) -> Row:
         IntegrityError, InputError: the row is malformed or no trusted signature holds.
     """
     where = f"ledger row {position}"
-    value = read_json(body.encode(), where).value
+    value = _plainly(body) or read_json(body.encode(), where).value
     try:
         at = datetime.fromisoformat(value["at"])
         if at.utcoffset() != timedelta(0):
@@ -212,6 +221,21 @@ def read_body(body: str, position: int, trusted: Iterable[str] | None) -> Row:
     return Row(position, at, made, signers)
 
 
+def is_plain(body: str) -> bool:
+    """Whether a row looks as most do, and is then in canonical form: an envelope of one signature, its texts plain."""
+    return _plainly(body) is not None
+
+
+def _plainly(body: str) -> dict[str, Any] | None:
+    """What :func:`read_json` reads from a body of the usual form, sooner; None for any other."""
+    found = _PLAIN.fullmatch(body) if len(body) <= MAX_BYTES else None
+    if found is None:
+        return None
+    at, payload, kind, key, signature = found.groups()
+    signed = {"payload": payload, "payloadType": kind, "signatures": [{"keyid": key, "sig": signature}]}
+    return {"at": at, "envelope": signed}
+
+
 def _named_keys(envelope: Envelope) -> set[str]:
     made = Statement(envelope.payload)
     predicate = predicate_of(made)
@@ -225,9 +249,9 @@ def _named_keys(envelope: Envelope) -> set[str]:
     return {entry.key for entry in predicate.keys}
 
 
-def terms(made: Statement) -> set[str]:
-    """The index terms of a statement."""
-    predicate = predicate_of(made)
+def terms(made: Statement, predicate: Any = None) -> set[str]:
+    """The index terms of a statement; its predicate is made where nobody has."""
+    predicate = predicate_of(made) if predicate is None else predicate
     found = {f"subject {made.subject}", f"statement {made.digest}"}
     if isinstance(predicate, Trust | KeyRevocation):
         found.add("trust")
@@ -364,15 +388,10 @@ def _hand_in(server: Remote, entry: Envelope | Statement) -> Row:
 
 def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
     try:
+        connection.execute(_ROW, {"position": row.position, "leaf": leaf.hex(), "body": body})
         connection.execute(
-            text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)"),
-            {"position": row.position, "leaf": leaf.hex(), "body": body},
+            _INDEX, [{"term": term, "position": row.position} for term in sorted(terms(row.statement, row.predicate))]
         )
-        for term in sorted(terms(row.statement)):
-            connection.execute(
-                text("INSERT INTO aims_index (term, position) VALUES (:term, :position)"),
-                {"term": term, "position": row.position},
-            )
     except sqlalchemy.exc.IntegrityError as error:
         where = f"ledger row {row.position}"
         raise LedgerError("it is there already, outside the tree", where=where, remedy=_LOOK) from error

@@ -19,11 +19,11 @@ from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
 from aims_gates.ledger.checkpoint import claimed, unfit
-from aims_gates.ledger.table import admit, history, read_body, rows, terms, tree_head
+from aims_gates.ledger.table import admit, history, is_plain, read_body, rows, terms, tree_head
 from aims_gates.predicates import REGISTRY_ACTS
 from aims_gates.trust import Row, TrustHistory
 
-__all__ = ["Progress", "Replay", "Verification", "verify"]
+__all__ = ["SKEW", "Progress", "Replay", "Verification", "go_through", "verify"]
 
 #: How far the clocks of machines that append may differ.
 SKEW = timedelta(minutes=5)
@@ -31,6 +31,7 @@ SKEW = timedelta(minutes=5)
 MOST = 1000
 _RESTORE = "Compare with an export or a checkpoint kept elsewhere, and restore a backup that verifies."
 _FROM = " WHERE position >= :begin"
+_UNTIL = f"{_FROM} AND position < :end"
 #: Before every row, and before what somebody planted.
 _ALL = -(2**63)
 Progress = Callable[[int, int], None]
@@ -63,6 +64,10 @@ class Replay:
         past: The trust lists so far.
         problems: So far; at most :data:`MOST`, the rest in ``untold``.
         roots: At the checkpoints' sizes.
+        begin: The first row of the tree, where only a part of the ledger is gone through.
+        wanted: Sizes at which the tree is remembered, in ``frontiers``.
+        earliest, latest: Times of the rows so far.
+        said: Who said what so far: half a statement's digest, and a quarter of the key.
     """
 
     checkpoints: Sequence[Envelope] = ()
@@ -72,14 +77,17 @@ class Replay:
     problems: list[str] = field(default_factory=list)
     untold: int = 0
     roots: dict[int, bytes] = field(default_factory=dict)
-    _latest: datetime | None = None
-    _said: set[bytes] = field(default_factory=set)
-    _wanted: set[int] = field(default_factory=set)
+    begin: int = 0
+    wanted: set[int] = field(default_factory=set)
+    frontiers: dict[int, list[bytes]] = field(default_factory=dict)
+    earliest: datetime | None = None
+    latest: datetime | None = None
+    said: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for envelope in self.checkpoints:
             try:
-                self._wanted.add(claimed(envelope).size)
+                self.wanted.add(claimed(envelope).size)
             except AimsGatesError:
                 continue  # told by finish()
 
@@ -96,15 +104,16 @@ class Replay:
         if not isinstance(body, str):
             self.problem(place, "its body is no text")
             body = ""
-        self.frontier = merkle.append(self.frontier, self.size, merkle.leaf_hash(body.encode()))
+        self.frontier = merkle.append(self.frontier, self.size - self.begin, merkle.leaf_hash(body.encode()))
         self.size += 1
-        if self.size in self._wanted:
+        if self.size in self.wanted:
+            self.frontiers[self.size] = self.frontier
             self.roots[self.size] = merkle.root_of_frontier(self.frontier)
         try:
             row = self._row(body, position)
             self._clock(row, place)
             self._repeated(row, place)
-            found = terms(row.statement)
+            found = terms(row.statement, row.predicate)
             admit(row, self.past)
         except AimsGatesError as error:
             message = error.message if error.where in (None, place) else f"{error.where}: {error.message}"
@@ -114,25 +123,26 @@ class Replay:
 
     def _row(self, body: str, position: int) -> Row:
         row = read_body(body, position, self.past.keys() or None)
-        if not is_canonical(json.loads(body), body.encode()):
+        if not is_plain(body) and not is_canonical(json.loads(body), body.encode()):
             self.problem(f"ledger row {position}", "it is not in canonical form (RFC 8785)")
         return row
 
     def _clock(self, row: Row, place: str) -> None:
-        back = (self._latest or row.at) - row.at
+        back = (self.latest or row.at) - row.at
         if back > SKEW:
             remedy = "Rows were swapped, or a machine's clock was wrong: look at the clocks, then at an older export."
             self.problem(place, f"its time goes back by {back.total_seconds() / 60:.0f} minutes", remedy)
-        self._latest = max(self._latest or row.at, row.at)
+        self.latest = max(self.latest or row.at, row.at)
+        self.earliest = min(self.earliest or row.at, row.at)
 
     def _repeated(self, row: Row, place: str) -> None:
         if row.type in REGISTRY_ACTS:
             return
         said = {bytes.fromhex(row.digest[7:39] + entry.key[:16]) for entry in self.past.admitted(row)}
-        if said and said <= self._said:
+        if said and said <= self.said:
             remedy = "It counts once, at its first place. Ask who wrote it: it was not appended by us."
             self.problem(place, "its signers said the same before", remedy)
-        self._said |= said
+        self.said |= said
 
     def finish(self) -> Verification:
         """The result, the checkpoints looked at."""
@@ -171,7 +181,7 @@ def verify(
         replay.problem("the head", _brief(error))
         size, root = -1, b""
     try:
-        _rows(connection, replay, size, progress)
+        go_through(connection, replay, size, progress)
     except SQLAlchemyError as error:
         replay.problem(f"after {replay.size} rows", f"the database cannot be read: {_brief(error)}")
     if size >= 0 and (size, root) != (replay.size, merkle.root_of_frontier(replay.frontier)):
@@ -206,12 +216,23 @@ def _brief(error: Exception) -> str:
     return said.splitlines()[0]
 
 
-def _rows(connection: Connection, replay: Replay, size: int, progress: Progress | None) -> None:
-    begin = replay.size
-    index = _Index(connection, begin)
-    query = text(f"SELECT position, leaf, body FROM aims_ledger{_FROM} ORDER BY position")
-    expected = begin
-    found = connection.execute(query, {"begin": begin or _ALL}, execution_options={"yield_per": 500})
+def go_through(
+    connection: Connection, replay: Replay, size: int, progress: Progress | None = None, *, last: bool = True
+) -> None:
+    """Take the rows from where a replay stands.
+
+    Args:
+        connection: To the registry's database.
+        replay: Where to begin, and where problems are noted.
+        size: Where to end; negative where the head does not say.
+        progress: As for :func:`verify`.
+        last: Whether nothing may stand after ``size``; otherwise what does is not looked at.
+    """
+    expected = begin = replay.size
+    where, bounds = _FROM if last else _UNTIL, {"begin": begin or _ALL} | ({} if last else {"end": size})
+    index = _Index(connection, where, bounds)
+    query = text(f"SELECT position, leaf, body FROM aims_ledger{where} ORDER BY position")
+    found = connection.execute(query, bounds, execution_options={"yield_per": 500})
     for position, leaf, body in found:
         place = f"ledger row {position}"
         _missing(replay, expected, min(position, size))
@@ -241,9 +262,9 @@ def _missing(replay: Replay, first: int, end: int) -> None:
 class _Index:
     """The index as it is, beside the index as it must be."""
 
-    def __init__(self, connection: Connection, begin: int) -> None:
-        query = text(f"SELECT position, term FROM aims_index{_FROM} ORDER BY position")
-        found = connection.execute(query, {"begin": begin or _ALL}, execution_options={"yield_per": 500})
+    def __init__(self, connection: Connection, where: str, bounds: dict[str, int]) -> None:
+        query = text(f"SELECT position, term FROM aims_index{where} ORDER BY position")
+        found = connection.execute(query, bounds, execution_options={"yield_per": 500})
         self._entries: Iterator[Any] = iter(found)
 
     def _until(self, position: int) -> Iterable[tuple[Any, str]]:

@@ -191,7 +191,7 @@ class PromotionMixin(StoreBase):
         with self.primary() as session:
             row = self._get_sql_model_version(session, name, number)
             version = _Version.of(row)
-            rows = authority.about(session.connection(), version.workspace, name)
+            rows = authority.about(session.connection(), version.workspace, name, version=str(number))
             seen = Ledger(rows, version.workspace, name)
             kind = kind_of(seen)
             digest = self.prompt_digest(row) if kind == "prompt" else None

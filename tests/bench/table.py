@@ -2,7 +2,8 @@
 
 Both sides read the same Parquet files, each in a process of its own after its imports, on one thread, with a warm file
 cache. BENCH_ROWS chooses sizes (default ``1e5,1e6,1e7``; ``1e8`` needs some 15 GB), BENCH_DIR where the data are made,
-BENCH_LIBRARY_SECONDS how long a library may take (default 600). Results go to bench-results/.
+BENCH_LIBRARY_SECONDS how long a library may take (default 600). The ledger comes last (:mod:`tests.bench.ledgers`):
+``BENCH_ROWS=`` leaves all else out, ``BENCH_LEDGER=0`` that. Results go to bench-results/.
 """
 
 import json
@@ -163,28 +164,27 @@ def main() -> None:
     """Measure, print, and write bench-results/bench.json (after each size) and bench.svg."""
     folder = Path("bench-results")
     folder.mkdir(exist_ok=True)
-    sizes = sorted(int(float(size)) for size in os.environ.get("BENCH_ROWS", "1e5,1e6,1e7").split(","))
+    sizes = sorted(int(float(size)) for size in os.environ.get("BENCH_ROWS", "1e5,1e6,1e7").split(",") if size)
     patience = float(os.environ.get("BENCH_LIBRARY_SECONDS", "600"))
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR"), prefix="aims-gates-bench-") as place:
         for size in sizes:
             rows += measure(Path(place) / "data", size, rows, patience)
             (folder / "bench.json").write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1), "utf-8")
-    print(f"sizes measured: {', '.join(f'{size:,}' for size in sizes)} rows")
-    print("\n".join(lines(rows)))
+    if sizes:
+        print(f"sizes measured: {', '.join(f'{size:,}' for size in sizes)} rows")
+    print("\n".join(lines(rows) if rows else ()))
     results: dict[str, object] = {"rows": [asdict(row) for row in rows]}
-    if os.environ.get("BENCH_ALIASES", "1") == "1":
-        from tests.bench import aliases
+    if os.environ.get("BENCH_LEDGER", "1") == "1":
+        from tests.bench import ledgers
 
-        _say("aliases ...")
-        governed, stock = aliases.costs()
-        results["aliases"] = {"governed": governed, "stock": stock}
-        print(f"governed alias set / stock alias set: {governed / stock:.1f} times the cost, ", end="")
-        print(f"{1000 * governed:.1f} ms against {1000 * stock:.1f} ms")
-        if os.environ.get("BENCH_POSTGRESQL"):
-            governed, stock = aliases.costs(os.environ["BENCH_POSTGRESQL"])
-            results["aliases_postgresql"] = {"governed": governed, "stock": stock}
-            print(f"on PostgreSQL: {governed / stock:.1f} times, {1000 * governed:.1f} against {1000 * stock:.1f} ms")
+        for where, uri in {"SQLite": None, "PostgreSQL": os.environ.get("BENCH_POSTGRESQL")}.items():
+            if where == "SQLite" or uri:
+                _say(f"the ledger on {where} ...")
+                costs = ledgers.costs(uri)
+                results[f"ledger_{where}"] = [asdict(each) for each in costs]
+                print("\n".join(ledgers.lines(costs, where)))
     (folder / "bench.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
-    _draw(rows, folder / "bench.svg")
-    print(f"written: {folder / 'bench.json'}, {folder / 'bench.svg'}")
+    if rows:
+        _draw(rows, folder / "bench.svg")
+    print(f"written to {folder}")

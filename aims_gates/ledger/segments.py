@@ -1,0 +1,143 @@
+"""Verifying a long ledger on several processors: segments side by side, joined into one tree.
+
+A segment is verified as :func:`aims_gates.ledger.verify.verify` does, from the trust lists before it. Only a ledger of
+which every segment holds is answered from here; where anything does not, the whole is gone through in order, and that
+names the row. So both ways give one answer.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing import get_context
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from aims_gates.errors import AimsGatesError
+from aims_gates.evidence import Envelope
+from aims_gates.ledger import merkle
+from aims_gates.ledger.table import history, rows, snapshot, tree_head
+from aims_gates.ledger.verify import SKEW, Progress, Replay, Verification, go_through, verify
+
+__all__ = ["ROWS", "verify_in_processes"]
+
+#: Rows of a segment.
+ROWS = 2**14
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a process is to verify: at most ``length`` rows from ``begin``, of ``size`` in all."""
+
+    url: str
+    begin: int
+    length: int
+    size: int
+    wanted: set[int]
+
+    @property
+    def end(self) -> int:
+        """The row after the last."""
+        return min(self.begin + self.length, self.size)
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A segment that holds.
+
+    Attributes:
+        begin: Its first row.
+        frontier: Of the tree of its rows alone; one node where the segment is full.
+        frontiers: The same where its tree had the size of a checkpoint.
+        earliest, latest: Times of its rows.
+        said: Who said what in it, as :class:`aims_gates.ledger.verify.Replay` remembers it.
+    """
+
+    begin: int
+    frontier: list[bytes]
+    frontiers: dict[int, list[bytes]]
+    earliest: datetime
+    latest: datetime
+    said: set[bytes]
+
+
+def verify_in_processes(
+    connection: Connection,
+    checkpoints: Sequence[Envelope],
+    processes: int,
+    progress: Progress | None = None,
+    length: int = ROWS,
+) -> Verification:
+    """As :func:`aims_gates.ledger.verify.verify` of the whole ledger, in several processes where it is long.
+
+    Args:
+        connection: To the registry's database, which other processes can open too.
+        checkpoints, progress: As there.
+        processes: How many; with one it is this process, a segment after the other.
+        length: Rows of a segment, a power of two, so that it is a perfect subtree.
+    """
+    found = None
+    try:
+        size, root = tree_head(connection)
+        if size > length and connection.engine.url.database not in (None, "", ":memory:"):
+            whole = Replay(checkpoints, size=size, past=history(connection))
+            jobs = [_Job(_url(connection), begin, length, size, whole.wanted) for begin in range(0, size, length)]
+            found = _joined(whole, root, length, _segments(jobs, processes, progress))
+    except (AimsGatesError, SQLAlchemyError, BrokenProcessPool, OSError):
+        found = None  # said in order below
+    return found or verify(connection, checkpoints, progress)
+
+
+def _url(connection: Connection) -> str:
+    return connection.engine.url.render_as_string(hide_password=False)
+
+
+def _segments(jobs: Sequence[_Job], processes: int, progress: Progress | None) -> Iterator[_Segment | None]:
+    """Each segment in turn, and nothing after one that does not hold."""
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes > 1 else nullcontext() as pool:
+        for job, found in zip(jobs, pool.map(_segment, jobs) if pool else map(_segment, jobs), strict=True):
+            if progress is not None:
+                progress(job.end, job.size)
+            yield found
+            if found is None:
+                if pool:
+                    pool.shutdown(cancel_futures=True)
+                return
+
+
+def _segment(job: _Job) -> _Segment | None:
+    """Verify one segment in this process; None where anything is wrong with it."""
+    engine = create_engine(job.url)
+    try:
+        with engine.begin() as connection:
+            snapshot(connection)
+            replay = Replay(size=job.begin, begin=job.begin, wanted=job.wanted)
+            for row in rows(connection, ("trust",), history(connection).keys()):
+                if row.position < job.begin:
+                    replay.past.take(row)
+            go_through(connection, replay, job.end, last=job.end == job.size)
+    finally:
+        engine.dispose()
+    if replay.problems or replay.size != job.end or replay.earliest is None or replay.latest is None:
+        return None
+    return _Segment(job.begin, replay.frontier, replay.frontiers, replay.earliest, replay.latest, replay.said)
+
+
+def _joined(whole: Replay, root: bytes, length: int, segments: Iterable[_Segment | None]) -> Verification | None:
+    """The whole from its segments; None where it does not hold."""
+    for each in segments:
+        if each is None or whole.said & each.said or (whole.latest and whole.latest - each.earliest > SKEW):
+            return None
+        whole.latest = max(whole.latest or each.latest, each.latest)
+        whole.said |= each.said
+        whole.roots |= {at: merkle.root_of_frontier(whole.frontier + then) for at, then in each.frontiers.items()}
+        if each.begin + length <= whole.size:
+            # A full segment is one leaf of the tree of segments, which has the same shape.
+            whole.frontier = merkle.append(whole.frontier, each.begin // length, *each.frontier)
+        else:
+            whole.frontier = whole.frontier + each.frontier
+    found = whole.finish()
+    return found if found.ok and found.root == root.hex() else None
