@@ -1,6 +1,7 @@
 """``aims-gates ledger``: verify, export, checkpoint."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,13 @@ def command() -> None:
 
 
 @command.command("verify")
-@click.option("--checkpoint", "checkpoints", type=_FILE, multiple=True, help="A checkpoint made before. Repeatable.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A checkpoint made before, or a folder of them. Repeatable.",
+)
 @click.option("--since", type=_FILE, help="Only what was appended since this checkpoint; the registry is not compared.")
 @click.option("--export", "exported", type=_FILE, help="Verify an exported file instead of a registry.")
 @settings_options
@@ -40,7 +47,9 @@ def verify(
     """
     from aims_gates.ledger import export
     from aims_gates.ledger.connect import open_database
+    from aims_gates.ledger.kept import read_kept
     from aims_gates.ledger.remote import is_remote
+    from aims_gates.ledger.segments import verify_in_processes
     from aims_gates.ledger.verify import verify as verify_ledger
     from aims_gates.registry.reconcile import reconcile
 
@@ -49,14 +58,21 @@ def verify(
     if begin is not None and (exported is not None or is_remote(settings.need_registry())):
         remedy = "Leave --since out, or run this on the registry's machine."
         raise InputError("a part of the ledger is verified in its database only", where="--since", remedy=remedy)
-    kept = [export.read_checkpoint(path) for path in checkpoints]
+    kept = [each for path in checkpoints for each in read_kept(path)]
+    if checkpoints and not kept:
+        remedy = "Name the folder that aims-gates ledger checkpoint --into wrote to."
+        raise InputError("there is no checkpoint", where=str(checkpoints[0]), remedy=remedy)
     if exported is not None:
         found = export.verify_export(exported, kept)
     elif is_remote(settings.need_registry()):
         found, problems = _remote(settings.need_registry(), kept)
     else:
         with open_database(settings.need_registry()) as connection:
-            found = verify_ledger(connection, kept, since=begin)
+            found = (
+                verify_in_processes(connection, kept, os.cpu_count() or 1)
+                if begin is None
+                else verify_ledger(connection, kept, since=begin)
+            )
             problems = reconcile(connection, settings.artifacts) if found.ok and begin is None else []
     problems = [*found.problems, *problems]
     value = {"ok": not problems, "size": found.size, "root": found.root, "problems": problems}
@@ -96,14 +112,40 @@ def export_(path: Path, settings: Settings) -> None:
 
 
 @command.command("checkpoint")
-@click.argument("path", type=_FILE)
+@click.argument("path", type=_FILE, required=False)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Instead of PATH: a folder of checkpoints. The ledger must be that of the last one there, grown.",
+)
 @key_option
 @settings_options
-def checkpoint(path: Path, key: Path | None, settings: Settings) -> None:
+def checkpoint(path: Path | None, into: Path | None, key: Path | None, settings: Settings) -> None:
     """Sign the ledger's size and root into PATH; keep it elsewhere. Later: ledger verify --checkpoint PATH.
 
-    Over HTTP and without a personal key the server signs it.
+    With --into it is one line for cron: a new file for each checkpoint, none where nothing was appended, exit code 5
+    where the ledger lost or changed rows since the last. Runs where the database is; a server does the same by itself
+    (aims-gates server --checkpoints). Over HTTP and without a personal key the server signs PATH.
     """
+    if (path is None) == (into is None):
+        raise click.UsageError("name one file, or --into FOLDER")
+    if into is not None:
+        _keep(settings, into, key)
+    elif path is not None:
+        _write(settings, path, key)
+
+
+def _keep(settings: Settings, folder: Path, key: Path | None) -> None:
+    from aims_gates.ledger.connect import open_database
+    from aims_gates.ledger.kept import keep
+
+    signing = signer(settings, key)
+    with open_database(settings.need_registry()) as connection:
+        made = keep(connection, folder, signing, datetime.now(UTC))
+    click.echo(f"wrote {made}" if made else "nothing was appended since the last checkpoint, which holds")
+
+
+def _write(settings: Settings, path: Path, key: Path | None) -> None:
     from aims_gates.cli.signed import by_server
     from aims_gates.ledger import export
     from aims_gates.ledger.connect import open_ledger

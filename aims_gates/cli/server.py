@@ -45,13 +45,16 @@ class _Start:
 @click.option("--proxy-header", help="The header in which it does. Default: X-Forwarded-User.")
 @click.option("--auth-config", type=_FILE, help="MLflow's authentication settings. Default: made beside the registry.")
 @click.option("--server-key", type=_FILE, help="The server's own key, which attests what signed-in users say.")
+@click.option("--checkpoints", type=_FOLDER, help="Folder for signed checkpoints; the ledger must hold against them.")
+@click.option("--checkpoint-minutes", type=click.IntRange(1), help="How often one is written. Default: 60.")
 @click.option("--dry-run", is_flag=True, help="Print the command and its environment; start nothing.")
 @click.argument("more", nargs=-1)
 @settings_options
 def command(
     host: str, port: int, workers: int, backend: str | None, artifacts: Path | None, auth: str, no_auth: bool,
     oidc: Path | None, proxies: tuple[str, ...], proxy_header: str | None, auth_config: Path | None,
-    server_key: Path | None, dry_run: bool, more: tuple[str, ...], settings: Settings,
+    server_key: Path | None, checkpoints: Path | None, checkpoint_minutes: int | None, dry_run: bool,
+    more: tuple[str, ...], settings: Settings,
 ) -> None:  # fmt: skip
     """Serve MLflow with the gated registry; MORE goes to `mlflow server` as it is (after --).
 
@@ -68,6 +71,8 @@ def command(
         "AIMS_GATES_KEY": server_key and server_key.resolve(),
         "AIMS_GATES_TRUSTED_PROXIES": ",".join(proxies),
         "AIMS_GATES_PROXY_HEADER": proxy_header,
+        "AIMS_GATES_CHECKPOINTS": checkpoints and checkpoints.resolve(),
+        "AIMS_GATES_CHECKPOINT_MINUTES": checkpoint_minutes,
     }
     said |= {name: str(value) for name, value in named.items() if value}
     line = [
@@ -139,11 +144,18 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
     os.environ.update(start.said)
     if ways != "none":
         _users(start)
+    from aims_gates.ledger.kept import hold
     from aims_gates.registry.server.configuration import configuration
     from aims_gates.registry.store import gated_store
 
-    configuration()
-    gated_store(registry)._dispose_engine()
+    told = configuration()
+    store = gated_store(registry)
+    try:
+        if told.checkpoints is not None:
+            with store.primary() as session:
+                hold(session.connection(), told.checkpoints)
+    finally:
+        store._dispose_engine()
     if ways == "none":
         return
     try:

@@ -20,7 +20,7 @@ from aims_gates.predicates import Checkpoint, predicate_of, say
 from aims_gates.strict_yaml import read
 from aims_gates.trust import Row, TrustHistory
 
-__all__ = ["claimed", "read_checkpoint", "unfit", "write_checkpoint", "write_whole"]
+__all__ = ["claimed", "read_checkpoint", "signable", "unfit", "write_checkpoint", "write_whole"]
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -48,16 +48,27 @@ def write_checkpoint(connection: Source, path: Path, key: Key, at: datetime) -> 
         RefusedError: the key may not sign checkpoints (roles ``policy`` and ``ci`` may).
         InputError: the file cannot be written.
     """
+    made, said = signable(connection, key, at)
+    write_whole(path, json.dumps(sign(said, key).to_json(), indent=1).encode() + b"\n")
+    return made
+
+
+def signable(connection: Source, key: Key, at: datetime) -> tuple[Checkpoint, Statement]:
+    """The checkpoint of the ledger as it stands, and the statement that is to be signed with this key.
+
+    Raises:
+        LedgerError: the ledger is empty or its head is damaged.
+        RefusedError: the key may not sign checkpoints (roles ``policy``, ``ci`` and ``server`` may).
+    """
     size, root = tree_head(connection)
     if size == 0:
         raise LedgerError("the ledger is empty", remedy="Start with: aims-gates keys trust --first ...")
     made = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"), frontier(connection))
     said = say(made, Subject("organization", f"sha256:{made.root}", "ledger"))
     if not history(connection).holders(Row(size, at, said, (key.public,))):
-        remedy = "Sign with a key that has the role policy or ci: aims-gates keys list"
+        remedy = "Sign with a key that has the role policy, ci or server: aims-gates keys list"
         raise RefusedError(f"the key {key.public[:8]}... may not sign a checkpoint", remedy=remedy)
-    write_whole(path, json.dumps(sign(said, key).to_json(), indent=1).encode() + b"\n")
-    return made
+    return made, said
 
 
 def read_checkpoint(path: Path) -> Envelope:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from aims_gates.registry.places import RELEASED, proxied_root
 from aims_gates.registry.refusals import refusal
 from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.configuration import Configuration, configuration
+from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
 
 __all__ = ["create_app"]
@@ -80,6 +82,7 @@ def _made(app: Any) -> Gate:
         print("aims-gates: nobody signs in here: everybody is the same unknown person", file=sys.stderr, flush=True)
     served = _with_sign_in(app or flask_app, told) if told.ways else _without_sign_in(app or flask_app)
     _guard_artifacts(store, signed_in=bool(told.ways))
+    keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
     _add_routes(served)
     return Gate(served, told, _sign_in(told))
 

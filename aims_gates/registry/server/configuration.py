@@ -24,6 +24,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "AIMS_GATES_AUTH_CACHE_SECONDS": "how long a worker remembers a sign-in (60)",
     "AIMS_GATES_MAX_BODY": "largest request body in bytes, artifacts apart (104857600)",
     "AIMS_GATES_MAX_ARTIFACT": "largest artifact in one upload, in bytes (17179869184)",
+    "AIMS_GATES_CHECKPOINTS": "folder to keep signed checkpoints in, against which the ledger is held at each start",
+    "AIMS_GATES_CHECKPOINT_MINUTES": "how often one is written, where something was appended (60)",
     "AIMS_GATES_BODY_SECONDS": "how long a body may keep the server waiting; it must bring 1 KiB/s after that (30)",
 }
 _WAYS = {"basic", "oidc", "proxy"}
@@ -73,6 +75,8 @@ class Configuration:
         cache_seconds: How long a worker remembers a sign-in.
         max_body, max_artifact: Bytes.
         body_seconds: Seconds.
+        checkpoints: Where checkpoints are kept; None where nobody asked for them.
+        checkpoint_minutes: How often one is written.
     """
 
     ways: frozenset[str] = frozenset({"basic"})
@@ -83,6 +87,8 @@ class Configuration:
     max_body: int = 100 * 1024**2
     max_artifact: int = 16 * 1024**3
     body_seconds: float = 30.0
+    checkpoints: Path | None = None
+    checkpoint_minutes: int = 60
 
 
 def configuration(environment: Mapping[str, str] | None = None) -> Configuration:
@@ -113,6 +119,8 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
         _number(said, "AIMS_GATES_MAX_BODY", usual.max_body),
         _number(said, "AIMS_GATES_MAX_ARTIFACT", usual.max_artifact),
         float(_number(said, "AIMS_GATES_BODY_SECONDS", int(usual.body_seconds))),
+        Path(said["AIMS_GATES_CHECKPOINTS"]) if said.get("AIMS_GATES_CHECKPOINTS") else None,
+        _number(said, "AIMS_GATES_CHECKPOINT_MINUTES", usual.checkpoint_minutes),
     )
 
 

@@ -14,12 +14,10 @@ from aims_gates.acts import Said
 from aims_gates.errors import RefusedError
 from aims_gates.evidence import Envelope, sign
 from aims_gates.keys import ENVIRONMENT, Key, read_private
-from aims_gates.ledger import append, history, tree_head
-from aims_gates.ledger.table import frontier
-from aims_gates.model import Subject
+from aims_gates.ledger import append, history
+from aims_gates.ledger.checkpoint import signable
 from aims_gates.predicates import (
     Approval,
-    Checkpoint,
     Rejection,
     Request,
     RollbackOrder,
@@ -119,14 +117,8 @@ def checkpoint(connection: Connection, at: datetime) -> Envelope:
     """The ledger's size and root, signed by the server; whoever asks keeps it elsewhere.
 
     Raises:
-        RefusedError: the server has no key, the key may not sign it, or the ledger is empty.
+        RefusedError: the server has no key, or the key may not sign it.
+        LedgerError: the ledger is empty or damaged.
     """
-    size, root = tree_head(connection)
-    if size == 0:
-        raise RefusedError("the ledger is empty", remedy="Start with: aims-gates keys trust --first ...")
-    made = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"), frontier(connection))
-    said, key = say(made, Subject("organization", f"sha256:{made.root}", "ledger")), server_key()
-    if not history(connection).holders(Row(size, at, said, (key.public,))):
-        remedy = "Have a policy owner trust it: aims-gates keys trust SERVER.pub --person SERVER --role server"
-        raise RefusedError("the trust list does not know this server's key", remedy=remedy)
-    return sign(said, key)
+    key = server_key()
+    return sign(signable(connection, key, at)[1], key)
