@@ -46,6 +46,7 @@ ORDER = [
     "decision",
     "authority",
     "acts",
+    "exposure",
     "portable",
     "rehearsal",
     "coverage",

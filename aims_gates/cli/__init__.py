@@ -46,7 +46,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "grant": ("grant", "Export a grant to where the model is deployed."),
     "verify-grant": ("grant:verify_command", "Check a model folder against a portable grant, offline."),
     "bind": ("bind", "Bind a registered model to a system, under its profile."),
-    "keys": ("keys", "Make, trust, revoke and list keys."),
+    "keys": ("keys", "Make, trust, rotate, revoke and list keys."),
     "gates": ("gates", "List the gates, or show one."),
     "suite": ("suite", "Draft a great-expectations suite from reference data."),
     "controls": ("controls", "List the Annex A controls, show one, or find it in other frameworks."),

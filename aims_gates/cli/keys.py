@@ -1,4 +1,4 @@
-"""``aims-gates keys``: make, trust, revoke and list keys."""
+"""``aims-gates keys``: make, trust, rotate, revoke and list keys."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from aims_gates.canonical import digest
+from aims_gates.cli.key_drills import compromised, public_of, rotate
 from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
 from aims_gates.errors import InputError
 from aims_gates.evidence import sign
-from aims_gates.keys import is_public, new_key, read_public
+from aims_gates.keys import new_key
 from aims_gates.model import Subject
 from aims_gates.predicates import ROLES, KeyRevocation, Trust, TrustedKey, TrustedUser, say
 from aims_gates.settings import Settings, signer
@@ -23,12 +24,16 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """Make, trust, revoke and list keys.
+    """Make, trust, rotate, revoke and list keys.
 
     Roles: policy (trust list, bindings, revocations), ci (evidence, predictions), developer (requests),
     on-call (halt, rollback), server (speaks for the users on the list). Any other name is an approver's role, as your
     profile names it.
     """
+
+
+command.add_command(rotate)
+command.add_command(compromised)
 
 
 @command.command("new")
@@ -38,10 +43,6 @@ def new(path: Path) -> None:
     path = path if path.suffix else path.with_suffix(".key")
     made = new_key(path)
     click.echo(f"wrote {path} (secret, mode 0600) and {path.with_suffix('.pub')}\npublic key {made.public}")
-
-
-def _public(value: str) -> str:
-    return value if is_public(value) or value.startswith("user:") else read_public(Path(value))
 
 
 @command.command("trust")
@@ -85,7 +86,7 @@ def trust(
     entry: TrustedKey | TrustedUser = (
         TrustedUser(user, person, roles, service, not_before, not_after)
         if user is not None
-        else TrustedKey(_public(public or ""), person, roles, logins, service, not_before, not_after)
+        else TrustedKey(public_of(public or ""), person, roles, logins, service, not_before, not_after)
     )
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
@@ -128,7 +129,7 @@ def revoke(public: str, reason: str, since: int | None, key: Path | None, settin
     from aims_gates.ledger import append, history
     from aims_gates.ledger.connect import open_ledger
 
-    said = KeyRevocation(_public(public), reason, since)
+    said = KeyRevocation(public_of(public), reason, since)
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
         found = history(connection).current()
