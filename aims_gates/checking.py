@@ -43,6 +43,8 @@ class Bench:
         predictions_digest: Its digest, which evidence cites.
         given: Data sets that replace the system's own locations, by role.
         facts: Run facts that evidence carries.
+        tables: Tables that were made beside the predictions, by role, unless the system or the caller names others.
+        table_roles: Column roles in those tables.
         opened: Data sets opened so far, by role.
         attached: Files that gates left beside their findings, ``<gate>-<name>`` -> bytes.
     """
@@ -53,6 +55,8 @@ class Bench:
     predictions_digest: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Dataset] = field(default_factory=dict)
+    table_roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     opened: dict[str, Dataset] = field(default_factory=dict)
     attached: dict[str, bytes] = field(default_factory=dict)
 
@@ -60,6 +64,7 @@ class Bench:
         """The data set in this role as it lies there, before any predictions; None where none is named."""
         if role not in self.opened:
             place = self.given.get(role) if role in self.given else self.record.location(role)
+            place = self.tables.get(role) if place is None else place
             if place is None:
                 return None
             self.opened[role] = place if isinstance(place, Dataset) else Dataset.open(place, role=role)
@@ -71,7 +76,7 @@ class Bench:
 
     def roles(self) -> dict[str, tuple[str, ...]]:
         """Column roles, with the columns ``prediction`` and ``score`` of the table or of handed-in data filled in."""
-        roles = self.record.columns()
+        roles = {**self.table_roles, **self.record.columns()}
         handed_in = self.source("evaluation") if "evaluation" in self.given else None
         for table, ours in ((self.predictions, True), (handed_in, False)):
             for role in ("prediction", "score"):

@@ -227,6 +227,7 @@ class Step:
         controls: The required controls this step evidences.
         expires_days: How long its evidence counts.
         trusted_predictions: Evidence counts only on a signed prediction table.
+        tables: Data sets that count only when signed predictions about the same bytes name their digest.
         last: It reads what the other gates found, so its evidence must be the newest.
         pins: What its evidence is bound to besides bytes and data: ``purpose``, ``specification``.
         applies: False where ``applies_when`` says so; ``reason`` names the fact that decided.
@@ -244,6 +245,7 @@ class Step:
     applies: bool = True
     reason: str = ""
     pins: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

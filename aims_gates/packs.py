@@ -21,7 +21,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aims_gates.canonical import digest, digest_bytes
 from aims_gates.controls import catalogue, clauses
@@ -118,7 +118,12 @@ class Inputs(_Shape):
 
 
 class Manifest(_Shape):
-    """gate.yaml."""
+    """gate.yaml.
+
+    ``trusted_predictions``: at the tiers limited and high its evidence counts only on predictions that a trusted key
+    signed. ``trusted_tables``: the further data sets that such a statement must name, each with the system's facts
+    under which it must (as in ``applies_when``; none means always).
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
@@ -131,9 +136,17 @@ class Manifest(_Shape):
     parameters: dict[str, Parameter] = Field(default_factory=dict)
     expires_days: int = Field(gt=0)
     trusted_predictions: bool = False
+    trusted_tables: dict[str, dict[str, bool | str]] = Field(default_factory=dict)
     last: bool = False
     pins: tuple[Literal["purpose", "specification"], ...] = ()
     facts: tuple[Fact, ...] = ()
+
+    @model_validator(mode="after")
+    def _tables_are_inputs(self) -> "Manifest":
+        strange = [name for name in self.trusted_tables if name not in self.inputs.data]
+        if strange:
+            raise ValueError(f"trusted_tables names {strange[0]!r}, which is not under inputs.data")
+        return self
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
     manifest, rule = gate.manifest, profile.gates.get(gate.id)
     given = _system_params(record, gate)
     params = gate.params(given | (rule.params if rule else {}), record.document.place(("gates", gate.id)))
+    judged = record.system.tier in ("high", "limited")
+    tables = [role for role, when in manifest.trusted_tables.items() if _applies(when, record.system.facts)[0]]
     applies, reason = _applies(rule.applies_when if rule else {}, record.system.facts)
     return Step(
         gate=gate.id,
@@ -82,11 +84,12 @@ def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
         params=params,
         controls=tuple(control for control, use in profile.controls.items() if gate.id in use.gates),
         expires_days=(rule.expires_days if rule else None) or manifest.expires_days,
-        trusted_predictions=manifest.trusted_predictions and record.system.tier in ("high", "limited"),
+        trusted_predictions=manifest.trusted_predictions and judged,
         last=manifest.last,
         applies=applies,
         reason=reason,
         pins=manifest.pins,
+        tables=tuple(tables) if judged else (),
     )
 
 

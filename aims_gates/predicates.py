@@ -164,13 +164,14 @@ class Binding:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The subject, run over ``data``, gave the table ``output``."""
+    """The subject, run over ``data``, gave the table ``output``, and further ``tables`` (role -> digest)."""
 
     data: str
     output: str
     rows: int
     produced_at: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

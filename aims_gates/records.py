@@ -83,6 +83,7 @@ class System(_Shape):
         output: What it gives: a prediction, content, a recommendation, or a decision.
         data: Data locations by role, from the pack's root (files, folders, globs, database tables).
         roles: Column roles: role -> column or columns.
+        perturbations: What ``check`` predicts besides, on perturbed rows: what ``predict --perturb`` reads from a file.
         facts: Signed facts on which ``applies_when`` looks.
         gates: Per gate, the parameters that only the system knows; ``{file: F}`` is replaced by the file's content.
         modes: Date from which observe, warn or enforce holds.
@@ -101,6 +102,7 @@ class System(_Shape):
     output: Literal["prediction", "content", "recommendation", "decision"] | None = None
     data: dict[str, str] = Field(default_factory=dict)
     roles: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    perturbations: dict[str, Any] = Field(default_factory=dict)
     facts: dict[str, bool | str] = Field(default_factory=dict)
     gates: dict[str, dict[str, Any]] = Field(default_factory=dict)
     modes: dict[Literal["observe", "warn", "enforce"], str] = Field(default_factory=dict)

@@ -320,23 +320,31 @@ class Ledger:
             return "stale", "its evidence is about another evaluation set than the one fixed beforehand"
         if step.trusted_predictions and not self._trusted(plan, row, evidence):
             return "missing", "its evidence is advisory: it cites no signed predictions on the fixed evaluation set"
+        for role in step.tables:
+            if role in evidence.data and not self._named(plan, row, role, evidence.data[role]):
+                return "missing", f"its evidence is advisory: no signed predictions name its {role} data"
         return "counts", ""
 
     def _trusted(self, plan: Plan, row: Row, evidence: Evidence) -> bool:
         """Whether the evidence cites a signed prediction table on the evaluation set that was fixed beforehand."""
-        fixed = plan.evaluation_digest
         return (
-            fixed is not None
-            and evidence.predictions is not None
-            and evidence.data.get("evaluation") == fixed
-            and any(
-                said.statement.subject == row.statement.subject
-                and said.digest not in self.revoked
-                and self.trust.holders(said)
-                for said in self._of(
-                    Predictions, lambda said: (said.output, said.data) == (evidence.predictions, fixed)
-                )
-            )
+            evidence.predictions is not None
+            and evidence.data.get("evaluation") == plan.evaluation_digest
+            and self._predicted(plan, row, lambda said: said.output == evidence.predictions)
+        )
+
+    def _named(self, plan: Plan, row: Row, role: str, table: str) -> bool:
+        """Whether a further table was made beside signed predictions, of whatever run on the fixed evaluation set."""
+        return self._predicted(plan, row, lambda said: said.tables.get(role) == table)
+
+    def _predicted(self, plan: Plan, row: Row, keep: Callable[[Predictions], bool]) -> bool:
+        """Whether signed predictions by the row's subject, on the set fixed beforehand, stand and are such."""
+        fixed = plan.evaluation_digest
+        return fixed is not None and any(
+            said.statement.subject == row.statement.subject
+            and said.digest not in self.revoked
+            and self.trust.holders(said)
+            for said in self._of(Predictions, lambda said: said.data == fixed and keep(said))
         )
 
     def grants(self, version: str | None = None, alias: str | None = None) -> list[Row]:

@@ -505,6 +505,67 @@ def test_predictions_that_no_longer_count_carry_nothing(story, kit, how):
     assert "advisory" in state(story.decide()).reason
 
 
+PERTURBED = "sha256:" + "5" * 64
+OTHER_TABLE = "sha256:" + "6" * 64
+
+
+def tables_step(kit):
+    return kit.step(trusted_predictions=True, tables=("perturbed",))
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_evidence_on_a_table_that_signed_predictions_name_counts(story, kit, apart):
+    """They may be those that the evidence cites, or others by the same bytes on the same set."""
+    story.trust()
+    story.bind(kit.plan(steps=(tables_step(kit),)))
+    story.predict(tables={} if apart else {"perturbed": PERTURBED})
+    if apart:
+        story.predict(output=OTHER_TABLE, tables={"perturbed": PERTURBED})
+    story.check(data={"evaluation": kit.TABLE, "perturbed": PERTURBED})
+    assert state(story.decide()).state == "met"
+
+
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        {"tables": {}},
+        {"tables": {"perturbed": OTHER_TABLE}},
+        {"tables": {"attacks": PERTURBED}},
+        {"data": OTHER_TABLE},
+        {"about": OTHER_TABLE},
+        {"by": "risk"},
+    ],
+)
+def test_evidence_on_a_table_that_no_signed_predictions_name_is_advisory(story, kit, prediction):
+    story.trust()
+    story.bind(kit.plan(steps=(tables_step(kit),)))
+    story.predict()
+    story.predict(**{"tables": {"perturbed": PERTURBED}, **prediction})
+    story.check(data={"evaluation": kit.TABLE, "perturbed": PERTURBED})
+    found = state(story.decide())
+    assert found.state == "missing" and "name its perturbed data" in found.reason
+
+
+def test_a_table_is_no_longer_named_by_predictions_that_were_revoked(story, kit):
+    story.trust()
+    story.bind(kit.plan(steps=(tables_step(kit),)))
+    story.predict()
+    named = story.predict(output=OTHER_TABLE, tables={"perturbed": PERTURBED})
+    story.check(data={"evaluation": kit.TABLE, "perturbed": PERTURBED})
+    assert state(story.decide()).state == "met"
+    story.say(Revocation(named.digest, "wrong rows"), "policy")
+    assert state(story.decide()).state == "missing"
+
+
+def test_without_a_fixed_set_no_table_is_named(story, kit):
+    step = kit.step(tables=("attacks",))
+    story.trust()
+    story.bind(kit.plan(steps=(step,), evaluation_digest=None))
+    story.predict(tables={"attacks": PERTURBED})
+    story.check(data={"attacks": PERTURBED})
+    assert "name its attacks data" in state(story.decide()).reason
+
+
 def test_a_gate_that_reads_the_others_must_be_newer_than_they_are(story, kit):
     card = replace(kit.plan().requirements[0], control="A.8.2", gates=("model_card",))
     made = kit.plan(

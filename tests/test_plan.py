@@ -127,6 +127,24 @@ def test_predictions_must_be_signed_at_tiers_limited_and_high_only(tmp_path: Pat
     assert (trusted("high"), trusted("limited"), trusted("minimal")) == ([True], [True], [False])
 
 
+@pytest.mark.parametrize(
+    ("tier", "facts", "robust", "attacked"),
+    [
+        ("high", "{}", ("perturbed",), ("attacks",)),
+        ("high", "{generative: true}", ("perturbed",), ()),
+        ("limited", "{generative: false}", ("perturbed",), ("attacks",)),
+        ("minimal", "{}", (), ()),
+    ],
+)
+def test_tables_that_the_model_made_must_be_signed_unless_they_are_judged_elsewhere(
+    tmp_path: Path, tier: str, facts: str, robust: tuple[str, ...], attacked: tuple[str, ...]
+) -> None:
+    system, profile = (text.replace("tier: limited", f"tier: {tier}") for text in (SYSTEM, PROFILE))
+    profile = profile.replace("fairness]", "fairness, robustness, security]")
+    found = {step.gate: step.tables for step in plan(tmp_path, system + f"facts: {facts}\n", profile).steps}
+    assert (found["robustness"], found["security"], found["fairness"]) == (robust, attacked, ())
+
+
 def test_inconclusive_always_blocks_at_tier_high(tmp_path: Path) -> None:
     shows = PROFILE + "inconclusive: shows\n"
     assert plan(tmp_path, profile=shows).inconclusive_blocks is False

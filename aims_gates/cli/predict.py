@@ -71,8 +71,8 @@ def command(
         with local_folder(target.address) as folder:
             table = predict_table(folder, place, out, positive=positive_label(record), perturbations=asked)
     tables = {role: found for role, (_, found) in table.tables.items()}
-    facts = {**target.facts, **({"tables": tables} if tables else {})}
-    said = Predictions(table.data, table.output, table.rows, datetime.now(UTC).isoformat(timespec="seconds"), facts)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    said = Predictions(table.data, table.output, table.rows, now, target.facts, tables)
     envelope = sign(say(said, Subject("model", table.subject, target.name or model)), signing)
     if Desk(settings).gated:
         with open_ledger(settings.need_registry(), write=True) as connection:

@@ -29,7 +29,8 @@ from aims_gates.plan import make_plan
 from aims_gates.predicates import Predictions, evidence_of, say
 from aims_gates.profiles import read_profile
 from aims_gates.records import SystemRecord, find_system, read_system, system_names
-from aims_gates.registry.predict import predict_table
+from aims_gates.registry.perturb import Perturbations, perturbations_of
+from aims_gates.registry.predict import ATTACKS, PERTURBED, TABLE_ROLES, predict_table
 from aims_gates.registry.runlog import log_check
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import Target
@@ -201,13 +202,34 @@ def _predict(going: _Check, folder: Path, scratch: Path) -> None:
         return
     if going.desk.progress is not None:
         going.desk.progress("predictions", 0, 0)
-    table = predict_table(folder, place, scratch / "predictions.parquet", positive=positive_label(going.record))
-    going.bench.predictions = Dataset.open(table.path, role="evaluation")
-    going.bench.predictions_digest = table.output
-    said = Predictions(
-        table.data, table.output, table.rows, going.now.isoformat(timespec="seconds"), dict(going.bench.facts)
-    )
+    asked, out = _perturbations(going), scratch / "predictions.parquet"
+    positive = positive_label(going.record)
+    table = predict_table(folder, place, out, positive=positive, perturbations=asked, numbered=False)
+    bench = going.bench
+    bench.predictions = Dataset.open(table.path, role="evaluation")
+    bench.predictions_digest = table.output
+    bench.tables = {role: Dataset.open(path, role=role) for role, (path, _) in table.tables.items()}
+    bench.table_roles = {role: (role,) for role in TABLE_ROLES if bench.tables}
+    now = going.now.isoformat(timespec="seconds")
+    made = {role: found for role, (_, found) in table.tables.items()}
+    said = Predictions(table.data, table.output, table.rows, now, dict(bench.facts), made)
     going.statements.append(say(said, going.subject))
+
+
+def _perturbations(going: _Check) -> Perturbations | None:
+    """What the system has perturbed, where a gate that is due looks at such rows.
+
+    Raises:
+        InputError: it is not of that shape, or no column tells which row a perturbed row was.
+    """
+    record = going.record
+    due = [going.gates[step.gate].manifest for step in going.plan.steps if step.applies and step.gate in going.gates]
+    if not record.system.perturbations or not any({PERTURBED, ATTACKS} & set(each.inputs.data) for each in due):
+        return None
+    if not record.system.roles.get("id"):
+        remedy = "Add roles.id, the column that identifies a row of the evaluation set."
+        raise record.document.error(("perturbations",), "perturbed rows are matched by an id, and no column is", remedy)
+    return perturbations_of(record.system.perturbations, record.document.place(("perturbations",)))
 
 
 def _looks_at_predictions(going: _Check) -> bool:

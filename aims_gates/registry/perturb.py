@@ -15,12 +15,22 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from aims_gates.errors import DataError, InputError
-from aims_gates.strict_yaml import parse, read
+from aims_gates.strict_yaml import Document, parse, read
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Ask", "Perturbations", "Search", "copies", "read_perturbations", "run_search", "sample", "search_copies"]
+__all__ = [
+    "Ask",
+    "Perturbations",
+    "Search",
+    "copies",
+    "perturbations_of",
+    "read_perturbations",
+    "run_search",
+    "sample",
+    "search_copies",
+]
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -76,14 +86,23 @@ def read_perturbations(path: Path) -> Perturbations:
     Raises:
         InputError: it is not of this shape, or asks for nothing.
     """
+    return perturbations_of(read(path), str(path))
+
+
+def perturbations_of(given: Document | Mapping[str, Any], where: str) -> Perturbations:
+    """What a document or a part of one asks for.
+
+    Raises:
+        InputError: it is not of this shape, or asks for nothing.
+    """
     try:
-        found = parse(Perturbations, read(path))
+        found = parse(Perturbations, given, where)
     except InputError as error:
-        remedy = error.remedy or "See docs/perturbations.md for what the file holds."
+        remedy = error.remedy or "See docs/perturbations.md for what may stand there."
         raise InputError(error.message, where=error.where, remedy=remedy) from error
     if not found.columns():
         remedy = "Name columns under permute, missing, noise or search.bounds."
-        raise InputError("it asks for no perturbation", where=str(path), remedy=remedy)
+        raise InputError("it asks for no perturbation", where=where, remedy=remedy)
     return found
 
 

@@ -27,7 +27,17 @@ from aims_gates.registry.perturb import Perturbations, copies, run_search, sampl
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ATTACKS", "PERTURBATION", "PERTURBED", "PREDICTION", "ROW", "SCORE", "PredictionTable", "predict_table"]
+__all__ = [
+    "ATTACKS",
+    "PERTURBATION",
+    "PERTURBED",
+    "PREDICTION",
+    "ROW",
+    "SCORE",
+    "TABLE_ROLES",
+    "PredictionTable",
+    "predict_table",
+]
 
 PREDICTION = "prediction"
 SCORE = "score"
@@ -37,6 +47,8 @@ PERTURBATION = "perturbation"
 #: Roles of the further tables.
 PERTURBED = "perturbed"
 ATTACKS = "attacks"
+#: Column roles in them, each a column of that name.
+TABLE_ROLES = (PERTURBATION, "attack_class", "prompt", "succeeded")
 
 _FEATURES = "features"
 _WORKER = Path(__file__).with_name("predict_worker.py")
@@ -88,6 +100,7 @@ def predict_table(
     positive: Any = None,
     timeout: float = 3_600,
     perturbations: Perturbations | None = None,
+    numbered: bool = True,
 ) -> PredictionTable:
     """Write the prediction table of a model over an evaluation set.
 
@@ -99,6 +112,7 @@ def predict_table(
         timeout: Seconds the model may take, each time it is loaded.
         perturbations: What to predict besides, on perturbed copies: written beside ``out``, as
             ``NAME.perturbed.parquet`` and ``NAME.attacks.parquet``.
+        numbered: Whether the table at ``out`` then has the column ``row``, by which perturbed rows are matched.
 
     Raises:
         IntegrityError: the model's folder or the evaluation set changed meanwhile.
@@ -119,7 +133,7 @@ def predict_table(
         said = answers.pop(_FEATURES)
         assert said is not None
         further = _perturbed(worker, table, (features, said), perturbations, made, answers) if perturbations else {}
-    if perturbations:
+    if perturbations and numbered:
         table = table.append_column(ROW, _places(range(data.rows)))
     for name in said.column_names:
         table = table.append_column(name, said.column(name))

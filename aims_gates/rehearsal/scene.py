@@ -115,7 +115,8 @@ class Scene:
         entries = [TrustedKey(_key(name), name, roles, (), name == "ci") for name, roles in self._people().items()]
         binding = Binding(_WORKSPACE, MODEL, "model", self.plan, digest("system"), author="developer")
         made = Registration(_WORKSPACE, MODEL, "1", "models:/m-1", None, "developer", "rehearsal")
-        table = Predictions(self.plan.evaluation_digest or _TABLE, _OUTPUT, 1, self.now.isoformat())
+        further = {role: _OUTPUT for step in self.steps.values() for role in step.tables}
+        table = Predictions(self.plan.evaluation_digest or _TABLE, _OUTPUT, 1, self.now.isoformat(), {}, further)
         said: list[tuple[Any, tuple[str, ...]]] = [
             (Trust(1, tuple(entries)), ("policy",)),
             (Creation(_WORKSPACE, MODEL, "model", "developer", "rehearsal"), ()),
@@ -141,7 +142,7 @@ class Scene:
             findings=findings,
             outcome="pass",
             produced_at=self.now.isoformat(),
-            data={"evaluation": self.plan.evaluation_digest or _TABLE},
+            data={"evaluation": self.plan.evaluation_digest or _TABLE, **dict.fromkeys(step.tables, _OUTPUT)},
             rows={"evaluation": 1},
             predictions=_OUTPUT,
             facts={pin: getattr(self.plan, f"{pin}_digest", None) for pin in step.pins},

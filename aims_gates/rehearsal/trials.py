@@ -126,6 +126,9 @@ def _step(scene: Scene, step: Step) -> Iterator[Trial]:
         ways.append((pin, f"evidence made under another {pin}", replace(met, facts={**met.facts, pin: _OTHER})))
     if step.trusted_predictions:
         ways.append(("data", "evidence without a signed prediction table", replace(met, predictions=None)))
+    for role in step.tables:
+        other = replace(met, data={**met.data, role: _OTHER})
+        ways.append(("data", f"evidence on {role} data that no signed predictions name", other))
     for kind, said, evidence in ways:
         yield _stops(scene, step, kind, f"{gate}: {said}", evidence)
 

@@ -20,7 +20,7 @@ def test_the_signed_statement_names_every_table(shop_folder: Path, shops: Module
     assert said.code == 0, said.err
     envelope = json.loads((shop_folder / "predictions.parquet.dsse.json").read_text())
     statement = json.loads(base64.b64decode(envelope["payload"]))
-    tables = statement["predicate"]["facts"]["tables"]
+    tables = statement["predicate"]["tables"]
     assert tables == {
         role: digest_file(shop_folder / f"predictions.{role}.parquet") for role in ("perturbed", "attacks")
     }

@@ -1,11 +1,13 @@
 """A check leaves signed evidence in the ledger, and things for people to see on the run and the version."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import mlflow
+import pandas as pd
 import pytest
 from mlflow.entities import LoggedModelOutput
 
@@ -143,6 +145,63 @@ def test_handed_in_data_are_advisory_at_tier_high(shop: Any, shops: Any) -> None
     found = {each.control: each for each in report.decision.controls}["A.6.2.4"]
     assert found.blocks and any("handed in" in note for note in report.notes)
     assert {run.gate: run.outcome for run in report.gates}["performance"] == "pass"
+
+
+def perturbing(shop: Any) -> Any:
+    """The system, with an id and perturbations, under a profile that asks for robustness; bound again."""
+    pack = shop.folder
+    data = pack / "data" / "evaluation.csv"
+    frame = pd.read_csv(data)
+    frame.assign(k=range(len(frame))).to_csv(data, index=False)
+    system = pack / "records" / "systems" / "loans"
+    file = system / "requirements.yaml"
+    file.write_text(re.sub("sha256:[0-9a-f]+", digest_file(data), file.read_text()))
+    file = system / "system.yaml"
+    file.write_text(file.read_text().replace("roles: {target: y}", "roles: {target: y, id: k}\n" + PERTURBATIONS))
+    file = pack / "profiles" / "shop.yaml"
+    file.write_text(file.read_text().replace("[performance]", "[performance, robustness]"))
+    assert shop.run("bind", "loans", "--system", "loans", *shop.sign("policy")) == 0
+    return system_of(shop.settings, "loans", None)
+
+
+PERTURBATIONS = "perturbations: {seed: 3, rows: 100, noise: {x: 0.001}}"
+
+
+def test_a_check_predicts_the_perturbed_rows_and_only_those_count(shop: Any, tmp_path: Any) -> None:
+    record, desk = perturbing(shop), Desk(shop.settings, shop.key("ci"))
+    target = find_target(None, "loans", "2")
+    report = check_target(desk, record, target)
+    assert {run.gate: run.outcome for run in report.gates}["robustness"] == "pass"
+    made = seen(shop, report.decision.subject)
+    plan = made.binding().predicate.plan
+    (step,) = [step for step in plan.steps if step.gate == "robustness"]
+    assert step.tables == ("perturbed",)
+    assert made.count(plan, step, report.decision.subject, datetime.now(UTC)).standing == "counts"
+    frame = shops_frame(record).assign(perturbation="noise")
+    frame.to_parquet(tmp_path / "p.parquet")
+    given = check_target(desk, record, target, {"perturbed": tmp_path / "p.parquet"})
+    counted = seen(shop, given.decision.subject).count(plan, step, given.decision.subject, datetime.now(UTC))
+    assert (counted.standing, "perturbed" in counted.reason) == ("missing", True)
+
+
+def shops_frame(record: Any) -> pd.DataFrame:
+    """The evaluation rows, with the predictions that somebody would like to see."""
+    frame = pd.read_csv(record.location("evaluation"))
+    return frame.assign(prediction=frame.y)
+
+
+def test_perturbations_without_an_id_or_of_no_shape_are_errors_with_their_place(shop: Any) -> None:
+    record = perturbing(shop)
+    desk, target = Desk(shop.settings), find_target(None, "loans", "2")
+    for changes, said in (
+        ({"roles": {"target": "y"}}, "matched by an id"),
+        ({"perturbations": {"noise": {"x": -1}}}, "noise"),
+        ({"perturbations": {"seed": 1}}, "no perturbation"),
+    ):
+        changed = replace(record, system=record.system.model_copy(update=changes))
+        with pytest.raises(InputError, match=said) as caught:
+            check_target(desk, changed, target)
+        assert "system.yaml" in str(caught.value.where) and caught.value.remedy
 
 
 def test_evidence_of_one_version_does_not_serve_another(traded: Any) -> None:
