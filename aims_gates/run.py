@@ -76,6 +76,13 @@ def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
     if case.gate != gate.id:
         yield _broken(gate, f"the case is for {case.gate!r}, not for {gate.id!r}", "Give each gate its own case.")
         return
+    judged = {name for role in ("prediction", "score") for name in case.roles.get(role, ())}
+    truth = case.roles.get("target", ())
+    same = judged & set(truth)
+    if same and len(truth) == 1 and {"target", "prediction"} <= set(gate.manifest.inputs.roles):
+        note = f"the column {min(same)!r} is named as the truth and as what the model says"
+        yield _broken(gate, note, "Name two columns: --role target=COLUMN --role prediction=COLUMN.")
+        return
     try:
         returned = gate.load()(case)
         found = list(returned) if returned is not None else []

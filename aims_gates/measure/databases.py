@@ -58,6 +58,7 @@ def open_database(url: str) -> Source:
     where, (schema, _, name) = masked(url), table.rpartition(".")
     try:
         engine = sa.create_engine(place)
+        _is_there(engine, where)
         shape = sa.Table(name, sa.MetaData(), autoload_with=engine, schema=schema or None)
         copied = _copy(engine, shape, where)
         engine.dispose()
@@ -69,6 +70,14 @@ def open_database(url: str) -> Source:
         remedy = "Check the address, the driver and the rights."
         raise DataError(f"the database cannot be read: {reason}", where=where, remedy=remedy) from error
     return Source(f"SELECT * FROM {copied}", where, drops=(f"DROP TABLE {copied}",))
+
+
+def _is_there(engine: Any, where: str) -> None:
+    """SQLite would make an empty database of a wrong path."""
+    file = engine.url.database
+    if engine.dialect.name == "sqlite" and file not in (None, "", ":memory:") and not Path(file).is_file():
+        remedy = "Check the path: three slashes start a relative one, four an absolute one."
+        raise DataError("there is no such database", where=where, remedy=remedy)
 
 
 def _copy(engine: Any, shape: Any, where: str) -> str:

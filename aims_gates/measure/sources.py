@@ -14,6 +14,8 @@ from aims_gates.measure.table import Table
 __all__ = ["ENGINES", "Engine", "open_source", "open_table"]
 
 Engine = Literal["duckdb", "pandas", "polars", "spark"]
+#: Schemes of files that lie elsewhere, which are no databases.
+_ELSEWHERE = ("http", "https", "ftp", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "wasbs", "hdfs", "file")
 ENGINES: tuple[str, ...] = get_args(Engine)
 
 
@@ -51,6 +53,9 @@ def open_source(source: Any, role: str) -> Source:
     if "://" not in source:
         return open_files(source)
     scheme = source.split("://", 1)[0]
+    if scheme in _ELSEWHERE:
+        remedy = "Copy the file here first; Parquet that Spark can reach is read by the engine spark."
+        raise DataError(f"{scheme} addresses are not read", where=masked(source), remedy=remedy)
     if "#" not in source:
         raise DataError("the table is not named", where=masked(source), remedy=f"Write {scheme}://...#table.")
     return open_duckdb(source) if scheme == "duckdb" else open_database(source)

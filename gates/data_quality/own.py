@@ -1,14 +1,14 @@
 """What is measured without a suite: missing values, duplicate rows, contradicting labels, age. All in DuckDB."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit
+from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit, Outcome
 
 from .pushdown import counted
 
@@ -82,8 +82,11 @@ def own_findings(data: Dataset, limits: Limits, case: Case, held: Mapping[str, i
     if limit is not None or case.params.get("suite") is None:
         duplicates = data.rows - _distinct_rows(data)
         yield _share("duplicate_share", duplicates, data, limit, "rows that repeat an earlier one")
-    targets = [name for name in case.roles.get("target", ()) if name in data.columns]
-    if targets:
+    named = case.roles.get("target", ())
+    targets = [name for name in named if name in data.columns]
+    if len(targets) < len(named):
+        yield _unlabelled(data, [name for name in named if name not in targets], limits)
+    elif targets:
         out = {name for role in _NO_FEATURES for name in case.roles.get(role, ())}
         features = tuple(name for name in data.columns if name not in out)
         yield from _conflicts(data, features, targets, limits)
@@ -93,6 +96,15 @@ def own_findings(data: Dataset, limits: Limits, case: Case, held: Mapping[str, i
         yield _currentness(data, case.roles["timestamp"][0], limits.age, case.now)
     elif limits.age is not None:
         yield _needs("currentness", "timestamp")
+
+
+def _unlabelled(data: Dataset, absent: Sequence[str], limits: Limits) -> Finding:
+    """Labels may come later than other data; those of the evaluation set must be there."""
+    limit = limits.shares.get("label_conflict_share")
+    note = f"there is no column {', '.join(map(repr, absent))} in the {data.role} data, so labels were not compared"
+    outcome: Outcome | None = "error" if limit or data.role == "evaluation" else None
+    remedy = f"Name the labels with --role target=COLUMN; there are: {', '.join(data.columns[:40])}."
+    return Finding("label_conflict_share", limit=limit, outcome=outcome, note=note, remedy=remedy)
 
 
 def _needs(measure: str, role: str) -> Finding:

@@ -253,7 +253,12 @@ def _exactly(data: Dataset, name: str) -> str:
     if data.type(name) != "BIGINT":
         return "0"
     x = Dataset.quote(name)
-    return f"CASE WHEN count({x}) < count(*) AND greatest(abs(min({x})), abs(max({x}))) >= {_EXACT} THEN 1 ELSE 0 END"
+    return f"CASE WHEN count({x}) < count(*) AND {_largest(x)} >= {_EXACT} THEN 1 ELSE 0 END"
+
+
+def _largest(x: str) -> str:
+    """SQL: the greatest absolute value, as a double: the smallest BIGINT has no absolute value of its own type."""
+    return f"greatest(abs(CAST(min({x}) AS DOUBLE)), abs(CAST(max({x}) AS DOUBLE)))"
 
 
 def _unique(item: Expectation, data: Dataset) -> _Ask | None:
@@ -342,8 +347,7 @@ def _aggregate(item: Expectation, data: Dataset) -> _Ask | None:
             return None
         return Answer(_within(item, value), {"observed_value": value})
 
-    largest = f"greatest(abs(min({x})), abs(max({x})))"
-    return _Ask([f"count({x})", largest, wanted.get(what, f"{what}({x})")], answer)
+    return _Ask([f"count({x})", _largest(x), wanted.get(what, f"{what}({x})")], answer)
 
 
 def _ends(item: Expectation) -> list[float]:

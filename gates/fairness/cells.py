@@ -130,6 +130,10 @@ def _check(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> 
         ):
             message = f"{question.weight!r} holds weights that are missing, negative or infinite"
             raise DataError(message, where=where, remedy="Weights must be 0 or more and finite.")
+        # Squared weights are what makes an effective size.
+        if not sum(row[-4] for row in found) < float("inf"):
+            message = f"the weights of {question.weight!r} are too large to add up"
+            raise DataError(message, where=where, remedy="Divide them all by their mean.")
     _check_labels(question, found, split)
 
 

@@ -122,11 +122,17 @@ def _complete(data: Dataset, columns: list[str]) -> None:
 
 
 def _weights(data: Dataset, column: str | None) -> None:
-    if column and (
-        data.kind(column) != "numeric" or data.query(f"SELECT min({data.quote(column)}) FROM data")[0][0] < 0
-    ):
+    if not column:
+        return
+    w = f"CAST({data.quote(column)} AS DOUBLE)"
+    number = data.kind(column) == "numeric"
+    lowest, squares = data.query(f"SELECT min({w}), sum({w} * {w}) FROM data")[0] if number else (-1.0, 0.0)
+    if not lowest >= 0:
         message = f"{column!r} holds weights that are no numbers, or negative"
         raise DataError(message, where=data.where, remedy="Weights must be 0 or more.")
+    if not squares < float("inf"):
+        message = f"the weights of {column!r} are too large to add up"
+        raise DataError(message, where=data.where, remedy="Divide them all by their mean.")
 
 
 def _kind(data: Dataset, target: str, prediction: str | None, positive: Any) -> str:
@@ -137,6 +143,10 @@ def _kind(data: Dataset, target: str, prediction: str | None, positive: Any) -> 
             message = f"the favourable label never occurs in {target!r}, which holds: {listed}"
             raise InputError(message, where=data.where, remedy="Check the spelling of 'positive'.")
         return "binary"
+    for name in filter(None, (target, prediction)):
+        if data.kind(name) == "datetime":
+            remedy = "Name the columns that hold truth and prediction: --role target=COLUMN --role prediction=COLUMN."
+            raise InputError(f"{name!r} holds times, which are no labels", where=data.where, remedy=remedy)
     strange = data.query(f"SELECT 1 FROM data WHERE {data.label_sql(target)} = 2 LIMIT 1")
     if not strange:
         return "binary"

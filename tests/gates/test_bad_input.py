@@ -1,5 +1,6 @@
 """Bad input, gate by gate: a finding or an error with its remedy, never a traceback, never a pass."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,20 @@ GATES: dict[str, tuple[Callable[[], Sets], Roles, dict[str, Any]]] = {
         lambda: {"evaluation": good()},
         {"target": ["y"], "prediction": ["d"], "score": ["s"], "slice": ["race"]},
         {},
+    ),
+    "data_quality": (
+        lambda: {"evaluation": good()},
+        {"target": ["y"]},
+        {
+            "suite": {
+                "expectations": [
+                    {"type": f"expect_column_values_to_{name}", "kwargs": {"column": column, **kwargs}}
+                    for column in ("y", "d")
+                    for name, kwargs in (("not_be_null", {}), ("be_in_set", {"value_set": [0, 1]}))
+                ]
+            },
+            "limits": {"label_conflict_share": 0.5},
+        },
     ),
     "uncertainty": (lambda: {"evaluation": good()}, {"target": ["y"], "score": ["s"], "prediction": ["d"]}, {}),
     "representativeness": (
@@ -170,7 +185,7 @@ def test_no_row_and_one_row_never_pass(run: Run, gate: str, rows: int) -> None:
     found = run_bad(run, gate, {role: frame.head(rows) for role, frame in data().items()}, roles)
     if (gate, rows) == ("leakage", 1):
         assert outcome_of(found) != "pass" or {f.measure for f in found if f.outcome} <= {"row_overlap_share"}
-    else:
+    elif (gate, rows) != ("data_quality", 1):  # expectations are facts about the rows there are, not estimates
         assert outcome_of(found) in ("error", "inconclusive", "fail")
 
 
@@ -233,7 +248,12 @@ def test_odd_column_names_change_nothing(run: Run, gate: str) -> None:
         others = {name: f"other {name}" for name in good().columns if name not in names and name in taken}
         sets = {role: frame.rename(columns=names | others) for role, frame in data().items()}
         renamed = {role: [names[column] for column in given] for role, given in roles.items()}
-        asked = {"columns": [names.get(c, c) for c in params["columns"]]} if "columns" in params else {}
+        asked: dict[str, Any] = {"columns": [names.get(c, c) for c in params["columns"]]} if "columns" in params else {}
+        if "suite" in params:
+            text = json.dumps(params["suite"])
+            for column, name in names.items():
+                text = text.replace(f'"column": {json.dumps(column)}', f'"column": {json.dumps(name)}')
+            asked = {"suite": json.loads(text)}
         found = run_bad(run, gate, sets, renamed, **asked)
         assert [(f.measure, f.value, f.outcome) for f in found] == [(f.measure, f.value, f.outcome) for f in plain]
 
@@ -258,6 +278,14 @@ def test_predictions_of_another_length_are_refused(run: Run) -> None:
     assert outcome_of(run_bad(run, "robustness", sets, by_place)) == "error"
     champion = {"evaluation": good(), "champion": good().head(2999)}
     assert outcome_of(run_bad(run, "performance", champion, {"target": ["y"], "prediction": ["d"]})) == "error"
+
+
+@pytest.mark.parametrize("gate", ["fairness", "performance", "robustness", "uncertainty"])
+@pytest.mark.parametrize("role", ["prediction", "score"])
+def test_the_truth_is_not_what_the_model_says(run: Run, gate: str, role: str) -> None:
+    data, roles, _ = GATES[gate]
+    (finding,) = run_bad(run, gate, data(), roles | {role: ["y"]})
+    assert (finding.outcome, "'y' is named as the truth" in str(finding.note)) == ("error", True)
 
 
 def test_labels_of_another_order_are_refused(run: Run) -> None:

@@ -1,7 +1,9 @@
 """Fairness: published figures, fairlearn's own numbers, and what must never pass."""
 
 import json
+import os
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -556,3 +558,34 @@ def test_bad_rows_are_errors_with_a_remedy(run: Run) -> None:
         found = run("fairness", {"evaluation": changed}, ROLES | {"weight": ["w"]})
         assert outcome_of(found) == "error", words
         assert words in str(found[-1].note)
+
+
+# Chance ---------------------------------------------------------------------------------------------
+
+#: AIMS_GATES_SIMULATIONS sets how many data sets each simulation of tests/measure/test_pairs.py draws; here a whole
+#: gate runs on each, so a two-hundredth of that.
+DRAWS = max(5, int(os.environ.get("AIMS_GATES_SIMULATIONS", "1000")) // 200)
+SPANS = (
+    *(f"{rate}_{kind}" for rate in (*RATES, "accuracy", "false_discovery_rate", "false_omission_rate", "precision")
+      for kind in ("difference", "ratio")),
+    "demographic_parity_difference", "demographic_parity_ratio", "equalized_odds_difference", "equalized_odds_ratio",
+    "equal_opportunity_difference",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reference", ["max", "overall"])
+def test_twenty_equal_groups_seldom_fail_under_any_limit_on_the_worst_pair(run: Run, reference: str) -> None:
+    """A hundred rows a group, half of them positive; error rates 0.4 and 0.3 in every group."""
+    generator, failed = np.random.default_rng(11), Counter[str]()
+    limits = {
+        name: {"op": ">=", "value": 0.8} if name.endswith("ratio") else {"op": "<=", "value": 0.1} for name in SPANS
+    }
+    for _ in range(DRAWS):
+        y = generator.integers(0, 2, 2000)
+        d = (generator.random(2000) < 0.3 + 0.3 * y).astype(int)
+        frame = pd.DataFrame({"race": np.arange(2000) % 20, "y": y, "d": d})
+        found = run("fairness", {"evaluation": frame}, ROLES, limits=limits, reference=reference)
+        judged = [f for f in found if f.limit and f.over]
+        assert {f.measure for f in judged} == set(SPANS)
+        failed.update(f.measure for f in judged if f.outcome == "fail")
+    assert max(failed.values(), default=0) <= 0.025 * DRAWS + 3 * (0.025 * 0.975 * DRAWS) ** 0.5, failed

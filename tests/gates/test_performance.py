@@ -217,15 +217,21 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a floor on a loss": ({}, {"limits": {"log_loss": {"op": ">=", "value": 0.9}}}, "wrong way round"),
     "unknown": ({}, {"limits": {"auc": {"op": ">=", "value": 0.9}}}, "no measure"),
     "one bin": ({}, {"bins": 1}, "bins cannot be"),
-    "labels": ({"target": ["g"], "prediction": ["g"], "score": []}, {}, "neither 0/1"),
-    "a label that is not there": ({"target": ["g"], "prediction": ["g"]}, {"positive": "east"}, "never occurs"),
+    "labels": ({"target": ["g"], "prediction": ["h"], "score": []}, {}, "neither 0/1"),
+    "a label that is not there": ({"target": ["g"], "prediction": ["h"]}, {"positive": "east"}, "never occurs"),
 }
+
+
+def test_times_are_no_labels(run: Run) -> None:
+    frame = pd.DataFrame({"y": pd.date_range("2024-01-01", periods=60, freq="h", tz="Europe/Vienna")})
+    found = run("performance", {"evaluation": frame.assign(d=frame.y)}, {"target": ["y"], "prediction": ["d"]})
+    assert [(f.outcome, "holds times" in str(f.note)) for f in found] == [("error", True)]
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_questions_are_errors_with_a_remedy(run: Run, name: str) -> None:
     roles, params, words = BAD[name]
-    found = run("performance", {"evaluation": drawn(200)}, ROLES | roles, **params)
+    found = run("performance", {"evaluation": drawn(200).assign(h=lambda f: f.g)}, ROLES | roles, **params)
     assert outcome_of(found) == "error"
     assert words in str(found[-1].note)
     assert found[-1].remedy

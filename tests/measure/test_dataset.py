@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from pyarrow import parquet
 
 from aims_gates import DataError, Dataset, GateError
 
@@ -76,6 +78,19 @@ def test_not_a_number_reads_as_missing_from_every_source(tmp_path: Path) -> None
     pl.from_arrow(table).write_parquet(pq)  # type: ignore[union-attr]
     for source in (table, pl.DataFrame({"x": [1.0, float("nan")]}), pq, pd.DataFrame({"x": [1.0, float("nan")]})):
         assert Dataset.open(source, role="evaluation").query("SELECT count(x), sum(x) FROM data") == [(1, 1.0)]
+
+
+@pytest.mark.parametrize("value", [1.0, float("inf"), float("nan")])
+def test_not_a_number_reads_as_missing_whatever_a_files_statistics_say(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"x": [value, float("nan"), -1.0, 1.0]}), path)
+    statistics = parquet.ParquetFile(path).metadata.row_group(0).column(0).statistics
+    assert (statistics.null_count, statistics.max) == (0, 1.0 if np.isnan(value) else value)
+    data = Dataset.open(path, role="evaluation")
+    held = 2 if np.isnan(value) else 3
+    assert data.query("SELECT count(x), count(*) FILTER (x IS NULL), max(x) FROM data") == [
+        (held, 4 - held, 1.0 if np.isnan(value) else value)
+    ]
 
 
 def test_the_types_of_a_csv_are_found_in_the_whole_file(tmp_path: Path) -> None:
@@ -201,6 +216,9 @@ def bad_files(folder: Path) -> dict[str, tuple[Any, str]]:
         "no table": (f"duckdb:///{folder / 't.db'}", "not named"),
         "wrong table": (f"duckdb:///{folder / 't.db'}#u", "no table"),
         "no database": ("duckdb:///nowhere.db#t", "no such database"),
+        "no sqlite": (f"sqlite:///{folder / 'nowhere.sqlite'}#t", "no such database"),
+        "web": ("https://example.org/a.parquet", "https addresses are not read"),
+        "bucket": ("s3://bucket/a.parquet", "s3 addresses are not read"),
         "wrong address": ("nonsense://x#t", "cannot be read"),
         "mixed": (pd.DataFrame({"a": [1, "x"]}), "mixed types"),
         "no columns": (pd.DataFrame(), "no columns"),

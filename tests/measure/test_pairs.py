@@ -54,7 +54,7 @@ def test_many_equal_groups_seldom_fail(groups: int, judge: Judge, limit: Limit) 
     assert simulate_odds(groups, 100, judge, limit) <= 0.025 + ERROR
 
 
-@pytest.mark.parametrize("n", [300, 1000, 5000])
+@pytest.mark.parametrize("n", [100, 300, 1000, 5000])
 def test_a_ratio_just_at_the_limit_seldom_passes_and_seldom_fails(n: int) -> None:
     found = simulate([0.3, 0.24], n, judge_ratio, FOUR_FIFTHS)
     assert found["pass"] <= 0.025 + ERROR
