@@ -4,6 +4,7 @@
 """
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,16 @@ from aims_gates.errors import InputError
 from aims_gates.keys import ENVIRONMENT, Key, read_private
 from aims_gates.strict_yaml import parse, read
 
-__all__ = ["DEFAULT_WORKSPACE", "SCHEMES", "Settings", "database_uri", "load", "maybe_signer", "signer"]
+__all__ = [
+    "DEFAULT_WORKSPACE",
+    "SCHEMES",
+    "Settings",
+    "chosen_workspace",
+    "database_uri",
+    "load",
+    "maybe_signer",
+    "signer",
+]
 
 #: Registry schemes of ours -> what SQLAlchemy calls them.
 SCHEMES = {
@@ -26,6 +36,13 @@ _FORMS = "aims+sqlite:///FILE or aims+postgresql://USER@HOST/DATABASE"
 FILE = "aims.yaml"
 #: The workspace of a registry without workspaces.
 DEFAULT_WORKSPACE = "default"
+
+
+def chosen_workspace() -> str | None:
+    """The workspace that MLflow's own client asks a server for (``mlflow.set_workspace``, ``MLFLOW_WORKSPACE``)."""
+    context = sys.modules.get("mlflow.utils.workspace_context")  # not imported for this: that takes seconds
+    chosen = context.get_request_workspace() if context else os.environ.get("MLFLOW_WORKSPACE", "").strip()
+    return chosen or None
 
 
 class _File(BaseModel):
@@ -60,6 +77,18 @@ class Settings:
     key: Path | None = None
     artifacts: Path | None = None
     trusted_keys: tuple[Path, ...] = ()
+
+    @property
+    def workspace(self) -> str:
+        """The workspace that MLflow works in here (``mlflow.set_workspace``, ``MLFLOW_WORKSPACE``), else ``default``.
+
+        A server says itself whether it has workspaces; an embedded registry has them where ``MLFLOW_ENABLE_WORKSPACES``
+        is true.
+        """
+        served = (self.registry or "").startswith(("http://", "https://"))
+        if not served and os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").strip().lower() not in ("true", "1"):
+            return DEFAULT_WORKSPACE
+        return chosen_workspace() or DEFAULT_WORKSPACE
 
     def need_registry(self) -> str:
         """The registry URI.

@@ -9,7 +9,7 @@ import click
 from aims_gates.bom import Parts, bill, unknown_suppliers
 from aims_gates.cli.options import settings_options
 from aims_gates.errors import InputError
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+from aims_gates.settings import Settings
 
 __all__ = ["command"]
 
@@ -43,7 +43,7 @@ def _parts(settings: Settings, name: str, version: str) -> Parts:
 
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry()) as connection:
-        seen = view(connection, DEFAULT_WORKSPACE, name, now, version)
+        seen = view(connection, settings.workspace, name, now, version)
     if seen.plan is None or seen.subject is None:
         what = (
             "its bytes: nothing was said about them yet"

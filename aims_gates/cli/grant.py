@@ -7,7 +7,7 @@ import click
 
 from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, key_option, settings_options
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings, load, signer
+from aims_gates.settings import Settings, load, signer
 
 __all__ = ["command", "verify_command"]
 
@@ -37,7 +37,7 @@ def export(name: str, alias: str, out: Path, days: int, key: Path | None, settin
 
     signing = signer(settings, key)
     with open_ledger(settings.need_registry()) as connection:
-        said = issue(connection, DEFAULT_WORKSPACE, name, alias, signing, datetime.now(UTC), days, out)
+        said = issue(connection, settings.workspace, name, alias, signing, datetime.now(UTC), days, out)
     click.echo(f"wrote {out}: {name} version {said.version}, {said.digest}, to be relied on until {said.until}")
 
 

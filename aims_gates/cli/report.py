@@ -12,7 +12,7 @@ from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.report_pages import add_pages
 from aims_gates.errors import InputError
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+from aims_gates.settings import Settings
 
 __all__ = ["command"]
 
@@ -134,7 +134,7 @@ def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
 
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry()) as connection:
-        seen = view(connection, DEFAULT_WORKSPACE, name, now, version)
+        seen = view(connection, settings.workspace, name, now, version)
     if seen.plan is None:
         remedy = f"Bind it: aims-gates bind {name} --system SYSTEM --key POLICY.key"
         raise InputError(f"{name!r} {seen.ledger.unbound()}", remedy=remedy)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import key_option, settings_options
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+from aims_gates.settings import Settings
 
 __all__ = ["command"]
 
@@ -47,11 +47,11 @@ def command(
         "until": until,
     }
     with open_ledger(settings.need_registry()) as ledger:
-        acts.waive(ledger, DEFAULT_WORKSPACE, name, version, **said)  # says what is amiss before a key is asked for
+        acts.waive(ledger, settings.workspace, name, version, **said)  # says what is amiss before a key is asked for
     done = state(
         settings,
         key,
-        lambda ledger: acts.waive(ledger, DEFAULT_WORKSPACE, name, version, **said),
+        lambda ledger: acts.waive(ledger, settings.workspace, name, version, **said),
         "/waive",
         {"name": name, "version": version, **said},
     )

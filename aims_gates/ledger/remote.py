@@ -18,6 +18,7 @@ from typing import Any
 from aims_gates import errors
 from aims_gates.errors import AimsGatesError, InputError, LedgerError, NoLedgerError, NotFoundError, RefusedError
 from aims_gates.evidence import Envelope
+from aims_gates.settings import chosen_workspace
 
 __all__ = ["API", "STAGING_SECONDS", "Remote", "is_remote"]
 
@@ -68,6 +69,8 @@ class Remote:
         elif token:
             self._session.headers["Authorization"] = f"Bearer {token}"
             self._session.trust_env = False  # a .netrc would replace the token
+        if workspace := chosen_workspace():
+            self._session.headers["X-MLFLOW-WORKSPACE"] = workspace
         if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in _TRUE:
             self._session.verify = False
         elif place := os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"):

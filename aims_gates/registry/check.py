@@ -131,6 +131,11 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
     Raises:
         AimsGatesError: what cannot be checked at all; a gate's own trouble is a finding instead.
     """
+    here, its = desk.settings.workspace, record.system.workspace
+    if desk.gated and here != its:
+        remedy = f"Work in its workspace: export MLFLOW_WORKSPACE={its}; or mend workspace in its system.yaml."
+        said = f"the system {record.system.name!r} is in workspace {its!r}, and MLflow works in {here!r} here"
+        raise InputError(said, remedy=remedy)
     plan, gates = local_plan(desk.settings, record)
     name = target.name or record.system.models[0]
     rows = _ledger_rows(desk, record, name)

@@ -13,7 +13,7 @@ from aims_gates.model import Subject
 from aims_gates.predicates import BreakGlass, say
 from aims_gates.registry.release import stage_version
 from aims_gates.registry.staging import Progress
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+from aims_gates.settings import Settings
 from aims_gates.trust import Row
 
 __all__ = ["LONGEST_HOURS", "break_glass"]
@@ -47,6 +47,6 @@ def break_glass(
         )
     found, now = stage_version(settings, name, version, progress), datetime.now(UTC)
     ends = (now + timedelta(hours=hours)).isoformat(timespec="seconds")
-    said = BreakGlass(DEFAULT_WORKSPACE, name, version, found, reason, ends)
+    said = BreakGlass(settings.workspace, name, version, found, reason, ends)
     with open_ledger(settings.need_registry(), write=True) as connection:
         return append(connection, sign(say(said, Subject("model", found, f"{name}/{version}")), key), now)

@@ -11,7 +11,7 @@ from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.table import Source
 from aims_gates.registry.names import version_number
 from aims_gates.reports import GateRun, Report
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+from aims_gates.settings import Settings
 from aims_gates.standing import Ask, Ledger
 
 __all__ = ["explain", "explain_version"]
@@ -25,7 +25,7 @@ def explain_version(settings: Settings, name: str, version: str) -> Report:
     """
     version = str(version_number(version))
     with open_ledger(settings.need_registry()) as connection:
-        return explain(connection, DEFAULT_WORKSPACE, name, version, lambda: _hashed(settings, name, version))
+        return explain(connection, settings.workspace, name, version, lambda: _hashed(settings, name, version))
 
 
 def explain(

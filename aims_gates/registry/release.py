@@ -22,7 +22,7 @@ from aims_gates.registry.places import DESTINATION_ENV_VAR, Released, released_r
 from aims_gates.registry.staging import Progress, leave_no_bytecode, stage
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import find_target
-from aims_gates.settings import DEFAULT_WORKSPACE, SCHEMES, Settings, database_uri, load
+from aims_gates.settings import SCHEMES, Settings, database_uri, load
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
@@ -79,7 +79,7 @@ def open_request(
     found = stage_version(settings, name, version, progress)
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        said = acts.ask(connection, DEFAULT_WORKSPACE, name, version, found, reason, now)
+        said = acts.ask(connection, settings.workspace, name, version, found, reason, now)
         return acts.sign_and_append(connection, said, key, now)[0]
 
 
@@ -100,7 +100,7 @@ def rollback(settings: Settings, name: str, version: str, reason: str, key: Key,
     Raises:
         MlflowException: the registry refused; its message says why.
     """
-    said = acts.order_rollback(DEFAULT_WORKSPACE, name, version, reason)
+    said = acts.order_rollback(settings.workspace, name, version, reason)
     with open_ledger(settings.need_registry(), write=True) as connection:
         acts.sign_and_append(connection, said, key, datetime.now(UTC))
     promote(settings, name, version, alias)
@@ -114,7 +114,7 @@ def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
     """
     from aims_gates.registry.names import governed_alias
 
-    said = acts.halt(DEFAULT_WORKSPACE, name, reason)
+    said = acts.halt(settings.workspace, name, reason)
     with open_ledger(settings.need_registry(), write=True) as connection:
         acts.sign_and_append(connection, said, key, datetime.now(UTC))
     client = mlflow.MlflowClient()
@@ -126,7 +126,7 @@ def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
 
 def _grant(settings: Settings, name: str, version: str | None, alias: str | None) -> Row:
     with open_ledger(settings.need_registry()) as connection:
-        workspace = DEFAULT_WORKSPACE
+        workspace = settings.workspace
         ledger = Ledger(about(connection, workspace, name), workspace, name)
     if alias is not None:
         found = ledger.standing(alias, datetime.now(UTC))

@@ -88,6 +88,7 @@ class World:
     folder: Path
     store: Any
     keys: dict[str, Key] = field(default_factory=dict)
+    workspace: str = "default"
 
     @property
     def uri(self) -> str:
@@ -118,7 +119,7 @@ class World:
 
     def bind(self, name: str, kind: Any = "model", mode: str | None = None, **changes: Any) -> str:
         modes = (Scheduled(mode, "2020-01-01"),) if mode else ()
-        said = Binding("default", name, kind, plan(**changes), digest_bytes(b"system"), modes, author="somebody")
+        said = Binding(self.workspace, name, kind, plan(**changes), digest_bytes(b"system"), modes, author="somebody")
         return self.sign(said, Subject("system", digest_bytes(b"system"), "mortgage"), "policy")
 
     def evidence(self, subject: str, outcome: Any = "pass", controls: tuple[str, ...] = ("A.6.2.4", "A.7.4")) -> str:
@@ -134,11 +135,11 @@ class World:
 
     def seen(self, name: str) -> Ledger:
         with self.store.primary() as session:
-            return view(session.connection(), "default", name)
+            return view(session.connection(), self.workspace, name)
 
     def all_of(self, name: str, subject: str | None = None) -> Ledger:
         with self.store.primary() as session:
-            return Ledger(about(session.connection(), "default", name, subject), "default", name)
+            return Ledger(about(session.connection(), self.workspace, name, subject), self.workspace, name)
 
     def revoke_evidence(self, name: str, version: int) -> None:
         """Revoke all evidence about a version that was granted."""
@@ -152,7 +153,7 @@ class World:
         asked = made.predicate.plan if made else plan()
         seen = self.all_of(name, subject)
         counted = [seen.count(asked, step, subject, datetime.now(UTC)) for step in asked.steps]
-        said = Request("default", name, str(version), subject, digest(asked), frozen(counted))
+        said = Request(self.workspace, name, str(version), subject, digest(asked), frozen(counted))
         return self.sign(replace(said, **changes), Subject("model", subject), "dev")
 
     def approve(self, request: str, subject: str, person: str = "risk") -> str:
@@ -162,10 +163,10 @@ class World:
         return self.sign(Revocation(statement, "found wrong"), Subject("organization", statement), person)
 
     def halt(self, name: str) -> str:
-        return self.sign(Halt("default", name, "harm seen"), Subject("system", digest_bytes(b"system")), "oncall")
+        return self.sign(Halt(self.workspace, name, "harm seen"), Subject("system", digest_bytes(b"system")), "oncall")
 
     def order_rollback(self, name: str, version: int) -> str:
-        said = RollbackOrder("default", name, str(version), "the new one misbehaves")
+        said = RollbackOrder(self.workspace, name, str(version), "the new one misbehaves")
         return self.sign(said, Subject("system", digest_bytes(b"system")), "oncall")
 
     def model(self, name: str, text: str = "weights", create: bool = True) -> int:
@@ -199,7 +200,7 @@ class World:
         """Write an alias row as somebody with the database in hand."""
         self.sql(
             "INSERT INTO registered_model_aliases (workspace, name, alias, version) "
-            f"VALUES ('default', '{name}', '{alias}', {version})"
+            f"VALUES ('{self.workspace}', '{name}', '{alias}', {version})"
         )
 
     def sql(self, statement: str) -> list[Any]:
