@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from aims_gates import authority, database, ledger
 from aims_gates.predicates import Creation
 from aims_gates.registry.acts import Kind, now, view
-from aims_gates.registry.places import Released, released_root
+from aims_gates.registry.buckets import holds, put
+from aims_gates.registry.places import Bucket, released_root
 from aims_gates.registry.session import Sessions, Transaction
-from aims_gates.registry.staging import Progress, stage, staged
+from aims_gates.registry.staging import Progress
 from aims_gates.registry.subjects import local_folder, prompt_subject
 
 if TYPE_CHECKING:
@@ -93,11 +94,11 @@ class StoreBase(SqlAlchemyStore):
             ledger.snapshot(session.connection())
             yield session
 
-    def released(self) -> Released:
+    def released(self) -> Bucket:
         """Where released copies go.
 
         Raises:
-            InputError: no local place is known.
+            InputError: no place is known.
         """
         url = self.engine.url
         return released_root(url.database if url.get_backend_name() == "sqlite" else None)
@@ -118,10 +119,10 @@ class StoreBase(SqlAlchemyStore):
             address = str(row.storage_location or row.source)
         root = self.released()
         digest = root.digest(address)
-        if digest is not None and staged(root, digest) is not None:
+        if digest is not None and holds(root, digest):
             return digest
         with local_folder(address, self._address_of) as folder:
-            return stage(folder, root, progress)
+            return put(folder, root, progress)
 
     def _address_of(self, name: str, version: str) -> str:
         with self.primary() as session:

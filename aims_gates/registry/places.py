@@ -19,8 +19,11 @@ from aims_gates.errors import InputError
 
 __all__ = [
     "RELEASED",
+    "RELEASED_ENV_VAR",
     "SOURCES_ENV_VAR",
+    "Bucket",
     "Released",
+    "bucket",
     "check_allowed",
     "check_readable",
     "check_source",
@@ -43,6 +46,8 @@ ARTIFACTS_DESTINATION_ENV_VAR = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 SERVE_ARTIFACTS_ENV_VAR = "_MLFLOW_SERVER_SERVE_ARTIFACTS"
 #: The user's own word for the same, outside the server.
 DESTINATION_ENV_VAR = "AIMS_GATES_ARTIFACTS_DESTINATION"
+#: An object store's address for released copies, which are folders of this machine otherwise.
+RELEASED_ENV_VAR = "AIMS_GATES_RELEASED"
 #: Addresses, joined by commas, beneath which a server reads models beside its own artifacts.
 SOURCES_ENV_VAR = "AIMS_GATES_MODEL_SOURCES"
 _SOURCES = frozenset({"runs", "models", _PROXY})
@@ -50,20 +55,14 @@ _LOG_IT = "Log the model to the server (mlflow.<flavor>.log_model) and register 
 
 
 @dataclass(frozen=True)
-class Released:
-    """The released root: a folder of this machine, and how clients address it.
+class Bucket:
+    """The released root in an object store, as MLflow's artifact repositories reach it.
 
     Attributes:
-        folder: Where copies stand, each named by the hex of its digest.
-        address: Prefix of a copy's storage location.
+        address: Prefix of a copy's storage location, for instance ``s3://models/aims-released``.
     """
 
-    folder: Path
     address: str
-
-    def copy(self, digest: str) -> Path:
-        """Where the copy with this digest stands, or would."""
-        return self.folder / digest.removeprefix("sha256:")
 
     def location(self, digest: str) -> str:
         """The copy's storage location, as the registry keeps it."""
@@ -73,6 +72,21 @@ class Released:
         """The digest that a storage location names, where it names a copy of ours."""
         found = f"sha256:{location.removeprefix(self.address).removeprefix('/')}"
         return found if is_digest(found) and location == self.location(found) else None
+
+
+@dataclass(frozen=True)
+class Released(Bucket):
+    """The released root: a folder of this machine, and how clients address it.
+
+    Attributes:
+        folder: Where copies stand, each named by the hex of its digest.
+    """
+
+    folder: Path
+
+    def copy(self, digest: str) -> Path:
+        """Where the copy with this digest stands, or would."""
+        return self.folder / digest.removeprefix("sha256:")
 
 
 def in_server() -> bool:
@@ -137,11 +151,27 @@ def inside(path: Path, root: Path) -> bool:
     return path.resolve().is_relative_to(root.resolve())
 
 
-def released_root(database: str | None) -> Released:
+def bucket() -> Bucket | None:
+    """The released root in an object store, where ``AIMS_GATES_RELEASED`` names one.
+
+    Raises:
+        InputError: it names a folder, or a place whose last part is not ``aims-released``.
+    """
+    address = os.environ.get(RELEASED_ENV_VAR, "").rstrip("/")
+    if not address:
+        return None
+    parsed = urllib.parse.urlsplit(address)
+    if local_path(address) is not None or parsed.scheme == _PROXY or not parsed.path.endswith(f"/{RELEASED}"):
+        remedy = f"Write an object store's address that ends in /{RELEASED}, e.g. s3://models/{RELEASED}."
+        raise InputError("released copies cannot be kept there", where=f"{RELEASED_ENV_VAR}={address}", remedy=remedy)
+    return Bucket(address)
+
+
+def released_root(database: str | None) -> Bucket:
     """Where released copies go.
 
-    Under a server that serves artifacts from a local folder: beneath it, so that every client can
-    download them. Else beside the SQLite file.
+    In the object store that ``AIMS_GATES_RELEASED`` names. Else, under a server that serves artifacts from a local
+    folder: beneath it, so that every client can download them. Else beside the SQLite file.
 
     Args:
         database: Path of the registry's SQLite file; None for another database.
@@ -149,18 +179,20 @@ def released_root(database: str | None) -> Released:
     Raises:
         InputError: no local place is known (artifacts in a bucket, a registry without a file).
     """
+    if (store := bucket()) is not None:
+        return store
     folder = proxied_path(f"{_PROXY}:/{RELEASED}")
     if folder is not None:
-        return Released(folder, f"{_PROXY}:/{RELEASED}")
+        return Released(f"{_PROXY}:/{RELEASED}", folder)
     if proxied_root() is not None or database is None or database == ":memory:":
         raise InputError(
             "there is no local folder for released copies",
             where=proxied_root() or "registry",
             remedy="Serve artifacts from a local folder (--artifacts-destination); elsewhere on that machine name it "
-            f"in {DESTINATION_ENV_VAR}.",
+            f"in {DESTINATION_ENV_VAR}. Or name an object store in {RELEASED_ENV_VAR}.",
         )
     folder = Path(database).absolute().parent / RELEASED
-    return Released(folder, str(folder))
+    return Released(str(folder), folder)
 
 
 def check_allowed(folder: Path, address: str) -> None:
@@ -187,6 +219,7 @@ def check_readable(underlying: str, address: str) -> None:
         InputError: they are elsewhere.
     """
     own = [root for root in (proxied_root(), os.environ.get(ARTIFACT_ROOT_ENV_VAR)) if root]
+    own += [store.address] if (store := bucket()) else []
     if in_server() and not _beneath(underlying, [*own, f"{_PROXY}:/", *_told()]):
         raise InputError("the server does not read from there", where=address, remedy=_LOG_IT)
 

@@ -31,12 +31,12 @@ from aims_gates.predicates import Transition
 from aims_gates.registry.actor import actor
 from aims_gates.registry.acts import Kind, free, kind_of, now, stage_alias, view
 from aims_gates.registry.base import StoreBase
+from aims_gates.registry.buckets import holds
 from aims_gates.registry.names import PRODUCTION, governed_alias, governed_stage, version_number
 from aims_gates.registry.origins import origins
 from aims_gates.registry.refusals import answering, denied, invalid
 from aims_gates.registry.server import creators
 from aims_gates.registry.session import again
-from aims_gates.registry.staging import staged
 from aims_gates.standing import Ask, Ledger
 
 __all__ = ["PromotionMixin"]
@@ -205,7 +205,7 @@ class PromotionMixin(StoreBase):
         if digest is None or not allowed:
             return _Prepared(version, kind, digest, version.location, hashed=False, makers=makers)
         root = self.released()
-        if staged(root, digest) is None:
+        if not holds(root, digest):
             command = f"aims-gates promote {name} {number}"
             return _Prepared(version, kind, None, version.location, False, makers, (command,))
         return _Prepared(version, kind, digest, root.location(digest), True, makers)

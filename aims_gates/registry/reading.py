@@ -14,6 +14,7 @@ from aims_gates.errors import InputError
 from aims_gates.registry.acts import free, kind_of, stage_alias, stands, view
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.names import PRODUCTION, governed_alias
+from aims_gates.registry.places import Released
 from aims_gates.registry.refusals import answering, refusal
 from aims_gates.registry.staging import intact, leave_no_bytecode
 from aims_gates.standing import Ledger
@@ -86,7 +87,7 @@ class ReadingMixin(StoreBase):
             root = self.released()
         except InputError:
             return  # nothing is released here
-        if root.digest(grant.predicate.location) == grant.predicate.digest:
+        if isinstance(root, Released) and root.digest(grant.predicate.location) == grant.predicate.digest:
             intact(root.copy(grant.predicate.digest), grant.predicate.digest)
 
     def _same_prompt(self, session: Session, seen: Ledger, row: Any, digest: str) -> bool:

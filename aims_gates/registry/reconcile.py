@@ -65,18 +65,32 @@ def _bytes(grant: Row, artifacts: Path | None) -> str | None:
         return None
     what = f"{said.name} version {said.version} ({said.alias})"
     folder = _folder(said.location, artifacts)
-    if folder is None:
+    store = os.environ.get("AIMS_GATES_RELEASED", "").rstrip("/")
+    stored = bool(store) and said.location.startswith(f"{store}/")
+    if folder is None and not stored:
         return (
-            f"{what}: its released copy at {said.location} cannot be read here; name the artifacts folder in aims.yaml"
+            f"{what}: its released copy at {said.location} cannot be read here; name the artifacts folder in aims.yaml "
+            "(artifacts), or the object store in AIMS_GATES_RELEASED"
         )
     try:
-        check_left_out(folder)
-        found = folder_digest(folder)
+        found = _downloaded(said.location) if folder is None else _hashed(folder)
     except (AimsGatesError, OSError) as error:
         return f"{what}: its released copy cannot be read: {error}"
     if found != said.digest:
-        return f"{what}: its released bytes were altered: {found} at {folder}, granted {said.digest}"
+        return f"{what}: its released bytes were altered: {found} at {folder or said.location}, granted {said.digest}"
     return None
+
+
+def _hashed(folder: Path) -> str:
+    check_left_out(folder)
+    return folder_digest(folder)
+
+
+def _downloaded(location: str) -> str:
+    from aims_gates.registry.subjects import local_folder
+
+    with local_folder(location) as folder:
+        return _hashed(folder)
 
 
 def _pointed(connection: Connection, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:

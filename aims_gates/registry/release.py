@@ -18,8 +18,9 @@ from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.keys import Key
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
-from aims_gates.registry.places import DESTINATION_ENV_VAR, Released, released_root
-from aims_gates.registry.staging import Progress, leave_no_bytecode, stage
+from aims_gates.registry.buckets import put
+from aims_gates.registry.places import DESTINATION_ENV_VAR, Bucket, released_root
+from aims_gates.registry.staging import Progress, leave_no_bytecode
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import find_target
 from aims_gates.settings import SCHEMES, Settings, database_uri, load
@@ -45,7 +46,7 @@ def use(settings: Settings) -> None:
         os.environ[DESTINATION_ENV_VAR] = str(settings.artifacts)
 
 
-def _root(settings: Settings) -> Released:
+def _root(settings: Settings) -> Bucket:
     url = make_url(database_uri(settings.need_registry()))
     return released_root(url.database if url.get_backend_name() == "sqlite" else None)
 
@@ -65,7 +66,7 @@ def stage_version(settings: Settings, name: str, version: str, progress: Progres
             server.close()
     target = find_target(model=name, version=version)
     with local_folder(target.address) as folder:
-        return stage(folder, _root(settings), progress)
+        return put(folder, _root(settings), progress)
 
 
 def open_request(

@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session
 from aims_gates.canonical import is_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.registry.names import PRODUCTION, governed_alias
-from aims_gates.registry.places import RELEASED, proxied_root
+from aims_gates.registry.places import RELEASED, bucket, proxied_root
 from aims_gates.registry.refusals import refusal
 from aims_gates.registry.server import creators
 from aims_gates.registry.server.identity import Principal, principal
@@ -158,6 +158,8 @@ class Guard:
             )
 
     def _released_roots(self) -> Iterator[str]:
+        if (store := bucket()) is not None:
+            yield store.address
         destination = proxied_root()
         if destination is not None:
             yield posixpath.join(destination, RELEASED)
