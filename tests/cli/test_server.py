@@ -44,3 +44,24 @@ def test_ways_to_sign_in_are_told_to_the_workers(command: Any, tmp_path: Path) -
 def test_what_makes_no_server_is_refused(command: Any, arguments: tuple[str, ...], why: str) -> None:
     said = command("server", "--dry-run", *arguments)
     assert said.code == 1 and why in said.err
+
+
+def test_a_ledger_that_does_not_hold_against_its_checkpoints_is_not_served(command: Any, tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        registry = ("--registry", f"aims+sqlite:///{name}.db")
+        assert command("keys", "new", name).code == 0
+        first = ("keys", "trust", f"{name}.pub", "--person", "policy", "--role", "policy", "--first")
+        assert command(*first, "--key", f"{name}.key", *registry).code == 0
+    (tmp_path / "kept").mkdir()
+    keep = ("ledger", "checkpoint", "--into", "kept", "--key", "old.key", "--registry", "aims+sqlite:///old.db")
+    assert command(*keep).code == 0 and "nothing was appended" in command(*keep).out
+    assert command("ledger", "verify", "--checkpoint", "kept", "--registry", "aims+sqlite:///old.db").code == 0
+    said = command("server", "--no-auth", "--checkpoints", "kept", "--registry", "aims+sqlite:///new.db")
+    assert said.code == 5 and "the ledger does not hold" in said.err
+    told = command("server", "--dry-run", "--checkpoints", "kept", "--checkpoint-minutes", "5").out
+    assert f"AIMS_GATES_CHECKPOINTS={tmp_path}/kept\n" in told and "AIMS_GATES_CHECKPOINT_MINUTES=5\n" in told
+    for more in ((), ("kept.json", "--into", "kept")):
+        assert command("ledger", "checkpoint", *more, "--key", "old.key").code == 1
+    (tmp_path / "empty").mkdir()
+    nothing = command("ledger", "verify", "--checkpoint", "empty", "--registry", "aims+sqlite:///old.db")
+    assert nothing.code == 1 and "there is no checkpoint" in nothing.err

@@ -51,16 +51,16 @@ class Keeper(threading.Thread):
     def __init__(self, store: StoreBase, folder: Path, every: timedelta) -> None:
         super().__init__(name="aims-gates-checkpoints", daemon=True)
         self._store, self._folder, self._every = store, folder, every
-        self._stop = threading.Event()
+        self._done = threading.Event()
 
     def run(self) -> None:
         """Look until the process ends, or :meth:`stop`."""
-        while not self._stop.wait(min(self._every, _LOOK).total_seconds()):
+        while not self._done.wait(min(self._every, _LOOK).total_seconds()):
             self.look()
 
     def stop(self) -> None:
         """Look no more."""
-        self._stop.set()
+        self._done.set()
 
     def look(self) -> Path | None:
         """Write a checkpoint if one is due."""
