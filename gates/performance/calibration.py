@@ -15,7 +15,7 @@ def calibration_shares(rows: Rows) -> Iterator[Finding]:
     ``over`` has the bin's mean score, which a calibrated model meets. Nothing where scores are no probabilities.
     """
     last = rows.bins - 1
-    place = f"CASE WHEN s >= 1 THEN {last} ELSE CAST(floor(s * {rows.bins}) AS INTEGER) END"
+    place = f"CASE WHEN s >= 1 THEN {last} WHEN s < 0 THEN 0 ELSE CAST(floor(s * {rows.bins}) AS INTEGER) END"
     sums = f"SELECT {place} AS b, sum(w), sum(w * s), sum(w * y), min(s), max(s) FROM ({rows.base()}) AS r"
     found = rows.data.query(f"{sums} GROUP BY {place} ORDER BY 1")
     if any(not 0 <= end <= 1 for *_, low, high in found for end in (low, high)):

@@ -222,6 +222,15 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.parametrize("size", [-1e308, -3.0, 1e308])
+def test_scores_of_any_size_are_ranked_and_no_more(run: Run, size: float) -> None:
+    frame = drawn(200).assign(s=lambda f: f.s * size)
+    found = run("performance", {"evaluation": frame}, ROLES)
+    assert outcome_of(found) != "error"
+    assert one(found, "roc_auc").value is not None
+    assert {one(found, name).value for name in ("brier", "log_loss")} == {None}
+
+
 def test_times_are_no_labels(run: Run) -> None:
     frame = pd.DataFrame({"y": pd.date_range("2024-01-01", periods=60, freq="h", tz="Europe/Vienna")})
     found = run("performance", {"evaluation": frame.assign(d=frame.y)}, {"target": ["y"], "prediction": ["d"]})
