@@ -18,6 +18,7 @@ __all__ = ["ELSEWHERE", "DuckTable"]
 #: What the names of tables on another engine begin with.
 ELSEWHERE = "aims_gates_spark_"
 _FLOATS = ("FLOAT", "DOUBLE")
+_ZONED = "TIMESTAMP WITH TIME ZONE"
 _BATCH = 131_072
 #: SQL that tables which are gone have left to be done.
 _ENDED: deque[str] = deque()
@@ -54,7 +55,7 @@ class DuckTable:
             raise DataError("one set lies on Spark and another does not", where=self.where, remedy=remedy)
         with lock, translated(self.where):
             self._here()
-            return list(connection().execute(sql, list(parameters)).fetchall())
+            return _rows(sql, list(parameters))
 
     def arrow(self, columns: Sequence[str]) -> "pa.Table":
         """These columns of every row."""
@@ -77,6 +78,22 @@ class DuckTable:
         """Let ``data`` name this table."""
         _tidy()
         connection().execute(f"SET search_path = 'memory.{self._schema}'")
+
+
+def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a query; the connection is free again, whatever happens."""
+    con = connection()
+    try:
+        found = con.execute(sql, parameters)
+        if not any(str(kind) == _ZONED for _, kind, *_ in found.description or ()):
+            return list(found.fetchall())
+        # DuckDB itself would ask for the package pytz.
+        con.abort()
+        table = con.sql(sql, params=parameters).to_arrow_table()
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    except BaseException:
+        con.abort()
+        raise
 
 
 def _select(types: dict[str, str]) -> str:

@@ -1,6 +1,8 @@
 """Data sets: every kind of source reads the same, and bad ones are refused with a remedy."""
 
 import gzip
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,16 @@ def test_one_data_set_can_be_named_in_the_query_of_another() -> None:
     second = Dataset.open(pd.DataFrame({"a": [2, 3]}), role="production")
     assert second.query(f"SELECT a FROM data WHERE a NOT IN (SELECT a FROM {first.table})") == [(3,)]
     assert first.query("SELECT sum(a) FROM data") == [(3,)]
+
+
+def test_times_with_a_zone_are_read_and_a_query_that_breaks_off_leaves_the_connection_free() -> None:
+    times = pa.array([datetime(2024, 1, 1, hour, tzinfo=UTC) for hour in range(20)])
+    data = Dataset.open(pa.table({"t": times, "l": [[when] for when in times]}), role="evaluation")
+    assert data.query("SELECT max(t), 1 FROM data") == [(datetime(2024, 1, 1, 19, tzinfo=UTC), 1)]
+    assert data.query("SELECT t FROM data WHERE t > ? ORDER BY t", ["2024-01-01 17:30:00+00"])[0][0].hour == 18
+    with suppress(DataError):  # without the package pytz
+        data.query("SELECT l FROM data")
+    assert data.query("SELECT count(*) FROM data") == [(20,)]
 
 
 def test_a_query_that_does_not_fit_is_the_gates_fault() -> None:
