@@ -148,7 +148,7 @@ def _digest(found: Found) -> tuple[str | None, str | None]:
 
 def _need_person(connection: Connection, owner: str) -> None:
     trust = history(connection).current()
-    people = {alike(entry.person) for entry in (trust.keys if trust else ()) if not entry.service}
+    people = {alike(each.person) for each in ((*trust.keys, *trust.users) if trust else ()) if not each.service}
     if alike(owner) not in people:
         remedy = "Name a person of the trust list: aims-gates keys list"
         raise RefusedError(f"{owner!r} is nobody on the trust list", where="--owner", remedy=remedy)

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from aims_gates.canonical import digest_bytes
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.model import Subject
-from aims_gates.predicates import BreakGlass, Trust, TrustedKey
+from aims_gates.predicates import BreakGlass, Trust, TrustedKey, TrustedUser
 from aims_gates.registry.adoption import adopt, survey
 from aims_gates.registry.emergency import break_glass
 from aims_gates.settings import Settings
@@ -114,3 +114,17 @@ def test_adoption_needs_a_policy_owner_a_person_and_a_day_within_half_a_year(wor
         with pytest.raises(RefusedError):
             adopt(settings, owner, today + timedelta(days=9), world.key(key))
     assert world.seen("loan").grants() == []
+
+
+def test_who_is_known_by_a_login_alone_may_answer_for_what_is_adopted(world: World) -> None:
+    entries = [
+        TrustedKey(world.key("policy").public, "Policy", ("policy",)),
+        TrustedKey(world.key("server").public, "Server", ("server",), service=True),
+    ]
+    users = (TrustedUser("rita", "Rita", ("risk",)), TrustedUser("job", "Job", ("developer",), service=True))
+    world.sign(Trust(2, tuple(entries), users), Subject("organization", digest_bytes(b"trust")), "policy")
+    world.by_hand("loan", "champion", world.model("loan"))
+    until, settings = datetime.now(UTC).date() + timedelta(days=9), Settings(registry=world.uri)
+    with pytest.raises(RefusedError):
+        adopt(settings, "Job", until, world.key("policy"))
+    assert [each.trouble for each in adopt(settings, "Rita", until, world.key("policy"))] == [None]
