@@ -5,10 +5,22 @@ from dataclasses import replace
 import pytest
 
 from aims_gates import authority
+from aims_gates.decision import decide
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import size
 from aims_gates.ledger.verify import verify
-from aims_gates.predicates import Activation, Halt, Recorded, Registration, Revocation, Transition, type_of
+from aims_gates.predicates import (
+    Activation,
+    Halt,
+    Recorded,
+    Registration,
+    Rejection,
+    Request,
+    Revocation,
+    Transition,
+    Withdrawal,
+    type_of,
+)
 from aims_gates.standing import Ask
 
 
@@ -208,3 +220,33 @@ def test_an_activation_by_the_author_or_without_the_role_counts_for_nothing(stor
     story.bind()
     ruled = by == "policy"  # what nobody may sign is no statement at all
     assert (story.ledger().unbound() is not None) == ruled
+
+
+@pytest.mark.parametrize("ending", ["nothing", "withdrawn", "rejected", "revoked approval", "halted", "granted"])
+@pytest.mark.parametrize("version", ["1", "2", "3"])
+def test_what_bears_on_a_version_decides_as_the_whole_ledger_does(world, kit, ending, version):
+    """Two versions with requests of their own, one without: what is left out changes no decision."""
+    world.approved()
+    world.register("2")
+    world.register("3")
+    world.predict(about=kit.OTHER)
+    world.check(about=kit.OTHER)
+    other = world.request("2", about=kit.OTHER)
+    approved = world.approve("risk")
+    first = next(row for row in world.rows if isinstance(row.predicate, Request))
+    match ending:
+        case "withdrawn":
+            world.say(Withdrawal(first.digest, "not yet"), "developer")
+        case "rejected":
+            world.say(Rejection(other.digest, "compliance", "not good"), "compliance")
+        case "revoked approval":
+            world.say(Revocation(approved.digest, "a mistake"), "risk")
+        case "halted":
+            world.say(Halt("default", "credit", "harm"), "on-call")
+        case "granted":
+            world.grant(request=first.digest)
+    subject = {"1": kit.BYTES, "2": kit.OTHER, "3": None}[version]
+    for about, digest in ((None, None), (None, subject), (subject, subject)):
+        bearing = authority.about(world.connection, "default", "credit", about, version)
+        asked = ask(world, digest, version)
+        assert decide(asked, bearing) == decide(asked, world.rows)
