@@ -110,7 +110,7 @@ def of_organization(settings: Settings) -> "Facts":
                 remedy = "An organization has one; keep one of them."
                 raise InputError(f"the record {name} is also in {places[name]}", where=str(path), remedy=remedy)
             records[name], places[name] = read_record(path).value, str(path)
-    return Facts(now, records, places, systems=systems, plans=found.plans)
+    return Facts(now, records, places, systems=systems, plans=found.plans, views=found.seen)
 
 
 def _files(pack: Path, system: str | None = None) -> dict[str, Path]:

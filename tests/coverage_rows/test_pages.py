@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest import CaptureFixture, MonkeyPatch
@@ -17,12 +18,13 @@ from aims_gates.coverage import ModelView
 from aims_gates.errors import InputError
 from aims_gates.model import Plan
 from aims_gates.plan import make_plan
+from aims_gates.predicates import Halt
 from aims_gates.profiles import read_profile
 from aims_gates.records import SystemRecord
 from aims_gates.reports.pages import PAGES, Facts, make, render_page
 from aims_gates.strict_yaml import read
 
-from .rows import EXAMPLE, GATES, GONE, NOW, ROWS, changed, covers, record
+from .rows import EXAMPLE, GATES, GONE, NOW, ROWS, changed, covers, later, record
 
 Seen = Callable[..., ModelView]
 WRITTEN = ("notice", "operator", "audit", "authority")
@@ -140,6 +142,26 @@ def test_the_policy_binds_its_rules_to_gates_and_is_told_in_public(blocked: Call
         make("policy-summary", about(unbound))
 
 
+@covers("A3.ex")
+def test_the_board_is_told_of_the_quarter_and_of_its_halt(told: Callable[..., Any], kit: Any) -> None:
+    story = told(record())
+    story.grant()
+    story.say(Halt("default", "credit", "it misses fractures"), "on-call")
+    view = ModelView("default", "credit", tuple(story.rows), story.now, None, "1", kit.BYTES)
+    facts = about(record())
+    facts.now, facts.views = story.now, (view,)
+    page = render_page(make("board", facts), "md")
+    assert "Quarterly report to the Model review board" in page and "may halt a model" in page
+    assert re.search(r"\| credit \| granted \| version 1 \|", page)
+    assert re.search(r"\| credit \| halted \| it misses fractures \|", page)
+    assert re.search(r"\| credit \| mortgage \| nothing \| halted \|", page)
+    facts = about(changed("organization/risk_register", "risks.0.status", "open"))
+    facts.now = later(93)
+    page = render_page(make("board", facts), "md")
+    assert "granted" not in page.partition("## Where")[0].partition("Nothing was granted")[0]
+    assert "| R-1 |" in page
+
+
 @covers("R.4")
 def test_exposure_is_told_with_articles_amounts_and_dates(
     tmp_path: Path, monkeypatch: MonkeyPatch, capsys: CaptureFixture[str]
@@ -178,6 +200,7 @@ def test_a_page_without_its_facts_is_refused_and_names_every_one(seen: Seen, nam
         "authority": ["technical_file", "logging"],
         "policy-summary": ["organization/ai_policy"],
         "exposure": ["classification"],
+        "board": ["organization/roles"],
     }
     whole = seen() if PAGES[name].about == "version" else None
     assert make(name, about(record(), whole)).sections

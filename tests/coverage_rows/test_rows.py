@@ -38,7 +38,6 @@ LEFT = {
     "C10.1": _INCIDENT,
     "C10.4": _INCIDENT,
     "C10.ex": _EXAMPLE,
-    "A3.ex": f"{_EXAMPLE}; halt itself is tested in tests/registry",
     "A5.ex": _EXAMPLE,
     "A6.5": _RETIRE,
     "A6.ex": _EXAMPLE,

@@ -29,6 +29,7 @@ PAGES: Mapping[str, Kind] = {
     "audit": Kind("aims_gates.reports.pages.audit", "version", "For the auditor: decision, evidence, glossary."),
     "authority": Kind("aims_gates.reports.pages.authority", "version", "For an authority: duties, technical file."),
     "policy-summary": Kind("aims_gates.reports.pages.policy", "organization", "For the public: the AI policy, short."),
+    "board": Kind("aims_gates.reports.pages.board", "organization", "For the governing body: the last quarter."),
     "exposure": Kind("aims_gates.reports.pages.exposure", "organization", "For management: the law's largest fines."),
 }
 

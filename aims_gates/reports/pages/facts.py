@@ -29,6 +29,7 @@ class Facts:
         seen: The version as the ledger shows it.
         systems: Every system of the packs.
         plans: System -> plan.
+        views: Every model as the ledger shows it, for a page about the organization.
         missing: What was looked for and not found; see :meth:`complete`.
     """
 
@@ -39,6 +40,7 @@ class Facts:
     seen: ModelView | None = None
     systems: tuple[SystemRecord, ...] = ()
     plans: Mapping[str, Plan] = field(default_factory=dict)
+    views: tuple[ModelView, ...] = ()
     missing: list[str] = field(default_factory=list)
 
     def _place(self, record: str) -> str:
