@@ -50,7 +50,7 @@ def phases(seen: ModelView, records: Mapping[str, Mapping[str, Any]]) -> tuple[P
     for name in PHASES:
         on, source = done.get(name, ("", ""))
         if name == "monitoring" and name == now and seen.grant is not None and granted:
-            on, source = watched or done["deployment"]
+            on, source = max(watched, done["deployment"]) if watched else done["deployment"]
         found.append(Phase(name, "done" if name in done else "now" if name == now else "to come", on, source))
     return tuple(found)
 
