@@ -262,3 +262,9 @@ def test_a_left_out_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None
     (tmp_path / canonical.LEFT_OUT).mkdir()
     with pytest.raises(IntegrityError, match="cannot be read"):
         canonical.check_left_out(tmp_path)
+
+
+def test_the_digest_of_a_text_minds_words_and_not_how_they_are_set() -> None:
+    assert canonical.text_digest("Suggest  loans\n to a clerk ") == canonical.text_digest("Suggest loans to a clerk")
+    assert canonical.text_digest("Suggest loans") != canonical.text_digest("suggest loans")
+    assert canonical.text_digest("a b") == canonical.digest("a b")
