@@ -16,6 +16,7 @@ from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel
 from sqlalchemy.orm import Session
 
 from aims_gates import authority, database, ledger
+from aims_gates.errors import IntegrityError
 from aims_gates.predicates import Creation
 from aims_gates.registry.acts import Kind, now, view
 from aims_gates.registry.buckets import holds, put
@@ -116,13 +117,21 @@ class StoreBase(SqlAlchemyStore):
         """
         with self.primary() as session:
             row = self._get_sql_model_version(session, name, version)
-            address = str(row.storage_location or row.source)
+            source, address = str(row.source), str(row.storage_location or row.source)
         root = self.released()
         digest = root.digest(address)
         if digest is not None and holds(root, digest):
             return digest
-        with local_folder(address, self._address_of) as folder:
-            return put(folder, root, progress)
+        # A released copy that is gone is made again of what it was made of, where that still has the same bytes.
+        with local_folder(source if digest else address, self._address_of) as folder:
+            found = put(folder, root, progress)
+        if digest not in (None, found):
+            raise IntegrityError(
+                f"the released copy is gone, and its source no longer holds its bytes: {found}, released {digest}",
+                where=source,
+                remedy="Bring the copy back from a backup, or roll back to a version whose copy is there.",
+            )
+        return found
 
     def _address_of(self, name: str, version: str) -> str:
         with self.primary() as session:
