@@ -13,7 +13,16 @@ from aims_gates.errors import InputError, RefusedError
 from aims_gates.evidence import sign
 from aims_gates.keys import is_public, read_public
 from aims_gates.model import Subject
-from aims_gates.predicates import KeyRevocation, Trust, TrustedKey, TrustedUser, say
+from aims_gates.predicates import (
+    Checkpoint,
+    KeyRevocation,
+    Trust,
+    TrustedKey,
+    TrustedUser,
+    may_sign,
+    say,
+    type_of,
+)
 from aims_gates.settings import Settings, signer
 from aims_gates.trust import TrustHistory, check_trust
 
@@ -186,6 +195,10 @@ def _next(value: dict[str, Any], entries: list[TrustedKey | TrustedUser]) -> lis
         service = " --service" if entry.service else ""
         found.append("aims-gates keys new NEW")
         found.append(f"aims-gates keys trust NEW.pub --person {entry.person!r} {roles}{service} --key POLICY.key")
+    if any(may_sign(role, type_of(Checkpoint)) for role in entry.roles):
+        found.append(
+            f"# move away the checkpoints that it signed of {value['from']} rows and more: they prove nothing now"
+        )
     found += [
         "aims-gates ledger verify --checkpoint FOLDER",
         "aims-gates ledger checkpoint --into FOLDER --key POLICY.key",

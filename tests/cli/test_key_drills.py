@@ -251,3 +251,15 @@ def test_nothing_takes_the_place_of_a_revoked_key(command, told, kit):
     compromised(command, kit.key_of("ci").public, 1)
     said = rotate(command, kit=kit)
     assert said.code == 2 and "was revoked" in said.err
+
+
+def test_checkpoints_that_a_compromised_key_signed_hold_nothing_and_it_says_so(command, told, kit, tmp_path):
+    (tmp_path / "kept").mkdir()
+    assert command("ledger", "checkpoint", "--into", "kept", "--key", "ci.key", *REGISTRY).code == 0
+    verify = ("ledger", "verify", "--checkpoint", "kept", *REGISTRY)
+    since = len(told.rows) - 1
+    _, found = compromised(command, kit.key_of("ci").public, since)
+    assert any("move away the checkpoints" in each and str(since) in each for each in found["next"])
+    assert command(*verify).code == 5
+    next((tmp_path / "kept").glob("*.json")).unlink()
+    assert command("ledger", "checkpoint", "--into", "kept", "--key", "policy.key", *REGISTRY).code == 0
