@@ -22,7 +22,7 @@ from aims_gates.keys import Key
 from aims_gates.ledger import append, history
 from aims_gates.ledger.connect import open_database
 from aims_gates.model import Decision, Subject
-from aims_gates.predicates import Adoption, Grant, say
+from aims_gates.predicates import Adoption, Grant, TrustedKey, TrustedUser, say
 from aims_gates.registry.acts import free, now, stage_alias
 from aims_gates.registry.names import governed_alias
 from aims_gates.registry.reconcile import ALIASES, STAGES
@@ -148,7 +148,8 @@ def _digest(found: Found) -> tuple[str | None, str | None]:
 
 def _need_person(connection: Connection, owner: str) -> None:
     trust = history(connection).current()
-    people = {alike(each.person) for each in ((*trust.keys, *trust.users) if trust else ()) if not each.service}
+    listed: tuple[TrustedKey | TrustedUser, ...] = (*trust.keys, *trust.users) if trust else ()
+    people = {alike(each.person) for each in listed if not each.service}
     if alike(owner) not in people:
         remedy = "Name a person of the trust list: aims-gates keys list"
         raise RefusedError(f"{owner!r} is nobody on the trust list", where="--owner", remedy=remedy)
