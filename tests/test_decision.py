@@ -13,6 +13,7 @@ from aims_gates.decision import Ask, decide, frozen
 from aims_gates.errors import InputError
 from aims_gates.model import Approver, Finding, Limit, Requirement
 from aims_gates.predicates import (
+    NOBODY,
     Adoption,
     Approval,
     Binding,
@@ -1849,3 +1850,21 @@ def test_an_adopted_grant_without_a_date_stands_for_nothing(story, kit):
     story.create()
     story.grant(transition="adopted", mode="observe", expires="some day")
     assert story.ledger().standing("production", story.now) is None
+
+
+@pytest.mark.parametrize("makers", [(), ("somebody",), None])
+def test_where_a_server_records_makers_a_model_that_nobody_is_known_to_have_made_is_refused(story, kit, makers):
+    story.approved()
+    found = Ask("default", "credit", "1", kit.BYTES, "production", story.now, kit.person("developer"), makers)
+    decision = decide(found, story.rows)
+    assert decision.allowed == (makers != ())
+    if makers == ():
+        assert any("no record of who made this model" in each for each in decision.problems)
+        assert "log the model again, signed in to the server" in decision.actions[0]
+
+
+def test_a_version_that_a_service_registered_for_nobody_is_refused(story, kit):
+    story.approved()
+    story.say(Registration("default", "credit", "1", "models:/m-1", "run", "a job", NOBODY))
+    decision = story.decide()
+    assert not decision.allowed and any("named nobody for whom it did" in each for each in decision.problems)

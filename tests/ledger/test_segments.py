@@ -117,3 +117,22 @@ def plant(connection, size, body):
         connection.execute(text("INSERT INTO aims_index VALUES (:term, :at)"), {"term": term, "at": size})
     said = {"size": size + 1, "frontier": json.dumps([node.hex() for node in grown])}
     connection.execute(text("UPDATE aims_head SET size = :size, frontier = :frontier"), said)
+
+
+def test_damage_ends_the_other_processes_and_is_told_in_order(told):
+    damage(told[0], "DELETE FROM aims_index WHERE position = 9")
+    found, wanted = both(*told, processes=2)
+    assert found == wanted and not found.ok
+
+
+def test_progress_is_told_segment_by_segment(told):
+    seen = []
+    with told[0].begin() as connection:
+        assert verify_in_processes(connection, (), 1, lambda *each: seen.append(each), length=LENGTH).ok
+    size = seen[-1][1]
+    assert seen == [(min(end, size), size) for end in range(LENGTH, size + LENGTH, LENGTH)]
+
+
+def test_a_short_ledger_is_verified_in_order(told):
+    with told[0].begin() as connection:
+        assert verify_in_processes(connection, told[1], 2, length=64) == verify(connection, told[1])
