@@ -1,11 +1,15 @@
 """The world of tests/registry, under attack: the same store, keys and people."""
 
 import sys
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.attacks.target import served
+from tests.attacks.target import target as target
 
 
 def load(name: str, place: str) -> ModuleType:
@@ -26,13 +30,19 @@ tracking = _registry.tracking
 no_server_around = _registry.no_server_around
 
 
+@pytest.fixture(autouse=True)
+def where_it_serves(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_server_around: None
+) -> Iterator[None]:
+    """On the server's machine, for a test that has the server; not for other folders' tests after it."""
+    if "target" in request.fixturenames:
+        with served(request.getfixturevalue("target").folder, monkeypatch):
+            yield
+    else:
+        yield
+
+
 @pytest.fixture(scope="session")
 def worlds() -> ModuleType:
     """Its builders: ``World``, ``plan``."""
     return _registry
-
-
-@pytest.fixture(scope="session")
-def shops() -> ModuleType:
-    """The builders of tests/shop.py."""
-    return load("aims_gates_shop", "shop.py")

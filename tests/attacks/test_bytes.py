@@ -147,15 +147,3 @@ def test_what_is_printed_cannot_command_the_terminal() -> None:
 
     said = CliRunner().invoke(show, color=True).output
     assert not set("\x1b\x9b\u202e") & set(said) and said.count("\n") == 2
-
-
-def test_a_system_edited_after_its_binding_cannot_be_checked_into_evidence(shops: ModuleType, tmp_path: Path) -> None:
-    shop = shops.open_shop(tmp_path)
-    system = tmp_path / "records" / "systems" / "loans" / "system.yaml"
-    said = system.read_text()
-    for edited in (said.replace("target: y", "target: g"), said.replace("evaluation.csv}", "easier.csv}")):
-        assert edited != said
-        system.write_text(edited)
-        before = shop.said("ledger", "verify")["size"]
-        assert shop.check(2) == 1
-        assert shop.said("ledger", "verify")["size"] == before

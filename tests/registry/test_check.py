@@ -323,3 +323,14 @@ def test_the_system_is_found_by_its_model(shop: Any) -> None:
     assert "--system" in (caught.value.remedy or "")
     with pytest.raises(InputError, match="no system here"):
         system_of(replace(shop.settings, packs=()), None, "loans")
+
+
+def test_a_system_edited_after_its_binding_cannot_be_checked_into_evidence(shop: Any) -> None:
+    system = shop.folder / "records" / "systems" / "loans" / "system.yaml"
+    said = system.read_text()
+    for edited in (said.replace("target: y", "target: g"), said.replace("evaluation.csv}", "easier.csv}")):
+        assert edited != said
+        system.write_text(edited)
+        before = shop.said("ledger", "verify")["size"]
+        assert shop.check(2) == 1
+        assert shop.said("ledger", "verify")["size"] == before

@@ -1,0 +1,258 @@
+"""A real server with a model in production on it, one for each database: what the corpus is run against."""
+
+import base64
+import configparser
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mlflow
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from aims_gates.canonical import folder_digest
+from aims_gates.evidence import sign
+from aims_gates.keys import Key
+from aims_gates.model import Subject
+from aims_gates.predicates import Approval, Trust, TrustedKey, say
+from aims_gates.registry.names import governed_alias
+from aims_gates.registry.store import gated_store
+
+USER, PASSWORD, ADMIN = "applicant-owner", "a long password, not a secret", "an administrator's password"
+
+
+@dataclass
+class Target:
+    """A running server, a model in production on it, and the database in hand.
+
+    Attributes:
+        group: The process group of the server and its workers.
+    """
+
+    port: int
+    folder: Path
+    world: Any
+    names: dict[str, str]
+    group: int = 0
+
+    def workers(self) -> set[int]:
+        """The processes that answer, where there are several."""
+        found = set()
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                group = int((place / "stat").read_text().rpartition(")")[2].split()[2])
+                if group == self.group and b"spawn_main" in (place / "cmdline").read_bytes():
+                    found.add(int(place.name))
+            except OSError:
+                continue  # it ended meanwhile
+        return found
+
+    def send(self, line: str, body: Any, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Send a request exactly as it is written; gives status and body."""
+        method, _, path = line.partition(" ")
+        path, name = self.fill(path), self.names
+        data = self.fill(body) if isinstance(body, str) else "" if body is None else json.dumps(self.fill_all(body))
+        said = {"Content-Type": "application/json", "Authorization": name["authorization"], **headers}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(method, path.replace(" ", "%20"), skip_accept_encoding=True)
+            for key, value in said.items():
+                connection.putheader(key, value)
+            raw = data.encode("utf-8", "surrogatepass")
+            connection.putheader("Content-Length", str(len(raw)))
+            connection.endheaders(raw)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def fill(self, text: str) -> str:
+        """The text with the names in braces filled in."""
+        for key, value in self.names.items():
+            text = text.replace("{" + key + "}", value)
+        return text
+
+    def fill_all(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self.fill_all(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.fill_all(each) for each in value]
+        return self.fill(value) if isinstance(value, str) else value
+
+    def governed(self) -> dict[str, Any]:
+        """All that no attempt may change."""
+        rows = self.world.sql("SELECT name, alias, version FROM registered_model_aliases")
+        stages = self.world.sql("SELECT name, version FROM model_versions WHERE current_stage = 'Production'")
+        places = self.world.sql(
+            "SELECT name, version, source, storage_location, current_stage FROM model_versions WHERE name = 'loan'"
+        )
+        return {
+            "aliases": sorted(tuple(row) for row in rows if governed_alias(row[1])),
+            "stages": sorted(map(tuple, stages)),
+            "versions": sorted(map(tuple, places)),
+            "grants": len(self.world.seen("loan").grants()),
+            "released": folder_digest(self.folder / "artifacts" / "aims-released" / self.names["released"]),
+            "source": folder_digest(self.folder / "artifacts" / self.names["source1"]),
+        }
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, empty_database: bytes, worlds: ModuleType
+) -> Iterator[Target]:
+    """The server under attack, one for each database; on PostgreSQL with several workers."""
+    folder = tmp_path_factory.mktemp(f"target-{request.param}")
+    for name in ("backend.db", "registry.db"):
+        (folder / name).write_bytes(empty_database)
+    registry = f"sqlite:///{folder / 'registry.db'}"
+    if request.param == "postgresql":
+        pool = request.getfixturevalue("postgresql_pool")
+        registry = pool.server.url(pool.take())
+    port = _free_port()
+    process = _start(folder, port, f"aims+{registry}", 1 if request.param == "sqlite" else 2)
+    try:
+        _await(port, process, folder)
+        with pytest.MonkeyPatch.context() as patch, served(folder, patch):
+            world = worlds.World(folder, gated_store(f"aims+{registry}"))
+            made = _furnished(folder, port, world)
+        made.group = process.pid
+        yield made
+        world.store._dispose_engine()
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+@contextmanager
+def served(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """On the server's machine, signed in as the user: where its artifacts are, and who calls."""
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    patch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(folder / "artifacts"))
+    patch.setenv("MLFLOW_TRACKING_USERNAME", USER)
+    patch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+    yield
+    mlflow.set_tracking_uri(before[0])
+    mlflow.set_registry_uri(before[1])
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _start(folder: Path, port: int, registry: str, workers: int) -> "subprocess.Popen[bytes]":
+    settings = configparser.ConfigParser()
+    settings["mlflow"] = {"default_permission": "READ", "database_uri": f"sqlite:///{folder / 'users.db'}"}
+    with (folder / "auth.ini").open("w") as file:
+        settings.write(file)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("_MLFLOW_SERVER", "MLFLOW_"))},
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "AIMS_GATES_MAX_BODY": "1000000",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "only for this test",
+    }
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--app-name", "aims-gates", "--host", "127.0.0.1"),
+        *("--port", str(port), "--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder / 'backend.db'}"),
+        *("--registry-store-uri", registry, "--artifacts-destination", str(folder / "artifacts")),
+    ]
+    with (folder / "log.txt").open("wb") as log:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def _await(port: int, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.3)
+        finally:
+            connection.close()
+    pytest.fail(f"the server did not start: {(folder / 'log.txt').read_text()[-3000:]}")
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _furnished(folder: Path, port: int, world: Any) -> Target:
+    """Two models of one user, one version in production by the rules."""
+    names = {"authorization": basic("admin", ADMIN), "n": "1"}
+    made = Target(port, folder, world, names)
+    status, said = made.send("POST /api/2.0/mlflow/users/create", {"username": USER, "password": PASSWORD}, {})
+    assert status == 200, said
+    names["authorization"] = basic(USER, PASSWORD)
+    address = f"http://127.0.0.1:{port}"
+    mlflow.set_tracking_uri(address)
+    mlflow.set_registry_uri(address)
+    client = mlflow.MlflowClient(address, address)
+    experiment = client.create_experiment("loans")
+    names["e1"] = experiment
+    for number in (1, 2):
+        code = folder / f"model{number}.py"
+        code.write_text(
+            f"import mlflow\n\nNUMBER = {number}\n\nclass M(mlflow.pyfunc.PythonModel):\n"
+            "    def predict(self, context, model_input, params=None):\n        return []\n\n"
+            "mlflow.models.set_model(M())\n"
+        )
+        with mlflow.start_run(experiment_id=experiment) as run:
+            logged = mlflow.pyfunc.log_model(name="model", python_model=str(code), pip_requirements=["mlflow"])
+        names[f"run{number}"], names[f"m{number}"] = run.info.run_id, logged.model_id
+        names[f"source{number}"] = f"{experiment}/models/{logged.model_id}/artifacts"
+        if number == 1:
+            client.create_registered_model("loan")
+            client.create_registered_model("free")
+        client.create_model_version("loan", logged.model_uri, model_id=logged.model_id)
+    client.create_model_version("free", logged.model_uri, model_id=logged.model_id)
+    world.trust()
+    world.bind("loan")
+    first = world.ready("loan", 1)
+    client.set_registered_model_alias("loan", "production", "1")
+    second = world.store.stage_version("loan", 2)
+    names |= {"released": first.removeprefix("sha256:"), "other": second.removeprefix("sha256:")}
+    names["request"] = world.request("loan", 2, second)
+    names |= {"port": str(port), "huge": "x" * 1_100_000, "long": "x" * 400, "deep": "[" * 5000}
+    names |= _forged(world, second, names["request"])
+    return made
+
+
+def _forged(world: Any, subject: str, request: str) -> dict[str, str]:
+    """Statements that nobody may bring."""
+    stranger = Key(Ed25519PrivateKey.generate())
+    about = Subject("model", subject)
+    approval = say(Approval(request, "risk"), about)
+    seizes = say(Trust(9, (TrustedKey(stranger.public, "Stranger", ("policy",)),)), Subject("organization", subject))
+
+    def signed(made: Any, key: Key) -> str:
+        return json.dumps(sign(made, key).to_json())
+
+    altered = json.loads(signed(approval, world.key("risk")))
+    altered["payload"] = base64.b64encode(base64.b64decode(altered["payload"]).replace(b"risk", b"RISK")).decode()
+    return {
+        "forged evidence": json.dumps(altered),
+        "forged approval": signed(approval, stranger),
+        "forged trust": signed(seizes, stranger),
+        "forged binding": signed(seizes, world.key("dev")),
+        "unknown signer": signed(say(Approval(request, "compliance"), about), stranger),
+        "service approves": signed(approval, world.key("ci")),
+    }
