@@ -33,7 +33,8 @@ class Part:
 
 
 PARTS = (
-    Part("attack corpus and daily work, both databases", ("tests/attacks/test_corpus.py",)),
+    Part("attack corpus, signed statements and daily work, both databases",
+         ("tests/attacks/test_corpus.py", "tests/attacks/test_statements.py")),
     Part("kill -9 at every statement and {n} times at random, per database", ("tests/faults/test_kill.py",), 1000,
          "AIMS_GATES_SOAK_KILLS"),
     Part("{n} operations by 8 processes, per database", ("tests/faults/test_race.py",), 20_000,
@@ -43,7 +44,12 @@ PARTS = (
     Part("{n} examples for each of the parsers", ("tests/fuzz",), 100_000, "AIMS_GATES_FUZZ_EXAMPLES"),
     Part("schemathesis, {n} examples an operation", ("tests/registry/server", "-k", "schemathesis or openapi"), 300,
          "AIMS_GATES_SCHEMATHESIS_EXAMPLES"),
-    Part("every single-row and single-bit change of a ledger is found", ("tests/ledger/test_verify.py",)),
+    Part("every row changed, and up to {n} bits of each, is found", ("tests/ledger/test_verify.py",
+         "tests/ledger/test_tampering.py"), 1_000_000, "AIMS_GATES_TAMPER_BITS"),
+    Part("{n} draws of each simulation", ("tests/measure/test_pairs.py", "tests/gates/test_fairness.py",
+         "tests/gates/test_drift.py", "tests/gates/test_performance.py"), 10_000, "AIMS_GATES_SIMULATIONS"),
+    Part("evidence of each control removed and aged, at most {n} cases", ("tests/examples/test_start.py",), 1000,
+         "AIMS_GATES_CONTROL_CASES"),
 )  # fmt: skip
 
 
@@ -55,7 +61,7 @@ def run(part: Part, scale: float) -> tuple[str, str, float]:
         environment[part.variable] = str(max(1, size // part.each))
     begun = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *part.tests],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=0", *part.tests],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")

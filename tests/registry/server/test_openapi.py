@@ -1,6 +1,6 @@
 """schemathesis over our OpenAPI document: whatever is sent, no server's error; without a sign-in, nothing at all.
 
-AIMS_API_EXAMPLES says how many examples each route gets (default 4; a long run takes hundreds).
+AIMS_GATES_SCHEMATHESIS_EXAMPLES says how many examples each route gets (default 4; a long run takes hundreds).
 """
 
 # ruff: noqa: F401, F811 - fixtures are imported by name
@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from .inside import Inside, inside, users_database
 from .test_api import opened, ready
 
-EXAMPLES = int(os.environ.get("AIMS_API_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("AIMS_GATES_SCHEMATHESIS_EXAMPLES", "4"))
 KNOWN = {400, 401, 403, 404, 409}
 
 
