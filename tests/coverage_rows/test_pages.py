@@ -172,10 +172,10 @@ def test_exposure_is_told_with_articles_amounts_and_dates(
     page = capsys.readouterr().out
     rows = dict(re.findall(r"^\| (99\(\d\)|101) \| (.*) \|$", page, re.MULTILINE))
     for article, amount, system in (
-        ("99(3)", "EUR 35,000,000 or 7 %", "none"),
-        ("99(4)", "EUR 15,000,000 or 3 %", "mortgage"),
-        ("99(5)", "EUR 7,500,000 or 1 %", "mortgage"),
-        ("101", "EUR 15,000,000 or 3 %", "none"),
+        ("99(3)", "EUR 35,000,000 or 7 % of worldwide yearly turnover", "none"),
+        ("99(4)", "EUR 15,000,000 or 3 % of worldwide yearly turnover", "mortgage"),
+        ("99(5)", "EUR 7,500,000 or 1 % of worldwide yearly turnover", "mortgage"),
+        ("101", "EUR 15,000,000 or 3 % of worldwide yearly turnover", "none"),
     ):
         assert amount in rows[article] and rows[article].endswith(f"| {system}")
     assert "given to authorities" in rows["99(5)"] and "2025-08-02" in rows["99(5)"] and "2026-08-02" in rows["101"]

@@ -53,7 +53,7 @@ def page(facts: Facts) -> Page:
                 (
                     f"{len(members)} members, quorum {facts.text(_ROLES, 'body.quorum')}; it "
                     f"{'may' if halts else 'may not'} halt a model; "
-                    f"it reports to {facts.text(_ROLES, 'body.reports_to')}.",
+                    f"it reports to {facts.text(_ROLES, 'body.reports_to').replace('_', ' ')}.",
                 ),
             ),
             Section(

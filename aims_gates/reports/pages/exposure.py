@@ -73,7 +73,7 @@ def page(facts: Facts) -> Page:
         named = sorted(name for name, said in classified.items() if each.concerns(*said))
         rows.append(
             (
-                each.article, each.about, f"EUR {each.euros:,} or {each.turnover} %",
+                each.article, each.about, f"EUR {each.euros:,} or {each.turnover} % of worldwide yearly turnover",
                 f"{start.isoformat()} ({'in force' if start <= today else 'to come'})", ", ".join(named) or "none",
             )
         )  # fmt: skip
