@@ -3,10 +3,11 @@
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import DataError
-from aims_gates.measure.engine import connection, fresh_name, lock, quote, translated
+from aims_gates.measure.engine import connection, fresh_name, lock, quote, quote_text, scratch, translated
 from aims_gates.measure.frames import arrow_digest
 from aims_gates.measure.source import Source
 
@@ -25,7 +26,7 @@ _ENDED: deque[str] = deque()
 
 
 class DuckTable:
-    """A source as a view of the process's database; a small CSV file as a table, parsed once."""
+    """A source as a view of the process's database; text is parsed once, and kept as a table or a Parquet file."""
 
     def __init__(self, source: Source) -> None:
         self.where = source.where
@@ -34,13 +35,15 @@ class DuckTable:
         self.name = f"memory.{self._schema}.data"
         with lock, translated(self.where):
             _tidy()
-            shape = connection().execute(f"DESCRIBE {source.sql}").fetchall()
+            file = _written(source.sql, f"{self._schema}.parquet") if source.kept == "scratch" else None
+            sql = source.sql if file is None else f"SELECT * FROM read_parquet({quote_text(str(file))})"
+            shape = connection().execute(f"DESCRIBE {sql}").fetchall()
             self.types = {str(name): str(kind) for name, kind, *_ in shape}
             connection().execute(f"CREATE SCHEMA memory.{self._schema}")
-            self._end = weakref.finalize(self, _leave, self._schema, tuple(source.drops))
+            self._end = weakref.finalize(self, _leave, self._schema, tuple(source.drops), file)
             self._end.atexit = False
-            kind = "TABLE" if source.kept else "VIEW"
-            connection().execute(f"CREATE {kind} {self.name} AS SELECT {_select(self.types)} FROM ({source.sql})")
+            kind = "TABLE" if source.kept == "memory" else "VIEW"
+            connection().execute(f"CREATE {kind} {self.name} AS SELECT {_select(self.types)} FROM ({sql})")
         self.names = tuple(source.names or self.types)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -72,7 +75,12 @@ class DuckTable:
     def digest(self) -> str:
         """Of a file its bytes, of a folder or glob its manifest, else of the rows as Arrow."""
         with translated(self.where):
-            return self._source.digest() if self._source.digest else arrow_digest(self.arrow(tuple(self.types)))
+            return self._source.digest() if self._source.digest else self._digest_of_rows()
+
+    def _digest_of_rows(self) -> str:
+        with lock:
+            self._here()
+            return arrow_digest(connection().sql("FROM data").to_arrow_reader(_BATCH))
 
     def _here(self) -> None:
         """Let ``data`` name this table."""
@@ -110,8 +118,21 @@ def _select(types: dict[str, str]) -> str:
     return ", ".join(shown)
 
 
-def _leave(schema: str, drops: Sequence[str]) -> None:
-    """A table is gone. Garbage is collected amid queries too, so what it leaves behind is only noted here."""
+def _written(sql: str, name: str) -> Path:
+    """The rows of a query as a Parquet file of the scratch folder: text is slow to parse, and gates ask often."""
+    file = scratch() / name
+    try:
+        connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    return file
+
+
+def _leave(schema: str, drops: Sequence[str], file: Path | None) -> None:
+    """A table is gone. Garbage is collected amid queries too, so what it leaves in the database is only noted here."""
+    if file is not None:
+        file.unlink(missing_ok=True)
     _ENDED.extend((f"DROP SCHEMA memory.{schema} CASCADE", *drops))
 
 

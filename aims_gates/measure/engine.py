@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from aims_gates.errors import AimsGatesError, DataError, GateError
 
-__all__ = ["MEMORY", "connection", "fresh_name", "lock", "quote", "quote_text", "translated"]
+__all__ = ["MEMORY", "connection", "fresh_name", "lock", "quote", "quote_text", "scratch", "translated"]
 
 #: DuckDB connections are not safe to share between threads without it.
 lock = threading.RLock()
@@ -58,12 +59,18 @@ _SAYINGS: Sequence[tuple[str, str, str]] = (
 
 
 @cache
+def scratch() -> Path:
+    """A folder of this process (``TMPDIR`` says on which disk), removed at its end."""
+    made = tempfile.mkdtemp(prefix="aims-gates-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
+
+
+@cache
 def connection() -> duckdb.DuckDBPyConnection:
-    """The process's database, in memory; what does not fit spills to a folder of its own, removed at the end."""
+    """The process's database, in memory; what does not fit spills to the scratch folder."""
     found = duckdb.connect(":memory:")
-    spill = tempfile.mkdtemp(prefix="aims-gates-")
-    atexit.register(shutil.rmtree, spill, ignore_errors=True)
-    found.execute(f"SET temp_directory = {quote_text(spill)}")
+    found.execute(f"SET temp_directory = {quote_text(str(scratch()))}")
     found.execute(f"SET memory_limit = {quote_text(os.environ.get(MEMORY) or _MEMORY)}")
     found.execute("SET enable_progress_bar = false")
     found.execute("SET TimeZone = 'UTC'")

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Literal, cast
 
 from aims_gates.canonical import digest, digest_file
 from aims_gates.errors import DataError
@@ -16,7 +16,7 @@ from aims_gates.measure.source import Dialect, Source
 
 __all__ = ["open_files"]
 
-#: CSV files up to this size are parsed once and kept; larger ones are read anew by each query.
+#: CSV files up to this size are kept in memory; larger ones, parsed once too, in a Parquet file of the scratch folder.
 KEPT_BYTES = 64 * 1024 * 1024
 #: No BOOLEAN: DuckDB would read F, T, yes and no as truth values, and a sex is none.
 _TYPES = "['NULL', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"
@@ -116,16 +116,8 @@ def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
     dialect = "".join(f", {key} = {quote_text(value)}" for key, value in {"delim": delimiter, **given}.items())
     sql = f"SELECT * FROM read_csv({listed}, {_CSV}{dialect}{compression})"
     small = sum(Path(name).stat().st_size for name in names) * (8 if packed else 1) <= KEPT_BYTES
-    sql = sql if small else _typed(sql)
-    return Source(sql, where, header, kept=small, digest=_digest(names, base), files=names, dialect=found)
-
-
-def _typed(sql: str) -> str:
-    """The same query with the types found once, so that later queries need not look again."""
-    with translated(sql):
-        shape = connection().execute(f"DESCRIBE {sql}").fetchall()
-    columns = ", ".join(f"{quote_text(name)}: {quote_text(kind)}" for name, kind, *_ in shape)
-    return sql.replace(_CSV, f"{_SHAPE}, auto_detect = false, columns = {{{columns}}}", 1)
+    kept: Literal["memory", "scratch"] = "memory" if small else "scratch"
+    return Source(sql, where, header, kept=kept, digest=_digest(names, base), files=names, dialect=found)
 
 
 def _header(name: str, packed: bool, delimiter: str, quoting: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Frames in memory: pandas, Polars, Arrow, DuckDB relations and what narwhals knows; all as Arrow."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import DataError
@@ -93,15 +93,43 @@ def unique(names: Sequence[str]) -> list[str]:
     return result
 
 
-def arrow_digest(table: "pa.Table") -> str:
-    """``sha256:...`` of the table's Arrow IPC stream, in batches of 65,536 rows however it was chunked."""
+def arrow_digest(rows: "pa.Table | pa.RecordBatchReader") -> str:
+    """``sha256:...`` of the rows' Arrow IPC stream, in batches of 65,536 rows however they were chunked."""
     import pyarrow as pa
 
     sink = _Hasher()
-    whole = table.combine_chunks()
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), whole.schema) as writer:
-        writer.write_table(whole, max_chunksize=_BATCH)
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), rows.schema) as writer:
+        for batch in _batches(rows if isinstance(rows, pa.RecordBatchReader) else rows.to_reader()):
+            writer.write_batch(batch)
     return f"sha256:{sink.hash.hexdigest()}"
+
+
+def _batches(rows: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
+    """The rows in batches of 65,536, the last one shorter, each in memory of its own.
+
+    A slice would be written with some of what follows it in place of padding.
+    """
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    for batch in rows:
+        while batch.num_rows:
+            part = batch.slice(0, _BATCH - sum(each.num_rows for each in held))
+            held.append(part)
+            batch = batch.slice(part.num_rows)
+            if sum(each.num_rows for each in held) == _BATCH:
+                yield _own(held)
+                held = []
+    if held:
+        yield _own(held)
+
+
+def _own(parts: "Sequence[pa.RecordBatch]") -> "pa.RecordBatch":
+    import numpy as np
+    import pyarrow as pa
+
+    whole = pa.Table.from_batches(parts)
+    return pa.concat_batches(whole.take(np.arange(whole.num_rows)).to_batches())
 
 
 class _Hasher:

@@ -43,7 +43,7 @@ def read_frame(source: Any, role: str, engine: str) -> Source:
         raise DataError(said, where=plain.where, remedy=_REMEDY) from error
     opened = open_frame(frame, role)
     sql = opened.sql if plain.dialect is None else _typed(opened.sql, table.types)
-    return replace(opened, sql=sql, kept=plain.dialect is not None, where=plain.where, digest=table.digest)
+    return replace(opened, sql=sql, kept="memory" if plain.dialect else None, where=plain.where, digest=table.digest)
 
 
 def _typed(sql: str, types: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 __all__ = ["Dialect", "Source"]
 
@@ -24,7 +25,8 @@ class Source:
         sql: A ``SELECT`` over the source.
         where: For messages.
         names: Column names as they stand in the source, in order; doubles included.
-        kept: Whether the rows should be materialised once.
+        kept: Where the rows are kept, parsed once: in ``memory``, or in a Parquet file of the ``scratch`` folder. None
+            reads the source at each query.
         digest: Computes ``sha256:...``; None means the Arrow stream of the rows.
         drops: SQL that undoes what opening did.
         files: The files that hold it, in the order of their rows; empty where it is something else.
@@ -34,7 +36,7 @@ class Source:
     sql: str
     where: str
     names: Sequence[str] | None = None
-    kept: bool = False
+    kept: Literal["memory", "scratch"] | None = None
     digest: Callable[[], str] | None = None
     drops: Sequence[str] = field(default_factory=tuple)
     files: Sequence[str] = ()

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,17 @@ def _one_thread() -> None:
     connection().execute("SET threads = 1")
 
 
+@cache
+def _opened(path: Path, role: str) -> Any:
+    """Each set is opened once, as for a plan."""
+    from aims_gates.measure import Dataset
+
+    return Dataset.open(path, role=role)
+
+
 def _gate(name: str, params: dict[str, Any], roles: dict[str, tuple[str, ...]], data: dict[str, str]) -> Run:
     import scipy.special  # noqa: F401 - both sides are measured after their imports
 
-    from aims_gates.measure import Dataset
     from aims_gates.model import Case
     from aims_gates.packs import find_gates
     from aims_gates.run import run_gate
@@ -60,7 +68,7 @@ def _gate(name: str, params: dict[str, Any], roles: dict[str, tuple[str, ...]], 
     _one_thread()
 
     def run(folder: Path) -> None:
-        opened = {role: Dataset.open(folder / f"{file}.parquet", role=role) for role, file in data.items()}
+        opened = {role: _opened(folder / f"{file}.parquet", role) for role, file in data.items()}
         found = run_gate(gate, Case(name, gate.params(params), roles, opened, datetime.now(UTC)))
         assert all(finding.outcome != "error" for finding in found), found
 

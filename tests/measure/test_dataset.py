@@ -1,8 +1,10 @@
 """Data sets: every kind of source reads the same, and bad ones are refused with a remedy."""
 
+import gc
 import gzip
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import sqlalchemy as sa
 from pyarrow import parquet
 
 from aims_gates import DataError, Dataset, GateError
+from aims_gates.measure.engine import scratch
+from aims_gates.measure.frames import arrow_digest
 
 FRAME = pd.DataFrame(
     {
@@ -256,9 +261,45 @@ def test_a_password_is_never_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_large_csv_files_are_read_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_csv_files_are_parsed_once_and_what_was_written_goes_with_the_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("aims_gates.measure.files.KEPT_BYTES", 10)
     path = tmp_path / "big.csv"
     path.write_text("a,it's\n1,x\n2,\n")
+    before = set(scratch().iterdir())
     data = Dataset.open(path, role="evaluation")
+    path.unlink()
     assert data.query("FROM data") == [(1, "x"), (2, None)]
+    (written,) = set(scratch().iterdir()) - before
+    assert written.suffix == ".parquet"
+    del data
+    gc.collect()
+    assert not written.exists()
+
+
+def test_a_large_csv_file_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aims_gates.measure.files.KEPT_BYTES", 10)
+    path = tmp_path / "big.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"".join(b"%d,x%d\n" % (n, n * n) for n in range(50_000)))[:-40])
+    before = set(scratch().iterdir())
+    with pytest.raises(DataError):
+        Dataset.open(path, role="evaluation")
+    assert set(scratch().iterdir()) == before
+
+
+@pytest.mark.parametrize("rows", [0, 1, 65_535, 65_536, 131_073])
+def test_the_digest_of_rows_hangs_on_the_rows_and_not_on_their_chunks(rows: int) -> None:
+    table = pa.table({
+        "n": pa.array([None if n % 5 == 0 else n / 2 for n in range(rows + 7)], pa.float64()),
+        "t": pa.array([None if n % 3 == 0 else f"v{n}" for n in range(rows + 7)], pa.string()),
+        "b": pa.array([n % 7 == 0 for n in range(rows + 7)], pa.bool_()),
+    })  # fmt: skip
+    part = table.slice(7)
+    cuts = [0, rows // 3, rows // 3 + 1, rows]
+    pieces = [part.slice(begin, end - begin).combine_chunks() for begin, end in pairwise(cuts)]
+    found = {arrow_digest(each) for each in (part, part.combine_chunks(), pa.concat_tables(pieces))}
+    assert len(found) == 1
+    if rows:
+        other = part.set_column(1, "t", pc.utf8_upper(part["t"])) if rows > 2 else part.slice(1)
+        assert arrow_digest(other) not in found
