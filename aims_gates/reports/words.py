@@ -104,7 +104,7 @@ def _listed(value: Any) -> str:
         return " and ".join(clean(part) for part in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{clean(key)} = {clean(part)}" for key, part in value.items())
-    return clean(value)
+    return f"{value:.4g}" if isinstance(value, float) else clean(value)
 
 
 def about(finding: Finding) -> str:

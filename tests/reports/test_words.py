@@ -56,3 +56,8 @@ def test_an_age_is_in_plain_words(days, said):
 )
 def test_commands_are_told_from_sentences(text, said, runs):
     assert words.commands(text) == (said, runs)
+
+
+def test_a_mean_that_a_finding_is_about_has_no_more_digits_than_a_reader_takes_in() -> None:
+    found = Finding("calibration_share", 0.2, over={"bin": "0.1 to 0.2", "mean_score": 0.15210993808371243})
+    assert words.about(found) == "bin 0.1 to 0.2, mean_score 0.1521"
