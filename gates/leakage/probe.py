@@ -25,7 +25,7 @@ def probe_findings(sets: Sets) -> Iterator[Finding]:
     """single_feature_auc (single_feature_r2 where the target is a quantity) of every feature; nothing without a target.
 
     Raises:
-        DataError: the target is not in both sets, or holds infinities.
+        DataError: the target is not in both sets, is of another kind in each, or holds infinities.
         InputError: its labels are not declared.
     """
     target = sets.columns["target"]
@@ -42,6 +42,11 @@ def probe_findings(sets: Sets) -> Iterator[Finding]:
             f"SELECT 1 FROM data WHERE isinf(CAST({data.quote(target)} AS DOUBLE)) LIMIT 1"
         ):
             raise DataError(f"{target!r} holds infinite values", where=data.where, remedy="Remove or cap them.")
+    kinds = {sets.training.kind(target), sets.evaluation.kind(target)}
+    if len(kinds) > 1 and not kinds <= {"numeric", "boolean"}:
+        said = f"the target {target!r} is {sets.training.kind(target)} there and {sets.evaluation.kind(target)} here"
+        where = f"{sets.training.where}, {sets.evaluation.where}"
+        raise DataError(said, where=where, remedy="Write the labels alike in both sets.")
     labels = _labels(sets, target)
     for name in sets.features:
         if name == target:

@@ -139,3 +139,10 @@ def test_what_cannot_be_asked_is_an_error_that_says_why(
     found = run("leakage", data, roles, **params)
     assert outcome_of(found) == "error"
     assert any(words in str(f.note) for f in found), found
+
+
+def test_labels_of_another_kind_in_each_set_are_an_error_that_names_both(run: Run) -> None:
+    evaluation = drawn(50, 2).assign(y=lambda frame: frame.y.map({0: "no", 1: "yes"}))
+    found = run("leakage", {"reference": drawn(50, 1), "evaluation": evaluation}, {"target": ["y"]})
+    assert outcome_of(found) == "error"
+    assert "the target 'y' is numeric there and categorical here" in str(found[0].note)
