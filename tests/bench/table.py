@@ -1,9 +1,10 @@
 """``make bench``: each gate against the library by hand, against one scan of its columns, and as the rows grow.
 
 Both sides read the same Parquet files, each in a process of its own after its imports, on one thread, with a warm file
-cache. BENCH_ROWS chooses sizes (default ``1e5,1e6,1e7``; ``1e8`` needs some 15 GB), BENCH_DIR where the data are made,
-BENCH_LIBRARY_SECONDS how long a library may take (default 600). The ledger comes last (:mod:`tests.bench.ledgers`):
-``BENCH_ROWS=`` leaves all else out, ``BENCH_LEDGER=0`` that. Results go to bench-results/.
+cache; the cheaper of two runs counts, where one takes no more than 20 s. BENCH_ROWS chooses sizes (default
+``1e5,1e6,1e7``; ``1e8`` needs some 15 GB), BENCH_DIR where the data are made, BENCH_LIBRARY_SECONDS how long a library
+may take (default 600). The ledger comes last (:mod:`tests.bench.ledgers`): ``BENCH_ROWS=`` leaves all else out,
+``BENCH_LEDGER=0`` that. Results go to bench-results/.
 """
 
 import json
@@ -31,6 +32,8 @@ _GATES: Mapping[str, tuple[str, float | None, Mapping[int, float]]] = {
 }
 _AT = {"fairness": 10**7, "divergence": 10**6, "order": 10**6, "quality": 10**7}
 _PLAN_PEAK = 3 * 1024
+#: CPU seconds.
+_LONG = 20
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,12 @@ def _say(text: str) -> None:
 
 
 def _cost(name: str, folder: Path, rows: int) -> dict[str, float]:
+    """The cheaper of two runs, of each side alike; of one that took long there is no second."""
+    first = _run(name, folder, rows)
+    return first if first["cpu"] > _LONG else min(first, _run(name, folder, rows), key=lambda cost: cost["cpu"])
+
+
+def _run(name: str, folder: Path, rows: int) -> dict[str, float]:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS"), "1")
     command = [sys.executable, "-W", "ignore", "-m", "tests.bench.sides", name, str(folder), str(rows)]
     done = subprocess.run(command, env={**os.environ, **one}, capture_output=True, text=True, check=False)
@@ -80,7 +89,7 @@ def measure(folder: Path, rows: int, before: Sequence[Row], patience: float) -> 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**20
     for gate in _GATES:
         _say(f"{rows:,} rows: {gate} ...")
-        scan = min(_cost(f"{gate}-scan", folder, rows)["cpu"] for _ in range(2))
+        scan = _cost(f"{gate}-scan", folder, rows)["cpu"]
         mine = _cost(gate, folder, rows)
         last = max((row for row in before if row.gate == gate and row.library), key=lambda row: row.rows, default=None)
         theirs: Mapping[str, float | None] = {"cpu": None, "peak": None}
