@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -13,6 +13,11 @@ from typing import Any
 
 import pytest
 
+from aims_gates.ledger import merkle
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.table import tree_head
+from aims_gates.ledger.verify import Replay, go_through, verify
+from aims_gates.registry.reconcile import reconcile
 from aims_gates.registry.store import gated_store
 
 
@@ -38,6 +43,16 @@ def worlds() -> ModuleType:
     return _registry
 
 
+def _problems(connection: Any, replay: Replay | None) -> Sequence[str]:
+    if replay is None:
+        return verify(connection).problems
+    size, root = tree_head(connection)
+    go_through(connection, replay, size)
+    if (size, root) != (replay.size, merkle.root_of_frontier(replay.frontier)):
+        replay.problem("the head", "it is not that of the rows")
+    return replay.finish().problems
+
+
 @dataclass
 class Prepared:
     """Two versions of one model, both ready to be promoted.
@@ -56,6 +71,16 @@ class Prepared:
         """A task for the worker."""
         known = {name: os.environ[name] for name in ("AIMS_GATES_ARTIFACTS_DESTINATION",) if name in os.environ}
         return {"uri": self.uri, "name": "loan", "environment": known, **more}
+
+    def story(self, replay: Replay | None = None) -> list[str]:
+        """What the ledger and the registry disagree on; with a replay, the rows since it was last here are verified."""
+        with open_ledger(self.uri) as connection:
+            return [*_problems(connection, replay), *reconcile(connection, self.artifacts())]
+
+    def artifacts(self) -> Path | None:
+        """Where the server of this registry would keep its artifacts."""
+        found = os.environ.get("AIMS_GATES_ARTIFACTS_DESTINATION")
+        return Path(found) if found else None
 
     def keys(self) -> dict[str, str]:
         """The private keys of the people, hex; made for this test alone."""

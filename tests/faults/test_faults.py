@@ -4,7 +4,6 @@ Each is refused with an answer that a client understands, leaves registry and le
 once it is over.
 """
 
-import os
 import resource
 import shutil
 import threading
@@ -19,21 +18,10 @@ import sqlalchemy
 from mlflow.exceptions import MlflowException
 
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError
-from aims_gates.ledger.connect import open_ledger
-from aims_gates.ledger.verify import verify
 from aims_gates.registry import acts, promotion
-from aims_gates.registry.reconcile import reconcile
 
 SQLITE = pytest.mark.parametrize("prepared", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
-
-
-def story(prepared: Any) -> list[str]:
-    """What the ledger and the registry disagree on."""
-    destination = os.environ.get("AIMS_GATES_ARTIFACTS_DESTINATION")
-    with open_ledger(prepared.uri) as connection:
-        found = verify(connection)
-        return [*found.problems, *reconcile(connection, Path(destination) if destination else None)]
 
 
 def promote(prepared: Any, version: int = 1) -> int:
@@ -76,7 +64,7 @@ def test_a_full_disk_refuses_a_promotion_and_leaves_one_story(prepared: Any) -> 
     with no_page_left(prepared.world.store.engine):
         assert promote(prepared) == 403
         assert standing(prepared) is None
-    assert story(prepared) == []
+    assert prepared.story() == []
     assert promote(prepared) == 200 and standing(prepared) == 1
 
 
@@ -100,7 +88,7 @@ def test_a_full_disk_leaves_no_released_copy_and_staging_goes_on_later(prepared:
         store.stage_version("loan", version)
     after = sorted(path.name for path in store.released().folder.iterdir() if not path.name.startswith("."))
     assert after == before
-    assert store.stage_version("loan", version).startswith("sha256:") and story(prepared) == []
+    assert store.stage_version("loan", version).startswith("sha256:") and prepared.story() == []
 
 
 def test_bytes_that_are_gone_are_never_promoted_nor_served(prepared: Any) -> None:
@@ -113,9 +101,9 @@ def test_bytes_that_are_gone_are_never_promoted_nor_served(prepared: Any) -> Non
     assert promote(prepared) == 200
     copy.rename(aside)
     assert standing(prepared) is None, "a store that is gone serves nothing"
-    assert any("cannot be read" in line for line in story(prepared))
+    assert any("cannot be read" in line for line in prepared.story())
     assert store.stage_version("loan", 1) == prepared.subjects["1"], "made again of what it was made of"
-    assert standing(prepared) == 1 and story(prepared) == []
+    assert standing(prepared) == 1 and prepared.story() == []
     shutil.move(copy, copy.with_name("aside-too"))
     (Path(store.get_model_version("loan", 1).source) / "model.bin").write_text("other")
     with pytest.raises(IntegrityError, match="no longer holds its bytes"):
@@ -128,7 +116,7 @@ def test_a_source_that_is_gone_cannot_be_staged(prepared: Any) -> None:
     shutil.rmtree(prepared.world.store.get_model_version("loan", version).source)
     with pytest.raises((AimsGatesError, MlflowException)):
         prepared.world.store.stage_version("loan", version)
-    assert promote(prepared, version) == 403 and story(prepared) == []
+    assert promote(prepared, version) == 403 and prepared.story() == []
 
 
 def test_while_bytes_are_copied_slowly_others_promote(prepared: Any) -> None:
@@ -147,7 +135,7 @@ def test_while_bytes_are_copied_slowly_others_promote(prepared: Any) -> None:
     finally:
         go_on.set()
         thread.join(60)
-    assert promote(prepared, version) == 403 and story(prepared) == []
+    assert promote(prepared, version) == 403 and prepared.story() == []
 
 
 @pytest.mark.parametrize("days", [-2, 60], ids=["back", "forward"])
@@ -162,7 +150,7 @@ def test_a_clock_that_was_turned_promotes_nothing_and_a_ledger_shows_it(
         assert promote(prepared) == 403
         assert standing(prepared) == 2, "a grant does not age"
     assert promote(prepared) == 200
-    assert any("its time goes back" in line for line in story(prepared)), "the denial bears a time that cannot be"
+    assert any("its time goes back" in line for line in prepared.story()), "the denial bears a time that cannot be"
 
 
 @POSTGRESQL
@@ -188,5 +176,5 @@ def test_a_connection_lost_in_the_commit_is_answered_and_leaves_one_story(prepar
         sqlalchemy.event.remove(engine, "commit", lose)
         other.dispose()
     assert cut and code in ((200, 403, 409) if done else (403, 409))
-    assert standing(prepared) == (1 if done else None) and story(prepared) == []
-    assert promote(prepared, 2) == 200 and standing(prepared) == 2 and story(prepared) == []
+    assert standing(prepared) == (1 if done else None) and prepared.story() == []
+    assert promote(prepared, 2) == 200 and standing(prepared) == 2 and prepared.story() == []

@@ -2,34 +2,41 @@
 
 Run as a script it reads one JSON task a line and answers with one JSON line: ``{"code": ..., "statements": ...}``. A
 task names a database and what to do; ``kill_at`` kills the process (SIGKILL) just before its n-th SQL statement or
-commit, ``kill_after`` after so many seconds.
+commit, ``kill_after`` so many seconds after its act began, wherever it then is. Answers hold ``seconds`` of an act that
+came to its end, ``statements`` and whether the last of them was a commit. With ``rehearse`` the act is done once before
+the first fork, so that no child has to import and compile for itself; of that no connection is left.
 """
 
+import gc
 import json
+import mmap
 import os
 import random
 import select
 import signal
 import sys
+import time
 import warnings
 from contextlib import suppress
 from typing import Any
 
 import sqlalchemy
 
+#: What a child got to, seen by its parent after it was killed: a byte of statements, and one for a commit.
+_SEEN = mmap.mmap(-1, 2)
+_BEGUN = b"\n"
 
-def _counting(engine: Any, kill_at: int | None) -> list[int]:
+
+def _counting(engine: Any, kill_at: int | None) -> None:
     """Count SQL statements and commits of an engine; die before the one that is named."""
-    seen = [0]
 
-    def step(*_: Any) -> None:
-        seen[0] += 1
-        if seen[0] == kill_at:
+    def step(commit: bool) -> None:
+        _SEEN[0], _SEEN[1] = min(_SEEN[0] + 1, 255), commit
+        if _SEEN[0] == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    sqlalchemy.event.listen(engine, "before_cursor_execute", step)
-    sqlalchemy.event.listen(engine, "commit", step)
-    return seen
+    sqlalchemy.event.listen(engine, "before_cursor_execute", lambda *_: step(False))
+    sqlalchemy.event.listen(engine, "commit", lambda *_: step(True))
 
 
 def _promote(store: Any, task: dict[str, Any]) -> None:
@@ -47,15 +54,30 @@ def _act(task: dict[str, Any], answer: int) -> int:
     from aims_gates.registry.store import gated_store
 
     store = gated_store(task["uri"])
-    seen = _counting(store.engine, task.get("kill_at"))
-    code = 0
-    for _ in range(task.get("times", 1)):
-        try:
-            _promote(store, task)
-        except MlflowException as error:
-            code = error.get_http_status_code()
-    os.write(answer, json.dumps({"code": code, "statements": seen[0]}).encode())
+    _counting(store.engine, task.get("kill_at"))
+    code, begun = 0, time.monotonic()
+    os.write(answer, _BEGUN)
+    try:
+        _promote(store, task)
+    except MlflowException as error:
+        code = error.get_http_status_code()
+    os.write(answer, json.dumps({"code": code, "seconds": time.monotonic() - begun}).encode())
     return 0
+
+
+def _rehearse(task: dict[str, Any]) -> dict[str, Any]:
+    from aims_gates.registry.store import gated_store
+
+    before = dict(os.environ)
+    os.environ.update(task.get("environment", {}))
+    store = gated_store(task["uri"])
+    _promote(store, task)
+    store._dispose_engine()
+    os.environ.clear()
+    os.environ.update(before)
+    gc.collect()
+    gc.freeze()  # what is there already need not be copied when a child counts its references
+    return {"code": 0, "exit": 0}
 
 
 def _crowd(task: dict[str, Any], answer: int) -> int:
@@ -128,12 +150,14 @@ def _sayings(task: dict[str, Any]) -> Any:
 
 def _forked(task: dict[str, Any]) -> tuple[int, int]:
     reading, writing = os.pipe()
+    _SEEN[:] = bytes(2)
     pid = os.fork()
     if pid:
         os.close(writing)
         return pid, reading
     code = 70
     try:
+        os.close(reading)
         os.environ.update(task.get("environment", {}))
         code = (_crowd if task.get("crowd") else _act)(task, writing)
     except BaseException as error:  # noqa: BLE001 - a forked child ends here, whatever happened
@@ -143,14 +167,16 @@ def _forked(task: dict[str, Any]) -> tuple[int, int]:
 
 
 def _answer(pid: int, reading: int, after: float | None) -> dict[str, Any]:
-    if after is not None and not select.select([reading], [], [], after)[0]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
+    if after is not None:
+        os.read(reading, len(_BEGUN))
+        if not select.select([reading], [], [], after)[0]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     with os.fdopen(reading) as answered:
-        text = answered.read()
+        text = answered.read().strip()
+    _, status = os.waitpid(pid, 0)
     ended = {"killed": os.WIFSIGNALED(status), "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None}
-    return {**(json.loads(text) if text else {}), **ended}
+    return {**(json.loads(text) if text else {}), **ended, "statements": _SEEN[0], "commit": bool(_SEEN[1])}
 
 
 def main() -> None:
@@ -163,6 +189,9 @@ def main() -> None:
 
     for line in sys.stdin:
         tasks = json.loads(line)
+        if isinstance(tasks, dict) and tasks.get("rehearse"):
+            print(json.dumps(_rehearse(tasks)), flush=True)
+            continue
         many = tasks if isinstance(tasks, list) else [tasks]
         started = [(*_forked(task), task.get("kill_after")) for task in many]
         answers = [_answer(*each) for each in started]
