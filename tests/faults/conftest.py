@@ -77,6 +77,17 @@ class Prepared:
         with open_ledger(self.uri) as connection:
             return [*_problems(connection, replay), *reconcile(connection, self.artifacts())]
 
+    def size(self) -> int:
+        """How many rows the ledger has."""
+        with open_ledger(self.uri) as connection:
+            return tree_head(connection)[0]
+
+    def model(self, name: str) -> dict[str, str]:
+        """A bound model with two versions that are ready to be promoted; gives their digests."""
+        self.world.bind(name)
+        numbers = [self.world.model(name, f"{name} {text}", create=text == "one") for text in ("one", "two")]
+        return {str(number): self.world.ready(name, number) for number in numbers}
+
     def artifacts(self) -> Path | None:
         """Where the server of this registry would keep its artifacts."""
         found = os.environ.get("AIMS_GATES_ARTIFACTS_DESTINATION")
@@ -99,11 +110,8 @@ def prepared(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     store = gated_store(uri)
     world = _registry.World(tmp_path, store)
     world.trust()
-    world.bind("loan")
     made = Prepared(uri, world)
-    for number, text in ((1, "one"), (2, "two")):
-        world.model("loan", text, create=number == 1)
-        made.subjects[str(number)] = world.ready("loan", number)
+    made.subjects = made.model("loan")
     yield made
     store._dispose_engine()
 

@@ -1,43 +1,86 @@
-"""Eight processes promote, revoke, renew and approve at once: nothing is promoted while revoked, no row is lost.
+"""Eight processes promote, approve, renew and revoke at once: nothing is promoted while revoked, no row is lost.
 
-``AIMS_GATES_SOAK_RACES`` sets the operations of each process (default 8; 2,500 make 20,000 in a long run).
+``AIMS_GATES_SOAK_RACES`` sets the operations of each process (default 8; 2,500 make 20,000 in a long run), on each
+database; ``AIMS_GATES_SOAK_SEED`` which they are (42001). They are spent on one model after the other.
 """
 
 import os
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
+
+from sqlalchemy import text
 
 from aims_gates.authority import about
 from aims_gates.decision import decide
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.table import history, read_body
 from aims_gates.ledger.verify import verify
-from aims_gates.predicates import Grant, type_of
+from aims_gates.predicates import Grant, Recorded, type_of
 from aims_gates.registry.acts import now
 from aims_gates.standing import Ask
 
 TIMES, PROCESSES = int(os.environ.get("AIMS_GATES_SOAK_RACES", "8")), 8
+SEED = int(os.environ.get("AIMS_GATES_SOAK_SEED", "42001"))
+#: Operations of a process on one model.
+TURN = 50
 
 
-def test_every_grant_was_right_at_its_place_in_the_ledger(prepared: Any, worker: Any) -> None:
-    task = prepared.task(crowd=True, keys=prepared.keys(), subjects=prepared.subjects, times=TIMES)
-    answers = worker([{**task, "seed": seed} for seed in range(PROCESSES)])
-    assert all(each["exit"] == 0 for each in answers), answers
-    counts: dict[str, int] = {}
-    for each in answers:
-        for what, number in each["counts"].items():
-            counts[what] = counts.get(what, 0) + number
-    assert sum(counts.values()) == TIMES * PROCESSES
-    assert {what.split()[1] for what in counts} <= {"200", "403", "409"}, counts
+def types_of(prepared: Any, since: int) -> Counter[str]:
+    """How many rows of each type the ledger has from a position on."""
+    query = text("SELECT position, body FROM aims_ledger WHERE position >= :since")
     with open_ledger(prepared.uri) as connection:
-        found = verify(connection)
-        rows = {row.position: row for version in prepared.subjects.values()
-                for row in about(connection, "default", "loan", version)}  # fmt: skip
-    assert found.ok, found.problems
-    ordered = [rows[position] for position in sorted(rows)]
+        found, keys = connection.execute(query, {"since": since}).all(), history(connection).keys()
+    return Counter(read_body(body, position, keys).type for position, body in found)
+
+
+def wrongly_granted(prepared: Any, name: str, subjects: dict[str, str]) -> tuple[int, list[int]]:
+    """How many grants there are, and the positions of those that the ledger before them did not allow."""
+    with open_ledger(prepared.uri) as connection:
+        rows = {row.position: row for each in subjects.values() for row in about(connection, "default", name, each)}
+    ordered, wrong = [rows[position] for position in sorted(rows)], []
     grants = [row for row in ordered if row.type == type_of(Grant)]
-    assert len(grants) == counts.get("promote 200", 0), "a grant for each promotion, and no other"
     for grant in grants:
         said = grant.predicate
-        ask = Ask("default", "loan", said.version, said.digest, "production", grant.at, said.actor)
-        before = [row for row in ordered if row.position < grant.position]
-        assert decide(ask, before).allowed, f"row {grant.position} was granted against the ledger before it"
+        ask = Ask("default", name, said.version, said.digest, "production", grant.at, said.actor)
+        if not decide(ask, [row for row in ordered if row.position < grant.position]).allowed:
+            wrong.append(grant.position)
     assert all(row.at <= now() for row in ordered)
+    return len(grants), wrong
+
+
+def test_every_grant_was_right_at_its_place_in_the_ledger(
+    prepared: Any, worker: Any, record_property: Callable[[str, object], None]
+) -> None:
+    counts, wrong, lost, left, turn = Counter[str](), [], Counter[str](), TIMES, 0
+    while left:
+        name, times = f"loan-{turn}", min(TURN, left)
+        subjects = prepared.model(name)
+        since = prepared.size()
+        task = prepared.task(crowd=True, keys=prepared.keys(), subjects=subjects, times=times) | {"name": name}
+        answers = worker([{**task, "seed": f"{SEED} {turn} {process}"} for process in range(PROCESSES)])
+        assert all(each["exit"] == 0 for each in answers), answers
+        here = sum((Counter(each["counts"]) for each in answers), Counter())
+        wrote = sum((Counter(each["wrote"]) for each in answers), Counter())
+        wrote[type_of(Grant)] = here["promote 200"]
+        wrote[type_of(Recorded)] = here["promote 200"] + here["promote 403"]
+        there = types_of(prepared, since)
+        lost.update((wrote - there) + (there - wrote))
+        grants, bad = wrongly_granted(prepared, name, subjects)
+        assert grants == here["promote 200"], "a grant for each promotion, and no other"
+        wrong += bad
+        counts += here
+        left, turn = left - times, turn + 1
+    with open_ledger(prepared.uri) as connection:
+        found = verify(connection)
+    record_property("operations", counts.total())
+    for what in sorted(counts):
+        record_property(what, counts[what])
+    record_property("rows of the ledger", found.size)
+    record_property("promoted while revoked, or otherwise wrongly", len(wrong))
+    record_property("rows lost or not asked for", lost.total())
+    record_property("forks and other problems of the ledger", len(found.problems))
+    assert (wrong, lost, found.problems) == ([], {}, ()), f"seed {SEED}"
+    assert counts.total() == TIMES * PROCESSES and counts["promote 200"]
+    assert {what.split()[1] for what in counts} <= {"200", "403", "409"}, counts
+    assert prepared.story() == []

@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import warnings
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -80,34 +81,40 @@ def _rehearse(task: dict[str, Any]) -> dict[str, Any]:
     return {"code": 0, "exit": 0}
 
 
+#: How often each act comes up; what renews is a new piece of evidence and a request.
+_ACTS = {"promote": 4, "approve": 3, "renew": 2, "revoke": 1}
+
+
 def _crowd(task: dict[str, Any], answer: int) -> int:
-    """One of several at once: promote, revoke, renew and approve in random order; counts its answers by HTTP code."""
+    """One of several at once: promote, approve, renew and revoke in random order.
+
+    Counts its answers by HTTP code, and the statements whose transaction was committed, by type.
+    """
     from mlflow.exceptions import MlflowException
 
     from aims_gates.errors import AimsGatesError
     from aims_gates.registry.store import gated_store
 
-    said = _sayings(task)
-    store, dice, counts = gated_store(task["uri"]), random.Random(task["seed"]), {}
-    for _ in range(task["times"]):
-        version, act = dice.randint(1, 2), dice.choice(("promote", "promote", "revoke", "renew"))
+    said, wrote = _sayings(task), Counter[str]()
+    store, dice, counts = gated_store(task["uri"]), random.Random(task["seed"]), Counter[str]()
+    for act in dice.choices(list(_ACTS), list(_ACTS.values()), k=task["times"]):
+        version, code = dice.randint(1, 2), 200
         try:
             if act == "promote":
                 store.set_registered_model_alias(task["name"], "production", version)
             else:
-                said(store, act, version)
-            code = 200
+                wrote.update(said(store, act, version))
         except MlflowException as error:
             code = error.get_http_status_code()
         except AimsGatesError:
             code = 403
-        counts[f"{act} {code}"] = counts.get(f"{act} {code}", 0) + 1
-    os.write(answer, json.dumps({"code": 0, "counts": counts}).encode())
+        counts[f"{act} {code}"] += 1
+    os.write(answer, json.dumps({"code": 0, "counts": counts, "wrote": wrote}).encode())
     return 0
 
 
 def _sayings(task: dict[str, Any]) -> Any:
-    """Signed statements of the test's people, appended in the store's own transaction."""
+    """Signed statements of the test's people, appended in the store's own transaction; gives their types."""
     from dataclasses import replace
     from datetime import UTC, datetime
 
@@ -124,26 +131,27 @@ def _sayings(task: dict[str, Any]) -> Any:
 
     keys = {name: Key(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))) for name, seed in task["keys"].items()}
 
-    def append(transaction: Any, predicate: Any, subject: str, by: str) -> Any:
+    def append(transaction: Any, predicate: Any, subject: str, by: str) -> str:
         made = sign(say(predicate, Subject("model", subject)), keys[by])
-        return ledger.append(transaction.connection, made, datetime.now(UTC))
+        return str(ledger.append(transaction.connection, made, datetime.now(UTC)).type)
 
-    def saying(store: Any, act: str, version: int) -> None:
-        subject = task["subjects"][str(version)]
+    def saying(store: Any, act: str, version: int) -> list[str]:
+        subject, now = task["subjects"][str(version)], datetime.now(UTC)
         with store.transaction() as transaction:
-            rows = about(transaction.connection, "default", task["name"], subject)
-            found = [row for row in rows if row.type == type_of(Evidence)]
+            seen = Ledger(about(transaction.connection, "default", task["name"], subject), "default", task["name"])
+            asked = seen.asked(str(version))
+            if act == "approve":
+                return [append(transaction, Approval(asked.digest, "risk"), subject, "risk")]
+            last = [row for row in seen.rows if row.type == type_of(Evidence)][-1]
             if act == "revoke":
-                append(transaction, Revocation(found[-1].digest, "found wrong"), subject, "risk")
-                return
-            again = replace(found[-1].predicate, produced_at=datetime.now(UTC).isoformat())
-            append(transaction, again, subject, "ci")
+                reason = f"found wrong at {now.isoformat()}"  # the same said twice would be one statement
+                return [append(transaction, Revocation(last.digest, reason), subject, "risk")]
+            wrote = [append(transaction, replace(last.predicate, produced_at=now.isoformat()), subject, "ci")]
             seen = Ledger(about(transaction.connection, "default", task["name"], subject), "default", task["name"])
             plan = seen.binding().predicate.plan
-            counted = [seen.count(plan, step, subject, datetime.now(UTC)) for step in plan.steps]
-            asked = replace(seen.asked(str(version)).predicate, evidence=frozen(counted), said_at="")
-            request = append(transaction, asked, subject, "dev")
-            append(transaction, Approval(request.digest, "risk"), subject, "risk")
+            counted = [seen.count(plan, step, subject, now) for step in plan.steps]
+            again = replace(asked.predicate, evidence=frozen(counted), said_at="")
+            return [*wrote, append(transaction, again, subject, "dev")]
 
     return saying
 
