@@ -57,7 +57,7 @@ bench: .venv/.stamp ## the performance table, each row a ratio measured in one r
 	@$(RUN) tests.bench
 
 .PHONY: soak
-soak: .venv/.stamp ## the long runs: attacks, kills, races, stateful, fuzz (hours; SOAK_SCALE=0.01 for a taste)
+soak: .venv/.stamp ## the long runs: attacks, kills, races, fuzz ... (hours; SOAK_SCALE=0.01 for a taste, PARTS=kill,race for some)
 	@$(RUN) tests.soak
 
 .PHONY: lint

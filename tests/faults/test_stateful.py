@@ -6,6 +6,8 @@
 import os
 import shutil
 import tempfile
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,23 +20,40 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
 from mlflow.exceptions import MlflowException
 
 from aims_gates import ledger
+from aims_gates.canonical import digest
+from aims_gates.decision import frozen
 from aims_gates.errors import RefusedError
 from aims_gates.evidence import sign
+from aims_gates.ledger.verify import verify
 from aims_gates.model import Subject
-from aims_gates.predicates import Evidence, Waiver, Withdrawal, say, type_of
+from aims_gates.predicates import Approval, Evidence, Request, Waiver, Withdrawal, say, type_of
 from aims_gates.registry import acts, lifecycle, promotion, reading
+from aims_gates.registry.reconcile import reconcile
 from aims_gates.registry.store import gated_store
 
 STEPS = int(os.environ.get("AIMS_GATES_SOAK_STEPS", "150"))
 LIFE = timedelta(days=30)
-VERSIONS = st.sampled_from([1, 2])
+#: Which of the versions that are there, by its place among them.
+VERSIONS = st.integers(0, 3)
+ROLLBACK = timedelta(days=90)
+#: How often each act comes up. What cannot be done as things stand gives its turn to another.
+ACTS = {
+    "register": 1, "bind": 1, "check": 3, "request": 3, "approve": 3, "prepare": 3, "revoke": 1, "waive": 1,
+    "withdraw": 1, "promote": 5, "order": 2, "rollback": 2, "take_away": 1, "halt": 1, "delete": 1, "age": 2,
+}  # fmt: skip
+#: All that the steps must do in a long run; what may be refused, both ways.
+KINDS = frozenset(
+    (
+        *("register", "bind", "check", "request", "approve", "revoke", "waive", "withdraw", "halt", "age", "order"),
+        *("take away", "promote: yes", "promote: no", "rollback: yes", "rollback: no", "delete: yes", "delete: no"),
+    )
+)
 
 
 @dataclass
@@ -45,6 +64,9 @@ class Version:
         outcomes: Of its evidence, in order, with their times.
         asked: How many pieces of evidence there were when promotion was last asked for, and at which step; None before.
         approved: When it was approved; None while it is not.
+        granted: Whether it ever was.
+        ended: When its last grant ended; None while it stands.
+        order: When a rollback to it was ordered, while nothing has used up or stopped that order.
     """
 
     outcomes: list[tuple[bool, datetime]]
@@ -52,13 +74,17 @@ class Version:
     asked: tuple[int, int] | None = None
     approved: datetime | None = None
     waived: bool = False
+    granted: bool = False
+    ended: datetime | None = None
+    order: datetime | None = None
 
 
 class Rules(RuleBasedStateMachine):
-    """Two versions of one model, under the profile of tests/registry: one gate, one approval by risk."""
+    """Up to four versions of one model, under the profile of tests/registry: one gate, one approval by risk."""
 
     worlds: ClassVar[Any] = None
     empty: ClassVar[bytes] = b""
+    counts: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,25 +108,89 @@ class Rules(RuleBasedStateMachine):
             made = sign(say(predicate, Subject("model", subject)), self.world.key(by))
             return ledger.append(transaction.connection, made, self.now())
 
+    def did(self, what: str) -> None:
+        self.step += 1
+        self.counts[what] += 1
+
+    def pick(self, place: int) -> int:
+        """A version that is there."""
+        return sorted(self.versions)[place % len(self.versions)]
+
     def subject(self, version: int) -> str:
         return str(self.world.store.stage_version("loan", version))
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(bound=st.integers(0, 4), ready=st.booleans())
+    def begin(self, bound: int, ready: bool) -> None:
         self.world.trust()
-        for number, text in ((1, "one"), (2, "two")):
-            self.world.model("loan", text, create=number == 1)
-            self.versions[number] = Version([])
+        self.registered = 0
+        for _ in range(2):
+            self.register()
+        if bound:
+            self.bind()
+        if bound and ready:
+            self.prepare(0)
 
-    @rule()
+    @rule(
+        act=st.sampled_from([act for act, often in ACTS.items() for _ in range(often)]),
+        place=VERSIONS,
+        yes=st.booleans(),
+        days=st.sampled_from([1, 20, 35]),
+    )
+    def take_a_step(self, act: str, place: int, yes: bool, days: int) -> None:
+        if not getattr(self, f"can_{act}", lambda: True)():
+            act = "promote" if yes or not self.bound else "prepare"
+        more = {"check": (place, yes), "approve": (place, "risk" if yes or place else "dev"), "age": (days,)}
+        none = ("register", "bind", "take_away", "halt")
+        getattr(self, act)(*more.get(act, () if act in none else (place,)))
+
+    def can_bind(self) -> bool:
+        return not self.bound
+
+    def can_request(self) -> bool:
+        return self.bound
+
+    can_prepare = can_request
+
+    def can_halt(self) -> bool:
+        return self.alias is not None or any(each.asked for each in self.versions.values())
+
+    def can_age(self) -> bool:
+        return self.late < timedelta(days=70)
+
+    def can_take_away(self) -> bool:
+        return self.alias is not None
+
+    def can_order(self) -> bool:
+        return any(each.granted for each in self.versions.values())
+
+    can_rollback = can_order
+
+    def can_delete(self) -> bool:
+        return len(self.versions) > 1
+
+    def prepare(self, place: int) -> None:
+        """All that a version needs, in the order of a working day: by single steps one seldom gets there."""
+        self.check(place, True)
+        self.request(place)
+        self.approve(place, "risk")
+
+    def can_register(self) -> bool:
+        return len(self.versions) < 4 and self.registered < 9
+
+    def register(self) -> None:
+        number = self.world.model("loan", f"text {self.registered}", create=self.registered == 0)
+        self.registered += 1
+        assert number == self.registered, "a number is not given twice"
+        self.versions[number] = Version([])
+        self.did("register")
+
     def bind(self) -> None:
-        if not self.bound:
-            self.world.bind("loan")
-            self.bound = True
+        self.world.bind("loan")
+        self.bound = True
+        self.did("bind")
 
-    @rule(version=VERSIONS, passes=st.booleans())
-    def check(self, version: int, passes: bool) -> None:
-        self.step += 1
+    def check(self, place: int, passes: bool) -> None:
+        version = self.pick(place)
         subject = self.subject(version)
         outcome = "pass" if passes else "fail"
         made = self.worlds.Finding("accuracy", value=0.9 if passes else 0.7, n=100, limit=self.worlds.Limit(">=", 0.8))
@@ -109,26 +199,22 @@ class Rules(RuleBasedStateMachine):
         self.say(said, subject, "ci")
         self.versions[version].outcomes.append((passes, self.now()))
         self.versions[version].revoked = False
+        self.did("check")
 
-    @rule(version=VERSIONS)
-    def revoke(self, version: int) -> None:
+    def revoke(self, place: int) -> None:
+        version = self.pick(place)
         found = [row for row in self.world.all_of("loan", self.subject(version)).rows if row.type == type_of(Evidence)]
         if found:
-            self.step += 1
             self.world.revoke(found[-1].digest)
+            self.did("revoke")
             self.versions[version].revoked = True
 
-    @precondition(lambda self: self.bound)
-    @rule(version=VERSIONS)
-    def request(self, version: int) -> None:
-        self.step += 1
+    def request(self, place: int) -> None:
+        version = self.pick(place)
+        self.did("request")
         seen = self.world.all_of("loan", self.subject(version))
         plan = seen.binding().predicate.plan
         counted = [seen.count(plan, step, self.subject(version), self.now()) for step in plan.steps]
-        from aims_gates.canonical import digest
-        from aims_gates.decision import frozen
-        from aims_gates.predicates import Request
-
         frozen_ = frozen(each for each in counted if each.standing == "counts")
         self.say(
             Request("default", "loan", str(version), self.subject(version), digest(plan), frozen_),
@@ -138,14 +224,12 @@ class Rules(RuleBasedStateMachine):
         mine = self.versions[version]
         mine.asked, mine.approved = (len(mine.outcomes) if frozen_ else 0, self.step), None
 
-    @rule(version=VERSIONS, by=st.sampled_from(["risk", "dev"]))
-    def approve(self, version: int, by: str) -> None:
+    def approve(self, place: int, by: str) -> None:
+        version = self.pick(place)
         asked = self.world.seen("loan").asked(str(version))
         if asked is None:
             return
-        self.step += 1
-        from aims_gates.predicates import Approval
-
+        self.did("approve")
         try:
             self.say(Approval(asked.digest, "risk"), self.subject(version), by)
         except RefusedError:
@@ -153,17 +237,17 @@ class Rules(RuleBasedStateMachine):
             return
         self.versions[version].approved = self.now()
 
-    @rule(version=VERSIONS)
-    def withdraw(self, version: int) -> None:
+    def withdraw(self, place: int) -> None:
+        version = self.pick(place)
         asked = self.world.seen("loan").asked(str(version))
         if asked is not None:
-            self.step += 1
+            self.did("withdraw")
             self.say(Withdrawal(asked.digest, "not now"), self.subject(version), "dev")
             self.versions[version].asked = None
 
-    @rule(version=VERSIONS)
-    def waive(self, version: int) -> None:
-        self.step += 1
+    def waive(self, place: int) -> None:
+        version = self.pick(place)
+        self.did("waive")
         until = (self.now() + timedelta(days=80)).date().isoformat()
         for control in ("A.6.2.4", "A.7.4"):
             said = Waiver(
@@ -172,25 +256,43 @@ class Rules(RuleBasedStateMachine):
             self.say(said, self.subject(version), "risk")
         self.versions[version].waived = True
 
-    @rule()
     def halt(self) -> None:
-        self.step += 1
+        self.did("halt")
         self.world.halt("loan")
-        self.halted, self.alias = self.step, None
+        self.halted = self.step
+        self.ends()
+        for each in self.versions.values():
+            each.order = None
 
-    @rule(days=st.sampled_from([1, 20, 35]))
-    def age(self, days: int) -> None:
-        if self.late < timedelta(days=70):
-            self.late += timedelta(days=days)
-
-    @rule()
-    def take_away(self) -> None:
+    def ends(self) -> None:
+        """What stands does no longer."""
         if self.alias is not None:
-            self.world.store.delete_registered_model_alias("loan", "production")
-            self.alias = None
+            self.versions[self.alias].ended = self.now()
+        self.alias = None
+
+    def age(self, days: int) -> None:
+        self.late += timedelta(days=days)
+        self.did("age")
+
+    def take_away(self) -> None:
+        self.world.store.delete_registered_model_alias("loan", "production")
+        self.ends()
+        self.did("take away")
+
+    def ordered(self, version: int) -> bool:
+        """Whether an order to roll back to this version is open."""
+        order = self.versions[version].order
+        return order is not None and self.now() - order <= timedelta(hours=24)
 
     def expected(self, version: int) -> bool:
-        """The rules, in a few lines."""
+        """The rules, in a few lines. An open order needs a version that was granted, and whose grant ended lately."""
+        mine = self.versions[version]
+        if self.bound and self.ordered(version):
+            recent = mine.ended is None or self.now() - mine.ended <= ROLLBACK
+            return mine.granted and (recent or self.usual(version))
+        return self.usual(version)
+
+    def usual(self, version: int) -> bool:
         mine = self.versions[version]
         if not self.bound or mine.asked is None or mine.asked[1] <= self.halted or mine.approved is None:
             return False
@@ -205,9 +307,12 @@ class Rules(RuleBasedStateMachine):
             return False
         return mine.waived or (fresh and mine.outcomes[-1][0])
 
-    @rule(version=VERSIONS)
-    def promote(self, version: int) -> None:
-        self.step += 1
+    def promote(self, place: int) -> None:
+        version = self.pick(place)
+        self.did("promote: yes" if self.point(version) else "promote: no")
+
+    def point(self, version: int) -> bool:
+        """Set the alias, and compare the answer with what is expected."""
         wanted = self.expected(version)
         try:
             self.world.store.set_registered_model_alias("loan", "production", version)
@@ -217,14 +322,42 @@ class Rules(RuleBasedStateMachine):
             allowed = False
         assert allowed is wanted, f"version {version}: {self.versions[version]}"
         if allowed:
-            self.alias = version
+            self.ends()
+            self.alias, self.versions[version].granted, self.versions[version].ended = version, True, None
+            for each in self.versions.values():
+                each.order = None
+        return allowed
 
-    @rule(version=VERSIONS)
-    def delete(self, version: int) -> None:
-        """Of a bound model nothing that was granted may go, and nothing that stands."""
-        if self.alias == version or self.world.seen("loan").grants(version=str(version)):
-            with pytest.raises(MlflowException):
+    def order(self, place: int) -> None:
+        """A person on call orders a rollback; the latest order is the one that counts."""
+        version = self.pick(place)
+        self.world.order_rollback("loan", version)
+        for each in self.versions.values():
+            each.order = None
+        self.versions[version].order = self.now()
+        self.did("order")
+
+    def rollback(self, place: int) -> None:
+        """To the version of an open order; where there is none, one is given."""
+        if not any(map(self.ordered, self.versions)):
+            self.order(place)
+        (version,) = filter(self.ordered, self.versions)
+        self.did("rollback: yes" if self.point(version) else "rollback: no")
+
+    def delete(self, place: int) -> None:
+        """Of a bound model nothing that was granted may go, and nothing that stands; all else may, and is gone."""
+        version = self.pick(place)
+        if self.versions[version].granted:
+            with pytest.raises(MlflowException) as caught:
                 self.world.store.delete_model_version("loan", version)
+            assert caught.value.get_http_status_code() == 403
+            self.did("delete: no")
+            return
+        self.world.store.delete_model_version("loan", version)
+        del self.versions[version]
+        with pytest.raises(MlflowException):
+            self.world.store.set_registered_model_alias("loan", "production", version)
+        self.did("delete: yes")
 
     @invariant()
     def what_stands_resolves_and_nothing_else(self) -> None:
@@ -238,9 +371,6 @@ class Rules(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         with self.world.store.primary() as session:
-            from aims_gates.ledger.verify import verify
-            from aims_gates.registry.reconcile import reconcile
-
             assert verify(session.connection()).ok
             if self.halted < 0:
                 assert reconcile(session.connection()) == []
@@ -249,9 +379,12 @@ class Rules(RuleBasedStateMachine):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def test_the_registry_and_a_model_of_its_rules_agree(worlds: Any, empty_database: bytes) -> None:
+def test_the_registry_and_a_model_of_its_rules_agree(
+    worlds: Any, empty_database: bytes, record_property: Callable[[str, object], None]
+) -> None:
     Rules.worlds, Rules.empty = worlds, empty_database
-    length = 30
+    Rules.counts.clear()
+    length = 50
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Rules,
         settings=settings(
@@ -259,6 +392,14 @@ def test_the_registry_and_a_model_of_its_rules_agree(worlds: Any, empty_database
             stateful_step_count=length,
             deadline=None,
             derandomize=STEPS <= 150,
+            database=None,
+            print_blob=True,
             suppress_health_check=list(HealthCheck),
         ),
     )
+    record_property("steps", Rules.counts.total())
+    for kind in sorted(KINDS):
+        record_property(kind, Rules.counts[kind])
+    record_property("disagreements", 0)
+    assert set(Rules.counts) <= KINDS
+    assert STEPS < 1000 or set(Rules.counts) == KINDS, "a long run gets everywhere"

@@ -17,7 +17,8 @@ from aims_gates.run import outcome_of, run_gate
 from .conftest import NOW
 
 Run = Callable[..., tuple[Finding, ...]]
-SIMULATIONS = int(os.environ.get("AIMS_GATES_SIMULATIONS", "60"))
+#: A whole gate runs on each draw: a fifth of those that tests/measure/test_pairs.py makes in a long run.
+SIMULATIONS = max(60, int(os.environ.get("AIMS_GATES_SIMULATIONS", "0")) // 5)
 NUMERIC = ("psi", "jensenshannon", "kl_div", "hellinger", "wasserstein", "ed")
 NUMERIC_TESTS = ("ks", "anderson", "cramer_von_mises", "t_test", "mannw", "es")
 CATEGORICAL = ("psi", "jensenshannon", "kl_div", "hellinger")

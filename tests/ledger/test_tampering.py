@@ -67,15 +67,19 @@ def flipped(value: str, seed: int, every: bool = True):
             yield value[:place] + other + value[place + 1 :]
 
 
-def test_every_changed_bit_of_a_body_or_leaf_is_found(told):
+def test_every_changed_bit_of_a_body_or_leaf_is_found(told, record_property):
+    changed = 0
     for position, leaf, body in rows(told):
         for column, value in (("body", body), ("leaf", leaf)):
             for other in flipped(value, position, column == "body"):
+                changed += 1
                 change = (
                     f"UPDATE aims_ledger SET {column} = :other WHERE position = :at",
                     {"other": other, "at": position},
                 )
                 assert any(f"ledger row {position}" in each for each in found(told, change)), (position, column, other)
+    record_property("rows", position + 1)
+    record_property("bits changed and found", changed)
 
 
 def test_every_removed_row_is_found(told):

@@ -1,16 +1,25 @@
-"""The long runs: ``make soak`` (SOAK_SCALE=0.01 for a taste). Prints a table of figures; writes it to soak-results.md.
+"""The long runs: ``make soak``, or some of them, ``make soak PARTS=kill,race``; a table of what each came to.
 
-Each part is a test of the usual suite with its size set by an environment variable, in a process of its own.
+``SOAK_SCALE=0.01`` makes all of them shorter; ``SOAK_SEED`` repeats what a run found, whose seed is printed. Each part
+is a test of the usual suite with its size set by an environment variable, in a process of its own; its row is printed
+and added to soak-results.md as soon as it ends.
 """
 
 import os
+import random
+import resource
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "soak-results.md"
+HEADER = "| what | came to | CPU s | s |\n|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -32,57 +41,141 @@ class Part:
     each: int = 1
 
 
-PARTS = (
-    Part("attack corpus, signed statements and daily work, both databases",
-         ("tests/attacks/test_corpus.py", "tests/attacks/test_statements.py")),
-    Part("kill -9 at every statement and {n} times at random, per database", ("tests/faults/test_kill.py",), 1000,
-         "AIMS_GATES_SOAK_KILLS"),
-    Part("{n} operations by 8 processes, per database", ("tests/faults/test_race.py",), 20_000,
-         "AIMS_GATES_SOAK_RACES", 8),
-    Part("{n} stateful steps against a model of the rules", ("tests/faults/test_stateful.py",), 20_000,
-         "AIMS_GATES_SOAK_STEPS"),
-    Part("{n} examples for each of the parsers", ("tests/fuzz",), 100_000, "AIMS_GATES_FUZZ_EXAMPLES"),
-    Part("schemathesis, {n} examples an operation", ("tests/registry/server", "-k", "schemathesis or openapi"), 300,
-         "AIMS_GATES_SCHEMATHESIS_EXAMPLES"),
-    Part("every row changed, and up to {n} bits of each, is found", ("tests/ledger/test_verify.py",
-         "tests/ledger/test_tampering.py"), 1_000_000, "AIMS_GATES_TAMPER_BITS"),
-    Part("{n} draws of each simulation", ("tests/measure/test_pairs.py", "tests/gates/test_fairness.py",
-         "tests/gates/test_drift.py", "tests/gates/test_performance.py"), 10_000, "AIMS_GATES_SIMULATIONS"),
-    Part("evidence of each control removed and aged, at most {n} cases", ("tests/examples/test_start.py",), 1000,
-         "AIMS_GATES_CONTROL_CASES"),
-)  # fmt: skip
+PARTS = {
+    "attacks": Part(
+        "attack corpus, signed statements and daily work, both databases",
+        ("tests/attacks/test_corpus.py", "tests/attacks/test_statements.py"),
+    ),
+    "kill": Part(
+        "kill -9 at every statement and {n} times at random, per database",
+        ("tests/faults/test_kill.py",),
+        1000,
+        "AIMS_GATES_SOAK_KILLS",
+    ),
+    "race": Part(
+        "{n} operations by 8 processes, per database",
+        ("tests/faults/test_race.py",),
+        20_000,
+        "AIMS_GATES_SOAK_RACES",
+        8,
+    ),
+    "stateful": Part(
+        "{n} stateful steps against a model of the rules",
+        ("tests/faults/test_stateful.py",),
+        20_000,
+        "AIMS_GATES_SOAK_STEPS",
+    ),
+    "fuzz": Part("{n} examples for each parser", ("tests/fuzz",), 100_000, "AIMS_GATES_FUZZ_EXAMPLES"),
+    "schemathesis": Part(
+        "schemathesis, {n} examples an operation",
+        ("tests/registry/server/test_openapi.py",),
+        300,
+        "AIMS_GATES_SCHEMATHESIS_EXAMPLES",
+    ),
+    "tampering": Part(
+        "every row changed, and up to {n} bits of each, per database",
+        ("tests/ledger/test_tampering.py",),
+        1_000_000,
+        "AIMS_GATES_TAMPER_BITS",
+    ),
+    "simulations": Part(
+        "{n} draws of each simulation",
+        (
+            "tests/measure/test_pairs.py",
+            "tests/gates/test_fairness.py",
+            "tests/gates/test_drift.py",
+            "tests/gates/test_performance.py",
+        ),
+        10_000,
+        "AIMS_GATES_SIMULATIONS",
+    ),
+    "controls": Part(
+        "evidence of each control removed and aged, at most {n} cases",
+        ("tests/examples/test_start.py",),
+        1000,
+        "AIMS_GATES_CONTROL_CASES",
+    ),
+}
 
 
-def run(part: Part, scale: float) -> tuple[str, str, float]:
-    """Do one; gives what was done, how it ended, and the seconds it took."""
+def figures(report: Path) -> str:
+    """What the tests of a JUnit report recorded, per database: whole numbers added up, of others the largest."""
+    found: dict[str, dict[str, float]] = {}
+    passed = 0
+    for case in ElementTree.parse(report).iter("testcase"):
+        passed += all(case.find(how) is None for how in ("failure", "error", "skipped"))
+        name = case.get("name", "")
+        where = next((each for each in ("sqlite", "postgresql") if each in name.partition("[")[2]), "")
+        for each in case.iter("property"):
+            kept, (what, value) = found.setdefault(where, {}), (each.attrib["name"], each.attrib["value"])
+            if value.isdigit():
+                kept[what] = kept.get(what, 0) + int(value)
+            else:
+                kept[what] = max(kept.get(what, 0.0), float(value))
+    said = [
+        f"{where}: " * bool(where) + ", ".join(f"{what} {_shown(value)}" for what, value in kept.items())
+        for where, kept in found.items()
+    ]
+    return "; ".join([*said, f"{passed:,} tests passed"])
+
+
+def _shown(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def run(name: str, scale: float, seed: int) -> tuple[str, bool]:
+    """Do one; gives its row of the table, and whether it held."""
+    part = PARTS[name]
     size = max(1, round(part.size * scale)) if part.size else 0
-    environment = dict(os.environ)
+    environment = dict(os.environ, AIMS_GATES_SOAK_SEED=str(seed))
     if part.variable:
         environment[part.variable] = str(max(1, size // part.each))
-    begun = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=0", *part.tests],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
+    begun, before = time.monotonic(), _cpu()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=0"),
+                *(f"--hypothesis-seed={seed}", "-o", "junit_family=xunit1", f"--junitxml={report}", *part.tests),
+            ],
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        said = figures(report) if report.exists() else "no report was written"
     if done.returncode != 0:
         sys.stderr.write(done.stdout[-6000:] + done.stderr[-2000:])
-    said = "holds" if done.returncode == 0 else f"FAILED: {last}"
-    return part.what.format(n=f"{size:,}"), said, time.monotonic() - begun
+        last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
+        said = f"FAILED: {last}; again: make soak PARTS={name} SOAK_SEED={seed} SOAK_SCALE={scale:g}; {said}"
+    took = f"{_cpu() - before:,.0f} | {time.monotonic() - begun:,.0f}"
+    return f"| {part.what.format(n=f'{size:,}')} | {said} | {took} |", done.returncode == 0
 
 
 def main() -> int:
-    """Do them all; 0 when all hold."""
+    """Do those that are named, or all; 0 when all hold."""
     scale = float(os.environ.get("SOAK_SCALE", "1"))
-    lines = ["| what | ended | seconds |", "|---|---|---|"]
-    for part in PARTS:
-        print(f"soak: {part.what.format(n=f'{round(part.size * scale):,}')} ...", file=sys.stderr, flush=True)
-        what, said, seconds = run(part, scale)
-        lines.append(f"| {what} | {said} | {seconds:,.0f} |")
-        print(lines[-1], file=sys.stderr, flush=True)
-    print("\n".join(lines))
-    (ROOT / "soak-results.md").write_text("\n".join(lines) + "\n")
-    return int(any("FAILED" in line for line in lines))
+    seed = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(2**31))
+    names = [name for name in os.environ.get("PARTS", "").replace(",", " ").split() if name] or list(PARTS)
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"PARTS: there is no {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 1
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    at = datetime.now(UTC).isoformat(timespec="minutes")
+    heading = f"{at}, {os.cpu_count()} cores, load {load} at the beginning, scale {scale:g}, seed {seed}\n\n{HEADER}"
+    held = True
+    with RESULTS.open("a") as kept:
+        for line in (heading, *names):
+            if line in PARTS:
+                line, good = run(line, scale, seed)
+                held = held and good
+            print(line, flush=True)
+            print(line, file=kept, flush=True)
+        print(file=kept)
+    return int(not held)
 
 
 if __name__ == "__main__":
