@@ -68,6 +68,28 @@ def test_a_full_disk_refuses_a_promotion_and_leaves_one_story(prepared: Any) -> 
     assert promote(prepared) == 200 and standing(prepared) == 1
 
 
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$
+"""
+
+
+@POSTGRESQL
+@pytest.mark.parametrize("table", ["aims_ledger", "aims_head", "registered_model_aliases"])
+def test_a_server_whose_disk_is_full_refuses_a_promotion_and_leaves_one_story(prepared: Any, table: str) -> None:
+    """The server's own answer (SQLSTATE 53100) to the write of that table, which rolls all of it back."""
+    with prepared.world.store.engine.begin() as connection:
+        connection.exec_driver_sql(FULL)
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION full_disk()"
+        )
+    assert promote(prepared) == 403 and standing(prepared) is None
+    with prepared.world.store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP FUNCTION full_disk CASCADE")
+    assert prepared.story() == []
+    assert promote(prepared) == 200 and standing(prepared) == 1 and prepared.story() == []
+
+
 @contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
     """The kernel refuses to write past this size, as it does on a full disk."""
@@ -151,6 +173,22 @@ def test_a_clock_that_was_turned_promotes_nothing_and_a_ledger_shows_it(
         assert standing(prepared) == 2, "a grant does not age"
     assert promote(prepared) == 200
     assert any("its time goes back" in line for line in prepared.story()), "the denial bears a time that cannot be"
+
+
+def test_while_somebody_else_writes_a_promotion_is_a_conflict_and_goes_through_afterwards(
+    prepared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = prepared.world.store
+    monkeypatch.setattr(store.ManagedSessionMaker, "timeout_ms", 100)
+    other = sqlalchemy.create_engine(store.engine.url)
+    with other.begin() as holding:
+        holding.exec_driver_sql("UPDATE aims_head SET size = size")
+        assert promote(prepared) == 409
+        assert standing(prepared) is None, "what is read meanwhile is what was committed"
+        holding.rollback()
+    other.dispose()
+    assert prepared.story() == []
+    assert promote(prepared) == 200 and standing(prepared) == 1 and prepared.story() == []
 
 
 @POSTGRESQL
