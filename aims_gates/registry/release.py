@@ -9,7 +9,7 @@ from typing import Any
 
 import mlflow
 from mlflow.exceptions import MlflowException
-from sqlalchemy.engine import make_url
+from mlflow.tracking._model_registry.utils import _get_store
 
 from aims_gates import acts
 from aims_gates.authority import about
@@ -18,12 +18,12 @@ from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.keys import Key
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
-from aims_gates.registry.buckets import put
-from aims_gates.registry.places import DESTINATION_ENV_VAR, Bucket, released_root
+from aims_gates.registry.names import version_number
+from aims_gates.registry.places import DESTINATION_ENV_VAR
 from aims_gates.registry.staging import Progress, leave_no_bytecode
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import find_target
-from aims_gates.settings import SCHEMES, Settings, database_uri, load
+from aims_gates.settings import SCHEMES, Settings, load
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
@@ -46,16 +46,14 @@ def use(settings: Settings) -> None:
         os.environ[DESTINATION_ENV_VAR] = str(settings.artifacts)
 
 
-def _root(settings: Settings) -> Bucket:
-    url = make_url(database_uri(settings.need_registry()))
-    return released_root(url.database if url.get_backend_name() == "sqlite" else None)
-
-
 def stage_version(settings: Settings, name: str, version: str, progress: Progress | None = None) -> str:
     """Stage a version's bytes into the released root, once; gives their digest. Over HTTP the server stages its own.
 
+    Here as there the store does it (:meth:`aims_gates.registry.base.StoreBase.stage_version`).
+
     Raises:
         RefusedError: the server does not let this user change the model.
+        InputError, IntegrityError: there is no such version, or its bytes cannot be read or are not those released.
     """
     if is_remote(settings.need_registry()):
         server = Remote(settings.need_registry())
@@ -64,9 +62,8 @@ def stage_version(settings: Settings, name: str, version: str, progress: Progres
             return str(said["digest"])
         finally:
             server.close()
-    target = find_target(model=name, version=version)
-    with local_folder(target.address) as folder:
-        return put(folder, _root(settings), progress)
+    find_target(model=name, version=version)
+    return str(_get_store(settings.need_registry()).stage_version(name, version_number(version), progress))
 
 
 def open_request(

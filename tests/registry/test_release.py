@@ -8,13 +8,15 @@ from typing import Any
 
 import mlflow
 import pytest
+from mlflow.tracking._model_registry.utils import _get_store
 
 import aims_gates
 from aims_gates.authority import about
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.predicates import Grant
-from aims_gates.registry.release import load_model
+from aims_gates.registry.release import load_model, promote, stage_version, use
+from aims_gates.settings import Settings
 from aims_gates.standing import Ledger
 
 GRANTED = "models:/loans@production"
@@ -135,6 +137,27 @@ def test_the_next_version_takes_over_and_rollback_returns(shop: Any) -> None:
     assert mlflow.MlflowClient().get_model_version_by_alias("loans", "production").version in (1, "1")
     aims_gates.load_model(GRANTED)
     assert shop.said("ledger", "verify")["ok"] is True
+
+
+def test_a_lost_copy_is_made_again_by_promote_as_a_server_does(world: Any, tracking: Path) -> None:
+    version, settings = world.promoted(), Settings(registry=world.uri)
+    digest = world.seen("loan").grants()[-1].predicate.digest
+    copy = world.store.released().copy(digest)
+    copy.rename(tracking / "aside")
+    before = mlflow.get_registry_uri()
+    use(settings)
+    try:
+        assert promote(settings, "loan", str(version), "production") == digest
+        assert copy.is_dir() and world.store.get_model_version_by_alias("loan", "production").version == version
+        copy.rename(tracking / "aside again")
+        (Path(world.store.get_model_version("loan", version).source) / "model.bin").write_text("other")
+        with pytest.raises(IntegrityError, match="no longer holds its bytes"):
+            promote(settings, "loan", str(version), "production")
+        with pytest.raises(InputError, match="loan version 9"):
+            stage_version(settings, "loan", "9")
+    finally:
+        _get_store(world.uri)._dispose_engine()
+        mlflow.set_registry_uri(before)
 
 
 def test_rollback_is_for_those_on_call_and_to_versions_granted_before(shop: Any) -> None:
