@@ -12,7 +12,7 @@ import click
 from aims_gates.cli.options import as_json, emit, key_option, settings_options
 from aims_gates.errors import InputError
 from aims_gates.evidence import Envelope
-from aims_gates.ledger.remote import STAGING_SECONDS
+from aims_gates.ledger.remote import STAGING_SECONDS, Remote
 from aims_gates.ledger.verify import Verification
 from aims_gates.settings import Settings, signer
 
@@ -84,7 +84,6 @@ def verify(
 def _remote(registry: str, kept: Sequence[Envelope]) -> tuple[Verification, list[str]]:
     """Fetch every row and verify here; the server compares its registry with its ledger, which no other machine can."""
     from aims_gates.ledger import export
-    from aims_gates.ledger.remote import Remote
 
     server = Remote(registry)
     try:
@@ -124,8 +123,8 @@ def checkpoint(path: Path | None, into: Path | None, key: Path | None, settings:
     """Sign the ledger's size and root into PATH; keep it elsewhere. Later: ledger verify --checkpoint PATH.
 
     With --into it is one line for cron: a new file for each checkpoint, none where nothing was appended, exit code 5
-    where the ledger lost or changed rows since the last. Runs where the database is; a server does the same by itself
-    (aims-gates server --checkpoints). Over HTTP and without a personal key the server signs PATH.
+    where the ledger lost or changed rows since the last. A server does the same by itself (aims-gates server
+    --checkpoints). Over HTTP the server proves that its ledger grew, and signs where no personal key is named.
     """
     if (path is None) == (into is None):
         raise click.UsageError("name one file, or --into FOLDER")
@@ -138,11 +137,35 @@ def checkpoint(path: Path | None, into: Path | None, key: Path | None, settings:
 def _keep(settings: Settings, folder: Path, key: Path | None) -> None:
     from aims_gates.ledger.connect import open_database
     from aims_gates.ledger.kept import keep
+    from aims_gates.ledger.remote import is_remote
 
-    signing = signer(settings, key)
-    with open_database(settings.need_registry()) as connection:
-        made = keep(connection, folder, signing, datetime.now(UTC))
+    if is_remote(settings.need_registry()):
+        made = _keep_from_afar(settings, folder, key)
+    else:
+        signing = signer(settings, key)
+        with open_database(settings.need_registry()) as connection:
+            made = keep(connection, folder, signing, datetime.now(UTC))
     click.echo(f"wrote {made}" if made else "nothing was appended since the last checkpoint, which holds")
+
+
+def _keep_from_afar(settings: Settings, folder: Path, key: Path | None) -> Path | None:
+    from aims_gates.cli.signed import by_server
+    from aims_gates.evidence import sign
+    from aims_gates.ledger.checkpoint import signable
+    from aims_gates.ledger.kept import keep_from_afar
+
+    signing = None if by_server(settings, key) else signer(settings, key)
+    server = Remote(settings.need_registry())
+
+    def signed() -> Envelope:
+        if signing is None:
+            return _attested(server)
+        return sign(signable(server, signing, datetime.now(UTC))[1], signing)
+
+    try:
+        return keep_from_afar(server, folder, signed)
+    finally:
+        server.close()
 
 
 def _write(settings: Settings, path: Path, key: Path | None) -> None:
@@ -161,17 +184,23 @@ def _write(settings: Settings, path: Path, key: Path | None) -> None:
 
 
 def _fetched(registry: str, path: Path) -> None:
-    """A checkpoint that the server signed, written where the user wants it once its signature was seen to hold."""
-    from aims_gates.evidence import open_envelope
-    from aims_gates.ledger import history
-    from aims_gates.ledger.checkpoint import claimed, write_whole
-    from aims_gates.ledger.remote import Remote
+    from aims_gates.ledger.checkpoint import write_whole
 
     server = Remote(registry)
     try:
-        envelope = Envelope.from_json(server.post("/checkpoint", {})["envelope"], "checkpoint")
-        claimed(envelope)
-        open_envelope(envelope, history(server).keys(), "checkpoint")
+        envelope = _attested(server)
     finally:
         server.close()
     write_whole(path, json.dumps(envelope.to_json(), indent=1).encode() + b"\n")
+
+
+def _attested(server: Remote) -> Envelope:
+    """A checkpoint that the server signed, once its signature was seen to hold."""
+    from aims_gates.evidence import open_envelope
+    from aims_gates.ledger import history
+    from aims_gates.ledger.checkpoint import claimed
+
+    envelope = Envelope.from_json(server.post("/checkpoint", {})["envelope"], "checkpoint")
+    claimed(envelope)
+    open_envelope(envelope, history(server).keys(), "checkpoint")
+    return envelope

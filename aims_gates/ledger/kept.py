@@ -6,21 +6,23 @@ the ledger's size, ``checkpoint-000000001024.json``; nothing here ever overwrite
 
 import fcntl
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from aims_gates.errors import InputError, IntegrityError
+from aims_gates.errors import InputError, IntegrityError, LedgerError
 from aims_gates.evidence import Envelope, sign
 from aims_gates.keys import Key
 from aims_gates.ledger import merkle
 from aims_gates.ledger.checkpoint import claimed, read_checkpoint, signable, unfit, write_whole
+from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import history, tree_head
+from aims_gates.predicates import Checkpoint
 
-__all__ = ["hold", "hold_against", "keep", "read_kept"]
+__all__ = ["hold", "hold_against", "keep", "keep_from_afar", "read_kept"]
 
 _GLOB = "checkpoint-*.json"
 _RESTORE = "Restore a later backup, or find out who changed the ledger: aims-gates ledger verify --checkpoint FOLDER"
@@ -139,13 +141,57 @@ def keep(connection: Connection, folder: Path, key: Key, at: datetime, every: ti
                 return None
             wrong = _follows(connection, kept[-1])
             if wrong is not None:
-                said = f"the ledger is not that of the last checkpoint: {wrong}"
-                raise IntegrityError(said, where=str(folder), remedy=_RESTORE)
+                raise _another(folder, wrong)
             if tree_head(connection)[0] == last.size:
                 return None
-        made, unsigned = signable(connection, key, at)
-        path = folder / f"checkpoint-{made.size:012}.json"
-        write_whole(path, json.dumps(sign(unsigned, key).to_json(), indent=1).encode() + b"\n")
+        return _written(folder, sign(signable(connection, key, at)[1], key))
+
+
+def keep_from_afar(server: Remote, folder: Path, signed: Callable[[], Envelope]) -> Path | None:
+    """As :func:`keep`, of a ledger that is reached over HTTP: the server has to prove that it grew.
+
+    Args:
+        server: Whose ledger it is.
+        folder: An existing folder.
+        signed: Gives the checkpoint of the ledger as it stands, signed by whoever may.
+
+    Raises:
+        As :func:`keep`; LedgerError: the server cannot be reached, or its answer is none of ours.
+    """
+    with _alone(folder):
+        kept, envelope = read_kept(folder), signed()
+        if kept:
+            wrong = _unproven(server, claimed(kept[-1]), claimed(envelope))
+            if wrong is not None:
+                raise _another(folder, wrong)
+            if claimed(envelope).size == claimed(kept[-1]).size:
+                return None
+        return _written(folder, envelope)
+
+
+def _unproven(server: Remote, last: Checkpoint, now: Checkpoint) -> str | None:
+    """Why the server's tree is not the one of a checkpoint, grown since (RFC 9162, section 2.1.4.2)."""
+    if now.size < last.size:
+        return f"it holds {now.size} rows and held {last.size} then: rows were removed"
+    said = server.get("/ledger/consistency", {"first": last.size, "second": now.size})
+    try:
+        proof = [bytes.fromhex(each) for each in said["hashes"]]
+    except (KeyError, TypeError, ValueError) as error:
+        remedy = "Check the address and its version."
+        raise LedgerError("the server's answer is none of ours", where=server.address, remedy=remedy) from error
+    old, new = bytes.fromhex(last.root), bytes.fromhex(now.root)
+    grown = merkle.verify_consistency(last.size, now.size, proof, old, new)
+    return None if grown else f"its first {last.size} rows are not those of then"
+
+
+def _another(folder: Path, why: str) -> IntegrityError:
+    said = f"the ledger is not that of the last checkpoint: {why}"
+    return IntegrityError(said, where=str(folder), remedy=_RESTORE)
+
+
+def _written(folder: Path, envelope: Envelope) -> Path:
+    path = folder / f"checkpoint-{claimed(envelope).size:012}.json"
+    write_whole(path, json.dumps(envelope.to_json(), indent=1).encode() + b"\n")
     return path
 
 

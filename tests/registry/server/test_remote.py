@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from aims_gates import cli
+from aims_gates.canonical import digest_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, NoLedgerError, NotFoundError, RefusedError
 from aims_gates.evidence import Envelope, Statement, sign
 from aims_gates.ledger import append, history, merkle, place, size
+from aims_gates.ledger.checkpoint import signable
 from aims_gates.ledger.connect import is_gated, open_ledger
+from aims_gates.ledger.kept import keep, keep_from_afar
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import select
 from aims_gates.model import Subject
@@ -27,6 +31,15 @@ from .inside import Inside, inside, listening, users_database
 from .test_api import opened, ready
 
 Run = Callable[..., tuple[int, str, str]]
+
+
+def key_file(inside: Inside, person: str, folder: Path) -> str:
+    """A person's key as a file of theirs."""
+    place = folder / f"{person}.key"
+    secret = inside.world.key(person).private
+    place.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    place.chmod(0o600)
+    return str(place)
 
 
 @pytest.fixture
@@ -111,21 +124,16 @@ def test_keys_are_listed_and_trusted_with_a_policy_key(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    place = tmp_path / "policy.key"
-    secret = inside.world.key("policy").private
-    place.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    place.chmod(0o600)
-    trust = ("keys", "trust", "--user", "wanda", "--person", "Wanda", "--role", "risk", "--key", str(place))
+    place = key_file(inside, "policy", tmp_path)
+    trust = ("keys", "trust", "--user", "wanda", "--person", "Wanda", "--role", "risk", "--key", place)
     code, out, err = run("dora", *trust)
     assert code == 0 and out.startswith("Wanda is trusted as risk"), err
     code, out, _ = run("nobody", "keys", "list", "--json")
     assert {"user": "wanda", "person": "Wanda"}.items() <= json.loads(out)[-1].items()
     assert run("dora", *trust[:-1], str(inside.world.folder / "server.key"))[0] == 2
-    assert run("dora", "keys", "revoke", "user:wanda", "--reason", "left", "--key", str(place))[0] == 0
+    assert run("dora", "keys", "revoke", "user:wanda", "--reason", "left", "--key", place)[0] == 0
     assert "revoked" in run("nobody", "keys", "list")[1].splitlines()[-1]
-    again = ("keys", "revoke", "user:zoe", "--reason", "left", "--key", str(place))
+    again = ("keys", "revoke", "user:zoe", "--reason", "left", "--key", place)
     assert run("dora", *again)[0] == 1
 
 
@@ -319,3 +327,85 @@ def test_what_is_gated_is_known_by_scheme_or_asked(inside: Inside, run: Run) -> 
     run("dora", "keys", "list")
     assert is_gated(inside.address) and is_gated("aims+sqlite:///x.db")
     assert not is_gated(None) and not is_gated("sqlite:///x.db")
+
+
+def test_checkpoints_are_kept_from_afar_and_a_server_that_lost_rows_is_found(
+    inside: Inside, run: Run, tmp_path: Path
+) -> None:
+    ready(inside)
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    into = ("ledger", "checkpoint", "--into", str(folder))
+    code, out, err = run("dora", *into)
+    assert code == 0 and "checkpoint-" in out, err
+    assert "nothing was appended" in run("dora", *into)[1]
+    (size, frontier), *_ = inside.world.sql("SELECT size, frontier FROM aims_head")
+    opened(inside)
+    assert run("dora", *into)[0] == 0 and len(list(folder.glob("*.json"))) == 2
+    code, out, err = run("audrey", "ledger", "verify", "--checkpoint", str(folder), "--json")
+    assert code == 0 and json.loads(out)["ok"] is True, err
+    for table in ("aims_ledger", "aims_index"):
+        inside.world.sql(f"DELETE FROM {table} WHERE position >= {size}")
+    inside.world.sql(f"UPDATE aims_head SET size = {size}, frontier = '{frontier}'")
+    code, _, err = run("dora", *into)
+    assert code == 5 and "rows were removed" in err
+    opened(inside)
+    code, _, err = run("dora", *into)
+    assert code == 5 and "rows are not those of then" in err
+    assert len(list(folder.glob("*.json"))) == 2
+
+
+@pytest.mark.parametrize("answer", [{}, {"hashes": ["x"]}, {"hashes": []}])
+def test_a_growth_that_a_server_does_not_prove_is_refused(answer: Any, inside: Inside, tmp_path: Path) -> None:
+    ready(inside)
+    key = inside.world.key("policy")
+    with inside.world.store.primary() as session:
+        first = keep(session.connection(), tmp_path, key, now())
+    opened(inside)
+    with inside.world.store.primary() as session:
+        later = sign(signable(session.connection(), key, now())[1], key)
+    assert first is not None
+    with (
+        listening(canned({"/ledger/consistency": answer})) as address,
+        pytest.raises((IntegrityError, LedgerError), match=r"not those of then|none of ours"),
+    ):
+        keep_from_afar(Remote(address), tmp_path, lambda: later)
+
+
+def test_two_people_break_the_glass_over_http_with_keys_of_their_own(inside: Inside, run: Run, tmp_path: Path) -> None:
+    inside.world.bind("loan")
+    inside.world.model("loan")
+    listed = {"risk": ("risk", "break-glass"), "oncall": ("on-call", "break-glass")}
+    with inside.world.store.primary() as session:
+        trust = history(session.connection()).current()
+    assert trust is not None
+    keys = {inside.world.key(name).public: roles for name, roles in listed.items()}
+    entries = tuple(replace(each, roles=keys.get(each.key, each.roles)) for each in trust.keys)
+    said = replace(trust, version=trust.version + 1, keys=entries)
+    inside.world.sign(said, Subject("organization", digest_bytes(b"trust")), "policy")
+    order = ("break-glass", "loan", "1", "--reason", "the old one is down", "--hours", "2", "--key")
+    assert run("dora", *order, key_file(inside, "risk", tmp_path))[0] == 2, "who may only read stages no bytes"
+    code, _, err = run("root", *order, key_file(inside, "risk", tmp_path))
+    assert code == 0, err
+    refused = inside.post("/promote", "root", name="loan", version="1")
+    assert refused.status_code == 403
+    code, out, err = run("root", *order, key_file(inside, "dev", tmp_path))
+    assert code == 2 and "may not sign a break-glass" in err, (code, err)
+    code, out, err = run("root", *order, key_file(inside, "oncall", tmp_path))
+    assert code == 0 and out.startswith("break-glass order for loan version 1"), err
+    assert inside.post("/promote", "root", name="loan", version="1").status_code == 200
+    assert inside.world.seen("loan").grants()[-1].predicate.transition == "break-glass"
+    assert "BREAK-GLASS" in inside.get("/explain", name="loan", version="1").text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("adopt", "--dry-run"), ("db", "check"), ("db", "upgrade"), ("detach", "--reason", "x", "--yes")],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_what_is_done_to_the_database_itself_says_so_over_http(
+    command: tuple[str, ...], inside: Inside, run: Run, tmp_path: Path
+) -> None:
+    key = ("--key", key_file(inside, "policy", tmp_path)) if command[0] in ("detach",) else ()
+    code, _, err = run("root", *command, *key)
+    assert code == 1 and "needs the registry's database" in err and "server's machine" in err
