@@ -103,16 +103,18 @@ class World:
             envelope = sign(say(predicate, subject), self.key(person))
             return ledger.append(transaction.connection, envelope, datetime.now(UTC)).digest
 
-    def trust(self) -> None:
+    def trust(self, **more: tuple[str, ...]) -> None:
+        """Each of the usual people in their role, and more where they are named."""
         people = {
             "policy": ("policy",),
             "ci": ("ci",),
             "dev": ("developer",),
             "risk": ("risk",),
             "oncall": ("on-call",),
+            **more,
         }
         entries = [
-            TrustedKey(self.key(name).public, name.title(), roles, service=name == "ci")
+            TrustedKey(self.key(name).public, name.title(), roles, service=name in ("ci", "server"))
             for name, roles in people.items()
         ]
         self.sign(Trust(1, tuple(entries)), Subject("organization", digest_bytes(b"trust")), "policy")

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from requests.adapters import HTTPAdapter
 
+from aims_gates.keys import new_key
 from aims_gates.registry.store import gated_store
 from tests.registry.conftest import World
 
@@ -177,7 +178,10 @@ def running(
         *("--workers", "1"),
         *("--registry", "aims+sqlite:///registry.db", "--backend", "sqlite:///mlflow.db", "--artifacts", "artifacts"),
         *("--oidc", "oidc.json", "--trusted-proxy", PROXY),
+        *("--server-key", "server.key", "--checkpoints", "kept", "--checkpoint-minutes", "1"),
     ]
+    (folder / "kept").mkdir()
+    key = new_key(folder / "server.key")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "_MLFLOW"))}
     environment |= {
         "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
@@ -193,7 +197,7 @@ def running(
         address = f"http://127.0.0.1:{port}"
         _await(address, process, folder / "log.txt")
         store = gated_store(f"aims+sqlite:///{folder / 'registry.db'}")
-        made = Running(address, folder, World(folder, store))
+        made = Running(address, folder, World(folder, store, {"server": key}))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(folder / "artifacts"))
             _furnish(made)
@@ -219,7 +223,7 @@ def _furnish(made: Running) -> None:
     for name in ("dora", "rita", "mallory"):
         said = made.send("POST", "/api/2.0/mlflow/users/create", "admin", json={"username": name, "password": PASSWORD})
         assert said.status_code == 200, said.text
-    made.world.trust()
+    made.world.trust(server=("server",))
     made.world.bind("loan")
     made.names["experiment"] = made.mlflow("POST", "experiments/create", name="loans")["experiment_id"]
     made.names |= made.logged()

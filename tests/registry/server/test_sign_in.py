@@ -14,6 +14,8 @@ import requests
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from aims_gates.errors import InputError, RefusedError
+from aims_gates.evidence import open_envelope
+from aims_gates.ledger.kept import hold, read_kept
 from aims_gates.registry.server import oidc
 from aims_gates.registry.server.configuration import Issuer, configuration
 from aims_gates.registry.server.identity import Principal
@@ -194,3 +196,14 @@ def test_the_usual_is_to_sign_in_by_password(tmp_path: Any) -> None:
         place.write_text(json.dumps({"issuers": [{"issuer": "https://i.example", "audience": "a", **bad}]}))
         with pytest.raises(InputError, match=r"could sign in|public-key"):
             configuration({"AIMS_GATES_AUTH": "oidc", "AIMS_GATES_OIDC": str(place)})
+
+
+def test_checkpoints_appear_where_the_server_was_told_and_the_ledger_holds_against_them(running: Running) -> None:
+    folder = running.folder / "kept"
+    deadline = time.monotonic() + 100  # one is due within a minute, and looked for twice in it
+    while not list(folder.glob("checkpoint-*.json")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    with running.world.store.primary() as session:
+        assert hold(session.connection(), folder) >= 1
+    public = running.world.key("server").public
+    assert {open_envelope(each, [public])[1] for each in read_kept(folder)} == {(public,)}
