@@ -77,6 +77,13 @@ class Target:
         finally:
             connection.close()
 
+    def begun(self, line: str, *headers: str) -> socket.socket:
+        """A connection with a request's head sent; the body is the caller's."""
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        said = f"Authorization: {self.names['authorization']}"
+        made.sendall("\r\n".join([f"{self.fill(line)} HTTP/1.1", "Host: localhost", said, *headers, "", ""]).encode())
+        return made
+
     def fill(self, text: str) -> str:
         """The text with the names in braces filled in."""
         for key, value in self.names.items():
@@ -161,6 +168,7 @@ def _start(folder: Path, port: int, registry: str, workers: int) -> "subprocess.
         **{name: value for name, value in os.environ.items() if not name.startswith(("_MLFLOW_SERVER", "MLFLOW_"))},
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "AIMS_GATES_MAX_BODY": "1000000",
+        "AIMS_GATES_BODY_SECONDS": "5",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
         "MLFLOW_AUTH_ADMIN_USERNAME": "admin",

@@ -8,10 +8,11 @@ import http.client
 import itertools
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,43 @@ def test_no_attempt_changes_what_is_governed(target: Target) -> None:
             wrong.append(f"{attempt.id}: changed {changed}")
             before = after
     assert not wrong, f"{len(wrong)} of {len(CORPUS)}:\n" + "\n".join(wrong)
+
+
+DOORS = (
+    "POST /api/2.0/mlflow/registered-models/alias",
+    "POST /ajax-api/2.0/mlflow/registered-models/alias",
+    "POST /api/2.0/aims/statements",
+    "POST /api/2.0/aims/promote",
+    "POST /graphql",
+    "PUT /api/2.0/mlflow-artifacts/artifacts/{source2}/model.bin",
+)
+
+
+def status_of(connection: socket.socket) -> str:
+    with connection:
+        try:
+            return connection.makefile("rb").readline().decode()
+        except OSError:
+            return ""  # hung up on before the answer was read
+
+
+def test_bodies_too_large_or_too_slow_are_cut_off_and_change_nothing(target: Target) -> None:
+    before = target.governed()
+    waiting = [target.begun(door, "Content-Length: 1000") for door in DOORS]
+    for connection in waiting:
+        connection.sendall(b'{"name": "loan", ')
+    for door in DOORS[:-1]:  # an artifact may be larger
+        assert " 413 " in status_of(target.begun(door, "Content-Length: 99999999999")), door
+        connection = target.begun(door, "Transfer-Encoding: chunked")
+        with suppress(OSError):  # the server hangs up
+            for _ in range(20):
+                connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+        said = status_of(connection)
+        assert not said or " 413 " in said, (door, said)
+    for door, connection in zip(DOORS, waiting, strict=True):
+        assert " 408 " in status_of(connection), door
+    assert target.send("GET /version", None, {})[0] == 200
+    assert target.governed() == before
 
 
 def test_daily_work_goes_on(target: Target) -> None:
