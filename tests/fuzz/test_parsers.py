@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from aims_gates.classification.answers import read_answers
@@ -39,6 +39,9 @@ from aims_gates.strict_yaml import parse, read, read_json, read_yaml
 EXAMPLES = int(os.environ.get("AIMS_GATES_FUZZ_EXAMPLES", "150"))
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 SLOWEST = 1.0
+SEED = os.environ.get("AIMS_GATES_SOAK_SEED", "42001")
+#: Hypothesis remembers every example that it made: after so many it begins anew.
+TURN = 5000
 
 _WORDS = (
     "_type subject predicate predicateType payload payloadType signatures sig keyid digest sha256 name id controls "
@@ -162,15 +165,6 @@ def test_whatever_comes_in_a_value_or_an_error_of_ours_comes_out(
 ) -> None:
     slowest, read, number = dict.fromkeys(PARSERS, 0.0), Counter[str](), itertools.count()
 
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        derandomize=EXAMPLES <= 1000,
-        database=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(_documents)
     def fuzz(data: bytes) -> None:
         fifth = next(number) % 5 == 0
         for name, reads in PARSERS.items():
@@ -188,7 +182,15 @@ def test_whatever_comes_in_a_value_or_an_error_of_ours_comes_out(
             read[name] += 1
 
     try:
-        fuzz()
+        for turn, begin in enumerate(range(0, EXAMPLES, TURN)):
+            examples = settings(
+                max_examples=min(TURN, EXAMPLES - begin),
+                deadline=None,
+                database=None,
+                print_blob=True,
+                suppress_health_check=list(HealthCheck),
+            )
+            examples(seed(f"{SEED} {turn}")(given(_documents)(fuzz)))()
     finally:
         record_property("parsers", len(PARSERS))
         record_property("examples for each", min(read[name] for name in PARSERS if name not in _TABLES))
