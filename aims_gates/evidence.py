@@ -6,10 +6,10 @@ ed25519 signatures. What a statement may say stands in :mod:`aims_gates.predicat
 
 import base64
 import binascii
-import re
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from aims_gates.canonical import canonical_bytes, digest_bytes, is_canonical, is_digest, plain, read_canonical
@@ -23,8 +23,6 @@ __all__ = ["PAYLOAD_TYPE", "STATEMENT_TYPE", "Envelope", "Statement", "open_enve
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _SAFE = 2**53
-#: As many digits as the smallest number that is not safe has.
-_LONG = re.compile(rb"[0-9]{16}")
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,19 @@ class Statement:
         quick = self._quick
         document = read_json(self.payload, "statement") if quick is None else Document(quick, "statement")
         _check(document)
-        value: Mapping[str, Any] = _doubles(document.value) if _LONG.search(self.payload) else document.value
+        value: Mapping[str, Any] = document.value if quick is not None else _doubles(document.value)
         return value
+
+    @classmethod
+    def trusting(cls, payload: bytes) -> "Statement":
+        """A statement whose form somebody verified before: it is only read.
+
+        Raises:
+            ValueError: it is no JSON.
+        """
+        made = cls(payload)
+        made.__dict__["value"] = json.loads(payload.decode())
+        return made
 
     @cached_property
     def _quick(self) -> Any | None:
@@ -169,8 +178,8 @@ class Envelope:
 
 
 def _unbase64(text: str) -> bytes:
-    data = base64.b64decode(text, validate=True)
-    if base64.standard_b64encode(data).decode() != text:
+    data = binascii.a2b_base64(text, strict_mode=True)
+    if binascii.b2a_base64(data, newline=False).decode() != text:
         raise ValueError("not canonical base64")
     return data
 
@@ -187,6 +196,12 @@ def sign(made: Statement, *keys: Key) -> Envelope:
     return Envelope(made.payload, tuple((key.public, key.sign(message)) for key in keys))
 
 
+@lru_cache(maxsize=64)
+def _public(trusted: frozenset[str]) -> frozenset[str]:
+    """Those of them that are public keys."""
+    return frozenset(key for key in trusted if is_public(key))
+
+
 def open_envelope(
     envelope: Envelope, trusted: Iterable[str], where: str = "envelope"
 ) -> tuple[Statement, tuple[str, ...]]:
@@ -199,7 +214,7 @@ def open_envelope(
         IntegrityError: no signature holds: an unknown signer, or altered bytes.
         InputError: the payload is no statement.
     """
-    known = {key for key in trusted if is_public(key)}
+    known = _public(frozenset(trusted))
     message = _signed_bytes(envelope.payload)
     holders: set[str] = set()
     for hint, signature in envelope.signatures:

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from aims_gates.authority import about
 from aims_gates.errors import IntegrityError
 from aims_gates.ledger import history, merkle
+from aims_gates.ledger.body import read_body
 from aims_gates.ledger.remote import Remote
-from aims_gates.ledger.table import Source, read_body
+from aims_gates.ledger.table import Source
 from aims_gates.model import Evidence
 from aims_gates.predicates import (
     SAID_FOR,

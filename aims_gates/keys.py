@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -58,10 +59,15 @@ def is_public(text: str) -> bool:
     return _HEX.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=1024)
+def _loaded(public: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
+
+
 def verify(public: str, signature: bytes, message: bytes) -> bool:
     """Whether the signature over the message was made with this public key (hex)."""
     try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, message)
+        _loaded(public).verify(signature, message)
     except (InvalidSignature, ValueError):
         return False
     return True

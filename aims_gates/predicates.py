@@ -4,8 +4,8 @@ The names of types are URIs. Two are in-toto's own (test-result, svr); the rest 
 predicates it may sign; the registry's own acts (``REGISTRY_ACTS``) are unsigned rows that only its transaction writes.
 
 ``user`` names the login for whom a server's key signed (see :data:`SAID_FOR`); nobody else may name one. It, like
-``on_behalf_of``, a trust list's ``users`` and a checkpoint's ``frontier``, is left out of the statement where it is
-empty, so that what people sign with keys of their own has the same bytes as ever.
+``on_behalf_of``, a trust list's ``users`` and a checkpoint's ``frontier`` and ``trust``, is left out of the statement
+where it is empty, so that what people sign with keys of their own has the same bytes as ever.
 
 ``said_at`` (ISO time, UTC) makes two like statements two: to halt, bind, ask or approve again is a new statement, while
 the same statement brought again is the old one. :func:`say` fills it in; nothing is decided by it.
@@ -335,12 +335,15 @@ class Checkpoint:
     """The ledger had this size and this root (hex) when it was signed; to be kept elsewhere.
 
     ``frontier`` (hex) is what later rows are appended to; the root is made of it (:mod:`aims_gates.ledger.merkle`).
+    ``trust`` attests that every statement was verified before this was signed: the digest (hex) of the trust lists and
+    key revocations by which that was done (:mod:`aims_gates.ledger.replay`); empty where nobody did it.
     """
 
     size: int
     root: str
     said_at: str = ""
     frontier: tuple[str, ...] = ()
+    trust: str = ""
 
 
 @dataclass(frozen=True)
@@ -534,7 +537,7 @@ ROLES: Mapping[str, frozenset[type]] = {
 SAID_FOR = frozenset(
     _TYPES[shape] for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, RollbackOrder)
 )
-_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier")
+_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust")
 _APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation})
 
 

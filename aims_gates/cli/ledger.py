@@ -13,7 +13,7 @@ from aims_gates.cli.options import as_json, emit, key_option, settings_options
 from aims_gates.errors import InputError
 from aims_gates.evidence import Envelope
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote
-from aims_gates.ledger.verify import Verification
+from aims_gates.ledger.replay import Verification
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -36,16 +36,31 @@ def command() -> None:
 )
 @click.option("--since", type=_FILE, help="Only what was appended since this checkpoint; the registry is not compared.")
 @click.option("--export", "exported", type=_FILE, help="Verify an exported file instead of a registry.")
+@click.option("--every-statement", is_flag=True, help="Also verify the statements that a checkpoint attests.")
 @settings_options
 @as_json
 def verify(
-    checkpoints: tuple[Path, ...], since: Path | None, exported: Path | None, settings: Settings, json_: bool
+    checkpoints: tuple[Path, ...],
+    since: Path | None,
+    exported: Path | None,
+    every_statement: bool,
+    settings: Settings,
+    json_: bool,
 ) -> int:
     """Verify the whole ledger (tree, signatures, who may say what) and the registry's state against it.
+
+    Every row is hashed into the tree and compared with the index, and every statement verified: its signature, its
+    form, and whether its signers might say it. Who signed a checkpoint did that for the rows before it, and it says so.
+    With --checkpoint, of a place that the database's owner cannot write, statements are therefore verified after the
+    largest of them only, and rows before it by their bytes, which must be those of then; --every-statement trusts
+    nobody with that. The answer says how many rows were verified in which way. Where anything does not hold, all
+    statements are.
 
     The exit code is 0 when all holds and 5 when anything does not.
     """
     from aims_gates.ledger import export
+    from aims_gates.ledger.attest import attested
+    from aims_gates.ledger.checkpoint import read_checkpoint
     from aims_gates.ledger.connect import open_database
     from aims_gates.ledger.kept import read_kept
     from aims_gates.ledger.remote import is_remote
@@ -54,7 +69,7 @@ def verify(
     from aims_gates.registry.reconcile import reconcile
 
     problems: list[str] = []
-    begin = None if since is None else export.read_checkpoint(since)
+    begin = None if since is None else read_checkpoint(since)
     if begin is not None and (exported is not None or is_remote(settings.need_registry())):
         remedy = "Leave --since out, or run this on the registry's machine."
         raise InputError("a part of the ledger is verified in its database only", where="--since", remedy=remedy)
@@ -62,6 +77,7 @@ def verify(
     if checkpoints and not kept:
         remedy = "Name the folder that aims-gates ledger checkpoint --into wrote to."
         raise InputError("there is no checkpoint", where=str(checkpoints[0]), remedy=remedy)
+    spared = 0 if every_statement else attested(kept)
     if exported is not None:
         found = export.verify_export(exported, kept)
     elif is_remote(settings.need_registry()):
@@ -69,16 +85,25 @@ def verify(
     else:
         with open_database(settings.need_registry()) as connection:
             found = (
-                verify_in_processes(connection, kept, os.cpu_count() or 1)
+                verify_in_processes(connection, kept, os.cpu_count() or 1, attested=spared)
                 if begin is None
                 else verify_ledger(connection, kept, since=begin)
             )
             problems = reconcile(connection, settings.artifacts) if found.ok and begin is None else []
     problems = [*found.problems, *problems]
-    value = {"ok": not problems, "size": found.size, "root": found.root, "problems": problems}
-    summary = f"{found.size} rows, root {found.root}"
-    emit(value, json_, lambda: "\n".join([f"x {each}" for each in problems] or [f"the ledger holds: {summary}"]))
+    how = {"rows_by_bytes": found.by_bytes, "rows_by_statement": found.by_statement}
+    value = {"ok": not problems, "size": found.size, "root": found.root, "problems": problems, **how}
+    lines = [f"x {each}" for each in problems] or [f"the ledger holds: {found.size} rows, root {found.root}"]
+    emit(value, json_, lambda: "\n".join([*lines, _how(found)]))
     return 5 if problems else 0
+
+
+def _how(found: Verification) -> str:
+    read, stated = found.by_bytes, found.by_statement
+    left = found.size - read
+    said = f"verified: {read} rows by their bytes and the index, of these {stated} by their statement"
+    said += f"; the other {read - stated} statements a checkpoint attests" if read > stated else ""
+    return said + (f"; the {left} rows before were not read" if left > 0 else "")
 
 
 def _remote(registry: str, kept: Sequence[Envelope]) -> tuple[Verification, list[str]]:
@@ -113,14 +138,20 @@ def export_(path: Path, settings: Settings) -> None:
 @command.command("checkpoint")
 @click.argument("path", type=_FILE, required=False)
 @click.option(
+    "--since", type=_FILE, help="With PATH: a checkpoint kept elsewhere; only what came after it is verified first."
+)
+@click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Instead of PATH: a folder of checkpoints. The ledger must be that of the last one there, grown.",
 )
 @key_option
 @settings_options
-def checkpoint(path: Path | None, into: Path | None, key: Path | None, settings: Settings) -> None:
+def checkpoint(path: Path | None, since: Path | None, into: Path | None, key: Path | None, settings: Settings) -> None:
     """Sign the ledger's size and root into PATH; keep it elsewhere. Later: ledger verify --checkpoint PATH.
+
+    First every statement is verified, since a checkpoint attests that; after one that attests it for the rows before
+    (the last one --into the folder, or --since), those that came later. What does not hold is not signed: exit code 5.
 
     With --into it is one line for cron: a new file for each checkpoint, none where nothing was appended, exit code 5
     where the ledger lost or changed rows since the last. A server does the same by itself (aims-gates server
@@ -128,10 +159,12 @@ def checkpoint(path: Path | None, into: Path | None, key: Path | None, settings:
     """
     if (path is None) == (into is None):
         raise click.UsageError("name one file, or --into FOLDER")
+    if since is not None and into is not None:
+        raise click.UsageError("--into goes on from the last checkpoint in the folder by itself: leave --since out")
     if into is not None:
         _keep(settings, into, key)
     elif path is not None:
-        _write(settings, path, key)
+        _write(settings, path, since, key)
 
 
 def _keep(settings: Settings, folder: Path, key: Path | None) -> None:
@@ -150,8 +183,7 @@ def _keep(settings: Settings, folder: Path, key: Path | None) -> None:
 
 def _keep_from_afar(settings: Settings, folder: Path, key: Path | None) -> Path | None:
     from aims_gates.cli.signed import by_server
-    from aims_gates.evidence import sign
-    from aims_gates.ledger.checkpoint import signable
+    from aims_gates.ledger.attest import signed_checkpoint
     from aims_gates.ledger.kept import keep_from_afar
 
     signing = None if by_server(settings, key) else signer(settings, key)
@@ -160,7 +192,7 @@ def _keep_from_afar(settings: Settings, folder: Path, key: Path | None) -> Path 
     def signed() -> Envelope:
         if signing is None:
             return _attested(server)
-        return sign(signable(server, signing, datetime.now(UTC))[1], signing)
+        return signed_checkpoint(server, signing, datetime.now(UTC))
 
     try:
         return keep_from_afar(server, folder, signed)
@@ -168,18 +200,19 @@ def _keep_from_afar(settings: Settings, folder: Path, key: Path | None) -> Path 
         server.close()
 
 
-def _write(settings: Settings, path: Path, key: Path | None) -> None:
+def _write(settings: Settings, path: Path, since: Path | None, key: Path | None) -> None:
     from aims_gates.cli.signed import by_server
-    from aims_gates.ledger import export
+    from aims_gates.ledger.attest import write_checkpoint
+    from aims_gates.ledger.checkpoint import read_checkpoint
     from aims_gates.ledger.connect import open_ledger
 
     if by_server(settings, key):
         _fetched(settings.need_registry(), path)
         click.echo(f"wrote {path}")
         return
-    signing = signer(settings, key)
+    signing, before = signer(settings, key), None if since is None else read_checkpoint(since)
     with open_ledger(settings.need_registry()) as connection:
-        export.write_checkpoint(connection, path, signing, datetime.now(UTC))
+        write_checkpoint(connection, path, signing, datetime.now(UTC), before)
     click.echo(f"wrote {path}")
 
 

@@ -4,23 +4,20 @@ A checkpoint is what an owner of the database cannot rewrite: a ledger that was 
 verifies by itself and fails against one.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from aims_gates.errors import AimsGatesError, InputError, IntegrityError, LedgerError, RefusedError
-from aims_gates.evidence import Envelope, Statement, open_envelope, sign
-from aims_gates.keys import Key
-from aims_gates.ledger.table import Source, frontier, history, tree_head
-from aims_gates.model import Subject
-from aims_gates.predicates import Checkpoint, predicate_of, say
+from aims_gates.errors import AimsGatesError, InputError, IntegrityError
+from aims_gates.evidence import Envelope, Statement, open_envelope
+from aims_gates.ledger import merkle
+from aims_gates.predicates import Checkpoint, predicate_of
 from aims_gates.strict_yaml import read
 from aims_gates.trust import Row, TrustHistory
 
-__all__ = ["claimed", "read_checkpoint", "signable", "unfit", "write_checkpoint", "write_whole"]
+__all__ = ["claimed", "read_checkpoint", "tree_of", "unfit", "write_whole"]
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -38,37 +35,6 @@ def write_whole(path: Path, data: bytes) -> None:
         raise InputError(
             f"cannot be written: {error.strerror}", where=str(path), remedy="Choose another place."
         ) from error
-
-
-def write_checkpoint(connection: Source, path: Path, key: Key, at: datetime) -> Checkpoint:
-    """Sign the ledger's size and root into a file (a DSSE envelope as JSON).
-
-    Raises:
-        LedgerError: the ledger is empty or its head is damaged.
-        RefusedError: the key may not sign checkpoints (roles ``policy`` and ``ci`` may).
-        InputError: the file cannot be written.
-    """
-    made, said = signable(connection, key, at)
-    write_whole(path, json.dumps(sign(said, key).to_json(), indent=1).encode() + b"\n")
-    return made
-
-
-def signable(connection: Source, key: Key, at: datetime) -> tuple[Checkpoint, Statement]:
-    """The checkpoint of the ledger as it stands, and the statement that is to be signed with this key.
-
-    Raises:
-        LedgerError: the ledger is empty or its head is damaged.
-        RefusedError: the key may not sign checkpoints (roles ``policy``, ``ci`` and ``server`` may).
-    """
-    size, root = tree_head(connection)
-    if size == 0:
-        raise LedgerError("the ledger is empty", remedy="Start with: aims-gates keys trust --first ...")
-    made = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"), frontier(connection))
-    said = say(made, Subject("organization", f"sha256:{made.root}", "ledger"))
-    if not history(connection).holders(Row(size, at, said, (key.public,))):
-        remedy = "Sign with a key that has the role policy, ci or server: aims-gates keys list"
-        raise RefusedError(f"the key {key.public[:8]}... may not sign a checkpoint", remedy=remedy)
-    return made, said
 
 
 def read_checkpoint(path: Path) -> Envelope:
@@ -93,6 +59,22 @@ def claimed(envelope: Envelope, where: str = "checkpoint") -> Checkpoint:
         remedy = "Pass a file that aims-gates ledger checkpoint wrote."
         raise IntegrityError("not a checkpoint", where=where, remedy=remedy)
     return made
+
+
+def tree_of(said: Checkpoint) -> list[bytes]:
+    """What the row after a checkpoint is appended to.
+
+    Raises:
+        InputError: the checkpoint does not carry it.
+    """
+    try:
+        frontier = [bytes.fromhex(node) for node in said.frontier]
+    except ValueError:
+        frontier = []
+    if len(frontier) != said.size.bit_count() or merkle.root_of_frontier(frontier).hex() != said.root:
+        remedy = "Verify the whole ledger, and make a checkpoint anew: aims-gates ledger checkpoint FILE"
+        raise InputError("the checkpoint does not carry its tree", where="--since", remedy=remedy)
+    return frontier
 
 
 def unfit(envelope: Envelope, past: TrustHistory, roots: Mapping[int, bytes], size: int) -> str | None:

@@ -16,13 +16,13 @@ from aims_gates.canonical import canonical_bytes
 from aims_gates.errors import AimsGatesError, InputError, LedgerError
 from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
-from aims_gates.ledger.checkpoint import read_checkpoint, write_checkpoint
 from aims_gates.ledger.remote import Remote
+from aims_gates.ledger.replay import Replay, Verification
 from aims_gates.ledger.table import Source, tree_head
-from aims_gates.ledger.verify import Progress, Replay, Verification
+from aims_gates.ledger.verify import Progress
 from aims_gates.strict_yaml import MAX_BYTES, read_json
 
-__all__ = ["export", "read_checkpoint", "verify_export", "write_checkpoint"]
+__all__ = ["export", "replay_export", "verify_export"]
 
 _FORMAT = "aims-gates:export/v1"
 _AGAIN = "Export the ledger again."
@@ -82,6 +82,11 @@ def verify_export(path: Path, checkpoints: Sequence[Envelope] = (), progress: Pr
     Raises:
         InputError: the file cannot be read at all.
     """
+    return replay_export(path, checkpoints, progress).finish()
+
+
+def replay_export(path: Path, checkpoints: Sequence[Envelope] = (), progress: Progress | None = None) -> Replay:
+    """As :func:`verify_export`, with what it came to."""
     replay = Replay(checkpoints)
     try:
         with path.open("rb") as file:
@@ -93,7 +98,7 @@ def verify_export(path: Path, checkpoints: Sequence[Envelope] = (), progress: Pr
     if header and header != found:
         said = f"size {header.get('size')} and its root are not those of the {replay.size} rows"
         replay.problem("line 1", said, f"Rows were removed, added, edited or swapped. {_AGAIN}")
-    return replay.finish()
+    return replay
 
 
 def _header(file: BinaryIO, replay: Replay) -> dict[str, Any]:

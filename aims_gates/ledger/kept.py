@@ -14,15 +14,16 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from aims_gates.errors import InputError, IntegrityError, LedgerError
-from aims_gates.evidence import Envelope, sign
+from aims_gates.evidence import Envelope
 from aims_gates.keys import Key
 from aims_gates.ledger import merkle
-from aims_gates.ledger.checkpoint import claimed, read_checkpoint, signable, unfit, write_whole
+from aims_gates.ledger.attest import signed_checkpoint
+from aims_gates.ledger.checkpoint import claimed, read_checkpoint, tree_of, unfit, write_whole
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import history, tree_head
 from aims_gates.predicates import Checkpoint
 
-__all__ = ["hold", "hold_against", "keep", "keep_from_afar", "read_kept"]
+__all__ = ["hold", "hold_against", "keep", "keep_from_afar", "last_kept", "read_kept"]
 
 _GLOB = "checkpoint-*.json"
 _RESTORE = "Restore a later backup, or find out who changed the ledger: aims-gates ledger verify --checkpoint FOLDER"
@@ -37,6 +38,16 @@ def read_kept(place: Path) -> list[Envelope]:
     if not place.is_dir():
         return [read_checkpoint(place)]
     return sorted(map(read_checkpoint, sorted(place.glob(_GLOB))), key=lambda each: claimed(each).size)
+
+
+def last_kept(place: Path) -> Envelope | None:
+    """The checkpoint of the largest ledger in a folder; None where none was kept there.
+
+    Raises:
+        InputError, IntegrityError: that file is no checkpoint.
+    """
+    last = max(place.glob(_GLOB), default=None)
+    return None if last is None else read_checkpoint(last)
 
 
 def hold_against(connection: Connection, kept: Sequence[Envelope]) -> list[str]:
@@ -90,9 +101,10 @@ def _follows(connection: Connection, before: Envelope) -> str | None:
     said, (size, root) = claimed(before), tree_head(connection)
     if size < said.size:
         return f"it holds {size} rows and held {said.size} then: rows were removed"
-    frontier = [bytes.fromhex(node) for node in said.frontier]
-    if merkle.root_of_frontier(frontier).hex() != said.root:
-        return "the checkpoint does not carry its tree"
+    try:
+        frontier = tree_of(said)
+    except InputError as error:
+        return error.message
     place = said.size
     for leaf in _leaves(connection, said.size, size):
         frontier = merkle.append(frontier, place, leaf)
@@ -116,6 +128,8 @@ def _alone(folder: Path) -> Iterator[None]:
 def keep(connection: Connection, folder: Path, key: Key, at: datetime, every: timedelta = timedelta(0)) -> Path | None:
     """Write a checkpoint into the folder, once the ledger is seen to have grown from the last one there.
 
+    The rows since the last one are verified; all of them, where that one does not attest the rows before it.
+
     Args:
         connection: To the registry's database.
         folder: An existing folder.
@@ -127,7 +141,7 @@ def keep(connection: Connection, folder: Path, key: Key, at: datetime, every: ti
         The new file; None where nothing was appended since the last one, or that one is young.
 
     Raises:
-        IntegrityError: the ledger is not the one of the last checkpoint, grown; nothing is written.
+        IntegrityError: the ledger is not the one of the last checkpoint, grown, or does not hold; nothing is written.
         RefusedError: the key may not sign checkpoints.
         LedgerError: the ledger is empty or damaged.
         InputError: the folder cannot be read or written, or holds what is no checkpoint.
@@ -144,7 +158,7 @@ def keep(connection: Connection, folder: Path, key: Key, at: datetime, every: ti
                 raise _another(folder, wrong)
             if tree_head(connection)[0] == last.size:
                 return None
-        return _written(folder, sign(signable(connection, key, at)[1], key))
+        return _written(folder, signed_checkpoint(connection, key, at, kept[-1] if kept else None))
 
 
 def keep_from_afar(server: Remote, folder: Path, signed: Callable[[], Envelope]) -> Path | None:

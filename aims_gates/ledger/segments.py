@@ -19,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from aims_gates.errors import AimsGatesError
 from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
-from aims_gates.ledger.table import history, rows, snapshot, tree_head
-from aims_gates.ledger.verify import SKEW, Progress, Replay, Verification, go_through, verify
+from aims_gates.ledger.replay import SKEW, Replay, Verification
+from aims_gates.ledger.table import history, snapshot, tree_head
+from aims_gates.ledger.verify import Progress, follow_trust, go_through, verify
 
 __all__ = ["ROWS", "verify_in_processes"]
 
@@ -36,6 +37,7 @@ class _Job:
     begin: int
     length: int
     size: int
+    attested: int
     wanted: set[int]
 
     @property
@@ -53,7 +55,7 @@ class _Segment:
         frontier: Of the tree of its rows alone; one node where the segment is full.
         frontiers: The same where its tree had the size of a checkpoint.
         earliest, latest: Times of its rows.
-        said: Who said what in it, as :class:`aims_gates.ledger.verify.Replay` remembers it.
+        said, told: Who said what in it, as :class:`aims_gates.ledger.replay.Replay` remembers it.
     """
 
     begin: int
@@ -62,6 +64,7 @@ class _Segment:
     earliest: datetime
     latest: datetime
     said: set[bytes]
+    told: set[bytes]
 
 
 def verify_in_processes(
@@ -70,6 +73,7 @@ def verify_in_processes(
     processes: int,
     progress: Progress | None = None,
     length: int = ROWS,
+    attested: int = 0,
 ) -> Verification:
     """As :func:`aims_gates.ledger.verify.verify` of the whole ledger, in several processes where it is long.
 
@@ -78,17 +82,21 @@ def verify_in_processes(
         checkpoints, progress: As there.
         processes: How many; with one it is this process, a segment after the other.
         length: Rows of a segment, a power of two, so that it is a perfect subtree.
+        attested: As there.
     """
-    found = None
+    found, tried = None, False
     try:
         size, root = tree_head(connection)
         if size > length and connection.engine.url.database not in (None, "", ":memory:"):
-            whole = Replay(checkpoints, size=size, past=history(connection))
-            jobs = [_Job(_url(connection), begin, length, size, whole.wanted) for begin in range(0, size, length)]
+            tried = True
+            whole = Replay(checkpoints, past=history(connection), attested=attested)
+            whole.size = size
+            places = range(0, size, length)
+            jobs = [_Job(_url(connection), begin, length, size, attested, whole.wanted) for begin in places]
             found = _joined(whole, root, length, _segments(jobs, processes, progress))
     except (AimsGatesError, SQLAlchemyError, BrokenProcessPool, OSError):
         found = None  # said in order below
-    return found or verify(connection, checkpoints, progress)
+    return found or verify(connection, checkpoints, progress, attested=0 if tried else attested)
 
 
 def _url(connection: Connection) -> str:
@@ -114,25 +122,30 @@ def _segment(job: _Job) -> _Segment | None:
     try:
         with engine.begin() as connection:
             snapshot(connection)
-            replay = Replay(size=job.begin, begin=job.begin, wanted=job.wanted)
-            for row in rows(connection, ("trust",), history(connection).keys()):
-                if row.position < job.begin:
-                    replay.past.take(row)
+            replay = Replay(size=job.begin, begin=job.begin, attested=job.attested, wanted=job.wanted)
+            follow_trust(connection, replay)
             go_through(connection, replay, job.end, last=job.end == job.size)
     finally:
         engine.dispose()
     if replay.problems or replay.size != job.end or replay.earliest is None or replay.latest is None:
         return None
-    return _Segment(job.begin, replay.frontier, replay.frontiers, replay.earliest, replay.latest, replay.said)
+    found = job.begin, replay.frontier, replay.frontiers, replay.earliest, replay.latest, replay.said, replay.told
+    return _Segment(*found)
+
+
+def _again(whole: Replay, each: _Segment) -> bool:
+    """Whether the segment may hold what was said before it."""
+    return bool(whole.said & each.said or (whole.told and {said[:16] for said in each.said} & whole.told))
 
 
 def _joined(whole: Replay, root: bytes, length: int, segments: Iterable[_Segment | None]) -> Verification | None:
     """The whole from its segments; None where it does not hold."""
     for each in segments:
-        if each is None or whole.said & each.said or (whole.latest and whole.latest - each.earliest > SKEW):
+        if each is None or _again(whole, each) or (whole.latest and whole.latest - each.earliest > SKEW):
             return None
         whole.latest = max(whole.latest or each.latest, each.latest)
         whole.said |= each.said
+        whole.told |= each.told
         whole.roots |= {at: merkle.root_of_frontier(whole.frontier + then) for at, then in each.frontiers.items()}
         if each.begin + length <= whole.size:
             # A full segment is one leaf of the tree of segments, which has the same shape.

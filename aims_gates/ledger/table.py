@@ -5,37 +5,29 @@ rows that bear on a model, a subject or a request. The index is derived: ``verif
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
-from typing import Any
 
 import sqlalchemy.exc
 from sqlalchemy import Connection, bindparam, text
 
 from aims_gates import database
-from aims_gates.canonical import canonical_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
-from aims_gates.evidence import Envelope, Statement, open_envelope
+from aims_gates.evidence import Envelope, Statement
 from aims_gates.ledger import derived, merkle
+from aims_gates.ledger.body import OPEN_MODE, body_of, read_body, terms
 from aims_gates.ledger.remote import Remote
-from aims_gates.model import Evidence
 from aims_gates.predicates import (
     REGISTRY_ACTS,
-    Activation,
     Binding,
     Grant,
     KeyRevocation,
     OpenMode,
-    Revocation,
     Trust,
-    predicate_of,
-    type_of,
 )
-from aims_gates.strict_yaml import MAX_BYTES, read_json
-from aims_gates.trust import Row, TrustHistory, check_trust
+from aims_gates.trust import Row, TrustHistory
 
 __all__ = [
     "OPEN_MODE",
@@ -44,20 +36,16 @@ __all__ = [
     "all_terms",
     "append",
     "bearing",
-    "body_of",
     "frontier",
     "history",
     "install",
-    "is_plain",
     "let_go",
     "lock",
     "open_mode_said",
-    "read_body",
     "rows",
     "select",
     "size",
     "snapshot",
-    "terms",
     "tree_head",
     "upgrade",
 ]
@@ -66,12 +54,6 @@ __all__ = [
 Source = Connection | Remote
 
 _TRUST_TERMS = ("trust",)
-#: The index term of what was said of names that no system is bound to.
-OPEN_MODE = "open-mode"
-_PLAIN = re.compile(
-    r'\{"at":"([0-9T:.+-]*)","envelope":\{"payload":"([0-9A-Za-z+/=]*)","payloadType":"([0-9a-z/.+-]*)",'
-    r'"signatures":\[\{"keyid":"([0-9a-f]*)","sig":"([0-9A-Za-z+/=]*)"\}\]\}\}'
-)
 _LOOK = "Run: aims-gates ledger verify"
 _UNDER = text(
     "SELECT i.position, l.body, l.leaf FROM aims_index i LEFT JOIN aims_ledger l ON l.position = i.position "
@@ -183,95 +165,6 @@ def _head(connection: Connection) -> tuple[int, list[bytes]]:
     if length < 0 or len(frontier) != length.bit_count() or {len(node) for node in frontier} - {32}:
         raise LedgerError("the ledger's head is malformed", where="aims_head", remedy=_LOOK)
     return length, frontier
-
-
-def body_of(entry: Envelope | Statement, at: datetime) -> bytes:
-    """The bytes that become a leaf: time and entry, canonical."""
-    said = {"envelope": entry.to_json()} if isinstance(entry, Envelope) else {"statement": entry.payload.decode()}
-    return canonical_bytes({"at": at.astimezone(UTC).isoformat(timespec="microseconds"), **said})
-
-
-def read_body(body: str, position: int, trusted: Iterable[str] | None) -> Row:
-    """A row from its body, its signatures verified.
-
-    Args:
-        body: As stored.
-        position: Its place.
-        trusted: Public keys to verify against; None takes the keys a trust list names for itself.
-
-    Raises:
-        IntegrityError, InputError: the row is malformed or no trusted signature holds.
-    """
-    where = f"ledger row {position}"
-    value = _plainly(body) or read_json(body.encode(), where).value
-    try:
-        at = datetime.fromisoformat(value["at"])
-        if at.utcoffset() != timedelta(0):
-            raise ValueError("not UTC")
-        if set(value) == {"at", "statement"}:
-            made = Statement(value["statement"].encode())
-            if made.type not in REGISTRY_ACTS:
-                raise IntegrityError(f"an unsigned statement of type {made.type}", where=where, remedy=_LOOK)
-            return Row(position, at, made, ())
-        envelope = Envelope.from_json(value["envelope"], where)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
-    keys = _named_keys(envelope) if trusted is None else trusted
-    made, signers = open_envelope(envelope, keys, where)
-    return Row(position, at, made, signers)
-
-
-def is_plain(body: str) -> bool:
-    """Whether a row looks as most do, and is then in canonical form: an envelope of one signature, its texts plain."""
-    return _plainly(body) is not None
-
-
-def _plainly(body: str) -> dict[str, Any] | None:
-    """What :func:`read_json` reads from a body of the usual form, sooner; None for any other."""
-    found = _PLAIN.fullmatch(body) if len(body) <= MAX_BYTES else None
-    if found is None:
-        return None
-    at, payload, kind, key, signature = found.groups()
-    signed = {"payload": payload, "payloadType": kind, "signatures": [{"keyid": key, "sig": signature}]}
-    return {"at": at, "envelope": signed}
-
-
-def _named_keys(envelope: Envelope) -> set[str]:
-    made = Statement(envelope.payload)
-    predicate = predicate_of(made)
-    if not isinstance(predicate, Trust):
-        raise IntegrityError(
-            "there is no trust list yet",
-            where=f"a {made.type} statement",
-            remedy="Run: aims-gates keys trust --first ...",
-        )
-    check_trust(predicate)
-    return {entry.key for entry in predicate.keys}
-
-
-def terms(made: Statement, predicate: Any = None) -> set[str]:
-    """The index terms of a statement; its predicate is made where nobody has."""
-    predicate = predicate_of(made) if predicate is None else predicate
-    found = {f"subject {made.subject}", f"statement {made.digest}"}
-    if isinstance(predicate, Trust | KeyRevocation):
-        found.add("trust")
-    if made.type.startswith("https://in-toto.io/attestation/svr"):
-        return {f"decision {predicate.aims.get('workspace')}/{predicate.aims.get('name')}"}
-    if hasattr(predicate, "workspace"):
-        found.add(f"model {predicate.workspace}/{predicate.name}")
-    if hasattr(predicate, "request") and isinstance(predicate.request, str):
-        found.add(f"request {predicate.request}")
-    if made.type == type_of(Revocation):
-        found.add("revocation")
-    if made.type == type_of(Activation):
-        found.add("profiles")
-    if made.type == type_of(OpenMode):
-        found.add(OPEN_MODE)
-    if isinstance(predicate, Evidence):
-        facts = predicate.facts
-        if facts.get("name") and facts.get("version"):
-            found.add(f"version {facts.get('workspace', 'default')}/{facts['name']}/{facts['version']}")
-    return found
 
 
 def select(connection: Source, wanted: Iterable[str]) -> list[tuple[int, str]]:
@@ -389,9 +282,7 @@ def _hand_in(server: Remote, entry: Envelope | Statement) -> Row:
 def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
     try:
         connection.execute(_ROW, {"position": row.position, "leaf": leaf.hex(), "body": body})
-        connection.execute(
-            _INDEX, [{"term": term, "position": row.position} for term in sorted(terms(row.statement, row.predicate))]
-        )
+        connection.execute(_INDEX, [{"term": term, "position": row.position} for term in sorted(terms(row.statement))])
     except sqlalchemy.exc.IntegrityError as error:
         where = f"ledger row {row.position}"
         raise LedgerError("it is there already, outside the tree", where=where, remedy=_LOOK) from error

@@ -4,156 +4,30 @@ A ledger verifies by itself when nobody edited, removed, added or swapped rows w
 is what checkpoints kept elsewhere are for. Time is linear in the rows; memory is about 100 bytes for each.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from aims_gates.canonical import is_canonical
-from aims_gates.errors import AimsGatesError, InputError
+from aims_gates.errors import AimsGatesError
 from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
-from aims_gates.ledger.checkpoint import claimed, unfit
-from aims_gates.ledger.table import admit, history, is_plain, read_body, rows, terms, tree_head
-from aims_gates.predicates import REGISTRY_ACTS
-from aims_gates.trust import Row, TrustHistory
+from aims_gates.ledger.body import read_body
+from aims_gates.ledger.checkpoint import claimed, tree_of
+from aims_gates.ledger.replay import MOST, Replay, Verification
+from aims_gates.ledger.table import select, tree_head
 
-__all__ = ["SKEW", "Progress", "Replay", "Verification", "go_through", "verify"]
+__all__ = ["Progress", "begun", "follow_trust", "go_through", "verify"]
 
-#: How far the clocks of machines that append may differ.
-SKEW = timedelta(minutes=5)
-#: Problems that are told; the others are counted.
-MOST = 1000
-_RESTORE = "Compare with an export or a checkpoint kept elsewhere, and restore a backup that verifies."
 _FROM = " WHERE position >= :begin"
 _UNTIL = f"{_FROM} AND position < :end"
 #: Before every row, and before what somebody planted.
 _ALL = -(2**63)
+#: Rows fetched at once.
+_BATCH = 2_000
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What came out.
-
-    Attributes:
-        ok: Whether everything holds.
-        size: How many rows there are.
-        root: The root hash of the tree made from them, hex.
-        problems: One sentence each: the row, what is wrong, what to do.
-    """
-
-    ok: bool
-    size: int
-    root: str
-    problems: tuple[str, ...]
-
-
-@dataclass
-class Replay:
-    """A ledger gone through row by row, as it was appended.
-
-    Attributes:
-        checkpoints: What it must hold against.
-        size, frontier: The tree so far, made from the rows.
-        past: The trust lists so far.
-        problems: So far; at most :data:`MOST`, the rest in ``untold``.
-        roots: At the checkpoints' sizes.
-        begin: The first row of the tree, where only a part of the ledger is gone through.
-        wanted: Sizes at which the tree is remembered, in ``frontiers``.
-        earliest, latest: Times of the rows so far.
-        said: Who said what so far: half a statement's digest, and a quarter of the key.
-    """
-
-    checkpoints: Sequence[Envelope] = ()
-    size: int = 0
-    frontier: list[bytes] = field(default_factory=list)
-    past: TrustHistory = field(default_factory=TrustHistory)
-    problems: list[str] = field(default_factory=list)
-    untold: int = 0
-    roots: dict[int, bytes] = field(default_factory=dict)
-    begin: int = 0
-    wanted: set[int] = field(default_factory=set)
-    frontiers: dict[int, list[bytes]] = field(default_factory=dict)
-    earliest: datetime | None = None
-    latest: datetime | None = None
-    said: set[bytes] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        for envelope in self.checkpoints:
-            try:
-                self.wanted.add(claimed(envelope).size)
-            except AimsGatesError:
-                continue  # told by finish()
-
-    def problem(self, place: str, said: str, remedy: str = _RESTORE) -> None:
-        """Note a problem."""
-        if len(self.problems) < MOST:
-            self.problems.append(f"{place}: {said}. {remedy}")
-        else:
-            self.untold += 1
-
-    def take(self, position: int, body: Any) -> set[str] | None:
-        """Go on to the next row; gives the index terms it must have, None when it does not hold by itself."""
-        place = f"ledger row {position}"
-        if not isinstance(body, str):
-            self.problem(place, "its body is no text")
-            body = ""
-        self.frontier = merkle.append(self.frontier, self.size - self.begin, merkle.leaf_hash(body.encode()))
-        self.size += 1
-        if self.size in self.wanted:
-            self.frontiers[self.size] = self.frontier
-            self.roots[self.size] = merkle.root_of_frontier(self.frontier)
-        try:
-            row = self._row(body, position)
-            self._clock(row, place)
-            self._repeated(row, place)
-            found = terms(row.statement, row.predicate)
-            admit(row, self.past)
-        except AimsGatesError as error:
-            message = error.message if error.where in (None, place) else f"{error.where}: {error.message}"
-            self.problem(place, message)
-            return None
-        return found
-
-    def _row(self, body: str, position: int) -> Row:
-        row = read_body(body, position, self.past.keys() or None)
-        if not is_plain(body) and not is_canonical(json.loads(body), body.encode()):
-            self.problem(f"ledger row {position}", "it is not in canonical form (RFC 8785)")
-        return row
-
-    def _clock(self, row: Row, place: str) -> None:
-        back = (self.latest or row.at) - row.at
-        if back > SKEW:
-            remedy = "Rows were swapped, or a machine's clock was wrong: look at the clocks, then at an older export."
-            self.problem(place, f"its time goes back by {back.total_seconds() / 60:.0f} minutes", remedy)
-        self.latest = max(self.latest or row.at, row.at)
-        self.earliest = min(self.earliest or row.at, row.at)
-
-    def _repeated(self, row: Row, place: str) -> None:
-        if row.type in REGISTRY_ACTS:
-            return
-        said = {bytes.fromhex(row.digest[7:39] + entry.key[:16]) for entry in self.past.admitted(row)}
-        if said and said <= self.said:
-            remedy = "It counts once, at its first place. Ask who wrote it: it was not appended by us."
-            self.problem(place, "its signers said the same before", remedy)
-        self.said |= said
-
-    def finish(self) -> Verification:
-        """The result, the checkpoints looked at."""
-        for envelope in self.checkpoints:
-            said = unfit(envelope, self.past, self.roots, self.size)
-            if said is not None:
-                self.problems.append(said)
-        if self.untold:
-            self.problems.append(f"... and {self.untold} more.")
-        root = merkle.root_of_frontier(self.frontier).hex()
-        return Verification(not self.problems, self.size, root, tuple(self.problems))
 
 
 def verify(
@@ -161,6 +35,7 @@ def verify(
     checkpoints: Sequence[Envelope] = (),
     progress: Progress | None = None,
     since: Envelope | None = None,
+    attested: int = 0,
 ) -> Verification:
     """Go through a ledger in its database. Damage is reported, never raised.
 
@@ -170,11 +45,22 @@ def verify(
         progress: Called with rows done and rows in all, now and then.
         since: The checkpoint to begin from. Rows before it are not read, but for the trust lists; that they lead to the
             tree's root is shown by those after it. Whether they are still as they were, the whole verification shows.
+        attested: Rows before this one are verified by their bytes, since one of ``checkpoints`` attests what they say
+            (:func:`aims_gates.ledger.attest.attested`). Where anything does not hold, all statements are verified after
+            all, which names the row.
 
     Raises:
         InputError: the checkpoint to begin from does not carry what later rows are appended to.
     """
-    replay = Replay(checkpoints) if since is None else _begun(connection, checkpoints, since)
+    if attested and since is None:
+        found = _verify(connection, Replay(checkpoints, attested=attested), progress)
+        if found.ok:
+            return found
+    replay = Replay(checkpoints) if since is None else begun(connection, checkpoints, since)
+    return _verify(connection, replay, progress)
+
+
+def _verify(connection: Connection, replay: Replay, progress: Progress | None) -> Verification:
     try:
         size, root = tree_head(connection)
     except (AimsGatesError, SQLAlchemyError) as error:
@@ -190,25 +76,35 @@ def verify(
     return replay.finish()
 
 
-def _begun(connection: Connection, checkpoints: Sequence[Envelope], since: Envelope) -> Replay:
-    """The replay as it stood at a checkpoint."""
+def begun(connection: Connection, checkpoints: Sequence[Envelope], since: Envelope) -> Replay:
+    """The replay as it stood at a checkpoint.
+
+    Raises:
+        InputError: the checkpoint does not carry its tree.
+    """
     said = claimed(since)
-    try:
-        frontier = [bytes.fromhex(node) for node in said.frontier]
-    except ValueError:
-        frontier = []
-    if len(frontier) != said.size.bit_count() or merkle.root_of_frontier(frontier).hex() != said.root:
-        remedy = "Verify the whole ledger, and make a checkpoint anew: aims-gates ledger checkpoint FILE"
-        raise InputError("the checkpoint does not carry its tree", where="--since", remedy=remedy)
+    frontier = tree_of(said)
     replay = Replay((*checkpoints, since), said.size, frontier)
     replay.roots[said.size] = merkle.root_of_frontier(frontier)
     try:
-        for row in rows(connection, ("trust",), history(connection).keys()):
-            if row.position < said.size:
-                replay.past.take(row)
+        follow_trust(connection, replay)
     except (AimsGatesError, SQLAlchemyError) as error:
         replay.problem("the trust list", _brief(error))
+    if said.trust not in ("", replay.trust):
+        replay.problem("the trust list", f"the lists of trust before row {said.size} are not those of the checkpoint")
     return replay
+
+
+def follow_trust(connection: Connection, replay: Replay) -> None:
+    """Take the trust lists and key revocations before where a replay stands, as the index names them.
+
+    Raises:
+        AimsGatesError: one of them does not hold.
+    """
+    for position, body in select(connection, ("trust",)):
+        if position < replay.size:
+            row = read_body(body, position, replay.past.keys() or None)
+            replay.follow(row, merkle.leaf_hash(body.encode()))
 
 
 def _brief(error: Exception) -> str:
@@ -232,15 +128,15 @@ def go_through(
     where, bounds = _FROM if last else _UNTIL, {"begin": begin or _ALL} | ({} if last else {"end": size})
     index = _Index(connection, where, bounds)
     query = text(f"SELECT position, leaf, body FROM aims_ledger{where} ORDER BY position")
-    found = connection.execute(query, bounds, execution_options={"yield_per": 500})
+    found = connection.execute(query, bounds, execution_options={"yield_per": _BATCH})
     for position, leaf, body in found:
         place = f"ledger row {position}"
         _missing(replay, expected, min(position, size))
         expected = max(expected, position + 1)
         if size >= 0 and not 0 <= position < size:
             replay.problem(place, f"it stands outside the tree of {size} rows: it was not appended by us")
-        wanted = replay.take(position, body)
-        if isinstance(body, str) and merkle.leaf_hash(body.encode()).hex() != leaf:
+        made, wanted = replay.take(position, body)
+        if made.hex() != leaf and isinstance(body, str):
             replay.problem(place, "the row was edited: its bytes are not those of its leaf")
         index.compare(position, wanted, replay)
         if progress is not None and replay.size % 500 == 0:
@@ -264,16 +160,15 @@ class _Index:
 
     def __init__(self, connection: Connection, where: str, bounds: dict[str, int]) -> None:
         query = text(f"SELECT position, term FROM aims_index{where} ORDER BY position")
-        found = connection.execute(query, bounds, execution_options={"yield_per": 500})
+        found = connection.execute(query, bounds, execution_options={"yield_per": _BATCH})
         self._entries: Iterator[Any] = iter(found)
+        self._next: Any = next(self._entries, None)
 
     def _until(self, position: int) -> Iterable[tuple[Any, str]]:
-        for entry in self._entries:
-            # What is no number sorts after all numbers: rest() tells of it.
-            if not isinstance(entry[0], int | float) or entry[0] > position:
-                self._entries = chain([entry], self._entries)
-                return
-            yield entry[0], entry[1]
+        # What is no number sorts after all numbers: rest() tells of it.
+        while self._next is not None and isinstance(self._next[0], int | float) and self._next[0] <= position:
+            yield self._next[0], self._next[1]
+            self._next = next(self._entries, None)
 
     def compare(self, position: int, wanted: set[str] | None, replay: Replay) -> None:
         """Compare the entries up to this row with those it must have; None is a row that is a problem anyhow."""
@@ -292,6 +187,7 @@ class _Index:
 
     def rest(self, replay: Replay) -> None:
         """Entries after the last row."""
-        for place, term in self._entries:
+        left = () if self._next is None else chain([self._next], self._entries)
+        for place, term in left:
             said = f"the index lists it under {term!r} and there is no such row"
             replay.problem(f"ledger row {place}", said)

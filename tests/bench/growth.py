@@ -17,7 +17,8 @@ from aims_gates import database, ledger
 from aims_gates.canonical import digest_bytes
 from aims_gates.evidence import Envelope, Statement, sign
 from aims_gates.ledger import derived, merkle
-from aims_gates.ledger.table import bearing, body_of, terms
+from aims_gates.ledger.body import body_of, terms
+from aims_gates.ledger.table import bearing
 from aims_gates.model import Evidence, Finding, Limit, Subject
 from aims_gates.predicates import Approval, Recorded, Registration, Request, say
 

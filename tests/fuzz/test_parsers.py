@@ -25,9 +25,9 @@ from aims_gates.errors import AimsGatesError
 from aims_gates.evidence import Envelope, Statement, open_envelope
 from aims_gates.expressions import Lacking, Names
 from aims_gates.keys import read_private, read_public
+from aims_gates.ledger.body import read_body
 from aims_gates.ledger.checkpoint import read_checkpoint
 from aims_gates.ledger.export import verify_export
-from aims_gates.ledger.table import read_body
 from aims_gates.measure.dataset import Dataset
 from aims_gates.packs import Manifest
 from aims_gates.portable import verify_grant

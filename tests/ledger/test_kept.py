@@ -115,11 +115,12 @@ def test_a_checkpoint_without_a_time_keeps_nobody_from_the_next(told, folder, ki
     from dataclasses import replace
 
     from aims_gates.evidence import sign
-    from aims_gates.ledger.checkpoint import signable
+    from aims_gates.ledger.attest import signed_checkpoint
+    from aims_gates.ledger.checkpoint import claimed
     from aims_gates.model import Subject
     from aims_gates.predicates import say
 
-    made, _ = signable(told.connection, kit.key_of("ci"), told.now)
+    made = claimed(signed_checkpoint(told.connection, kit.key_of("ci"), told.now))
     odd = say(replace(made, said_at=said_at), Subject("organization", f"sha256:{made.root}"))
     (folder / "checkpoint-000000000001.json").write_text(json.dumps(sign(odd, kit.key_of("ci")).to_json()))
     told.wait(days=1)

@@ -8,7 +8,8 @@ from sqlalchemy import create_engine, text
 
 from aims_gates import database
 from aims_gates.ledger import install, lock
-from aims_gates.ledger.checkpoint import read_checkpoint, write_checkpoint
+from aims_gates.ledger.attest import attested, write_checkpoint
+from aims_gates.ledger.checkpoint import read_checkpoint
 from aims_gates.ledger.segments import verify_in_processes
 from aims_gates.ledger.verify import verify
 
@@ -39,8 +40,18 @@ def told(tmp_path: Path, kit):
 
 
 def both(engine, kept, processes=1):
+    """In segments, every statement and by their bytes; and in order."""
     with engine.begin() as connection:
-        return verify_in_processes(connection, kept, processes, length=LENGTH), verify(connection, kept)
+        found = verify_in_processes(connection, kept, processes, length=LENGTH)
+        assert found == verify_in_processes(connection, kept, 1, length=LENGTH, attested=attested(kept))
+        return found, verify(connection, kept)
+
+
+def test_rows_before_a_checkpoint_are_verified_by_their_bytes_in_segments_too(told, kit):
+    engine, kept = told
+    with engine.begin() as connection:
+        found = verify_in_processes(connection, kept[:1], 1, length=LENGTH, attested=attested(kept[:1]))
+    assert found.ok and (found.by_bytes, found.by_statement) == (27, 27 - attested(kept[:1])) and found.by_statement
 
 
 def test_a_sound_ledger_has_the_same_root_in_segments_as_in_order(told):
@@ -105,7 +116,7 @@ def plant(connection, size, body):
 
     from aims_gates.evidence import Envelope, Statement
     from aims_gates.ledger import merkle
-    from aims_gates.ledger.table import terms
+    from aims_gates.ledger.body import terms
 
     database.drop(connection)
     head = connection.execute(text("SELECT frontier FROM aims_head")).scalar_one()

@@ -12,6 +12,7 @@ from aims_gates.canonical import canonical_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Envelope, Statement, sign
 from aims_gates.ledger import append, history, install, lock, merkle, rows, size, table, tree_head
+from aims_gates.ledger.body import read_body
 from aims_gates.model import Subject
 from aims_gates.predicates import (
     Approval,
@@ -235,13 +236,13 @@ def test_an_edit_that_hides_its_leaf_breaks_the_signature(world):
 )
 def test_what_is_no_row_is_refused(odd):
     with pytest.raises(IntegrityError):
-        table.read_body(odd, 4, set())
+        read_body(odd, 4, set())
 
 
 @pytest.mark.parametrize("odd", ["", "{", '{"at":1,"at":2}'])
 def test_what_is_no_json_is_refused(odd):
     with pytest.raises(InputError) as caught:
-        table.read_body(odd, 4, set())
+        read_body(odd, 4, set())
     assert "ledger row 4" in str(caught.value.where)
 
 

@@ -14,8 +14,9 @@ from sqlalchemy import create_engine, text
 
 from aims_gates import database
 from aims_gates.ledger import install, lock, merkle
-from aims_gates.ledger.checkpoint import read_checkpoint, write_checkpoint
-from aims_gates.ledger.table import body_of, terms
+from aims_gates.ledger.attest import attested, write_checkpoint
+from aims_gates.ledger.body import body_of, terms
+from aims_gates.ledger.checkpoint import read_checkpoint
 from aims_gates.ledger.verify import verify
 
 BITS = int(os.environ.get("AIMS_GATES_TAMPER_BITS", "3"))
@@ -43,11 +44,14 @@ def told(request, tmp_path, kit):
 
 
 def found(world, *changes):
-    """The problems after these statements, which are taken back."""
+    """The problems after these statements, which are taken back.
+
+    Where the checkpoint lets rows be verified by their bytes: whatever is found so is then told by every statement.
+    """
     with world.connection.begin_nested() as savepoint:
         for statement, said in changes:
             world.connection.execute(text(statement), said)
-        problems = verify(world.connection, world.kept).problems
+        problems = verify(world.connection, world.kept, attested=attested(world.kept)).problems
         savepoint.rollback()
     return problems
 

@@ -9,12 +9,14 @@ from sqlalchemy import text
 from aims_gates import database
 from aims_gates.canonical import canonical_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
-from aims_gates.evidence import Statement, sign
-from aims_gates.ledger import export as files
-from aims_gates.ledger import merkle, table, tree_head
-from aims_gates.ledger.checkpoint import claimed, read_checkpoint, write_checkpoint
+from aims_gates.evidence import Envelope, Statement, sign
+from aims_gates.ledger import merkle, tree_head
+from aims_gates.ledger.attest import write_checkpoint
+from aims_gates.ledger.body import body_of, terms
+from aims_gates.ledger.checkpoint import claimed, read_checkpoint
 from aims_gates.ledger.export import export, verify_export
-from aims_gates.ledger.verify import MOST, verify
+from aims_gates.ledger.replay import MOST
+from aims_gates.ledger.verify import verify
 from aims_gates.model import Subject
 from aims_gates.predicates import Checkpoint, Halt, KeyRevocation, Revocation, Trust, say
 
@@ -39,7 +41,7 @@ def rewrite(world, made):
         leaf = merkle.leaf_hash(body.encode())
         frontier = merkle.append(frontier, position, leaf)
         run(world, "INSERT INTO aims_ledger VALUES (:at, :leaf, :body)", at=position, leaf=leaf.hex(), body=body)
-        for term in table.terms(statement_of(body)):
+        for term in terms(statement_of(body)):
             run(world, "INSERT INTO aims_index VALUES (:term, :at)", term=term, at=position)
     nodes = json.dumps([node.hex() for node in frontier])
     run(world, "UPDATE aims_head SET size = :size, frontier = :frontier", size=len(made), frontier=nodes)
@@ -49,7 +51,7 @@ def statement_of(body):
     value = json.loads(body)
     if "statement" in value:
         return Statement(value["statement"].encode())
-    return Statement(table.Envelope.from_json(value["envelope"]).payload)
+    return Statement(Envelope.from_json(value["envelope"]).payload)
 
 
 def problems(world, *checkpoints):
@@ -229,7 +231,7 @@ def test_a_statement_brought_again_is_found(told):
 @pytest.mark.parametrize(("by", "said"), [("risk", "may not sign a halt/v1"), ("stranger", "unknown signer")])
 def test_a_row_by_one_who_may_not_say_it_is_found(told, kit, by, said):
     envelope = sign(say(Halt("default", "credit", "stop"), Subject("model", kit.BYTES)), kit.key_of(by))
-    rewrite(told, [*bodies(told), table.body_of(envelope, told.now).decode()])
+    rewrite(told, [*bodies(told), body_of(envelope, told.now).decode()])
     [found] = problems(told)
     assert found.startswith("ledger row 9: ") and said in found
 
@@ -240,7 +242,7 @@ def test_a_forged_list_of_trust_is_found_and_trusts_nobody(told, kit):
         sign(forged, kit.key_of("stranger")),
         sign(say(Revocation("x", "y"), Subject("model", kit.BYTES)), kit.key_of("stranger")),
     ]
-    rewrite(told, [*bodies(told), *(table.body_of(each, told.now).decode() for each in more)])
+    rewrite(told, [*bodies(told), *(body_of(each, told.now).decode() for each in more)])
     found = problems(told)
     assert [each[:13] for each in found] == ["ledger row 9:", "ledger row 10"]
     assert all("unknown signer" in each for each in found)
@@ -248,8 +250,8 @@ def test_a_forged_list_of_trust_is_found_and_trusts_nobody(told, kit):
 
 def test_a_signed_act_of_the_registry_and_an_unsigned_statement_are_found(told, kit):
     acts = [
-        table.body_of(sign(told.rows[1].statement, kit.key_of("policy")), told.now),
-        table.body_of(told.rows[5].statement, told.now),
+        body_of(sign(told.rows[1].statement, kit.key_of("policy")), told.now),
+        body_of(told.rows[5].statement, told.now),
     ]
     rewrite(told, [*bodies(told), *(each.decode() for each in acts)])
     found = problems(told)
@@ -498,7 +500,7 @@ def found_in(path, lines, *checkpoints):
 def test_an_export_verifies_without_its_database(told, exported, kit, tmp_path):
     write_checkpoint(told.connection, tmp_path / "checkpoint.json", kit.key_of("ci"), told.now)
     told.connection.close()
-    found = verify_export(exported, [files.read_checkpoint(tmp_path / "checkpoint.json")])
+    found = verify_export(exported, [read_checkpoint(tmp_path / "checkpoint.json")])
     assert found.ok and found.size == 9 and len(exported.read_bytes().splitlines()) == 10
 
 

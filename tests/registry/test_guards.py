@@ -18,9 +18,10 @@ from aims_gates import database, ledger
 from aims_gates.cli import main
 from aims_gates.errors import LedgerError, RefusedError
 from aims_gates.ledger import merkle
+from aims_gates.ledger.body import body_of
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.derived import differences
-from aims_gates.ledger.table import bearing, body_of
+from aims_gates.ledger.table import bearing
 from aims_gates.model import Subject
 from aims_gates.predicates import Detachment, Halt, say, type_of
 from aims_gates.registry.acts import now

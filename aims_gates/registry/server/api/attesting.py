@@ -15,7 +15,8 @@ from aims_gates.errors import RefusedError
 from aims_gates.evidence import Envelope, sign
 from aims_gates.keys import ENVIRONMENT, Key, read_private
 from aims_gates.ledger import append, history
-from aims_gates.ledger.checkpoint import signable
+from aims_gates.ledger.attest import signed_checkpoint
+from aims_gates.ledger.kept import last_kept
 from aims_gates.predicates import (
     Approval,
     Rejection,
@@ -26,6 +27,7 @@ from aims_gates.predicates import (
     say,
     type_of,
 )
+from aims_gates.registry.server.configuration import configuration
 from aims_gates.registry.server.identity import Principal
 from aims_gates.trust import Row
 
@@ -34,6 +36,8 @@ __all__ = ["checkpoint", "maybe_key", "need_role", "say_for", "server_key"]
 #: What only a person may say.
 _PERSONAL = (Approval, Rejection, Waiver, RollbackOrder)
 _KEYS: dict[str, Key] = {}
+#: The last checkpoint that this process signed, by the database's address.
+_SIGNED: dict[str, Envelope] = {}
 
 
 def maybe_key() -> Key | None:
@@ -114,11 +118,17 @@ def need_role(connection: Connection, role: str | None, who: Principal, said: ty
 
 
 def checkpoint(connection: Connection, at: datetime) -> Envelope:
-    """The ledger's size and root, signed by the server; whoever asks keeps it elsewhere.
+    """The ledger's size and root, signed by the server once it holds; whoever asks keeps it elsewhere.
+
+    Only rows after the last checkpoint that this process signed, or else the last in the server's own folder, are gone
+    through; all of them where there is neither.
 
     Raises:
+        IntegrityError: the ledger does not hold.
         RefusedError: the server has no key, or the key may not sign it.
         LedgerError: the ledger is empty or damaged.
     """
-    key = server_key()
-    return sign(signable(connection, key, at)[1], key)
+    key, place, folder = server_key(), connection.engine.url.render_as_string(), configuration().checkpoints
+    before = _SIGNED.get(place) or (last_kept(folder) if folder is not None else None)
+    made = _SIGNED[place] = signed_checkpoint(connection, key, at, before)
+    return made

@@ -14,7 +14,8 @@ from aims_gates import __version__, acts
 from aims_gates.canonical import digest, plain
 from aims_gates.errors import InputError, NotFoundError, RefusedError
 from aims_gates.ledger import history, merkle, rows, tree_head
-from aims_gates.ledger.table import all_terms, read_body, select, terms
+from aims_gates.ledger.body import read_body, terms
+from aims_gates.ledger.table import all_terms, select
 from aims_gates.ledger.verify import verify
 from aims_gates.registry.explain import explain
 from aims_gates.registry.names import version_number

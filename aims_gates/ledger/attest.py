@@ -1,0 +1,118 @@
+"""Signing a checkpoint, which attests that every statement before it was verified; and what that spares later.
+
+Whoever signs has gone through the rows: all of them, or those after a checkpoint that attests the ones before. A ledger
+that does not hold is not signed. What a checkpoint attests is relied on only where it is kept outside of the database,
+holds against the ledger, and its signer is on the ledger's trust list.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Connection
+
+from aims_gates.errors import AimsGatesError, IntegrityError, LedgerError, RefusedError
+from aims_gates.evidence import Envelope, sign
+from aims_gates.keys import Key
+from aims_gates.ledger import merkle
+from aims_gates.ledger.checkpoint import claimed, unfit, write_whole
+from aims_gates.ledger.export import export, replay_export
+from aims_gates.ledger.remote import Remote
+from aims_gates.ledger.replay import Replay
+from aims_gates.ledger.table import Source, history, let_go, tree_head
+from aims_gates.ledger.verify import begun, go_through
+from aims_gates.model import Subject
+from aims_gates.predicates import Checkpoint, say
+from aims_gates.trust import Row
+
+__all__ = ["attested", "signed_checkpoint", "write_checkpoint"]
+
+#: Rows gone through between two looks at the database, so that on SQLite nobody waits long to write.
+_ROWS = 2**13
+_REMEDY = "Sign nothing. See all that is wrong: aims-gates ledger verify; then restore a backup that verifies."
+
+
+def attested(checkpoints: Sequence[Envelope]) -> int:
+    """How many of the first rows one of these checkpoints attests; whether it holds, a verification shows."""
+    return max((claimed(each).size for each in checkpoints if claimed(each).trust), default=0)
+
+
+def write_checkpoint(
+    connection: Source, path: Path, key: Key, at: datetime, since: Envelope | None = None
+) -> Checkpoint:
+    """Verify a ledger, and sign its size and root into a file (a DSSE envelope as JSON).
+
+    Args:
+        connection, key, at, since: As for :func:`signed_checkpoint`.
+        path: The file.
+
+    Raises:
+        IntegrityError, LedgerError, RefusedError: as there; nothing is written.
+        InputError: the file cannot be written.
+    """
+    made = signed_checkpoint(connection, key, at, since)
+    write_whole(path, json.dumps(made.to_json(), indent=1).encode() + b"\n")
+    return claimed(made)
+
+
+def signed_checkpoint(connection: Source, key: Key, at: datetime, since: Envelope | None = None) -> Envelope:
+    """Verify a ledger as it stands, and sign its size and root.
+
+    Args:
+        connection: To the registry's database, or a server, whose rows are all fetched and verified here.
+        key: Of the role policy, ci or server.
+        at: Now, with a time zone.
+        since: A checkpoint kept elsewhere. Where it attests its rows and holds, only those after it are verified; else,
+            and over a server, all are.
+
+    Raises:
+        IntegrityError: the ledger does not hold; nothing is signed.
+        LedgerError: it is empty or its head is damaged.
+        RefusedError: the key may not sign checkpoints.
+    """
+    size, root = tree_head(connection)
+    if size == 0:
+        raise LedgerError("the ledger is empty", remedy="Start with: aims-gates keys trust --first ...")
+    made = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"))
+    said = say(made, Subject("organization", f"sha256:{made.root}", "ledger"))
+    if not history(connection).holders(Row(size, at, said, (key.public,))):
+        remedy = "Sign with a key that has the role policy, ci or server: aims-gates keys list"
+        raise RefusedError(f"the key {key.public[:8]}... may not sign a checkpoint", remedy=remedy)
+    replay = _fetched(connection) if isinstance(connection, Remote) else _gone_through(connection, size, since)
+    if not replay.problems and (size, root) != (replay.size, merkle.root_of_frontier(replay.frontier)):
+        replay.problem("the head", f"it is not that of the {replay.size} rows")
+    if replay.problems:
+        raise IntegrityError(f"the ledger does not hold: {replay.problems[0]}", remedy=_REMEDY)
+    made = replace(made, frontier=tuple(node.hex() for node in replay.frontier), trust=replay.trust)
+    return sign(say(made, Subject("organization", f"sha256:{made.root}", "ledger")), key)
+
+
+def _fetched(server: Remote) -> Replay:
+    with TemporaryDirectory(prefix="aims-ledger-") as folder:
+        path = Path(folder) / "ledger.jsonl"
+        export(server, path)
+        return replay_export(path)
+
+
+def _gone_through(connection: Connection, size: int, since: Envelope | None) -> Replay:
+    replay = None if since is None else _from(connection, since)
+    replay = replay or Replay()
+    while replay.size < size and not replay.problems:  # a row that is missing is a problem
+        go_through(connection, replay, min(replay.size + _ROWS, size), last=False)
+        let_go(connection)
+    return replay
+
+
+def _from(connection: Connection, since: Envelope) -> Replay | None:
+    """Where a checkpoint lets one begin; None where it attests nothing, or does not hold."""
+    said = claimed(since)
+    if not said.trust:
+        return None
+    try:
+        replay = begun(connection, (), since)
+    except AimsGatesError:
+        return None
+    return None if replay.problems or unfit(since, replay.past, replay.roots, said.size) else replay
