@@ -37,6 +37,7 @@ __all__ = [
     "append",
     "bearing",
     "frontier",
+    "governed",
     "history",
     "install",
     "let_go",
@@ -56,9 +57,10 @@ Source = Connection | Remote
 _TRUST_TERMS = ("trust",)
 _LOOK = "Run: aims-gates ledger verify"
 _UNDER = text(
-    "SELECT i.position, l.body, l.leaf FROM aims_index i LEFT JOIN aims_ledger l ON l.position = i.position "
-    "WHERE i.term IN :terms"
+    "SELECT i.position, l.body, l.leaf, (SELECT size FROM aims_head WHERE id = 1) FROM aims_index i "
+    "LEFT JOIN aims_ledger l ON l.position = i.position WHERE i.term IN :terms"
 ).bindparams(bindparam("terms", expanding=True))
+_GOVERNED = text("SELECT governed FROM aims_names WHERE workspace = :workspace AND name = :name")
 _ROW = text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)")
 _INDEX = text("INSERT INTO aims_index (term, position) VALUES (:term, :position)")
 #: How many terms are asked for at once.
@@ -176,10 +178,11 @@ def select(connection: Source, wanted: Iterable[str]) -> list[tuple[int, str]]:
     if isinstance(connection, Remote):
         return list(connection.select(wanted))
     found: dict[int, tuple[int, str]] = {}
-    length = size(connection)
     for some in _batches(sorted(set(wanted))):
-        for position, body, leaf in connection.execute(_UNDER, {"terms": some}):
+        for position, body, leaf, length in connection.execute(_UNDER, {"terms": some}):
             where = f"ledger row {position}"
+            if not isinstance(length, int):
+                raise LedgerError("the ledger's head is missing", where="aims_head", remedy=_LOOK)
             if body is None or not 0 <= position < length:
                 raise IntegrityError("the index names a row that is not there", where=where, remedy=_LOOK)
             if merkle.leaf_hash(body.encode()).hex() != leaf:
@@ -199,6 +202,15 @@ def open_mode_said(connection: Connection) -> bool:
     return (
         connection.execute(text("SELECT 1 FROM aims_index WHERE term = :term"), {"term": OPEN_MODE}).first() is not None
     )
+
+
+def governed(connection: Connection, workspace: str, name: str) -> bool:
+    """Whether a system was ever bound to a name, or a grant adopted for it; True where nothing is known of the name.
+
+    By the table that the guards look at: like the index it follows each append, is guarded, and ``verify`` compares it.
+    """
+    found = connection.execute(_GOVERNED, {"workspace": workspace, "name": name}).scalar_one_or_none()
+    return found != 0
 
 
 def history(connection: Source) -> TrustHistory:

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from aims_gates import authority, ledger
 from aims_gates.decision import decide
 from aims_gates.errors import InputError
+from aims_gates.ledger.table import governed
 from aims_gates.predicates import Transition
 from aims_gates.registry.actor import actor
 from aims_gates.registry.acts import Kind, free, kind_of, now, stage_alias, view
@@ -149,14 +150,14 @@ class PromotionMixin(StoreBase):
     def _free(self, name: str) -> bool:
         """A prompt that no system is bound to behaves as stock, and in open mode so does every such name.
 
-        The tag and the index alone prove nothing, so they only spare models the look into the ledger.
+        The tag, the index and the guards' table prove nothing: they only spare models the look into the ledger.
         """
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
             tag = self._get_registered_model_tag(session, name, IS_PROMPT_TAG_KEY)
-            if tag is None and not ledger.open_mode_said(session.connection()):
+            connection, workspace = session.connection(), self._get_active_workspace()
+            if tag is None and (not ledger.open_mode_said(connection) or governed(connection, workspace, name)):
                 return False
-            seen = view(session.connection(), self._get_active_workspace(), name)
-            return free(seen)
+            return free(view(connection, workspace, name))
 
     def _promote(
         self, name: str, number: int, target: str, shown: str, write: Callable[[Session, Connection], Any]

@@ -249,6 +249,13 @@ def test_a_storage_location_changed_by_hand_does_not_load(world: World) -> None:
     refused(world.store.get_model_version_download_uri, "loan", 1)
 
 
+def test_a_name_of_which_the_guards_know_nothing_is_looked_up_in_the_ledger(world: World) -> None:
+    world.promoted()
+    world.sql("DELETE FROM aims_names")
+    world.sql("UPDATE model_versions SET storage_location = '/somewhere/else'")
+    refused(world.store.get_model_version_download_uri, "loan", 1)
+
+
 def test_a_revoked_or_halted_grant_no_longer_loads(world: World) -> None:
     world.promoted()
     row = next(row for row in world.seen("loan").rows if row.type == type_of(Grant))
