@@ -7,11 +7,11 @@ rows that bear on a model, a subject or a request. The index is derived: ``verif
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 
 import sqlalchemy.exc
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, TextClause, bindparam, text
 
 from aims_gates import database
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
@@ -62,7 +62,6 @@ _UNDER = text(
 ).bindparams(bindparam("terms", expanding=True))
 _GOVERNED = text("SELECT governed FROM aims_names WHERE workspace = :workspace AND name = :name")
 _ROW = text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)")
-_INDEX = text("INSERT INTO aims_index (term, position) VALUES (:term, :position)")
 #: How many terms are asked for at once.
 _TERMS = 200
 #: PostgreSQL's lock for those who install at once: any number that nobody else takes.
@@ -291,10 +290,18 @@ def _hand_in(server: Remote, entry: Envelope | Statement) -> Row:
     return row
 
 
+@cache
+def _listing(count: int) -> TextClause:
+    """Lists a row under so many terms at once: one by one each would be a way to the server and back."""
+    values = ", ".join(f"(:term{number}, :position)" for number in range(count))
+    return text(f"INSERT INTO aims_index (term, position) VALUES {values}")
+
+
 def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
     try:
         connection.execute(_ROW, {"position": row.position, "leaf": leaf.hex(), "body": body})
-        connection.execute(_INDEX, [{"term": term, "position": row.position} for term in sorted(terms(row.statement))])
+        named = {f"term{number}": term for number, term in enumerate(sorted(terms(row.statement)))}
+        connection.execute(_listing(len(named)), {**named, "position": row.position})
     except sqlalchemy.exc.IntegrityError as error:
         where = f"ledger row {row.position}"
         raise LedgerError("it is there already, outside the tree", where=where, remedy=_LOOK) from error
