@@ -83,11 +83,21 @@ def signed_checkpoint(connection: Source, key: Key, at: datetime, since: Envelop
         raise RefusedError(f"the key {key.public[:8]}... may not sign a checkpoint", remedy=remedy)
     replay = _fetched(connection) if isinstance(connection, Remote) else _gone_through(connection, size, since)
     if not replay.problems and (size, root) != (replay.size, merkle.root_of_frontier(replay.frontier)):
-        replay.problem("the head", f"it is not that of the {replay.size} rows")
+        replay.problem("the head", _unlike(replay, size))
     if replay.problems:
         raise IntegrityError(f"the ledger does not hold: {replay.problems[0]}", remedy=_REMEDY)
     made = replace(made, frontier=tuple(node.hex() for node in replay.frontier), trust=replay.trust)
     return sign(say(made, Subject("organization", f"sha256:{made.root}", "ledger")), key)
+
+
+def _unlike(replay: Replay, size: int) -> str:
+    """Why a head is not that of the rows that were gone through, from a checkpoint on where there was one."""
+    begun_at = replay.size - replay.finish().by_bytes
+    if begun_at > size:
+        return f"it holds {size} rows and held {begun_at} then: rows were removed"
+    if begun_at:
+        return f"its first {begun_at} rows are not those of then"
+    return f"it is not that of the {replay.size} rows"
 
 
 def _fetched(server: Remote) -> Replay:

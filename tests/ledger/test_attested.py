@@ -234,6 +234,18 @@ def test_a_revocation_of_a_key_that_the_index_hides_does_not_make_its_later_word
         signed(told, kit, kept)
 
 
+def test_a_ledger_that_was_cut_or_made_anew_since_the_checkpoint_is_not_signed(told, kit, new_world):
+    shorter = new_world().checked()
+    told.grant()
+    kept = signed(told, kit)
+    with pytest.raises(IntegrityError, match="rows were removed"):
+        signed(shorter, kit, kept)
+    for _ in range(8):
+        shorter.request(reason="another story")
+    with pytest.raises(IntegrityError):
+        signed(shorter, kit, kept)
+
+
 def test_the_checkpoint_of_a_long_ledger_is_made_piece_by_piece(told, kit, monkeypatch):
     monkeypatch.setattr("aims_gates.ledger.attest._ROWS", 4)
     assert by_bytes(told, signed(told, kit)).ok

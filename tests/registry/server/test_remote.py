@@ -18,7 +18,7 @@ from aims_gates.canonical import digest_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, NoLedgerError, NotFoundError, RefusedError
 from aims_gates.evidence import Envelope, Statement, sign
 from aims_gates.ledger import append, history, merkle, place, size
-from aims_gates.ledger.checkpoint import signable
+from aims_gates.ledger.attest import signed_checkpoint
 from aims_gates.ledger.connect import is_gated, open_ledger
 from aims_gates.ledger.kept import keep, keep_from_afar
 from aims_gates.ledger.remote import Remote
@@ -363,7 +363,7 @@ def test_a_growth_that_a_server_does_not_prove_is_refused(answer: Any, inside: I
         first = keep(session.connection(), tmp_path, key, now())
     opened(inside)
     with inside.world.store.primary() as session:
-        later = sign(signable(session.connection(), key, now())[1], key)
+        later = signed_checkpoint(session.connection(), key, now())
     assert first is not None
     with (
         listening(canned({"/ledger/consistency": answer})) as address,
