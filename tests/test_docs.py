@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aims_gates.cli import EXITS
+from tests.warm import warmed
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -41,10 +43,23 @@ def alone() -> list[Path]:
     return [page for page in PAGES if page not in STORY and any(lang == "console" for lang, _, _ in blocks(page))]
 
 
-def run(page: Path, folder: Path) -> None:
-    """Run a page's commands in a folder; each must give the exit code and show the words that the page says."""
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Path]:
+    """Where the commands of all pages but README are found: see tests/warm.py."""
+    with warmed() as folder:
+        yield folder
+
+
+def run(page: Path, folder: Path, first: Path | None = None) -> None:
+    """Run a page's commands in a folder; each must give the exit code and show the words that the page says.
+
+    Args:
+        page, folder: The page, and where to run it.
+        first: A folder to look for commands in before those that are installed.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "AIMS_"))}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    places = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    path = os.pathsep.join(places if first is None else [str(first), *places])
     environment = {**kept, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
     for language, options, text in blocks(page):
         if "file" in options:
@@ -67,14 +82,14 @@ def run(page: Path, folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", alone(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_commands_of_a_page_run_as_it_says(page: Path, tmp_path: Path) -> None:
-    run(page, tmp_path)
+def test_the_commands_of_a_page_run_as_it_says(page: Path, tmp_path: Path, warm: Path) -> None:
+    run(page, tmp_path, None if page.name == "README.md" else warm)
 
 
 @pytest.mark.slow
-def test_the_first_hour_and_the_guides_after_it_run_as_they_say(tmp_path: Path) -> None:
+def test_the_first_hour_and_the_guides_after_it_run_as_they_say(tmp_path: Path, warm: Path) -> None:
     for page in STORY:
-        run(page, tmp_path)
+        run(page, tmp_path, warm)
 
 
 def test_the_make_targets_that_pages_name_exist() -> None:
