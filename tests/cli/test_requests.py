@@ -209,7 +209,9 @@ def test_halting_and_rolling_back_are_for_those_on_call(shop: Any, command: Any)
 
 def test_the_ledger_is_verified_exported_and_checkpointed(shop: Any, command: Any, asked: str) -> None:
     value = json.loads(command("ledger", "verify", "--json").out)
-    assert set(value) == {"ok", "size", "root", "problems"} and value["ok"] and value["problems"] == []
+    assert set(value) == {"ok", "size", "root", "problems", "rows_by_bytes", "rows_by_statement"}
+    assert value["ok"] and value["problems"] == []
+    assert (value["rows_by_bytes"], value["rows_by_statement"]) == (value["size"], value["size"])
     assert command("ledger", "export", "l.jsonl").code == 0
     assert command("ledger", "checkpoint", "c.json", *shop.sign("policy")).code == 0
     assert command("ledger", "verify", "--checkpoint", "c.json").code == 0
