@@ -38,8 +38,6 @@ LEFT_OUT = "registered_model_meta"
 #: What MLflow writes there. With anything else in it a model could keep its weights where no digest looks.
 _META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z)){1,2}")
 _META_BYTES = 1024
-#: A number, after what may stand before one, with an exponent, an idle zero or very many digits.
-_ODD_NUMBER = re.compile(rb'(?:\A|":|[\[,])-?[0-9]+(?:[0-9]{15}|(?:\.[0-9]+)?[eE]|\.(?:[0-9]*0)(?![0-9])|\.[0-9]{17})')
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -68,14 +66,8 @@ def is_canonical(value: Any, data: bytes) -> bool:
     Raises:
         InputError: as :func:`canonical_bytes`.
     """
-    return _quickly(value, data) or canonical_bytes(value) == data
-
-
-def _quickly(value: Any, data: bytes) -> bool:
-    """Whether these are a value's canonical bytes, for all that Python's own writer settles; False is no answer."""
-    if not data.isascii() or _ODD_NUMBER.search(data):
-        return False
-    return _WRITER.encode(value).encode() == data
+    quickly = read_canonical(data) is not None and _WRITER.encode(value).encode() == data
+    return quickly or canonical_bytes(value) == data
 
 
 def _whole(text: str) -> int:

@@ -1,6 +1,5 @@
 """``aims-gates ledger``: verify, export, checkpoint."""
 
-import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ import click
 from aims_gates.cli.options import as_json, emit, key_option, settings_options
 from aims_gates.errors import InputError
 from aims_gates.evidence import Envelope
-from aims_gates.ledger.remote import STAGING_SECONDS, Remote
+from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
 from aims_gates.ledger.replay import Verification
 from aims_gates.settings import Settings, signer
 
@@ -63,7 +62,6 @@ def verify(
     from aims_gates.ledger.checkpoint import read_checkpoint
     from aims_gates.ledger.connect import open_database
     from aims_gates.ledger.kept import read_kept
-    from aims_gates.ledger.remote import is_remote
     from aims_gates.ledger.segments import verify_in_processes
     from aims_gates.ledger.verify import verify as verify_ledger
     from aims_gates.registry.reconcile import reconcile
@@ -170,7 +168,6 @@ def checkpoint(path: Path | None, since: Path | None, into: Path | None, key: Pa
 def _keep(settings: Settings, folder: Path, key: Path | None) -> None:
     from aims_gates.ledger.connect import open_database
     from aims_gates.ledger.kept import keep
-    from aims_gates.ledger.remote import is_remote
 
     if is_remote(settings.need_registry()):
         made = _keep_from_afar(settings, folder, key)
@@ -217,14 +214,14 @@ def _write(settings: Settings, path: Path, since: Path | None, key: Path | None)
 
 
 def _fetched(registry: str, path: Path) -> None:
-    from aims_gates.ledger.checkpoint import write_whole
+    from aims_gates.ledger.checkpoint import write_envelope
 
     server = Remote(registry)
     try:
         envelope = _attested(server)
     finally:
         server.close()
-    write_whole(path, json.dumps(envelope.to_json(), indent=1).encode() + b"\n")
+    write_envelope(path, envelope)
 
 
 def _attested(server: Remote) -> Envelope:

@@ -5,7 +5,6 @@ that does not hold is not signed. What a checkpoint attests is relied on only wh
 holds against the ledger, and its signer is on the ledger's trust list.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +17,7 @@ from aims_gates.errors import AimsGatesError, IntegrityError, LedgerError, Refus
 from aims_gates.evidence import Envelope, sign
 from aims_gates.keys import Key
 from aims_gates.ledger import merkle
-from aims_gates.ledger.checkpoint import claimed, unfit, write_whole
+from aims_gates.ledger.checkpoint import claimed, unfit, write_envelope
 from aims_gates.ledger.export import export, replay_export
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.replay import Replay
@@ -54,7 +53,7 @@ def write_checkpoint(
         InputError: the file cannot be written.
     """
     made = signed_checkpoint(connection, key, at, since)
-    write_whole(path, json.dumps(made.to_json(), indent=1).encode() + b"\n")
+    write_envelope(path, made)
     return claimed(made)
 
 

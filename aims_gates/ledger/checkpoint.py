@@ -4,6 +4,7 @@ A checkpoint is what an owner of the database cannot rewrite: a ledger that was 
 verifies by itself and fails against one.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +18,7 @@ from aims_gates.predicates import Checkpoint, predicate_of
 from aims_gates.strict_yaml import read
 from aims_gates.trust import Row, TrustHistory
 
-__all__ = ["claimed", "read_checkpoint", "tree_of", "unfit", "write_whole"]
+__all__ = ["claimed", "read_checkpoint", "tree_of", "unfit", "write_envelope", "write_whole"]
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -35,6 +36,11 @@ def write_whole(path: Path, data: bytes) -> None:
         raise InputError(
             f"cannot be written: {error.strerror}", where=str(path), remedy="Choose another place."
         ) from error
+
+
+def write_envelope(path: Path, envelope: Envelope) -> None:
+    """Write a checkpoint as JSON, as :func:`write_whole` does."""
+    write_whole(path, json.dumps(envelope.to_json(), indent=1).encode() + b"\n")
 
 
 def read_checkpoint(path: Path) -> Envelope:

@@ -5,7 +5,6 @@ the ledger's size, ``checkpoint-000000001024.json``; nothing here ever overwrite
 """
 
 import fcntl
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from aims_gates.evidence import Envelope
 from aims_gates.keys import Key
 from aims_gates.ledger import merkle
 from aims_gates.ledger.attest import signed_checkpoint
-from aims_gates.ledger.checkpoint import claimed, read_checkpoint, tree_of, unfit, write_whole
+from aims_gates.ledger.checkpoint import claimed, read_checkpoint, tree_of, unfit, write_envelope
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import history, tree_head
 from aims_gates.predicates import Checkpoint
@@ -205,7 +204,7 @@ def _another(folder: Path, why: str) -> IntegrityError:
 
 def _written(folder: Path, envelope: Envelope) -> Path:
     path = folder / f"checkpoint-{claimed(envelope).size:012}.json"
-    write_whole(path, json.dumps(envelope.to_json(), indent=1).encode() + b"\n")
+    write_envelope(path, envelope)
     return path
 
 

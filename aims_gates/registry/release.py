@@ -62,7 +62,7 @@ def stage_version(settings: Settings, name: str, version: str, progress: Progres
             return str(said["digest"])
         finally:
             server.close()
-    find_target(model=name, version=version)
+    find_target(model=name, version=version)  # says what there is, where this version is not
     return str(_get_store(settings.need_registry()).stage_version(name, version_number(version), progress))
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -102,6 +102,23 @@ class World:
         with self.store.transaction() as transaction:
             envelope = sign(say(predicate, subject), self.key(person))
             return ledger.append(transaction.connection, envelope, datetime.now(UTC)).digest
+
+    def trust_anew(self, change: Callable[[Trust], Trust]) -> None:
+        """The next trust list: what ``change`` makes of the one that counts."""
+        with self.store.primary() as session:
+            now = ledger.history(session.connection()).current()
+        assert now is not None
+        listed = change(replace(now, version=now.version + 1))
+        self.sign(listed, Subject("organization", digest_bytes(b"trust")), "policy")
+
+    def change_keys(self, **changes: dict[str, Any]) -> None:
+        """The next trust list, where these people's keys have these attributes."""
+        by_key = {self.key(name).public: said for name, said in changes.items()}
+
+        def change(listed: Trust) -> Trust:
+            return replace(listed, keys=tuple(replace(each, **by_key.get(each.key, {})) for each in listed.keys))
+
+        self.trust_anew(change)
 
     def trust(self, **more: tuple[str, ...]) -> None:
         """Each of the usual people in their role, and more where they are named."""

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,6 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from aims_gates.canonical import digest_bytes
-from aims_gates.ledger import history
-from aims_gates.model import Subject
 from aims_gates.registry.server import creators
 from aims_gates.registry.server.identity import Principal, acting_as
 
@@ -119,17 +115,6 @@ def test_on_a_server_the_record_is_of_who_signed_in(running: Running, jobs: Prov
         assert recorded(running, said.json()["run"]["info"]["run_id"]) == [("build", person, "oidc")]
 
 
-def trust_logins(running: Running, **logins: tuple[str, ...]) -> None:
-    """The next trust list, where these keys' people have these logins."""
-    with running.world.store.primary() as session:
-        now = history(session.connection()).current()
-    assert now is not None
-    by_key = {running.world.key(name).public: said for name, said in logins.items()}
-    keys = tuple(replace(entry, logins=by_key.get(entry.key, entry.logins)) for entry in now.keys)
-    changed = replace(now, version=now.version + 1, keys=keys)
-    running.world.sign(changed, Subject("organization", digest_bytes(b"trust")), "policy")
-
-
 def ready(running: Running, version: int) -> None:
     subject = running.world.store.stage_version("loan", version)
     running.world.evidence(subject)
@@ -142,7 +127,7 @@ def promote(running: Running, version: int) -> Any:
 
 
 def test_nobody_approves_what_they_had_a_hand_in_whatever_the_tags_say(running: Running) -> None:
-    trust_logins(running, risk=("rita",))
+    running.world.change_keys(risk={"logins": ("rita",)})
     independent = running.registered("loan", running.logged(text="independent"))
     ready(running, independent)
     assert promote(running, independent).status_code == 200

@@ -375,14 +375,7 @@ def test_a_growth_that_a_server_does_not_prove_is_refused(answer: Any, inside: I
 def test_two_people_break_the_glass_over_http_with_keys_of_their_own(inside: Inside, run: Run, tmp_path: Path) -> None:
     inside.world.bind("loan")
     inside.world.model("loan")
-    listed = {"risk": ("risk", "break-glass"), "oncall": ("on-call", "break-glass")}
-    with inside.world.store.primary() as session:
-        trust = history(session.connection()).current()
-    assert trust is not None
-    keys = {inside.world.key(name).public: roles for name, roles in listed.items()}
-    entries = tuple(replace(each, roles=keys.get(each.key, each.roles)) for each in trust.keys)
-    said = replace(trust, version=trust.version + 1, keys=entries)
-    inside.world.sign(said, Subject("organization", digest_bytes(b"trust")), "policy")
+    inside.world.change_keys(risk={"roles": ("risk", "break-glass")}, oncall={"roles": ("on-call", "break-glass")})
     order = ("break-glass", "loan", "1", "--reason", "the old one is down", "--hours", "2", "--key")
     assert run("dora", *order, key_file(inside, "risk", tmp_path))[0] == 2, "who may only read stages no bytes"
     code, _, err = run("root", *order, key_file(inside, "risk", tmp_path))
