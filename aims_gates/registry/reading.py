@@ -3,7 +3,6 @@
 A row that was edited by hand therefore does not load, nor one whose grant was revoked or halted.
 """
 
-from contextlib import nullcontext
 from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
@@ -12,7 +11,6 @@ from mlflow.utils.validation import _REGISTERED_MODEL_ALIAS_LATEST
 from sqlalchemy.orm import Session
 
 from aims_gates.errors import InputError
-from aims_gates.ledger.table import governed
 from aims_gates.registry.acts import free, kind_of, stage_alias, stands, view
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.names import PRODUCTION, governed_alias
@@ -59,8 +57,6 @@ class ReadingMixin(StoreBase):
         """Where a version's bytes are; a granted version's only where its grant says."""
         found: str = super().get_model_version_download_uri(name, version)
         with answering(f"reading {name} version {version}", gated=True):
-            if not self._was_governed(name):
-                return found
             with self.primary() as session:
                 seen = view(session.connection(), self._get_active_workspace(), name)
             grants = seen.grants(version=str(int(version)))
@@ -70,12 +66,6 @@ class ReadingMixin(StoreBase):
                 self._same_bytes(grants[-1])
                 leave_no_bytecode()
         return found
-
-    def _was_governed(self, name: str) -> bool:
-        """Whether anything may ever have stood on a name; a look that costs little where nothing did."""
-        current = self.ManagedSessionMaker.current
-        with self.engine.connect() if current is None else nullcontext(current.connection) as connection:
-            return governed(connection, self._get_active_workspace(), name)
 
     def _check(self, name: str, target: str, shown: str, version: int) -> None:
         with answering(f"reading {shown} of {name}", gated=True):

@@ -249,9 +249,12 @@ def test_a_storage_location_changed_by_hand_does_not_load(world: World) -> None:
     refused(world.store.get_model_version_download_uri, "loan", 1)
 
 
-def test_a_name_of_which_the_guards_know_nothing_is_looked_up_in_the_ledger(world: World) -> None:
+@pytest.mark.parametrize("forged", ["DELETE FROM aims_names", "UPDATE aims_names SET governed = 0"])
+def test_where_a_versions_bytes_are_is_asked_of_the_ledger_whatever_the_guards_table_says(
+    world: World, forged: str
+) -> None:
     world.promoted()
-    world.sql("DELETE FROM aims_names")
+    world.sql(forged)
     world.sql("UPDATE model_versions SET storage_location = '/somewhere/else'")
     refused(world.store.get_model_version_download_uri, "loan", 1)
 
