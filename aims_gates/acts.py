@@ -103,8 +103,7 @@ def requests(connection: Source, name: str | None = None, workspace: str | None 
     """Every request, oldest first; of one registered model where it is named."""
     prefix = "model " if workspace is None else f"model {workspace}/"
     wanted = all_terms(connection, prefix) if name is None else [f"model {workspace or 'default'}/{name}"]
-    found = rows(connection, wanted, history(connection).keys())
-    return [row for row in found if row.type == type_of(Request)]
+    return [row for row in rows(connection, wanted) if row.type == type_of(Request)]
 
 
 def find_request(connection: Source, short: str) -> Row:
@@ -115,8 +114,7 @@ def find_request(connection: Source, short: str) -> Row:
     """
     start = short.removeprefix("sha256:").lower()
     wanted = all_terms(connection, f"statement sha256:{start}") if start.isalnum() and start.isascii() else []
-    keys = history(connection).keys() if wanted else set()
-    found = [row for row in rows(connection, wanted, keys) if row.type == type_of(Request)]
+    found = [row for row in rows(connection, wanted) if row.type == type_of(Request)]
     if len(found) != 1:
         said = "more than one request begins" if found else "no request begins"
         raise NotFoundError(f"{said} with {short!r}", remedy="See: aims-gates request list")

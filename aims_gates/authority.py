@@ -12,7 +12,7 @@ from aims_gates import __version__
 from aims_gates.canonical import digest
 from aims_gates.decision import decide
 from aims_gates.errors import RefusedError
-from aims_gates.ledger import append, history, rows
+from aims_gates.ledger import append, rows
 from aims_gates.ledger.table import OPEN_MODE, Source
 from aims_gates.model import Decision, Evidence, Subject
 from aims_gates.predicates import BreakGlass, Grant, Recorded, Request, say, type_of
@@ -39,17 +39,16 @@ def about(
     Raises:
         IntegrityError: one of the rows does not hold; nothing may be decided then.
     """
-    keys = history(connection).keys()
     first = ["trust", "revocation", "profiles", OPEN_MODE, f"model {workspace}/{name}"]
     first += [f"version {workspace}/{name}/{version}"] if version is not None else []
-    found = {row.position: row for row in rows(connection, first, keys)}
+    found = {row.position: row for row in rows(connection, first)}
     asked = [row for row in found.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)]
     requests = [row for row in asked if row.type == type_of(Request)]
     subjects = {row.predicate.digest for row in (asked if version is not None else requests)}
     subjects |= {row.statement.subject for row in found.values() if row.type == type_of(Evidence)}
     subjects = {subject} if subject else subjects
     wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
-    found.update({row.position: row for row in rows(connection, wanted, keys)})
+    found.update({row.position: row for row in rows(connection, wanted)})
     return [found[position] for position in sorted(found)]
 
 

@@ -192,8 +192,12 @@ class Ledger:
 
     def registration(self, version: str) -> Row | None:
         """Who registered this version, since the model was created."""
-        found = [row for row in self._of(Registration, self._ours) if row.predicate.version == version]
-        return found[-1] if found and found[-1].position > self.born else None
+        return self.registrations().get(version)
+
+    def registrations(self) -> dict[str, Row]:
+        """The same of every version."""
+        found = self._of(Registration, self._ours)
+        return {row.predicate.version: row for row in found if row.position > self.born}
 
     def halted_at(self) -> int:
         """Position of the last halt; -1 where there is none."""

@@ -81,10 +81,10 @@ def command(model: str, system: str, author: str | None, key: Path | None, setti
 
 
 def _refuse_inactive(connection: Source, plan: Plan) -> None:
-    from aims_gates.ledger import history, rows
+    from aims_gates.ledger import rows
     from aims_gates.standing import Ledger
 
-    found = rows(connection, ["trust", "revocation", "profiles"], history(connection).keys())
+    found = rows(connection, ["trust", "revocation", "profiles"])
     if not Ledger(found, "", "").active(plan.profile_digest):
         remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {plan.profile}"
         raise RefusedError(f"this content of the profile {plan.profile!r} is not active", remedy=remedy)

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from aims_gates.authority import about
 from aims_gates.decision import decide
-from aims_gates.ledger import history
 from aims_gates.ledger import rows as rows_under
 from aims_gates.ledger.table import Source, all_terms
 from aims_gates.model import ControlState, Decision, Plan, State
@@ -123,7 +122,7 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
         IntegrityError: a row does not hold; nothing is said on such a ledger.
     """
     wanted = ("trust", "revocation", f"model {workspace}/{name}")
-    ledger = Ledger(rows_under(connection, wanted, history(connection).keys()), workspace, name)
+    ledger = Ledger(rows_under(connection, wanted), workspace, name)
     grants = [row for row in standing_grants(ledger, now) if version in (None, row.predicate.version)]
     grant = grants[0] if grants else None
     known = registered(ledger)

@@ -1,5 +1,6 @@
 """A row's body: the bytes that become a leaf, what they say, and the index terms under which the row is found."""
 
+import json
 import re
 from binascii import a2b_base64
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ from aims_gates.predicates import (
 from aims_gates.strict_yaml import MAX_BYTES, is_small, read_json
 from aims_gates.trust import Row, check_trust
 
-__all__ = ["OPEN_MODE", "TRUST_TYPES", "Body", "body_of", "read_body", "skim", "terms", "unwrap", "verified"]
+__all__ = ["OPEN_MODE", "TRUST_TYPES", "Body", "body_of", "read_body", "skim", "terms", "type_in", "unwrap", "verified"]
 
 #: The index term of what was said of names that no system is bound to.
 OPEN_MODE = "open-mode"
@@ -74,12 +75,27 @@ def skim(body: str, where: str) -> tuple[datetime, Statement]:
         IntegrityError, InputError: it is no ledger row.
     """
     found = _PLAIN.fullmatch(body)
-    if found is None:
-        other = unwrap(body, where)
-        return other.at, Statement(other.entry.payload)
     try:
-        return datetime.fromisoformat(found[1]), Statement.trusting(a2b_base64(found[2]))
-    except (ValueError, RecursionError) as error:
+        if found is not None:
+            return _utc(found[1]), Statement.trusting(a2b_base64(found[2]))
+        value = json.loads(body) if len(body) <= MAX_BYTES else {}
+        if set(value) == {"at", "statement"}:
+            return _utc(value["at"]), Statement.trusting(value["statement"].encode())
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
+    other = unwrap(body, where)
+    return other.at, Statement(other.entry.payload)
+
+
+def type_in(body: str, where: str) -> str:
+    """The type of a row's statement, as :func:`skim` reads it.
+
+    Raises:
+        IntegrityError, InputError: it is no ledger row.
+    """
+    try:
+        return skim(body, where)[1].type
+    except (KeyError, TypeError) as error:
         raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
 
 
@@ -95,14 +111,19 @@ def unwrap(body: str, where: str) -> Body:
     """
     value, canonical = _value(body, where)
     try:
-        at = datetime.fromisoformat(value["at"])
-        if at.utcoffset() != timedelta(0):
-            raise ValueError("not UTC")
+        at = _utc(value["at"])
         if set(value) == {"at", "statement"}:
             return Body(at, Statement(value["statement"].encode()), canonical)
         return Body(at, Envelope.from_json(value["envelope"], where), canonical)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
+
+
+def _utc(iso: str) -> datetime:
+    at = datetime.fromisoformat(iso)
+    if at.utcoffset() != timedelta(0):
+        raise ValueError("not UTC")
+    return at
 
 
 def _value(body: str, where: str) -> tuple[Any, bool]:

@@ -22,7 +22,7 @@ LIVE_TYPES = frozenset(type_of(shape) for shape in (Binding, Creation, Grant, Ha
 _LIVE = ("workspace", "name", "alias", "version", "location", "expires", "statement", "adoption", "position")
 _NAMES = ("workspace", "name", "kind", "binding", "governed", "position")
 _INSERT = text(f"INSERT INTO aims_grants_live ({', '.join(_LIVE)}) VALUES ({', '.join(f':{each}' for each in _LIVE)})")
-_NAME = text(f"INSERT INTO aims_names ({', '.join(_NAMES)}) VALUES ({', '.join(f':{each}' for each in _NAMES)})")
+_NAME = f"INSERT INTO aims_names ({', '.join(_NAMES)}) VALUES ({', '.join(f':{each}' for each in _NAMES)})"
 #: The row of no name: open mode.
 _NOBODYS = {"workspace": "", "name": ""}
 _OF_NAME = "DELETE FROM aims_grants_live WHERE workspace = :workspace AND name = :name"
@@ -95,9 +95,8 @@ def _named(connection: Connection, place: dict[str, str], position: int, **value
     """Set what is known of a name; one that nobody created counts as a model, which is the stricter."""
     known = {**place, "position": position, **values}
     changed = ", ".join(f"{column} = :{column}" for column in (*values, "position"))
-    query = f"UPDATE aims_names SET {changed} WHERE workspace = :workspace AND name = :name"
-    if connection.execute(text(query), known).rowcount == 0:
-        connection.execute(_NAME, {"kind": "model", "binding": None, "governed": 0, **known})
+    query = text(f"{_NAME} ON CONFLICT (workspace, name) DO UPDATE SET {changed}")
+    connection.execute(query, {"kind": "model", "binding": None, "governed": 0, **known})
 
 
 def rebuild(connection: Connection, rows: Iterable[Row], size: int) -> None:

@@ -128,14 +128,14 @@ class Remote:
     def _as_of(self) -> int:
         return self.head()[0] if self._size is None else self._size
 
-    def select(self, wanted: Iterable[str]) -> Iterator[tuple[int, str]]:
-        """Position and body of the rows under these index terms, in order."""
+    def under(self, wanted: Iterable[str]) -> Iterator[tuple[str, int, str]]:
+        """Term, position and body of the rows under these index terms, in order for each term."""
         asked = dict.fromkeys(wanted)
         unknown = [term for term in asked if term not in self._known]
         for start in range(0, len(unknown), _AT_ONCE):
             self._fetch(unknown[start : start + _AT_ONCE])
-        found = {position: body for term in asked for position, body in self._known[term].items()}
-        yield from sorted(found.items())
+        for term in asked:
+            yield from ((term, position, body) for position, body in sorted(self._known[term].items()))
 
     def _fetch(self, terms: list[str]) -> None:
         found: dict[str, dict[int, str]] = {term: {} for term in terms}

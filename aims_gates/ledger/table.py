@@ -5,7 +5,7 @@ rows that bear on a model, a subject or a request. The index is derived: ``verif
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import cache, lru_cache
 from itertools import islice
@@ -17,7 +17,7 @@ from aims_gates import database
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Envelope, Statement
 from aims_gates.ledger import derived, merkle
-from aims_gates.ledger.body import OPEN_MODE, body_of, read_body, terms
+from aims_gates.ledger.body import OPEN_MODE, body_of, read_body, terms, type_in
 from aims_gates.ledger.remote import Remote
 from aims_gates.predicates import (
     REGISTRY_ACTS,
@@ -54,10 +54,10 @@ __all__ = [
 #: Where a ledger is read and appended to: its database, or a server.
 Source = Connection | Remote
 
-_TRUST_TERMS = ("trust",)
+_TRUST = "trust"
 _LOOK = "Run: aims-gates ledger verify"
 _UNDER = text(
-    "SELECT i.position, l.body, l.leaf, (SELECT size FROM aims_head WHERE id = 1) FROM aims_index i "
+    "SELECT i.term, i.position, l.body, l.leaf, (SELECT size FROM aims_head WHERE id = 1) FROM aims_index i "
     "LEFT JOIN aims_ledger l ON l.position = i.position WHERE i.term IN :terms"
 ).bindparams(bindparam("terms", expanding=True))
 _GOVERNED = text("SELECT governed FROM aims_names WHERE workspace = :workspace AND name = :name")
@@ -123,8 +123,7 @@ def bearing(connection: Connection) -> list[Row]:
         IntegrityError: one of them does not hold.
     """
     wanted = [*all_terms(connection, "model "), "revocation", OPEN_MODE]
-    found = rows(connection, wanted, history(connection).keys())
-    return [row for row in found if row.type in derived.LIVE_TYPES]
+    return rows(connection, wanted, types=derived.LIVE_TYPES)
 
 
 def lock(connection: Connection) -> None:
@@ -174,11 +173,16 @@ def select(connection: Source, wanted: Iterable[str]) -> list[tuple[int, str]]:
     Raises:
         IntegrityError: the index names a row that is not there, or a row was edited.
     """
+    return sorted({position: body for _, position, body in _under(connection, wanted)}.items())
+
+
+def _under(connection: Source, wanted: Iterable[str]) -> list[tuple[str, int, str]]:
+    """Terms, positions and bodies, as :func:`select` has them; a row comes with each of its terms that is wanted."""
     if isinstance(connection, Remote):
-        return list(connection.select(wanted))
-    found: dict[int, tuple[int, str]] = {}
+        return list(connection.under(wanted))
+    found = []
     for some in _batches(sorted(set(wanted))):
-        for position, body, leaf, length in connection.execute(_UNDER, {"terms": some}):
+        for term, position, body, leaf, length in connection.execute(_UNDER, {"terms": some}):
             where = f"ledger row {position}"
             if not isinstance(length, int):
                 raise LedgerError("the ledger's head is missing", where="aims_head", remedy=_LOOK)
@@ -186,8 +190,8 @@ def select(connection: Source, wanted: Iterable[str]) -> list[tuple[int, str]]:
                 raise IntegrityError("the index names a row that is not there", where=where, remedy=_LOOK)
             if merkle.leaf_hash(body.encode()).hex() != leaf:
                 raise IntegrityError("the row was edited", where=where, remedy=_LOOK)
-            found[position] = position, body
-    return [found[position] for position in sorted(found)]
+            found.append((term, position, body))
+    return found
 
 
 def _batches(wanted: Iterable[str]) -> Iterator[list[str]]:
@@ -218,21 +222,49 @@ def history(connection: Source) -> TrustHistory:
     Raises:
         IntegrityError: one of these rows does not hold.
     """
-    found = TrustHistory()
-    for position, body in select(connection, _TRUST_TERMS):
-        found.take(_verified(position, body, frozenset(found.keys()) or None))
-    return found
+    return _history(select(connection, (_TRUST,)))
 
 
-def rows(connection: Source, wanted: Iterable[str], trusted: Iterable[str]) -> Iterator[Row]:
+def _history(found: Iterable[tuple[int, str]]) -> TrustHistory:
+    made = TrustHistory()
+    for position, body in found:
+        made.take(_verified(position, body, frozenset(made.keys()) or None))
+    return made
+
+
+@lru_cache(maxsize=64)
+def _keys(found: tuple[tuple[int, str], ...]) -> frozenset[str]:
+    """Every key of these trust lists; the same bytes need not be read again."""
+    return frozenset(_history(found).keys())
+
+
+def rows(
+    connection: Source,
+    wanted: Iterable[str],
+    trusted: Iterable[str] | None = None,
+    types: Collection[str] | None = None,
+) -> list[Row]:
     """The rows under these index terms, in order, signatures verified again.
+
+    Args:
+        connection: The ledger.
+        wanted: The terms.
+        trusted: Public keys to verify against; those that ever stood on a trust list, read in the same look, when None.
+        types: Statement types that are asked for; rows of others are passed over without verifying them.
 
     Raises:
         IntegrityError: a row was edited or its signature does not hold: nothing is decided on such a ledger.
     """
-    keys = frozenset(trusted)
-    for position, body in select(connection, wanted):
-        yield _verified(position, body, keys)
+    asked = set(wanted)
+    found = _under(connection, asked if trusted is not None else {*asked, _TRUST})
+    lists = tuple(sorted((position, body) for term, position, body in found if term == _TRUST))
+    keys = _keys(lists) if trusted is None else frozenset(trusted)
+    bodies = {position: body for term, position, body in found if term in asked}
+    return [
+        _verified(position, bodies[position], keys)
+        for position in sorted(bodies)
+        if types is None or type_in(bodies[position], f"ledger row {position}") in types
+    ]
 
 
 @lru_cache(maxsize=4096)
@@ -261,17 +293,21 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
     if isinstance(connection, Remote):
         return _hand_in(connection, entry)
     length, frontier = _head(connection)
-    past = history(connection)
     body = body_of(entry, at).decode()
-    row = read_body(body, length, past.keys() or None)
-    before = _said_before(connection, row, past)
-    if before is not None:
-        return before
-    admit(row, past)
+    if isinstance(entry, Statement):
+        rows(connection, ())  # no key bears on an act of the registry's own, but an edited trust list stops that too
+        row = read_body(body, length, ())
+    else:
+        past = history(connection)
+        row = read_body(body, length, past.keys() or None)
+        before = _said_before(connection, row, past)
+        if before is not None:
+            return before
+        admit(row, past)
     leaf = merkle.leaf_hash(body.encode())
     _insert(connection, row, body, leaf)
     if row.type in derived.LIVE_TYPES:
-        derived.follow(connection, row, _revoked(connection, row, past))
+        derived.follow(connection, row, _revoked(connection, row))
     grown = [node.hex() for node in merkle.append(frontier, length, leaf)]
     connection.execute(
         text("UPDATE aims_head SET size = :size, follows = :size, frontier = :frontier WHERE id = 1"),
@@ -307,18 +343,18 @@ def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
         raise LedgerError("it is there already, outside the tree", where=where, remedy=_LOOK) from error
 
 
-def _revoked(connection: Connection, row: Row, past: TrustHistory) -> set[str]:
+def _revoked(connection: Connection, row: Row) -> set[str]:
     """What was revoked before a grant, a binding or open mode came: said again, it does not stand."""
     if not isinstance(row.predicate, Grant | Binding | OpenMode):
         return set()
-    return {each.predicate.statement for each in rows(connection, ("revocation",), past.keys())}
+    return {each.predicate.statement for each in rows(connection, ("revocation",))}
 
 
 def _said_before(connection: Connection, row: Row, past: TrustHistory) -> Row | None:
     """The first row with this statement, when no signer who may say it is new."""
     if row.type in REGISTRY_ACTS:
         return None
-    earlier = list(rows(connection, (f"statement {row.digest}",), past.keys() | set(row.signers)))
+    earlier = rows(connection, (f"statement {row.digest}",), past.keys() | set(row.signers))
     said = {entry.key for found in earlier for entry in past.admitted(found)}
     return earlier[0] if earlier and {entry.key for entry in past.admitted(row)} <= said else None
 

@@ -38,7 +38,7 @@ def view(connection: Connection, workspace: str, name: str) -> Ledger:
         IntegrityError: a row was edited or a signature does not hold.
     """
     wanted = ("trust", "revocation", ledger.OPEN_MODE, f"model {workspace}/{name}")
-    return Ledger(ledger.rows(connection, wanted, ledger.history(connection).keys()), workspace, name)
+    return Ledger(ledger.rows(connection, wanted), workspace, name)
 
 
 def kind_of(seen: Ledger) -> Kind:

@@ -55,9 +55,9 @@ class ReadingMixin(StoreBase):
 
     def get_model_version_download_uri(self, name: str, version: int | str) -> str:
         """Where a version's bytes are; a granted version's only where its grant says."""
-        found: str = super().get_model_version_download_uri(name, version)
         with answering(f"reading {name} version {version}", gated=True):
-            with self.primary() as session:
+            with self.primary() as session, self.ManagedSessionMaker.lent(session):
+                found: str = super().get_model_version_download_uri(name, version)
                 seen = view(session.connection(), self._get_active_workspace(), name)
             grants = seen.grants(version=str(int(version)))
             if grants and seen.binding() is not None:

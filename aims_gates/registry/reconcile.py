@@ -12,13 +12,13 @@ from urllib.parse import unquote, urlparse
 from sqlalchemy import Connection, inspect, text
 
 from aims_gates import database
-from aims_gates.authority import about
 from aims_gates.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
-from aims_gates.ledger.derived import differences
-from aims_gates.ledger.table import bearing, let_go, size
-from aims_gates.predicates import Registration, Transition
-from aims_gates.registry.acts import free, now, view
+from aims_gates.ledger import derived
+from aims_gates.ledger.body import TRUST_TYPES
+from aims_gates.ledger.table import OPEN_MODE, all_terms, let_go, rows, size
+from aims_gates.predicates import Registration, Transition, type_of
+from aims_gates.registry.acts import free, now
 from aims_gates.registry.names import governed_alias
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
@@ -36,7 +36,10 @@ FROM model_versions WHERE current_stage = 'Production'
 """
 #: What MLflow writes where a prompt version has no artifacts: its text stands in the registry itself.
 _NO_BYTES = frozenset({"dummy-source", "prompt-template"})
-_GRANTED = "SELECT DISTINCT term FROM aims_index WHERE term LIKE 'model %'"
+_REGISTERED = type_of(Registration)
+#: What is read of a name: who registered its versions, and what changes what stands.
+_COMMON = ("trust", "revocation", OPEN_MODE)
+_READ = derived.LIVE_TYPES | TRUST_TYPES | {_REGISTERED}
 _NAMES = "SELECT workspace, name FROM registered_models"
 _VERSIONS = """
 SELECT version, source, run_id FROM model_versions
@@ -47,6 +50,9 @@ SELECT version FROM model_versions
 WHERE workspace = :workspace AND name = :name AND current_stage = 'Deleted_Internal'
 """
 _TAGS = "SELECT key, value FROM model_version_tags WHERE workspace = :workspace AND name = :name AND version = :version"
+
+#: Workspace and name of a registered model.
+_Name = tuple[str, str]
 
 
 def _folder(location: str, artifacts: Path | None) -> Path | None:
@@ -93,10 +99,9 @@ def _downloaded(location: str) -> str:
         return _hashed(folder)
 
 
-def _pointed(connection: Connection, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
+def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
-    workspace, name, alias, version, location, source = row
-    seen = Ledger(about(connection, workspace, name), workspace, name)
+    _, name, alias, version, location, source = row
     if free(seen):
         return None, None  # a prompt that no system is bound to is not governed
     grant = seen.standing(alias, now())
@@ -108,37 +113,38 @@ def _pointed(connection: Connection, row: tuple[Any, ...]) -> tuple[str | None, 
     return None, grant
 
 
-def _names(connection: Connection) -> list[tuple[str, str]]:
+def _pointing(connection: Connection) -> dict[_Name, list[tuple[Any, ...]]]:
+    """The registry's governed aliases and stages, by name."""
+    found: dict[_Name, list[tuple[Any, ...]]] = {}
+    aliases = (row for row in connection.execute(text(ALIASES)) if governed_alias(row[2]))
+    for row in (*aliases, *connection.execute(text(STAGES))):
+        found.setdefault((row[0], row[1]), []).append(tuple(row))
+    return found
+
+
+def _known(connection: Connection) -> set[_Name]:
     """Workspace and name of every registered model that the ledger speaks of."""
-    found = [term.removeprefix("model ").partition("/") for (term,) in connection.execute(text(_GRANTED)).all()]
-    return sorted((workspace, name) for workspace, _, name in found)
+    found = [term.removeprefix("model ").partition("/") for term in all_terms(connection, "model ")]
+    return {(workspace, name) for workspace, _, name in found}
 
 
-def _granted(connection: Connection) -> Iterator[Row]:
-    """Every standing grant of the ledger."""
-    for workspace, name in _names(connection):
-        ledger = Ledger(about(connection, workspace, name), workspace, name)
-        for alias in sorted({row.predicate.alias for row in ledger.grants()}):
-            grant = ledger.standing(alias, now())
-            if grant is not None:
-                yield grant
+def _granted(seen: Ledger) -> Iterator[Row]:
+    """Every standing grant of a name."""
+    for alias in sorted({row.predicate.alias for row in seen.grants()}):
+        grant = seen.standing(alias, now())
+        if grant is not None:
+            yield grant
 
 
-def _registered(connection: Connection) -> Iterator[str]:
-    """Names and versions that were made, changed or removed past the registry."""
-    there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))}
-    known = set(_names(connection))
-    for _, name in sorted(there - known):
-        yield f"{name}: it stands in the registry, and the ledger has no record of its creation"
-    for workspace, name in sorted(known):
-        seen = view(connection, workspace, name)
-        ended = any(row.position > seen.born and _is_end(row, seen) for row in seen.rows)
-        if seen.born < 0 and (workspace, name) in there:
-            yield f"{name}: it stands in the registry, and the ledger has no record of its creation"
-        elif seen.born >= 0 and not ended and (workspace, name) not in there:
-            yield f"{name}: it is gone from the registry, and the ledger has no record of that"
-        elif seen.born >= 0 and not ended:
-            yield from _versions(connection, seen)
+def _registered(connection: Connection, seen: Ledger, there: bool) -> Iterator[str]:
+    """Whether a name and its versions were made, changed or removed past the registry."""
+    ended = any(row.position > seen.born and _is_end(row, seen) for row in seen.rows)
+    if seen.born < 0 and there:
+        yield f"{seen.name}: it stands in the registry, and the ledger has no record of its creation"
+    elif seen.born >= 0 and not ended and not there:
+        yield f"{seen.name}: it is gone from the registry, and the ledger has no record of that"
+    elif seen.born >= 0 and not ended:
+        yield from _versions(connection, seen)
 
 
 def _is_end(row: Row, seen: Ledger) -> bool:
@@ -153,9 +159,10 @@ def _versions(connection: Connection, seen: Ledger) -> Iterator[str]:
     place = {"workspace": seen.workspace, "name": seen.name}
     found = {str(row[0]): (row[1], row[2] or None) for row in connection.execute(text(_VERSIONS), place)}
     gone = {str(row[0]) for row in connection.execute(text(_GONE), place)}
-    said = {row.predicate.version for row in seen.rows if isinstance(row.predicate, Registration)}
+    said = {row.predicate.version for row in seen.rows if row.type == _REGISTERED}
+    since = seen.registrations()
     for version in sorted(said | set(found), key=lambda each: (len(each), each)):
-        what, told = f"{seen.name} version {version}", seen.registration(version)
+        what, told = f"{seen.name} version {version}", since.get(version)
         if told is None:
             if version in found and said:
                 yield f"{what}: it stands in the registry, and the ledger has no record of who registered it"
@@ -187,8 +194,13 @@ def _prompt(connection: Connection, grant: Row) -> str | None:
     return None
 
 
-def _guards(connection: Connection) -> Iterator[str]:
-    """Whether the database refuses by itself what no grant stands for, and by the grants of this ledger."""
+def _guards(connection: Connection, live: list[Row]) -> Iterator[str]:
+    """Whether the database refuses by itself what no grant stands for, and by the grants of this ledger.
+
+    Args:
+        connection: The registry's database.
+        live: Every row that changes what stands.
+    """
     if not inspect(connection).has_table("registered_model_aliases"):
         return
     found = database.problems(connection)
@@ -196,7 +208,7 @@ def _guards(connection: Connection) -> Iterator[str]:
         more = f" (and {len(found) - 1} more: aims-gates db check)" if len(found) > 1 else ""
         yield f"the database is not guarded: {found[0]}{more}"
     if not database.OURS - set(inspect(connection).get_table_names()):
-        yield from differences(connection, bearing(connection), size(connection))
+        yield from derived.differences(connection, live, size(connection))
 
 
 def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str]:
@@ -210,23 +222,29 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     named = os.environ.get("AIMS_GATES_ARTIFACTS_DESTINATION")
     artifacts = artifacts or (Path(named) if named else None)
     problems: list[str] = []
-    pointed: set[tuple[str, str, str]] = set()
-    if inspect(connection).has_table("registered_model_aliases"):
-        rows = [tuple(row) for row in connection.execute(text(ALIASES)) if governed_alias(row[2])]
-        rows += [tuple(row) for row in connection.execute(text(STAGES))]
-        for row in rows:
-            said, grant = _pointed(connection, row)
+    grants: list[Row] = []
+    live = {row.position: row for row in rows(connection, _COMMON, types=derived.LIVE_TYPES)}
+    stood: set[tuple[str, str, str]] = set()
+    registry = inspect(connection).has_table("registered_model_aliases")
+    there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))} if registry else set()
+    pointed = _pointing(connection) if registry else {}
+    for workspace, name in sorted(_known(connection) | there | set(pointed)):
+        found = rows(connection, (*_COMMON, f"model {workspace}/{name}"), types=_READ)
+        live |= {row.position: row for row in found if row.type in derived.LIVE_TYPES}
+        seen = Ledger(found, workspace, name)
+        for row in pointed.get((workspace, name), ()):
+            said, grant = _pointed(seen, row)
             problems += [said] if said else []
             if grant is not None:
-                pointed.add((row[0], row[1], row[2]))
-        problems += _registered(connection)
-    grants = list(_granted(connection))
+                stood.add((workspace, name, row[2]))
+        problems += _registered(connection, seen, (workspace, name) in there) if registry else ()
+        grants += _granted(seen)
     problems += [wrong for grant in grants if (wrong := _prompt(connection, grant))]
-    unguarded = list(_guards(connection))
+    unguarded = list(_guards(connection, [live[position] for position in sorted(live)]))
     let_go(connection)
     for grant in grants:
         said_ = grant.predicate
-        if (said_.workspace, said_.name, said_.alias) not in pointed:
+        if (said_.workspace, said_.name, said_.alias) not in stood:
             problems.append(
                 f"{said_.name} version {said_.version} ({said_.alias}): granted, but the registry does not point there"
             )

@@ -19,7 +19,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
@@ -240,7 +240,19 @@ class Sessions:
     def __call__(self, read_only: bool = True, **rest: Any) -> AbstractContextManager[Session]:
         """A managed session: the surrounding transaction's, or a stock one."""
         current = self.current
-        return self._stock(read_only=read_only, **rest) if current is None else current.joined()
+        if current is not None:
+            return current.joined()
+        lent = getattr(self._local, "lent", None)
+        return nullcontext(lent) if lent is not None and read_only else self._stock(read_only=read_only, **rest)
+
+    @contextmanager
+    def lent(self, session: Session) -> Iterator[None]:
+        """In the block, MLflow's methods read in this session: what they find and what is compared is of one moment."""
+        self._local.lent = session
+        try:
+            yield
+        finally:
+            self._local.lent = None
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

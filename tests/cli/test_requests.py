@@ -243,3 +243,22 @@ def test_a_ledger_row_edited_or_removed_is_code_5(shop: Any, command: Any, asked
     connection.close()
     said = command("ledger", "verify", "--json")
     assert said.code == 5 and json.loads(said.out)["ok"] is False
+
+
+def test_an_alias_set_by_hand_with_the_guards_dropped_is_named_by_reconcile(
+    shop: Any, command: Any, asked: str
+) -> None:
+    import sqlite3
+
+    value = json.loads(command("ledger", "reconcile", "--json").out)
+    assert value == {"ok": True, "size": value["size"], "root": value["root"], "problems": []}
+    said = command("ledger", "reconcile")
+    assert said.code == 0 and said.out.startswith("the registry and the ledger agree: ")
+    with sqlite3.connect(shop.folder / "registry.db") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute("INSERT INTO registered_model_aliases VALUES ('production', 1, 'loans', 'default')")
+    connection.close()
+    said = command("ledger", "reconcile")
+    assert said.code == 5 and said.out.splitlines()[0].startswith("x loans version 1 (production): the registry points")
+    assert "the database is not guarded" in said.out

@@ -111,6 +111,13 @@ def test_nonsense_among_attested_rows_is_a_problem_and_no_crash(told, checkpoint
     assert any(each.startswith("ledger row 4: ") for each in by_bytes(told, checkpoint).problems)
 
 
+@pytest.mark.parametrize("position", [1, 2, 3, 4])
+def test_a_time_without_its_zone_among_attested_rows_is_a_problem_and_no_crash(told, checkpoint, position):
+    changed = body(told, position).replace("+00:00", "", 1)
+    run(told, "UPDATE aims_ledger SET body = :body WHERE position = :at", body=changed, at=position)
+    assert any("not a ledger row" in each for each in by_bytes(told, checkpoint).problems)
+
+
 @pytest.mark.parametrize("payload", ["bnVsbA==", "e30=", "W10=", "W1tbW1s=", "eyJfdHlwZSI6", "A"])
 def test_a_payload_that_says_nothing_is_a_problem_and_no_crash(told, checkpoint, payload):
     value = json.loads(body(told, 5))

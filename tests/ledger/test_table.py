@@ -24,6 +24,7 @@ from aims_gates.predicates import (
     RollbackOrder,
     Withdrawal,
     say,
+    type_of,
 )
 
 
@@ -244,6 +245,31 @@ def test_what_is_no_json_is_refused(odd):
     with pytest.raises(InputError) as caught:
         read_body(odd, 4, set())
     assert "ledger row 4" in str(caught.value.where)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "null",
+        "{",
+        '"text"',
+        "[" * 5000,
+        '{"at":"2026-06-01T12:00:00.000000","statement":"{}"}',
+        '{"at":"2026-06-01T12:00:00.000000+00:00","statement":"{}"}',
+        '{"at":"2026-06-01T12:00:00.000000+00:00","statement":"[7]"}',
+        '{"at":"2026-06-01T12:00:00.000000+00:00","statement":"{"}',
+        '{"at":"2026-06-01T12:00:00.000000+00:00","statement":7}',
+        '{"at":"2026-06-01T12:00:00.000000+00:00","envelope":7}',
+    ],
+)
+def test_what_is_no_row_is_not_passed_over_where_only_some_types_are_wanted(world, odd):
+    world.checked()
+    asked, wanted = ["model default/credit"], {type_of(Creation)}
+    assert [row.type for row in rows(world.connection, asked, types=wanted)] == list(wanted)
+    run(world, "UPDATE aims_ledger SET body = :body WHERE position = 3", body=odd)
+    run(world, "UPDATE aims_ledger SET leaf = :leaf WHERE position = 3", leaf=merkle.leaf_hash(odd.encode()).hex())
+    with pytest.raises(IntegrityError, match="not a "):
+        rows(world.connection, asked, types=wanted)
 
 
 def test_a_removed_row_stops_every_decision_on_it(world):

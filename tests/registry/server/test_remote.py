@@ -114,6 +114,11 @@ def test_the_ledger_is_verified_exported_and_checkpointed_from_afar(
     assert run("audrey", "ledger", "export", str(exported))[0] == 0
     assert cli.main(["ledger", "verify", "--export", str(exported), "--checkpoint", str(kept)]) == 0
     assert run("dora", "ledger", "export", str(tmp_path / "no.jsonl"))[0] == 2
+    assert run("dora", "ledger", "reconcile")[0] == 2
+    assert run("audrey", "ledger", "reconcile")[1].startswith("the registry and the ledger agree: ")
+    inside.world.sql("UPDATE model_versions SET source = '/elsewhere' WHERE name = 'loan'")
+    code, out, err = run("audrey", "ledger", "reconcile", "--json")
+    assert code == 5 and "is not the one it was registered with" in json.loads(out)["problems"][0], err
     inside.world.sql("UPDATE aims_ledger SET body = replace(body, 'loan', 'lean') WHERE position = 3")
     assert run("audrey", "ledger", "verify")[0] == 5
 
@@ -152,12 +157,12 @@ def test_what_is_read_is_one_state_until_this_command_itself_speaks(inside: Insi
         assert isinstance(ledger, Remote)
         before = size(ledger)
         opened(inside)
-        found = [position for position, _ in ledger.select(["model default/loan"])]
+        found = [position for position, _ in select(ledger, ["model default/loan"])]
         assert max(found) < before
         said = say(Halt("default", "loan", "x"), Subject("model", "sha256:" + "ab" * 32))
         row = append(ledger, sign(said, inside.world.key("oncall")), now())
         assert row.position == before + 1
-        assert row.position in [position for position, _ in ledger.select(["model default/loan"])]
+        assert row.position in [position for position, _ in select(ledger, ["model default/loan"])]
         assert history(ledger).current() is not None
         with pytest.raises(InputError, match="signed statements only"):
             append(ledger, said, now())
@@ -217,7 +222,7 @@ def test_a_server_that_records_something_else_is_noticed(inside: Inside, run: Ru
 
     class Liar(Remote):
         def append(self, envelope: Envelope) -> tuple[int, str]:
-            return next(self.select(["trust"]))
+            return select(self, ["trust"])[0]
 
     said = say(Halt("default", "loan", "x"), Subject("model", "sha256:" + "ab" * 32))
     with pytest.raises(IntegrityError, match="something else"):
@@ -283,14 +288,14 @@ ROW = {"position": 4, "body": "{}", "terms": ["trust", "other"]}
 def test_pages_that_cannot_be_meant_are_refused(page: Any) -> None:
     app = canned({"/ledger": HEAD, "/ledger/rows": page})
     with listening(app) as address, pytest.raises(LedgerError, match="none of ours"):
-        list(Remote(address).select(["trust"]))
+        select(Remote(address), ["trust"])
 
 
 def test_rows_stand_under_the_terms_that_were_asked_for() -> None:
     page = {"size": 9, "rows": [ROW], "next": None}
     with listening(canned({"/ledger": HEAD, "/ledger/rows": page})) as address:
         server = Remote(address)
-        assert list(server.select(["trust"])) == [(4, "{}")] == list(server.select(["trust"]))
+        assert select(server, ["trust"]) == [(4, "{}")] == select(server, ["trust"])
         assert server.body(4) == "{}"
         with pytest.raises(InputError, match="not read yet"):
             server.body(5)
@@ -318,7 +323,7 @@ def test_a_rows_place_is_proven_by_the_server_and_a_false_proof_is_noticed(insid
     proof = {"first": 4, "second": 9, "root": "00" * 32, "hashes": []}
     with listening(canned({"/ledger": HEAD, "/ledger/rows": page, "/ledger/inclusion": proof})) as address:
         server = Remote(address)
-        assert list(server.select(["trust"]))
+        assert select(server, ["trust"])
         with pytest.raises(LedgerError, match="proof does not hold"):
             place(server, 4)
 

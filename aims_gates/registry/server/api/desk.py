@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from aims_gates.errors import RefusedError
-from aims_gates.ledger import OPEN_MODE, history, rows
+from aims_gates.ledger import OPEN_MODE, rows
 from aims_gates.model import Evidence
 from aims_gates.predicates import Checkpoint, KeyRevocation, Predictions, Recorded, Trust
 from aims_gates.registry.base import StoreBase
@@ -91,7 +91,7 @@ class Sight:
             return self.of((space, name.partition("/")[0] if kind == "version" else name))
         if kind not in ("subject", "statement", "request"):
             return False
-        return self.rows(rows(self._connection, [term], history(self._connection).keys()))
+        return self.rows(rows(self._connection, [term]))
 
     def rows(self, found: Iterable[Row]) -> bool:
         """Whether the caller may read these rows: one of the models they are about is theirs to read."""
@@ -105,8 +105,7 @@ class Sight:
         wanted = {f"subject {row.statement.subject}" for row in found}
         wanted |= {f"statement {row.predicate.request}" for row in found if _asks(row)}
         wanted |= {f"statement {row.predicate.statement}" for row in found if hasattr(row.predicate, "statement")}
-        keys = history(self._connection).keys()
-        return {model for row in rows(self._connection, sorted(wanted), keys) for model in _named(row)}
+        return {model for row in rows(self._connection, sorted(wanted)) for model in _named(row)}
 
 
 def _asks(row: Row) -> bool:

@@ -236,7 +236,7 @@ def plan(name: shapes.Name) -> dict[str, Any]:
     need_read(caller(), name)
     with reading() as connection:
         wanted = ("trust", "revocation", "profiles", f"model {workspace()}/{name}")
-        ledger = Ledger(rows(connection, wanted, history(connection).keys()), workspace(), name)
+        ledger = Ledger(rows(connection, wanted), workspace(), name)
     binding = ledger.binding()
     if binding is None:
         remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"
