@@ -6,6 +6,8 @@ environment and streams to such a process (Linux); the child's exit code is thei
 is no script's file are started as they are installed.
 """
 
+import atexit
+import gc
 import json
 import os
 import runpy
@@ -15,6 +17,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,14 +124,28 @@ def _become(streams: list[int], name: str, arguments: list[str], folder: str, en
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    if name == "aims-gates":
-        sys.argv, sys.path[0] = [name, *arguments], str(Path(sys.executable).parent)
-        entry()
-    sys.argv, sys.path[0] = arguments, str(Path(arguments[0]).resolve().parent)
-    runpy.run_path(arguments[0], run_name="__main__")
+    sys.argv = [name, *arguments] if name == "aims-gates" else arguments
+    sys.path[0] = str(Path(sys.executable).parent if name == "aims-gates" else Path(arguments[0]).resolve().parent)
+    code: Any = 0
+    try:
+        entry() if name == "aims-gates" else runpy.run_path(arguments[0], run_name="__main__")
+    except SystemExit as ended:
+        code = ended.code
+    except Exception:  # noqa: BLE001 - said as Python would say it
+        traceback.print_exc()
+        code = 1
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    # What ends with the process is ended; the imported modules, which take two seconds to take apart, are not.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 if __name__ == "__main__":
     for each in IMPORTED:
         import_module(each)
+    gc.freeze()  # a child that collects garbage would copy all of it
     _serve(sys.argv[1])
