@@ -208,12 +208,12 @@ def open_mode_said(connection: Connection) -> bool:
 
 
 def governed(connection: Connection, workspace: str, name: str) -> bool:
-    """Whether a system was ever bound to a name, or a grant adopted for it; True where nothing is known of the name.
+    """Whether a system was ever bound to a name, or a grant adopted for it.
 
     By the table that the guards look at, which proves nothing: let it spare a look only where that refuses.
     """
     found = connection.execute(_GOVERNED, {"workspace": workspace, "name": name}).scalar_one_or_none()
-    return found != 0
+    return bool(found)
 
 
 def history(connection: Source) -> TrustHistory:

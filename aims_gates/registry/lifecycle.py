@@ -7,7 +7,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import _PROMPT_SOURCE_PLACEHOLDERS, IS_PROMPT_TAG_KEY
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
-from mlflow.utils.validation import _validate_model_alias_name, _validate_model_renaming, _validate_model_version
+from mlflow.utils.validation import (
+    _validate_model_alias_name,
+    _validate_model_name,
+    _validate_model_renaming,
+    _validate_model_version,
+)
 from sqlalchemy.orm import Session
 
 from aims_gates import authority
@@ -97,7 +102,7 @@ class LifecycleMixin(StoreBase):
         if name == new_name:
             return cast(RegisteredModel, super().rename_registered_model(name, new_name))
         with answering(f"renaming {name}"), self.transaction() as transaction:
-            seen = self._refuse_standing(transaction.session, name, "renamed")
+            seen = self._refuse_standing(name, "renamed")
             if seen.binding() is not None:
                 raise refusal(
                     f"{name} may not be renamed: evidence, approvals and grants are about that name.",
@@ -116,7 +121,7 @@ class LifecycleMixin(StoreBase):
     def delete_registered_model(self, name: str) -> None:
         """Delete a name that nothing stands on."""
         with answering(f"deleting {name}"), self.transaction() as transaction:
-            seen = self._refuse_standing(transaction.session, name, "deleted")
+            seen = self._refuse_standing(name, "deleted")
             if seen.grants():
                 self._refuse_granted(seen, name, name)
             super().delete_registered_model(name)
@@ -127,8 +132,8 @@ class LifecycleMixin(StoreBase):
         """Delete a version that nothing stands on."""
         number = _validate_model_version(version)
         what = f"{name} version {number}"
-        with answering(f"deleting {what}"), self.transaction() as transaction:
-            seen = self._refuse_standing(transaction.session, name, "deleted", number)
+        with answering(f"deleting {what}"), self.transaction():
+            seen = self._refuse_standing(name, "deleted", number)
             if seen.grants(version=str(number)):
                 self._refuse_granted(seen, name, what)
             super().delete_model_version(name, number)
@@ -136,6 +141,7 @@ class LifecycleMixin(StoreBase):
     @again
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Take an alias away; of a governed one that is logged, and ends its grant."""
+        _validate_model_name(name)
         _validate_model_alias_name(alias)
         if not governed_alias(alias):
             super().delete_registered_model_alias(name, alias)
@@ -163,14 +169,19 @@ class LifecycleMixin(StoreBase):
                 next=["register it under another name"],
             )
 
-    def _refuse_standing(self, session: Session, name: str, done: str, version: int | None = None) -> Ledger:
+    def _refuse_standing(self, name: str, done: str, version: int | None = None) -> Ledger:
         """Refuse while a governed alias or stage Production stands on the name, or on this version of it."""
-        if version is not None:
-            self._get_sql_model_version(session, name, version)  # MLflow's own answer where there is none
-        model = self._get_registered_model(session, name)
-        seen = self._seen(session, name)
-        if free(seen):
+        with self.ManagedSessionMaker() as session:
+            if version is not None:
+                self._get_sql_model_version(session, name, version)  # MLflow's own answer where there is none
+            model = self._get_registered_model(session, name)
+            seen = self._seen(session, name)
+            if not free(seen):
+                self._refuse_production(session, model, done, version)
             return seen
+
+    def _refuse_production(self, session: Session, model: Any, done: str, version: int | None) -> None:
+        name = str(model.name)
         on = [row for row in model.registered_model_aliases if governed_alias(row.alias)]
         steps = [
             f"delete the alias first: client.delete_registered_model_alias({name!r}, {row.alias!r})"
@@ -190,7 +201,6 @@ class LifecycleMixin(StoreBase):
             raise refusal(
                 f"{what} is in production and may not be {done}.", title="in production", state="failed", next=steps
             )
-        return seen
 
     def _refuse_granted(self, seen: Ledger, name: str, what: str) -> None:
         binding = seen.binding()

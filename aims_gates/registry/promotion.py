@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.entities.model_registry.model_version_stages import get_canonical_stage
+from mlflow.entities.model_registry.model_version_stages import (
+    DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS,
+    get_canonical_stage,
+)
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.protos.databricks_pb2 import RESOURCE_CONFLICT
@@ -115,26 +118,32 @@ class PromotionMixin(StoreBase):
         act = f"moving {name} version {version} to stage {canonical}"
         write = super().transition_model_version_stage
         if not governed_stage(canonical) or self._free(name):
+            if archive_existing_versions and canonical not in DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS:
+                return cast(ModelVersion, write(name, version, stage, archive_existing_versions))  # MLflow refuses
             with answering(act), self.transaction() as transaction:
-                found = self._get_sql_model_version(transaction.session, name, version)
-                if found.current_stage == PRODUCTION:
-                    self._left(transaction.connection, name, int(found.version), f"moved to stage {canonical}")
-                return cast(ModelVersion, write(name, version, stage, archive_existing_versions))
+                before = self._in_production(transaction.session, name)
+                moved = cast(ModelVersion, write(name, version, stage, archive_existing_versions))
+                if int(moved.version) in before and moved.current_stage != PRODUCTION:
+                    self._left(transaction.connection, name, int(moved.version), f"moved to stage {canonical}")
+                return moved
         number = self._number(version)
 
         def into_production(session: Session, connection: Connection) -> Any:
-            others = self._get_query(session, SqlModelVersion).filter(
-                SqlModelVersion.name == name,
-                SqlModelVersion.version != number,
-                SqlModelVersion.current_stage == PRODUCTION,
-            )
-            for other in others if archive_existing_versions else ():
-                self._left(connection, name, int(other.version), f"archived for version {number}")
+            others = self._in_production(session, name) - {number}
+            for other in sorted(others) if archive_existing_versions else ():
+                self._left(connection, name, other, f"archived for version {number}")
             return write(name, number, stage, archive_existing_versions)
 
         with answering(act, gated=True):
             shown = f"stage {PRODUCTION}"
             return cast(ModelVersion, self._promote(name, number, stage_alias(number), shown, into_production))
+
+    def _in_production(self, session: Session, name: str) -> set[int]:
+        """The versions in stage Production; none where the name is none, which MLflow then says."""
+        versions: Any = self._get_query(session, SqlModelVersion).filter(
+            SqlModelVersion.name == str(name), SqlModelVersion.current_stage == PRODUCTION
+        )
+        return {int(row.version) for row in versions}
 
     def _left(self, connection: Connection, name: str, version: int, how: str) -> None:
         """Log that a version left stage Production."""
@@ -153,7 +162,7 @@ class PromotionMixin(StoreBase):
         The tag, the index and the guards' table prove nothing: they only spare models the look into the ledger.
         """
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
-            tag = self._get_registered_model_tag(session, name, IS_PROMPT_TAG_KEY)
+            tag = self._get_registered_model_tag(session, str(name), IS_PROMPT_TAG_KEY)
             connection, workspace = session.connection(), self._get_active_workspace()
             if tag is None and (not ledger.open_mode_said(connection) or governed(connection, workspace, name)):
                 return False

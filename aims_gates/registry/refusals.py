@@ -12,7 +12,6 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
     BAD_REQUEST,
-    INTERNAL_ERROR,
     INVALID_PARAMETER_VALUE,
     PERMISSION_DENIED,
     TEMPORARILY_UNAVAILABLE,
@@ -106,11 +105,11 @@ def answering(act: str, *, gated: bool = False) -> Iterator[None]:
 
     Args:
         act: What is being done, for the message.
-        gated: On the way to a promotion every unexpected error is a refusal; elsewhere database
-            errors are answered as the stock store answers them.
+        gated: On the way to a promotion every unexpected error is a refusal; elsewhere all but ours
+            is answered, or raised, as by the stock store.
 
     Raises:
-        MlflowException: always that, for every error.
+        MlflowException: always that on the way to a promotion; elsewhere whatever the stock store raises.
     """
     try:
         yield
@@ -130,9 +129,9 @@ def answering(act: str, *, gated: bool = False) -> Iterator[None]:
         code = TEMPORARILY_UNAVAILABLE if isinstance(error, OperationalError) else BAD_REQUEST
         raise MlflowException(str(error), code) from error
     except Exception as error:
-        if gated:
-            raise _unexpected(act, error) from error
-        raise MlflowException(str(error), INTERNAL_ERROR) from error
+        if not gated:
+            raise
+        raise _unexpected(act, error) from error
 
 
 def _unexpected(act: str, error: Exception) -> MlflowException:

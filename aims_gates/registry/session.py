@@ -24,9 +24,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import PERMISSION_DENIED, RESOURCE_CONFLICT
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, PERMISSION_DENIED, RESOURCE_CONFLICT
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
+
+from aims_gates.errors import AimsGatesError
 
 __all__ = [
     "LOCK_TIMEOUT_MS",
@@ -179,7 +181,12 @@ class Transaction:
 
     @contextmanager
     def joined(self) -> Iterator[JoinedSession]:
-        """The session for one inner method, inside its own SAVEPOINT."""
+        """The session for one inner method, inside its own SAVEPOINT.
+
+        Raises:
+            MlflowException: INTERNAL_ERROR for an error that is neither MLflow's, the database's nor ours, as MLflow's
+                own sessions do; those pass through.
+        """
         session = self.session
         outer = session.savepoint
         if outer is not None and not outer.is_active:
@@ -190,9 +197,12 @@ class Transaction:
         try:
             yield session
             session.savepoint.commit()
-        except BaseException:
+        except BaseException as error:
             session.savepoint.rollback()
-            raise
+            passing = isinstance(error, MlflowException | SQLAlchemyError | AimsGatesError)
+            if passing or not isinstance(error, Exception):
+                raise
+            raise MlflowException(str(error), INTERNAL_ERROR) from error
         finally:
             session.savepoint = outer
 

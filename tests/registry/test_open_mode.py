@@ -106,6 +106,36 @@ def test_the_database_draws_the_same_line_for_a_stock_store(world: World) -> Non
     assert refused(world.store.set_registered_model_alias, "free", "champion", free)
 
 
+def test_a_name_that_a_stock_server_made_meanwhile_is_as_free_as_ours(world: World) -> None:
+    switch(world, True)
+    stock = SqlAlchemyStore(world.store.db_uri)
+    try:
+        stock.create_registered_model("theirs")
+        version = int(stock.create_model_version("theirs", "s3://bucket/model").version)
+    finally:
+        stock._dispose_engine()
+    world.store.set_registered_model_alias("theirs", "production", version)
+    assert int(world.store.get_model_version_by_alias("theirs", "production").version) == version
+    with pytest.raises(MlflowException, match="must be an integer, got 'one'"):
+        world.store.set_registered_model_alias("nobodys", "production", "one")
+    switch(world, False)
+    assert refused(world.store.set_registered_model_alias, "theirs", "champion", version)
+
+
+def test_of_two_things_wrong_with_a_call_mlflow_names_the_one_it_always_names(world: World) -> None:
+    switch(world, True)
+    store = world.store
+    with pytest.raises(MlflowException, match="'Archived' is not an Active stage"):
+        store.transition_model_version_stage("nothing", 1, "Archived", True)
+    with pytest.raises(MlflowException, match="Missing value for required parameter 'name'"):
+        store.delete_registered_model_alias("", "")
+    with pytest.raises(AttributeError):
+        store.create_model_version("free", 5)
+    with pytest.raises(MlflowException, match="no attribute 'strip'") as raised:
+        store.delete_registered_model(7)
+    assert raised.value.get_http_status_code() == 500
+
+
 def test_only_policy_opens_and_a_key_that_is_trusted_no_longer_neither_opens_nor_undoes_a_closing(world: World) -> None:
     version = world.model("free")
     with pytest.raises(RefusedError, match="may not sign"):

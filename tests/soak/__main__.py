@@ -72,6 +72,12 @@ PARTS = {
         300,
         "AIMS_GATES_SCHEMATHESIS_EXAMPLES",
     ),
+    "drop-in": Part(
+        "{n} series of calls on MLflow's own store and on ours, per database, workspaces off and on",
+        ("tests/registry/test_drop_in.py",),
+        300,
+        "AIMS_GATES_DROP_IN_EXAMPLES",
+    ),
     "tampering": Part(
         "every row changed, and up to {n} bits of each, per database",
         ("tests/ledger/test_tampering.py",),
