@@ -55,10 +55,13 @@ class ReadingMixin(StoreBase):
 
     def get_model_version_download_uri(self, name: str, version: int | str) -> str:
         """Where a version's bytes are; a granted version's only where its grant says."""
-        with answering(f"reading {name} version {version}", gated=True):
-            with self.primary() as session, self.ManagedSessionMaker.lent(session):
+        act = f"reading {name} version {version}"
+        with answering(act), self.primary() as session:
+            with self.ManagedSessionMaker.lent(session):
                 found: str = super().get_model_version_download_uri(name, version)
+            with answering(act, gated=True):
                 seen = view(session.connection(), self._get_active_workspace(), name)
+        with answering(act, gated=True):
             grants = seen.grants(version=str(int(version)))
             if grants and seen.binding() is not None:
                 if grants[-1].predicate.location != found:

@@ -19,7 +19,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy
@@ -142,6 +142,23 @@ class JoinedSession(Session):
             self.flush()
 
 
+@contextmanager
+def _as_stock() -> Iterator[None]:
+    """Errors that are neither MLflow's, the database's nor ours are what MLflow's own sessions make of them."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, AimsGatesError):
+        raise
+    except Exception as error:
+        raise MlflowException(str(error), INTERNAL_ERROR) from error
+
+
+@contextmanager
+def _borrowed(session: Session) -> Iterator[Session]:
+    with _as_stock():
+        yield session
+
+
 class Transaction:
     """A transaction that begins, and locks, with its first use.
 
@@ -195,14 +212,12 @@ class Transaction:
             outer = session.savepoint
         session.savepoint = session.begin_nested()
         try:
-            yield session
-            session.savepoint.commit()
-        except BaseException as error:
+            with _as_stock():
+                yield session
+                session.savepoint.commit()
+        except BaseException:
             session.savepoint.rollback()
-            passing = isinstance(error, MlflowException | SQLAlchemyError | AimsGatesError)
-            if passing or not isinstance(error, Exception):
-                raise
-            raise MlflowException(str(error), INTERNAL_ERROR) from error
+            raise
         finally:
             session.savepoint = outer
 
@@ -253,7 +268,7 @@ class Sessions:
         if current is not None:
             return current.joined()
         lent = getattr(self._local, "lent", None)
-        return nullcontext(lent) if lent is not None and read_only else self._stock(read_only=read_only, **rest)
+        return _borrowed(lent) if lent is not None and read_only else self._stock(read_only=read_only, **rest)
 
     @contextmanager
     def lent(self, session: Session) -> Iterator[None]:
