@@ -16,6 +16,7 @@ from mlflow.utils.validation import (
 from sqlalchemy.orm import Session
 
 from aims_gates import authority
+from aims_gates.errors import InputError
 from aims_gates.predicates import Creation, Registration, Transition
 from aims_gates.registry.actor import actor
 from aims_gates.registry.acts import Kind, free, kind_of, now, view
@@ -23,6 +24,7 @@ from aims_gates.registry.base import StoreBase, is_prompt
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import check_source
 from aims_gates.registry.refusals import answering, refusal
+from aims_gates.registry.server.paths import kept_here
 from aims_gates.registry.session import Transaction, again
 from aims_gates.standing import Ledger
 
@@ -73,9 +75,10 @@ class LifecycleMixin(StoreBase):
 
         A server takes sources that it may read: its own artifacts, and the prefixes it was told of.
         """
-        with answering(f"registering a version of {name}"), self.transaction() as transaction:
+        with answering(f"registering a version of {name}"):
             if not (is_prompt(tags) and source in _PROMPT_SOURCE_PLACEHOLDERS):
-                check_source(source)
+                self._check_source(name, source)
+        with answering(f"registering a version of {name}"), self.transaction() as transaction:
             made: ModelVersion = super().create_model_version(
                 name, source, run_id, tags, run_link, description, local_model_path, model_id
             )
@@ -153,6 +156,19 @@ class LifecycleMixin(StoreBase):
             if version is not None and not free(self._seen(transaction.session, name)):
                 said = Transition(self._get_active_workspace(), name, version, alias, "alias deleted", actor().name)
                 authority.act(transaction.connection, said, now())
+
+    def _check_source(self, name: str, source: str) -> None:
+        """Refuse a source that the server may not read; in open mode what nobody governs takes all but the server's.
+
+        Whoever binds such a name later has nothing staged from there: staging reads what the server may read.
+        """
+        try:
+            check_source(source)
+        except InputError:
+            with self.primary() as session:
+                opened = self._seen(session, name).open()
+            if not opened or kept_here(source):
+                raise
 
     def _seen(self, session: Session, name: str) -> Ledger:
         return view(session.connection(), self._get_active_workspace(), name)

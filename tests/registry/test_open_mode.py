@@ -10,12 +10,13 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
 from aims_gates import ledger
 from aims_gates.canonical import digest_bytes
-from aims_gates.errors import RefusedError
+from aims_gates.errors import InputError, RefusedError
 from aims_gates.ledger.derived import differences
 from aims_gates.ledger.table import bearing
 from aims_gates.model import Subject
 from aims_gates.predicates import KeyRevocation, OpenMode
 from aims_gates.registry.reconcile import reconcile
+from aims_gates.registry.server.artifacts import Guard
 
 from .conftest import World
 
@@ -134,6 +135,53 @@ def test_of_two_things_wrong_with_a_call_mlflow_names_the_one_it_always_names(wo
     with pytest.raises(MlflowException, match="no attribute 'strip'") as raised:
         store.delete_registered_model(7)
     assert raised.value.get_http_status_code() == 500
+
+
+def test_a_server_takes_any_source_for_what_nobody_governs_but_its_own_and_stages_none_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bucket = world.store, "s3://bucket/model"
+    for name in ("free", "loan"):
+        store.create_registered_model(name)
+    world.bind("loan")
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(world.folder))
+    assert refused(store.create_model_version, "free", bucket)
+    switch(world, True)
+    version = int(store.create_model_version("free", bucket).version)
+    assert store.get_model_version_download_uri("free", version) == bucket
+    assert refused(store.create_model_version, "loan", bucket)
+    copy = f"aims-released/{'a' * 64}"
+    places = [f"s3://bucket/{copy}", f"s3://bucket/%61ims-released/{'a' * 64}", f"/elsewhere/{copy}"]
+    with monkeypatch.context() as served:
+        served.setenv("_MLFLOW_SERVER_SERVE_ARTIFACTS", "true")
+        served.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", "s3://served/mlflow")
+        for place in (*places, "s3://served/mlflow/1/m", "S3://served/%6dlflow/1"):
+            assert refused(store.create_model_version, "free", place), place
+    world.bind("free")
+    with pytest.raises(InputError, match="does not read from there"):
+        store.stage_version("free", version)
+
+
+def test_artifacts_of_what_nobody_governs_stay_writable_under_any_alias_and_no_others(world: World) -> None:
+    guard = Guard(world.store, lambda who, name: True)
+
+    def written(version: int, name: str) -> None:
+        guard.check_write(world.store.get_model_version(name, version).source, "model.bin", tree=False)
+
+    switch(world, True)
+    free = world.model("free", "ours")
+    shared = world.model("free", create=False)
+    for alias, number in (("production", free), ("champion", shared)):
+        world.store.set_registered_model_alias("free", alias, number)
+    world.store.transition_model_version_stage("free", free, "Production", False)
+    written(free, "free")
+    written(shared, "free")
+    granted = world.promoted()
+    assert refused(written, granted, "loan")
+    assert refused(written, shared, "free")  # the same folder
+    written(free, "free")
+    switch(world, False)
+    assert refused(written, free, "free")
 
 
 def test_only_policy_opens_and_a_key_that_is_trusted_no_longer_neither_opens_nor_undoes_a_closing(world: World) -> None:

@@ -4,7 +4,8 @@ Every write of the server's to an artifact store goes through one of MLflow's ar
 spelling, verb or header it came by. So the repositories themselves are guarded, below MLflow's own decoding of paths:
 
 - nothing under ``aims-released/`` is written, by anybody; staging writes files without a repository;
-- nothing is written where the artifacts of a version lie that is or was granted, or stands in production;
+- nothing is written where the artifacts of a version lie that is or was granted, or stands in production, but for
+  what nobody governs in open mode;
 - a released copy is read by those who may read a registered model with a version released there;
 - whoever writes into a run's or logged model's folder is recorded as one who made it.
 
@@ -32,6 +33,7 @@ from sqlalchemy.orm import Session
 
 from aims_gates.canonical import is_digest
 from aims_gates.errors import AimsGatesError
+from aims_gates.registry.acts import free, view
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import RELEASED, bucket, proxied_root
 from aims_gates.registry.refusals import refusal
@@ -69,7 +71,9 @@ MayRead = Callable[[Principal, str], bool]
 class _Source:
     """Where a granted version's artifacts lie: as places, and as the ids of run or logged model that paths name."""
 
-    version: str
+    workspace: str
+    name: str
+    version: int
     places: frozenset[str]
     ids: frozenset[tuple[str, str]]
 
@@ -85,7 +89,7 @@ class Guard:
     def __init__(self, store: Any, may_read: MayRead) -> None:
         self._store = store
         self._may_read = may_read
-        self._sources: dict[tuple[str, str], _Source] = {}
+        self._sources: dict[tuple[str, str, int, str], _Source] = {}
         self._classes: dict[Any, Any] = {}
 
     def install(self) -> None:
@@ -134,9 +138,10 @@ class Guard:
                     for place in places
                     for base in source.places
                 )
-                if touched or written & source.ids:
+                if (touched or written & source.ids) and not self._free(source):
                     raise refusal(
-                        f"the artifacts of {source.version} are not written any more: it was granted.",
+                        f"the artifacts of {source.name} version {source.version} are not written any more: "
+                        "it was granted.",
                         title="artifacts of a released version",
                         state="failed",
                         id="artifacts",
@@ -197,7 +202,12 @@ class Guard:
 
     def protects_model(self, model_id: str) -> bool:
         """Whether a logged model is the source of a version that was granted."""
-        return any(("model", model_id) in source.ids for source in self._protected())
+        return any(("model", model_id) in source.ids and not self._free(source) for source in self._protected())
+
+    def _free(self, source: _Source) -> bool:
+        """Whether nobody governs the name, in open mode: its production is nobody's business here."""
+        with self._store.primary() as session:
+            return free(view(session.connection(), source.workspace, source.name))
 
     def _protected(self) -> list[_Source]:
         """The sources of all versions that were released, or stand under a governed alias or in Production."""
@@ -217,7 +227,7 @@ class Guard:
         return [self._source(*row) for row in rows]
 
     def _source(self, workspace: str, name: str, version: int, source: str) -> _Source:
-        found = self._sources.get((workspace, source))
+        found = self._sources.get((workspace, name, version, source))
         if found is not None:
             return found
         addresses, sure = [source], True
@@ -230,9 +240,9 @@ class Guard:
         # A run holds other artifacts too, so its id stands for the model only where the path in it is not known.
         named = {made for each in addresses for made in creators.made_by(each)}
         ids = frozenset(made for made in named if made[0] == "model" or not sure)
-        result = _Source(f"{name} version {version}", frozenset(places), ids)
+        result = _Source(workspace, name, version, frozenset(places), ids)
         if sure:
-            self._sources[workspace, source] = result
+            self._sources[workspace, name, version, source] = result
         return result
 
     def _scoped(self, workspace: str, address: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from aims_gates.canonical import is_digest
 from aims_gates.registry.names import folded
 from aims_gates.registry.places import RELEASED, local_path, proxied_root
 
-__all__ = ["beneath", "forms", "released_digest"]
+__all__ = ["beneath", "forms", "kept_here", "released_digest"]
 
 
 def forms(root: str, path: str = "") -> frozenset[str]:
@@ -18,9 +18,7 @@ def forms(root: str, path: str = "") -> frozenset[str]:
         root: The store's address.
         path: Within it; taken as it stands and, another form, with every escape undone.
     """
-    plain = path
-    while (unquoted := urllib.parse.unquote(plain)) != plain:
-        plain = unquoted
+    plain = _plain(path)
     folder = local_path(_under_proxy(root))
     found = set()
     for each in {path, plain}:
@@ -32,6 +30,13 @@ def forms(root: str, path: str = "") -> frozenset[str]:
             place = f"{scheme.lower()}://{posixpath.normpath(posixpath.join(rest, each.lstrip('/')))}"
         found.add(folded(place.replace("\\", "/")))
     return frozenset(found)
+
+
+def _plain(path: str) -> str:
+    """With every escape undone."""
+    while (unquoted := urllib.parse.unquote(path)) != path:
+        path = unquoted
+    return path
 
 
 def _under_proxy(root: str) -> str:
@@ -57,3 +62,11 @@ def released_digest(places: frozenset[str]) -> str | None:
 def beneath(place: str, root: str) -> bool:
     """Whether a form of a place is a root's, or lies in it."""
     return place == root or place.startswith(f"{root.rstrip('/')}/")
+
+
+def kept_here(address: str) -> bool:
+    """Whether an address names, in any spelling, a released copy or what is served as ``mlflow-artifacts:``."""
+    places = forms(address) | forms(_plain(address))
+    destination = proxied_root()
+    roots = forms(destination) if destination else frozenset()
+    return released_digest(places) is not None or any(beneath(place, root) for place in places for root in roots)
