@@ -32,6 +32,7 @@ from aims_gates import database
 from aims_gates.canonical import digest_bytes
 from aims_gates.model import Subject
 from aims_gates.predicates import OpenMode
+from aims_gates.registry.places import ARTIFACT_ROOT_ENV_VAR
 
 from .conftest import World
 
@@ -218,7 +219,11 @@ def sides(
 
 
 def test_whatever_is_called_is_answered_as_by_mlflows_own_store(
-    sides: tuple[Side, Side], workspaces: bool, monkeypatch: pytest.MonkeyPatch, record_property: Any
+    sides: tuple[Side, Side],
+    workspaces: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    record_property: Any,
 ) -> None:
     stock, ours = sides
     compared = 0
@@ -228,6 +233,10 @@ def test_whatever_is_called_is_answered_as_by_mlflows_own_store(
     def same(calls: list[Call], directly: bool) -> None:
         nonlocal compared
         compared += len(calls)
+        if directly:
+            monkeypatch.delenv(ARTIFACT_ROOT_ENV_VAR, raising=False)
+        else:  # as in a server's process, which takes fewer sources of what is governed
+            monkeypatch.setenv(ARTIFACT_ROOT_ENV_VAR, str(tmp_path))
         stock.empty(workspaces)
         ours.empty(workspaces)
         for number, call in enumerate(calls):
