@@ -34,6 +34,7 @@ __all__ = [
     "Source",
     "admit",
     "all_terms",
+    "anything_governed",
     "append",
     "bearing",
     "frontier",
@@ -61,6 +62,7 @@ _UNDER = text(
     "LEFT JOIN aims_ledger l ON l.position = i.position WHERE i.term IN :terms"
 ).bindparams(bindparam("terms", expanding=True))
 _GOVERNED = text("SELECT governed FROM aims_names WHERE workspace = :workspace AND name = :name")
+_ANY_GOVERNED = text("SELECT 1 FROM aims_names WHERE governed <> 0 LIMIT 1")
 _ROW = text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)")
 #: How many terms are asked for at once.
 _TERMS = 200
@@ -214,6 +216,11 @@ def governed(connection: Connection, workspace: str, name: str) -> bool:
     """
     found = connection.execute(_GOVERNED, {"workspace": workspace, "name": name}).scalar_one_or_none()
     return bool(found)
+
+
+def anything_governed(connection: Connection) -> bool:
+    """Whether a system was ever bound to any name, or a grant adopted; by the same table."""
+    return connection.execute(_ANY_GOVERNED).first() is not None
 
 
 def history(connection: Source) -> TrustHistory:

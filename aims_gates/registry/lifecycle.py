@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from aims_gates import authority
 from aims_gates.errors import InputError
+from aims_gates.ledger.table import anything_governed
 from aims_gates.predicates import Creation, Registration, Transition
 from aims_gates.registry.actor import actor
 from aims_gates.registry.acts import Kind, free, kind_of, now, view
@@ -158,15 +159,16 @@ class LifecycleMixin(StoreBase):
                 authority.act(transaction.connection, said, now())
 
     def _check_source(self, name: str, source: str) -> None:
-        """Refuse a source that the server may not read; in open mode what nobody governs takes all but the server's.
+        """Refuse a source that the server may not read; while nothing is governed, open mode takes all but its own.
 
-        Whoever binds such a name later has nothing staged from there: staging reads what the server may read.
+        Whoever binds such a name later has nothing staged from there: staging reads what the server may read. That a
+        table says whether anything is governed is enough here: who edits that may write any source as well.
         """
         try:
             check_source(source)
         except InputError:
             with self.primary() as session:
-                opened = self._seen(session, name).open()
+                opened = self._seen(session, name).open() and not anything_governed(session.connection())
             if not opened or kept_here(source):
                 raise
 

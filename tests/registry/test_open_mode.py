@@ -137,19 +137,17 @@ def test_of_two_things_wrong_with_a_call_mlflow_names_the_one_it_always_names(wo
     assert raised.value.get_http_status_code() == 500
 
 
-def test_a_server_takes_any_source_for_what_nobody_governs_but_its_own_and_stages_none_of_it(
+def test_while_nothing_is_governed_a_server_takes_any_source_but_its_own_and_stages_none_of_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, bucket = world.store, "s3://bucket/model"
     for name in ("free", "loan"):
         store.create_registered_model(name)
-    world.bind("loan")
     monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", str(world.folder))
     assert refused(store.create_model_version, "free", bucket)
     switch(world, True)
     version = int(store.create_model_version("free", bucket).version)
     assert store.get_model_version_download_uri("free", version) == bucket
-    assert refused(store.create_model_version, "loan", bucket)
     copy = f"aims-released/{'a' * 64}"
     places = [f"s3://bucket/{copy}", f"s3://bucket/%61ims-released/{'a' * 64}", f"/elsewhere/{copy}"]
     with monkeypatch.context() as served:
@@ -157,6 +155,10 @@ def test_a_server_takes_any_source_for_what_nobody_governs_but_its_own_and_stage
         served.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", "s3://served/mlflow")
         for place in (*places, "s3://served/mlflow/1/m", "S3://served/%6dlflow/1"):
             assert refused(store.create_model_version, "free", place), place
+    world.bind("loan")
+    for name in ("free", "loan"):
+        assert refused(store.create_model_version, name, bucket)
+    assert store.get_model_version_download_uri("free", version) == bucket
     world.bind("free")
     with pytest.raises(InputError, match="does not read from there"):
         store.stage_version("free", version)
