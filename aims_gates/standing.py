@@ -389,6 +389,11 @@ class Ledger:
         last = None if ends is None else day(ends)
         return found[-1] if ends is None or (last and now.astimezone(UTC).date() <= last) else None
 
+    def in_force(self, now: datetime) -> list[Row]:
+        """The grants that stand now, by alias."""
+        aliases = sorted({row.predicate.alias for row in self.grants()})
+        return [row for alias in aliases if (row := self.standing(alias, now)) is not None]
+
     def ordered(self, version: str) -> str | None:
         """The bytes that the latest break-glass order for this version names, whether or not it carries."""
         found = self._of(BreakGlass, lambda said: self._ours(said) and said.version == version)

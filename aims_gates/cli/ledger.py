@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -117,7 +118,8 @@ def reconcile_(settings: Settings, json_: bool) -> int:
     from aims_gates.registry.reconcile import reconcile
 
     if is_remote(settings.need_registry()):
-        value = _server_reconciles(Remote(settings.need_registry()))
+        with closing(Remote(settings.need_registry())) as server:
+            value = _server_reconciles(server)
     else:
         with open_database(settings.need_registry()) as connection:
             size, root = tree_head(connection)
@@ -129,12 +131,9 @@ def reconcile_(settings: Settings, json_: bool) -> int:
 
 
 def _server_reconciles(server: Remote) -> dict[str, Any]:
-    try:
-        said = server.get("/ledger/reconcile", timeout=STAGING_SECONDS)
-        problems = [str(problem) for problem in said["problems"]]
-        return {"ok": not problems, "size": int(said["size"]), "root": str(said["root"]), "problems": problems}
-    finally:
-        server.close()
+    said = server.get("/ledger/reconcile", timeout=STAGING_SECONDS)
+    problems = [str(problem) for problem in said["problems"]]
+    return {"ok": not problems, "size": int(said["size"]), "root": str(said["root"]), "problems": problems}
 
 
 def _how(found: Verification) -> str:
@@ -149,16 +148,12 @@ def _remote(registry: str, kept: Sequence[Envelope]) -> tuple[Verification, list
     """Fetch every row and verify here; the server compares its registry with its ledger, which no other machine can."""
     from aims_gates.ledger import export
 
-    server = Remote(registry)
-    try:
+    with closing(Remote(registry)) as server:
         with TemporaryDirectory(prefix="aims-ledger-") as folder:
             place = Path(folder) / "ledger.jsonl"
             export.export(server, place)
             found = export.verify_export(place, kept)
-    except BaseException:
-        server.close()
-        raise
-    return found, _server_reconciles(server)["problems"]
+        return found, _server_reconciles(server)["problems"]
 
 
 @command.command("export")

@@ -8,7 +8,7 @@ from functools import cached_property
 from aims_gates.authority import about
 from aims_gates.decision import decide
 from aims_gates.ledger import rows as rows_under
-from aims_gates.ledger.table import Source, all_terms
+from aims_gates.ledger.table import Source, names
 from aims_gates.model import ControlState, Decision, Plan, State
 from aims_gates.predicates import Registration, type_of
 from aims_gates.standing import Ask, Ledger
@@ -110,9 +110,7 @@ def registered(ledger: Ledger) -> list[str]:
 
 def standing_grants(ledger: Ledger, now: datetime) -> list[Row]:
     """The grants that stand now, that for ``production`` first."""
-    aliases = dict.fromkeys(row.predicate.alias for row in ledger.grants())
-    ordered = sorted(aliases, key=lambda alias: (alias.casefold() != _PRODUCTION, alias))
-    return [row for alias in ordered if (row := ledger.standing(alias, now)) is not None]
+    return sorted(ledger.in_force(now), key=lambda row: row.predicate.alias.casefold() != _PRODUCTION)
 
 
 def view(connection: Source, workspace: str, name: str, now: datetime, version: str | None = None) -> ModelView:
@@ -142,8 +140,7 @@ def views(connection: Source, now: datetime) -> Iterator[ModelView]:
     Raises:
         IntegrityError: a row does not hold; nothing is said on such a ledger.
     """
-    for term in all_terms(connection, "model "):
-        workspace, _, name = term.removeprefix("model ").partition("/")
+    for workspace, name in names(connection):
         yield view(connection, workspace, name, now)
 
 

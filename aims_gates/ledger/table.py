@@ -43,6 +43,7 @@ __all__ = [
     "install",
     "let_go",
     "lock",
+    "names",
     "open_mode_said",
     "rows",
     "select",
@@ -239,12 +240,6 @@ def _history(found: Iterable[tuple[int, str]]) -> TrustHistory:
     return made
 
 
-@lru_cache(maxsize=64)
-def _keys(found: tuple[tuple[int, str], ...]) -> frozenset[str]:
-    """Every key of these trust lists; the same bytes need not be read again."""
-    return frozenset(_history(found).keys())
-
-
 def rows(
     connection: Source,
     wanted: Iterable[str],
@@ -264,8 +259,9 @@ def rows(
     """
     asked = set(wanted)
     found = _under(connection, asked if trusted is not None else {*asked, _TRUST})
-    lists = tuple(sorted((position, body) for term, position, body in found if term == _TRUST))
-    keys = _keys(lists) if trusted is None else frozenset(trusted)
+    if trusted is None:
+        trusted = _history(sorted((position, body) for term, position, body in found if term == _TRUST)).keys()
+    keys = frozenset(trusted)
     bodies = {position: body for term, position, body in found if term in asked}
     return [
         _verified(position, bodies[position], keys)
@@ -300,17 +296,13 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
     if isinstance(connection, Remote):
         return _hand_in(connection, entry)
     length, frontier = _head(connection)
+    past = history(connection)
     body = body_of(entry, at).decode()
-    if isinstance(entry, Statement):
-        rows(connection, ())  # no key bears on an act of the registry's own, but an edited trust list stops that too
-        row = read_body(body, length, ())
-    else:
-        past = history(connection)
-        row = read_body(body, length, past.keys() or None)
-        before = _said_before(connection, row, past)
-        if before is not None:
-            return before
-        admit(row, past)
+    row = read_body(body, length, past.keys() or None)
+    before = _said_before(connection, row, past)
+    if before is not None:
+        return before
+    admit(row, past)
     leaf = merkle.leaf_hash(body.encode())
     _insert(connection, row, body, leaf)
     if row.type in derived.LIVE_TYPES:
@@ -392,3 +384,9 @@ def all_terms(connection: Source, prefix: str) -> list[str]:
         return connection.terms(prefix)
     query = text("SELECT DISTINCT term FROM aims_index WHERE substr(term, 1, :length) = :prefix")
     return sorted(connection.execute(query, {"length": len(prefix), "prefix": prefix}).scalars())
+
+
+def names(connection: Source) -> list[tuple[str, str]]:
+    """Workspace and name of every registered model that the ledger speaks of."""
+    found = [term.removeprefix("model ").partition("/") for term in all_terms(connection, "model ")]
+    return [(workspace, name) for workspace, _, name in found]

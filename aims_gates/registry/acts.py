@@ -11,9 +11,11 @@ from aims_gates.registry.names import PRODUCTION
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
-__all__ = ["Kind", "free", "kind_of", "now", "stage_alias", "stands", "view"]
+__all__ = ["COMMON", "Kind", "free", "kind_of", "now", "stage_alias", "stands", "view"]
 
 Kind = Literal["model", "prompt"]
+#: Under which terms the rows stand that bear on every name.
+COMMON = ("trust", "revocation", ledger.OPEN_MODE)
 
 
 def now() -> datetime:
@@ -37,8 +39,7 @@ def view(connection: Connection, workspace: str, name: str) -> Ledger:
     Raises:
         IntegrityError: a row was edited or a signature does not hold.
     """
-    wanted = ("trust", "revocation", ledger.OPEN_MODE, f"model {workspace}/{name}")
-    return Ledger(ledger.rows(connection, wanted), workspace, name)
+    return Ledger(ledger.rows(connection, (*COMMON, f"model {workspace}/{name}")), workspace, name)
 
 
 def kind_of(seen: Ledger) -> Kind:

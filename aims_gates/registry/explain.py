@@ -67,9 +67,8 @@ def explain(
 
 def _irregular(ledger: Ledger, now: datetime) -> list[str]:
     """What stands in production without its criteria counted as met: said wherever the model is looked at."""
-    aliases = dict.fromkeys(row.predicate.alias for row in ledger.grants())
     said = []
-    for grant in (row for alias in aliases if (row := ledger.standing(alias, now)) is not None):
+    for grant in ledger.in_force(now):
         what = f"version {grant.predicate.version} is in production ({grant.predicate.alias}) since {grant.at.date()}"
         if grant.predicate.transition == "break-glass":
             said.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")

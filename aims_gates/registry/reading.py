@@ -59,8 +59,7 @@ class ReadingMixin(StoreBase):
         with answering(act), self.primary() as session:
             with self.ManagedSessionMaker.lent(session):
                 found: str = super().get_model_version_download_uri(name, version)
-            with answering(act, gated=True):
-                seen = view(session.connection(), self._get_active_workspace(), name)
+            seen = view(session.connection(), self._get_active_workspace(), name)
         with answering(act, gated=True):
             grants = seen.grants(version=str(int(version)))
             if grants and seen.binding() is not None:

@@ -15,10 +15,9 @@ from aims_gates import database
 from aims_gates.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.ledger import derived
-from aims_gates.ledger.body import TRUST_TYPES
-from aims_gates.ledger.table import OPEN_MODE, all_terms, let_go, rows, size
+from aims_gates.ledger.table import let_go, names, rows, size
 from aims_gates.predicates import Registration, Transition, type_of
-from aims_gates.registry.acts import free, now
+from aims_gates.registry.acts import COMMON, free, now
 from aims_gates.registry.names import governed_alias
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
@@ -38,8 +37,7 @@ FROM model_versions WHERE current_stage = 'Production'
 _NO_BYTES = frozenset({"dummy-source", "prompt-template"})
 _REGISTERED = type_of(Registration)
 #: What is read of a name: who registered its versions, and what changes what stands.
-_COMMON = ("trust", "revocation", OPEN_MODE)
-_READ = derived.LIVE_TYPES | TRUST_TYPES | {_REGISTERED}
+_READ = derived.LIVE_TYPES | {_REGISTERED}
 _NAMES = "SELECT workspace, name FROM registered_models"
 _VERSIONS = """
 SELECT version, source, run_id FROM model_versions
@@ -120,20 +118,6 @@ def _pointing(connection: Connection) -> dict[_Name, list[tuple[Any, ...]]]:
     for row in (*aliases, *connection.execute(text(STAGES))):
         found.setdefault((row[0], row[1]), []).append(tuple(row))
     return found
-
-
-def _known(connection: Connection) -> set[_Name]:
-    """Workspace and name of every registered model that the ledger speaks of."""
-    found = [term.removeprefix("model ").partition("/") for term in all_terms(connection, "model ")]
-    return {(workspace, name) for workspace, _, name in found}
-
-
-def _granted(seen: Ledger) -> Iterator[Row]:
-    """Every standing grant of a name."""
-    for alias in sorted({row.predicate.alias for row in seen.grants()}):
-        grant = seen.standing(alias, now())
-        if grant is not None:
-            yield grant
 
 
 def _registered(connection: Connection, seen: Ledger, there: bool) -> Iterator[str]:
@@ -223,22 +207,23 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     artifacts = artifacts or (Path(named) if named else None)
     problems: list[str] = []
     grants: list[Row] = []
-    live = {row.position: row for row in rows(connection, _COMMON, types=derived.LIVE_TYPES)}
+    common = rows(connection, COMMON)
+    live = {row.position: row for row in common if row.type in derived.LIVE_TYPES}
     stood: set[tuple[str, str, str]] = set()
     registry = inspect(connection).has_table("registered_model_aliases")
     there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))} if registry else set()
     pointed = _pointing(connection) if registry else {}
-    for workspace, name in sorted(_known(connection) | there | set(pointed)):
-        found = rows(connection, (*_COMMON, f"model {workspace}/{name}"), types=_READ)
+    for workspace, name in sorted({*names(connection), *there, *pointed}):
+        found = rows(connection, [f"model {workspace}/{name}"], types=_READ)
         live |= {row.position: row for row in found if row.type in derived.LIVE_TYPES}
-        seen = Ledger(found, workspace, name)
+        seen = Ledger([*common, *found], workspace, name)
         for row in pointed.get((workspace, name), ()):
             said, grant = _pointed(seen, row)
             problems += [said] if said else []
             if grant is not None:
                 stood.add((workspace, name, row[2]))
         problems += _registered(connection, seen, (workspace, name) in there) if registry else ()
-        grants += _granted(seen)
+        grants += seen.in_force(now())
     problems += [wrong for grant in grants if (wrong := _prompt(connection, grant))]
     unguarded = list(_guards(connection, [live[position] for position in sorted(live)]))
     let_go(connection)

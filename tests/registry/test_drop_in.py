@@ -93,10 +93,6 @@ WEIGHTS = {"create_registered_model": 4, "create_model_version": 4, "set_registe
            "transition_model_version_stage": 3}  # fmt: skip
 
 
-def said_to(name: str) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(CALLS[name])
-
-
 def series(workspaces: bool) -> st.SearchStrategy[list[Call]]:
     """Calls, each in a workspace."""
     where = st.sampled_from(["east", "east", "west"]) if workspaces else st.none()

@@ -47,6 +47,19 @@ def test_a_registry_as_its_store_left_it_agrees_with_the_ledger(shop: Any) -> No
             "storage location is /elsewhere",
         ),
         ("DELETE FROM registered_model_aliases", "the registry does not point there"),
+        (
+            "INSERT INTO registered_models (name, workspace) VALUES ('smuggled', 'default')",
+            "smuggled: it stands in the registry, and the ledger has no record of its creation",
+        ),
+        ("DELETE FROM registered_models", "loans: it is gone from the registry, and the ledger has no record"),
+        (
+            "INSERT INTO model_versions (name, workspace, version, source, current_stage) "
+            "VALUES ('loans', 'default', 9, '/elsewhere', 'None')",
+            "loans version 9: it stands in the registry, and the ledger has no record of who registered it",
+        ),
+        ("DELETE FROM model_versions WHERE version = 2", "loans version 2: it is gone from the registry, where"),
+        ("UPDATE model_versions SET source = '/x' WHERE version = 2", "loans version 2: its source or run is not"),
+        ("UPDATE model_versions SET run_id = 'x' WHERE version = 2", "loans version 2: its source or run is not"),
     ],
 )
 def test_a_row_written_by_hand_is_named(shop: Any, statement: str, said: str) -> None:
