@@ -49,6 +49,15 @@ def test_the_latest_grant_of_an_alias_stands(story, kit):
     assert story.ledger().grants(version="2") == [second, other]
     assert story.ledger().grants(alias="production") == [first, second]
     assert story.ledger().grants("2", "shadow") == [other]
+    assert story.ledger().in_force(story.now) == [second, other]
+
+
+def test_an_alias_whose_grant_ended_is_not_in_force(story, kit):
+    story.approved()
+    story.grant()
+    shadow = story.grant("2", about=kit.OTHER, alias="shadow")
+    story.say(Transition("default", "credit", None, "production", "alias deleted", "developer"))
+    assert story.ledger().in_force(story.now) == [shadow]
 
 
 def test_a_grant_before_it_does_not_come_back_when_the_latest_is_revoked(story):

@@ -10,7 +10,6 @@ from aims_gates.decision import decide
 from aims_gates.ledger import rows as rows_under
 from aims_gates.ledger.table import Source, names
 from aims_gates.model import ControlState, Decision, Plan, State
-from aims_gates.predicates import Registration, type_of
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
 
@@ -103,9 +102,7 @@ class ModelView:
 
 def registered(ledger: Ledger) -> list[str]:
     """The versions registered since the model was created, oldest first."""
-    wanted = type_of(Registration)
-    found = {row.predicate.version for row in ledger.rows if row.type == wanted and row.predicate.name == ledger.name}
-    return sorted((each for each in found if ledger.registration(each) is not None), key=int)
+    return sorted(ledger.registrations(), key=int)
 
 
 def standing_grants(ledger: Ledger, now: datetime) -> list[Row]:
