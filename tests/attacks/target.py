@@ -1,4 +1,7 @@
-"""A real server with a model in production on it, one for each database: what the corpus is run against."""
+"""A real server with a model in production on it, one for each database: what the corpus is run against.
+
+With ``AIMS_GATES_ATTACKED_WORKSPACE=1`` the server has workspaces, and all of it happens in one of them.
+"""
 
 import base64
 import configparser
@@ -20,6 +23,7 @@ from typing import Any
 import mlflow
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from mlflow.utils.workspace_context import WorkspaceContext
 
 from aims_gates.canonical import folder_digest
 from aims_gates.evidence import sign
@@ -29,7 +33,12 @@ from aims_gates.predicates import Approval, Trust, TrustedKey, say
 from aims_gates.registry.names import governed_alias
 from aims_gates.registry.store import gated_store
 
+WORKSPACE = "team" if os.environ.get("AIMS_GATES_ATTACKED_WORKSPACE") else None
 USER, PASSWORD, ADMIN = "applicant-owner", "a long password, not a secret", "an administrator's password"
+
+
+_WHERE = {"X-MLFLOW-WORKSPACE": WORKSPACE} if WORKSPACE else {}
+_AT_HOME = {"X-MLFLOW-WORKSPACE": "default"} if WORKSPACE else {}
 
 
 @dataclass
@@ -45,6 +54,12 @@ class Target:
     world: Any
     names: dict[str, str]
     group: int = 0
+
+    @property
+    def artifacts(self) -> Path:
+        """Where the runs' artifacts are."""
+        root = self.folder / "artifacts"
+        return root / "workspaces" / WORKSPACE if WORKSPACE else root
 
     def workers(self) -> set[int]:
         """The processes that answer, where there are several."""
@@ -63,7 +78,7 @@ class Target:
         method, _, path = line.partition(" ")
         path, name = self.fill(path), self.names
         data = self.fill(body) if isinstance(body, str) else "" if body is None else json.dumps(self.fill_all(body))
-        said = {"Content-Type": "application/json", "Authorization": name["authorization"], **headers}
+        said = {"Content-Type": "application/json", "Authorization": name["authorization"], **_WHERE, **headers}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.putrequest(method, path.replace(" ", "%20"), skip_accept_encoding=True)
@@ -80,8 +95,9 @@ class Target:
     def begun(self, line: str, *headers: str) -> socket.socket:
         """A connection with a request's head sent; the body is the caller's."""
         made = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-        said = f"Authorization: {self.names['authorization']}"
-        made.sendall("\r\n".join([f"{self.fill(line)} HTTP/1.1", "Host: localhost", said, *headers, "", ""]).encode())
+        said = {"Host": "localhost", "Authorization": self.names["authorization"], **_WHERE}
+        head = [f"{self.fill(line)} HTTP/1.1", *(f"{key}: {value}" for key, value in said.items()), *headers, "", ""]
+        made.sendall("\r\n".join(head).encode())
         return made
 
     def fill(self, text: str) -> str:
@@ -109,8 +125,8 @@ class Target:
             "stages": sorted(map(tuple, stages)),
             "versions": sorted(map(tuple, places)),
             "grants": len(self.world.seen("loan").grants()),
-            "released": folder_digest(self.folder / "artifacts" / "aims-released" / self.names["released"]),
-            "source": folder_digest(self.folder / "artifacts" / self.names["source1"]),
+            "released": folder_digest(self.artifacts / "aims-released" / self.names["released"]),
+            "source": folder_digest(self.artifacts / self.names["source1"]),
         }
 
 
@@ -131,7 +147,7 @@ def target(
     try:
         _await(port, process, folder)
         with pytest.MonkeyPatch.context() as patch, served(folder, patch):
-            world = worlds.World(folder, gated_store(f"aims+{registry}"))
+            world = worlds.World(folder, gated_store(f"aims+{registry}"), workspace=WORKSPACE or "default")
             made = _furnished(folder, port, world)
         made.group = process.pid
         yield made
@@ -148,7 +164,10 @@ def served(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[None]:
     patch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(folder / "artifacts"))
     patch.setenv("MLFLOW_TRACKING_USERNAME", USER)
     patch.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
-    yield
+    if WORKSPACE:
+        patch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+    with WorkspaceContext(WORKSPACE):
+        yield
     mlflow.set_tracking_uri(before[0])
     mlflow.set_registry_uri(before[1])
 
@@ -174,6 +193,7 @@ def _start(folder: Path, port: int, registry: str, workers: int) -> "subprocess.
         "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
         "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN,
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "only for this test",
+        "MLFLOW_ENABLE_WORKSPACES": "true" if WORKSPACE else "false",
     }
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--app-name", "aims-gates", "--host", "127.0.0.1"),
@@ -207,8 +227,11 @@ def _furnished(folder: Path, port: int, world: Any) -> Target:
     """Two models of one user, one version in production by the rules."""
     names = {"authorization": basic("admin", ADMIN), "n": "1"}
     made = Target(port, folder, world, names)
-    status, said = made.send("POST /api/2.0/mlflow/users/create", {"username": USER, "password": PASSWORD}, {})
+    body = {"username": USER, "password": PASSWORD}
+    status, said = made.send("POST /api/2.0/mlflow/users/create", body, _AT_HOME)
     assert status == 200, said
+    if WORKSPACE:
+        _workspaces(made)
     names["authorization"] = basic(USER, PASSWORD)
     address = f"http://127.0.0.1:{port}"
     mlflow.set_tracking_uri(address)
@@ -242,6 +265,21 @@ def _furnished(folder: Path, port: int, world: Any) -> Target:
     names |= {"port": str(port), "huge": "x" * 1_100_000, "long": "x" * 400, "deep": "[" * 5000}
     names |= _forged(world, second, names["request"])
     return made
+
+
+def _workspaces(made: Target) -> None:
+    """Two workspaces, and in both the user may read and create."""
+    for name in (WORKSPACE, "other"):
+        for line, body in (
+            ("POST /api/3.0/mlflow/workspaces", {"name": name}),
+            (f"GET /api/3.0/mlflow/roles/list?workspace={name}", None),
+        ):
+            status, said = made.send(line, body, _AT_HOME)
+            assert status in (200, 201), said
+        role = next(each["id"] for each in json.loads(said)["roles"] if each["name"] == "user")
+        body = {"username": USER, "role_id": role}
+        status, said = made.send("POST /api/3.0/mlflow/roles/assign", body, _AT_HOME)
+        assert status == 200, said
 
 
 def _forged(world: Any, subject: str, request: str) -> dict[str, str]:

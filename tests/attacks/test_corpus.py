@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from aims_gates.registry.reconcile import reconcile
 from tests.attacks.target import USER, Target, basic
 
 HERE = Path(__file__).parent
+Record = Callable[[str, object], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def test_the_corpus_is_as_large_as_it_says() -> None:
     assert len(CORPUS) >= 120 and len(DAILY) >= 40
 
 
-def test_no_attempt_changes_what_is_governed(target: Target) -> None:
+def test_no_attempt_changes_what_is_governed(target: Target, record_property: Record) -> None:
     before, wrong = target.governed(), []
     for number, attempt in enumerate(CORPUS):
         target.names["n"] = str(number)
@@ -90,6 +91,8 @@ def test_no_attempt_changes_what_is_governed(target: Target) -> None:
             changed = {key: (before[key], after[key]) for key in before if before[key] != after[key]}
             wrong.append(f"{attempt.id}: changed {changed}")
             before = after
+    record_property("attempts", len(CORPUS))
+    record_property("of them allowed, or answered with an error of the server", len(wrong))
     assert not wrong, f"{len(wrong)} of {len(CORPUS)}:\n" + "\n".join(wrong)
 
 
@@ -130,13 +133,15 @@ def test_bodies_too_large_or_too_slow_are_cut_off_and_change_nothing(target: Tar
     assert target.governed() == before
 
 
-def test_daily_work_goes_on(target: Target) -> None:
+def test_daily_work_goes_on(target: Target, record_property: Record) -> None:
     target.names["n"] = "daily"
     wrong = []
     for line, body in DAILY:
         status, said = target.send(line, body, {})
         if not 200 <= status < 300:
             wrong.append(f"{line} {body}: {status} {said[:300]!r}")
+    record_property("legitimate acts", len(DAILY))
+    record_property("of them refused", len(wrong))
     assert not wrong, f"{len(wrong)} of {len(DAILY)}:\n" + "\n".join(wrong)
 
 
@@ -160,7 +165,7 @@ def test_sql_by_hand_is_refused_by_the_database_itself(target: Target) -> None:
     before = target.governed()
     for statement in (
         "INSERT INTO registered_model_aliases (workspace, name, alias, version) "
-        "VALUES ('default', 'loan', 'champion', 2)",
+        f"VALUES ('{target.world.workspace}', 'loan', 'champion', 2)",
         "UPDATE registered_model_aliases SET version = 2 WHERE alias = 'production'",
         "UPDATE model_versions SET current_stage = 'Production' WHERE name = 'loan' AND version = 2",
         "UPDATE model_versions SET storage_location = 'file:///tmp/x' WHERE name = 'loan' AND version = 1",

@@ -63,7 +63,9 @@ class Claim:
         return str(self.world.sign(predicate, Subject("model", subject or self.subject), by))
 
     def bound(self, author: str = "somebody", by: str = "policy", **changes: Any) -> str:
-        said = Binding("default", self.name, "model", self.plan(**changes), digest_bytes(b"system"), author=author)
+        said = Binding(
+            self.world.workspace, self.name, "model", self.plan(**changes), digest_bytes(b"system"), author=author
+        )
         return self.say(said, by, digest_bytes(b"system"))
 
     def predicted(self, data: str = FIXED, subject: str | None = None, by: str = "ci") -> None:
@@ -245,7 +247,9 @@ def claimed(target: Target, worlds: ModuleType, number: int) -> Claim:
     return Claim(target, worlds, name, str(target.world.store.stage_version(name, 1)))
 
 
-def test_no_statement_but_the_right_ones_promotes(target: Target, worlds: ModuleType, signers: None) -> None:
+def test_no_statement_but_the_right_ones_promotes(
+    target: Target, worlds: ModuleType, signers: None, record_property: Callable[[str, object], None]
+) -> None:
     wrong = []
     for number, (what, act) in enumerate(CLAIMS.items()):
         claim = claimed(target, worlds, number)
@@ -256,6 +260,7 @@ def test_no_statement_but_the_right_ones_promotes(target: Target, worlds: Module
         code, _ = claim.answer()
         if code != 403:
             wrong.append(f"{what}: {code}")
+    record_property("statements, none of them enough", len(CLAIMS) - len(wrong))
     whole = claimed(target, worlds, len(CLAIMS))
     whole.whole()
     status, said = whole.answer()

@@ -46,6 +46,11 @@ PARTS = {
         "attack corpus, signed statements and daily work, both databases",
         ("tests/attacks/test_corpus.py", "tests/attacks/test_statements.py"),
     ),
+    "workspace": Part(
+        "the same, in one workspace of several",
+        ("tests/attacks/test_corpus.py", "tests/attacks/test_statements.py"),
+        variable="AIMS_GATES_ATTACKED_WORKSPACE",
+    ),
     "kill": Part(
         "kill -9 at every statement and {n} times at random, per database",
         ("tests/faults/test_kill.py",),
@@ -79,7 +84,7 @@ PARTS = {
         "AIMS_GATES_DROP_IN_EXAMPLES",
     ),
     "tampering": Part(
-        "every row changed, and up to {n} bits of each, per database",
+        "every row changed, and each of its bits (at most {n}), per database",
         ("tests/ledger/test_tampering.py",),
         1_000_000,
         "AIMS_GATES_TAMPER_BITS",
