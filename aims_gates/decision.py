@@ -391,8 +391,6 @@ class _Answer:
         """Rule 10."""
         ask = self.ask
         unfit = self.ledger.returnable(ask.version, ask.digest, self.plan.rollback_days, self.now)
-        if ask.digest is None:
-            unfit = 3, "the version's bytes are not staged and hashed yet"
         return replace(
             usual,
             allowed=unfit is None,

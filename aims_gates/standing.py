@@ -430,6 +430,8 @@ class Ledger:
         fallen = {row.predicate.request for row in found if row.digest in self.revoked} - {None}
         if not found or found[-1].digest in self.revoked or found[-1].predicate.request in fallen:
             return 2, f"version {version} was never granted, or its grant was revoked"
+        if digest is None:
+            return 3, "the version's bytes are not staged and hashed yet"
         if found[-1].predicate.digest != digest:
             return 5, "the bytes differ from those granted"
         ended = min((row.at for row in self._ends(found[-1])), default=now)

@@ -235,9 +235,9 @@ class PromotionMixin(StoreBase):
     def _expected(self, seen: Ledger, version: _Version) -> str | None:
         """Which bytes this is about: those of the request, or of the grant that is rolled back to."""
         number = str(version.number)
-        if seen.rollback(number, now()) is not None:
-            before = seen.grants(version=number)
-            return str(before[-1].predicate.digest) if before else None
+        before = seen.grants(version=number)
+        if before and seen.rollback(number, now()) is not None:
+            return str(before[-1].predicate.digest)
         request = seen.request(number)
         if request is not None:
             return str(request.predicate.digest)

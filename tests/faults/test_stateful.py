@@ -285,12 +285,10 @@ class Rules(RuleBasedStateMachine):
         return order is not None and self.now() - order <= timedelta(hours=24)
 
     def expected(self, version: int) -> bool:
-        """The rules, in a few lines. An open order needs a version that was granted, and whose grant ended lately."""
+        """The rules, in a few lines. An open order lets a version back that was granted, if its grant ended lately."""
         mine = self.versions[version]
-        if self.bound and self.ordered(version):
-            recent = mine.ended is None or self.now() - mine.ended <= ROLLBACK
-            return mine.granted and (recent or self.usual(version))
-        return self.usual(version)
+        recent = mine.ended is None or self.now() - mine.ended <= ROLLBACK
+        return self.usual(version) or (self.bound and self.ordered(version) and mine.granted and recent)
 
     def usual(self, version: int) -> bool:
         mine = self.versions[version]

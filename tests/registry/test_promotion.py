@@ -280,6 +280,17 @@ def test_after_a_halt_nothing_loads_and_a_rollback_brings_the_old_version_back(w
     refused(world.store.set_registered_model_alias, "loan", "production", second)
 
 
+def test_an_order_to_roll_back_to_what_was_never_granted_does_not_hold_up_its_own_promotion(world: World) -> None:
+    world.promoted()
+    second = world.model("loan", "second", create=False)
+    world.order_rollback("loan", second)
+    said = refused(world.store.set_registered_model_alias, "loan", "production", second)
+    assert "never granted" in str(said)
+    world.ready("loan", second)
+    world.store.set_registered_model_alias("loan", "production", second)
+    assert acts(world, "loan", Grant)[-1].transition == "production"
+
+
 def test_deleting_a_governed_alias_is_allowed_logged_and_ends_the_grant(world: World) -> None:
     world.promoted()
     world.store.delete_registered_model_alias("loan", "production")
