@@ -40,7 +40,7 @@ def about(
         IntegrityError: one of the rows does not hold; nothing may be decided then.
     """
     first = ["trust", "revocation", "profiles", OPEN_MODE, f"model {workspace}/{name}"]
-    first += [f"version {workspace}/{name}/{version}"] if version is not None else []
+    first += [f"versions {workspace}/{name}" if version is None else f"version {workspace}/{name}/{version}"]
     found = {row.position: row for row in rows(connection, first)}
     asked = [row for row in found.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)]
     requests = [row for row in asked if row.type == type_of(Request)]

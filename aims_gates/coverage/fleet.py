@@ -116,8 +116,9 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
     Raises:
         IntegrityError: a row does not hold; nothing is said on such a ledger.
     """
-    wanted = ("trust", "revocation", f"model {workspace}/{name}")
-    ledger = Ledger(rows_under(connection, wanted), workspace, name)
+    wanted = ("trust", "revocation", f"model {workspace}/{name}", f"versions {workspace}/{name}")
+    named = rows_under(connection, wanted)
+    ledger = Ledger(named, workspace, name)
     grants = [row for row in standing_grants(ledger, now) if version in (None, row.predicate.version)]
     grant = grants[0] if grants else None
     known = registered(ledger)
@@ -128,7 +129,8 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
     if subject is None and looked is not None:
         subject = Ledger(rows, workspace, name).evidenced(looked)
         rows = about(connection, workspace, name, subject, looked) if subject else rows
-    return ModelView(workspace, name, tuple(rows), now, grant, looked, subject)
+    every = {row.position: row for row in (*named, *rows)}
+    return ModelView(workspace, name, tuple(every[place] for place in sorted(every)), now, grant, looked, subject)
 
 
 def views(connection: Source, now: datetime) -> Iterator[ModelView]:

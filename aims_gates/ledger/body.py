@@ -18,6 +18,7 @@ from aims_gates.predicates import (
     Activation,
     KeyRevocation,
     OpenMode,
+    Registration,
     Revocation,
     Trust,
     predicate_of,
@@ -39,6 +40,8 @@ _COMMON = {
     type_of(OpenMode): OPEN_MODE,
     **dict.fromkeys(TRUST_TYPES, "trust"),
 }
+#: Of these there is one for each version: they stand apart, so that what bears on a name is read without them.
+_REGISTRATION = type_of(Registration)
 #: As most rows look: an envelope of one signature, all its texts plain.
 _PLAIN = re.compile(
     r'\{"at":"([0-9T:.+-]*)","envelope":\{"payload":"([0-9A-Za-z+/=]*)","payloadType":"([0-9a-z/.+-]*)",'
@@ -204,6 +207,9 @@ def _terms(kind: str, said: Any) -> set[str]:
         if facts.get("name") and facts.get("version"):
             found.add(f"version {facts.get('workspace', 'default')}/{facts['name']}/{facts['version']}")
         return found
+    if kind == _REGISTRATION:
+        name = f"{said['workspace']}/{said['name']}"
+        return {f"versions {name}", f"version {name}/{said['version']}"}
     if "workspace" in said:
         found.add(f"model {said['workspace']}/{said['name']}")
     if isinstance(said.get("request"), str):

@@ -17,7 +17,7 @@ from aims_gates import database
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Envelope, Statement
 from aims_gates.ledger import derived, merkle
-from aims_gates.ledger.body import OPEN_MODE, body_of, read_body, terms, type_in
+from aims_gates.ledger.body import OPEN_MODE, body_of, read_body, skim, terms, type_in
 from aims_gates.ledger.remote import Remote
 from aims_gates.predicates import (
     REGISTRY_ACTS,
@@ -64,9 +64,13 @@ _UNDER = text(
 ).bindparams(bindparam("terms", expanding=True))
 _GOVERNED = text("SELECT governed FROM aims_names WHERE workspace = :workspace AND name = :name")
 _ANY_GOVERNED = text("SELECT 1 FROM aims_names WHERE governed <> 0 LIMIT 1")
+_SOME = text("SELECT position, body FROM aims_ledger WHERE position >= :begin AND position < :end")
+_ENTRY = text("INSERT INTO aims_index (term, position) VALUES (:term, :position)")
 _ROW = text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)")
-#: How many terms are asked for at once.
-_TERMS = 200
+#: How many terms are asked for at once, and of how many rows the index is made at once.
+_TERMS, _BATCH = 200, 2_000
+#: The migration that last changed under which terms a row stands.
+_TERMS_SINCE = "0004"
 #: PostgreSQL's lock for those who install at once: any number that nobody else takes.
 _INSTALLATION = 0x41494D53
 
@@ -112,11 +116,29 @@ def upgrade(connection: Connection) -> None:
         IntegrityError: a ledger row does not hold.
     """
     _begin(connection, "BEGIN IMMEDIATE")
+    before = database.current(connection)
     database.drop(connection)
     database.migrate(connection)
     lock(connection)
+    if before is not None and before < _TERMS_SINCE:
+        _index_anew(connection)
     derived.rebuild(connection, bearing(connection), size(connection))
     database.attach(connection)
+
+
+def _index_anew(connection: Connection) -> None:
+    """What an earlier version listed a row under is not what is asked for now."""
+    length = size(connection)
+    connection.execute(text("DELETE FROM aims_index"))
+    for begin in range(0, length, _BATCH):
+        bounds = {"begin": begin, "end": min(begin + _BATCH, length)}
+        entries = [
+            {"term": term, "position": position}
+            for position, body in connection.execute(_SOME, bounds)
+            for term in terms(skim(body, f"ledger row {position}")[1])
+        ]
+        if entries:
+            connection.execute(_ENTRY, entries)
 
 
 def bearing(connection: Connection) -> list[Row]:

@@ -31,15 +31,21 @@ def stage_alias(version: int) -> str:
     return f"stage:{PRODUCTION}/{version}"
 
 
-def view(connection: Connection, workspace: str, name: str) -> Ledger:
-    """What the ledger says about a name itself: kind, binding, registrations, grants and what ended them.
+def view(connection: Connection, workspace: str, name: str, *, versions: bool = False) -> Ledger:
+    """What the ledger says about a name itself: kind, binding, grants and what ended them.
 
     Evidence, approvals and withdrawals are left out: :func:`aims_gates.authority.about` has them.
+
+    Args:
+        connection: The registry's database.
+        workspace, name: The registered model.
+        versions: Who registered each of them as well; there may be many.
 
     Raises:
         IntegrityError: a row was edited or a signature does not hold.
     """
-    return Ledger(ledger.rows(connection, (*COMMON, f"model {workspace}/{name}")), workspace, name)
+    wanted = [*COMMON, f"model {workspace}/{name}", *([f"versions {workspace}/{name}"] if versions else [])]
+    return Ledger(ledger.rows(connection, wanted), workspace, name)
 
 
 def kind_of(seen: Ledger) -> Kind:

@@ -118,7 +118,7 @@ class LifecycleMixin(StoreBase):
             self._ended(transaction, name, f"renamed to {new_name}")
             self._created(transaction, new_name, kind_of(seen))
             renamed: RegisteredModel = super().rename_registered_model(name, new_name)
-            self._carry(transaction, seen, new_name)
+            self._carry(transaction, name, new_name)
             return renamed
 
     @again
@@ -242,11 +242,12 @@ class LifecycleMixin(StoreBase):
         said = Transition(self._get_active_workspace(), name, None, None, act, actor().name)
         authority.act(transaction.connection, said, now())
 
-    def _carry(self, transaction: Transaction, seen: Ledger, new_name: str) -> None:
+    def _carry(self, transaction: Transaction, name: str, new_name: str) -> None:
         """Who registered the versions stays known under the new name."""
         versions: Any = self._get_query(transaction.session, SqlModelVersion).filter(SqlModelVersion.name == new_name)
+        known = view(transaction.connection, self._get_active_workspace(), name, versions=True).registrations()
         for number in sorted(int(row.version) for row in versions):
-            before = seen.registration(str(number))
+            before = known.get(str(number))
             if before is not None:
                 said = before.predicate
                 carried = Registration(

@@ -19,6 +19,7 @@ from aims_gates.ledger.table import let_go, names, rows, size
 from aims_gates.predicates import Registration, Transition, type_of
 from aims_gates.registry.acts import COMMON, free, now
 from aims_gates.registry.names import governed_alias
+from aims_gates.settings import DEFAULT_WORKSPACE
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
@@ -53,12 +54,14 @@ _TAGS = "SELECT key, value FROM model_version_tags WHERE workspace = :workspace 
 _Name = tuple[str, str]
 
 
-def _folder(location: str, artifacts: Path | None) -> Path | None:
+def _folder(location: str, workspace: str, artifacts: Path | None) -> Path | None:
     parsed = urlparse(location)
     if parsed.scheme in ("", "file"):
         return Path(unquote(parsed.path))
     if parsed.scheme == "mlflow-artifacts" and artifacts is not None:
-        return artifacts / unquote(parsed.path).lstrip("/")
+        # The proxy keeps each workspace's artifacts in a folder of its own, but the default one's.
+        root = artifacts if workspace == DEFAULT_WORKSPACE else artifacts / "workspaces" / workspace
+        return root / unquote(parsed.path).lstrip("/")
     return None
 
 
@@ -68,7 +71,7 @@ def _bytes(grant: Row, artifacts: Path | None) -> str | None:
     if said.location in _NO_BYTES:
         return None
     what = f"{said.name} version {said.version} ({said.alias})"
-    folder = _folder(said.location, artifacts)
+    folder = _folder(said.location, said.workspace, artifacts)
     store = os.environ.get("AIMS_GATES_RELEASED", "").rstrip("/")
     stored = bool(store) and said.location.startswith(f"{store}/")
     if folder is None and not stored:
@@ -214,7 +217,7 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))} if registry else set()
     pointed = _pointing(connection) if registry else {}
     for workspace, name in sorted({*names(connection), *there, *pointed}):
-        found = rows(connection, [f"model {workspace}/{name}"], types=_READ)
+        found = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
         live |= {row.position: row for row in found if row.type in derived.LIVE_TYPES}
         seen = Ledger([*common, *found], workspace, name)
         for row in pointed.get((workspace, name), ()):

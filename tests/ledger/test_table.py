@@ -58,7 +58,8 @@ def test_what_is_appended_comes_back_in_order(world, kit):
     world.approved()
     assert size(world.connection) == len(world.rows) == 9
     keys = history(world.connection).keys()
-    found = list(rows(world.connection, ["model default/credit", "trust", f"subject {kit.BYTES}"], keys))
+    asked = ["model default/credit", "version default/credit/1", "trust", f"subject {kit.BYTES}"]
+    found = list(rows(world.connection, asked, keys))
     assert found == world.rows
     assert [row.position for row in found] == list(range(9))
     assert found[0].at == kit.START and found[1].signers == ()
@@ -92,17 +93,18 @@ def test_rows_are_found_by_what_they_are_about(world, kit):
         return [row.position for row in rows(world.connection, terms, keys)]
 
     assert positions("trust") == [0]
-    assert positions("model default/credit") == [1, 2, 3, 6]
+    assert positions("model default/credit") == [1, 2, 6]
+    assert positions("versions default/credit") == positions("version default/credit/1") == [3]
     assert positions(f"request {asked.digest}") == [7, 8]
     assert positions(f"statement {asked.digest}") == [6]
     assert positions("decision default/credit") == [9]
     assert positions("model a/b") == [10]
     assert positions("revocation") == [11]
-    assert positions("model default/credit", "trust", "trust") == [0, 1, 2, 3, 6]
+    assert positions("model default/credit", "trust", "trust") == [0, 1, 2, 6]
     assert positions("model default/another") == [] == positions()
     world.check(facts={"name": "credit", "version": "1"})
     world.check(facts={"name": "credit", "version": "1", "workspace": "elsewhere"})
-    assert positions("version default/credit/1") == [12] and positions("version elsewhere/credit/1") == [13]
+    assert positions("version default/credit/1") == [3, 12] and positions("version elsewhere/credit/1") == [13]
     assert "request " + asked.digest in table.all_terms(world.connection, "request ")
 
 
@@ -198,7 +200,7 @@ def test_an_edited_row_stops_every_decision_on_it(world, kit):
     world.checked()
     edit(world, 3, '"actor', '"actr')
     with pytest.raises(IntegrityError, match="the row was edited") as caught:
-        list(rows(world.connection, ["model default/credit"], history(world.connection).keys()))
+        list(rows(world.connection, ["versions default/credit"], history(world.connection).keys()))
     assert caught.value.where == "ledger row 3" and "ledger verify" in str(caught.value.remedy)
     assert list(rows(world.connection, [f"subject {kit.OUTPUT}"], history(world.connection).keys())) == []
 
@@ -264,7 +266,7 @@ def test_what_is_no_json_is_refused(odd):
 )
 def test_what_is_no_row_is_not_passed_over_where_only_some_types_are_wanted(world, odd):
     world.checked()
-    asked, wanted = ["model default/credit"], {type_of(Creation)}
+    asked, wanted = ["model default/credit", "versions default/credit"], {type_of(Creation)}
     assert [row.type for row in rows(world.connection, asked, types=wanted)] == list(wanted)
     run(world, "UPDATE aims_ledger SET body = :body WHERE position = 3", body=odd)
     run(world, "UPDATE aims_ledger SET leaf = :leaf WHERE position = 3", leaf=merkle.leaf_hash(odd.encode()).hex())
@@ -276,7 +278,7 @@ def test_a_removed_row_stops_every_decision_on_it(world):
     world.checked()
     run(world, "DELETE FROM aims_ledger WHERE position = 3")
     with pytest.raises(IntegrityError, match="the index names a row that is not there") as caught:
-        list(rows(world.connection, ["model default/credit"], history(world.connection).keys()))
+        list(rows(world.connection, ["version default/credit/1"], history(world.connection).keys()))
     assert caught.value.where == "ledger row 3"
 
 

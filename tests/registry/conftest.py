@@ -154,7 +154,7 @@ class World:
 
     def seen(self, name: str) -> Ledger:
         with self.store.primary() as session:
-            return view(session.connection(), self.workspace, name)
+            return view(session.connection(), self.workspace, name, versions=True)
 
     def all_of(self, name: str, subject: str | None = None) -> Ledger:
         with self.store.primary() as session:

@@ -92,6 +92,21 @@ def test_the_database_lets_a_grant_of_one_workspace_serve_no_other(tenants: Tena
     assert any("loan version 1 (production)" in line for line in told)
 
 
+def test_reconcile_looks_for_a_released_copy_in_the_folder_of_its_workspace(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(tmp_path / "artifacts"))
+    tenants: Tenants = request.getfixturevalue("tenants")
+    (grant,) = tenants.east.seen("loan").grants()
+    assert grant.predicate.location.startswith("mlflow-artifacts:/")
+    copy = tmp_path / "artifacts/workspaces/east/aims-released" / grant.predicate.digest.removeprefix("sha256:")
+    with tenants.east.store.primary() as session:
+        assert reconcile(session.connection(), tmp_path / "artifacts") == []
+        (copy / "model.bin").write_text("other weights")
+        (told,) = reconcile(session.connection(), tmp_path / "artifacts")
+    assert "its released bytes were altered" in told and str(copy) in told
+
+
 def test_a_halt_in_one_workspace_stops_nothing_in_another(tenants: Tenants) -> None:
     tenants.west.halt("loan")
     with WorkspaceContext("east"):

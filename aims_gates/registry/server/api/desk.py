@@ -86,7 +86,7 @@ class Sight:
         kind, _, rest = term.partition(" ")
         if term in ("trust", "revocation", "profiles", OPEN_MODE):
             return True
-        if kind in ("model", "version", "decision"):
+        if kind in ("model", "version", "versions", "decision"):
             space, _, name = rest.partition("/")
             return self.of((space, name.partition("/")[0] if kind == "version" else name))
         if kind not in ("subject", "statement", "request"):
