@@ -276,10 +276,14 @@ class Ledger:
         return standing, {control: row for control, row in ended.items() if control not in standing}
 
     def seen(self, step: Step, subject: str) -> list[Counted]:
-        """All evidence of a step about these bytes that ever came in, in order, counting or not."""
+        """All evidence of a step about these bytes that ever came in, in order, counting or not.
+
+        What names another workspace is about another system there, whatever it is called: it neither meets nor fails
+        anything here.
+        """
         return [
             Counted(step, "stale", "", row, row.predicate)
-            for row in self._of(Evidence, lambda said: said.gate == step.gate)
+            for row in self._of(Evidence, lambda said: said.gate == step.gate and self._here(said.facts))
             if row.statement.subject == subject
         ]
 
@@ -290,9 +294,13 @@ class Ledger:
             for row in self._of(
                 Evidence, lambda said: (said.facts.get("name"), said.facts.get("version")) == (self.name, version)
             )
-            if row.position > self.born and row.predicate.facts.get("workspace", self.workspace) == self.workspace
+            if row.position > self.born and self._here(row.predicate.facts)
         ]
         return found[-1].statement.subject if found else None
+
+    def _here(self, facts: Mapping[str, Any]) -> bool:
+        """Whether evidence was made in this workspace, or names none."""
+        return bool(facts.get("workspace", self.workspace) == self.workspace)
 
     def count(self, plan: Plan, step: Step, subject: str, now: datetime) -> Counted:
         """A step's latest evidence about these bytes, and whether it counts."""

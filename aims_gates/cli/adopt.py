@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
-from aims_gates.settings import Settings, signer
+from aims_gates.settings import DEFAULT_WORKSPACE, Settings, signer
 
 __all__ = ["command"]
 
@@ -64,11 +64,25 @@ def _plain(found: Any) -> dict[str, Any]:
     return said | {"missing": list(found.missing), "trouble": found.trouble, "system": found.decision.system}
 
 
+def _called(found: Any) -> str:
+    return found.name if found.workspace == DEFAULT_WORKSPACE else f"{found.workspace}/{found.name}"
+
+
+def _told(found: Any) -> str:
+    return str(found.trouble or "; ".join(found.missing[:3]))
+
+
 def _text(found: list[Any], dry_run: bool) -> str:
     if not found:
         return "nothing stands in production without a grant"
     rows = [
-        (each.name, each.version, each.alias, each.decision.system or "-", each.trouble or "; ".join(each.missing[:3]))
+        (
+            _called(each),
+            each.version,
+            each.alias,
+            each.decision.system or "-",
+            each.trouble or "; ".join(each.missing[:3]),
+        )
         for each in found
     ]
     done = sum(each.trouble is None for each in found)

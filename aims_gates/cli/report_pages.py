@@ -10,7 +10,7 @@ import click
 from aims_gates.cli.options import settings_options
 from aims_gates.errors import InputError
 from aims_gates.reports.pages import PAGES
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+from aims_gates.settings import Settings
 
 if TYPE_CHECKING:
     from aims_gates.reports.pages import Facts
@@ -83,7 +83,7 @@ def of_version(settings: Settings, model: str, version: str) -> "Facts":
 
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry()) as connection:
-        seen = view(connection, DEFAULT_WORKSPACE, model, now, version)
+        seen = view(connection, settings.workspace, model, now, version)
     facts = Facts(now, {}, seen=seen)
     plan = facts.version().plan
     assert plan is not None

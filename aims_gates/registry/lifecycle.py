@@ -1,5 +1,6 @@
 """A name's life: created as model or prompt, versions registered, renamed, deleted. All of it on record."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel, RegisteredModelTag
@@ -242,15 +243,14 @@ class LifecycleMixin(StoreBase):
         said = Transition(self._get_active_workspace(), name, None, None, act, actor().name)
         authority.act(transaction.connection, said, now())
 
-    def _carry(self, transaction: Transaction, name: str, new_name: str) -> None:
-        """Who registered the versions stays known under the new name."""
+    def _carry(self, transaction: Transaction, name: str, new_name: str, workspace: str | None = None) -> None:
+        """Who registered the versions stays known under the new name, or in this workspace if they were in another."""
         versions: Any = self._get_query(transaction.session, SqlModelVersion).filter(SqlModelVersion.name == new_name)
-        known = view(transaction.connection, self._get_active_workspace(), name, versions=True).registrations()
+        here = self._get_active_workspace()
+        known = view(transaction.connection, workspace or here, name, versions=True).registrations()
         for number in sorted(int(row.version) for row in versions):
             before = known.get(str(number))
             if before is not None:
                 said = before.predicate
-                carried = Registration(
-                    said.workspace, new_name, said.version, said.source, said.run_id, said.actor, said.via
-                )
+                carried = replace(said, workspace=here, name=new_name)
                 authority.act(transaction.connection, carried, now())

@@ -16,7 +16,7 @@ from aims_gates.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.ledger import derived
 from aims_gates.ledger.table import let_go, names, rows, size
-from aims_gates.predicates import Registration, Transition, type_of
+from aims_gates.predicates import Grant, Registration, Transition, type_of
 from aims_gates.registry.acts import COMMON, free, now
 from aims_gates.registry.names import governed_alias
 from aims_gates.settings import DEFAULT_WORKSPACE
@@ -54,14 +54,20 @@ _TAGS = "SELECT key, value FROM model_version_tags WHERE workspace = :workspace 
 _Name = tuple[str, str]
 
 
-def _folder(location: str, workspace: str, artifacts: Path | None) -> Path | None:
-    parsed = urlparse(location)
+def _called(workspace: str, name: str) -> str:
+    """A name as problems speak of it: with its workspace where that is another than the default."""
+    return name if workspace == DEFAULT_WORKSPACE else f"{workspace}/{name}"
+
+
+def _folder(said: Grant, artifacts: Path | None) -> Path | None:
+    """Where a granted copy lies on this machine; the proxy has a folder for each workspace but the default one."""
+    parsed = urlparse(said.location)
     if parsed.scheme in ("", "file"):
         return Path(unquote(parsed.path))
     if parsed.scheme == "mlflow-artifacts" and artifacts is not None:
-        # The proxy keeps each workspace's artifacts in a folder of its own, but the default one's.
-        root = artifacts if workspace == DEFAULT_WORKSPACE else artifacts / "workspaces" / workspace
-        return root / unquote(parsed.path).lstrip("/")
+        path = unquote(parsed.path).lstrip("/")
+        scoped = said.workspace == DEFAULT_WORKSPACE or path.startswith("workspaces/")
+        return artifacts / (path if scoped else f"workspaces/{said.workspace}/{path}")
     return None
 
 
@@ -70,8 +76,8 @@ def _bytes(grant: Row, artifacts: Path | None) -> str | None:
     said = grant.predicate
     if said.location in _NO_BYTES:
         return None
-    what = f"{said.name} version {said.version} ({said.alias})"
-    folder = _folder(said.location, said.workspace, artifacts)
+    what = f"{_called(said.workspace, said.name)} version {said.version} ({said.alias})"
+    folder = _folder(said, artifacts)
     store = os.environ.get("AIMS_GATES_RELEASED", "").rstrip("/")
     stored = bool(store) and said.location.startswith(f"{store}/")
     if folder is None and not stored:
@@ -102,11 +108,11 @@ def _downloaded(location: str) -> str:
 
 def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
-    _, name, alias, version, location, source = row
+    workspace, name, alias, version, location, source = row
     if free(seen):
         return None, None  # a prompt that no system is bound to is not governed
     grant = seen.standing(alias, now())
-    what = f"{name} version {version} ({alias})"
+    what = f"{_called(workspace, name)} version {version} ({alias})"
     if grant is None or grant.predicate.version != str(version):
         return f"{what}: the registry points there, and no grant in the ledger stands for it", None
     if (location or source) != grant.predicate.location:
@@ -126,10 +132,11 @@ def _pointing(connection: Connection) -> dict[_Name, list[tuple[Any, ...]]]:
 def _registered(connection: Connection, seen: Ledger, there: bool) -> Iterator[str]:
     """Whether a name and its versions were made, changed or removed past the registry."""
     ended = any(row.position > seen.born and _is_end(row, seen) for row in seen.rows)
+    what = _called(seen.workspace, seen.name)
     if seen.born < 0 and there:
-        yield f"{seen.name}: it stands in the registry, and the ledger has no record of its creation"
+        yield f"{what}: it stands in the registry, and the ledger has no record of its creation"
     elif seen.born >= 0 and not ended and not there:
-        yield f"{seen.name}: it is gone from the registry, and the ledger has no record of that"
+        yield f"{what}: it is gone from the registry, and the ledger has no record of that"
     elif seen.born >= 0 and not ended:
         yield from _versions(connection, seen)
 
@@ -149,7 +156,7 @@ def _versions(connection: Connection, seen: Ledger) -> Iterator[str]:
     said = {row.predicate.version for row in seen.rows if row.type == _REGISTERED}
     since = seen.registrations()
     for version in sorted(said | set(found), key=lambda each: (len(each), each)):
-        what, told = f"{seen.name} version {version}", since.get(version)
+        what, told = f"{_called(seen.workspace, seen.name)} version {version}", since.get(version)
         if told is None:
             if version in found and said:
                 yield f"{what}: it stands in the registry, and the ledger has no record of who registered it"
@@ -170,14 +177,15 @@ def _prompt(connection: Connection, grant: Row) -> str | None:
     from aims_gates.registry.subjects import prompt_subject
 
     place = {"workspace": said.workspace, "name": said.name, "version": said.version}
+    what = f"{_called(said.workspace, said.name)} version {said.version} ({said.alias})"
     tags = {row[0]: row[1] for row in connection.execute(text(_TAGS), place)}
     config = {key: tags[key] for key in PROMPT_CONFIG if key in tags}
     try:
         found = prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, said.name).digest
     except AimsGatesError as error:
-        return f"{said.name} version {said.version} ({said.alias}): {error.message}"
+        return f"{what}: {error.message}"
     if found != said.digest:
-        return f"{said.name} version {said.version} ({said.alias}): its text or configuration is not the granted one"
+        return f"{what}: its text or configuration is not the granted one"
     return None
 
 
@@ -233,9 +241,8 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     for grant in grants:
         said_ = grant.predicate
         if (said_.workspace, said_.name, said_.alias) not in stood:
-            problems.append(
-                f"{said_.name} version {said_.version} ({said_.alias}): granted, but the registry does not point there"
-            )
+            what = f"{_called(said_.workspace, said_.name)} version {said_.version} ({said_.alias})"
+            problems.append(f"{what}: granted, but the registry does not point there")
         wrong = _bytes(grant, artifacts)
         problems += [wrong] if wrong else []
     return problems + unguarded

@@ -29,6 +29,7 @@ from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.configuration import Configuration, configuration
 from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
+from aims_gates.registry.server.workspaces import guard_workspaces
 
 __all__ = ["create_app"]
 
@@ -80,8 +81,9 @@ def _made(app: Any) -> Gate:
     store = live_store()
     if not told.ways:
         print("aims-gates: nobody signs in here: everybody is the same unknown person", file=sys.stderr, flush=True)
-    served = _with_sign_in(app or flask_app, told) if told.ways else _without_sign_in(app or flask_app)
+    served = _with_sign_in(app or flask_app, told, store) if told.ways else _without_sign_in(app or flask_app)
     _guard_artifacts(store, signed_in=bool(told.ways))
+    guard_workspaces(store)
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
     _add_routes(served)
     return Gate(served, told, _sign_in(told))
@@ -93,14 +95,17 @@ def _sign_in(told: Configuration) -> Callable[[Any], Any]:
     return SignIn(told)
 
 
-def _with_sign_in(flask_app: Any, told: Configuration) -> Any:
+def _with_sign_in(flask_app: Any, told: Configuration, store: StoreBase) -> Any:
     """MLflow's own authentication and permissions, asking us who is there."""
     from mlflow.server import auth
 
+    from aims_gates.registry.server.accounts import guard_accounts
     from aims_gates.registry.server.signin import take_over
 
     take_over(told)
-    return auth.create_app(flask_app)
+    served = auth.create_app(flask_app)
+    guard_accounts(store, auth.store)
+    return served
 
 
 def _without_sign_in(flask_app: Any) -> Any:

@@ -22,12 +22,15 @@ import os
 import posixpath
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact import artifact_repository_registry
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModelAlias
+from mlflow.utils.workspace_context import ServerWorkspaceContext
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -168,6 +171,8 @@ class Guard:
         destination = proxied_root()
         if destination is not None:
             yield posixpath.join(destination, RELEASED)
+            # Each workspace has a folder of its own, and whoever manages one may delete in it.
+            yield posixpath.join(destination, f"workspaces/{self._store._get_active_workspace()}/{RELEASED}")
         url = self._store.engine.url
         if url.get_backend_name() == "sqlite" and url.database:
             yield str(os.path.join(os.path.dirname(os.path.abspath(url.database)), RELEASED))  # noqa: PTH100, PTH118, PTH120
@@ -191,12 +196,16 @@ class Guard:
                 )
 
     def reads(self, who: Principal, digest: str) -> bool:
-        """Whether somebody may read the released copy with this digest (empty: none in particular)."""
+        """Whether somebody may read the released copy with this digest (empty: none in particular).
+
+        By a model of the request's own workspace: one of the same name in another says nothing of them.
+        """
         if who.admin or not is_digest(digest):
             return who.admin
         ending = f"/{RELEASED}/{digest.removeprefix('sha256:')}"
         with Session(self._store.engine) as session:
-            query: Any = select(SqlModelVersion.name).where(SqlModelVersion.storage_location.endswith(ending))
+            here: Any = SqlModelVersion.workspace == self._store._get_active_workspace()
+            query: Any = select(SqlModelVersion.name).where(here, SqlModelVersion.storage_location.endswith(ending))
             names = set(session.scalars(query.where(SqlModelVersion.current_stage != _DELETED)))
         return any(self._may_read(who, name) for name in sorted(names))
 
@@ -232,7 +241,8 @@ class Guard:
             return found
         addresses, sure = [source], True
         try:
-            addresses.append(underlying_address(source, self._store._address_of))
+            with ServerWorkspaceContext(workspace) if MLFLOW_ENABLE_WORKSPACES.get() else nullcontext():
+                addresses.append(underlying_address(source, self._store._address_of))
         except (AimsGatesError, MlflowException):
             sure = False  # the ids in the address still stand for it, and it is looked up again
         fixed = [each for each in addresses if each.partition(":")[0] not in ("models", "runs")]

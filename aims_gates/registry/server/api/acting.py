@@ -162,6 +162,7 @@ def revoke(asked: shapes.Revoked) -> shapes.Answer:
 
 def halt(asked: shapes.Broken) -> shapes.Answer:
     """Take a model out of production: its grants and requests end, its governed aliases are removed; role on-call."""
+    need_read(caller(), asked.name)
     store().get_registered_model(asked.name)
     answer = _said(lambda _: acts.halt(workspace(), asked.name, asked.reason), model=asked.name)
     found = [alias for alias in store().get_registered_model(asked.name).aliases if governed_alias(alias)]

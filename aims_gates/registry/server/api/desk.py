@@ -93,11 +93,18 @@ class Sight:
             return False
         return self.rows(rows(self._connection, [term]))
 
+    def elsewhere(self, said: Any) -> bool:
+        """Whether a statement names a registered model of another workspace, and the caller sees none but their own.
+
+        Two workspaces may hold the same bytes; what was said of them in one is not for the other to read.
+        """
+        return not self._who.admin and any(space != self._workspace for space, _ in _named(said))
+
     def rows(self, found: Iterable[Row]) -> bool:
         """Whether the caller may read these rows: one of the models they are about is theirs to read."""
         seen = list(found)
         secret = [row for row in seen if not isinstance(row.predicate, Trust | KeyRevocation | Checkpoint)]
-        named = {model for row in secret for model in _named(row)} or self._around(secret)
+        named = {model for row in secret for model in _named(row.predicate)} or self._around(secret)
         return not secret or any(map(self.of, sorted(named)))
 
     def _around(self, found: list[Row]) -> set[Model]:
@@ -105,16 +112,15 @@ class Sight:
         wanted = {f"subject {row.statement.subject}" for row in found}
         wanted |= {f"statement {row.predicate.request}" for row in found if _asks(row)}
         wanted |= {f"statement {row.predicate.statement}" for row in found if hasattr(row.predicate, "statement")}
-        return {model for row in rows(self._connection, sorted(wanted)) for model in _named(row)}
+        return {model for row in rows(self._connection, sorted(wanted)) for model in _named(row.predicate)}
 
 
 def _asks(row: Row) -> bool:
     return isinstance(getattr(row.predicate, "request", None), str)
 
 
-def _named(row: Row) -> set[Model]:
-    """The registered model that a row names."""
-    said = row.predicate
+def _named(said: Any) -> set[Model]:
+    """The registered model that a statement names."""
     if isinstance(said, Evidence | Predictions):
         name = said.facts.get("name")
         return {(str(said.facts.get("workspace", "default")), str(name))} if name else set()

@@ -17,6 +17,7 @@ from aims_gates.ledger import history, merkle, rows, tree_head
 from aims_gates.ledger.body import read_body, terms
 from aims_gates.ledger.table import all_terms, select
 from aims_gates.ledger.verify import verify
+from aims_gates.predicates import predicate_of
 from aims_gates.registry.explain import explain
 from aims_gates.registry.names import version_number
 from aims_gates.registry.places import local_path, proxied_root
@@ -101,6 +102,8 @@ def under_terms(
                 "you may not read one of the models asked for", remedy="Ask whoever manages it for READ."
             )
         found = ((position, body) for position, body in select(connection, term) if after < position < before)
+        if any(each.startswith("subject ") for each in term):
+            found = (row for row in found if not sight.elsewhere(predicate_of(_statement(row[1], row[0]))))
         return _page(found, set(term), tree_head(connection)[0])
 
 

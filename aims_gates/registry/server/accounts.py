@@ -1,0 +1,51 @@
+"""Accounts: nobody but an administrator makes one under a login that the trust list names.
+
+MLflow lets whoever administers one workspace make users and choose their passwords. What the server says for a login
+counts as the word of the person whom the trust list gives it, in every workspace, so a listed login that nobody has
+signed in with yet must not be theirs to take.
+"""
+
+# mypy: allow-untyped-calls
+
+import functools
+from typing import Any
+
+from aims_gates.ledger import history
+from aims_gates.registry.refusals import answering, refusal
+from aims_gates.registry.server.identity import principal
+from aims_gates.trust import alike
+
+__all__ = ["guard_accounts"]
+
+
+def guard_accounts(store: Any, users: Any) -> None:
+    """Guard the making of users in this process.
+
+    Args:
+        store: The gated registry store.
+        users: MLflow's store of users.
+    """
+    stock = users.create_user
+
+    @functools.wraps(stock)
+    def create_user(username: str, *args: Any, **kwargs: Any) -> Any:
+        who = principal()  # nobody's request: the server itself, for a person who came by token or proxy
+        if who is not None and not who.admin:
+            with answering(f"making the user {username}", gated=True):
+                _refuse_listed(store, username)
+        return stock(username, *args, **kwargs)
+
+    users.create_user = create_user
+
+
+def _refuse_listed(store: Any, login: str) -> None:
+    with store.primary() as session:
+        trust = history(session.connection()).current()
+    if any(alike(entry.login) == alike(login) for entry in (trust.users if trust else ())):
+        raise refusal(
+            f"the trust list names the login {login!r}: only an administrator makes its account.",
+            title="a login on the trust list",
+            state="failed",
+            id="accounts",
+            next=["ask an administrator of this server"],
+        )
