@@ -82,9 +82,9 @@ def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Phase, 
     from aims_gates.coverage import phases
     from aims_gates.coverage.gather import system_of
 
-    seen = next((each for each in found.seen if each.name == model), None)
+    seen = next((each for each in found.seen if found.called(each) == model), None)
     if seen is None:
-        known = ", ".join(each.name for each in found.seen) or "none"
+        known = ", ".join(map(found.called, found.seen)) or "none"
         raise InputError(f"the ledger knows no model {model!r}", remedy=f"It knows: {known}.")
     record = system_of(settings, seen.plan.system) if seen.plan is not None else None
     return phases(seen, record.records if record is not None else {})

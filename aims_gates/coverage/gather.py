@@ -1,7 +1,7 @@
 """What the packs and the ledger of a user's settings hold, read once for the reports over all models."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from aims_gates.packs import bundled, find_gates
 from aims_gates.plan import make_plan
 from aims_gates.profiles import Resolved, read_profile
 from aims_gates.records import SystemRecord, find_system, read_record, read_system, record_files, system_names
-from aims_gates.settings import Settings
+from aims_gates.settings import DEFAULT_WORKSPACE, Settings
 from aims_gates.trust import TrustHistory
 
 __all__ = ["Gathered", "gather", "own_packs", "record_paths", "system_of"]
@@ -32,6 +32,7 @@ class Gathered:
         seen: The registered models of the ledger.
         trust: The trust list and its past.
         folders: The packs.
+        workspace: The one that is worked in; models of others go by ``WORKSPACE/NAME``.
     """
 
     now: datetime
@@ -40,11 +41,18 @@ class Gathered:
     seen: tuple[ModelView, ...]
     trust: TrustHistory = field(default_factory=TrustHistory)
     folders: tuple[Path, ...] = ()
+    workspace: str = DEFAULT_WORKSPACE
+
+    def called(self, seen: ModelView) -> str:
+        """What a registered model goes by here."""
+        return seen.name if seen.workspace == self.workspace else f"{seen.workspace}/{seen.name}"
 
     def statuses(self) -> list[Status]:
         """A line for each model of the ledger, then for each that only a pack names."""
-        found = [status(each, [due.due for due in due_of(each)]) for each in self.seen]
-        known = {each.name for each in self.seen}
+        found = [
+            replace(status(each, [due.due for due in due_of(each)]), model=self.called(each)) for each in self.seen
+        ]
+        known = {self.called(each) for each in self.seen}
         return found + [line for line in self._unregistered() if line.model not in known]
 
     def _unregistered(self) -> Iterator[Status]:
@@ -106,7 +114,7 @@ def gather(settings: Settings, now: datetime) -> Gathered:
             profiles[name] = profiles.get(name) or read_profile(name, gates, packs)
             plans[each.system.name] = make_plan(each, profiles[name], gates)
     seen, trust = _ledger(settings, now)
-    return Gathered(now, systems, plans, seen, trust, tuple(packs))
+    return Gathered(now, systems, plans, seen, trust, tuple(packs), settings.workspace)
 
 
 def _ledger(settings: Settings, now: datetime) -> tuple[tuple[ModelView, ...], TrustHistory]:

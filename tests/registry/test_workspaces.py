@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from aims_gates import load_model
 from aims_gates.canonical import digest_bytes
+from aims_gates.coverage.gather import gather
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.model import Evidence, Finding, Limit, Subject
 from aims_gates.predicates import OpenMode
@@ -141,6 +142,12 @@ def test_commands_and_load_model_speak_of_the_workspace_that_mlflow_works_in(ten
         assert explain_version(tenants.settings, "loan", version).decision.system is None
         with pytest.raises(RefusedError, match="no grant stands"):
             load_model("models:/loan@production", settings=tenants.settings)
+
+
+def test_status_tells_a_model_of_another_workspace_from_one_here(tenants: Tenants) -> None:
+    with WorkspaceContext("west"):
+        lines = {each.model: each.state for each in gather(tenants.settings, datetime.now(UTC)).statuses()}
+    assert lines == {"loan": "unbound", "east/loan": "met"}
 
 
 def test_without_workspaces_a_variable_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
