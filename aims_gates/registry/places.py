@@ -196,14 +196,15 @@ def released_root(database: str | None) -> Bucket:
 
 
 def check_allowed(folder: Path, address: str) -> None:
-    """A server reads only beneath its own artifact roots, whatever path a caller registered.
+    """A server reads only beneath its own artifact roots and folders it was told of, whatever path a caller registered.
 
     Raises:
         InputError: the folder is elsewhere.
     """
     if not in_server():
         return
-    roots = [local_path(root) for root in (proxied_root(), os.environ.get(ARTIFACT_ROOT_ENV_VAR)) if root]
+    own = [root for root in (proxied_root(), os.environ.get(ARTIFACT_ROOT_ENV_VAR)) if root]
+    roots = [local_path(root) for root in (*own, *_told())]
     if not any(root is not None and inside(folder, root) for root in roots):
         raise InputError("the server reads no files outside its artifact folders", where=address, remedy=_LOG_IT)
 

@@ -10,6 +10,7 @@ from aims_gates.registry.places import (
     ARTIFACTS_DESTINATION_ENV_VAR,
     SERVE_ARTIFACTS_ENV_VAR,
     SOURCES_ENV_VAR,
+    check_allowed,
     check_readable,
     check_source,
 )
@@ -43,6 +44,22 @@ def test_prefixes_that_it_was_told_of_are_its_own_too(serving: Path, monkeypatch
     for source in (*CLIMBING, "gs://others/y"):
         with pytest.raises(InputError):
             check_source(source)
+
+
+def test_a_folder_that_it_was_told_of_is_registered_from_and_read_but_none_that_a_link_leads_to(
+    serving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team, other = tmp_path / "team", tmp_path / "other"
+    for folder in (team / "model", other):
+        folder.mkdir(parents=True)
+    (team / "link").symlink_to(other)
+    for told in (str(team), f"file://{team}"):
+        monkeypatch.setenv(SOURCES_ENV_VAR, f"s3://told,{told}")
+        check_source(f"{told}/model")
+        check_allowed(team / "model", f"{told}/model")
+        for elsewhere in (team / "link", other, tmp_path / "team2"):
+            with pytest.raises(InputError, match="outside its artifact folders"):
+                check_allowed(elsewhere, str(elsewhere))
 
 
 def test_it_reads_nothing_else_with_its_own_rights(serving: Path) -> None:
