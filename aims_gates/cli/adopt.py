@@ -75,16 +75,7 @@ def _told(found: Any) -> str:
 def _text(found: list[Any], dry_run: bool) -> str:
     if not found:
         return "nothing stands in production without a grant"
-    rows = [
-        (
-            _called(each),
-            each.version,
-            each.alias,
-            each.decision.system or "-",
-            each.trouble or "; ".join(each.missing[:3]),
-        )
-        for each in found
-    ]
+    rows = [(_called(each), each.version, each.alias, each.decision.system or "-", _told(each)) for each in found]
     done = sum(each.trouble is None for each in found)
     what = "would be adopted" if dry_run else "adopted"
     shown = table(("MODEL", "VERSION", "ALIAS", "SYSTEM", "A PROMOTION WOULD BE TOLD"), rows)
