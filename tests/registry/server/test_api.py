@@ -4,6 +4,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from aims_gates.canonical import digest_bytes
 from aims_gates.evidence import open_envelope, sign
 from aims_gates.ledger import merkle
-from aims_gates.model import Subject
+from aims_gates.model import Evidence, Subject
 from aims_gates.predicates import Approval, Grant, Halt, Request, Trust, TrustedUser, say
 from aims_gates.registry.server.api import router
 from aims_gates.registry.server.api.answers import Route
@@ -322,6 +323,24 @@ def test_the_whole_ledger_is_for_auditors_and_verifies(inside: Inside) -> None:
     assert merkle.verify_consistency(2, size, path, merkle.root(leaves[:2]), bytes.fromhex(head["root"]))
     assert inside.get("/ledger/inclusion", position=size, size=size).status_code == 400
     assert inside.get("/ledger/consistency", first=1, second=size + 1).status_code == 404
+
+
+def test_what_another_workspace_said_of_the_same_bytes_is_not_among_their_rows(inside: Inside) -> None:
+    ready(inside)
+    subject = Subject("model", DIGEST)
+    at, data = datetime.now(UTC).isoformat(), {"evaluation": digest_bytes(b"e")}
+    for workspace in ("default", "elsewhere"):
+        facts = {"workspace": workspace, "name": "loan", "version": "1"}
+        said = Evidence("performance", DIGEST, {}, (), "pass", at, data, {"evaluation": 1}, facts=facts)
+        inside.world.sign(said, subject, "ci")
+
+    def told(who: str) -> list[Any]:
+        found = inside.get("/ledger/rows", who, term=f"subject {subject.digest}").json()["rows"]
+        entries = (json.loads(row["body"]).get("envelope") for row in found)
+        said = [json.loads(base64.b64decode(each["payload"]))["predicate"] for each in entries if each]
+        return sorted(each["aims"]["facts"]["workspace"] for each in said if each.get("aims", {}).get("facts"))
+
+    assert told("dora") == ["default"] and told("root") == ["default", "elsewhere"]
 
 
 def test_pages_of_rows_join_to_the_whole(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
