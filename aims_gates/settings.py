@@ -18,6 +18,7 @@ __all__ = [
     "DEFAULT_WORKSPACE",
     "SCHEMES",
     "Settings",
+    "called",
     "chosen_workspace",
     "database_uri",
     "load",
@@ -36,6 +37,11 @@ _FORMS = "aims+sqlite:///FILE or aims+postgresql://USER@HOST/DATABASE"
 FILE = "aims.yaml"
 #: The workspace of a registry without workspaces.
 DEFAULT_WORKSPACE = "default"
+
+
+def called(workspace: str, name: str, here: str = DEFAULT_WORKSPACE) -> str:
+    """What a registered model goes by in messages: with its workspace where that is another than ``here``."""
+    return name if workspace == here else f"{workspace}/{name}"
 
 
 def chosen_workspace() -> str | None:

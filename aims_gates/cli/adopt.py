@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings, signer
+from aims_gates.settings import Settings, called, signer
 
 __all__ = ["command"]
 
@@ -64,10 +64,6 @@ def _plain(found: Any) -> dict[str, Any]:
     return said | {"missing": list(found.missing), "trouble": found.trouble, "system": found.decision.system}
 
 
-def _called(found: Any) -> str:
-    return found.name if found.workspace == DEFAULT_WORKSPACE else f"{found.workspace}/{found.name}"
-
-
 def _told(found: Any) -> str:
     return str(found.trouble or "; ".join(found.missing[:3]))
 
@@ -75,7 +71,10 @@ def _told(found: Any) -> str:
 def _text(found: list[Any], dry_run: bool) -> str:
     if not found:
         return "nothing stands in production without a grant"
-    rows = [(_called(each), each.version, each.alias, each.decision.system or "-", _told(each)) for each in found]
+    rows = [
+        (called(each.workspace, each.name), each.version, each.alias, each.decision.system or "-", _told(each))
+        for each in found
+    ]
     done = sum(each.trouble is None for each in found)
     what = "would be adopted" if dry_run else "adopted"
     shown = table(("MODEL", "VERSION", "ALIAS", "SYSTEM", "A PROMOTION WOULD BE TOLD"), rows)

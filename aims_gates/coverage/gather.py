@@ -15,7 +15,7 @@ from aims_gates.packs import bundled, find_gates
 from aims_gates.plan import make_plan
 from aims_gates.profiles import Resolved, read_profile
 from aims_gates.records import SystemRecord, find_system, read_record, read_system, record_files, system_names
-from aims_gates.settings import DEFAULT_WORKSPACE, Settings
+from aims_gates.settings import DEFAULT_WORKSPACE, Settings, called
 from aims_gates.trust import TrustHistory
 
 __all__ = ["Gathered", "gather", "own_packs", "record_paths", "system_of"]
@@ -45,7 +45,7 @@ class Gathered:
 
     def called(self, seen: ModelView) -> str:
         """What a registered model goes by here."""
-        return seen.name if seen.workspace == self.workspace else f"{seen.workspace}/{seen.name}"
+        return called(seen.workspace, seen.name, self.workspace)
 
     def statuses(self) -> list[Status]:
         """A line for each model of the ledger, then for each that only a pack names."""

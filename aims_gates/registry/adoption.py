@@ -8,14 +8,11 @@ controls never count as met; nothing new is promoted by it.
 # mypy: allow-untyped-calls
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.exceptions import MlflowException
-from mlflow.utils.workspace_context import ServerWorkspaceContext
 from sqlalchemy import Connection, inspect, text
 
 from aims_gates import authority
@@ -30,6 +27,7 @@ from aims_gates.model import Decision, Subject
 from aims_gates.predicates import Adoption, Grant, TrustedKey, TrustedUser, say
 from aims_gates.registry.acts import free, now, stage_alias
 from aims_gates.registry.names import governed_alias
+from aims_gates.registry.places import in_workspace
 from aims_gates.registry.reconcile import ALIASES, STAGES
 from aims_gates.registry.subjects import local_folder
 from aims_gates.settings import DEFAULT_WORKSPACE, Settings
@@ -147,15 +145,10 @@ def _digest(found: Found) -> tuple[str | None, str | None]:
     if found.workspace != DEFAULT_WORKSPACE and not MLFLOW_ENABLE_WORKSPACES.get():
         return None, f"it is in workspace {found.workspace}: set MLFLOW_ENABLE_WORKSPACES=true, as for its server"
     try:
-        with _in_workspace(found.workspace), local_folder(found.location) as folder:
+        with in_workspace(found.workspace), local_folder(found.location) as folder:
             return folder_digest(folder), None
     except (AimsGatesError, MlflowException, OSError) as error:
         return None, f"its bytes cannot be read: {error}"
-
-
-def _in_workspace(workspace: str) -> AbstractContextManager[Any]:
-    """Addresses mean what they mean there, whatever workspace MLflow works in here."""
-    return ServerWorkspaceContext(workspace) if MLFLOW_ENABLE_WORKSPACES.get() else nullcontext()
 
 
 def _need_person(connection: Connection, owner: str) -> None:

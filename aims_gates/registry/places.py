@@ -8,8 +8,10 @@ server's own; outside, a client reads it over HTTP.
 
 import os
 import urllib.parse
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
@@ -28,6 +30,7 @@ __all__ = [
     "check_readable",
     "check_source",
     "in_server",
+    "in_workspace",
     "inside",
     "local_path",
     "proxied_path",
@@ -144,6 +147,14 @@ def _scoped(path: PurePosixPath) -> PurePosixPath:
     from mlflow.server.handlers import _get_workspace_scoped_repo_path_if_enabled
 
     return PurePosixPath(_get_workspace_scoped_repo_path_if_enabled(str(path)) or ".")
+
+
+def in_workspace(workspace: str) -> AbstractContextManager[Any]:
+    """In the block, addresses mean what they mean in this workspace, whichever one MLflow works in here."""
+    from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
+    from mlflow.utils.workspace_context import ServerWorkspaceContext
+
+    return ServerWorkspaceContext(workspace) if MLFLOW_ENABLE_WORKSPACES.get() else nullcontext()
 
 
 def inside(path: Path, root: Path) -> bool:

@@ -19,7 +19,7 @@ from aims_gates.ledger.table import let_go, names, rows, size
 from aims_gates.predicates import Grant, Registration, Transition, type_of
 from aims_gates.registry.acts import COMMON, free, now
 from aims_gates.registry.names import governed_alias
-from aims_gates.settings import DEFAULT_WORKSPACE
+from aims_gates.settings import DEFAULT_WORKSPACE, called
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
@@ -54,9 +54,9 @@ _TAGS = "SELECT key, value FROM model_version_tags WHERE workspace = :workspace 
 _Name = tuple[str, str]
 
 
-def _called(workspace: str, name: str) -> str:
-    """A name as problems speak of it: with its workspace where that is another than the default."""
-    return name if workspace == DEFAULT_WORKSPACE else f"{workspace}/{name}"
+def _what(said: Grant) -> str:
+    """A grant as problems speak of it."""
+    return f"{called(said.workspace, said.name)} version {said.version} ({said.alias})"
 
 
 def _folder(said: Grant, artifacts: Path | None) -> Path | None:
@@ -76,7 +76,7 @@ def _bytes(grant: Row, artifacts: Path | None) -> str | None:
     said = grant.predicate
     if said.location in _NO_BYTES:
         return None
-    what = f"{_called(said.workspace, said.name)} version {said.version} ({said.alias})"
+    what = _what(said)
     folder = _folder(said, artifacts)
     store = os.environ.get("AIMS_GATES_RELEASED", "").rstrip("/")
     stored = bool(store) and said.location.startswith(f"{store}/")
@@ -112,7 +112,7 @@ def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None
     if free(seen):
         return None, None  # a prompt that no system is bound to is not governed
     grant = seen.standing(alias, now())
-    what = f"{_called(workspace, name)} version {version} ({alias})"
+    what = f"{called(workspace, name)} version {version} ({alias})"
     if grant is None or grant.predicate.version != str(version):
         return f"{what}: the registry points there, and no grant in the ledger stands for it", None
     if (location or source) != grant.predicate.location:
@@ -132,7 +132,7 @@ def _pointing(connection: Connection) -> dict[_Name, list[tuple[Any, ...]]]:
 def _registered(connection: Connection, seen: Ledger, there: bool) -> Iterator[str]:
     """Whether a name and its versions were made, changed or removed past the registry."""
     ended = any(row.position > seen.born and _is_end(row, seen) for row in seen.rows)
-    what = _called(seen.workspace, seen.name)
+    what = called(seen.workspace, seen.name)
     if seen.born < 0 and there:
         yield f"{what}: it stands in the registry, and the ledger has no record of its creation"
     elif seen.born >= 0 and not ended and not there:
@@ -156,7 +156,7 @@ def _versions(connection: Connection, seen: Ledger) -> Iterator[str]:
     said = {row.predicate.version for row in seen.rows if row.type == _REGISTERED}
     since = seen.registrations()
     for version in sorted(said | set(found), key=lambda each: (len(each), each)):
-        what, told = f"{_called(seen.workspace, seen.name)} version {version}", since.get(version)
+        what, told = f"{called(seen.workspace, seen.name)} version {version}", since.get(version)
         if told is None:
             if version in found and said:
                 yield f"{what}: it stands in the registry, and the ledger has no record of who registered it"
@@ -177,7 +177,7 @@ def _prompt(connection: Connection, grant: Row) -> str | None:
     from aims_gates.registry.subjects import prompt_subject
 
     place = {"workspace": said.workspace, "name": said.name, "version": said.version}
-    what = f"{_called(said.workspace, said.name)} version {said.version} ({said.alias})"
+    what = _what(said)
     tags = {row[0]: row[1] for row in connection.execute(text(_TAGS), place)}
     config = {key: tags[key] for key in PROMPT_CONFIG if key in tags}
     try:
@@ -241,8 +241,7 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     for grant in grants:
         said_ = grant.predicate
         if (said_.workspace, said_.name, said_.alias) not in stood:
-            what = f"{_called(said_.workspace, said_.name)} version {said_.version} ({said_.alias})"
-            problems.append(f"{what}: granted, but the registry does not point there")
+            problems.append(f"{_what(said_)}: granted, but the registry does not point there")
         wrong = _bytes(grant, artifacts)
         problems += [wrong] if wrong else []
     return problems + unguarded

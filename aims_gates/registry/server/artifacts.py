@@ -22,15 +22,12 @@ import os
 import posixpath
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact import artifact_repository_registry
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModelAlias
-from mlflow.utils.workspace_context import ServerWorkspaceContext
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -38,7 +35,7 @@ from aims_gates.canonical import is_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.registry.acts import free, view
 from aims_gates.registry.names import PRODUCTION, governed_alias
-from aims_gates.registry.places import RELEASED, bucket, proxied_root
+from aims_gates.registry.places import RELEASED, bucket, in_workspace, proxied_root
 from aims_gates.registry.refusals import refusal
 from aims_gates.registry.server import creators
 from aims_gates.registry.server.identity import Principal, principal
@@ -241,7 +238,7 @@ class Guard:
             return found
         addresses, sure = [source], True
         try:
-            with ServerWorkspaceContext(workspace) if MLFLOW_ENABLE_WORKSPACES.get() else nullcontext():
+            with in_workspace(workspace):
                 addresses.append(underlying_address(source, self._store._address_of))
         except (AimsGatesError, MlflowException):
             sure = False  # the ids in the address still stand for it, and it is looked up again
