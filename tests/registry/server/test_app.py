@@ -6,15 +6,22 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.entities.workspace import Workspace
+from mlflow.store.workspace.sqlalchemy_store import SqlAlchemyStore
+from mlflow.utils.workspace_context import WorkspaceContext
 
 from aims_gates.errors import RefusedError
+from aims_gates.predicates import TrustedUser
 from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.app import create_app
+from aims_gates.registry.store import gated_store
+from tests.registry.conftest import World
 
 from .conftest import Running
 
@@ -30,10 +37,10 @@ def test_a_registry_that_is_not_gated_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_database: bytes
 ) -> None:
     from mlflow.server import handlers
-    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+    from mlflow.store.model_registry import sqlalchemy_store
 
     (tmp_path / "stock.db").write_bytes(empty_database)
-    stock = SqlAlchemyStore(f"sqlite:///{tmp_path / 'stock.db'}")
+    stock = sqlalchemy_store.SqlAlchemyStore(f"sqlite:///{tmp_path / 'stock.db'}")
     monkeypatch.setattr(handlers, "_model_registry_store", stock)
     with pytest.raises(RefusedError, match="not gated"):
         live_store()
@@ -41,6 +48,67 @@ def test_a_registry_that_is_not_gated_is_refused(
     with pytest.raises(RefusedError, match="not gated"):
         create_app()
     stock._dispose_engine()
+
+
+#: In the application as it is made for a server: what a signed-in user of MLflow may not do, with the answers' codes.
+MADE = """
+from mlflow.entities.workspace import WorkspaceDeletionMode
+from mlflow.exceptions import MlflowException
+from aims_gates.registry.server.app import create_app
+from aims_gates.registry.server.identity import Principal, acting_as
+
+create_app()
+from mlflow.server import auth
+from mlflow.server.workspace_helpers import _get_workspace_store
+
+def code(act, *said):
+    try:
+        act(*said)
+    except MlflowException as error:
+        return error.get_http_status_code()
+
+with acting_as(Principal("eve", "mlflow-auth", False, False, None)):
+    for login in ("rita", "newcomer"):
+        print(login, code(auth.store.create_user, login, "a password of her choice"))
+for mode in WorkspaceDeletionMode:
+    print(mode.name, code(_get_workspace_store().delete_workspace, "team", mode))
+"""
+
+
+def test_the_application_guards_listed_accounts_and_governed_workspaces(
+    tmp_path: Path, empty_database: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+    (tmp_path / "registry.db").write_bytes(empty_database)
+    database = f"sqlite:///{tmp_path / 'registry.db'}"
+    world = World(tmp_path, gated_store(f"aims+{database}"), workspace="team")
+    world.trust()
+    world.trust_anew(lambda listed: replace(listed, users=(TrustedUser("rita", "Rita", ("risk",)),)))
+    SqlAlchemyStore(database).create_workspace(Workspace("team"))
+    with WorkspaceContext("team"):
+        world.store.create_registered_model("loan")
+    world.store._dispose_engine()
+    (tmp_path / "auth.ini").write_text(
+        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{tmp_path}/users.db\n"
+    )
+    settings = {
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "_MLFLOW_SERVER_FILE_STORE": database,
+        "_MLFLOW_SERVER_REGISTRY_STORE": f"aims+{database}",
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(tmp_path / "artifacts"),
+        "MLFLOW_AUTH_CONFIG_PATH": str(tmp_path / "auth.ini"),
+        "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": "an administrator's password",
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "only for this test",
+    }
+    command, settings = [sys.executable, "-c", MADE], os.environ | settings
+    made = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=120)
+    said = dict(line.split() for line in made.stdout.splitlines() if len(line.split()) == 2)
+    assert said == {"rita": "403", "newcomer": "None", "SET_DEFAULT": "403", "CASCADE": "403", "RESTRICT": "403"}, (
+        made.stdout + made.stderr[-2000:]
+    )
 
 
 @pytest.mark.slow
