@@ -53,6 +53,7 @@ __all__ = [
     "Trust",
     "TrustedKey",
     "TrustedUser",
+    "UntestedMlflow",
     "Waiver",
     "Withdrawal",
     "evidence_of",
@@ -394,6 +395,15 @@ class OpenMode:
 
 
 @dataclass(frozen=True)
+class UntestedMlflow:
+    """A server may run this minor version of MLflow (``3.19``), which aims-gates was not tested with."""
+
+    mlflow: str
+    reason: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
 class Creation:
     """The registry: a registered model or prompt was created; the kind is fixed here."""
 
@@ -493,6 +503,7 @@ _TYPES: Mapping[type, str] = {
     Checkpoint: f"{_OWN}checkpoint/v1",
     Detachment: f"{_OWN}detachment/v1",
     OpenMode: f"{_OWN}open-mode/v1",
+    UntestedMlflow: f"{_OWN}untested-mlflow/v1",
     PortableGrant: f"{_OWN}portable-grant/v1",
     Creation: f"{_OWN}creation/v1",
     Registration: f"{_OWN}registration/v1",
@@ -518,6 +529,7 @@ ROLES: Mapping[str, frozenset[type]] = {
             Activation,
             Binding,
             OpenMode,
+            UntestedMlflow,
             Revocation,
             Checkpoint,
             PortableGrant,

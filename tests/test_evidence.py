@@ -335,7 +335,7 @@ def test_a_finding_names_what_it_is():
             "policy",
             {
                 *("trust", "key-revocation", "activation", "binding", "revocation", "checkpoint"),
-                *("portable-grant", "adoption", "detachment", "open-mode"),
+                *("portable-grant", "adoption", "detachment", "open-mode", "untested-mlflow"),
             },
         ),
         ("ci", {"test-result", "predictions", "checkpoint", "portable-grant"}),

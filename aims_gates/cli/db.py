@@ -52,6 +52,24 @@ def check(settings: Settings, json_: bool) -> int:
     return 5 if problems else 0
 
 
+@command.command("accept-mlflow")
+@click.argument("version")
+@click.option("--reason", required=True, help="Why; it stands in the ledger.")
+@key_option
+@settings_options
+def accept_mlflow(version: str, reason: str, key: Path | None, settings: Settings) -> None:
+    """Let a server start on a minor VERSION of MLflow (3.19) that aims-gates was not tested with; role policy.
+
+    Before you sign, read what is new there: a method that nobody has looked at may write past the gate. Where a name
+    that aims-gates uses is gone or looks different, the server does not start all the same. To take it back:
+    aims-gates revoke STATEMENT.
+    """
+    from aims_gates.registry.untested import accept
+
+    person = accept(settings.need_registry(), version, reason, signer(settings, key))
+    click.echo(f"a server may run MLflow {version}, on the word of {person}")
+
+
 @command.command("open-mode")
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @click.option("--reason", required=True, help="Why; it stands in the ledger.")

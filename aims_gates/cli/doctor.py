@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ from aims_gates.settings import SCHEMES, Settings, database_uri
 __all__ = ["command"]
 
 Check = tuple[str, bool, str, str]
-_NEEDED = {"mlflow": (3, 17), "pandas": (2, 2), "pyarrow": (17, 0), "duckdb": (1, 1)}
+_NEEDED = {"pandas": (2, 2), "pyarrow": (17, 0), "duckdb": (1, 1)}
 _EXTRAS = {"great-expectations": "data_quality"}
 
 
@@ -42,6 +43,23 @@ def _versions() -> Iterator[Check]:
             yield name, True, version(name), ""
         except PackageNotFoundError:
             yield name, False, f"not installed; the gate {gate} needs it", "pip install 'aims-gates[gates]'"
+
+
+def _mlflow() -> Iterator[Check]:
+    from aims_gates.registry.internals.versions import FLOOR, SERVER_FLOOR, installed, minor, need_tested, spelled
+
+    try:
+        good, server = need_tested(FLOOR, "aims-gates"), minor(installed()) >= SERVER_FLOOR
+        serves = f"; a server needs {spelled(SERVER_FLOOR)}" if not server else ""
+        yield "mlflow", True, f"{installed()}{'' if good else ', newer than what was tested'}{serves}", ""
+        if find_spec("alembic") is None or find_spec("mlflow.store.model_registry.sqlalchemy_store") is None:
+            return  # mlflow-skinny: no store here
+        from aims_gates.registry.internals.verify import need_store
+
+        need_store()
+        yield "registry store", True, "MLflow is as it must be", ""
+    except AimsGatesError as error:
+        yield "mlflow", False, error.message, error.remedy or ""
 
 
 def _plugin() -> Iterator[Check]:
@@ -113,6 +131,7 @@ def command(settings: Settings, json_: bool) -> int:
     """Say what is wrong with this installation: versions, plugin, scheme, gates, key, registry, clock."""
     checks: list[Callable[[], Iterator[Check]]] = [
         _python,
+        _mlflow,
         _versions,
         _plugin,
         lambda: _gates(settings),

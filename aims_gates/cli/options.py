@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from aims_gates.keys import ENVIRONMENT
-from aims_gates.settings import load
+from aims_gates.settings import SCHEMES, Settings, load
 
 __all__ = [
     "as_json",
@@ -27,6 +27,8 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+#: Commands that must work beside any MLflow: the one says what is wrong with it, the other takes our guards away.
+_WITHOUT_MLFLOW = ("doctor", "detach")
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON on standard output, nothing else.")
 key_option = click.option(
@@ -59,9 +61,27 @@ def settings_options(command: F) -> F:
         tracking: str | None,
         **rest: Any,
     ) -> Any:
-        return command(*args, settings=load(config, packs, registry, tracking), **rest)
+        settings = load(config, packs, registry, tracking)
+        _need_mlflow(settings)
+        return command(*args, settings=settings, **rest)
 
     return wrapped  # type: ignore[return-value]
+
+
+def _need_mlflow(settings: Settings) -> None:
+    """Refuse to work on a registry's database beside an MLflow that would not guard it.
+
+    A version that was tested is known to; any other is looked at as the store itself would.
+    """
+    database = settings.registry is not None and settings.registry.partition(":")[0] in SCHEMES
+    if not database or click.get_current_context().info_name in _WITHOUT_MLFLOW:
+        return
+    from aims_gates.registry.internals.versions import FLOOR, need_tested
+
+    if not need_tested(FLOOR, "aims-gates"):
+        from aims_gates.registry.internals.verify import need_store
+
+        need_store()
 
 
 def emit(value: Any, json_: bool, text: Callable[[], str]) -> None:

@@ -11,6 +11,7 @@ import click
 
 from aims_gates.cli.options import settings_options
 from aims_gates.errors import InputError
+from aims_gates.registry.internals.environment import BOOTSTRAPPED
 from aims_gates.settings import Settings, database_uri
 
 __all__ = ["command"]
@@ -95,7 +96,7 @@ def command(
         click.secho(_LOUD, fg="red", err=True)
     # The administrator exists now; workers need not know the password that made it.
     inherited = {name: value for name, value in os.environ.items() if name != _PASSWORD}
-    os.execve(sys.executable, line, {**inherited, **said, "_MLFLOW_AUTH_ADMIN_BOOTSTRAPPED": "true"})
+    os.execve(sys.executable, line, {**inherited, **said, BOOTSTRAPPED: "true"})
 
 
 def _ways(auth: str, oidc: Path | None, proxies: tuple[str, ...]) -> str:
@@ -145,6 +146,7 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
     if ways != "none":
         _users(start)
     from aims_gates.ledger.kept import hold
+    from aims_gates.registry.internals.store import close
     from aims_gates.registry.server.configuration import configuration
     from aims_gates.registry.store import gated_store
 
@@ -155,7 +157,7 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
             with store.primary() as session:
                 hold(session.connection(), told.checkpoints)
     finally:
-        store._dispose_engine()
+        close(store)
     if ways == "none":
         return
     try:

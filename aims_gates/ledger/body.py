@@ -21,6 +21,7 @@ from aims_gates.predicates import (
     Registration,
     Revocation,
     Trust,
+    UntestedMlflow,
     predicate_of,
     type_of,
 )
@@ -38,6 +39,7 @@ _COMMON = {
     type_of(Revocation): "revocation",
     type_of(Activation): "profiles",
     type_of(OpenMode): OPEN_MODE,
+    type_of(UntestedMlflow): "mlflow",
     **dict.fromkeys(TRUST_TYPES, "trust"),
 }
 #: Of these there is one for each version: they stand apart, so that what bears on a name is read without them.

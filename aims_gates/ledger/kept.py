@@ -4,12 +4,12 @@ The folder is what an owner of the database cannot rewrite, so it belongs where 
 the ledger's size, ``checkpoint-000000001024.json``; nothing here ever overwrites or removes one.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from filelock import FileLock
 from sqlalchemy import Connection, text
 
 from aims_gates.errors import InputError, IntegrityError, LedgerError
@@ -116,8 +116,8 @@ def _follows(connection: Connection, before: Envelope) -> str | None:
 def _alone(folder: Path) -> Iterator[None]:
     """One writer at a time, of all processes on this machine."""
     try:
-        with (folder / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        folder.stat()  # the lock would make a folder that is not there
+        with FileLock(folder / ".lock"):
             yield
     except OSError as error:
         remedy = "Make the folder, and let the account that signs checkpoints write there."

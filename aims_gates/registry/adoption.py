@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.exceptions import MlflowException
 from sqlalchemy import Connection, inspect, text
 
@@ -26,6 +25,7 @@ from aims_gates.ledger.connect import open_database
 from aims_gates.model import Decision, Subject
 from aims_gates.predicates import Adoption, Grant, TrustedKey, TrustedUser, say
 from aims_gates.registry.acts import free, now, stage_alias
+from aims_gates.registry.internals.store import workspaces_on
 from aims_gates.registry.names import governed_alias
 from aims_gates.registry.places import in_workspace
 from aims_gates.registry.reconcile import ALIASES, STAGES
@@ -142,7 +142,7 @@ def adopt(settings: Settings, owner: str, until: date, key: Key, names: tuple[st
 
 def _digest(found: Found) -> tuple[str | None, str | None]:
     """The digest of its bytes, or why they cannot be read."""
-    if found.workspace != DEFAULT_WORKSPACE and not MLFLOW_ENABLE_WORKSPACES.get():
+    if found.workspace != DEFAULT_WORKSPACE and not workspaces_on():
         return None, f"it is in workspace {found.workspace}: set MLFLOW_ENABLE_WORKSPACES=true, as for its server"
     try:
         with in_workspace(found.workspace), local_folder(found.location) as folder:

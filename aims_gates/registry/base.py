@@ -5,13 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from mlflow.prompt.constants import (
-    IS_PROMPT_TAG_KEY,
-    PROMPT_MODEL_CONFIG_TAG_KEY,
-    PROMPT_TEXT_TAG_KEY,
-    PROMPT_TYPE_TAG_KEY,
-    RESPONSE_FORMAT_TAG_KEY,
-)
+from mlflow.prompt.constants import IS_PROMPT_TAG_KEY, PROMPT_TEXT_TAG_KEY
 from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel
 from sqlalchemy.orm import Session
 
@@ -20,6 +14,7 @@ from aims_gates.errors import IntegrityError
 from aims_gates.predicates import Creation
 from aims_gates.registry.acts import Kind, now, view
 from aims_gates.registry.buckets import holds, put
+from aims_gates.registry.internals.store import PROMPT_CONFIG, begin_arguments, version_row
 from aims_gates.registry.places import Bucket, released_root
 from aims_gates.registry.session import Sessions, Transaction
 from aims_gates.registry.staging import Progress
@@ -34,9 +29,6 @@ __all__ = ["PROMPT_CONFIG", "StoreBase", "is_prompt"]
 
 # mypy: allow-untyped-calls
 
-#: Tags of a prompt version that change what is sent, beside its text.
-PROMPT_CONFIG = (PROMPT_TYPE_TAG_KEY, RESPONSE_FORMAT_TAG_KEY, PROMPT_MODEL_CONFIG_TAG_KEY)
-
 
 def is_prompt(tags: Any) -> bool:
     """Whether these tags say prompt, read as MLflow's server reads them: the last of equal keys, true in any case."""
@@ -50,7 +42,7 @@ class StoreBase(SqlAlchemyStore):
     ManagedSessionMaker: Sessions
 
     def __init__(self, db_uri: str, read_db_uri: str | None = None) -> None:
-        super().__init__(db_uri, read_db_uri=read_db_uri)
+        super().__init__(db_uri, **begin_arguments(read_db_uri))
         self.ManagedSessionMaker = Sessions(self.ManagedSessionMaker, self.engine, ledger.lock)
         self._install()
 
@@ -116,7 +108,7 @@ class StoreBase(SqlAlchemyStore):
             InputError, IntegrityError: its bytes cannot be read, or hold what is refused.
         """
         with self.primary() as session:
-            row = self._get_sql_model_version(session, name, version)
+            row = version_row(self, session, name, version)
             source, address = str(row.source), str(row.storage_location or row.source)
         root = self.released()
         digest = root.digest(address)
@@ -135,7 +127,7 @@ class StoreBase(SqlAlchemyStore):
 
     def _address_of(self, name: str, version: str) -> str:
         with self.primary() as session:
-            row = self._get_sql_model_version(session, name, version)
+            row = version_row(self, session, name, version)
             return str(row.storage_location or row.source)
 
     def prompt_digest(self, row: Any) -> str:

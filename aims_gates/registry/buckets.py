@@ -16,10 +16,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mlflow.store.artifact import artifact_repository_registry
-
 from aims_gates.canonical import canonical_bytes, digest, folder_digest, manifest
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError
+from aims_gates.registry.internals.store import stock_repository
 from aims_gates.registry.places import Bucket, Released
 from aims_gates.registry.staging import Progress, stage, staged
 from aims_gates.strict_yaml import read_json
@@ -42,7 +41,7 @@ def holds(root: Bucket, expected: str) -> bool:
         rows = _manifest(root, expected)
         if rows is None:
             return False
-        there = dict(_listed(_repository(root.location(expected))))
+        there = dict(_listed(stock_repository(root.location(expected))))
     except AimsGatesError:
         raise
     except Exception as error:
@@ -84,7 +83,7 @@ def put(source: Path, root: Bucket, progress: Progress | None = None) -> str:
 
 
 def _write(source: Path, root: Bucket, expected: str, rows: list[list[Any]], progress: Progress | None) -> None:
-    copy, total, done = _repository(root.location(expected)), sum(row[1] for row in rows), 0
+    copy, total, done = stock_repository(root.location(expected)), sum(row[1] for row in rows), 0
     for name, size, _ in rows:
         copy.log_artifact(str(source / name), posixpath.dirname(name) or None)
         done += size
@@ -100,13 +99,13 @@ def _write(source: Path, root: Bucket, expected: str, rows: list[list[Any]], pro
             )
         made = Path(place) / f"{expected.removeprefix('sha256:')}.json"
         made.write_bytes(canonical_bytes(rows))
-        _repository(root.address).log_artifact(str(made), _MANIFESTS)
+        stock_repository(root.address).log_artifact(str(made), _MANIFESTS)
 
 
 def _manifest(root: Bucket, expected: str) -> list[list[Any]] | None:
     """The manifest of a staged copy; None where there is none."""
     name = f"{_MANIFESTS}/{expected.removeprefix('sha256:')}.json"
-    repository = _repository(root.address)
+    repository = stock_repository(root.address)
     if name not in {each.path for each in repository.list_artifacts(_MANIFESTS)}:
         return None
     with tempfile.TemporaryDirectory(prefix="aims-") as place:
@@ -123,12 +122,6 @@ def _listed(repository: Any, path: str | None = None) -> Any:
             yield from _listed(repository, each.path)
         else:
             yield each.path, each.file_size
-
-
-def _repository(address: str) -> Any:
-    """MLflow's own repository, not the one that a server guards: staging is the one who writes there."""
-    registry: Any = artifact_repository_registry._artifact_repository_registry
-    return type(registry).get_artifact_repository(registry, address)
 
 
 def _silent(root: Bucket, error: Exception) -> InputError:

@@ -12,6 +12,7 @@ from aims_gates.ledger.connect import open_database
 from aims_gates.ledger.table import upgrade as upgrade_ledger
 from aims_gates.model import Subject
 from aims_gates.predicates import Detachment, say
+from aims_gates.registry.internals.store import close
 from aims_gates.registry.store import gated_store
 
 __all__ = ["detach", "upgrade"]
@@ -37,7 +38,7 @@ def upgrade(registry: str) -> tuple[str | None, str]:
             database.mark(connection, "new")
     # The store's own beginning does the rest: MLflow's tables where there are none, kinds of names, guards.
     store = gated_store(registry)
-    store._dispose_engine()
+    close(store)
     with open_database(registry) as connection:
         database.need_guarded(connection, registry)
     return before, database.HEAD

@@ -5,15 +5,9 @@ from typing import Any, cast
 
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel, RegisteredModelTag
 from mlflow.exceptions import MlflowException
-from mlflow.prompt.constants import _PROMPT_SOURCE_PLACEHOLDERS, IS_PROMPT_TAG_KEY
+from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
-from mlflow.utils.validation import (
-    _validate_model_alias_name,
-    _validate_model_name,
-    _validate_model_renaming,
-    _validate_model_version,
-)
 from sqlalchemy.orm import Session
 
 from aims_gates import authority
@@ -23,6 +17,18 @@ from aims_gates.predicates import Creation, Registration, Transition
 from aims_gates.registry.actor import actor
 from aims_gates.registry.acts import Kind, free, kind_of, now, view
 from aims_gates.registry.base import StoreBase, is_prompt
+from aims_gates.registry.internals.store import (
+    PROMPT_PLACEHOLDERS,
+    active_workspace,
+    alias_row,
+    model_row,
+    query,
+    validate_alias,
+    validate_name,
+    validate_renaming,
+    validate_version,
+    version_row,
+)
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import check_source
 from aims_gates.registry.refusals import answering, refusal
@@ -78,14 +84,14 @@ class LifecycleMixin(StoreBase):
         A server takes sources that it may read: its own artifacts, and the prefixes it was told of.
         """
         with answering(f"registering a version of {name}"):
-            if not (is_prompt(tags) and source in _PROMPT_SOURCE_PLACEHOLDERS):
+            if not (is_prompt(tags) and source in PROMPT_PLACEHOLDERS):
                 self._check_source(name, source)
         with answering(f"registering a version of {name}"), self.transaction() as transaction:
             made: ModelVersion = super().create_model_version(
                 name, source, run_id, tags, run_link, description, local_model_path, model_id
             )
             seen = self._seen(transaction.session, name)
-            if kind_of(seen) == "prompt" and not (is_prompt(tags) and source in _PROMPT_SOURCE_PLACEHOLDERS):
+            if kind_of(seen) == "prompt" and not (is_prompt(tags) and source in PROMPT_PLACEHOLDERS):
                 if not seen.open():
                     raise MlflowException(
                         f"{name!r} was created as a prompt: it cannot hold a model version. Register the model under "
@@ -95,7 +101,7 @@ class LifecycleMixin(StoreBase):
                 self._created(transaction, name, "model")  # and governed as one when open mode ends
             by = actor()
             said = Registration(
-                self._get_active_workspace(), name, str(made.version), str(source), made.run_id or None, by.name, by.via
+                active_workspace(self), name, str(made.version), str(source), made.run_id or None, by.name, by.via
             )
             authority.act(transaction.connection, said, now())
             return made
@@ -103,7 +109,7 @@ class LifecycleMixin(StoreBase):
     @again
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
         """Rename a name that nothing stands on; its record of registrars goes with it."""
-        _validate_model_renaming(new_name)
+        validate_renaming(new_name)
         if name == new_name:
             return cast(RegisteredModel, super().rename_registered_model(name, new_name))
         with answering(f"renaming {name}"), self.transaction() as transaction:
@@ -135,7 +141,8 @@ class LifecycleMixin(StoreBase):
     @again
     def delete_model_version(self, name: str, version: int | str) -> None:
         """Delete a version that nothing stands on."""
-        number = _validate_model_version(version)
+        validate_version(version)
+        number = int(version)
         what = f"{name} version {number}"
         with answering(f"deleting {what}"), self.transaction():
             seen = self._refuse_standing(name, "deleted", number)
@@ -146,17 +153,17 @@ class LifecycleMixin(StoreBase):
     @again
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Take an alias away; of a governed one that is logged, and ends its grant."""
-        _validate_model_name(name)
-        _validate_model_alias_name(alias)
+        validate_name(name)
+        validate_alias(alias)
         if not governed_alias(alias):
             super().delete_registered_model_alias(name, alias)
             return
         with answering(f"deleting alias {alias!r} of {name}"), self.transaction() as transaction:
-            row = self._get_registered_model_alias(transaction.session, name, alias)
+            row = alias_row(self, transaction.session, name, alias)
             version = None if row is None else str(row.version)
             super().delete_registered_model_alias(name, alias)
             if version is not None and not free(self._seen(transaction.session, name)):
-                said = Transition(self._get_active_workspace(), name, version, alias, "alias deleted", actor().name)
+                said = Transition(active_workspace(self), name, version, alias, "alias deleted", actor().name)
                 authority.act(transaction.connection, said, now())
 
     def _check_source(self, name: str, source: str) -> None:
@@ -174,7 +181,7 @@ class LifecycleMixin(StoreBase):
                 raise
 
     def _seen(self, session: Session, name: str) -> Ledger:
-        return view(session.connection(), self._get_active_workspace(), name)
+        return view(session.connection(), active_workspace(self), name)
 
     def _same_kind(self, name: str, prompt: bool) -> None:
         """Refuse a tag that says something else than the name was created as; in open mode it proves nothing anyway."""
@@ -192,8 +199,8 @@ class LifecycleMixin(StoreBase):
         """Refuse while a governed alias or stage Production stands on the name, or on this version of it."""
         with self.ManagedSessionMaker() as session:
             if version is not None:
-                self._get_sql_model_version(session, name, version)  # MLflow's own answer where there is none
-            model = self._get_registered_model(session, name)
+                version_row(self, session, name, version)  # MLflow's own answer where there is none
+            model = model_row(self, session, name)
             seen = self._seen(session, name)
             if not free(seen):
                 self._refuse_production(session, model, done, version)
@@ -207,7 +214,7 @@ class LifecycleMixin(StoreBase):
             for row in on
             if version in (None, row.version)
         ]
-        staged = self._get_query(session, SqlModelVersion).filter(
+        staged = query(self, session, SqlModelVersion).filter(
             SqlModelVersion.name == name, SqlModelVersion.current_stage == PRODUCTION
         )
         steps += [
@@ -236,17 +243,17 @@ class LifecycleMixin(StoreBase):
 
     def _created(self, transaction: Transaction, name: str, kind: Kind) -> None:
         by = actor()
-        said = Creation(self._get_active_workspace(), name, kind, by.name, by.via)
+        said = Creation(active_workspace(self), name, kind, by.name, by.via)
         authority.act(transaction.connection, said, now())
 
     def _ended(self, transaction: Transaction, name: str, act: str) -> None:
-        said = Transition(self._get_active_workspace(), name, None, None, act, actor().name)
+        said = Transition(active_workspace(self), name, None, None, act, actor().name)
         authority.act(transaction.connection, said, now())
 
     def _carry(self, transaction: Transaction, name: str, new_name: str, workspace: str | None = None) -> None:
         """Who registered the versions stays known under the new name, or in this workspace if they were in another."""
-        versions: Any = self._get_query(transaction.session, SqlModelVersion).filter(SqlModelVersion.name == new_name)
-        here = self._get_active_workspace()
+        versions: Any = query(self, transaction.session, SqlModelVersion).filter(SqlModelVersion.name == new_name)
+        here = active_workspace(self)
         known = view(transaction.connection, workspace or here, name, versions=True).registrations()
         for number in sorted(int(row.version) for row in versions):
             before = known.get(str(number))

@@ -5,9 +5,9 @@
 from typing import Any
 
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.utils.models import _parse_model_uri
 
 from aims_gates.errors import InputError
+from aims_gates.registry.internals.store import parse_model_uri, version_row
 from aims_gates.registry.subjects import underlying_address
 
 __all__ = ["origins"]
@@ -29,7 +29,7 @@ def origins(store: Any, name: str, number: int) -> list[str]:
     for _ in range(_LONGEST):
         try:
             with store.primary() as session:
-                row = store._get_sql_model_version(session, name, number)
+                row = version_row(store, session, name, number)
                 source, run = str(row.source), row.run_id
         except MlflowException:
             return []
@@ -45,7 +45,7 @@ def _copied_from(source: str) -> tuple[str, int] | None:
     if not source.startswith("models:"):
         return None
     try:
-        parsed = _parse_model_uri(source)
+        parsed = parse_model_uri(source)
     except MlflowException:
         return None
     return (parsed.name, int(parsed.version)) if parsed.name and parsed.version else None

@@ -8,16 +8,21 @@ server's own; outside, a client reads it over HTTP.
 
 import os
 import urllib.parse
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from aims_gates.canonical import is_digest
 from aims_gates.errors import InputError
+from aims_gates.registry.internals.environment import (
+    ARTIFACT_ROOT_ENV_VAR,
+    ARTIFACTS_DESTINATION_ENV_VAR,
+    SERVE_ARTIFACTS_ENV_VAR,
+    in_server,
+)
+from aims_gates.registry.internals.store import in_workspace, workspaces_on
 
 __all__ = [
     "RELEASED",
@@ -42,11 +47,6 @@ __all__ = [
 RELEASED = "aims-released"
 _PROXY = "mlflow-artifacts"
 
-# What the server tells its workers. The names are those of mlflow.server.constants, which is not
-# imported: that would load the whole server into every client.
-ARTIFACT_ROOT_ENV_VAR = "_MLFLOW_SERVER_ARTIFACT_ROOT"
-ARTIFACTS_DESTINATION_ENV_VAR = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
-SERVE_ARTIFACTS_ENV_VAR = "_MLFLOW_SERVER_SERVE_ARTIFACTS"
 #: The user's own word for the same, outside the server.
 DESTINATION_ENV_VAR = "AIMS_GATES_ARTIFACTS_DESTINATION"
 #: An object store's address for released copies, which are folders of this machine otherwise.
@@ -92,11 +92,6 @@ class Released(Bucket):
         return self.folder / digest.removeprefix("sha256:")
 
 
-def in_server() -> bool:
-    """Whether this process serves MLflow's registry (the server tells its workers so)."""
-    return ARTIFACT_ROOT_ENV_VAR in os.environ or ARTIFACTS_DESTINATION_ENV_VAR in os.environ
-
-
 def proxied_root() -> str | None:
     """The server's artifacts destination, where this process serves artifacts or was told of it; else None.
 
@@ -140,21 +135,11 @@ def proxied_path(address: str) -> Path | None:
 
 def _scoped(path: PurePosixPath) -> PurePosixPath:
     """With workspaces on, the proxy keeps each workspace's artifacts in a folder of its own."""
-    from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
-
-    if not MLFLOW_ENABLE_WORKSPACES.get():
+    if not workspaces_on():
         return path
-    from mlflow.server.handlers import _get_workspace_scoped_repo_path_if_enabled
+    from aims_gates.registry.server.internals.handlers import scoped_path
 
-    return PurePosixPath(_get_workspace_scoped_repo_path_if_enabled(str(path)) or ".")
-
-
-def in_workspace(workspace: str) -> AbstractContextManager[Any]:
-    """In the block, addresses mean what they mean in this workspace, whichever one MLflow works in here."""
-    from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
-    from mlflow.utils.workspace_context import ServerWorkspaceContext
-
-    return ServerWorkspaceContext(workspace) if MLFLOW_ENABLE_WORKSPACES.get() else nullcontext()
+    return PurePosixPath(scoped_path(str(path)) or ".")
 
 
 def inside(path: Path, root: Path) -> bool:

@@ -19,11 +19,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.protos.databricks_pb2 import RESOURCE_CONFLICT
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
-from mlflow.utils.validation import (
-    _validate_model_alias_name,
-    _validate_model_alias_name_reserved,
-    _validate_model_name,
-)
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
@@ -36,6 +31,15 @@ from aims_gates.registry.actor import actor
 from aims_gates.registry.acts import Kind, free, kind_of, now, stage_alias, view
 from aims_gates.registry.base import StoreBase
 from aims_gates.registry.buckets import holds
+from aims_gates.registry.internals.store import (
+    active_workspace,
+    query,
+    tag_row,
+    validate_alias,
+    validate_alias_reserved,
+    validate_name,
+    version_row,
+)
 from aims_gates.registry.names import PRODUCTION, governed_alias, governed_stage, version_number
 from aims_gates.registry.origins import origins
 from aims_gates.registry.refusals import answering, denied, invalid
@@ -93,9 +97,9 @@ class PromotionMixin(StoreBase):
             MlflowException: PERMISSION_DENIED with ``aims_decision`` and ``aims_controls``;
                 RESOURCE_CONFLICT where another write came between; what MLflow raises otherwise.
         """
-        _validate_model_name(name)
-        _validate_model_alias_name(alias)
-        _validate_model_alias_name_reserved(alias)
+        validate_name(name)
+        validate_alias(alias)
+        validate_alias_reserved(alias)
         if not governed_alias(alias) or self._free(name):
             super().set_registered_model_alias(name, alias, version)
             return
@@ -140,14 +144,14 @@ class PromotionMixin(StoreBase):
 
     def _in_production(self, session: Session, name: str) -> set[int]:
         """The versions in stage Production; none where the name is none, which MLflow then says."""
-        versions: Any = self._get_query(session, SqlModelVersion).filter(
+        versions: Any = query(self, session, SqlModelVersion).filter(
             SqlModelVersion.name == str(name), SqlModelVersion.current_stage == PRODUCTION
         )
         return {int(row.version) for row in versions}
 
     def _left(self, connection: Connection, name: str, version: int, how: str) -> None:
         """Log that a version left stage Production."""
-        said = Transition(self._get_active_workspace(), name, str(version), stage_alias(version), how, actor().name)
+        said = Transition(active_workspace(self), name, str(version), stage_alias(version), how, actor().name)
         authority.act(connection, said, now())
 
     def _number(self, version: Any) -> int:
@@ -162,8 +166,8 @@ class PromotionMixin(StoreBase):
         The tag, the index and the guards' table prove nothing: they only spare models the look into the ledger.
         """
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
-            tag = self._get_registered_model_tag(session, str(name), IS_PROMPT_TAG_KEY)
-            connection, workspace = session.connection(), self._get_active_workspace()
+            tag = tag_row(self, session, str(name), IS_PROMPT_TAG_KEY)
+            connection, workspace = session.connection(), active_workspace(self)
             if tag is None and (not ledger.open_mode_said(connection) or governed(connection, workspace, name)):
                 return False
             return free(view(connection, workspace, name))
@@ -174,7 +178,7 @@ class PromotionMixin(StoreBase):
         """Decide and write in one transaction, or record the denial and raise it."""
         prepared = self._prepare(name, number, target)
         with self.transaction() as transaction:
-            row = self._get_sql_model_version(transaction.session, name, number)
+            row = version_row(self, transaction.session, name, number)
             digest = self.prompt_digest(row) if prepared.kind == "prompt" else prepared.digest
             asked = prepared.version.workspace, name, str(number), digest, target, now(), actor().name
             ask = Ask(*asked, prepared.makers)
@@ -199,7 +203,7 @@ class PromotionMixin(StoreBase):
     def _prepare(self, name: str, number: int, target: str) -> _Prepared:
         """Find and hash the bytes, but only where everything else would let them through."""
         with self.primary() as session:
-            row = self._get_sql_model_version(session, name, number)
+            row = version_row(self, session, name, number)
             version = _Version.of(row)
             rows = authority.about(session.connection(), version.workspace, name, version=str(number))
             seen = Ledger(rows, version.workspace, name)
@@ -228,7 +232,7 @@ class PromotionMixin(StoreBase):
         if not creators.recording():
             return None
         with self.primary() as session:
-            if kind_of(view(session.connection(), self._get_active_workspace(), name)) == "prompt":
+            if kind_of(view(session.connection(), active_workspace(self), name)) == "prompt":
                 return None
         return creators.makers(origins(self, name, number))
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.entities.model_registry.model_version_stages import get_canonical_stage
-from mlflow.utils.validation import _REGISTERED_MODEL_ALIAS_LATEST
 from sqlalchemy.orm import Session
 
 from aims_gates.errors import InputError
 from aims_gates.registry.acts import free, kind_of, stage_alias, stands, view
 from aims_gates.registry.base import StoreBase
+from aims_gates.registry.internals.store import LATEST, active_workspace, version_row
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import Released
 from aims_gates.registry.refusals import answering, refusal
@@ -35,7 +35,7 @@ class ReadingMixin(StoreBase):
             MlflowException: PERMISSION_DENIED where no grant stands; else as MLflow's.
         """
         found: ModelVersion = super().get_model_version_by_alias(name, alias)
-        if governed_alias(alias) and alias.lower() != _REGISTERED_MODEL_ALIAS_LATEST:
+        if governed_alias(alias) and alias.lower() != LATEST:
             self._check(name, alias, f"alias {alias!r}", int(found.version))
         return found
 
@@ -59,7 +59,7 @@ class ReadingMixin(StoreBase):
         with answering(act), self.primary() as session:
             with self.ManagedSessionMaker.lent(session):
                 found: str = super().get_model_version_download_uri(name, version)
-            seen = view(session.connection(), self._get_active_workspace(), name)
+            seen = view(session.connection(), active_workspace(self), name)
         with answering(act, gated=True):
             grants = seen.grants(version=str(int(version)))
             if grants and seen.binding() is not None:
@@ -72,10 +72,10 @@ class ReadingMixin(StoreBase):
     def _check(self, name: str, target: str, shown: str, version: int) -> None:
         with answering(f"reading {shown} of {name}", gated=True):
             with self.primary() as session:
-                seen = view(session.connection(), self._get_active_workspace(), name)
+                seen = view(session.connection(), active_workspace(self), name)
                 if free(seen):
                     return
-                row = self._get_sql_model_version(session, name, version)
+                row = version_row(self, session, name, version)
                 grant = stands(seen, target, version, row.storage_location or row.source)
                 if grant is None or not self._same_prompt(session, seen, row, grant.predicate.digest):
                     raise self._not_granted(name, version, f"no grant stands for {shown}")

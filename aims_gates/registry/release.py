@@ -9,7 +9,6 @@ from typing import Any
 
 import mlflow
 from mlflow.exceptions import MlflowException
-from mlflow.tracking._model_registry.utils import _get_store
 
 from aims_gates import acts
 from aims_gates.authority import about
@@ -18,6 +17,7 @@ from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.keys import Key
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
+from aims_gates.registry.internals.store import parse_model_uri, registry_store
 from aims_gates.registry.names import version_number
 from aims_gates.registry.places import DESTINATION_ENV_VAR
 from aims_gates.registry.staging import Progress, leave_no_bytecode
@@ -63,7 +63,7 @@ def stage_version(settings: Settings, name: str, version: str, progress: Progres
         finally:
             server.close()
     find_target(model=name, version=version)  # says what there is, where this version is not
-    return str(_get_store(settings.need_registry()).stage_version(name, version_number(version), progress))
+    return str(registry_store(settings.need_registry()).stage_version(name, version_number(version), progress))
 
 
 def open_request(
@@ -151,11 +151,9 @@ def load_model(model_uri: str, *, settings: Settings | None = None, **arguments:
         RefusedError: no grant stands for it.
         IntegrityError: the bytes are not those that were granted.
     """
-    from mlflow.store.artifact.utils.models import _parse_model_uri
-
     settings = settings or current_settings()
     try:
-        parsed = _parse_model_uri(model_uri)
+        parsed = parse_model_uri(model_uri)
     except MlflowException as error:
         raise InputError(error.message, where=model_uri, remedy="Write models:/NAME@production.") from error
     if parsed.name is None or (parsed.version is None and parsed.alias is None):

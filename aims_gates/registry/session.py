@@ -29,6 +29,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from aims_gates.errors import AimsGatesError
+from aims_gates.registry.internals.store import open_stock
 
 __all__ = [
     "LOCK_TIMEOUT_MS",
@@ -252,7 +253,7 @@ class Sessions:
         timeout_ms: int = LOCK_TIMEOUT_MS,
     ) -> None:
         self.timeout_ms = timeout_ms
-        self._stock = stock
+        self._stock = open_stock(stock)
         self._engine = engine
         self._lock = lock
         self._local = threading.local()

@@ -5,7 +5,6 @@ alias copies nothing. An interrupted copy is taken up where it stopped; a finish
 once, by rename, after its bytes were hashed.
 """
 
-import fcntl
 import os
 import shutil
 import stat
@@ -14,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from aims_gates.canonical import check_left_out, digest, folder_digest, manifest
 from aims_gates.errors import InputError, IntegrityError
@@ -86,8 +87,7 @@ def staged(root: Released, expected: str) -> Path | None:
 @contextmanager
 def _only_one(root: Released) -> Iterator[None]:
     """Stagers take turns; a crash lets go of the lock. The lock file stays: removing it would make two locks."""
-    with (root.folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with FileLock(root.folder / ".lock"):
         yield
 
 
@@ -180,6 +180,8 @@ def _stage_new(source: Path, partial: Path, final: Path, rows: list[list[Any]], 
         )
     _seal(partial)
     partial.rename(final)
+    if os.name == "nt":  # a folder cannot be opened there, and its rename is durable
+        return
     parent = os.open(final.parent, os.O_RDONLY)
     try:
         os.fsync(parent)

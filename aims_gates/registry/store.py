@@ -9,6 +9,9 @@ import functools
 import os
 from typing import Any
 
+from aims_gates.registry.internals.environment import READ_REPLICA_ENV_VAR
+from aims_gates.registry.internals.store import store_class
+from aims_gates.registry.internals.verify import need_store
 from aims_gates.registry.lifecycle import LifecycleMixin
 from aims_gates.registry.promotion import PromotionMixin
 from aims_gates.registry.reading import ReadingMixin
@@ -18,8 +21,6 @@ __all__ = ["GateMixin", "gated_class", "gated_store", "stock_uri"]
 # mypy: allow-untyped-calls
 
 _PREFIXES = ("aims+", "aims:")
-# As mlflow.server.constants names it; not imported, because that would load the server into every client.
-READ_REPLICA_ENV_VAR = "_MLFLOW_SERVER_READ_REPLICA_BACKEND_STORE"
 
 
 class GateMixin(PromotionMixin, LifecycleMixin, ReadingMixin):
@@ -41,17 +42,16 @@ def gated_class(base: type) -> type:
 
 
 def gated_store(store_uri: str, tracking_uri: str | None = None, read_db_uri: str | None = None) -> Any:
-    """Make the store for an address; MLflow calls this (entry point ``mlflow.model_registry_store``).
+    """Make the store for an address; MLflow calls this through :mod:`aims_gates.registry.entry`.
 
     Args:
         store_uri: ``aims+sqlite:///...``.
         tracking_uri: MLflow's; unused, as in the stock store.
         read_db_uri: A read replica; the one the server was given unless named here.
-    """
-    from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
-    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
-    from mlflow.store.model_registry.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
 
-    base = WorkspaceAwareSqlAlchemyStore if MLFLOW_ENABLE_WORKSPACES.get() else SqlAlchemyStore
+    Raises:
+        InputError: MLflow is not as it must be.
+    """
+    need_store()
     replica = read_db_uri or os.environ.get(READ_REPLICA_ENV_VAR)
-    return gated_class(base)(stock_uri(store_uri), read_db_uri=stock_uri(replica) if replica else None)
+    return gated_class(store_class())(stock_uri(store_uri), read_db_uri=stock_uri(replica) if replica else None)

@@ -17,11 +17,11 @@ from typing import Any
 import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
-from mlflow.store.artifact.utils.models import _parse_model_uri
 
 from aims_gates.canonical import digest, digest_file, folder_digest, is_digest
 from aims_gates.errors import InputError
 from aims_gates.model import Subject
+from aims_gates.registry.internals.store import parse_model_uri
 from aims_gates.registry.places import check_allowed, check_readable, local_path, proxied_path
 
 __all__ = [
@@ -74,7 +74,7 @@ def underlying_address(address: str, version_address: VersionAddress = _from_reg
             if scheme == "runs":
                 address = _of_run(address)
             elif scheme == "models":
-                parsed = _parse_model_uri(address)
+                parsed = parse_model_uri(address)
                 if parsed.model_id is not None:
                     address = str(mlflow.MlflowClient().get_logged_model(parsed.model_id).artifact_location)
                 elif parsed.name is not None and parsed.version is not None:

@@ -10,9 +10,9 @@ from typing import Any
 import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.utils.models import _parse_model_uri
 
 from aims_gates.errors import InputError
+from aims_gates.registry.internals.store import parse_model_uri
 from aims_gates.registry.names import version_number
 
 __all__ = ["Target", "find_target", "newest"]
@@ -104,7 +104,7 @@ def _of_address(address: str) -> Target:
 def _of_models_uri(address: str) -> Target:
     client = mlflow.MlflowClient()
     try:
-        parsed = _parse_model_uri(address)
+        parsed = parse_model_uri(address)
         if parsed.model_id is not None:
             run = _run(client.get_logged_model(parsed.model_id).source_run_id)
             return Target(address, run=run, facts=_facts(run, None, None))

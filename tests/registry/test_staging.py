@@ -171,16 +171,6 @@ def test_other_schemes_are_no_local_path(tmp_path: Path) -> None:
     assert inside(tmp_path / "a", tmp_path) and not inside(tmp_path.parent, tmp_path)
 
 
-def test_the_names_of_the_servers_settings_are_mlflows() -> None:
-    from mlflow.server import constants
-
-    from aims_gates.registry import store
-
-    for name in ("ARTIFACT_ROOT_ENV_VAR", "ARTIFACTS_DESTINATION_ENV_VAR", "SERVE_ARTIFACTS_ENV_VAR"):
-        assert getattr(places, name) == getattr(constants, name)
-    assert constants.READ_REPLICA_BACKEND_STORE_URI_ENV_VAR == store.READ_REPLICA_ENV_VAR
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_an_error_with_a_remedy(model: Path, tmp_path: Path) -> None:
     closed = tmp_path / "closed"

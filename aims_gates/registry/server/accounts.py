@@ -8,6 +8,7 @@ signed in with yet must not be theirs to take.
 # mypy: allow-untyped-calls
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from aims_gates.ledger import history
@@ -25,17 +26,20 @@ def guard_accounts(store: Any, users: Any) -> None:
         store: The gated registry store.
         users: MLflow's store of users.
     """
-    stock = users.create_user
+    from aims_gates.registry.server.internals.auth import replace_create_user
 
-    @functools.wraps(stock)
-    def create_user(username: str, *args: Any, **kwargs: Any) -> Any:
-        who = principal()  # nobody's request: the server itself, for a person who came by token or proxy
-        if who is not None and not who.admin:
-            with answering(f"making the user {username}", gated=True):
-                _refuse_listed(store, username)
-        return stock(username, *args, **kwargs)
+    def over(stock: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(stock)
+        def create_user(username: str, *args: Any, **kwargs: Any) -> Any:
+            who = principal()  # nobody's request: the server itself, for a person who came by token or proxy
+            if who is not None and not who.admin:
+                with answering(f"making the user {username}", gated=True):
+                    _refuse_listed(store, username)
+            return stock(username, *args, **kwargs)
 
-    users.create_user = create_user
+        return create_user
+
+    replace_create_user(users, over)
 
 
 def _refuse_listed(store: Any, login: str) -> None:

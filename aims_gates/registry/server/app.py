@@ -6,7 +6,6 @@ uvicorn workers as asked for; ``aims-gates server`` does that with good defaults
 
 # mypy: allow-untyped-calls
 
-import fcntl
 import multiprocessing
 import os
 import signal
@@ -18,18 +17,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.registry.base import StoreBase
-from aims_gates.registry.places import RELEASED, proxied_root
+from aims_gates.registry.internals.environment import served_by
+from aims_gates.registry.places import RELEASED, in_server, proxied_root
 from aims_gates.registry.refusals import refusal
 from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.configuration import Configuration, configuration
 from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
 from aims_gates.registry.server.workspaces import guard_workspaces
+from aims_gates.registry.untested import need_server_version
 
 __all__ = ["create_app"]
 
@@ -62,31 +64,50 @@ def create_app(app: Any = None) -> Any:
 def _one_at_a_time() -> Iterator[None]:
     """Workers take turns: each makes what is missing in the databases, and would trip over the other."""
     place = Path(tempfile.gettempdir()) / f"aims-gates-{os.getuid()}.lock"
-    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with FileLock(place, mode=0o600):
         yield
 
 
 def _made(app: Any) -> Gate:
-    from mlflow.server import app as flask_app
-
-    if os.environ.get("_MLFLOW_SGI_NAME") != "uvicorn":
-        remedy = "Start it without --gunicorn-opts and --waitress-opts."
+    if served_by() != "uvicorn":
+        remedy = "Start it by `mlflow server` or `aims-gates server`, without --gunicorn-opts and --waitress-opts."
         raise RefusedError("aims-gates guards a server that uvicorn runs, and no other", remedy=remedy)
     destination = proxied_root()
     if destination is not None and RELEASED in destination.split("/"):
         raise RefusedError(f"a folder {RELEASED} is for released copies only", where=destination)
     told = configuration()
     store = live_store()
+    _need_known(store)
     if not told.ways:
         print("aims-gates: nobody signs in here: everybody is the same unknown person", file=sys.stderr, flush=True)
-    served = _with_sign_in(app or flask_app, told, store) if told.ways else _without_sign_in(app or flask_app)
+    from aims_gates.registry.server.internals import handlers
+
+    handlers.forget_secrets()
+    flask = app or handlers.flask_application()
+    served = _with_sign_in(flask, told, store) if told.ways else handlers.native_application(flask)
     _guard_artifacts(store, signed_in=bool(told.ways))
     guard_workspaces(store)
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
     _add_routes(served)
-    return Gate(served, told, _sign_in(told))
+    gate = Gate(served, told, _sign_in(told))
+    _try_out(gate, served, signed_in=bool(told.ways))
+    return gate
+
+
+def _need_known(store: StoreBase) -> None:
+    """Refuse where MLflow does not say that this is a server, and a version that nobody has tested or answers for."""
+    if not in_server():
+        raise RefusedError("MLflow does not say that this is a server", remedy="Start it by `mlflow server`.")
+    with store.primary() as session:
+        need_server_version(session.connection())
+
+
+def _try_out(gate: Gate, served: Any, *, signed_in: bool) -> None:
+    from aims_gates.registry.server.internals.probe import unguarded
+
+    problems = unguarded(gate, served, signed_in=signed_in)
+    if problems:
+        raise RefusedError(f"this server would let through what it must not: {'; '.join(problems)}")
 
 
 def _sign_in(told: Configuration) -> Callable[[Any], Any]:
@@ -97,32 +118,24 @@ def _sign_in(told: Configuration) -> Callable[[Any], Any]:
 
 def _with_sign_in(flask_app: Any, told: Configuration, store: StoreBase) -> Any:
     """MLflow's own authentication and permissions, asking us who is there."""
-    from mlflow.server import auth
-
     from aims_gates.registry.server.accounts import guard_accounts
+    from aims_gates.registry.server.internals import auth
     from aims_gates.registry.server.signin import take_over
 
     take_over(told)
-    served = auth.create_app(flask_app)
-    guard_accounts(store, auth.store)
+    served = auth.application(flask_app)
+    guard_accounts(store, auth.users())
     return served
-
-
-def _without_sign_in(flask_app: Any) -> Any:
-    from mlflow.server.fastapi_app import create_fastapi_app
-
-    return create_fastapi_app(flask_app)
 
 
 def _guard_artifacts(store: StoreBase, *, signed_in: bool) -> None:
     """Record who makes runs and models; guard released artifacts, and the logged models they came from."""
-    from mlflow.server.handlers import _get_tracking_store
-
     from aims_gates.registry.server import creators
     from aims_gates.registry.server.artifacts import Guard
+    from aims_gates.registry.server.internals.handlers import replace_class, tracking_store
     from aims_gates.registry.server.permissions import may_read
 
-    tracking = _get_tracking_store()
+    tracking = tracking_store()
     engine = getattr(tracking, "engine", None)
     if engine is None:
         remedy = "Keep runs in a database: --backend-store-uri sqlite:///FILE or postgresql://..."
@@ -130,7 +143,7 @@ def _guard_artifacts(store: StoreBase, *, signed_in: bool) -> None:
     creators.install(engine)
     guard = Guard(store, may_read)
     guard.install()
-    tracking.__class__ = _keeping_sources(type(tracking), guard)
+    replace_class(tracking, _keeping_sources(type(tracking), guard))
     if signed_in:
         _read_as_the_model(guard)
 
@@ -154,38 +167,24 @@ def _keeping_sources(base: type, guard: Any) -> type:
 
 def _read_as_the_model(guard: Any) -> None:
     """MLflow judges a proxied path by the experiment in it; a released copy belongs to none, but to its models."""
-    from mlflow.server import auth
-
     from aims_gates.registry.server.identity import principal
+    from aims_gates.registry.server.internals.auth import judge_released
     from aims_gates.registry.server.paths import forms, released_digest
 
-    native, flask = auth._authorize_fastapi_artifact_proxy, auth._authorize_flask_artifact_proxy
-
-    def released(path: str | None, action: str) -> bool | None:
-        plain, who = auth._canonical_artifact_proxy_path(path) if path else None, principal()
-        if plain is None or action != "read" or who is None:
+    def released(path: str, action: str) -> bool | None:
+        who = principal()
+        if action != "read" or who is None:
             return None
-        digest = released_digest(forms("mlflow-artifacts:/", plain))
+        digest = released_digest(forms("mlflow-artifacts:/", path))
         return None if digest is None else bool(guard.reads(who, digest))
 
-    def natively(path: str, username: str, query_path: str | None, action: str) -> bool:
-        found = released(auth._artifact_proxy_path_from_request_path(path, query_path), action)
-        return bool(native(path, username, query_path, action)) if found is None else found
-
-    def by_flask(action: str) -> bool:
-        found = released(auth._artifact_proxy_path(), action)
-        return bool(flask(action)) if found is None else found
-
-    auth._authorize_fastapi_artifact_proxy = natively
-    auth._authorize_flask_artifact_proxy = by_flask
+    judge_released(released)
 
 
 def _add_routes(served: Any) -> None:
     """Ours stand before the mount that takes everything else to Flask."""
     from aims_gates.registry.server.api import router
+    from aims_gates.registry.server.internals.handlers import last
 
     served.include_router(router())
-    mounts = [route for route in served.router.routes if type(route).__name__ == "Mount" and route.path == ""]
-    for mount in mounts:
-        served.router.routes.remove(mount)
-        served.router.routes.append(mount)
+    last(served)

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact import artifact_repository_registry
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModelAlias
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -34,6 +33,7 @@ from sqlalchemy.orm import Session
 from aims_gates.canonical import is_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.registry.acts import free, view
+from aims_gates.registry.internals.store import active_workspace, guard_repositories
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import RELEASED, bucket, in_workspace, proxied_root
 from aims_gates.registry.refusals import refusal
@@ -94,15 +94,7 @@ class Guard:
 
     def install(self) -> None:
         """Guard every artifact repository that this process makes from now on."""
-        registry = artifact_repository_registry._artifact_repository_registry
-        stock = type(registry).get_artifact_repository
-
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            made = stock(registry, *args, **kwargs)
-            made.__class__ = self.over(type(made))
-            return made
-
-        registry.get_artifact_repository = guarded  # type: ignore[method-assign]
+        guard_repositories(self.over)
 
     def over(self, base: Any) -> Any:
         """The guarded class over an artifact repository's."""
@@ -169,7 +161,7 @@ class Guard:
         if destination is not None:
             yield posixpath.join(destination, RELEASED)
             # Each workspace has a folder of its own, and whoever manages one may delete in it.
-            yield posixpath.join(destination, f"workspaces/{self._store._get_active_workspace()}/{RELEASED}")
+            yield posixpath.join(destination, f"workspaces/{active_workspace(self._store)}/{RELEASED}")
         url = self._store.engine.url
         if url.get_backend_name() == "sqlite" and url.database:
             yield str(os.path.join(os.path.dirname(os.path.abspath(url.database)), RELEASED))  # noqa: PTH100, PTH118, PTH120
@@ -201,7 +193,7 @@ class Guard:
             return who.admin
         ending = f"/{RELEASED}/{digest.removeprefix('sha256:')}"
         with Session(self._store.engine) as session:
-            here: Any = SqlModelVersion.workspace == self._store._get_active_workspace()
+            here: Any = SqlModelVersion.workspace == active_workspace(self._store)
             query: Any = select(SqlModelVersion.name).where(here, SqlModelVersion.storage_location.endswith(ending))
             names = set(session.scalars(query.where(SqlModelVersion.current_stage != _DELETED)))
         return any(self._may_read(who, name) for name in sorted(names))

@@ -12,12 +12,13 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from aims_gates.errors import AimsGatesError, RefusedError
+from aims_gates.registry.internals.environment import DELEGATION_HEADER, STATIC_PREFIX_ENV_VAR
+from aims_gates.registry.internals.store import workspaces_on
 from aims_gates.registry.server.bodies import Body, misshapen, wants_shape
 from aims_gates.registry.server.configuration import Configuration
 from aims_gates.registry.server.identity import Principal, acting_as
@@ -32,7 +33,6 @@ _log = logging.getLogger(__name__)
 #: Headers that decide something: one that comes twice is read differently by different programs.
 _ONCE = ("authorization", "content-length", "content-type", "host", "x-mlflow-authorization")
 _WORKSPACE = "x-mlflow-workspace"
-_PREFIX = "_MLFLOW_STATIC_PREFIX"
 _HELP = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 
 
@@ -48,7 +48,7 @@ class Gate:
     def __init__(self, app: Any, told: Configuration, sign_in: Callable[[Scope], Principal]) -> None:
         self.app, self._told, self._sign_in = app, told, sign_in
         # The one thing that nobody signs in for.
-        self._open = {"/health", f"{os.environ.get(_PREFIX, '').rstrip('/')}/health"}
+        self._open = {"/health", f"{os.environ.get(STATIC_PREFIX_ENV_VAR, '').rstrip('/')}/health"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -121,9 +121,11 @@ def _odd(scope: Scope) -> str | None:
         return "a header that may come once came twice"
     if any(ord(each) < 32 or ord(each) == 127 for each in scope["path"]):
         return "the path holds a control character"
+    if DELEGATION_HEADER in names:
+        return "MLflow's assistant does not act for anybody here"
     if b"%00" in scope.get("query_string", b""):
         return "the query holds a NUL character"
-    if _WORKSPACE in names and not MLFLOW_ENABLE_WORKSPACES.get():
+    if _WORKSPACE in names and not workspaces_on():
         return "workspaces are not enabled on this server"
     return None
 

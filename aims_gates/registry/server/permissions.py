@@ -107,25 +107,17 @@ def _roles(past: TrustHistory, login: str) -> set[str]:
 
 def _allowed(login: str, name: str, action: str) -> bool:
     """MLflow's rule for its own routes to a registered model or prompt; a login it does not know may nothing."""
-    from mlflow.server import auth
-    from mlflow.server.auth.requirements import Requirement
-    from mlflow.server.handlers import _get_model_registry_store
+    from aims_gates.registry.server.internals.auth import may
+    from aims_gates.registry.server.internals.handlers import is_prompt, registry_store
 
     try:
         prompt, workspace = False, None
         try:
-            found = _get_model_registry_store().get_registered_model(name)
-            prompt, workspace = found._is_prompt(), getattr(found, "workspace", None)
+            found = registry_store().get_registered_model(name)
+            prompt, workspace = is_prompt(found), getattr(found, "workspace", None)
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 raise
-        kind = "prompt" if prompt else "registered_model"
-        permission = auth._get_role_permission_or_default(
-            auth._role_permission_for_known_workspace(login, kind, name, workspace)
-        )
-        if action == "read":
-            return bool(permission.can_read)
-        version = Requirement(f"{kind}_version", "*", "read", fallback_if_no_grant=((kind, name),))
-        return bool(permission.can_update) and bool(auth.authorize(login, (kind, name), [version]))
+        return may(login, "prompt" if prompt else "registered_model", name, workspace, action)
     except MlflowException:
         return False

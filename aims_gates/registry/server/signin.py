@@ -13,17 +13,14 @@ import secrets
 from collections.abc import MutableMapping
 from typing import Any
 
-from cachetools import TTLCache
 from mlflow.exceptions import MlflowException
-from mlflow.gateway.constants import MLFLOW_GATEWAY_AUTH_HEADER
-from mlflow.server import auth
-from mlflow.server.auth.config import DEFAULT_AUTHORIZATION_FUNCTION
 from starlette.datastructures import Headers
 from werkzeug.datastructures import Authorization
 
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.registry.server.configuration import Configuration
 from aims_gates.registry.server.identity import ANONYMOUS, Principal, principal
+from aims_gates.registry.server.internals import auth
 from aims_gates.registry.server.oidc import Tokens
 
 __all__ = ["SignIn", "authorization", "bootstrap", "take_over"]
@@ -36,7 +33,7 @@ def authorization() -> Any:
     """What MLflow calls in place of its password check: who the middleware found, or the answer 401."""
     who = principal()
     if who is None or who.via == "http":
-        return auth.make_basic_auth_response()
+        return auth.ask_to_sign_in()
     return Authorization("basic", {"username": who.name, "password": ""})
 
 
@@ -46,16 +43,15 @@ def take_over(configuration: Configuration) -> None:
     Raises:
         InputError: another authorization function is configured; it would never be asked.
     """
-    found = auth.auth_config.authorization_function
-    if found not in (DEFAULT_AUTHORIZATION_FUNCTION, _HERE):
+    found = auth.asked()
+    if found not in (auth.USUAL_FUNCTION, _HERE):
         raise InputError(
             f"the authorization function {found} would not be asked",
             where="MLflow's auth configuration",
             remedy="Leave authorization_function out, and sign people in by oidc or proxy.",
         )
-    auth.auth_config = auth.auth_config._replace(authorization_function=_HERE)
-    if auth._USER_AUTH_CACHE is None and configuration.cache_seconds:
-        auth._USER_AUTH_CACHE = TTLCache(maxsize=10_000, ttl=configuration.cache_seconds)
+    auth.ask_us(_HERE)
+    auth.remember(configuration.cache_seconds)
 
 
 def bootstrap() -> None:
@@ -64,7 +60,7 @@ def bootstrap() -> None:
     Raises:
         MlflowException: no password for a new administrator is set, or it is the well-known one.
     """
-    auth.bootstrap_admin_user()
+    auth.bootstrap()
 
 
 class SignIn:
@@ -87,7 +83,7 @@ class SignIn:
         if named and self.trusted_proxy(scope):
             return self._by_proxy(named)
         said = headers.getlist("authorization")
-        special = headers.get(MLFLOW_GATEWAY_AUTH_HEADER)
+        special = headers.get(auth.GATEWAY_HEADER)
         if special and "/gateway/" in scope["path"]:  # there the usual header is the provider's
             said = [special]
         if len(said) != 1:
@@ -122,7 +118,7 @@ class SignIn:
         said = Authorization.from_header(header)
         if said is None or said.type != "basic" or not said.username:
             raise RefusedError("you are not signed in")
-        user = auth._authenticate_cached(said.username, said.password or "")
+        user = auth.by_password(said.username, said.password or "")
         if user is None:
             raise RefusedError("user name or password is wrong")
         return Principal(user.username, "mlflow-auth", bool(user.is_admin), False, None)
@@ -130,12 +126,12 @@ class SignIn:
     def _known(self, who: Principal) -> Principal:
         """The same, once MLflow has a user of that name."""
         try:
-            user = auth.store.get_user(who.name)
+            user = auth.users().get_user(who.name)
         except MlflowException:
             try:
-                user = auth.store.create_user(who.name, secrets.token_urlsafe(32))
+                user = auth.users().create_user(who.name, secrets.token_urlsafe(32))
             except MlflowException:  # another worker was first
-                user = auth.store.get_user(who.name)
+                user = auth.users().get_user(who.name)
         if user.is_admin:
             raise RefusedError("an administrator signs in with MLflow's own password")
         return who

@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlflow.entities.workspace import WorkspaceDeletionMode
-from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel
-from mlflow.utils.workspace_context import ServerWorkspaceContext
 from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from aims_gates.registry.acts import free, kind_of, view
+from aims_gates.registry.internals.store import in_workspace, workspaces_on
 from aims_gates.registry.refusals import answering, refusal
 from aims_gates.standing import Ledger
 
@@ -34,12 +33,12 @@ def guard_workspaces(store: Any) -> None:
     Args:
         store: The gated registry store.
     """
-    if not MLFLOW_ENABLE_WORKSPACES.get():
+    if not workspaces_on():
         return
-    from mlflow.server.workspace_helpers import _get_workspace_store
+    from aims_gates.registry.server.internals.handlers import replace_class, workspace_store
 
-    spaces = _get_workspace_store()
-    spaces.__class__ = keeping(type(spaces), store)
+    spaces = workspace_store()
+    replace_class(spaces, keeping(type(spaces), store))
 
 
 def keeping(base: Any, store: Any) -> Any:
@@ -88,9 +87,9 @@ def _record(store: Any, workspace: str, held: Mapping[str, Ledger], *, moved: bo
         there = set(_names(transaction.session, DEFAULT_WORKSPACE_NAME)) if moved else set()
         for name in gone:
             act = f"moved to workspace {DEFAULT_WORKSPACE_NAME}" if name in there else "deleted with its workspace"
-            with ServerWorkspaceContext(workspace):
+            with in_workspace(workspace):
                 store._ended(transaction, name, act)
             if name in there:
-                with ServerWorkspaceContext(DEFAULT_WORKSPACE_NAME):
+                with in_workspace(DEFAULT_WORKSPACE_NAME):
                     store._created(transaction, name, kind_of(held[name]))
                     store._carry(transaction, name, name, workspace)

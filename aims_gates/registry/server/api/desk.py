@@ -13,6 +13,7 @@ from aims_gates.ledger import OPEN_MODE, rows
 from aims_gates.model import Evidence
 from aims_gates.predicates import Checkpoint, KeyRevocation, Predictions, Recorded, Trust
 from aims_gates.registry.base import StoreBase
+from aims_gates.registry.internals.store import active_workspace
 from aims_gates.registry.server.identity import Principal
 from aims_gates.registry.server.permissions import may_read
 from aims_gates.trust import Row
@@ -28,9 +29,9 @@ def store() -> Any:
     Raises:
         RefusedError: it is not the gated one.
     """
-    from mlflow.server.handlers import _get_model_registry_store
+    from aims_gates.registry.server.internals.handlers import registry_store
 
-    found = _get_model_registry_store()
+    found = registry_store()
     if not isinstance(found, StoreBase):
         remedy = "Start the server with --registry-store-uri aims+sqlite:///FILE or aims+postgresql://..."
         raise RefusedError("this server's registry is not gated: it would promote anything", remedy=remedy)
@@ -39,7 +40,7 @@ def store() -> Any:
 
 def workspace() -> str:
     """The workspace of this request."""
-    return str(store()._get_active_workspace())
+    return active_workspace(store())
 
 
 @contextmanager
@@ -84,7 +85,7 @@ class Sight:
     def term(self, term: str) -> bool:
         """Whether the caller may read the rows under an index term."""
         kind, _, rest = term.partition(" ")
-        if term in ("trust", "revocation", "profiles", OPEN_MODE):
+        if term in ("trust", "revocation", "profiles", "mlflow", OPEN_MODE):
             return True
         if kind in ("model", "version", "versions", "decision"):
             space, _, name = rest.partition("/")
