@@ -27,6 +27,8 @@ _MORE = frozenset(
         "true_negative_rate",
         "specificity",
         "matthews_corrcoef",
+        # A small p says that something differs.
+        "p_value",
     ]
 )
 _LESS = frozenset(
@@ -148,7 +150,7 @@ def limit_of(measure: str, said: Any, way: Way | None = None) -> Limit | None:
     if said is None:
         return None
     if isinstance(said, int | float) and not isinstance(said, bool):
-        more = measure == "p_value" or (way or better(measure)) == "more"
+        more = (way or better(measure)) == "more"
         said = {"op": ">=" if more else "<=", "value": said}
     return read_limit(measure, said, way=way)
 

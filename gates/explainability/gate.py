@@ -6,6 +6,7 @@ Importances and reasons are made where the model is and handed in as tables: a g
 from collections.abc import Iterator
 
 from aims_gates import Case, DataError, Finding, Limit, with_conventions
+from aims_gates.gatekit import unweighted
 
 from .coverage import coverage_findings, missing_reasons
 from .importance import importance_findings, read_importances
@@ -26,7 +27,7 @@ _CONVENTIONS = {
 
 def run(case: Case) -> Iterator[Finding]:
     """What the tables at hand allow: reasons, their stability, importances."""
-    yield from _unweighted(case)
+    yield from unweighted(case, "decisions are counted as they stand")
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _CONVENTIONS)
     confidence, top = case.number("confidence", 0.5, 0.999999), int(case.number("top", 1, 1000))
     if not {"explanations", "importances", "perturbed"} & set(case.data):
@@ -46,9 +47,3 @@ def run(case: Case) -> Iterator[Finding]:
     elif "perturbed" in case.data:
         features, said = permuted_features(case, confidence)
         yield from importance_findings(features, forbidden, limit, said)
-
-
-def _unweighted(case: Case) -> Iterator[Finding]:
-    """Where the system has weights, say that they are not used."""
-    if case.roles.get("weight"):
-        yield Finding("weight", note="not used here: decisions are counted as they stand")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_gates import DataError, InputError, intervals
+from aims_gates.gatekit import WeightSums, refuse_weights
 
 from .measures import RATES
 from .question import Question
@@ -119,22 +120,17 @@ def _check(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> 
             remedy = "Fill them or leave those rows out before the check, and say so in the record."
             raise DataError(f"{empty} rows have no value in {name!r}", where=where, remedy=remedy)
     if question.weight:
-        lowest = min((row[-2] for row in found if row[-2] is not None), default=None)
-        highest = max((row[-1] for row in found if row[-1] is not None), default=None)
-        if (
-            any(row[-3] for row in found)
-            or lowest is None
-            or highest is None
-            or lowest < 0
-            or not highest < float("inf")
-        ):
-            message = f"{question.weight!r} holds weights that are missing, negative or infinite"
-            raise DataError(message, where=where, remedy="Weights must be 0 or more and finite.")
-        # Squared weights are what makes an effective size.
-        if not sum(row[-4] for row in found) < float("inf"):
-            message = f"the weights of {question.weight!r} are too large to add up"
-            raise DataError(message, where=where, remedy="Divide them all by their mean.")
+        refuse_weights(_weight_sums(found), question.weight, where)
     _check_labels(question, found, split)
+
+
+def _weight_sums(found: Sequence[tuple[Any, ...]]) -> WeightSums:
+    """Over all cells; the ends of a row are those of :func:`_sums`."""
+    weights = [row[-5] for row in found if row[-5] is not None]
+    squares = [row[-4] for row in found if row[-4] is not None]
+    low = min((row[-2] for row in found if row[-2] is not None), default=None)
+    high = max((row[-1] for row in found if row[-1] is not None), default=None)
+    return WeightSums(sum(row[-3] for row in found), low, high, sum(weights), sum(squares))
 
 
 def _check_labels(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aims_gates import Finding, InputError, Limit, Outcome, intervals
+from aims_gates.gatekit import judge_interval
 
 from .cells import Floats, Table
 from .measures import RATES, SELECTION
@@ -130,7 +131,7 @@ def _rate_findings(question: Question, table: Table, rate: str, families: int) -
             yield Finding(name, n=0.0, by=table.by(place), limit=limit, outcome=outcome, note=note)
             continue
         ends = _at(plain, place)
-        outcome, said = _verdict(limit, float(value), ends, _at(sure, place))
+        outcome, said = judge_interval(limit, float(value), ends, _at(sure, place)) if limit else (None, None)
         if few:
             outcome, said = ("inconclusive" if limit else None), few
         rows = float(bottom[place])
@@ -148,19 +149,6 @@ def _judgeable(question: Question, table: Table, place: int, name: str) -> tuple
         return None, "left out: its share of the rows is too small"
     limit = question.limits.get(name)
     return limit, f"not judged: fewer than {question.min_size:g} rows" if small[place] else None
-
-
-def _verdict(
-    limit: Limit | None, value: float, ends: tuple[float, float], sure: tuple[float, float]
-) -> tuple[Outcome | None, str | None]:
-    """Fails on the corrected interval, passes on the plain one."""
-    if limit is None:
-        return None, None
-    if limit.verdict(value, *sure) == "fail":
-        return "fail", None
-    if limit.verdict(value, *ends) == "pass":
-        return "pass", None
-    return "inconclusive", "the interval reaches over the limit (after correction for several groups)"
 
 
 def _against(question: Question, table: Table, rate: str, families: int) -> Iterator[Finding]:
@@ -201,7 +189,7 @@ def _compared(
         return Finding(name, by=by, limit=limit, outcome=open_, note=note)
     if same:
         return Finding(name, value, by=by, note="the reference")
-    outcome, said = _verdict(limit, value, ends, sure)
+    outcome, said = judge_interval(limit, value, ends, sure) if limit else (None, None)
     if side.place is not None:
         few = few or _judgeable(question, table, side.place, name)[1]
     if few:

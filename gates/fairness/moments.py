@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aims_gates import DataError
+from aims_gates.gatekit import WeightSums, refuse_weights
 
 from .cells import MOST_GROUPS
 from .question import Question
@@ -69,9 +70,10 @@ def _moments(row: Sequence[object], split: int, end: int) -> Moments:
 
 
 def _sound(question: Question, rows: str) -> None:
-    columns = {"p": question.prediction, "y": question.target, **({"w": question.weight} if question.weight else {})}
+    columns = {"p": question.prediction, "y": question.target}
     checks = ", ".join(f"count(*) - count({x}), count(*) FILTER (isinf({x}))" for x in columns)
-    facts = question.data.query(f"SELECT {checks}, count(*) FILTER (w < 0), coalesce(sum(w), 0) FROM ({rows})")[0]
+    weights = "count(*) - count(w), min(w), max(w), sum(w), sum(w * w)"
+    facts = question.data.query(f"SELECT {checks}, {weights} FROM ({rows})")[0]
     where = question.data.where
     for place, name in enumerate(columns.values()):
         empty, endless = facts[2 * place : 2 * place + 2]
@@ -81,6 +83,5 @@ def _sound(question: Question, rows: str) -> None:
         if endless:
             remedy = "Remove or cap them."
             raise DataError(f"{endless} rows hold an infinite value in {name!r}", where=where, remedy=remedy)
-    if facts[-2] or not facts[-1] > 0:
-        message = f"{question.weight!r} holds weights that are negative, or all 0"
-        raise DataError(message, where=where, remedy="Weights must be 0 or more.")
+    if question.weight:
+        refuse_weights(WeightSums(*facts[-5:]), question.weight, where)

@@ -6,6 +6,7 @@ from itertools import combinations
 from math import hypot, sqrt
 
 from aims_gates import Finding, Limit, Outcome, intervals
+from aims_gates.gatekit import judge_interval
 
 from .cells import group_by, within
 from .moments import TERMS, Moments, count_moments
@@ -122,15 +123,10 @@ def _by_group(question: Question, measure: str, group: _Group, stratum: Mapping[
     outcome, said = None, None
     if limit:
         sure = _interval(group, 1 - (1 - question.confidence) / times) or ends
-        outcome = "inconclusive"
         if group.size < question.min_size:
-            said = f"not judged: fewer than {question.min_size:g} rows"
-        elif limit.verdict(group.mean, *sure) == "fail":
-            outcome = "fail"
-        elif limit.verdict(group.mean, *ends) == "pass":
-            outcome = "pass"
+            outcome, said = "inconclusive", f"not judged: fewer than {question.min_size:g} rows"
         else:
-            said = "the interval reaches over the limit (after correction for several groups)"
+            outcome, said = judge_interval(limit, group.mean, ends, sure)
     return Finding(measure, group.mean, *ends, n=group.n, by=by, limit=limit, outcome=outcome, note=said)
 
 

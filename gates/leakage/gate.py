@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from aims_gates import Case, Finding
+from aims_gates.gatekit import unweighted
 
 from .overlap import overlap_findings, time_finding
 from .probe import probe_findings
@@ -13,14 +14,8 @@ __all__ = ["run"]
 
 def run(case: Case) -> Iterator[Finding]:
     """Overlap and duplicates by content, the probe of every column, the order in time."""
-    yield from _unweighted(case)
+    yield from unweighted(case, "rows are compared and counted as they stand")
     sets = read_sets(case)
     yield from overlap_findings(sets)
     yield from probe_findings(sets)
     yield from time_finding(sets)
-
-
-def _unweighted(case: Case) -> Iterator[Finding]:
-    """Where the system has weights, say that they are not used."""
-    if case.roles.get("weight"):
-        yield Finding("weight", note="not used here: rows are compared and counted as they stand")

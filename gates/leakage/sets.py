@@ -65,10 +65,7 @@ def read_sets(case: Case) -> Sets:
     training, evaluation = case.data["reference"], case.data["evaluation"]
     given = case.params["limits"] or {}
     limits = with_conventions(given, _CONVENTIONS, _MEASURES)
-    confidence, least = case.params["confidence"], case.params["min_label_rows"]
-    if confidence is None or not 0.5 <= confidence < 1:
-        said = f"confidence cannot be {confidence!r}"
-        raise InputError(said, where="parameters", remedy="Give a number from 0.5 to below 1.")
+    confidence, least = case.number("confidence", 0.5, 0.999999), case.params["min_label_rows"]
     features, numbered = _features(case, training, evaluation)
     return Sets(
         training,
@@ -80,7 +77,7 @@ def read_sets(case: Case) -> Sets:
         {role: case.column(role) for role in ("target", "timestamp", "id")},
         case.params["positive"],
         max(2, int(least or 0)),
-        float(confidence),
+        confidence,
     )
 
 

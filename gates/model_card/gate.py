@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aims_gates import Case, DataError, Finding, InputError, Limit, card
+from aims_gates import Case, DataError, Finding, InputError, card
+from aims_gates.gatekit import holds
 
 from .placeholders import empty_parts
 
 __all__ = ["run"]
 
-_COMPLETE = Limit(">=", 1.0)
 _MOST_BYTES = 1024 * 1024
 #: What a card edited by hand must still have; the sections of the required fields come on top.
 _HEADINGS = ("Results",)
@@ -21,9 +21,7 @@ _HEADINGS = ("Results",)
 
 def _complete(section: str, field: str, problem: str | None, remedy: str) -> Finding:
     over = {"section": section, "field": field}
-    if problem is None:
-        return Finding("section_complete", 1.0, over=over, limit=_COMPLETE, outcome="pass")
-    return Finding("section_complete", 0.0, over=over, limit=_COMPLETE, outcome="fail", note=problem, remedy=remedy)
+    return holds("section_complete", problem is None, over=over, note=problem, remedy=remedy)
 
 
 def _fields(record: Mapping[str, Any]) -> Iterator[Finding]:

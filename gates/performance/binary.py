@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import hypot
 
 from aims_gates import DataError, intervals
+from aims_gates.gatekit import calibration_bins, calibration_error
 
 from .areas import area_of
 from .measured import Measured, mean_of
@@ -145,28 +146,10 @@ def _auc(rows: Rows, base: str, confidence: float) -> dict[str | None, Measured]
 
 
 def _calibration(rows: Rows, base: str, confidence: float) -> dict[str | None, Measured]:
-    """Expected calibration error: mean distance of the share of favourable labels and the mean score over equal bins.
-
-    Source: M. P. Naeini et al., AAAI 2015. The interval is the sum of the bins' Wilson intervals, corrected for their
-    number: wide, but never too narrow.
-    """
-    place = f"least(CAST(floor(s * {rows.bins}) AS INTEGER), {rows.bins - 1})"
-    sums = f"SELECT k, {place} AS b, sum(w), sum(w * s), sum(w * y) FROM ({base})"
-    sql = f"{sums} WHERE s BETWEEN 0 AND 1 GROUP BY k, b ORDER BY k, b"
-    bins: dict[str | None, list[tuple[float, float, float]]] = {}
-    for key, _, n, scores, labels in rows.data.query(sql):
-        bins.setdefault(key, []).append((float(n), float(scores), float(labels)))
-    result = {}
-    for key, found in bins.items():
-        total = sum(n for n, _, _ in found)
-        value = low = high = 0.0
-        for n, scores, labels in found:
-            mean = scores / n
-            ends = intervals.wilson(labels, n, confidence, len(found))
-            value += abs(labels / n - mean) * n / total
-            low += max(0.0, ends[0] - mean, mean - ends[1]) * n / total
-            high += max(abs(ends[0] - mean), abs(ends[1] - mean)) * n / total
-        result[key] = Measured(
-            value, low, min(1.0, high), total, f"{rows.bins} bins; interval: sum of the bins' intervals"
-        )
-    return result
+    """Expected calibration error of every slice, over bins of equal width."""
+    note = f"{rows.bins} bins; interval: sum of the bins' intervals"
+    slices = calibration_bins(rows.data, base, rows.bins, key="k")
+    return {
+        key: Measured(*calibration_error(bins, confidence), sum(one.n for one in bins), note)
+        for key, bins in slices.items()
+    }

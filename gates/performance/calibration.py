@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from aims_gates import Finding, intervals
+from aims_gates.gatekit import bin_name, calibration_bins
 
 from .rows import Rows
 
@@ -14,16 +15,10 @@ def calibration_shares(rows: Rows) -> Iterator[Finding]:
 
     ``over`` has the bin's mean score, which a calibrated model meets. Nothing where scores are no probabilities.
     """
-    last = rows.bins - 1
-    place = f"CASE WHEN s >= 1 THEN {last} WHEN s < 0 THEN 0 ELSE CAST(floor(s * {rows.bins}) AS INTEGER) END"
-    sums = f"SELECT {place} AS b, sum(w), sum(w * s), sum(w * y), min(s), max(s) FROM ({rows.base()}) AS r"
-    found = rows.data.query(f"{sums} GROUP BY {place} ORDER BY 1")
-    if any(not 0 <= end <= 1 for *_, low, high in found for end in (low, high)):
+    base = rows.base()
+    if rows.data.query(f"SELECT 1 FROM ({base}) AS r WHERE NOT s BETWEEN 0 AND 1 LIMIT 1"):
         return
-    for b, n, scores, labels, *_ in found:
-        if not n:
-            continue
-        share, over = float(labels) / float(n), {"bin": f"{b / rows.bins:g} to {(b + 1) / rows.bins:g}"}
-        low, high = intervals.wilson(float(labels), float(n), rows.confidence)
-        mean = float(scores) / float(n)
-        yield Finding("calibration_share", share, low, high, n=float(n), over={**over, "mean_score": mean})
+    for one in calibration_bins(rows.data, base, rows.bins).get(None, []):
+        low, high = intervals.wilson(one.hits, one.n, rows.confidence)
+        over = {"bin": bin_name(one.place, rows.bins), "mean_score": one.mean_score}
+        yield Finding("calibration_share", one.share, low, high, n=one.n, over=over)

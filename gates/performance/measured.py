@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from aims_gates import Finding, Limit, Outcome, intervals
+from aims_gates.gatekit import judge_interval, outcome_remedy
 
 __all__ = ["Measured", "finding", "mean_of"]
 
@@ -67,16 +68,11 @@ def finding(
         if small:
             notes.append("too few rows to judge by")
         elif measured.value is not None and measured.low is not None and measured.high is not None:
-            wide = sure or measured
-            if limit.verdict(wide.value, wide.low, wide.high) == "fail":
-                outcome = "fail"
-            elif limit.verdict(measured.value, measured.low, measured.high) == "pass":
-                outcome = "pass"
-            else:
-                notes.append("the interval reaches over the limit: evaluate on more rows")
+            corrected = None if sure is None or sure.low is None or sure.high is None else (sure.low, sure.high)
+            outcome, why = judge_interval(limit, measured.value, (measured.low, measured.high), corrected)
+            notes.append(why)
         elif measured.value is not None:
             notes.append("there is no interval to judge by")
-    remedies = {"fail": "Improve the model, or have the limit reviewed.", "inconclusive": "Evaluate on more rows."}
     return Finding(
         name,
         measured.value,
@@ -87,5 +83,5 @@ def finding(
         limit=limit,
         outcome=outcome,
         note="; ".join(filter(None, notes)) or None,
-        remedy=remedies.get(outcome or ""),
+        remedy=outcome_remedy(outcome, "Improve the model, or have the limit reviewed."),
     )

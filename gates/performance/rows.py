@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aims_gates import Case, DataError, Dataset, InputError, Limit, read_limits
+from aims_gates.gatekit import weight_sql
 
 __all__ = ["MEASURES", "Rows", "read_rows"]
 
@@ -79,18 +80,17 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
         remedy = "Name one: --role prediction=COLUMN, or --role score=COLUMN."
         raise InputError("there is neither a prediction nor a score", where="performance", remedy=remedy)
     data.require(*slices, *keys, *(name for name in columns.values() if name))
-    _complete(data, [name for name in columns.values() if name])
+    _complete(data, [name for role, name in columns.items() if name and role != "weight"])
     positive, params = case.params["positive"], case.params
     kind = _kind(data, target, columns["prediction"], positive)
     label = data.label_sql(target, positive) if kind == "binary" else data.quote(target)
-    _weights(data, columns["weight"])
     return Rows(
         data=data,
         kind=kind,
         target=label,
         prediction=_prediction(data, kind, columns, positive, float(params["threshold"])),
         score=_score(data, columns["score"]) if kind == "binary" else None,
-        weight=f"CAST({data.quote(columns['weight'])} AS DOUBLE)" if columns["weight"] else "1",
+        weight=weight_sql(data, columns["weight"]),
         slices=slices,
         keys=keys,
         columns=columns,
@@ -119,20 +119,6 @@ def _complete(data: Dataset, columns: list[str]) -> None:
         endless = f"SELECT 1 FROM data WHERE isinf({data.quote(name)}) LIMIT 1"
         if data.type(name) in ("FLOAT", "DOUBLE") and data.query(endless):
             raise DataError(f"{name!r} holds infinite values", where=data.where, remedy="Remove or cap them.")
-
-
-def _weights(data: Dataset, column: str | None) -> None:
-    if not column:
-        return
-    w = f"CAST({data.quote(column)} AS DOUBLE)"
-    number = data.kind(column) == "numeric"
-    lowest, squares = data.query(f"SELECT min({w}), sum({w} * {w}) FROM data")[0] if number else (-1.0, 0.0)
-    if not lowest >= 0:
-        message = f"{column!r} holds weights that are no numbers, or negative"
-        raise DataError(message, where=data.where, remedy="Weights must be 0 or more.")
-    if not squares < float("inf"):
-        message = f"the weights of {column!r} are too large to add up"
-        raise DataError(message, where=data.where, remedy="Divide them all by their mean.")
 
 
 def _kind(data: Dataset, target: str, prediction: str | None, positive: Any) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from aims_gates import Case, Finding, Limit
+from aims_gates import Case, Finding
+from aims_gates.gatekit import HOLDS, holds
 
 from .chain import Chain, Problem, empty_fields, read_chain
 
 __all__ = ["run"]
 
-_HOLDS = Limit(">=", 1.0)
 #: Kind of problem -> the control it bears on.
 _CONTROLS = {"step_fact": "A.7.5", "broken_link": "A.7.5", "unknown_source": "A.7.3"}
 #: Facts of a source -> the control they bear on.
@@ -66,7 +66,7 @@ def _training(case: Case, chain: Chain | None) -> Finding:
         if chain is None:
             return Finding("ends_at_training_set", controls=("A.7.5",), note=note, remedy=remedy)
         return Finding(
-            "ends_at_training_set", limit=_HOLDS, outcome="inconclusive", controls=("A.7.5",), note=note, remedy=remedy
+            "ends_at_training_set", limit=HOLDS, outcome="inconclusive", controls=("A.7.5",), note=note, remedy=remedy
         )
     found = case.data["reference"].digest
     said = f"the training set is {found}"
@@ -77,19 +77,10 @@ def _training(case: Case, chain: Chain | None) -> Finding:
 
 def _finding(
     measure: str,
-    holds: bool,
+    yes: bool,
     control: str,
     note: str,
     remedy: str | None = None,
     over: Mapping[str, str] | None = None,
 ) -> Finding:
-    return Finding(
-        measure,
-        float(holds),
-        over=over,
-        limit=_HOLDS,
-        outcome="pass" if holds else "fail",
-        controls=(control,),
-        note=note,
-        remedy=None if holds else remedy,
-    )
+    return holds(measure, yes, controls=(control,), note=note, remedy=remedy, over=over)

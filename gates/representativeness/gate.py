@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit, read_limits
+from aims_gates import Case, DataError, Dataset, Finding, Limit, with_conventions
 
 from .chisquare import chisquare
 from .population import Population, group_counts, populations
@@ -26,7 +25,7 @@ class _Ask:
 
 def run(case: Case) -> Iterator[Finding]:
     """For each data set and column: the chi-square test, then size and share of each group."""
-    ask, sets = _ask(case.params), _sets(case)
+    ask, sets = _ask(case), _sets(case)
     for data in sets:
         for population in populations(case, sets):
             for finding in _compared(data, population, ask, case.column("weight")):
@@ -35,20 +34,10 @@ def run(case: Case) -> Iterator[Finding]:
                 )
 
 
-def _ask(params: Mapping[str, Any]) -> _Ask:
-    given = params["limits"] or {}
-    read = read_limits({name: limit for name, limit in given.items() if limit is not None}, _MEASURES)
-    if "p_value" in read and not read["p_value"].op.startswith(">"):
-        said = "a ceiling on p_value stands the wrong way round"
-        raise InputError(said, where="parameter limits", remedy="Use >=: a small p says that the shares differ.")
-    limits = {name: limit for name, limit in _CONVENTIONS.items() if name not in given} | read
-    least, confidence = params["min_group_size"], params["confidence"]
-    if least is None or least < 1:
-        raise InputError(f"min_group_size cannot be {least!r}", where="parameters", remedy="Give 1 or more.")
-    if confidence is None or not 0.5 <= confidence < 1:
-        remedy = "Give a number from 0.5 to below 1."
-        raise InputError(f"confidence cannot be {confidence!r}", where="parameters", remedy=remedy)
-    return _Ask(limits, int(least), float(confidence))
+def _ask(case: Case) -> _Ask:
+    limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
+    least = case.number("min_group_size", 1, 1e12)
+    return _Ask(limits, int(least), case.number("confidence", 0.5, 0.999999))
 
 
 def _sets(case: Case) -> list[Dataset]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aims_gates import Case, DataError, Dataset, InputError
+from aims_gates.gatekit import weight_sql
 
 __all__ = ["Population", "group_counts", "populations"]
 
@@ -107,23 +108,10 @@ def group_counts(data: Dataset, column: str, weight: str | None = None) -> dict[
     text = f"CAST({data.quote(column)} AS VARCHAR)"
     if data.kind(column) == "numeric":
         text = rf"regexp_replace({text}, '\.0+$', '')"
-    sums = _weight(data, weight)
+    sums = f"sum({weight_sql(data, weight)})" if weight else "count(*)"
     sql = f"SELECT coalesce({text}, '{MISSING}'), {sums} FROM data GROUP BY 1 ORDER BY 1 LIMIT {_MOST_GROUPS + 1}"
     found = {str(group): float(n) for group, n in data.query(sql)}
     if len(found) > _MOST_GROUPS:
         remedy = "Name a column with fewer values, or bin them first."
         raise DataError(f"{column!r} makes more than {_MOST_GROUPS:,} groups", where=data.where, remedy=remedy)
     return found
-
-
-def _weight(data: Dataset, weight: str | None) -> str:
-    if weight is None:
-        return "count(*)"
-    data.complete(weight)
-    w = f"CAST({data.quote(weight)} AS DOUBLE)"
-    if data.kind(weight) != "numeric" or data.query(f"SELECT 1 FROM data WHERE {w} < 0 OR isinf({w}) LIMIT 1"):
-        message = f"{weight!r} holds weights that are no numbers, negative or infinite"
-        raise DataError(message, where=data.where, remedy="Weights must be 0 or more and finite.")
-    if not data.query(f"SELECT sum({w}) FROM data")[0][0] > 0:
-        raise DataError("all weights are 0", where=data.where, remedy="Weights must be 0 or more, not all 0.")
-    return f"sum({w})"

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aims_gates import Case, Finding, Limit, Outcome
+from aims_gates import Case, Finding, Outcome
+from aims_gates.gatekit import HOLDS, holds
 
 from .bom import HARDWARE, SUBJECT, Bom, read_bom, schema_problem, shape_problems
 
 __all__ = ["run"]
-
-_HOLDS = Limit(">=", 1.0)
 
 
 def run(case: Case) -> Iterator[Finding]:
@@ -18,7 +17,7 @@ def run(case: Case) -> Iterator[Finding]:
     if record is None:
         note = "there is no bill of materials"
         remedy = "Write it as CycloneDX 1.5 or later into the system's records, as bom.json."
-        limit, outcome = (_HOLDS, "fail") if case.params["bom_required"] else (None, None)
+        limit, outcome = (HOLDS, "fail") if case.params["bom_required"] else (None, None)
         yield Finding("bom", 0.0, limit=limit, outcome=_outcome(outcome), controls=("A.4.2",), note=note, remedy=remedy)
         return
     bom = read_bom(record)
@@ -52,7 +51,7 @@ def _bound(bom: Bom, case: Case) -> Finding:
         return _finding("bom_of_this_model", False, "A.4.2", "it lists no model", remedy)
     if case.subject is None:
         note = "there is no model on trial to compare it with"
-        return Finding("bom_of_this_model", limit=_HOLDS, outcome="inconclusive", controls=("A.4.2",), note=note)
+        return Finding("bom_of_this_model", limit=HOLDS, outcome="inconclusive", controls=("A.4.2",), note=note)
     said = bom.properties(SUBJECT) | {f"sha256:{each}" for each in _hashes(bom.of("machine-learning-model"))}
     remedy = f"Write the property {SUBJECT} = {case.subject.digest}, or that SHA-256 as the model's hash."
     return _finding("bom_of_this_model", case.subject.digest in said, "A.4.2", "the model's digest", remedy)
@@ -103,18 +102,9 @@ def _hashes(components: list[Mapping[str, Any]]) -> set[str]:
     }
 
 
-def _finding(measure: str, holds: bool, control: str, note: str, remedy: str | None = None) -> Finding:
-    outcome: Outcome = "pass" if holds else "fail"
-    said = f"not listed: {note}" if not holds and measure in _LISTS else note
-    return Finding(
-        measure,
-        float(holds),
-        limit=_HOLDS,
-        outcome=outcome,
-        controls=(control,),
-        note=said,
-        remedy=None if holds else remedy,
-    )
+def _finding(measure: str, listed: bool, control: str, note: str, remedy: str | None = None) -> Finding:
+    said = f"not listed: {note}" if not listed and measure in _LISTS else note
+    return holds(measure, listed, controls=(control,), note=said, remedy=remedy)
 
 
 _LISTS = {"bom_of_this_model", "bom_services", "bom_data", "bom_training_set", "bom_libraries", "bom_hardware"}

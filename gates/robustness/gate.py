@@ -5,6 +5,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from aims_gates import Case, DataError, Finding, Limit, Outcome, intervals, with_conventions
+from aims_gates.gatekit import judge_interval, outcome_remedy, unweighted
 
 from .pairs import Pairs, read_pairs
 
@@ -18,7 +19,7 @@ _REMEDY = "Train on inputs like these, or catch them before the model; or have t
 
 def run(case: Case) -> Iterator[Finding]:
     """flip_rate, no_answer_share, accuracy_drop and score_change of every perturbation."""
-    yield from _unweighted(case)
+    yield from unweighted(case, "rows are counted as they stand")
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
     confidence = case.number("confidence", 0.5, 0.999999)
     pairs = _judged(read_pairs(case), [str(pattern) for pattern in case.params["left_out"] or ()])
@@ -105,15 +106,10 @@ def _drop(table: list[int], by: Mapping[str, str], limit: Limit | None, confiden
     outcome: Outcome | None = None
     note = f"{lost:,.0f} rows right before and wrong after, {gained:,.0f} the other way round; p: McNemar's exact test"
     if limit is not None:
-        outcome = "inconclusive"
         wide = intervals.paired_difference(both, lost, gained, neither, 1 - (1 - confidence) / times)
-        if limit.verdict(value, *wide) == "fail":
-            outcome = "fail"
-        elif limit.verdict(value, low, high) == "pass":
-            outcome = "pass"
-        else:
-            note += "; the interval reaches over the limit: perturb more rows"
-    remedy = {"fail": _REMEDY, "inconclusive": "Perturb more rows."}.get(outcome or "")
+        outcome, why = judge_interval(limit, value, (low, high), wide)
+        note = "; ".join(filter(None, [note, why]))
+    remedy = outcome_remedy(outcome, _REMEDY, "Perturb more rows.")
     p_value = mcnemar(lost, gained)
     return Finding("accuracy_drop", value, low, high, p_value, n, by, None, limit, outcome, note=note, remedy=remedy)
 
@@ -128,9 +124,3 @@ def mcnemar(lost: float, gained: float) -> float:
     if lost + gained == 0:
         return 1.0
     return min(1.0, 2 * float(bdtr(min(lost, gained), int(lost + gained), 0.5)))
-
-
-def _unweighted(case: Case) -> Iterator[Finding]:
-    """Where the system has weights, say that they are not used."""
-    if case.roles.get("weight"):
-        yield Finding("weight", note="not used here: rows are counted as they stand")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from aims_gates import Case, Finding, Limit, Outcome, intervals, with_conventions
+from aims_gates.gatekit import outcome_remedy
 
 from .abstention import Kept, risk_coverage
 from .calibration import calibration_findings, histogram_findings
@@ -68,8 +69,7 @@ def _gain(kept: Kept, everything: Kept, rows: Rows, limit: Limit | None) -> Find
     low, high = intervals.newcombe_difference(errors, left, kept.errors, kept.rows, rows.confidence)
     outcome = limit.verdict(value, low, high) if limit else None
     note = f"{errors / left:.1%} of the rows left to people would have been wrong"
-    remedies = {"fail": "The confidence says little: calibrate, or choose another measure of it."}
-    remedies["inconclusive"] = "Evaluate on more rows."
+    remedy = outcome_remedy(outcome, "The confidence says little: calibrate, or choose another measure of it.")
     return Finding(
         "abstention_gain",
         value,
@@ -80,5 +80,5 @@ def _gain(kept: Kept, everything: Kept, rows: Rows, limit: Limit | None) -> Find
         limit=limit,
         outcome=outcome,
         note=note,
-        remedy=remedies.get(outcome or ""),
+        remedy=remedy,
     )

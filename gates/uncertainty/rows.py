@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from aims_gates import Case, DataError, Dataset, InputError
+from aims_gates.gatekit import weight_sql
 
 __all__ = ["Rows", "read_rows"]
 
@@ -38,10 +39,10 @@ def read_rows(case: Case) -> Rows:
     target, score = (case.needed_column(role) for role in ("target", "score"))
     prediction = case.column("prediction")
     weight = case.column("weight")
-    data.complete(target, score, *(name for name in (prediction, weight) if name))
+    data.complete(target, score, *([prediction] if prediction else []))
     _probabilities(data, score)
     s, kind = f"CAST({data.quote(score)} AS DOUBLE)", case.params["score_is"]
-    w = _weight(data, weight)
+    w = weight_sql(data, weight)
     if kind not in ("positive", "prediction"):
         said = f"score_is cannot be {kind!r}"
         raise InputError(said, where="parameter score_is", remedy="Choose positive or prediction.")
@@ -57,8 +58,6 @@ def read_rows(case: Case) -> Rows:
         sure, wrong = f"CASE WHEN {d} = 1 THEN {s} ELSE 1 - {s} END", f"CAST({d} <> {y} AS TINYINT)"
         sql = f"SELECT {s} AS s, {sure} AS c, {y} AS h, {wrong} AS e, {w} AS w FROM data"
     n = float(data.query(f"SELECT sum(w) FROM ({sql}) AS r")[0][0])
-    if n <= 0:
-        raise DataError("all weights are 0", where=data.where, remedy="Weights must be 0 or more, not all 0.")
     return Rows(data, sql, n, int(case.number("bins", 2, 1000)), case.number("confidence", 0.5, 0.999999))
 
 
@@ -67,21 +66,6 @@ def _label(case: Case, data: Dataset, name: str) -> str:
     if data.query(f"SELECT 1 FROM data WHERE {label} = 2 LIMIT 1"):
         raise data.strange_labels(name)
     return label
-
-
-def _weight(data: Dataset, name: str | None) -> str:
-    """What each row counts for.
-
-    Raises:
-        DataError: weights that are no numbers, negative or infinite.
-    """
-    if name is None:
-        return "1"
-    w = f"CAST({data.quote(name)} AS DOUBLE)"
-    if data.kind(name) != "numeric" or data.query(f"SELECT 1 FROM data WHERE {w} < 0 OR isinf({w}) LIMIT 1"):
-        message = f"{name!r} holds weights that are no numbers, negative or infinite"
-        raise DataError(message, where=data.where, remedy="Weights must be 0 or more and finite.")
-    return w
 
 
 def _text(data: Dataset, name: str) -> str:
