@@ -29,6 +29,7 @@ from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.configuration import Configuration, configuration
 from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
+from aims_gates.registry.server.overrun import end_statements, watched
 from aims_gates.registry.server.workspaces import guard_workspaces
 
 __all__ = ["create_app"]
@@ -82,6 +83,8 @@ def _made(app: Any) -> Gate:
     if not told.ways:
         print("aims-gates: nobody signs in here: everybody is the same unknown person", file=sys.stderr, flush=True)
     served = _with_sign_in(app or flask_app, told, store) if told.ways else _without_sign_in(app or flask_app)
+    flask_app.wsgi_app = watched(flask_app.wsgi_app)  # type: ignore[method-assign]
+    end_statements()
     _guard_artifacts(store, signed_in=bool(told.ways))
     guard_workspaces(store)
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
