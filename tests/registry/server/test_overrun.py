@@ -143,7 +143,7 @@ def test_a_thread_whose_request_is_over_works_on_for_the_next_one() -> None:
             pass
 
     for _ in range(20):
-        with serving(0.05), pytest.raises(TimeoutError, match="0.05 seconds"):
+        with serving(0.05), pytest.raises(TimeoutError, match=r"0\.05 seconds"):
             watched(endless)()
         with serving(60):
             assert watched(sum)(range(100_000)) == 4_999_950_000
