@@ -73,9 +73,9 @@ class Document:
         return InputError(f"{spot}: {message}" if spot else message, where=self.place(path), remedy=remedy)
 
 
-def _text(data: bytes, where: str) -> str:
-    if len(data) > MAX_BYTES:
-        raise InputError(f"larger than {MAX_BYTES} bytes", where=where, remedy="Split the document.")
+def _text(data: bytes, where: str, most: int = MAX_BYTES) -> str:
+    if len(data) > most:
+        raise InputError(f"larger than {most} bytes", where=where, remedy="Split the document.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -283,13 +283,13 @@ def is_small(data: bytes) -> bool:
     return len(data) <= MAX_BYTES and data.count(b"[") + data.count(b"{") <= MAX_DEPTH
 
 
-def read_json(data: bytes, where: str) -> Document:
-    """Read a JSON document (RFC 8259), with unique keys and finite numbers only.
+def read_json(data: bytes, where: str, most: int = MAX_BYTES) -> Document:
+    """Read a JSON document (RFC 8259) of up to ``most`` bytes, with unique keys and finite numbers only.
 
     Raises:
         InputError: naming the place and the remedy.
     """
-    text = _text(data, where)
+    text = _text(data, where, most)
     if _depth(text) > MAX_DEPTH:
         raise InputError(f"more than {MAX_DEPTH} levels", where=where, remedy="Flatten the document.")
     number = _finite(where)

@@ -30,6 +30,7 @@ from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.configuration import Configuration, configuration
 from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
+from aims_gates.registry.server.overrun import end_statements, watched
 from aims_gates.registry.server.workspaces import guard_workspaces
 from aims_gates.registry.untested import need_server_version
 
@@ -85,6 +86,8 @@ def _made(app: Any) -> Gate:
     handlers.forget_secrets()
     flask = app or handlers.flask_application()
     served = _with_sign_in(flask, told, store) if told.ways else handlers.native_application(flask)
+    flask.wsgi_app = watched(flask.wsgi_app)
+    end_statements()
     _guard_artifacts(store, signed_in=bool(told.ways))
     guard_workspaces(store)
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from aims_gates.errors import InputError
-from aims_gates.strict_yaml import read_json
+from aims_gates.strict_yaml import MAX_BYTES, read_json
 
-__all__ = ["Body", "TooMuch", "misshapen", "wants_shape"]
+__all__ = ["Body", "Refused", "misshapen", "wants_shape"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -23,12 +23,22 @@ _SINGLE = {
 }
 
 
-class TooMuch(Exception):
-    """A body over its limit (413), or one that keeps the server waiting (408)."""
+class Refused(Exception):
+    """A request that is not passed on: too large (413), too slow (408), too much to work on (422) ..."""
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(said)
-        self.status, self.said = status, said
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+class Unpacks(Protocol):
+    """Turns the bytes of a packed body into what they hold (:class:`aims_gates.registry.server.unpack.Unpacker`)."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What further packed bytes hold."""
+
+    def end(self) -> None:
+        """The packed bytes are over."""
 
 
 @dataclass
@@ -45,7 +55,7 @@ class Body:
     receive: Receive
     most: int
     patience: float
-    broken: TooMuch | None = None
+    broken: Refused | None = None
     size: int = 0
     _begun: float = 0.0
     _over: bool = False
@@ -61,26 +71,37 @@ class Body:
         try:
             message = await asyncio.wait_for(self.receive(), max(left, 0.01))
         except TimeoutError:
-            self.broken = TooMuch(408, "the body did not come in time")
+            self.broken = Refused(408, "the body did not come in time")
             raise self.broken from None
         self.size += len(message.get("body", b""))
         if self.size > self.most:
-            self.broken = TooMuch(413, f"the body is larger than {self.most} bytes")
+            self.broken = Refused(413, f"the body is larger than {self.most} bytes")
             raise self.broken
         self._over = not message.get("more_body", False)
         return message
 
-    async def whole(self) -> bytes:
-        """All of it, which stays to be received again.
+    async def whole(self, unpacker: Unpacks | None = None) -> bytes:
+        """All of it, unpacked, which stays to be received again.
 
         Raises:
-            TooMuch: it is too large or too slow.
+            Refused: it is too large, too slow, or packed wrongly; or the client hung up amid it.
         """
-        kept: list[Message] = []
-        while not self._over:
-            kept.append(await self())
-        self._again = kept
-        return b"".join(message.get("body", b"") for message in kept)
+        parts: list[bytes] = []
+        try:
+            while not self._over:
+                message = await self()
+                if message["type"] != "http.request":
+                    raise Refused(400, "the connection was closed before the end of the body")
+                data = message.get("body", b"")
+                parts.append(unpacker.feed(data) if unpacker else data)
+            if unpacker:
+                unpacker.end()
+        except Refused as error:
+            self.broken = error
+            raise
+        whole = b"".join(parts)
+        self._again = [{"type": "http.request", "body": whole, "more_body": False}]
+        return whole
 
 
 def wants_shape(method: str, path: str) -> bool:
@@ -88,12 +109,12 @@ def wants_shape(method: str, path: str) -> bool:
     return method not in _READS and any(part in path for part in _SHAPED)
 
 
-def misshapen(data: bytes) -> str | None:
-    """Why a registry's route cannot mean this body; None where it can, or is empty."""
+def misshapen(data: bytes, most: int = MAX_BYTES) -> str | None:
+    """Why a registry's route cannot mean this body; None where it can, or is empty. ``most`` is its size in bytes."""
     if not data.strip():
         return None
     try:
-        value = read_json(data, "body").value
+        value = read_json(data, "body", most).value
     except InputError as error:
         return error.message
     if not isinstance(value, dict):

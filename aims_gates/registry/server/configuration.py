@@ -22,11 +22,13 @@ ENVIRONMENT: Mapping[str, str] = {
     "AIMS_GATES_PROXY_HEADER": "header in which a trusted proxy names the user (X-Forwarded-User)",
     "AIMS_GATES_TRUSTED_PROXIES": "addresses or networks of the proxies that may set it, joined by commas",
     "AIMS_GATES_AUTH_CACHE_SECONDS": "how long a worker remembers a sign-in (60)",
-    "AIMS_GATES_MAX_BODY": "largest request body in bytes, artifacts apart (104857600)",
+    "AIMS_GATES_MAX_BODY": "largest request body in bytes, unpacked, but for the routes that may have more (1048576)",
     "AIMS_GATES_MAX_ARTIFACT": "largest artifact in one upload, in bytes (17179869184)",
     "AIMS_GATES_CHECKPOINTS": "folder to keep signed checkpoints in, against which the ledger is held at each start",
     "AIMS_GATES_CHECKPOINT_MINUTES": "how often one is written, where something was appended (60)",
-    "AIMS_GATES_BODY_SECONDS": "how long a body may keep the server waiting; it must bring 1 KiB/s after that (30)",
+    "AIMS_GATES_BODY_SECONDS": "how long a body may keep the server waiting; it must bring 1 KiB/s after that (20)",
+    "AIMS_GATES_REQUEST_SECONDS": "how long a request may work before it is ended (60)",
+    "AIMS_GATES_LONG_REQUEST_SECONDS": "the same for those that hash or bring a model's files (3600)",
 }
 _WAYS = {"basic", "oidc", "proxy"}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -75,6 +77,7 @@ class Configuration:
         cache_seconds: How long a worker remembers a sign-in.
         max_body, max_artifact: Bytes.
         body_seconds: Seconds.
+        request_seconds, long_seconds: How long a request may work.
         checkpoints: Where checkpoints are kept; None where nobody asked for them.
         checkpoint_minutes: How often one is written.
     """
@@ -84,11 +87,13 @@ class Configuration:
     proxy_header: str = "x-forwarded-user"
     proxies: tuple[Network, ...] = ()
     cache_seconds: int = 60
-    max_body: int = 100 * 1024**2
+    max_body: int = 1024**2
     max_artifact: int = 16 * 1024**3
-    body_seconds: float = 30.0
+    body_seconds: float = 20.0
     checkpoints: Path | None = None
     checkpoint_minutes: int = 60
+    request_seconds: float = 60.0
+    long_seconds: float = 3600.0
 
 
 def configuration(environment: Mapping[str, str] | None = None) -> Configuration:
@@ -121,6 +126,8 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
         float(_number(said, "AIMS_GATES_BODY_SECONDS", int(usual.body_seconds))),
         Path(said["AIMS_GATES_CHECKPOINTS"]) if said.get("AIMS_GATES_CHECKPOINTS") else None,
         _number(said, "AIMS_GATES_CHECKPOINT_MINUTES", usual.checkpoint_minutes),
+        float(_number(said, "AIMS_GATES_REQUEST_SECONDS", int(usual.request_seconds))),
+        float(_number(said, "AIMS_GATES_LONG_REQUEST_SECONDS", int(usual.long_seconds))),
     )
 
 

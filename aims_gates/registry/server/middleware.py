@@ -1,4 +1,4 @@
-"""Before every route, native and Flask: who is there, and is the body too large or too slow.
+"""Before every route, native and Flask: who is there; then the limits (:mod:`aims_gates.registry.server.limits`).
 
 A plain ASGI application around MLflow's. What may be written and read of artifacts is decided further in, where MLflow
 has undone every escaping of their paths (:mod:`aims_gates.registry.server.artifacts`).
@@ -19,9 +19,9 @@ from starlette.concurrency import run_in_threadpool
 from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.registry.internals.environment import DELEGATION_HEADER, STATIC_PREFIX_ENV_VAR
 from aims_gates.registry.internals.store import workspaces_on
-from aims_gates.registry.server.bodies import Body, misshapen, wants_shape
 from aims_gates.registry.server.configuration import Configuration
 from aims_gates.registry.server.identity import Principal, acting_as
+from aims_gates.registry.server.limits import Limits
 
 __all__ = ["Gate"]
 
@@ -31,7 +31,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 _log = logging.getLogger(__name__)
 #: Headers that decide something: one that comes twice is read differently by different programs.
-_ONCE = ("authorization", "content-length", "content-type", "host", "x-mlflow-authorization")
+_ONCE = ("authorization", "content-encoding", "content-length", "content-type", "host", "x-mlflow-authorization")
 _WORKSPACE = "x-mlflow-workspace"
 _HELP = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 
@@ -47,6 +47,7 @@ class Gate:
 
     def __init__(self, app: Any, told: Configuration, sign_in: Callable[[Scope], Principal]) -> None:
         self.app, self._told, self._sign_in = app, told, sign_in
+        self._limits = Limits(app, told, _answer)
         # The one thing that nobody signs in for.
         self._open = {"/health", f"{os.environ.get(STATIC_PREFIX_ENV_VAR, '').rstrip('/')}/health"}
 
@@ -64,6 +65,9 @@ class Gate:
             await _answer(send, 400, "BAD_REQUEST", odd)
             return
         who = None
+        if scope["path"] in self._open and scope["method"] in ("GET", "HEAD"):
+            await _healthy(send)  # without a thread: whatever the threads are busy with, this is answered
+            return
         if scope["path"] not in self._open:
             try:
                 who = await run_in_threadpool(self._sign_in, scope)
@@ -77,41 +81,13 @@ class Gate:
         kept = [each for each in scope["headers"] if each[0].decode("latin-1").lower() != self._told.proxy_header]
         state = {**(scope.get("state") or {}), "aims_principal": who}
         with acting_as(who):
-            await self._limited({**scope, "headers": kept, "state": state}, receive, send)
+            await self._limits({**scope, "headers": kept, "state": state}, receive, send)
 
     async def _unknown(self, send: Send, why: str) -> None:
         ways = [(b"www-authenticate", b'Basic realm="mlflow"')]
         if "oidc" in self._told.ways:
             ways.append((b"www-authenticate", b'Bearer realm="mlflow"'))
         await _answer(send, 401, "UNAUTHENTICATED", f"{why[:1].upper()}{why[1:]}. {_HELP}", *ways)
-
-    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        upload = scope["method"] == "PUT" and "/mlflow-artifacts/artifacts/" in scope["path"]
-        most = self._told.max_artifact if upload else self._told.max_body
-        body, started = Body(receive, most, self._told.body_seconds), False
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > most:
-            await _answer(send, 413, "BAD_REQUEST", f"the body is larger than {most} bytes")
-            return
-
-        async def sending(message: Message) -> None:
-            nonlocal started
-            if body.broken is None or started:  # the answer to a body that was cut off is ours
-                started = True
-                await send(message)
-
-        try:
-            wrong = misshapen(await body.whole()) if wants_shape(scope["method"], scope["path"]) else None
-            if wrong is None:
-                await self.app(scope, body, sending)
-            else:
-                await _answer(sending, 400, "INVALID_PARAMETER_VALUE", wrong)
-        except Exception as error:
-            if body.broken is None:
-                raise
-            _log.info("refused a body: %s", error)
-        if body.broken is not None and not started:
-            await _answer(send, body.broken.status, "BAD_REQUEST", body.broken.said)
 
 
 def _odd(scope: Scope) -> str | None:
@@ -128,6 +104,13 @@ def _odd(scope: Scope) -> str | None:
     if _WORKSPACE in names and not workspaces_on():
         return "workspaces are not enabled on this server"
     return None
+
+
+async def _healthy(send: Send) -> None:
+    """MLflow's answer to who asks for its health."""
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"OK"})
 
 
 async def _answer(send: Send, status: int, code: str, message: str, *more: tuple[bytes, bytes]) -> None:

@@ -185,7 +185,6 @@ def running(
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "_MLFLOW"))}
     environment |= {
         "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
-        "AIMS_GATES_MAX_BODY": "2000000",
         "AIMS_GATES_BODY_SECONDS": "2",
         "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http",
         "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from aims_gates.errors import AimsGatesError, IntegrityError, LedgerError, NotFoundError, RefusedError
 from aims_gates.registry.server.identity import Principal, principal
+from aims_gates.registry.server.overrun import watched
 from aims_gates.registry.server.permissions import PREFIX, requirement
 from aims_gates.registry.session import conflict, is_conflict
 
@@ -73,6 +74,9 @@ def _invalid(error: RequestValidationError) -> Response:
 
 class Route(APIRoute):
     """A route that answers in our way and is refused when the table of permissions does not hold it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, watched(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         usual = super().get_route_handler()

@@ -1,0 +1,150 @@
+"""A request that works too long is ended in fact: what it ran takes no CPU after the answer, and others are served."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from aims_gates.registry.server.overrun import end_statements, serving, watched
+
+from .slow import SECONDS
+
+
+class Server:
+    """The application of :mod:`tests.registry.server.slow`, in two workers."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"{self.address}{path}", timeout=60)
+
+    def workers(self) -> set[int]:
+        """Who answers."""
+        return {int(self.get("/pid").text) for _ in range(12)}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("slow") / "log.txt"
+    command = [sys.executable, "-m", "tests.registry.server.slow", str(port), "2"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    server, deadline = Server(port), time.monotonic() + 120
+    try:
+        while True:
+            try:
+                if server.get("/pid").ok:
+                    break
+            except requests.ConnectionError:
+                assert time.monotonic() < deadline and process.poll() is None, log.read_text()
+                time.sleep(0.2)
+        yield server
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def burnt(pid: int) -> float:
+    """Seconds of CPU that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("path", ["/python", "/sql"])
+def test_what_a_request_ran_is_ended_and_takes_no_cpu_after_the_answer(server: Server, path: str) -> None:
+    workers, start = server.workers(), time.monotonic()
+    answer = server.get(path)
+    assert answer.status_code == 422 and "ended after 1.5 seconds" in answer.json()["message"]
+    assert answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"
+    assert SECONDS <= time.monotonic() - start < 15
+    before = sum(map(burnt, workers))
+    time.sleep(1)
+    assert sum(map(burnt, workers)) - before < 0.3
+    assert server.workers() == workers
+
+
+def test_others_are_served_while_one_caller_takes_all_they_may(server: Server) -> None:
+    threads = [threading.Thread(target=server.get, args=("/python",)) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    with requests.Session() as session:  # from another address: another caller
+        session.mount("http://", _From())
+        start = time.monotonic()
+        assert session.get(f"{server.address}/pid", timeout=30).ok
+        assert time.monotonic() - start < 2
+    for thread in threads:
+        thread.join()
+
+
+class _From(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *args: object, **kwargs: object) -> None:
+        super().init_poolmanager(*args, source_address=("127.0.0.3", 0), **kwargs)
+
+
+def test_more_requests_than_a_share_take_turns_and_are_all_served(server: Server) -> None:
+    answers: list[str] = []
+    threads = [threading.Thread(target=lambda: answers.append(server.get("/rest").text)) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["rested"] * 40
+
+
+def test_what_cannot_be_ended_ends_with_its_worker_which_is_replaced(server: Server) -> None:
+    before = server.workers()
+    with pytest.raises(requests.ConnectionError):
+        server.get("/in-c")
+    deadline = time.monotonic() + 60
+    while len(after := server.workers()) < len(before):
+        assert time.monotonic() < deadline
+    assert len(before - after) == 1
+
+
+def test_a_statement_on_postgresql_ends_with_its_request_and_those_of_the_server_itself_go_on(
+    postgresql_url: str,
+) -> None:
+    end_statements()
+    engine = create_engine(postgresql_url, pool_size=1, max_overflow=0)
+    limits = []
+    try:
+        with serving(0.5) as request, pytest.raises(OperationalError, match="timeout"), engine.connect() as connection:
+            connection.execute(text("SELECT pg_sleep(30)"))
+        assert request.over
+        for seconds in (None, 90, None):
+            with serving(seconds) if seconds else nullcontext(), engine.connect() as connection:
+                limits.append(connection.execute(text("SHOW statement_timeout")).scalar())
+                connection.rollback()
+                limits.append(connection.execute(text("SHOW statement_timeout")).scalar())
+    finally:
+        engine.dispose()
+    assert limits == ["0", "0", "90s", "90s", "0", "0"]
+
+
+def test_a_thread_whose_request_is_over_works_on_for_the_next_one() -> None:
+    def endless() -> None:
+        while True:
+            pass
+
+    for _ in range(20):
+        with serving(0.05), pytest.raises(TimeoutError, match=r"0\.05 seconds"):
+            watched(endless)()
+        with serving(60):
+            assert watched(sum)(range(100_000)) == 4_999_950_000
+    assert watched(sum)([1]) == 1
