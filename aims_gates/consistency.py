@@ -3,7 +3,8 @@
 Every problem is an :class:`~aims_gates.errors.AimsGatesError` with file, line, field and remedy.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,11 +18,13 @@ from aims_gates.shapes.base import placeholder
 from aims_gates.strict_yaml import Document, problems
 from aims_gates.tiers import tier_problem
 
-__all__ = ["check_packs"]
+__all__ = ["check_packs", "check_system"]
 
 #: Records whose shape is checked elsewhere.
 _OTHERS = {"system", "requirements", "card", "classification", "defaults", "classification-rules"}
 _PURPOSES = ("requirements", "card", "classification", "impact_assessment", "user_information")
+#: What every plan is made from.
+_ALWAYS_READ = {"system", "requirements", "classification"}
 Documents = Mapping[str, Document]
 
 
@@ -30,26 +33,95 @@ def check_packs(packs: Iterable[Path], today: date) -> list[AimsGatesError]:
     found: list[AimsGatesError] = []
     systems: list[SystemRecord] = []
     for pack in packs:
-        folder = pack / "records" / "organization"
-        organization = _documents(folder, "organization", found)
-        standard = _documents(folder / "standard", "system", found)
-        for document in [*organization.values(), *standard.values()]:
-            found += [*_dates(document, today), *_approval(document, organization)]
-        found += _policy(organization)
-        found += _roles(organization)
+        organization = _organization(pack, today, found)
         for name in system_names(pack):
-            own = _documents(pack / "records" / "systems" / name, "system", found)
-            for document in own.values():
-                found += [*_dates(document, today), *_approval(document, organization)]
-            try:
-                record = read_system(pack, name)
-            except InputError as error:
-                found.append(error)
-                continue
-            systems.append(record)
-            found += _system(record, {**organization, **own}, today)
-    # A purpose that differs is found on two ways.
-    return list({str(each): each for each in [*found, *_twice(systems)]}.values())
+            record = _system_records(pack, name, organization, today, found)
+            systems += [] if record is None else [record]
+    return _distinct([*found, *_twice(systems)])
+
+
+def check_system(
+    packs: Iterable[Path], pack: Path, name: str, reads: Iterable[str], today: date
+) -> list[AimsGatesError]:
+    """Those problems of :func:`check_packs` that are in the records which a system's plan reads.
+
+    Args:
+        packs: All packs: a model may be listed by two systems.
+        pack, name: The system.
+        reads: Names of records as gates write them (``card``, ``organization/roles``). What every plan is made from
+            (the system, its requirements, its classification) is read in any case.
+        today: The day.
+    """
+    all_problems: list[AimsGatesError] = []
+    organization = _organization(pack, today, all_problems)
+    own = _system_records(pack, name, organization, today, all_problems)
+    others = [
+        record
+        for place in packs
+        for other in system_names(place)
+        if (place.resolve(), other) != (pack.resolve(), name) and (record := _quietly(place, other)) is not None
+    ]
+    all_problems += _twice([*others, *([] if own is None else [own])])
+    files = _files(pack, name, {*reads, *_ALWAYS_READ})
+    return _distinct(problem for problem in all_problems if _file_of(problem) in files)
+
+
+def _quietly(pack: Path, name: str) -> SystemRecord | None:
+    """Another system, for what it lists; its own problems are its own."""
+    try:
+        return read_system(pack, name, whole=False)
+    except InputError:
+        return None
+
+
+def _distinct(all_problems: Iterable[AimsGatesError]) -> list[AimsGatesError]:
+    """Each problem once: a purpose that differs is found on two ways."""
+    return list({str(problem): problem for problem in all_problems}.values())
+
+
+def _files(pack: Path, name: str, reads: Set[str]) -> set[str]:
+    """The files of these records; what a system takes over from its family or the organization is its own."""
+    shared, own = pack / "records" / "organization", pack / "records" / "systems" / name
+    files = {str(shared / "defaults.yaml"), *(str(path) for path in (pack / "records" / "families").glob("*.yaml"))}
+    for folder, group in ((shared, "organization/"), (own, ""), (shared / "standard", "")):
+        try:
+            files |= {str(path) for stem, path in record_files(folder).items() if f"{group}{stem}" in reads}
+        except InputError as error:
+            files.add(_file_of(error))
+    return files
+
+
+def _file_of(problem: AimsGatesError) -> str:
+    """The file that a problem is in."""
+    return re.sub(r":[0-9]+$", "", problem.where or "")
+
+
+def _organization(pack: Path, today: date, found: list[AimsGatesError]) -> dict[str, Document]:
+    """The organization's records of a pack; their problems go to ``found``."""
+    folder = pack / "records" / "organization"
+    organization = _documents(folder, "organization", found)
+    standard = _documents(folder / "standard", "system", found)
+    for document in [*organization.values(), *standard.values()]:
+        found += [*_dates(document, today), *_approval(document, organization)]
+    found += _policy(organization)
+    found += _roles(organization)
+    return organization
+
+
+def _system_records(
+    pack: Path, name: str, organization: Documents, today: date, found: list[AimsGatesError]
+) -> SystemRecord | None:
+    """A system, None where it cannot be read; the problems of its records go to ``found``."""
+    own = _documents(pack / "records" / "systems" / name, "system", found)
+    for document in own.values():
+        found += [*_dates(document, today), *_approval(document, organization)]
+    try:
+        record = read_system(pack, name)
+    except InputError as error:
+        found.append(error)
+        return None
+    found += _system(record, {**organization, **own}, today)
+    return record
 
 
 def _documents(folder: Path, group: str, found: list[AimsGatesError]) -> dict[str, Document]:

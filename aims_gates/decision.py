@@ -38,18 +38,18 @@
 13. Taking trust away (a statement revoked, a key untrusted) never turns no into yes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from aims_gates.canonical import digest_of
-from aims_gates.model import ControlState, Decision, Finding, Outcome, Plan, Requirement, State, Step
+from aims_gates.model import Approver, ControlState, Decision, Finding, Outcome, Plan, Requirement, State, Step
 from aims_gates.predicates import NOBODY, Frozen, Request
 from aims_gates.standing import Ask, Counted, Ledger, age_days
 from aims_gates.trust import Row, alike, day
 
-__all__ = ["SEPARATION", "Ask", "decide", "frozen"]
+__all__ = ["SEPARATION", "Ask", "decide", "frozen", "unfilled"]
 
 #: Annex A.3.2: separation of duties; approvals bear on it.
 SEPARATION = "A.3.2"
@@ -368,7 +368,7 @@ class _Answer:
                 else:
                     given.append(said)
         answer["given"] = given
-        answer["missing"] = _unfilled(self.plan, given)
+        answer["missing"] = unfilled(self.plan.approvals, given)
         return answer
 
     def _void(self, request: Request) -> str | None:
@@ -460,9 +460,9 @@ def _judge(control: str, each: Counted, today: date) -> tuple[State, str]:
     return "missing", f"{each.step.gate}: nothing under a limit bears on it"
 
 
-def _unfilled(plan: Plan, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def unfilled(needed: Sequence[Approver], given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The roles still open, when every person fills at most one (a maximum bipartite matching, Kuhn's algorithm)."""
-    slots = [rule.role for rule in plan.approvals for _ in range(rule.count)]
+    slots = [rule.role for rule in needed for _ in range(rule.count)]
     roles: dict[str, set[str]] = {}
     for said in given:
         roles.setdefault(said["person"], set()).add(said["role"])

@@ -16,6 +16,7 @@ __all__ = [
     "PackError",
     "ProfileError",
     "RefusedError",
+    "StaleError",
 ]
 
 
@@ -81,3 +82,7 @@ class KeyFileError(IntegrityError):
 
 class RefusedError(AimsGatesError):
     """The decision is no, or the actor may not do this."""
+
+
+class StaleError(AimsGatesError):
+    """What was said once no longer counts as it is written; it has to be made again."""

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from aims_gates.canonical import canonical_bytes, is_canonical, plain
 from aims_gates.errors import InputError
 from aims_gates.evidence import Statement, statement
-from aims_gates.model import Evidence, Mode, Plan, Subject
+from aims_gates.model import Approver, Evidence, Mode, Plan, Subject
 from aims_gates.strict_yaml import dump, parse
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Checkpoint",
     "Creation",
     "Detachment",
+    "FirstPortableGrant",
     "Frozen",
     "Grant",
     "Halt",
@@ -354,9 +355,36 @@ class PortableGrant:
     Attributes:
         grant: Digest of the grant's statement; the fields after it repeat the grant and its plan.
         granted_at: When it was granted (ISO time).
-        position, size, root: The grant's row, and the tree it stands in (hex).
+        position, size, root: The grant's row, and the checkpoint's tree in which it stands (hex).
         until: ISO date until which it may be relied on.
+        basis: Digests of the statements that the grant rests on: request and approvals, or orders.
+        required: The approvals that the plan asked for.
     """
+
+    grant: str
+    workspace: str
+    name: str
+    version: str
+    alias: str
+    digest: str
+    system: str
+    tier: str
+    profile: str
+    mode: Mode
+    transition: str
+    granted_at: str
+    position: int
+    size: int
+    root: str
+    until: str
+    basis: tuple[str, ...] = ()
+    required: tuple[Approver, ...] = ()
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
+class FirstPortableGrant:
+    """A portable grant as version 0.1 said it: read where a ledger holds one, never said again, relied on by nobody."""
 
     grant: str
     workspace: str
@@ -504,7 +532,8 @@ _TYPES: Mapping[type, str] = {
     Detachment: f"{_OWN}detachment/v1",
     OpenMode: f"{_OWN}open-mode/v1",
     UntestedMlflow: f"{_OWN}untested-mlflow/v1",
-    PortableGrant: f"{_OWN}portable-grant/v1",
+    PortableGrant: f"{_OWN}portable-grant/v2",
+    FirstPortableGrant: f"{_OWN}portable-grant/v1",
     Creation: f"{_OWN}creation/v1",
     Registration: f"{_OWN}registration/v1",
     Grant: f"{_OWN}grant/v1",
@@ -533,16 +562,18 @@ ROLES: Mapping[str, frozenset[type]] = {
             Revocation,
             Checkpoint,
             PortableGrant,
+            FirstPortableGrant,
             Adoption,
             Detachment,
         }
     ),
-    "ci": frozenset({Evidence, Predictions, Checkpoint, PortableGrant}),
+    # Whoever makes evidence carries no grant: it could then vouch for what its own evidence led to.
+    "ci": frozenset({Evidence, Predictions, Checkpoint, FirstPortableGrant}),
     "developer": frozenset({Request, Withdrawal}),
     "on-call": frozenset({Halt, RollbackOrder}),
     "break-glass": frozenset({BreakGlass}),
-    # In its own name a server says how large the ledger is; all else it says for a user (SAID_FOR).
-    "server": frozenset({Checkpoint}),
+    # In its own name a server says how large the ledger is and what it granted; all else it says for a user (SAID_FOR).
+    "server": frozenset({Checkpoint, PortableGrant}),
 }
 
 #: What a server's key may say for a user whom it authenticated.

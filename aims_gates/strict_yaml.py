@@ -284,7 +284,12 @@ def is_small(data: bytes) -> bool:
 
 
 def read_json(data: bytes, where: str, most: int = MAX_BYTES) -> Document:
-    """Read a JSON document (RFC 8259) of up to ``most`` bytes, with unique keys and finite numbers only.
+    """Read a JSON document (RFC 8259), with unique keys and finite numbers only.
+
+    Args:
+        data: The document, of at most ``most`` bytes.
+        where: Its place, for messages.
+        most: The largest document.
 
     Raises:
         InputError: naming the place and the remedy.
@@ -306,21 +311,30 @@ def read_json(data: bytes, where: str, most: int = MAX_BYTES) -> Document:
     return _unicode(document) if "\\u" in text else document
 
 
+def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
+    """A regular file's bytes; one byte more than ``most`` of a file that is larger.
+
+    Raises:
+        InputError: the file is missing, unreadable, or no file.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError("not a file", where=str(path), remedy="Name a file: a pipe or a folder will not do.")
+        with path.open("rb") as file:
+            return file.read(most + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        message, remedy = f"cannot be read: {reason}", "Check the path and its rights."
+        raise InputError(message, where=str(path), remedy=remedy) from error
+
+
 def read(path: Path) -> Document:
     """Read a file by its ending: ``.json`` as JSON, all else as YAML.
 
     Raises:
         InputError: the file is missing, unreadable or refused.
     """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError("not a file", where=str(path), remedy="Name a file: a pipe or a folder will not do.")
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        message, remedy = f"cannot be read: {reason}", "Check the path and its rights."
-        raise InputError(message, where=str(path), remedy=remedy) from error
+    data = read_bytes(path)
     if path.suffix.lower() != ".json":
         return read_yaml(data, str(path))
     return replace(read_json(data, str(path)), lines=json_lines(_text(data, str(path))))

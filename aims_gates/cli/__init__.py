@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from aims_gates import __version__
-from aims_gates.errors import AimsGatesError, IntegrityError, RefusedError
+from aims_gates.errors import AimsGatesError, IntegrityError, RefusedError, StaleError
 
 __all__ = ["EXITS", "main", "program"]
 
@@ -105,6 +105,8 @@ def _code(error: BaseException) -> int:
             return 5
         case RefusedError():
             return 2
+        case StaleError():
+            return 3
         case _:
             return 1
 

@@ -40,6 +40,9 @@ def command(
 ) -> int:
     """Run the plan's gates on a model; with a key that the registry trusts, record the evidence.
 
+    Nothing is signed where records that the plan reads do not pass `aims-gates records validate`: all problems are
+    listed, before any model runs. Without a key the check runs as a preview all the same.
+
     Without options: the newest registered version of the one system there is. Prints the controls, what was found, and
     the shortest list of actions. The exit code is that of the decision.
     """

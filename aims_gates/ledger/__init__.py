@@ -1,7 +1,7 @@
 """The append-only log of all statements and decisions: a Merkle tree in the registry's own database."""
 
 from aims_gates.ledger.checkpoint import write_whole
-from aims_gates.ledger.proof import place
+from aims_gates.ledger.proof import places
 from aims_gates.ledger.table import (
     OPEN_MODE,
     append,
@@ -22,7 +22,7 @@ __all__ = [
     "install",
     "lock",
     "open_mode_said",
-    "place",
+    "places",
     "rows",
     "size",
     "snapshot",

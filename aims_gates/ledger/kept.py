@@ -22,7 +22,7 @@ from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import history, tree_head
 from aims_gates.predicates import Checkpoint
 
-__all__ = ["hold", "hold_against", "keep", "keep_from_afar", "last_kept", "read_kept"]
+__all__ = ["hold", "hold_against", "keep", "keep_from_afar", "kept_since", "last_kept", "read_kept"]
 
 _GLOB = "checkpoint-*.json"
 _RESTORE = "Restore a later backup, or find out who changed the ledger: aims-gates ledger verify --checkpoint FOLDER"
@@ -47,6 +47,19 @@ def last_kept(place: Path) -> Envelope | None:
     """
     last = max(place.glob(_GLOB), default=None)
     return None if last is None else read_checkpoint(last)
+
+
+def kept_since(place: Path, position: int) -> Iterator[Envelope]:
+    """The checkpoints in a folder whose tree holds the row at this position, largest first.
+
+    Raises:
+        InputError, IntegrityError: one of those files is no checkpoint.
+    """
+    for path in sorted(place.glob(_GLOB), reverse=True):
+        envelope = read_checkpoint(path)
+        if claimed(envelope).size <= position:
+            return
+        yield envelope
 
 
 def hold_against(connection: Connection, kept: Sequence[Envelope]) -> list[str]:

@@ -182,12 +182,11 @@ class Remote:
             raise InputError(f"row {position} was not read yet", where=self.address, remedy="Read it by its terms.")
         return found
 
-    def inclusion(self, position: int) -> tuple[int, bytes, tuple[bytes, ...]]:
-        """The ledger's size and root, and the audit path of a row (RFC 6962, 2.1.1)."""
-        size = self._as_of()
+    def inclusion(self, position: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+        """The root of the tree of the first ``size`` rows, and a row's audit path in it (RFC 6962, 2.1.1)."""
         said = self.get("/ledger/inclusion", {"position": position, "size": size})
         try:
-            return size, bytes.fromhex(said["root"]), tuple(bytes.fromhex(each) for each in said["hashes"])
+            return bytes.fromhex(said["root"]), tuple(bytes.fromhex(each) for each in said["hashes"])
         except (KeyError, TypeError, ValueError) as error:
             raise _strange(self.address) from error
 

@@ -20,13 +20,23 @@ from aims_gates.ledger.table import admit
 from aims_gates.predicates import REGISTRY_ACTS, SAID_FOR, TrustedKey
 from aims_gates.trust import Row, TrustHistory
 
-__all__ = ["MOST", "SKEW", "Replay", "Verification"]
+__all__ = ["MOST", "SKEW", "Replay", "Verification", "trust_digest"]
 
 #: How far the clocks of machines that append may differ.
 SKEW = timedelta(minutes=5)
 #: Problems that are told; the others are counted.
 MOST = 1000
 _RESTORE = "Compare with an export or a checkpoint kept elsewhere, and restore a backup that verifies."
+
+
+def trust_digest(before: str, position: int, leaf: bytes) -> str:
+    """The digest (hex) of the lists of trust and key revocations, one row further.
+
+    Args:
+        before: The digest of the rows before; empty where there are none.
+        position, leaf: The row's place and leaf hash.
+    """
+    return hashlib.sha256(f"{before} {position} {leaf.hex()}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -162,7 +172,7 @@ class Replay:
         """
         self._admitted.clear()
         self._keys = None
-        self.trust = hashlib.sha256(f"{self.trust} {row.position} {leaf.hex()}".encode()).hexdigest()
+        self.trust = trust_digest(self.trust, row.position, leaf)
         admit(row, self.past)
 
     def _sound(self, row: Row) -> set[str]:

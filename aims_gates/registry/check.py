@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from aims_gates.authority import about
 from aims_gates.canonical import digest, folder_digest, manifest
 from aims_gates.checking import Bench, Progress, run_plan
+from aims_gates.consistency import check_system
 from aims_gates.decision import decide
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evidence import Envelope, Statement, sign
@@ -140,13 +141,14 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
     name = target.name or record.system.models[0]
     rows = _ledger_rows(desk, record, name)
     binding = Ledger(rows, record.system.workspace, name).binding()
+    notes = _unsound_records(desk, record, binding.predicate.plan if binding else plan, gates)
     with tempfile.TemporaryDirectory(prefix="aims-check-") as place:
         scratch = Path(place)
         folder = _own_copy(target, scratch)
         subject = Subject("model", folder_digest(folder), f"{name}/{target.version}" if target.version else name)
         bench = Bench(record, subject, given=dict(data or {}), facts=_facts(desk, record, target, rows, name))
         holds = binding.predicate.plan if binding else plan
-        going = _Check(desk, record, gates, target, holds, name, subject, bench, datetime.now(UTC))
+        going = _Check(desk, record, gates, target, holds, name, subject, bench, datetime.now(UTC), notes=notes)
         _say_differences(going, plan, binding)
         _predict(going, folder, scratch)
         _champion(going, rows, scratch)
@@ -156,6 +158,26 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
                 "the model changed its own bytes when it ran", where=target.address, remedy="Mend the model."
             )
         return _conclude(going, rows)
+
+
+def _unsound_records(desk: Desk, record: SystemRecord, plan: Plan, gates: Mapping[str, Gate]) -> list[str]:
+    """What ``records validate`` says of the records that a plan reads, for a preview's notes.
+
+    Raises:
+        InputError: there is any of it, and the evidence was to be signed.
+    """
+    due = [gates[step.gate] for step in plan.steps if step.applies and step.gate in gates]
+    reads = {name for gate in due for name in gate.manifest.inputs.records}
+    today = datetime.now(UTC).date()
+    problems = check_system(desk.settings.packs, record.pack, record.system.name, reads, today)
+    if not problems:
+        return []
+    lines = [f"{problem.where}: {problem.message}" for problem in problems]
+    many = f"{len(lines)} problem{'' if len(lines) == 1 else 's'} in the records that this plan reads"
+    if desk.key is not None and desk.gated:
+        remedy = "Mend them (aims-gates records validate says how), or check without a key: a preview signs nothing."
+        raise InputError("\n  x ".join([f"nothing is signed: {many}", *lines]), remedy=remedy)
+    return [f"With a key this check is refused: {many}.", *lines]
 
 
 def _own_copy(target: Target, scratch: Path) -> Path:

@@ -39,6 +39,7 @@ from aims_gates.strict_yaml import parse, read, read_json, read_yaml
 
 EXAMPLES = int(os.environ.get("AIMS_GATES_FUZZ_EXAMPLES", "150"))
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+KEYS = (KEY, "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
 SLOWEST = 1.0
 SEED = os.environ.get("AIMS_GATES_SOAK_SEED", "42001")
 #: Hypothesis remembers every example that it made: after so many it begins anew.
@@ -147,7 +148,7 @@ PARSERS: dict[str, Callable[[bytes], Any]] = {
     "ledger row": lambda data: read_body(data.decode("utf-8", "replace"), 0, [KEY]),
     "checkpoint": _file("checkpoint.json", read_checkpoint),
     "export": _file("export.jsonl", verify_export),
-    "portable grant": _file("grant.json", lambda path: verify_grant(path, path.parent, (KEY,), datetime.now(UTC))),
+    "portable grant": _file("grant.json", lambda path: verify_grant(path, path.parent, KEYS, datetime.now(UTC))),
     "settings": _file("aims.yaml", load),
     "answers": _file("answers.yaml", lambda path: read_answers(read(path), today=date(2026, 11, 1))),
     "private key": _file("a.key", lambda path: (path.chmod(0o600), read_private(path))),

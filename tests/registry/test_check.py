@@ -334,3 +334,56 @@ def test_a_system_edited_after_its_binding_cannot_be_checked_into_evidence(shop:
         before = shop.said("ledger", "verify")["size"]
         assert shop.check(2) == 1
         assert shop.said("ledger", "verify")["size"] == before
+
+
+def lie(shop: Any) -> tuple[Any, Any]:
+    """Two records that contradict the system, or the calendar; gives their files."""
+    folder = shop.folder / "records" / "systems" / "loans"
+    card, requirements = folder / "card.yaml", folder / "requirements.yaml"
+    card.write_text(card.read_text() + "purpose: Decide who is called by the sales team on a Monday.\n")
+    requirements.write_text(requirements.read_text().replace("2026-01-05", "2126-01-05"))
+    return card, requirements
+
+
+def test_evidence_on_records_that_do_not_validate_is_not_signed_and_no_model_runs(
+    shop: Any, shops: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card, requirements = lie(shop)
+    before = size(shop)
+    nowhere = replace(find_target(None, "loans", "2"), address=str(shop.folder / "nowhere"))
+    with pytest.raises(InputError, match="nothing is signed: 2 problems") as error:  # before the model is even read
+        check_target(Desk(shop.settings, shop.key("ci")), system_of(shop.settings, None, "loans"), nowhere)
+    for place in (f"{card}:16: purpose: differs", f"{requirements}:1: decided_on: 2126-01-05 lies in the future"):
+        assert place in str(error.value)
+    assert shop.check(2) == 1
+    assert size(shop) == before
+    capsys.readouterr()
+    validated = shop.said("records", "validate")
+    assert {problem["where"] for problem in validated} == {f"{card}:16", f"{requirements}:1"}
+
+
+def test_the_preview_of_records_that_do_not_validate_runs_and_says_so(shop: Any, shops: Any) -> None:
+    lie(shop)
+    before = size(shop)
+    system, target = system_of(shop.settings, None, "loans"), find_target(None, "loans", "2")
+    report = check_target(Desk(shop.settings), system, target, {"evaluation": handed_in(shops)})
+    assert size(shop) == before and report.gates
+    assert any("With a key this check is refused: 2 problems" in note for note in report.notes)
+    assert any("lies in the future" in note for note in report.notes)
+
+
+def test_a_record_that_the_plan_does_not_read_keeps_nothing_from_being_signed(shop: Any) -> None:
+    folder = shop.folder / "records"
+    (folder / "organization").mkdir()
+    (folder / "organization" / "concerns.yaml").write_text("channel: REPLACE\n")
+    (folder / "systems" / "other").mkdir()
+    (folder / "systems" / "other" / "system.yaml").write_text("name: another\n")
+    assert shop.said("records", "validate")
+    command = ("check", "--system", "loans", "--model", "loans", "--version", "2", *shop.sign("ci"))
+    before = size(shop)
+    assert shop.run(*command) != 1 and size(shop) > before
+    (folder / "systems" / "other" / "system.yaml").write_text(
+        (folder / "systems" / "loans" / "system.yaml").read_text().replace("name: loans", "name: other")
+    )
+    before = size(shop)
+    assert shop.run(*command) == 1 and size(shop) == before  # the model is one of two systems

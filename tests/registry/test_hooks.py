@@ -7,7 +7,9 @@ import mlflow
 import pytest
 
 import aims_gates
-from aims_gates.errors import InputError, RefusedError
+from aims_gates import ledger
+from aims_gates.errors import AimsGatesError, InputError, RefusedError
+from aims_gates.ledger.connect import open_ledger
 from aims_gates.registry.evaluator import AimsGatesEvaluator
 
 
@@ -146,3 +148,27 @@ def test_predictions_without_a_model_are_said_and_do_not_stop_the_evaluation(
         AimsGatesEvaluator().evaluate(
             model_type="regressor", dataset=None, run_id="r", evaluator_config={"system": "loans", "raise_on": "error"}
         )
+
+
+def test_nobody_signs_evidence_on_records_that_do_not_validate(
+    shop: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A function call, a gated run and the evaluator, as the command line."""
+    monkeypatch.setenv("AIMS_GATES_KEY", str(shop.folder / "keys" / "ci.key"))
+    place = shop.folder / "records" / "systems" / "loans" / "requirements.yaml"
+    place.write_text(place.read_text().replace("2026-01-05", "2126-01-05"))
+    config = {"system": "loans", "model_uri": "models:/loans/2"}
+    with open_ledger(shop.settings.registry) as connection:
+        before = ledger.size(connection)
+    with pytest.raises(InputError, match="nothing is signed"):
+        aims_gates.check("loans", model="models:/loans/2", raise_on="error")
+    with pytest.raises(InputError, match="nothing is signed"):
+        AimsGatesEvaluator().evaluate(
+            model_type="classifier", dataset=None, run_id="", evaluator_config={**config, "raise_on": "error"}
+        )
+    with pytest.raises(AimsGatesError), aims_gates.gated_run("loans", raise_on="error"):
+        mlflow.sklearn.log_model(mlflow.sklearn.load_model("models:/loans/2"), name="model")
+    aims_gates.check("loans", model="models:/loans/2")  # and without raise_on the run goes on
+    assert capsys.readouterr().err.count("nothing is signed") == 1
+    with open_ledger(shop.settings.registry) as connection:
+        assert ledger.size(connection) == before

@@ -69,6 +69,7 @@ TABLE: Mapping[tuple[str, str], Needs] = {
     ("POST", f"{PREFIX}/revoke"): Needs.SPEAK,
     ("POST", f"{PREFIX}/halt"): Needs.SPEAK,
     ("POST", f"{PREFIX}/rollback"): Needs.SPEAK,
+    ("POST", f"{PREFIX}/grants/export"): Needs.SPEAK,
     ("POST", f"{PREFIX}/stage"): Needs.EDIT_MODEL,
     ("POST", f"{PREFIX}/promote"): Needs.EDIT_MODEL,
 }

@@ -5,6 +5,7 @@
 import base64
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ import pytest
 from aims_gates.canonical import digest_bytes
 from aims_gates.evidence import open_envelope, sign
 from aims_gates.ledger import merkle
+from aims_gates.ledger.attest import signed_checkpoint
+from aims_gates.ledger.kept import keep
 from aims_gates.model import Evidence, Subject
+from aims_gates.portable import verify_grant
 from aims_gates.predicates import Approval, Grant, Halt, Request, Trust, TrustedUser, say
 from aims_gates.registry.server.api import router
 from aims_gates.registry.server.api.answers import Route
@@ -61,6 +65,7 @@ def body_for(path: str) -> dict[str, Any]:
         "/revoke": {"statement": DIGEST, "reason": "x"},
         "/halt": {"name": "loan", "reason": "x"},
         "/rollback": common,
+        "/grants/export": {"name": "loan"},
         "/stage": {"name": "loan", "version": "1"},
         "/promote": {"name": "loan", "version": "1"},
     }
@@ -371,6 +376,47 @@ def test_the_server_signs_a_checkpoint(inside: Inside) -> None:
     gone = KeyRevocation(inside.world.key("server").public, "lost")
     inside.world.sign(gone, Subject("organization", digest_bytes(b"key")), "policy")
     assert inside.get("/checkpoint").status_code == 403
+
+
+def test_the_server_issues_a_grant_to_carry_on_a_checkpoint_that_another_signed(
+    inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = inside.world
+    said = inside.post("/grants/export", name="loan")
+    assert said.status_code == 403 and "another key than its own" in said.json()["message"]
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    monkeypatch.setenv("AIMS_GATES_CHECKPOINTS", str(folder))
+    world.promoted()
+    with world.store.primary() as session:
+        older = keep(session.connection(), folder, world.key("policy"), datetime.now(UTC))
+    assert older is not None
+    inside.trust_users(*USERS, TrustedUser("pat", "Pat", ("policy",)))
+    with world.store.primary() as session:
+        keep(session.connection(), folder, world.key("server"), datetime.now(UTC))
+    said = inside.post("/grants/export", name="loan", days=20)
+    assert said.status_code == 200, said.text
+    path, (model,) = tmp_path / "loan.grant.json", (world.folder / "models").iterdir()
+    path.write_text(json.dumps(said.json()["file"]))
+    trusted = (world.key("server").public, world.key("policy").public)
+    grant = verify_grant(path, model, trusted, datetime.now(UTC))
+    assert (grant.signers, grant.checkpoint_signers) == (trusted[:1], trusted[1:])
+    assert grant.said.until == said.json()["until"]
+
+    for path in folder.iterdir():
+        path.unlink()
+    with world.store.primary() as session:
+        own, others = (
+            signed_checkpoint(session.connection(), world.key(person), datetime.now(UTC)).to_json()
+            for person in ("server", "policy")
+        )
+    said = inside.post("/grants/export", name="loan", checkpoint=own)
+    assert said.status_code == 403 and "signed the checkpoint too" in said.json()["message"]
+    assert inside.post("/grants/export", name="loan", checkpoint=others).status_code == 200
+    assert inside.post("/grants/export", "nobody", name="loan", checkpoint=others).status_code == 403
+    assert inside.post("/grants/export", name="loan", days=181, checkpoint=others).status_code == 400
+    monkeypatch.delenv("AIMS_GATES_KEY")
+    assert inside.post("/grants/export", name="loan", checkpoint=others).status_code == 403
 
 
 MALFORMED: list[tuple[str, dict[str, Any]]] = [

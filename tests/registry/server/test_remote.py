@@ -17,7 +17,7 @@ from aims_gates import cli
 from aims_gates.canonical import digest_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, NoLedgerError, NotFoundError, RefusedError
 from aims_gates.evidence import Envelope, Statement, sign
-from aims_gates.ledger import append, history, merkle, place, size
+from aims_gates.ledger import append, history, merkle, places, size
 from aims_gates.ledger.attest import signed_checkpoint
 from aims_gates.ledger.connect import is_gated, open_ledger
 from aims_gates.ledger.kept import keep, keep_from_afar
@@ -307,7 +307,7 @@ def test_a_place_that_cannot_be_meant_is_refused(answer: Any) -> None:
         with pytest.raises(LedgerError, match="none of ours"):
             Remote(address).append(Envelope(b"{}", (("", b""),)))
         with pytest.raises(LedgerError, match="none of ours"):
-            Remote(address).inclusion(0)
+            Remote(address).inclusion(0, 9)
 
 
 def test_a_rows_place_is_proven_by_the_server_and_a_false_proof_is_noticed(inside: Inside, run: Run) -> None:
@@ -316,7 +316,7 @@ def test_a_rows_place_is_proven_by_the_server_and_a_false_proof_is_noticed(insid
     with open_ledger(inside.address) as ledger:
         history(ledger)
         position = select(ledger, ["trust"])[0][0]
-        found = place(ledger, position)
+        (found,) = places(ledger, [position], size(ledger))
         leaf = merkle.leaf_hash(found.body.encode())
         assert merkle.verify_inclusion(position, found.size, leaf, found.path, found.root)
     page = {"size": 9, "rows": [ROW], "next": None}
@@ -325,7 +325,7 @@ def test_a_rows_place_is_proven_by_the_server_and_a_false_proof_is_noticed(insid
         server = Remote(address)
         assert select(server, ["trust"])
         with pytest.raises(LedgerError, match="proof does not hold"):
-            place(server, 4)
+            places(server, [4], 9)
 
 
 def test_what_is_gated_is_known_by_scheme_or_asked(inside: Inside, run: Run) -> None:

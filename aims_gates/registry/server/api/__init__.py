@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from aims_gates.registry.server.api import acting, describing, reading
+from aims_gates.registry.server.api import acting, carrying, describing, reading
 from aims_gates.registry.server.api.answers import Route
 from aims_gates.registry.server.permissions import PREFIX
 
@@ -17,5 +17,6 @@ def router() -> APIRouter:
     made = APIRouter(prefix=PREFIX, route_class=Route)
     reading.add_to(made)
     acting.add_to(made)
+    carrying.add_to(made)
     describing.add_to(made)
     return made

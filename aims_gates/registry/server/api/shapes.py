@@ -9,6 +9,7 @@ __all__ = [
     "Asked",
     "Broken",
     "Caller",
+    "CarriedGrant",
     "Changed",
     "Explanation",
     "Head",
@@ -34,6 +35,7 @@ __all__ = [
     "TheReason",
     "TheirModel",
     "TheirVersion",
+    "ToCarry",
     "Verified",
     "Version",
     "Waived",
@@ -153,6 +155,21 @@ class Promoted(TheirVersion):
     """A version to be put under an alias."""
 
     alias: Name = "production"
+
+
+class ToCarry(TheirModel):
+    """A grant to be carried to where the model is deployed, on a checkpoint that is not the server's own."""
+
+    alias: Name = "production"
+    days: Annotated[int, Field(ge=1, le=180)] = 90
+    checkpoint: DsseEnvelope | None = None
+
+
+class CarriedGrant(_Out):
+    """A portable grant: the file's content, and until when it may be relied on."""
+
+    file: dict[str, Any]
+    until: str
 
 
 class Place(_Out):
