@@ -57,6 +57,9 @@ _OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
 _WORST: tuple[State, ...] = ("failed", "missing", "stale", "inconclusive", "awaiting-approval", "met")
 _RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
 _EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
+#: What stands for prompts meanwhile, and why (they become subjects of checks of their own).
+_PROMPTS = 'have a policy owner open them: aims-gates db open-mode on --prompts --reason "..." --key POLICY.key'
+_UNREAD = "prompts cannot be granted on evidence yet"
 #: Ends the command that checks a model that is still to be made.
 _NEW = "NEW_VERSION"
 #: Data that stay the same for all evidence of a version; production data are new each time.
@@ -75,8 +78,8 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
     ledger = Ledger(rows, ask.workspace, ask.name)
     binding = ledger.binding()
     if binding is None:
-        return _unbound(ask, ledger.unbound() or "is bound to no system")
-    return _Answer(ask, ledger, binding).decision()
+        return _unbound(ask, ledger)
+    return _prompted(ledger, _Answer(ask, ledger, binding).decision())
 
 
 def frozen(counted: Iterable[Counted]) -> tuple[Frozen, ...]:
@@ -108,9 +111,19 @@ def _outcome(finding: Finding) -> Outcome | None:
     return finding.outcome
 
 
-def _unbound(ask: Ask, reason: str) -> Decision:
-    said = f"{ask.name!r} {reason}"
+def _prompted(ledger: Ledger, decision: Decision) -> Decision:
+    """A refused prompt is told no command that cannot work on it: there is no check that reads one."""
+    if ledger.kind != "prompt" or decision.allowed:
+        return decision
+    controls = tuple(replace(state, next=()) for state in decision.controls)
+    return replace(decision, controls=controls, actions=(_PROMPTS,), problems=(*decision.problems, _UNREAD))
+
+
+def _unbound(ask: Ask, ledger: Ledger) -> Decision:
+    said = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
     action = f"aims-gates bind {ask.name} --system SYSTEM --key POLICY.key"
+    if ledger.kind == "prompt":
+        said, action = f"{said}; {_UNREAD}", _PROMPTS
     return Decision(
         False, "enforce", False, ask.name, ask.version, ask.digest, None, None, None, None, None, (),
         {"needed": [], "given": [], "missing": []}, (action,), (said,), 3, _iso(ask.now),

@@ -4,8 +4,8 @@ The names of types are URIs. Two are in-toto's own (test-result, svr); the rest 
 predicates it may sign; the registry's own acts (``REGISTRY_ACTS``) are unsigned rows that only its transaction writes.
 
 ``user`` names the login for whom a server's key signed (see :data:`SAID_FOR`); nobody else may name one. It, like
-``on_behalf_of``, a trust list's ``users`` and a checkpoint's ``frontier`` and ``trust``, is left out of the statement
-where it is empty, so that what people sign with keys of their own has the same bytes as ever.
+``on_behalf_of``, a trust list's ``users``, open mode's ``scope`` and a checkpoint's ``frontier`` and ``trust``, is left
+out of the statement where it is empty, so that what people sign with keys of their own has the same bytes as ever.
 
 ``said_at`` (ISO time, UTC) makes two like statements two: to halt, bind, ask or approve again is a new statement, while
 the same statement brought again is the old one. :func:`say` fills it in; nothing is decided by it.
@@ -386,11 +386,15 @@ class Detachment:
 
 @dataclass(frozen=True)
 class OpenMode:
-    """Whether names that no system was ever bound to behave as in a stock registry; they do not until this says so."""
+    """Whether names that no system was ever bound to behave as in a stock registry; they do not until this says so.
+
+    ``scope`` names the one kind of names that this is about; empty for all kinds.
+    """
 
     on: bool
     reason: str
     said_at: str = ""
+    scope: Literal["", "prompt"] = ""
 
 
 @dataclass(frozen=True)
@@ -537,7 +541,7 @@ ROLES: Mapping[str, frozenset[type]] = {
 SAID_FOR = frozenset(
     _TYPES[shape] for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, RollbackOrder)
 )
-_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust")
+_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust", "scope")
 _APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation})
 
 

@@ -159,9 +159,20 @@ class Ledger:
             return f"has a binding under a content of the profile {plan.profile!r} that was not activated before"
         return None
 
-    def open(self) -> bool:
-        """Whether open mode is on and this name never had anything to do with it: no binding, no grant, ever."""
-        said = self._of(OpenMode)
+    @property
+    def kind(self) -> Literal["model", "prompt"]:
+        """The kind fixed when the name was created; a name without a record is a model, which is the stricter."""
+        born = self._of(Creation, self._ours)
+        kind: Literal["model", "prompt"] = born[-1].predicate.kind if born else "model"
+        return kind
+
+    def open(self, kind: Literal["model", "prompt"] | None = None) -> bool:
+        """Whether open mode is on and this name never had anything to do with it: no binding, no grant, ever.
+
+        Args:
+            kind: As if the name were of this kind; the one that it has when None.
+        """
+        said = self._of(OpenMode, lambda said: said.scope in ("", kind or self.kind))
         on = bool(said) and said[-1].predicate.on and said[-1].digest not in self.revoked and self.persons(said[-1])
         return bool(on) and not self._of(Binding, self._ours) and not self._of(Grant, self._ours)
 

@@ -70,7 +70,7 @@ _ROW = text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :
 #: How many terms are asked for at once, and of how many rows the index is made at once.
 _TERMS, _BATCH = 200, 2_000
 #: The migration that last changed under which terms a row stands.
-_TERMS_SINCE = "0004"
+_TERMS_SINCE = "0005"
 #: PostgreSQL's lock for those who install at once: any number that nobody else takes.
 _INSTALLATION = 0x41494D53
 

@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 from aims_gates import authority, database, ledger
 from aims_gates.errors import IntegrityError
 from aims_gates.predicates import Creation
-from aims_gates.registry.acts import Kind, now, view
+from aims_gates.registry.acts import Kind, kind_of, now, view
 from aims_gates.registry.buckets import holds, put
 from aims_gates.registry.places import Bucket, released_root
 from aims_gates.registry.session import Sessions, Transaction
 from aims_gates.registry.staging import Progress
-from aims_gates.registry.subjects import local_folder, prompt_subject
+from aims_gates.registry.subjects import local_folder, no_check_of_prompts, prompt_subject
 
 if TYPE_CHECKING:
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
@@ -117,6 +117,8 @@ class StoreBase(SqlAlchemyStore):
         """
         with self.primary() as session:
             row = self._get_sql_model_version(session, name, version)
+            if kind_of(view(session.connection(), self._get_active_workspace(), name)) == "prompt":
+                raise no_check_of_prompts(name)
             source, address = str(row.source), str(row.storage_location or row.source)
         root = self.released()
         digest = root.digest(address)

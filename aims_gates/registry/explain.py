@@ -47,7 +47,9 @@ def explain(
     rows = about(connection, workspace, name, version=version)
     ledger = Ledger(rows, workspace, name)
     request = ledger.request(version)
-    subject = request.predicate.digest if request else ledger.evidenced(version) or hashed()
+    subject = request.predicate.digest if request else ledger.evidenced(version)
+    if subject is None and ledger.kind == "model":
+        subject = hashed()
     rows = about(connection, workspace, name, subject)
     now = datetime.now(UTC)
     decision = decide(Ask(workspace, name, version, subject, "production", now, makers=makers), rows)
