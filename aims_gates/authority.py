@@ -8,19 +8,21 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aims_gates import __version__
+from aims_gates import __version__, halts
 from aims_gates.canonical import digest
 from aims_gates.decision import decide
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, rows
 from aims_gates.ledger.table import OPEN_MODE, Source
 from aims_gates.model import Decision, Evidence, Subject
-from aims_gates.predicates import BreakGlass, Grant, Recorded, Request, say, type_of
+from aims_gates.predicates import BreakGlass, Grant, Recorded, Request, Resume, say, type_of
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
 
-__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing"]
+__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing", "stopping"]
 
+#: Under which terms the rows stand that bear on every name.
+_COMMON = ("trust", "revocation", "profiles", OPEN_MODE)
 #: What names the bytes of a version.
 _ABOUT_BYTES = frozenset(map(type_of, (Request, Grant, BreakGlass)))
 
@@ -39,7 +41,7 @@ def about(
     Raises:
         IntegrityError: one of the rows does not hold; nothing may be decided then.
     """
-    first = ["trust", "revocation", "profiles", OPEN_MODE, f"model {workspace}/{name}"]
+    first = [*_COMMON, f"model {workspace}/{name}"]
     first += [f"versions {workspace}/{name}" if version is None else f"version {workspace}/{name}/{version}"]
     found = {row.position: row for row in rows(connection, first)}
     asked = [row for row in found.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)]
@@ -50,6 +52,31 @@ def about(
     wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
     found.update({row.position: row for row in rows(connection, wanted)})
     return [found[position] for position in sorted(found)]
+
+
+def stopping(connection: Source, workspace: str, name: str, digest: str, version: str | None = None) -> Row | None:
+    """The halt that keeps bytes from being loaded by a name; None where none does (:func:`aims_gates.halts.stopping`).
+
+    Args:
+        connection: The registry's database, or a server.
+        workspace, name: The name by which they are to be loaded.
+        digest: The bytes.
+        version: The version of that name, where one is named.
+
+    Raises:
+        IntegrityError: one of the rows does not hold; nothing may be loaded then.
+    """
+    here = (workspace, name)
+    found = {row.position: row for row in rows(connection, [*_COMMON, f"subject {digest}"])}
+    granted = {(row.predicate.workspace, row.predicate.name) for row in found.values() if row.type == type_of(Grant)}
+    wanted = [f"model {space}/{each}" for space, each in sorted(granted | {here})]
+    found.update({row.position: row for row in rows(connection, wanted)})
+    resumed = {(row.predicate.workspace, row.predicate.name) for row in found.values() if row.type == type_of(Resume)}
+    if resumed:  # who may resume depends on who had a hand in what was granted there
+        wanted = [f"versions {space}/{each}" for space, each in sorted(resumed)]
+        wanted += [f"subject {row.predicate.digest}" for row in found.values() if row.type == type_of(Grant)]
+        found.update({row.position: row for row in rows(connection, wanted)})
+    return halts.stopping(Ledger(found.values(), workspace, name), digest, version)
 
 
 def judge(connection: Connection, ask: Ask) -> Decision:

@@ -35,6 +35,7 @@ __all__ = [
     "Checkpoint",
     "Creation",
     "Detachment",
+    "Freed",
     "Frozen",
     "Grant",
     "Halt",
@@ -46,6 +47,7 @@ __all__ = [
     "Registration",
     "Rejection",
     "Request",
+    "Resume",
     "Revocation",
     "RollbackOrder",
     "Scheduled",
@@ -163,6 +165,16 @@ class Binding:
 
 
 @dataclass(frozen=True)
+class Freed:
+    """A name that was bound to a system is governed by nobody from here on, until it is bound again."""
+
+    workspace: str
+    name: str
+    reason: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
 class Predictions:
     """The subject, run over ``data``, gave the table ``output``, and further ``tables`` (role -> digest)."""
 
@@ -274,6 +286,17 @@ class Revocation:
 @dataclass(frozen=True)
 class Halt:
     """Stop the registered model: what was granted or requested before no longer stands."""
+
+    workspace: str
+    name: str
+    reason: str
+    said_at: str = ""
+    user: str | None = None
+
+
+@dataclass(frozen=True)
+class Resume:
+    """A halt ends: what it stopped may be loaded again. Grants and requests that it ended stay ended."""
 
     workspace: str
     name: str
@@ -490,6 +513,8 @@ _TYPES: Mapping[type, str] = {
     Waiver: f"{_OWN}waiver/v1",
     Revocation: f"{_OWN}revocation/v1",
     Halt: f"{_OWN}halt/v1",
+    Resume: f"{_OWN}resume/v1",
+    Freed: f"{_OWN}freed/v1",
     RollbackOrder: f"{_OWN}rollback/v1",
     Activation: f"{_OWN}activation/v1",
     Adoption: f"{_OWN}adoption/v1",
@@ -527,6 +552,8 @@ ROLES: Mapping[str, frozenset[type]] = {
             PortableGrant,
             Adoption,
             Detachment,
+            Resume,
+            Freed,
         }
     ),
     "ci": frozenset({Evidence, Predictions, Checkpoint, PortableGrant}),
@@ -539,10 +566,11 @@ ROLES: Mapping[str, frozenset[type]] = {
 
 #: What a server's key may say for a user whom it authenticated.
 SAID_FOR = frozenset(
-    _TYPES[shape] for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, RollbackOrder)
+    _TYPES[shape]
+    for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, Resume, RollbackOrder)
 )
 _LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust", "scope")
-_APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation})
+_APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Resume})
 
 
 def type_of(shape: type) -> str:

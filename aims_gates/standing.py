@@ -102,7 +102,7 @@ class Ledger:
 
     def __init__(self, rows: Iterable[Row], workspace: str, name: str) -> None:
         ordered = sorted(rows, key=lambda row: row.position)
-        self.workspace, self.name = workspace, name
+        self.workspace, self.name, self._every = workspace, name, ordered
         self.trust = TrustHistory.of(ordered)
         self.rows = list(self._first_said(ordered))
         self._by_type: dict[str, list[Row]] = {}
@@ -129,6 +129,18 @@ class Ledger:
 
     def _ours(self, predicate: Any) -> bool:
         return bool(predicate.workspace == self.workspace and predicate.name == self.name)
+
+    def of(self, kind: type) -> list[Row]:
+        """The statements of a kind, of whatever name, in order: the registry's acts, and what a trusted key said."""
+        return self._of(kind)
+
+    def concerns(self, predicate: Any) -> bool:
+        """Whether a predicate that names a registered model names this one."""
+        return self._ours(predicate)
+
+    def of_name(self, workspace: str, name: str) -> "Ledger":
+        """The same rows, asked about another name."""
+        return self if (workspace, name) == (self.workspace, self.name) else Ledger(self._every, workspace, name)
 
     def persons(self, row: Row, role: str | None = None) -> list[str]:
         """The people who signed a row (in this role); a service account is no person."""

@@ -41,6 +41,7 @@ ORDER = [
     "predicates",
     "trust",
     "standing",
+    "halts",
     "database",
     "ledger",
     "decision",
