@@ -24,8 +24,9 @@
     requester, the registrar, the run's creator or a commit's author. A service account is no person. A rejection ends
     the request.
 8.  A version with no record of who registered it is refused (a service that names no human is nobody), and so is one
-    halted since its request. Where a server records who makes models and has no record of this one, approvals cannot be
-    shown to be independent, and it is refused too, though observe and warn let it through.
+    halted since its request, or whose bytes were granted under another name that was halted and not resumed since
+    (:mod:`aims_gates.halts`). Where a server records who makes models and has no record of this one, approvals cannot
+    be shown to be independent, and it is refused too, though observe and warn let it through.
 9.  Observe and warn let an unmet control through and say so; they never let through what rules 1, 2 and 8 refuse, nor
     an expired profile.
 10. A rollback order, signed by a person on call, carries a version granted before, with the same bytes, within the
@@ -44,6 +45,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from aims_gates.canonical import digest_of
+from aims_gates.halts import elsewhere, told
 from aims_gates.model import ControlState, Decision, Finding, Outcome, Plan, Requirement, State, Step
 from aims_gates.predicates import NOBODY, Frozen, Request
 from aims_gates.standing import Ask, Counted, Ledger, age_days
@@ -150,6 +152,7 @@ class _Answer:
         self._age_last()
         self._age_data()
         self.hands = self._hands()
+        self.halt = elsewhere(self.ledger, self.subject)
         self.waivers, self.ended = ledger.waivers(self.plan, self.subject or "", self.now, self.hands)
 
     def _count(self, step: Step) -> Counted:
@@ -199,7 +202,8 @@ class _Answer:
         usual = self._usual()
         if usual.allowed:
             return usual
-        if self.ledger.rollback(self.ask.version, self.now) is not None:
+        order = self.ledger.rollback(self.ask.version, self.now)
+        if order is not None and (self.halt is None or order.position > self.halt.position):
             return self._rollback(usual)
         return self._break_glass(usual)
 
@@ -250,6 +254,8 @@ class _Answer:
         last = day(expires) if expires is not None else None
         if expires is not None and (last is None or not (self.now.astimezone(UTC).date() <= last)):
             hard.append((6, f"the profile {self.plan.profile!r} expired on {expires}"))
+        if self.halt is not None:
+            hard.append((2, f"the same bytes were granted under another name, and {self._told(self.halt)}"))
         if self.request is None:
             halted = self.registration is not None and self.ledger.halted_at() > self.registration.position
             soft.append((4, "no request is open for this version"))
@@ -262,6 +268,9 @@ class _Answer:
         if rejection is not None:
             soft.append((2, "{} rejected the request: {}".format(*rejection)))
         return hard, soft
+
+    def _told(self, halt: Row) -> str:
+        return told(self.ledger, halt, self.ask.workspace)
 
     def _control(self, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
         steps = [step for step in self.plan.steps if step.gate in requirement.gates]
@@ -418,7 +427,8 @@ class _Answer:
 
     def _break_glass(self, usual: Decision) -> Decision:
         """Rule 11."""
-        ordered = self.ledger.broken(self.ask.version, self.ask.digest, self.now)
+        since = self.halt.position if self.halt is not None else -1
+        ordered = self.ledger.broken(self.ask.version, self.ask.digest, self.now, since)
         asked = self.ledger.asked(self.ask.version)
         other = asked is not None and asked.predicate.digest != self.subject
         if ordered is None or other or self.registration is None:

@@ -8,6 +8,7 @@ name is resumed by somebody who may. What was never granted is not stopped: a me
 """
 
 from collections.abc import Iterator
+from datetime import UTC
 
 from aims_gates.predicates import (
     Adoption,
@@ -22,7 +23,19 @@ from aims_gates.predicates import (
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row, alike
 
-__all__ = ["hands", "may_resume", "stopping"]
+__all__ = ["elsewhere", "hands", "may_resume", "stopping", "told"]
+
+
+def elsewhere(ledger: Ledger, digest: str | None) -> Row | None:
+    """The latest halt of another name that these bytes were granted under, not ended since: nothing promotes them.
+
+    What the ledger's own name was halted for ends with a request that is opened afterwards (rule 8).
+    """
+    halts = [halt for halt in ledger.of(Halt) if not ledger.concerns(halt.predicate)]
+    for halt in reversed(halts if digest is not None else []):
+        if _reaches(ledger, halt, str(digest)) and not _resumed(ledger, halt):
+            return halt
+    return None
 
 
 def stopping(ledger: Ledger, digest: str, version: str | None = None) -> Row | None:
@@ -47,6 +60,22 @@ def _reaches(ledger: Ledger, halt: Row, digest: str) -> bool:
         grant.position < halt.position and _same_name(grant, halt) and grant.predicate.digest == digest
         for grant in ledger.of(Grant)
     )
+
+
+def told(ledger: Ledger, halt: Row, workspace: str) -> str:
+    """A halt in words: what was halted, when, by whom and why; of another workspace's no more than which statement.
+
+    Args:
+        ledger: Any that holds the trust list.
+        halt: The halt.
+        workspace: The one that is told.
+    """
+    said = halt.predicate
+    when = halt.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    if said.workspace != workspace:
+        return f"a model of another workspace was halted on {when} UTC (statement {halt.digest[7:19]})"
+    who = " and ".join(sorted({entry.person for entry in ledger.trust.admitted(halt)}))
+    return f"{said.name} was halted on {when} UTC by {who}: {said.reason}"
 
 
 def _same_name(row: Row, other: Row) -> bool:

@@ -430,12 +430,13 @@ class Ledger:
         found = self._of(BreakGlass, lambda said: self._ours(said) and said.version == version)
         return found[-1].predicate.digest if found else None
 
-    def broken(self, version: str, digest: str | None, now: datetime) -> tuple[list[str], str] | None:
+    def broken(self, version: str, digest: str | None, now: datetime, since: int = -1) -> tuple[list[str], str] | None:
         """The two people whose break-glass orders let these bytes through once, and their reasons; None without two.
 
-        An order is for one version and its bytes, lives for a day at most, and ends with the next grant or halt.
+        An order is for one version and its bytes, lives for a day at most, and ends with the next grant or halt, or
+        where the place ``since`` is after it.
         """
-        last = max([self.halted_at(), self.born, *(row.position for row in self.grants())])
+        last = max([since, self.halted_at(), self.born, *(row.position for row in self.grants())])
         found: dict[str, str] = {}
         for row in self._of(BreakGlass, self._ours):
             said, ends = row.predicate, _time(row.predicate.expires)

@@ -16,16 +16,18 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import Connection, inspect, text
 
 from aims_gates import authority
+from aims_gates.authority import stopping
 from aims_gates.canonical import digest, folder_digest
 from aims_gates.decision import decide
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.evidence import sign
+from aims_gates.halts import told
 from aims_gates.keys import Key
 from aims_gates.ledger import append, history
 from aims_gates.ledger.connect import open_database
 from aims_gates.model import Decision, Subject
 from aims_gates.predicates import Adoption, Grant, TrustedKey, TrustedUser, say
-from aims_gates.registry.acts import Kind, free, now, stage_alias
+from aims_gates.registry.acts import Kind, free, now, stage_alias, view
 from aims_gates.registry.names import governed_alias
 from aims_gates.registry.places import in_workspace
 from aims_gates.registry.reconcile import ALIASES, STAGES, prompt_digest
@@ -202,7 +204,12 @@ def _adopted(
     connection: Connection, found: Found, read: str | None, trouble: str | None, owner: str, until: date, key: Key,
     at: datetime,
 ) -> Found:  # fmt: skip
-    if read is None:
+    halt = stopping(connection, found.workspace, found.name, read) if read is not None else None
+    if halt is not None:
+        trouble = (
+            f"its bytes may not be loaded: {told(view(connection, found.workspace, found.name), halt, found.workspace)}"
+        )
+    if read is None or trouble is not None:
         return replace(found, trouble=trouble)
     said = Adoption(
         found.workspace, found.name, found.version, found.alias, read, found.location, owner, until.isoformat(),

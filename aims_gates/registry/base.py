@@ -19,6 +19,7 @@ from aims_gates import authority, database, ledger
 from aims_gates.errors import IntegrityError
 from aims_gates.predicates import Creation
 from aims_gates.registry.acts import Kind, kind_of, now, view
+from aims_gates.registry.addresses import Addresses
 from aims_gates.registry.buckets import holds, put
 from aims_gates.registry.places import Bucket, released_root
 from aims_gates.registry.session import Sessions, Transaction
@@ -51,6 +52,7 @@ class StoreBase(SqlAlchemyStore):
 
     def __init__(self, db_uri: str, read_db_uri: str | None = None) -> None:
         super().__init__(db_uri, read_db_uri=read_db_uri)
+        self.addresses = Addresses(self._address_of)
         self.ManagedSessionMaker = Sessions(self.ManagedSessionMaker, self.engine, ledger.lock)
         self._install()
 

@@ -1,5 +1,7 @@
 """What a first binding would end: governed aliases and stages that stand without a grant."""
 
+# mypy: allow-untyped-calls
+
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -57,7 +59,6 @@ def _pointing(connection: Source, registry: str, workspace: str, name: str) -> I
 
 def _on_server(registry: str, name: str) -> Iterator[tuple[str, str]]:
     """The same, as a server tells it."""
-    # mypy: allow-untyped-calls
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
     from mlflow.tracking._model_registry.utils import _get_store
