@@ -8,21 +8,25 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aims_gates import __version__
+from aims_gates import __version__, halts
 from aims_gates.canonical import digest
 from aims_gates.decision import decide
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, rows
-from aims_gates.ledger.table import OPEN_MODE, Source
+from aims_gates.ledger.remote import Remote
+from aims_gates.ledger.table import HALTS, OPEN_MODE, Source
 from aims_gates.model import Decision, Evidence, Subject
-from aims_gates.predicates import BreakGlass, Grant, Recorded, Request, say, type_of
+from aims_gates.predicates import BreakGlass, Grant, Halt, Recorded, Request, Resume, say, type_of
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
 
-__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing"]
+__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing", "stopping"]
 
+#: Under which terms the rows stand that bear on every name.
+_COMMON = ("trust", "revocation", "profiles", OPEN_MODE)
 #: What names the bytes of a version.
 _ABOUT_BYTES = frozenset(map(type_of, (Request, Grant, BreakGlass)))
+_REACH = frozenset(map(type_of, (Grant, Halt)))
 
 
 def about(
@@ -39,7 +43,7 @@ def about(
     Raises:
         IntegrityError: one of the rows does not hold; nothing may be decided then.
     """
-    first = ["trust", "revocation", "profiles", OPEN_MODE, f"model {workspace}/{name}"]
+    first = [*_COMMON, f"model {workspace}/{name}"]
     first += [f"versions {workspace}/{name}" if version is None else f"version {workspace}/{name}/{version}"]
     found = {row.position: row for row in rows(connection, first)}
     asked = [row for row in found.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)]
@@ -49,7 +53,56 @@ def about(
     subjects = {subject} if subject else subjects
     wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
     found.update({row.position: row for row in rows(connection, wanted)})
+    for each in sorted(subjects) if not isinstance(connection, Remote) else ():
+        found.update(_halting(connection, each, (workspace, name)))
     return [found[position] for position in sorted(found)]
+
+
+def stopping(connection: Source, workspace: str, name: str, digest: str, version: str | None = None) -> Row | None:
+    """The halt that keeps bytes from being loaded by a name; None where none does (:func:`aims_gates.halts.stopping`).
+
+    Args:
+        connection: The registry's database, or a server.
+        workspace, name: The name by which they are to be loaded.
+        digest: The bytes.
+        version: The version of that name, where one is named.
+
+    Raises:
+        IntegrityError: one of the rows does not hold; nothing may be loaded then.
+    """
+    found = _halting(connection, digest)
+    if not found:
+        return None
+    wanted = [*_COMMON, f"model {workspace}/{name}"]
+    found.update({row.position: row for row in rows(connection, wanted)})
+    return halts.stopping(Ledger(found.values(), workspace, name), digest, version)
+
+
+def _halting(connection: Source, digest: str, but: tuple[str, str] | None = None) -> dict[int, Row]:
+    """What bears on halts of the names under which bytes were granted, by place; one look where there is no such halt.
+
+    Args:
+        connection: The ledger.
+        digest: The bytes.
+        but: A name whose own rows are in hand.
+    """
+    reach = rows(connection, [HALTS, f"subject {digest}"], types=_REACH)
+    granted, halted = ({_name(row) for row in reach if row.type == type_of(shape)} for shape in (Grant, Halt))
+    names = sorted((granted & halted) - {but})
+    if not names:
+        return {}
+    wanted = [*_COMMON, f"subject {digest}", *(f"model {space}/{each}" for space, each in names)]
+    found = {row.position: row for row in rows(connection, wanted)}
+    resumed = {_name(row) for row in found.values() if row.type == type_of(Resume)}
+    if resumed:  # who may resume depends on who had a hand in what was granted there
+        wanted = [f"versions {space}/{each}" for space, each in sorted(resumed)]
+        wanted += [f"subject {row.predicate.digest}" for row in found.values() if row.type == type_of(Grant)]
+        found.update({row.position: row for row in rows(connection, wanted)})
+    return found
+
+
+def _name(row: Row) -> tuple[str, str]:
+    return row.predicate.workspace, row.predicate.name
 
 
 def judge(connection: Connection, ask: Ask) -> Decision:

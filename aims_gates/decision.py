@@ -24,8 +24,9 @@
     requester, the registrar, the run's creator or a commit's author. A service account is no person. A rejection ends
     the request.
 8.  A version with no record of who registered it is refused (a service that names no human is nobody), and so is one
-    halted since its request. Where a server records who makes models and has no record of this one, approvals cannot be
-    shown to be independent, and it is refused too, though observe and warn let it through.
+    halted since its request, or whose bytes were granted under another name that was halted and not resumed since
+    (:mod:`aims_gates.halts`). Where a server records who makes models and has no record of this one, approvals cannot
+    be shown to be independent, and it is refused too, though observe and warn let it through.
 9.  Observe and warn let an unmet control through and say so; they never let through what rules 1, 2 and 8 refuse, nor
     an expired profile.
 10. A rollback order, signed by a person on call, carries a version granted before, with the same bytes, within the
@@ -44,6 +45,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from aims_gates.canonical import digest_of
+from aims_gates.halts import elsewhere, told
 from aims_gates.model import Approver, ControlState, Decision, Finding, Outcome, Plan, Requirement, State, Step
 from aims_gates.predicates import NOBODY, Frozen, Request
 from aims_gates.standing import Ask, Counted, Ledger, age_days
@@ -57,6 +59,9 @@ _OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
 _WORST: tuple[State, ...] = ("failed", "missing", "stale", "inconclusive", "awaiting-approval", "met")
 _RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
 _EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
+#: What stands for prompts meanwhile, and why (they become subjects of checks of their own).
+_PROMPTS = 'have a policy owner open them: aims-gates db open-mode on --prompts --reason "..." --key POLICY.key'
+_UNREAD = "prompts cannot be granted on evidence yet"
 #: Ends the command that checks a model that is still to be made.
 _NEW = "NEW_VERSION"
 #: Data that stay the same for all evidence of a version; production data are new each time.
@@ -75,8 +80,8 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
     ledger = Ledger(rows, ask.workspace, ask.name)
     binding = ledger.binding()
     if binding is None:
-        return _unbound(ask, ledger.unbound() or "is bound to no system")
-    return _Answer(ask, ledger, binding).decision()
+        return _unbound(ask, ledger)
+    return _prompted(ledger, _Answer(ask, ledger, binding).decision())
 
 
 def frozen(counted: Iterable[Counted]) -> tuple[Frozen, ...]:
@@ -108,9 +113,19 @@ def _outcome(finding: Finding) -> Outcome | None:
     return finding.outcome
 
 
-def _unbound(ask: Ask, reason: str) -> Decision:
-    said = f"{ask.name!r} {reason}"
+def _prompted(ledger: Ledger, decision: Decision) -> Decision:
+    """A refused prompt is told no command that cannot work on it: there is no check that reads one."""
+    if ledger.kind != "prompt" or decision.allowed:
+        return decision
+    controls = tuple(replace(state, next=()) for state in decision.controls)
+    return replace(decision, controls=controls, actions=(_PROMPTS,), problems=(*decision.problems, _UNREAD))
+
+
+def _unbound(ask: Ask, ledger: Ledger) -> Decision:
+    said = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
     action = f"aims-gates bind {ask.name} --system SYSTEM --key POLICY.key"
+    if ledger.kind == "prompt":
+        said, action = f"{said}; {_UNREAD}", _PROMPTS
     return Decision(
         False, "enforce", False, ask.name, ask.version, ask.digest, None, None, None, None, None, (),
         {"needed": [], "given": [], "missing": []}, (action,), (said,), 3, _iso(ask.now),
@@ -137,6 +152,7 @@ class _Answer:
         self._age_last()
         self._age_data()
         self.hands = self._hands()
+        self.halt = elsewhere(self.ledger, self.subject)
         self.waivers, self.ended = ledger.waivers(self.plan, self.subject or "", self.now, self.hands)
 
     def _count(self, step: Step) -> Counted:
@@ -186,7 +202,8 @@ class _Answer:
         usual = self._usual()
         if usual.allowed:
             return usual
-        if self.ledger.rollback(self.ask.version, self.now) is not None:
+        order = self.ledger.rollback(self.ask.version, self.now)
+        if order is not None and (self.halt is None or order.position > self.halt.position):
             return self._rollback(usual)
         return self._break_glass(usual)
 
@@ -237,6 +254,8 @@ class _Answer:
         last = day(expires) if expires is not None else None
         if expires is not None and (last is None or not (self.now.astimezone(UTC).date() <= last)):
             hard.append((6, f"the profile {self.plan.profile!r} expired on {expires}"))
+        if self.halt is not None:
+            hard.append((2, f"the same bytes were granted under another name, and {self._told(self.halt)}"))
         if self.request is None:
             halted = self.registration is not None and self.ledger.halted_at() > self.registration.position
             soft.append((4, "no request is open for this version"))
@@ -249,6 +268,9 @@ class _Answer:
         if rejection is not None:
             soft.append((2, "{} rejected the request: {}".format(*rejection)))
         return hard, soft
+
+    def _told(self, halt: Row) -> str:
+        return told(self.ledger, halt, self.ask.workspace)
 
     def _control(self, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
         steps = [step for step in self.plan.steps if step.gate in requirement.gates]
@@ -405,7 +427,8 @@ class _Answer:
 
     def _break_glass(self, usual: Decision) -> Decision:
         """Rule 11."""
-        ordered = self.ledger.broken(self.ask.version, self.ask.digest, self.now)
+        since = self.halt.position if self.halt is not None else -1
+        ordered = self.ledger.broken(self.ask.version, self.ask.digest, self.now, since)
         asked = self.ledger.asked(self.ask.version)
         other = asked is not None and asked.predicate.digest != self.subject
         if ordered is None or other or self.registration is None:

@@ -4,8 +4,8 @@ The names of types are URIs. Two are in-toto's own (test-result, svr); the rest 
 predicates it may sign; the registry's own acts (``REGISTRY_ACTS``) are unsigned rows that only its transaction writes.
 
 ``user`` names the login for whom a server's key signed (see :data:`SAID_FOR`); nobody else may name one. It, like
-``on_behalf_of``, a trust list's ``users`` and a checkpoint's ``frontier`` and ``trust``, is left out of the statement
-where it is empty, so that what people sign with keys of their own has the same bytes as ever.
+``on_behalf_of``, a trust list's ``users``, open mode's ``scope`` and a checkpoint's ``frontier`` and ``trust``, is left
+out of the statement where it is empty, so that what people sign with keys of their own has the same bytes as ever.
 
 ``said_at`` (ISO time, UTC) makes two like statements two: to halt, bind, ask or approve again is a new statement, while
 the same statement brought again is the old one. :func:`say` fills it in; nothing is decided by it.
@@ -36,6 +36,7 @@ __all__ = [
     "Creation",
     "Detachment",
     "FirstPortableGrant",
+    "Freed",
     "Frozen",
     "Grant",
     "Halt",
@@ -47,6 +48,7 @@ __all__ = [
     "Registration",
     "Rejection",
     "Request",
+    "Resume",
     "Revocation",
     "RollbackOrder",
     "Scheduled",
@@ -165,6 +167,16 @@ class Binding:
 
 
 @dataclass(frozen=True)
+class Freed:
+    """A name that was bound to a system is governed by nobody from here on, until it is bound again."""
+
+    workspace: str
+    name: str
+    reason: str
+    said_at: str = ""
+
+
+@dataclass(frozen=True)
 class Predictions:
     """The subject, run over ``data``, gave the table ``output``, and further ``tables`` (role -> digest)."""
 
@@ -276,6 +288,17 @@ class Revocation:
 @dataclass(frozen=True)
 class Halt:
     """Stop the registered model: what was granted or requested before no longer stands."""
+
+    workspace: str
+    name: str
+    reason: str
+    said_at: str = ""
+    user: str | None = None
+
+
+@dataclass(frozen=True)
+class Resume:
+    """A halt ends: what it stopped may be loaded again. Grants and requests that it ended stay ended."""
 
     workspace: str
     name: str
@@ -415,11 +438,15 @@ class Detachment:
 
 @dataclass(frozen=True)
 class OpenMode:
-    """Whether names that no system was ever bound to behave as in a stock registry; they do not until this says so."""
+    """Whether names that no system was ever bound to behave as in a stock registry; they do not until this says so.
+
+    ``scope`` names the one kind of names that this is about; empty for all kinds.
+    """
 
     on: bool
     reason: str
     said_at: str = ""
+    scope: Literal["", "prompt"] = ""
 
 
 @dataclass(frozen=True)
@@ -524,6 +551,8 @@ _TYPES: Mapping[type, str] = {
     Waiver: f"{_OWN}waiver/v1",
     Revocation: f"{_OWN}revocation/v1",
     Halt: f"{_OWN}halt/v1",
+    Resume: f"{_OWN}resume/v1",
+    Freed: f"{_OWN}freed/v1",
     RollbackOrder: f"{_OWN}rollback/v1",
     Activation: f"{_OWN}activation/v1",
     Adoption: f"{_OWN}adoption/v1",
@@ -565,6 +594,8 @@ ROLES: Mapping[str, frozenset[type]] = {
             FirstPortableGrant,
             Adoption,
             Detachment,
+            Resume,
+            Freed,
         }
     ),
     # Whoever makes evidence carries no grant: it could then vouch for what its own evidence led to.
@@ -578,10 +609,11 @@ ROLES: Mapping[str, frozenset[type]] = {
 
 #: What a server's key may say for a user whom it authenticated.
 SAID_FOR = frozenset(
-    _TYPES[shape] for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, RollbackOrder)
+    _TYPES[shape]
+    for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, Resume, RollbackOrder)
 )
-_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust")
-_APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation})
+_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust", "scope")
+_APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Resume})
 
 
 def type_of(shape: type) -> str:

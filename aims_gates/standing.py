@@ -102,7 +102,7 @@ class Ledger:
 
     def __init__(self, rows: Iterable[Row], workspace: str, name: str) -> None:
         ordered = sorted(rows, key=lambda row: row.position)
-        self.workspace, self.name = workspace, name
+        self.workspace, self.name, self._every = workspace, name, ordered
         self.trust = TrustHistory.of(ordered)
         self.rows = list(self._first_said(ordered))
         self._by_type: dict[str, list[Row]] = {}
@@ -129,6 +129,18 @@ class Ledger:
 
     def _ours(self, predicate: Any) -> bool:
         return bool(predicate.workspace == self.workspace and predicate.name == self.name)
+
+    def of(self, kind: type) -> list[Row]:
+        """The statements of a kind, of whatever name, in order: the registry's acts, and what a trusted key said."""
+        return self._of(kind)
+
+    def concerns(self, predicate: Any) -> bool:
+        """Whether a predicate that names a registered model names this one."""
+        return self._ours(predicate)
+
+    def of_name(self, workspace: str, name: str) -> "Ledger":
+        """The same rows, asked about another name."""
+        return self if (workspace, name) == (self.workspace, self.name) else Ledger(self._every, workspace, name)
 
     def persons(self, row: Row, role: str | None = None) -> list[str]:
         """The people who signed a row (in this role); a service account is no person."""
@@ -159,9 +171,20 @@ class Ledger:
             return f"has a binding under a content of the profile {plan.profile!r} that was not activated before"
         return None
 
-    def open(self) -> bool:
-        """Whether open mode is on and this name never had anything to do with it: no binding, no grant, ever."""
-        said = self._of(OpenMode)
+    @property
+    def kind(self) -> Literal["model", "prompt"]:
+        """The kind fixed when the name was created; a name without a record is a model, which is the stricter."""
+        born = self._of(Creation, self._ours)
+        kind: Literal["model", "prompt"] = born[-1].predicate.kind if born else "model"
+        return kind
+
+    def open(self, kind: Literal["model", "prompt"] | None = None) -> bool:
+        """Whether open mode is on and this name never had anything to do with it: no binding, no grant, ever.
+
+        Args:
+            kind: As if the name were of this kind; the one that it has when None.
+        """
+        said = self._of(OpenMode, lambda said: said.scope in ("", kind or self.kind))
         on = bool(said) and said[-1].predicate.on and said[-1].digest not in self.revoked and self.persons(said[-1])
         return bool(on) and not self._of(Binding, self._ours) and not self._of(Grant, self._ours)
 
@@ -407,12 +430,13 @@ class Ledger:
         found = self._of(BreakGlass, lambda said: self._ours(said) and said.version == version)
         return found[-1].predicate.digest if found else None
 
-    def broken(self, version: str, digest: str | None, now: datetime) -> tuple[list[str], str] | None:
+    def broken(self, version: str, digest: str | None, now: datetime, since: int = -1) -> tuple[list[str], str] | None:
         """The two people whose break-glass orders let these bytes through once, and their reasons; None without two.
 
-        An order is for one version and its bytes, lives for a day at most, and ends with the next grant or halt.
+        An order is for one version and its bytes, lives for a day at most, and ends with the next grant or halt, or
+        where the place ``since`` is after it.
         """
-        last = max([self.halted_at(), self.born, *(row.position for row in self.grants())])
+        last = max([since, self.halted_at(), self.born, *(row.position for row in self.grants())])
         found: dict[str, str] = {}
         for row in self._of(BreakGlass, self._ours):
             said, ends = row.predicate, _time(row.predicate.expires)

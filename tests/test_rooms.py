@@ -42,6 +42,7 @@ ORDER = [
     "predicates",
     "trust",
     "standing",
+    "halts",
     "database",
     "ledger",
     "decision",

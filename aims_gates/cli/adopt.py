@@ -41,7 +41,8 @@ def command(
 
     Point --registry at the same database (aims+sqlite:///mlflow.db), make a trust list, look with --dry-run, then
     adopt: each version in production keeps running under a grant of its own kind, with an owner and an end. It never
-    counts as met, and every new promotion is decided as usual. Runs where the database is; role policy.
+    counts as met, and every new promotion is decided as usual. A name that open mode leaves to itself is taken in
+    where it is named. Runs where the database is; role policy.
     """
     from aims_gates.ledger.connect import open_database
     from aims_gates.registry.adoption import adopt, survey
@@ -50,7 +51,7 @@ def command(
     use(settings)
     if dry_run:
         with open_database(settings.need_registry()) as connection:
-            found = [each for each in survey(connection, datetime.now(UTC)) if not names or each.name in names]
+            found = survey(connection, datetime.now(UTC), names)
     elif owner is None or until is None:
         raise click.UsageError("say --owner and --until, or look first with --dry-run")
     else:

@@ -1,8 +1,10 @@
 """``aims-gates bind``: a registered model belongs to a system, under its plan; signed by a policy owner."""
 
 import subprocess
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,10 +13,12 @@ from aims_gates.cli.options import key_option, settings_options
 from aims_gates.cli.plan import plan_of
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.evidence import sign
+from aims_gates.keys import Key
 from aims_gates.ledger.table import Source
 from aims_gates.model import Plan, Subject
 from aims_gates.predicates import Binding, Scheduled, say
 from aims_gates.records import SystemRecord, find_system, read_system
+from aims_gates.registry.binding import refuse_live
 from aims_gates.settings import Settings, signer
 from aims_gates.trust import alike
 
@@ -54,16 +58,34 @@ def _modes(record: SystemRecord) -> tuple[Scheduled, ...]:
 @click.option(
     "--author", help="Who wrote the change; must not be the signer. Default: git's last author of its records."
 )
+@click.option("--adopt", "adopting", is_flag=True, help="Take in what stands in production without a grant.")
+@click.option("--owner", help="With --adopt: the person who answers for it; on the trust list.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="With --adopt: its last day, at most 180 from now.")
 @key_option
 @settings_options
-def command(model: str, system: str, author: str | None, key: Path | None, settings: Settings) -> None:
-    """Bind the registered MODEL to a system: sign its tier, purpose and whole plan.
+def command(
+    model: str,
+    system: str,
+    author: str | None,
+    adopting: bool,
+    owner: str | None,
+    until: datetime | None,
+    key: Path | None,
+    settings: Settings,
+) -> None:
+    """Bind the registered MODEL (or prompt) to a system: sign its tier, purpose and whole plan.
 
     From then on the decision applies this plan. Changed files, packs or gates change nothing until you bind again.
+
+    What stands in production loads by its grant alone from then on. So a first binding is refused while a governed
+    alias or stage Production stands that no grant is there for: adopt it (--adopt, or aims-gates adopt before), or
+    take it away. Prompts cannot be granted on evidence yet: what was adopted loads until its last day.
     """
     from aims_gates.ledger import append
-    from aims_gates.ledger.connect import open_ledger
+    from aims_gates.ledger.connect import open_database, open_ledger
 
+    if adopting and (owner is None or until is None):
+        raise click.UsageError("--adopt needs --owner and --until")
     record = read_system(find_system(list(settings.packs), system), system)
     if model not in record.system.models:
         remedy = f"Add {model!r} to models."
@@ -72,12 +94,40 @@ def command(model: str, system: str, author: str | None, key: Path | None, setti
     author = author or last_author(record.folder)
     said = Binding(record.system.workspace, model, record.system.kind, plan, record.digest, _modes(record), author)
     signing = signer(settings, key)
-    with open_ledger(settings.need_registry(), write=True) as connection:
+    registry = settings.need_registry()
+    taking = _taking(settings, said, owner, until.date()) if adopting and owner and until else None
+    opened = open_ledger(registry, write=True) if taking is None else open_database(registry, write=True)
+    with opened as connection:
         refuse_author(connection, signing.public, author, "sign its binding")
         _refuse_inactive(connection, plan)
+        adopted = taking(connection, signing) if taking is not None else []
+        refuse_live(connection, registry, said.workspace, model, datetime.now(UTC))
         row = append(connection, sign(say(said, Subject("system", record.digest, system)), signing), datetime.now(UTC))
     what = f"tier {plan.tier}, profile {plan.profile}, plan {digest(plan)[7:19]}"
+    for alias in adopted:
+        click.echo(f"adopted: {model} {alias}, owner {owner}, until {until:%Y-%m-%d}")
     click.echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
+
+
+def _taking(settings: Settings, said: Binding, owner: str, until: date) -> Callable[[Any, Key], list[str]]:
+    """Reads what stands without a grant; what comes back adopts it in the transaction of the binding."""
+    from aims_gates.registry.adoption import readings, take_in
+    from aims_gates.registry.release import use
+
+    use(settings)
+    read = {
+        place: known for place, known in readings(settings, until, (said.name,)).items() if place[0] == said.workspace
+    }
+
+    def take(connection: Any, key: Key) -> list[str]:
+        done = take_in(connection, read, owner, until, key)
+        troubles = [f"{each.alias}: {each.trouble}" for each in done if each.trouble]
+        if troubles:
+            remedy = "Mend that, or take the alias or stage away first."
+            raise InputError(f"it cannot be adopted: {'; '.join(troubles)}", where=said.name, remedy=remedy)
+        return [f"version {each.version} ({each.alias})" for each in done]
+
+    return take
 
 
 def _refuse_inactive(connection: Source, plan: Plan) -> None:

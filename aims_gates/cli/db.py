@@ -73,21 +73,28 @@ def accept_mlflow(version: str, reason: str, key: Path | None, settings: Setting
 @command.command("open-mode")
 @click.argument("switch", type=click.Choice(["on", "off"]))
 @click.option("--reason", required=True, help="Why; it stands in the ledger.")
+@click.option("--prompts", is_flag=True, help="For prompts alone; models stay as they are.")
 @key_option
 @settings_options
-def open_mode(switch: str, reason: str, key: Path | None, settings: Settings) -> None:
+def open_mode(switch: str, reason: str, prompts: bool, key: Path | None, settings: Settings) -> None:
     """Switch open mode on or off; role policy. It is off until you switch it on.
 
     While it is on, a registered model or prompt that no system was ever bound to behaves as in stock MLflow: whoever
     may set its aliases puts it into production, unchecked. What is or was bound stays as it is. Before you switch it
-    off, take in what is in production: aims-gates adopt. What has no grant then no longer loads by a governed alias.
+    off, take in what is in production: aims-gates adopt NAME. What has no grant then no longer loads by a governed
+    alias.
+
+    With --prompts it is for prompts alone: they are governed like models, and cannot be granted on evidence yet. Of
+    two orders that bear on prompts, with and without --prompts, the later one holds.
     """
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_ledger
 
-    said = say(OpenMode(switch == "on", reason), Subject("organization", digest(reason), "open mode"))
+    order = OpenMode(switch == "on", reason, scope="prompt" if prompts else "")
+    said = say(order, Subject("organization", digest(reason), "open mode"))
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
         append(connection, sign(said, signing), datetime.now(UTC))
-    on = "names that no system is bound to are not governed" if switch == "on" else "every name is governed"
-    click.echo(f"open mode is {switch}: {on}")
+    what = "prompt" if prompts else "name"
+    on = f"{what}s that no system is bound to are not governed" if switch == "on" else f"every {what} is governed"
+    click.echo(f"open mode is {switch}{' for prompts' if prompts else ''}: {on}")

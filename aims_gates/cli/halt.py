@@ -16,14 +16,33 @@ __all__ = ["command"]
 @key_option
 @settings_options
 def command(name: str, reason: str, key: Path | None, settings: Settings) -> None:
-    """Take NAME out of production: its grants and requests end, its governed aliases are removed; role on-call."""
+    """Take NAME out of production: its grants and requests end, its governed aliases are removed; role on-call.
+
+    From then on no bytes that were granted under NAME load: by no alias, stage or version number, not as `latest`,
+    under no other name or workspace that holds a copy, and not from the server's artifacts. Versions that were never
+    granted load as before, so that the mended one can be checked.
+
+    \b
+    What ends that:
+      aims-gates rollback NAME VERSION   exactly that version of NAME loads again
+      a new request, granted             those bytes load again under NAME
+      aims-gates resume NAME             all of them do; it gives no grant back
+
+    Not covered: runs:/ID and models:/m-ID read without a server of ours, and copies of the files that lie elsewhere and
+    that nobody has checked or staged.
+    """
     from aims_gates.cli.signed import attested, by_server
 
     if by_server(settings, key):
-        aliases = list(attested(settings, "/halt", {"name": name, "reason": reason}).aliases)
+        done = attested(settings, "/halt", {"name": name, "reason": reason})
+        aliases, versions = list(done.aliases), list(done.reaches)
     else:
-        from aims_gates.registry.release import halt, use
+        from aims_gates.registry.release import halt, reaches, use
 
         use(settings)
         aliases = halt(settings, name, reason, signer(settings, key))
+        versions = reaches(settings, name)
     click.echo(f"{name} is halted; removed: {', '.join(aliases) or 'no alias stood'}")
+    if versions:
+        click.echo(f"no longer loads: {', '.join(versions)}")
+        click.echo(f"next: aims-gates rollback {name} VERSION, or to lift the halt: aims-gates resume {name}")

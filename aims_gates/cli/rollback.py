@@ -18,7 +18,10 @@ __all__ = ["command"]
 @key_option
 @settings_options
 def command(name: str, version: str, reason: str, alias: str, key: Path | None, settings: Settings) -> None:
-    """Return to a VERSION that was granted before, without fresh evidence; needs a key with the role on-call."""
+    """Return to a VERSION that was granted before, without fresh evidence; needs a key with the role on-call.
+
+    After a halt exactly this version loads again; all others that the halt reaches wait for aims-gates resume.
+    """
     from aims_gates.cli.signed import attested, by_server
     from aims_gates.registry.names import version_number
 

@@ -25,12 +25,14 @@ class Done:
         position: Its place in the ledger.
         person: Whose word it is.
         aliases: Those that the server moved or removed with it.
+        reaches: The versions that a halt reaches, as the server lists them.
     """
 
     statement: str
     position: int
     person: str
     aliases: tuple[str, ...] = ()
+    reaches: tuple[str, ...] = ()
 
 
 def by_server(settings: Settings, key: Path | None) -> bool:
@@ -48,7 +50,8 @@ def attested(settings: Settings, path: str, body: Mapping[str, Any]) -> Done:
     try:
         said = server.post(path, body, timeout=STAGING_SECONDS)
         person = ", ".join(said["by"])
-        return Done(str(said["statement"]), int(said["position"]), person, tuple(map(str, said["aliases"])))
+        aliases, reaches = tuple(map(str, said["aliases"])), tuple(map(str, said.get("reaches", ())))
+        return Done(str(said["statement"]), int(said["position"]), person, aliases, reaches)
     except (KeyError, TypeError, ValueError) as error:
         remedy = "Check the address and its version."
         raise LedgerError("the server's answer is none of ours", where=server.address, remedy=remedy) from error

@@ -61,8 +61,11 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     if model is not None:
         rows = [row for row in rows if row.model == model]
         passed = _phases(model, found, settings)
+        reach = _reach(settings, model) if rows and rows[0].state == "halted" else []
         value = {**(plain(rows[0]) if rows else {}), "phases": [plain(each) for each in passed]}
-        emit(value, json_, lambda: f"{_text(rows)}\n\n{_passed(passed)}")
+        value |= {"halt_reaches": reach} if reach else {}
+        more = f"\n\nThe halt reaches: {', '.join(reach)}" if reach else ""
+        emit(value, json_, lambda: f"{_text(rows)}\n\n{_passed(passed)}{more}")
         return
     rows.sort(key=_KEYS.get(column, lambda row: getattr(row, column)))
     if json_ or all(row.state != "break-glass" for row in rows):
@@ -71,6 +74,14 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     for index, line in enumerate(_text(rows).split("\n")):
         red = 1 <= index <= len(rows) and rows[index - 1].state == "break-glass"
         click.secho(clean(line), fg="red" if red else None, bold=red)
+
+
+def _reach(settings: Settings, model: str) -> list[str]:
+    """The versions that a halt of the model reaches."""
+    from aims_gates.registry.release import reaches, use
+
+    use(settings)
+    return reaches(settings, model)
 
 
 def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Phase, ...]":

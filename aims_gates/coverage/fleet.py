@@ -7,6 +7,7 @@ from functools import cached_property
 
 from aims_gates.authority import about
 from aims_gates.decision import decide
+from aims_gates.halts import elsewhere, stopping
 from aims_gates.ledger import rows as rows_under
 from aims_gates.ledger.table import Source, names
 from aims_gates.model import ControlState, Decision, Plan, State
@@ -69,9 +70,12 @@ class ModelView:
 
     @property
     def halted(self) -> bool:
-        """Whether a halt is the last word on what runs."""
+        """Whether a halt is the last word on what runs: of this name, or of another with the same bytes."""
         granted = max((row.position for row in self.ledger.grants()), default=-1)
-        return self.grant is None and self.ledger.halted_at() > granted
+        if self.grant is not None:
+            said = self.grant.predicate
+            return all((elsewhere(self.ledger, said.digest), stopping(self.ledger, said.digest, said.version)))
+        return self.ledger.halted_at() > granted
 
     @property
     def state(self) -> str:

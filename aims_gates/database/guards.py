@@ -25,12 +25,12 @@ OURS = frozenset({"aims_head", "aims_ledger", "aims_index", "aims_grants_live", 
 
 _NEXT = "(SELECT size FROM aims_head WHERE id = 1)"
 _NAMED = "SELECT 1 FROM aims_names n WHERE n.workspace = NEW.workspace AND n.name = NEW.name"
-_OPEN_MODE = "EXISTS (SELECT 1 FROM aims_names o WHERE o.workspace = '' AND o.name = '' AND o.binding IS NOT NULL)"
-#: As :func:`aims_gates.registry.acts.free`.
-_FREE = (
-    f"(EXISTS ({_NAMED} AND n.kind = 'prompt' AND n.binding IS NULL)"
-    f" OR ({_OPEN_MODE} AND NOT EXISTS ({_NAMED} AND n.governed = 1)))"
+_KIND = f"CASE WHEN EXISTS ({_NAMED} AND n.kind = 'prompt') THEN 'prompt' ELSE '' END"
+_OPEN_MODE = (
+    f"EXISTS (SELECT 1 FROM aims_names o WHERE o.workspace = '' AND o.name = {_KIND} AND o.binding IS NOT NULL)"
 )
+#: As :func:`aims_gates.registry.acts.free`.
+_FREE = f"({_OPEN_MODE} AND NOT EXISTS ({_NAMED} AND n.governed = 1))"
 _LIVE = "FROM aims_grants_live g WHERE g.workspace = {row}.workspace AND g.name = {row}.name"
 _THIS = f"{_LIVE} AND g.version = CAST({{row}}.version AS TEXT)"
 _NOW = "(g.expires IS NULL OR g.expires >= {today})"

@@ -13,7 +13,7 @@ __all__ = ["HEAD", "TABLE", "current", "migrate", "revisions"]
 #: Where alembic keeps which of our migrations this database has; MLflow's is ``alembic_version``.
 TABLE = "aims_alembic_version"
 #: The latest migration in versions/.
-HEAD = "0004"
+HEAD = "0005"
 
 
 def current(connection: Connection) -> str | None:

@@ -16,6 +16,7 @@ from aims_gates.predicates import (
     SUMMARY,
     TEST_RESULT,
     Activation,
+    Halt,
     KeyRevocation,
     OpenMode,
     Registration,
@@ -28,10 +29,24 @@ from aims_gates.predicates import (
 from aims_gates.strict_yaml import MAX_BYTES, is_small, read_json
 from aims_gates.trust import Row, check_trust
 
-__all__ = ["OPEN_MODE", "TRUST_TYPES", "Body", "body_of", "read_body", "skim", "terms", "type_in", "unwrap", "verified"]
+__all__ = [
+    "HALTS",
+    "OPEN_MODE",
+    "TRUST_TYPES",
+    "Body",
+    "body_of",
+    "read_body",
+    "skim",
+    "terms",
+    "type_in",
+    "unwrap",
+    "verified",
+]
 
 #: The index term of what was said of names that no system is bound to.
 OPEN_MODE = "open-mode"
+#: The index term of all halts: what is loaded may have been granted, and halted, under another name.
+HALTS = "halts"
 #: The statements that change whom the ledger trusts.
 TRUST_TYPES = frozenset({type_of(Trust), type_of(KeyRevocation)})
 #: One index term for all statements of a type.
@@ -40,6 +55,7 @@ _COMMON = {
     type_of(Activation): "profiles",
     type_of(OpenMode): OPEN_MODE,
     type_of(UntestedMlflow): "mlflow",
+    type_of(Halt): HALTS,
     **dict.fromkeys(TRUST_TYPES, "trust"),
 }
 #: Of these there is one for each version: they stand apart, so that what bears on a name is read without them.

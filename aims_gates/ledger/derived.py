@@ -2,7 +2,8 @@
 
 ``aims_grants_live`` holds for each alias the grant that stands (whatever its own end: the trigger compares the date),
 and ``aims_names`` what a name was created as, the binding that was not revoked, and whether a system was ever bound to
-it or a grant adopted for it; the row without a name is open mode's. Both follow each append in its transaction;
+it or a grant adopted for it; the two rows without a workspace are open mode's, for models and for prompts. Both follow
+each append in its transaction;
 :func:`rebuild` makes them from the whole ledger, and :func:`differences` compares.
 """
 
@@ -23,8 +24,8 @@ _LIVE = ("workspace", "name", "alias", "version", "location", "expires", "statem
 _NAMES = ("workspace", "name", "kind", "binding", "governed", "position")
 _INSERT = text(f"INSERT INTO aims_grants_live ({', '.join(_LIVE)}) VALUES ({', '.join(f':{each}' for each in _LIVE)})")
 _NAME = f"INSERT INTO aims_names ({', '.join(_NAMES)}) VALUES ({', '.join(f':{each}' for each in _NAMES)})"
-#: The row of no name: open mode.
-_NOBODYS = {"workspace": "", "name": ""}
+#: Open mode's rows, by what a statement is about: all kinds, or prompts alone.
+_OPEN_MODE = {"": ("", "prompt"), "prompt": ("prompt",)}
 _OF_NAME = "DELETE FROM aims_grants_live WHERE workspace = :workspace AND name = :name"
 
 
@@ -46,7 +47,9 @@ def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
         return
     if isinstance(said, OpenMode):
         on = said.on and row.digest not in revoked
-        _named(connection, _NOBODYS, row.position, kind="open mode", binding=row.digest if on else None)
+        for kind in _OPEN_MODE[said.scope]:
+            place = {"workspace": "", "name": kind}
+            _named(connection, place, row.position, kind="open mode", binding=row.digest if on else None)
         return
     place = {"workspace": said.workspace, "name": said.name}
     if isinstance(said, Creation):

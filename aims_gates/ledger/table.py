@@ -17,7 +17,7 @@ from aims_gates import database
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Envelope, Statement
 from aims_gates.ledger import derived, merkle
-from aims_gates.ledger.body import OPEN_MODE, body_of, read_body, skim, terms, type_in
+from aims_gates.ledger.body import HALTS, OPEN_MODE, body_of, read_body, skim, terms, type_in
 from aims_gates.ledger.remote import Remote
 from aims_gates.predicates import (
     REGISTRY_ACTS,
@@ -30,6 +30,7 @@ from aims_gates.predicates import (
 from aims_gates.trust import Row, TrustHistory
 
 __all__ = [
+    "HALTS",
     "OPEN_MODE",
     "Source",
     "admit",
@@ -39,6 +40,7 @@ __all__ = [
     "bearing",
     "frontier",
     "governed",
+    "halt_said",
     "history",
     "install",
     "let_go",
@@ -64,13 +66,14 @@ _UNDER = text(
 ).bindparams(bindparam("terms", expanding=True))
 _GOVERNED = text("SELECT governed FROM aims_names WHERE workspace = :workspace AND name = :name")
 _ANY_GOVERNED = text("SELECT 1 FROM aims_names WHERE governed <> 0 LIMIT 1")
+_HALT_SAID = text("SELECT 1 FROM aims_index WHERE term = 'halts' LIMIT 1")
 _SOME = text("SELECT position, body FROM aims_ledger WHERE position >= :begin AND position < :end")
 _ENTRY = text("INSERT INTO aims_index (term, position) VALUES (:term, :position)")
 _ROW = text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)")
 #: How many terms are asked for at once, and of how many rows the index is made at once.
 _TERMS, _BATCH = 200, 2_000
 #: The migration that last changed under which terms a row stands.
-_TERMS_SINCE = "0004"
+_TERMS_SINCE = "0005"
 #: PostgreSQL's lock for those who install at once: any number that nobody else takes.
 _INSTALLATION = 0x41494D53
 
@@ -223,6 +226,11 @@ def _batches(wanted: Iterable[str]) -> Iterator[list[str]]:
     left = iter(wanted)
     while some := list(islice(left, _TERMS)):
         yield some
+
+
+def halt_said(connection: Connection) -> bool:
+    """Whether anybody ever halted anything: where nobody did, what is loaded need not be looked for among halts."""
+    return connection.execute(_HALT_SAID).first() is not None
 
 
 def open_mode_said(connection: Connection) -> bool:

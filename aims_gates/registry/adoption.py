@@ -7,7 +7,7 @@ controls never count as met; nothing new is promoted by it.
 
 # mypy: allow-untyped-calls
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,29 +15,33 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import Connection, inspect, text
 
 from aims_gates import authority
+from aims_gates.authority import stopping
 from aims_gates.canonical import digest, folder_digest
 from aims_gates.decision import decide
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.evidence import sign
+from aims_gates.halts import told
 from aims_gates.keys import Key
 from aims_gates.ledger import append, history
 from aims_gates.ledger.connect import open_database
 from aims_gates.model import Decision, Subject
 from aims_gates.predicates import Adoption, Grant, TrustedKey, TrustedUser, say
-from aims_gates.registry.acts import free, now, stage_alias
+from aims_gates.registry.acts import Kind, free, now, stage_alias, view
 from aims_gates.registry.internals.store import workspaces_on
 from aims_gates.registry.names import governed_alias
 from aims_gates.registry.places import in_workspace
-from aims_gates.registry.reconcile import ALIASES, STAGES
+from aims_gates.registry.reconcile import ALIASES, STAGES, prompt_digest
 from aims_gates.registry.subjects import local_folder
 from aims_gates.settings import DEFAULT_WORKSPACE, Settings
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import alike
 
-__all__ = ["LONGEST_DAYS", "Found", "adopt", "survey"]
+__all__ = ["LONGEST_DAYS", "Found", "Readings", "adopt", "readings", "survey", "take_in"]
 
 #: An adopted version has this long to be promoted like any other.
 LONGEST_DAYS = 180
+#: What stands where (:attr:`Found.place`) -> digest of its bytes, or why they cannot be read.
+Readings = Mapping[tuple[str, str, str, str, str], tuple[str | None, str | None]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Found:
         decision: What a promotion of it would be told now.
         digest: Of its bytes; None while nobody has read them.
         trouble: Why it cannot be adopted, if so.
+        kind: Whether the name is a model's or a prompt's.
     """
 
     workspace: str
@@ -60,6 +65,7 @@ class Found:
     decision: Decision
     digest: str | None = None
     trouble: str | None = None
+    kind: Kind = "model"
 
     @property
     def place(self) -> tuple[str, str, str, str, str]:
@@ -73,8 +79,14 @@ class Found:
         return (*self.decision.problems, *blocked)
 
 
-def survey(connection: Connection, at: datetime) -> list[Found]:
+def survey(connection: Connection, at: datetime, names: Collection[str] = ()) -> list[Found]:
     """Every governed alias and stage Production that no grant stands for, asked as a promotion would be.
+
+    Args:
+        connection: The registry's database.
+        at: The moment.
+        names: These registered models only, also where open mode leaves them to themselves; all that are governed
+            when empty.
 
     Raises:
         InputError: the database holds no MLflow registry.
@@ -83,7 +95,9 @@ def survey(connection: Connection, at: datetime) -> list[Found]:
     if not inspect(connection).has_table("registered_model_aliases"):
         remedy = "Name the database of an MLflow registry: --registry aims+sqlite:///FILE."
         raise InputError("there is no MLflow registry in this database", remedy=remedy)
-    return [found for row in _pointing(connection) if (found := _found(connection, *row, at)) is not None]
+    pointing = [row for row in _pointing(connection) if not names or row[1] in names]
+    seen = [_found(connection, *row, at, opened=bool(names)) for row in pointing]
+    return [found for found in seen if found is not None]
 
 
 def _pointing(connection: Connection) -> Iterator[tuple[str, str, str, str, str]]:
@@ -95,15 +109,15 @@ def _pointing(connection: Connection) -> Iterator[tuple[str, str, str, str, str]
 
 
 def _found(
-    connection: Connection, workspace: str, name: str, alias: str, version: str, location: str, at: datetime
-) -> Found | None:
+    connection: Connection, workspace: str, name: str, alias: str, version: str, location: str, at: datetime,
+    *, opened: bool,
+) -> Found | None:  # fmt: skip
     rows = authority.about(connection, workspace, name, version=version)
     ledger = Ledger(rows, workspace, name)
-    if ledger.standing(alias, at) is not None or free(ledger):
+    if ledger.standing(alias, at) is not None or (free(ledger) and not opened):
         return None
-    return Found(
-        workspace, name, version, alias, location, decide(Ask(workspace, name, version, None, alias, at), rows)
-    )
+    decision = decide(Ask(workspace, name, version, None, alias, at), rows)
+    return Found(workspace, name, version, alias, location, decision, kind=ledger.kind)
 
 
 def adopt(settings: Settings, owner: str, until: date, key: Key, names: tuple[str, ...] = ()) -> list[Found]:
@@ -123,25 +137,51 @@ def adopt(settings: Settings, owner: str, until: date, key: Key, names: tuple[st
         InputError: the date is out of range.
         RefusedError: nobody on the trust list is called so, or the key may not adopt.
     """
+    read = readings(settings, until, names)
+    with open_database(settings.need_registry(), write=True) as connection:
+        return take_in(connection, read, owner, until, key)
+
+
+def readings(settings: Settings, until: date, names: Collection[str] = ()) -> Readings:
+    """What :func:`survey` finds, its bytes read before anything is locked: place -> digest, or why there is none.
+
+    Raises:
+        InputError: the date is out of range.
+    """
     at = now()
     left = (until - at.astimezone(UTC).date()).days
     if not 0 < left <= LONGEST_DAYS:
         last = at.date() + timedelta(days=LONGEST_DAYS)
         raise InputError(f"{until} cannot be meant", where="--until", remedy=f"Choose a day until {last}.")
     with open_database(settings.need_registry()) as connection:
-        asked = [found for found in survey(connection, at) if not names or found.name in names]
-    read = {found.place: _digest(found) for found in asked}
+        asked = survey(connection, at, names)
+    return {found.place: _digest(found) for found in asked}
+
+
+def take_in(connection: Connection, read: Readings, owner: str, until: date, key: Key) -> list[Found]:
+    """Adopt what was read and still stands there, in the caller's locked transaction; as :func:`adopt`."""
+    at = now()
+    _need_person(connection, owner)
     done: list[Found] = []
-    with open_database(settings.need_registry(), write=True) as connection:
-        _need_person(connection, owner)
-        for found in survey(connection, at):
-            if found.place in read:
-                done.append(_adopted(connection, found, *read[found.place], owner, until, key, at))
+    for found in survey(connection, at, {place[1] for place in read}) if read else ():
+        if found.place in read:
+            known = _text(connection, found) if found.kind == "prompt" else read[found.place]
+            done.append(_adopted(connection, found, *known, owner, until, key, at))
     return done
 
 
+def _text(connection: Connection, found: Found) -> tuple[str | None, str | None]:
+    """The digest of a prompt, which stands in the registry itself, or why there is none."""
+    try:
+        return prompt_digest(connection, found.workspace, found.name, found.version), None
+    except AimsGatesError as error:
+        return None, error.message
+
+
 def _digest(found: Found) -> tuple[str | None, str | None]:
-    """The digest of its bytes, or why they cannot be read."""
+    """The digest of its bytes, or why they cannot be read; a prompt has none."""
+    if found.kind == "prompt":
+        return None, None
     if found.workspace != DEFAULT_WORKSPACE and not workspaces_on():
         return None, f"it is in workspace {found.workspace}: set MLFLOW_ENABLE_WORKSPACES=true, as for its server"
     try:
@@ -164,13 +204,18 @@ def _adopted(
     connection: Connection, found: Found, read: str | None, trouble: str | None, owner: str, until: date, key: Key,
     at: datetime,
 ) -> Found:  # fmt: skip
-    if read is None:
+    halt = stopping(connection, found.workspace, found.name, read) if read is not None else None
+    if halt is not None:
+        trouble = (
+            f"its bytes may not be loaded: {told(view(connection, found.workspace, found.name), halt, found.workspace)}"
+        )
+    if read is None or trouble is not None:
         return replace(found, trouble=trouble)
     said = Adoption(
         found.workspace, found.name, found.version, found.alias, read, found.location, owner, until.isoformat(),
         found.missing,
     )  # fmt: skip
-    row = append(connection, sign(say(said, Subject("model", read, f"{found.name}/{found.version}")), key), at)
+    row = append(connection, sign(say(said, Subject(found.kind, read, f"{found.name}/{found.version}")), key), at)
     granted = Grant(
         found.workspace, found.name, found.version, found.alias, read, found.location, "adopted", "observe",
         row.digest, digest(found.decision), owner, until.isoformat(),

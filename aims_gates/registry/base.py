@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from aims_gates import authority, database, ledger
 from aims_gates.errors import IntegrityError
 from aims_gates.predicates import Creation
-from aims_gates.registry.acts import Kind, now, view
+from aims_gates.registry.acts import Kind, kind_of, now, view
+from aims_gates.registry.addresses import Addresses
 from aims_gates.registry.buckets import holds, put
-from aims_gates.registry.internals.store import PROMPT_CONFIG, begin_arguments, version_row
+from aims_gates.registry.internals.store import PROMPT_CONFIG, active_workspace, begin_arguments, version_row
 from aims_gates.registry.places import Bucket, released_root
 from aims_gates.registry.session import Sessions, Transaction
 from aims_gates.registry.staging import Progress
-from aims_gates.registry.subjects import local_folder, prompt_subject
+from aims_gates.registry.subjects import local_folder, no_check_of_prompts, prompt_subject
 
 if TYPE_CHECKING:
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
@@ -43,6 +44,7 @@ class StoreBase(SqlAlchemyStore):
 
     def __init__(self, db_uri: str, read_db_uri: str | None = None) -> None:
         super().__init__(db_uri, **begin_arguments(read_db_uri))
+        self.addresses = Addresses(self._address_of)
         self.ManagedSessionMaker = Sessions(self.ManagedSessionMaker, self.engine, ledger.lock)
         self._install()
 
@@ -109,6 +111,8 @@ class StoreBase(SqlAlchemyStore):
         """
         with self.primary() as session:
             row = version_row(self, session, name, version)
+            if kind_of(view(session.connection(), active_workspace(self), name)) == "prompt":
+                raise no_check_of_prompts(name)
             source, address = str(row.source), str(row.storage_location or row.source)
         root = self.released()
         digest = root.digest(address)

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from aims_gates.authority import about
+from aims_gates.authority import about, stopping
 from aims_gates.decision import decide
 from aims_gates.errors import InputError
+from aims_gates.halts import may_resume, told
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import Source
+from aims_gates.model import Decision
 from aims_gates.registry.names import version_number
 from aims_gates.reports import GateRun, Report
 from aims_gates.settings import Settings
@@ -47,11 +50,14 @@ def explain(
     rows = about(connection, workspace, name, version=version)
     ledger = Ledger(rows, workspace, name)
     request = ledger.request(version)
-    subject = request.predicate.digest if request else ledger.evidenced(version) or hashed()
+    subject = request.predicate.digest if request else ledger.evidenced(version)
+    if subject is None and ledger.kind == "model":
+        subject = hashed()
     rows = about(connection, workspace, name, subject)
     now = datetime.now(UTC)
     decision = decide(Ask(workspace, name, version, subject, "production", now, makers=makers), rows)
-    decision = replace(decision, problems=(*_irregular(Ledger(rows, workspace, name), now), *decision.problems))
+    irregular = [*_stopped(connection, decision, workspace), *_irregular(Ledger(rows, workspace, name), now)]
+    decision = replace(decision, problems=(*irregular, *decision.problems))
     binding = Ledger(rows, workspace, name).binding()
     runs: list[GateRun] = []
     if binding is not None and subject is not None:
@@ -63,6 +69,20 @@ def explain(
     left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
     notes = (f"What this profile leaves out: {left_out}",) if left_out else ()
     return Report(title=f"{name} version {version}", decision=decision, gates=tuple(runs), notes=notes)
+
+
+def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str]:
+    """That a halt keeps this version from being loaded, and how it is lifted; a server says that when it is loaded."""
+    if isinstance(connection, Remote) or decision.subject is None:
+        return []
+    halt = stopping(connection, workspace, decision.name, decision.subject, decision.version)
+    if halt is None:
+        return []
+    said = halt.predicate
+    of_name = Ledger(about(connection, said.workspace, said.name), said.workspace, said.name)
+    roles = " or ".join(may_resume(of_name))
+    lift = f"aims-gates resume {said.name} (role {roles}) lifts that" if said.workspace == workspace else ""
+    return ["; ".join(filter(None, [f"it loads under no name: {told(of_name, halt, workspace)}", lift]))]
 
 
 def _irregular(ledger: Ledger, now: datetime) -> list[str]:

@@ -92,7 +92,7 @@ class LifecycleMixin(StoreBase):
             )
             seen = self._seen(transaction.session, name)
             if kind_of(seen) == "prompt" and not (is_prompt(tags) and source in PROMPT_PLACEHOLDERS):
-                if not seen.open():
+                if not seen.open("model"):
                     raise MlflowException(
                         f"{name!r} was created as a prompt: it cannot hold a model version. Register the model under "
                         "another name.",
@@ -176,7 +176,7 @@ class LifecycleMixin(StoreBase):
             check_source(source)
         except InputError:
             with self.primary() as session:
-                opened = self._seen(session, name).open() and not anything_governed(session.connection())
+                opened = self._seen(session, name).open("model") and not anything_governed(session.connection())
             if not opened or kept_here(source):
                 raise
 
@@ -187,7 +187,7 @@ class LifecycleMixin(StoreBase):
         """Refuse a tag that says something else than the name was created as; in open mode it proves nothing anyway."""
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
             seen = self._seen(session, name)
-        if prompt != (kind_of(seen) == "prompt") and not seen.open():
+        if prompt != (kind_of(seen) == "prompt") and not seen.open("model"):
             raise refusal(
                 f"whether {name} is a model or a prompt was fixed when it was created; the tag cannot change it.",
                 title="the prompt tag is reserved",

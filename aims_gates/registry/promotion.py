@@ -16,7 +16,6 @@ from mlflow.entities.model_registry.model_version_stages import (
     get_canonical_stage,
 )
 from mlflow.exceptions import MlflowException
-from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.protos.databricks_pb2 import RESOURCE_CONFLICT
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
 from sqlalchemy import Connection
@@ -34,7 +33,6 @@ from aims_gates.registry.buckets import holds
 from aims_gates.registry.internals.store import (
     active_workspace,
     query,
-    tag_row,
     validate_alias,
     validate_alias_reserved,
     validate_name,
@@ -161,14 +159,13 @@ class PromotionMixin(StoreBase):
             raise invalid(error) from error
 
     def _free(self, name: str) -> bool:
-        """A prompt that no system is bound to behaves as stock, and in open mode so does every such name.
+        """Whether a name that nobody governs behaves as stock: in open mode.
 
-        The tag, the index and the guards' table prove nothing: they only spare models the look into the ledger.
+        The index and the guards' table prove nothing: they only spare names the look into the ledger.
         """
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
-            tag = tag_row(self, session, str(name), IS_PROMPT_TAG_KEY)
             connection, workspace = session.connection(), active_workspace(self)
-            if tag is None and (not ledger.open_mode_said(connection) or governed(connection, workspace, name)):
+            if not ledger.open_mode_said(connection) or governed(connection, workspace, name):
                 return False
             return free(view(connection, workspace, name))
 

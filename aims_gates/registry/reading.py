@@ -1,17 +1,21 @@
 """Reads that check the ledger: a governed alias or stage resolves only while its grant stands.
 
-A row that was edited by hand therefore does not load, nor one whose grant was revoked or halted.
+A row that was edited by hand therefore does not load, nor one whose grant was revoked or halted. And no version loads,
+by whatever name, alias or number, whose bytes a halt stops (:mod:`aims_gates.registry.halted`).
 """
 
 from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.entities.model_registry.model_version_stages import get_canonical_stage
+from mlflow.prompt.constants import PROMPT_TEXT_TAG_KEY
 from sqlalchemy.orm import Session
 
 from aims_gates.errors import InputError
+from aims_gates.ledger.table import halt_said
 from aims_gates.registry.acts import free, kind_of, stage_alias, stands, view
 from aims_gates.registry.base import StoreBase
+from aims_gates.registry.halted import halted, refuse
 from aims_gates.registry.internals.store import LATEST, active_workspace, version_row
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import Released
@@ -37,6 +41,18 @@ class ReadingMixin(StoreBase):
         found: ModelVersion = super().get_model_version_by_alias(name, alias)
         if governed_alias(alias) and alias.lower() != LATEST:
             self._check(name, alias, f"alias {alias!r}", int(found.version))
+        else:
+            self._refuse_halted_prompt(found)
+        return found
+
+    def get_model_version(self, name: str, version: int | str) -> ModelVersion:
+        """A version as it is registered. A prompt's holds its text, so one that a halt stops is refused.
+
+        Raises:
+            MlflowException: PERMISSION_DENIED for such a prompt; else as MLflow's.
+        """
+        found: ModelVersion = super().get_model_version(name, version)
+        self._refuse_halted_prompt(found)
         return found
 
     def get_latest_versions(self, name: str, stages: Any = None) -> list[ModelVersion]:
@@ -59,6 +75,7 @@ class ReadingMixin(StoreBase):
         with answering(act), self.primary() as session:
             with self.ManagedSessionMaker.lent(session):
                 found: str = super().get_model_version_download_uri(name, version)
+            self._stop_halted(session, name, int(version))
             seen = view(session.connection(), active_workspace(self), name)
         with answering(act, gated=True):
             grants = seen.grants(version=str(int(version)))
@@ -74,12 +91,30 @@ class ReadingMixin(StoreBase):
             with self.primary() as session:
                 seen = view(session.connection(), active_workspace(self), name)
                 if free(seen):
+                    self._stop_halted(session, name, version)
                     return
                 row = version_row(self, session, name, version)
                 grant = stands(seen, target, version, row.storage_location or row.source)
+                self._stop_halted(session, name, version)
                 if grant is None or not self._same_prompt(session, seen, row, grant.predicate.digest):
                     raise self._not_granted(name, version, f"no grant stands for {shown}")
             self._same_bytes(grant)
+
+    def _refuse_halted_prompt(self, version: ModelVersion) -> None:
+        if PROMPT_TEXT_TAG_KEY in version._tags:
+            with answering(f"reading {version.name}", gated=True), self.primary() as session:
+                self._stop_halted(session, version.name, int(version.version))
+
+    def _stop_halted(self, session: Session, name: str, version: int) -> None:
+        """Refuse where a halt stops a version; where nothing was ever halted, that is all that is looked for."""
+        connection = session.connection()
+        if not halt_said(connection):
+            return
+        workspace, row = active_workspace(self), version_row(self, session, name, version)
+        # Inside a transaction a lock is taken: no network is asked then.
+        halt = halted(self, session, workspace, row, resolve=self.ManagedSessionMaker.current is None)
+        if halt is not None:
+            raise refuse(connection, halt, workspace, f"{name} version {version}", "loaded")
 
     def _same_bytes(self, grant: Row) -> None:
         """A released copy that is at hand must still hold the granted bytes."""

@@ -23,7 +23,7 @@ from aims_gates.settings import DEFAULT_WORKSPACE, called
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
-__all__ = ["ALIASES", "STAGES", "reconcile"]
+__all__ = ["ALIASES", "STAGES", "prompt_digest", "reconcile"]
 
 ALIASES = """
 SELECT a.workspace, a.name, a.alias, a.version, v.storage_location, v.source
@@ -110,7 +110,7 @@ def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
     workspace, name, alias, version, location, source = row
     if free(seen):
-        return None, None  # a prompt that no system is bound to is not governed
+        return None, None  # nobody governs it
     grant = seen.standing(alias, now())
     what = f"{called(workspace, name)} version {version} ({alias})"
     if grant is None or grant.predicate.version != str(version):
@@ -166,22 +166,31 @@ def _versions(connection: Connection, seen: Ledger) -> Iterator[str]:
             yield f"{what}: its source or run is not the one it was registered with ({told.predicate.source})"
 
 
-def _prompt(connection: Connection, grant: Row) -> str | None:
-    """What is wrong with a granted prompt, whose text stands in tags that anybody may set."""
-    said = grant.predicate
-    if said.location not in _NO_BYTES:
-        return None
+def prompt_digest(connection: Connection, workspace: str, name: str, version: str) -> str:
+    """The subject digest of a prompt version, whose text and configuration stand in tags that anybody may set.
+
+    Raises:
+        InputError: it has no text.
+    """
     from mlflow.prompt.constants import PROMPT_TEXT_TAG_KEY
 
     from aims_gates.registry.base import PROMPT_CONFIG
     from aims_gates.registry.subjects import prompt_subject
 
-    place = {"workspace": said.workspace, "name": said.name, "version": said.version}
-    what = _what(said)
+    place = {"workspace": workspace, "name": name, "version": int(version)}
     tags = {row[0]: row[1] for row in connection.execute(text(_TAGS), place)}
     config = {key: tags[key] for key in PROMPT_CONFIG if key in tags}
+    return prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, name).digest
+
+
+def _prompt(connection: Connection, grant: Row) -> str | None:
+    """What is wrong with a granted prompt."""
+    said = grant.predicate
+    if said.location not in _NO_BYTES:
+        return None
+    what = _what(said)
     try:
-        found = prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, said.name).digest
+        found = prompt_digest(connection, said.workspace, said.name, said.version)
     except AimsGatesError as error:
         return f"{what}: {error.message}"
     if found != said.digest:

@@ -17,17 +17,28 @@ from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.keys import Key
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
+from aims_gates.registry.halted import reach
 from aims_gates.registry.internals.store import parse_model_uri, registry_store
 from aims_gates.registry.names import version_number
 from aims_gates.registry.places import DESTINATION_ENV_VAR
 from aims_gates.registry.staging import Progress, leave_no_bytecode
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import find_target
-from aims_gates.settings import SCHEMES, Settings, load
+from aims_gates.settings import SCHEMES, Settings, called, load
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
 
-__all__ = ["current_settings", "halt", "load_model", "open_request", "promote", "rollback", "stage_version", "use"]
+__all__ = [
+    "current_settings",
+    "halt",
+    "load_model",
+    "open_request",
+    "promote",
+    "reaches",
+    "rollback",
+    "stage_version",
+    "use",
+]
 
 
 def current_settings() -> Settings:
@@ -104,8 +115,19 @@ def rollback(settings: Settings, name: str, version: str, reason: str, key: Key,
     promote(settings, name, version, alias)
 
 
+def reaches(settings: Settings, name: str) -> list[str]:
+    """What a halt of a name reaches, as far as the registry knows: ``NAME version N`` each, copies elsewhere too.
+
+    Nothing over HTTP, where the server says it when it halts.
+    """
+    if is_remote(settings.need_registry()):
+        return []
+    versions = reach(registry_store(settings.need_registry()), settings.workspace, name)
+    return [f"{called(space, each, settings.workspace)} version {number}" for space, each, number in versions]
+
+
 def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
-    """Stop a model: what was granted no longer stands, and its governed aliases are taken away.
+    """Stop a model: what was granted no longer stands, loads by no name, and its governed aliases are taken away.
 
     Returns:
         The aliases that were removed.
@@ -139,6 +161,20 @@ def _grant(settings: Settings, name: str, version: str | None, alias: str | None
     return found
 
 
+def _judged(settings: Settings, grant: Any) -> None:
+    """Have the registry judge the version too: the same bytes may have been halted under another name.
+
+    Raises:
+        RefusedError: it refuses.
+    """
+    try:
+        registry_store(settings.need_registry()).get_model_version_download_uri(grant.name, grant.version)
+    except MlflowException as error:
+        if error.get_http_status_code() != 403:
+            raise
+        raise RefusedError(error.message.removeprefix("aims-gates: ")) from error
+
+
 def load_model(model_uri: str, *, settings: Settings | None = None, **arguments: Any) -> Any:
     """Load a released model, its bytes verified against the grant before anything is unpickled.
 
@@ -159,6 +195,7 @@ def load_model(model_uri: str, *, settings: Settings | None = None, **arguments:
     if parsed.name is None or (parsed.version is None and parsed.alias is None):
         raise InputError("not a released model's address", where=model_uri, remedy="Write models:/NAME@production.")
     grant = _grant(settings, parsed.name, parsed.version, parsed.alias).predicate
+    _judged(settings, grant)
     with local_folder(grant.location) as folder:
         check_left_out(Path(folder))
         found = folder_digest(Path(folder))

@@ -27,6 +27,7 @@ from aims_gates.registry.places import check_allowed, check_readable, local_path
 __all__ = [
     "local_folder",
     "model_subject",
+    "no_check_of_prompts",
     "prompt_subject",
     "rules_subject",
     "service_subject",
@@ -147,6 +148,15 @@ def prompt_subject(template: Any, config: Mapping[str, Any] | None = None, name:
             "the prompt has no template", where=name or "prompt", remedy="Register the prompt with its text."
         )
     return Subject("prompt", digest({"template": template, "config": dict(config or {})}), name)
+
+
+def no_check_of_prompts(name: str) -> InputError:
+    """What a command that reads a model's bytes says of a prompt, which has none."""
+    return InputError(
+        f"{name} is a prompt: prompts cannot be checked, requested or granted on evidence yet",
+        remedy="To use it under a governed alias meanwhile, have a policy owner open prompts, then set the alias with "
+        'MLflow: aims-gates db open-mode on --prompts --reason "..." --key POLICY.key',
+    )
 
 
 def service_subject(

@@ -12,8 +12,9 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from aims_gates.errors import InputError
-from aims_gates.registry.internals.store import parse_model_uri
+from aims_gates.registry.internals.store import parse_model_uri, registry_store
 from aims_gates.registry.names import version_number
+from aims_gates.registry.subjects import no_check_of_prompts
 
 __all__ = ["Target", "find_target", "newest"]
 
@@ -65,11 +66,21 @@ def _of_version(name: str, version: str) -> Target:
     try:
         found = mlflow.MlflowClient().get_model_version(name, version)
     except MlflowException as error:
+        if _is_prompt(name):
+            raise no_check_of_prompts(name) from error
         remedy = "Check name and version on the registry's page, and the registry URI."
         said = f"{name} version {version}: {error.message}"
         raise InputError(said, where=mlflow.get_registry_uri(), remedy=remedy) from error
     run = _run(found.run_id)
     return Target(f"models:/{name}/{version}", name, version, run, _facts(run, name, version))
+
+
+def _is_prompt(name: str) -> bool:
+    """Whether a name is a prompt's, of which MLflow's client says that there is no such model."""
+    try:
+        return registry_store(mlflow.get_registry_uri()).get_prompt(name) is not None
+    except MlflowException:
+        return False
 
 
 def _of_run(run_id: str) -> Target:
@@ -92,6 +103,8 @@ def _of_run(run_id: str) -> Target:
 def _of_address(address: str) -> Target:
     if address.startswith("models:/"):
         return _of_models_uri(address)
+    if address.startswith("prompts:/"):
+        raise no_check_of_prompts(address)
     if address.startswith("runs:/"):
         run = _run(address.removeprefix("runs:/").partition("/")[0])
         return Target(address, run=run, facts=_facts(run, None, None))
@@ -112,6 +125,8 @@ def _of_models_uri(address: str) -> Target:
         if parsed.name is not None and parsed.alias is not None:
             version = str(client.get_model_version_by_alias(parsed.name, parsed.alias).version)
     except MlflowException as error:
+        if _is_prompt(address.removeprefix("models:/").partition("/")[0].partition("@")[0]):
+            raise no_check_of_prompts(address) from error
         remedy = "Check name, version or id, and the tracking and registry URIs."
         raise InputError(error.message, where=address, remedy=remedy) from error
     if parsed.name is None or version is None:

@@ -201,8 +201,8 @@ def test_what_a_stock_store_may_do_it_does_as_ever(world: World, stock: Any) -> 
     stock.delete_model_version("freed", 1)
     world.store.create_prompt("greeting")
     world.store.create_prompt_version("greeting", "Hello")
-    stock.set_prompt_alias("greeting", "production", 1)
-    assert int(world.store.get_prompt_version_by_alias("greeting", "production").version) == 1
+    stock.set_prompt_alias("greeting", "staging", 1)
+    assert int(world.store.get_prompt_version_by_alias("greeting", "staging").version) == 1
 
 
 def test_an_older_version_of_ourselves_is_refused(world: World) -> None:

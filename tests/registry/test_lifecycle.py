@@ -9,7 +9,9 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.workspace_context import WorkspaceContext
 
 from aims_gates import database
-from aims_gates.predicates import Creation, Registration, Transition
+from aims_gates.canonical import digest_bytes
+from aims_gates.model import Subject
+from aims_gates.predicates import Creation, OpenMode, Registration, Transition
 from aims_gates.registry.acts import kind_of
 from aims_gates.registry.store import gated_store, stock_uri
 
@@ -89,6 +91,8 @@ def test_a_renamed_prompt_stays_a_prompt(world: World) -> None:
     world.store.create_prompt_version("greeting", "Hello")
     world.store.rename_registered_model("greeting", "welcome")
     assert kind_of(world.seen("welcome")) == "prompt"
+    said = OpenMode(True, "no checks of prompts yet", scope="prompt")
+    world.sign(said, Subject("organization", digest_bytes(b"open mode")), "policy")
     world.store.set_prompt_alias("welcome", "production", 1)
 
 
@@ -151,7 +155,7 @@ def test_workspaces_keep_records_of_their_own(
         refused(store.set_registered_model_alias, "same", "production", 1)
     with WorkspaceContext("east"):
         store.create_prompt_version("same", "Hello")
-        store.set_prompt_alias("same", "production", 1)
+        refused(store.create_model_version, "same", "s3://bucket/x", code="INVALID_PARAMETER_VALUE")
     store._dispose_engine()
 
 

@@ -437,16 +437,6 @@ def test_a_copy_of_a_granted_version_is_not_granted(world: World) -> None:
     refused(world.store.set_registered_model_alias, "copy", "production", copied.version)
 
 
-def test_a_prompt_behaves_as_stock_while_no_system_is_bound_to_it(world: World) -> None:
-    world.store.create_prompt("greeting")
-    made = world.store.create_prompt_version("greeting", "Hello {{name}}")
-    world.store.set_prompt_alias("greeting", "production", made.version)
-    assert world.store.get_prompt_version_by_alias("greeting", "production").template == "Hello {{name}}"
-    world.store.delete_prompt_alias("greeting", "production")
-    world.store.delete_prompt_version("greeting", made.version)
-    world.store.delete_prompt("greeting")
-
-
 def test_a_bound_prompt_is_gated_and_its_text_cannot_change_after_the_grant(world: World) -> None:
     world.store.create_prompt("greeting")
     world.store.create_prompt_version("greeting", "Hello {{name}}")
@@ -496,7 +486,7 @@ def test_what_the_store_wrote_and_what_was_written_by_hand_are_told_apart(world:
     world.store.transition_model_version_stage("loan", version, "Production", False)
     world.store.create_prompt("greeting")
     world.store.create_prompt_version("greeting", "Hello")
-    world.store.set_prompt_alias("greeting", "production", 1)
+    world.store.set_prompt_alias("greeting", "staging", 1)
     assert told() == []
     world.by_hand("loan", "champion", version)
     assert len(told()) == 1 and "champion" in told()[0]

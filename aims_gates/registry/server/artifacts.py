@@ -7,6 +7,7 @@ spelling, verb or header it came by. So the repositories themselves are guarded,
 - nothing is written where the artifacts of a version lie that is or was granted, or stands in production, but for
   what nobody governs in open mode;
 - a released copy is read by those who may read a registered model with a version released there;
+- while a halt stops bytes, neither their released copy is read nor what it was made of, by whatever address;
 - whoever writes into a run's or logged model's folder is recorded as one who made it.
 
 Unknown means no: an error on the way to an answer refuses.
@@ -32,7 +33,9 @@ from sqlalchemy.orm import Session
 
 from aims_gates.canonical import is_digest
 from aims_gates.errors import AimsGatesError
+from aims_gates.ledger.table import halt_said
 from aims_gates.registry.acts import free, view
+from aims_gates.registry.halted import reached, refuse, stopped_bytes
 from aims_gates.registry.internals.store import active_workspace, guard_repositories
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import RELEASED, bucket, in_workspace, proxied_root
@@ -167,13 +170,14 @@ class Guard:
             yield str(os.path.join(os.path.dirname(os.path.abspath(url.database)), RELEASED))  # noqa: PTH100, PTH118, PTH120
 
     def check_read(self, root: str, path: str) -> None:
-        """Refuse reading a released copy to those who may read no model that was released with it.
+        """Refuse reading a released copy to those who may read no model that was released with it, and stopped bytes.
 
         Raises:
             MlflowException: PERMISSION_DENIED.
         """
         with _refusing("a read"):
-            digest = released_digest(forms(root, path))
+            places = forms(root, path)
+            digest = released_digest(places)
             who = principal()
             if digest is not None and who is not None and not self.reads(who, digest):
                 raise refusal(
@@ -183,6 +187,24 @@ class Guard:
                     id="artifacts",
                     next=["ask for READ on the registered model"],
                 )
+            self._refuse_halted(places, digest)
+
+    def _refuse_halted(self, places: frozenset[str], digest: str | None) -> None:
+        """Refuse bytes that a halt stops: a released copy by its digest, what it was made of by where that lies."""
+        with self._store.primary() as session:
+            connection = session.connection()
+            if not halt_said(connection):
+                return
+            digests = {digest} if digest else set()
+            read = {id for place in places for _, id in creators.made_by(place)}
+            for version, granted in reached(connection) if not digests else ():
+                lies = self._store.addresses.of(session, version)
+                if lies & read or any(beneath(place, base) for place in places for base in lies if "/" in base):
+                    digests.add(granted)
+            halts = (stopped_bytes(connection, each) for each in sorted(digests))
+            halt = next((each for each in halts if each is not None), None)
+            if halt is not None:
+                raise refuse(connection, halt, active_workspace(self._store), "these artifacts", "read")
 
     def reads(self, who: Principal, digest: str) -> bool:
         """Whether somebody may read the released copy with this digest (empty: none in particular).

@@ -18,13 +18,14 @@ from aims_gates.evidence import Envelope
 from aims_gates.ledger import append, history
 from aims_gates.ledger.table import select
 from aims_gates.predicates import Request
+from aims_gates.registry.halted import reach
 from aims_gates.registry.names import governed_alias, version_number
 from aims_gates.registry.server.api import shapes
 from aims_gates.registry.server.api.answers import caller
 from aims_gates.registry.server.api.attesting import need_role, say_for, server_key
 from aims_gates.registry.server.api.desk import Sight, need_read, reading, store, workspace, writing
 from aims_gates.registry.server.api.reading import by, shown, visible_request
-from aims_gates.registry.server.permissions import may_edit
+from aims_gates.registry.server.permissions import may_edit, may_read
 from aims_gates.trust import Row
 
 __all__ = ["add_to"]
@@ -161,14 +162,27 @@ def revoke(asked: shapes.Revoked) -> shapes.Answer:
 
 
 def halt(asked: shapes.Broken) -> shapes.Answer:
-    """Take a model out of production: its grants and requests end, its governed aliases are removed; role on-call."""
+    """Take a model out of production; role on-call.
+
+    Its grants and requests end, its governed aliases are removed, and the bytes that were granted load by no name,
+    number or address until a rollback or a resume: ``reaches`` lists those versions that you may read.
+    """
     need_read(caller(), asked.name)
     store().get_registered_model(asked.name)
     answer = _said(lambda _: acts.halt(workspace(), asked.name, asked.reason), model=asked.name)
     found = [alias for alias in store().get_registered_model(asked.name).aliases if governed_alias(alias)]
     for alias in found:
         store().delete_registered_model_alias(asked.name, alias)
-    return answer.model_copy(update={"aliases": found})
+    return answer.model_copy(update={"aliases": found, "reaches": _reached(asked.name)})
+
+
+def _reached(name: str) -> list[str]:
+    who, space = caller(), workspace()
+    return [
+        f"{each} version {number}"
+        for there, each, number in reach(store(), space, name)
+        if there == space and may_read(who, each)
+    ]
 
 
 def rollback(asked: shapes.Ordered) -> shapes.Answer:

@@ -189,6 +189,7 @@ class Answer(_Out):
     position: int
     by: list[str]
     aliases: list[str] = []
+    reaches: list[str] = []
 
 
 class Staged(_Out):
