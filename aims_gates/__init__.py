@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import AimsGatesError, DataError, GateError, InputError, IntegrityError, RefusedError
-from aims_gates.model import Case, Decision, Finding, Limit, Outcome, Subject
+from aims_gates.model import Artifacts, Case, Decision, Finding, Limit, Outcome, Subject
 
 if TYPE_CHECKING:
     from aims_gates.limits import read_limits, with_conventions
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AimsGatesError",
+    "Artifacts",
     "Case",
     "DataError",
     "Dataset",

@@ -42,8 +42,19 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 def plain(value: Any) -> Any:
-    """The JSON form of a noun: dataclasses as objects, tuples as lists."""
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    """The JSON form of a noun: dataclasses as objects, tuples as lists.
+
+    An empty ``isolation`` (of a plan, of predictions) is left out: what was bound or signed before there was one keeps
+    its bytes.
+    """
+    return asdict(value, dict_factory=_object) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(fields)
+    if not found.get("isolation", True):
+        del found["isolation"]
+    return found
 
 
 def canonical_bytes(value: Any) -> bytes:

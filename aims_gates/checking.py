@@ -11,7 +11,7 @@ from typing import Any
 
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.measure import Dataset
-from aims_gates.model import Case, Evidence, Finding, Plan, Step, Subject
+from aims_gates.model import Artifacts, Case, Evidence, Finding, Plan, Step, Subject
 from aims_gates.packs import Gate
 from aims_gates.records import SystemRecord
 from aims_gates.run import outcome_of, run_gate
@@ -47,6 +47,8 @@ class Bench:
         table_roles: Column roles in those tables.
         opened: Data sets opened so far, by role.
         attached: Files that gates left beside their findings, ``<gate>-<name>`` -> bytes.
+        artifacts: What a scanner says of the model's files, see :class:`aims_gates.model.Artifacts`; None where none
+            looked.
     """
 
     record: SystemRecord
@@ -59,6 +61,7 @@ class Bench:
     table_roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     opened: dict[str, Dataset] = field(default_factory=dict)
     attached: dict[str, bytes] = field(default_factory=dict)
+    artifacts: Artifacts | None = None
 
     def source(self, role: str) -> Dataset | None:
         """The data set in this role as it lies there, before any predictions; None where none is named."""
@@ -125,7 +128,18 @@ def _case(gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Findin
             raise InputError(
                 f"no column has the role {role!r}", where=place, remedy=f"Add roles.{role} to system.yaml."
             )
-    return Case(gate.id, step.params, roles, data, now, bench.subject, bench.record.records, dict(found), bench.facts)
+    return Case(
+        gate.id,
+        step.params,
+        roles,
+        data,
+        now,
+        bench.subject,
+        bench.record.records,
+        dict(found),
+        bench.facts,
+        artifacts=bench.artifacts,
+    )
 
 
 def _pinned(record: SystemRecord) -> dict[str, str]:

@@ -37,6 +37,8 @@
 12. Unknown means no; comparisons are written so that NaN denies. A finding under a limit passes only when its number
     keeps the limit; a gate that the plan names for a control and does not define is missing.
 13. Taking trust away (a statement revoked, a key untrusted) never turns no into yes.
+14. Where the plan names a least isolation, predictions count as signed (rule 4) only when their statement says that the
+    model's process was kept apart at least so far; a statement that does not say was made without.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Approver",
+    "Artifacts",
     "Case",
     "ControlState",
     "Decision",
     "Enforcement",
     "Evidence",
     "Finding",
+    "LEAST_ISOLATION",
     "Limit",
     "Mode",
     "Outcome",
@@ -39,6 +41,9 @@ State = Literal["met", "failed", "inconclusive", "missing", "stale", "waived", "
 Enforcement = Literal["block", "warn", "note"]
 Mode = Literal["observe", "warn", "enforce"]
 
+#: How far each way keeps a model's process apart: nothing, a disposable container or job that its operator vouches for,
+#: namespaces of its own. What no name stands for is nothing.
+LEAST_ISOLATION: Mapping[str, int] = {"none": 0, "container": 1, "job": 1, "bwrap": 2}
 _SEVERITY: Mapping[str, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 
 
@@ -142,6 +147,29 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Artifacts:
+    """What a scanner says of a model's files, unopened.
+
+    Attributes:
+        subject: Digest of the folder that was looked through.
+        scanner: Its name and version.
+        files: How many files there are.
+        pickles: The files that run code when they are loaded, as pickles do.
+        code: Source files that are run when the model is loaded.
+        dangerous: File -> what it would import that no model needs (``os.system`` ...).
+        unread: File -> why it could not be looked through.
+    """
+
+    subject: str
+    scanner: str
+    files: int
+    pickles: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    dangerous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Case:
     """What a gate may look at. A gate gets nothing else.
 
@@ -156,6 +184,7 @@ class Case:
         run: Facts of the MLflow run, for display.
         now: The time of the check, with a time zone.
         attached: Where a gate leaves a file beside its findings: name -> bytes. It proves nothing.
+        artifacts: What a scanner says of the model's files; None where none looked.
     """
 
     gate: str
@@ -168,6 +197,7 @@ class Case:
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
     attached: dict[str, bytes] = field(default_factory=dict)
+    artifacts: Artifacts | None = None
 
     def number(self, name: str, low: float, high: float) -> float:
         """A parameter between two bounds, as a float.
@@ -293,6 +323,8 @@ class Plan:
         inconclusive_blocks: Whether an inconclusive finding blocks (always for tier high).
         rollback_days: How long a version granted before may be rolled back to.
         leaves_out: What the profile says it does not cover.
+        isolation: The least isolation in which models must have run for their predictions to count, see
+            :data:`LEAST_ISOLATION`; empty where any will do.
     """
 
     system: str
@@ -313,6 +345,7 @@ class Plan:
     profile_expires: str | None = None
     leaves_out: str = ""
     specification_digest: str | None = None
+    isolation: str = ""
 
 
 @dataclass(frozen=True)

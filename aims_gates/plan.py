@@ -62,6 +62,7 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         rollback_days=profile.rollback_days,
         leaves_out=profile.leaves_out,
         specification_digest=record.specification_digest,
+        isolation="" if profile.isolation == "none" else profile.isolation,
     )
 
 

@@ -4,8 +4,9 @@ The names of types are URIs. Two are in-toto's own (test-result, svr); the rest 
 predicates it may sign; the registry's own acts (``REGISTRY_ACTS``) are unsigned rows that only its transaction writes.
 
 ``user`` names the login for whom a server's key signed (see :data:`SAID_FOR`); nobody else may name one. It, like
-``on_behalf_of``, a trust list's ``users``, open mode's ``scope`` and a checkpoint's ``frontier`` and ``trust``, is left
-out of the statement where it is empty, so that what people sign with keys of their own has the same bytes as ever.
+``on_behalf_of``, a trust list's ``users``, open mode's ``scope``, a checkpoint's ``frontier`` and ``trust``, and how
+predictions were isolated, is left out of the statement where it is empty, so that what people sign with keys of their own
+has the same bytes as ever.
 
 ``said_at`` (ISO time, UTC) makes two like statements two: to halt, bind, ask or approve again is a new statement, while
 the same statement brought again is the old one. :func:`say` fills it in; nothing is decided by it.
@@ -178,7 +179,11 @@ class Freed:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The subject, run over ``data``, gave the table ``output``, and further ``tables`` (role -> digest)."""
+    """The subject, run over ``data``, gave the table ``output``, and further ``tables`` (role -> digest).
+
+    ``isolation`` is how its process was kept apart, and ``verified`` what was looked at of that where nothing but its
+    surroundings did so (:mod:`aims_gates.registry.isolation`); empty in what was signed before that was recorded.
+    """
 
     data: str
     output: str
@@ -186,6 +191,8 @@ class Predictions:
     produced_at: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    isolation: str = ""
+    verified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -612,7 +619,7 @@ SAID_FOR = frozenset(
     _TYPES[shape]
     for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, Resume, RollbackOrder)
 )
-_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust", "scope")
+_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust", "scope", "isolation", "verified")
 _APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Resume})
 
 

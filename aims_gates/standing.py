@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from aims_gates.canonical import digest_of
-from aims_gates.model import Evidence, Mode, Plan, Step
+from aims_gates.model import LEAST_ISOLATION, Evidence, Mode, Plan, Step
 from aims_gates.predicates import (
     REGISTRY_ACTS,
     Activation,
@@ -95,6 +95,17 @@ def age_days(row: Row, produced_at: str, now: datetime) -> float | None:
     if produced is None or row.at > now:
         return None
     return (now - min(produced, row.at)) / _DAY
+
+
+def _apart(plan: Plan, said: Predictions) -> bool:
+    """Whether the model's process was kept apart as far as the plan asks (rule 14); what is not known was not."""
+    return not plan.isolation or (
+        LEAST_ISOLATION.get(said.isolation, 0) >= LEAST_ISOLATION.get(plan.isolation, len(LEAST_ISOLATION))
+    )
+
+
+def _isolated(plan: Plan) -> str:
+    return f" in isolation, and your profile requires at least {plan.isolation}" if plan.isolation else ""
 
 
 class Ledger:
@@ -358,22 +369,32 @@ class Ledger:
             return "stale", "its evidence is about another evaluation set than the one fixed beforehand"
         if step.trusted_predictions and not self._trusted(plan, row, evidence):
             return "missing", "its evidence is advisory: it cites no signed predictions on the fixed evaluation set"
+        if step.trusted_predictions and not self._trusted(plan, row, evidence, isolated=True):
+            return "missing", f"its predictions were not made{_isolated(plan)}"
         for role in step.tables:
             if role in evidence.data and not self._named(plan, row, role, evidence.data[role]):
-                return "missing", f"its evidence is advisory: no signed predictions name its {role} data"
+                return (
+                    "missing",
+                    f"its evidence is advisory: no signed predictions{_isolated(plan)} name its {role} data",
+                )
         return "counts", ""
 
-    def _trusted(self, plan: Plan, row: Row, evidence: Evidence) -> bool:
-        """Whether the evidence cites a signed prediction table on the evaluation set that was fixed beforehand."""
+    def _trusted(self, plan: Plan, row: Row, evidence: Evidence, isolated: bool = False) -> bool:
+        """Whether the evidence cites a signed prediction table on the evaluation set that was fixed beforehand.
+
+        ``isolated`` asks rule 14 too.
+        """
         return (
             evidence.predictions is not None
             and evidence.data.get("evaluation") == plan.evaluation_digest
-            and self._predicted(plan, row, lambda said: said.output == evidence.predictions)
+            and self._predicted(
+                plan, row, lambda said: said.output == evidence.predictions and (not isolated or _apart(plan, said))
+            )
         )
 
     def _named(self, plan: Plan, row: Row, role: str, table: str) -> bool:
         """Whether a further table was made beside signed predictions, of whatever run on the fixed evaluation set."""
-        return self._predicted(plan, row, lambda said: said.tables.get(role) == table)
+        return self._predicted(plan, row, lambda said: said.tables.get(role) == table and _apart(plan, said))
 
     def _predicted(self, plan: Plan, row: Row, keep: Callable[[Predictions], bool]) -> bool:
         """Whether signed predictions by the row's subject, on the set fixed beforehand, stand and are such."""

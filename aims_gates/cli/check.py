@@ -6,6 +6,7 @@ import click
 
 from aims_gates.cli.options import (
     as_json,
+    isolation_option,
     key_option,
     progress,
     reports_option,
@@ -24,6 +25,12 @@ __all__ = ["command"]
 @click.option("--run", "run_id", help="A run id: its newest logged model is checked.")
 @click.option("--model", help="A registered model's name (with --version), or a model address such as models:/m-...")
 @click.option("--version", help="The registered version's number. Default: the newest.")
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A table that `aims-gates predict` wrote and signed: the model is not run again.",
+)
+@isolation_option
 @key_option
 @reports_option
 @settings_options
@@ -33,6 +40,8 @@ def command(
     run_id: str | None,
     model: str | None,
     version: str | None,
+    predictions: Path | None,
+    isolation: str,
     key: Path | None,
     reports: tuple[str, ...],
     settings: Settings,
@@ -45,6 +54,9 @@ def command(
 
     Without options: the newest registered version of the one system there is. Prints the controls, what was found, and
     the shortest list of actions. The exit code is that of the decision.
+
+    The model runs in a process of its own, kept apart as --isolation says; evidence records how. Where the profile
+    requires more than can be had here, nothing is signed.
     """
     if version is not None and model is None:
         raise InputError("--version of what?", remedy="Pass --model NAME too.")
@@ -66,7 +78,7 @@ def command(
             click.echo(f"checking {model} version {version}, the newest", err=True)
         target = find_target(run_id, model, version)
         record = system_of(settings, system, target.name)
-        report = check_target(Desk(settings, signing, told), record, target)
+        report = check_target(Desk(settings, signing, told, isolation, predictions), record, target)
     return show(report, reports, json_)
 
 

@@ -16,6 +16,7 @@ from aims_gates.settings import SCHEMES, Settings, load
 __all__ = [
     "as_json",
     "emit",
+    "isolation_option",
     "key_option",
     "progress",
     "reports_option",
@@ -33,6 +34,15 @@ _WITHOUT_MLFLOW = ("doctor", "detach")
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON on standard output, nothing else.")
 key_option = click.option(
     "--key", type=_FILE, help=f"Private key file (mode 0600). Default: {ENVIRONMENT}, then key in aims.yaml."
+)
+isolation_option = click.option(
+    "--isolation",
+    type=click.Choice(("auto", "bwrap", "container", "job", "none")),
+    default="auto",
+    show_default=True,
+    help="How the model's process is kept apart. bwrap: namespaces without network, keys or labels. auto: that where "
+    "it works, else none. container, job: this command itself runs in one that is thrown away and holds no key; what "
+    "is verified of it is recorded. See docs/isolation.md.",
 )
 reports_option = click.option(
     "--report",

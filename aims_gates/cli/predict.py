@@ -1,16 +1,23 @@
 """``aims-gates predict``: the signed prediction table that trusted evidence must cite."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from aims_gates.cli.options import key_option, progress, settings_options
+from aims_gates.cli.options import isolation_option, key_option, progress, settings_options
 from aims_gates.errors import InputError
-from aims_gates.settings import Settings, signer
+from aims_gates.settings import Settings, maybe_signer, signer
+
+if TYPE_CHECKING:
+    from aims_gates.evidence import Statement
+    from aims_gates.keys import Key
 
 __all__ = ["command"]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_READ = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command()
@@ -18,14 +25,10 @@ __all__ = ["command"]
 @click.option("--version", help="The registered version's number.")
 @click.option("--system", help="The system, by name. Default: the one that lists the model.")
 @click.option("--data", help="The evaluation set: a file, folder, glob or table. Default: the system's own.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The Parquet table to write."
-)
-@click.option(
-    "--perturb",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Predict perturbed copies too, as this file says (docs/perturbations.md).",
-)
+@click.option("--out", type=_FILE, help="The Parquet table to write.")
+@click.option("--perturb", type=_READ, help="Predict perturbed copies too, as this file says (docs/perturbations.md).")
+@click.option("--sign", type=_READ, help="A table written without a key: look at it again and sign it; nothing is run.")
+@isolation_option
 @key_option
 @settings_options
 def command(
@@ -33,32 +36,40 @@ def command(
     version: str | None,
     system: str | None,
     data: str | None,
-    out: Path,
+    out: Path | None,
     perturb: Path | None,
+    sign: Path | None,
+    isolation: str,
     key: Path | None,
     settings: Settings,
 ) -> None:
     """Run a model over its evaluation set in a process of its own; write and sign the prediction table.
 
     Writes OUT and OUT.dsse.json (with --perturb OUT's name with .perturbed and .attacks besides, and their digests in
-    the same statement), and records the statement where the registry is gated.
+    the same statement), and records the statement where the registry is gated. The statement says how the model's
+    process was kept apart.
+
+    With --isolation container or job no key may be at hand: it writes OUT.statement.json instead. Where the key is,
+    --sign OUT compares model, data and tables with that statement, then signs and records it.
     """
-    signing = signer(settings, key)
+    if (out is None) == (sign is None):
+        raise InputError("name one table", remedy="Pass --out FILE to run the model, or --sign FILE to sign a table.")
+    apart = isolation in ("container", "job") and sign is None
+    signing = maybe_signer(settings, key) if apart else signer(settings, key)
     with progress() as told:
         if told is not None:
-            told("predicting", 0, 0)
-        from aims_gates.evidence import sign
-        from aims_gates.ledger import append
-        from aims_gates.ledger.connect import open_ledger
+            told("predicting" if out else "comparing", 0, 0)
         from aims_gates.model import Subject
-        from aims_gates.predicates import Predictions, say
-        from aims_gates.registry.check import Desk, positive_label, system_of
+        from aims_gates.registry.check import positive_label, system_of
+        from aims_gates.registry.isolation import choose
         from aims_gates.registry.perturb import read_perturbations
         from aims_gates.registry.predict import predict_table
+        from aims_gates.registry.predictions import confirmed, read_unsigned, statement_of
         from aims_gates.registry.release import use
         from aims_gates.registry.subjects import local_folder
         from aims_gates.registry.targets import find_target
 
+        chosen = None if sign else choose(isolation, key=signing is not None)
         use(settings)
         asked = read_perturbations(perturb) if perturb else None
         target = find_target(model=model, version=version)
@@ -69,14 +80,37 @@ def command(
                 "the system names no evaluation data", where=record.document.where, remedy="Pass --data FILE."
             )
         with local_folder(target.address) as folder:
-            table = predict_table(folder, place, out, positive=positive_label(record), perturbations=asked)
-    tables = {role: found for role, (_, found) in table.tables.items()}
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    said = Predictions(table.data, table.output, table.rows, now, target.facts, tables)
-    envelope = sign(say(said, Subject("model", table.subject, target.name or model)), signing)
+            if out is None:
+                assert sign is not None
+                made = read_unsigned(sign)
+                table = confirmed(sign, made, folder, place)
+            else:
+                positive = positive_label(record)
+                table = predict_table(folder, place, out, positive=positive, perturbations=asked, isolation=chosen)
+            subject = Subject("model", table.subject, target.name or model)
+        # Who made the model is said by who signs, never by the step that ran it.
+        made = statement_of(table, datetime.now(UTC), target.facts, subject)
+    beside = _keep(table.path, made, signing, settings)
+    click.echo(f"wrote {table.path} ({table.rows} rows, {table.output}) and {beside}")
+    click.echo(table.isolation.said(), err=True)
+    if signing is None:
+        click.echo(
+            f"Unsigned: sign it where the key is: aims-gates predict --model ... --sign {table.path.name}", err=True
+        )
+
+
+def _keep(out: Path, made: "Statement", signing: "Key | None", settings: Settings) -> Path:
+    """Leave the statement beside its table, signed and recorded where there is a key."""
+    from aims_gates.evidence import sign
+    from aims_gates.ledger import append
+    from aims_gates.ledger.connect import open_ledger
+    from aims_gates.registry.check import Desk
+    from aims_gates.registry.predictions import write_signed, write_unsigned
+
+    if signing is None:
+        return write_unsigned(out, made)
+    envelope = sign(made, signing)
     if Desk(settings).gated:
         with open_ledger(settings.need_registry(), write=True) as connection:
             append(connection, envelope, datetime.now(UTC))
-    beside = out.with_name(f"{out.name}.dsse.json")
-    beside.write_text(json.dumps(envelope.to_json(), indent=1), encoding="utf-8")
-    click.echo(f"wrote {out} ({table.rows} rows, {table.output}) and {beside}")
+    return write_signed(out, envelope)

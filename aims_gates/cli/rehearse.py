@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aims_gates.canonical import digest, plain
+from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.settings import Settings
 
@@ -135,7 +135,7 @@ def _outlooks(settings: Settings, old: str, profile: Any, document: Any) -> list
     now = datetime.now(UTC)
     all_, gates = gather(settings, now), find_gates(own_packs(settings))
     systems = {record.system.name: record for record in all_.systems}
-    resolved = Resolved(profile, digest(profile.model_dump(mode="json")), document)
+    resolved = Resolved(profile, profile.digest, document)
     return [
         foreseen(seen.rows, grant, systems.get(seen.plan.system), resolved, gates, now)
         for seen in all_.seen

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aims_gates.model import LEAST_ISOLATION
 from aims_gates.strict_yaml import Document, Place
 
 __all__ = ["Layered", "laid_over", "merged"]
@@ -56,8 +57,8 @@ def _rule(base: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
 def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     """An overlay over a profile: what both ask for is asked for, and where they differ the stricter holds.
 
-    Both have the shape of a profile. Of the overlay only ``controls``, ``gates`` and ``approvals`` count; other
-    parameters than limits are the overlay's where it sets them.
+    Both have the shape of a profile. Of the overlay only ``controls``, ``gates``, ``approvals`` and ``isolation``
+    count; other parameters than limits are the overlay's where it sets them.
     """
     controls, gates = dict(base["controls"]), dict(base.get("gates", {}))
     used = {gate for rule in controls.values() for gate in rule.get("gates", ())}
@@ -77,7 +78,13 @@ def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, 
         "controls": controls,
         "gates": gates,
         "approvals": list(approvals.values()),
+        **_isolation(base, overlay),
     }
+
+
+def _isolation(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    said = [each["isolation"] for each in (base, overlay) if each.get("isolation")]
+    return {"isolation": max(said, key=LEAST_ISOLATION.__getitem__)} if said else {}
 
 
 def _both(base: Mapping[str, Any], overlay: Mapping[str, Any], field: str) -> str:

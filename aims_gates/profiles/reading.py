@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from aims_gates.canonical import digest
 from aims_gates.errors import InputError, PackError, ProfileError
 from aims_gates.packs import Gate, find_profile
 from aims_gates.profiles.layers import Layered, laid_over, merged
@@ -16,7 +15,18 @@ __all__ = ["OVER", "open_profile", "problems_of", "read_profile"]
 
 #: Between a profile and what is laid over it: ``limited+gpai-user``.
 OVER = "+"
-_OVERLAY_SETS = {"id", "title", "tier", "summary", "leaves_out", "extends", "controls", "gates", "approvals"}
+_OVERLAY_SETS = {
+    "id",
+    "title",
+    "tier",
+    "summary",
+    "leaves_out",
+    "extends",
+    "controls",
+    "gates",
+    "approvals",
+    "isolation",
+}
 
 
 def _content(name: str, packs: list[Path], seen: tuple[str, ...]) -> Document:
@@ -139,4 +149,4 @@ def read_profile(name: str, gates: Mapping[str, Gate], packs: Iterable[Path] = (
     if problems:
         more = f" (and {len(problems) - 1} more; see: aims-gates profile lint {name})" if len(problems) > 1 else ""
         raise ProfileError(problems[0].message + more, where=problems[0].where, remedy=problems[0].remedy)
-    return Resolved(profile, digest(profile.model_dump(mode="json")), document)
+    return Resolved(profile, profile.digest, document)

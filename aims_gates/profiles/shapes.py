@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aims_gates.canonical import digest
 from aims_gates.model import Enforcement
 from aims_gates.strict_yaml import Document
 
@@ -69,6 +70,14 @@ class Profile(_Shape):
     waivers: WaiverRule = WaiverRule()
     inconclusive: Literal["blocks", "shows"] = "blocks"
     rollback_days: int = Field(default=90, gt=0)
+    #: The least isolation of a model's process for signed predictions; ``none`` and nothing take any.
+    isolation: Literal["", "none", "container", "bwrap"] = ""
+
+    @property
+    def digest(self) -> str:
+        """``sha256:...`` of its content; without an empty ``isolation``: digests from before there was one hold."""
+        content = self.model_dump(mode="json")
+        return digest({name: value for name, value in content.items() if value or name != "isolation"})
 
 
 @dataclass(frozen=True)

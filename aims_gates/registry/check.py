@@ -27,11 +27,14 @@ from aims_gates.measure import Dataset
 from aims_gates.model import Decision, Evidence, Plan, Subject
 from aims_gates.packs import Gate, bundled, find_gates
 from aims_gates.plan import make_plan
-from aims_gates.predicates import Predictions, evidence_of, say
+from aims_gates.predicates import evidence_of, say
 from aims_gates.profiles import read_profile
 from aims_gates.records import SystemRecord, find_system, read_system, system_names
+from aims_gates.registry.artifacts import look_through
+from aims_gates.registry.isolation import WAYS, Isolation, choose, weaker
 from aims_gates.registry.perturb import Perturbations, perturbations_of
-from aims_gates.registry.predict import ATTACKS, PERTURBED, TABLE_ROLES, predict_table
+from aims_gates.registry.predict import ATTACKS, PERTURBED, TABLE_ROLES, PredictionTable, predict_table
+from aims_gates.registry.predictions import confirmed, read_signed, statement_of
 from aims_gates.registry.runlog import log_check
 from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import Target
@@ -51,11 +54,15 @@ class Desk:
         settings: Packs and registry.
         key: Signs the evidence; None makes the check a preview.
         progress: Told what is being done.
+        isolation: How a model's process is kept apart, one of :data:`aims_gates.registry.isolation.CHOICES`.
+        predictions: A table that ``aims-gates predict`` wrote and signed, taken instead of running the model here.
     """
 
     settings: Settings
     key: Key | None = None
     progress: Progress | None = None
+    isolation: str = "auto"
+    predictions: Path | None = None
 
     @cached_property
     def gated(self) -> bool:
@@ -79,6 +86,24 @@ class _Check:
     statements: list[Statement] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tables: list[PredictionTable] = field(default_factory=list)
+    envelopes: list[Envelope] = field(default_factory=list)
+
+    @cached_property
+    def isolation(self) -> Isolation:
+        """How models are kept apart in this check.
+
+        Raises:
+            InputError: not as far as the plan requires of what is signed.
+        """
+        found = choose(self.desk.isolation, key=self.desk.key is not None)
+        if weaker(found.kind, self.plan.isolation or "none"):
+            least = f"your profile requires that models run in isolation, at least {self.plan.isolation}"
+            if self.desk.key is not None:
+                why = f" ({found.reason})" if found.reason else ""
+                raise InputError(f"{least}, and here is {found.kind}{why}", where="--isolation", remedy=WAYS)
+            self.notes.append(f"Evidence on these predictions would not count: {least}. {WAYS}")
+        return found
 
 
 def system_of(settings: Settings, system: str | None, model: str | None) -> SystemRecord:
@@ -152,7 +177,10 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
         _say_differences(going, plan, binding)
         _predict(going, folder, scratch)
         _champion(going, rows, scratch)
+        bench.artifacts = look_through(folder, subject.digest)
         going.evidence.extend(run_plan(going.plan, gates, bench, going.now, desk.progress))
+        for table in going.tables:
+            table.unchanged()
         if folder_digest(folder) != subject.digest:
             raise InputError(
                 "the model changed its own bytes when it ran", where=target.address, remedy="Mend the model."
@@ -229,18 +257,42 @@ def _predict(going: _Check, folder: Path, scratch: Path) -> None:
         return
     if going.desk.progress is not None:
         going.desk.progress("predictions", 0, 0)
-    asked, out = _perturbations(going), scratch / "predictions.parquet"
-    positive = positive_label(going.record)
-    table = predict_table(folder, place, out, positive=positive, perturbations=asked, numbered=False)
+    if going.desk.predictions is not None:
+        table = _signed_elsewhere(going, going.desk.predictions, folder, place, scratch)
+    else:
+        table = predict_table(
+            folder,
+            place,
+            scratch / "predictions.parquet",
+            positive=positive_label(going.record),
+            perturbations=_perturbations(going),
+            numbered=False,
+            isolation=going.isolation,
+        )
+        going.statements.append(statement_of(table, going.now, going.bench.facts, going.subject))
+    going.notes.append(table.isolation.said())
+    going.tables.append(table)
     bench = going.bench
+    bench.facts = {**bench.facts, "isolation": table.isolation.kind}
     bench.predictions = Dataset.open(table.path, role="evaluation")
     bench.predictions_digest = table.output
     bench.tables = {role: Dataset.open(path, role=role) for role, (path, _) in table.tables.items()}
     bench.table_roles = {role: (role,) for role in TABLE_ROLES if bench.tables}
-    now = going.now.isoformat(timespec="seconds")
-    made = {role: found for role, (_, found) in table.tables.items()}
-    said = Predictions(table.data, table.output, table.rows, now, dict(bench.facts), made)
-    going.statements.append(say(said, going.subject))
+
+
+def _signed_elsewhere(going: _Check, out: Path, folder: Path, place: Path | str, scratch: Path) -> PredictionTable:
+    """A copy of predictions that were signed before; their own statement, in the ledger or not, decides what they are.
+
+    Raises:
+        InputError: they are not signed.
+        IntegrityError: they are of another model, of another set, or not what was signed.
+    """
+    envelope, made = read_signed(out)
+    table = confirmed(out, made, folder, place, into=scratch)
+    if going.desk.key is not None and going.desk.gated:
+        going.envelopes.append(envelope)
+    going.notes.append(f"The model was not run here: its predictions are those of {out.name}, signed before.")
+    return table
 
 
 def _perturbations(going: _Check) -> Perturbations | None:
@@ -277,11 +329,12 @@ def _champion(going: _Check, rows: list[Row], scratch: Path) -> None:
             if folder_digest(folder) != grant.predicate.digest:
                 going.notes.append(f"{said}its bytes were altered since it was granted. Run: aims-gates ledger verify")
                 return
-            positive = positive_label(going.record)
-            table = predict_table(folder, place, scratch / "champion.parquet", positive=positive)
+            positive, out = positive_label(going.record), scratch / "champion.parquet"
+            table = predict_table(folder, place, out, positive=positive, isolation=going.isolation)
     except AimsGatesError as error:
         going.notes.append(f"{said}{error.message}")
         return
+    going.tables.append(table)
     going.bench.given = {**going.bench.given, "champion": Dataset.open(table.path, role="champion")}
 
 
@@ -334,6 +387,9 @@ def _sign_and_append(going: _Check) -> dict[str, Envelope]:
         return {}
     envelopes: dict[str, Envelope] = {}
     with open_ledger(desk.settings.need_registry(), write=True) as connection:
+        for given in going.envelopes:
+            append(connection, given, datetime.now(UTC))
+            envelopes["predictions"] = given
         for made in going.statements:
             envelope = sign(made, key)
             append(connection, envelope, datetime.now(UTC))

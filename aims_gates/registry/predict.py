@@ -2,27 +2,33 @@
 
 Loading a model runs code that its author wrote, so this process never does it. The other process
 gets the model's folder and the columns it asks for, never the labels, and none of this process's
-environment (no credentials). It hands back predictions alone: the table's other columns are
-written here, from the evaluation file.
+environment (no credentials), and is kept apart as :mod:`aims_gates.registry.isolation` says. It
+hands back predictions alone, through a pipe; the tables are written here, once it and everything
+that it started is gone, with the other columns from the evaluation file.
 """
 
 # mypy: allow-untyped-calls
 
+import hashlib
+import io
 import json
 import os
-import signal
-import subprocess
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.canonical import digest_file, folder_digest
-from aims_gates.errors import DataError, InputError, IntegrityError
+from aims_gates.errors import AimsGatesError, DataError, InputError, IntegrityError
 from aims_gates.measure import Dataset
+from aims_gates.registry.answers import PREDICTION, SCORE, most_bytes, read_answer
+from aims_gates.registry.isolation import HOME, JOB, MODEL, Isolation, bwrap_command, choose
 from aims_gates.registry.perturb import Perturbations, copies, run_search, sample
+from aims_gates.registry.running import run_kept
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,19 +40,21 @@ __all__ = [
     "PREDICTION",
     "ROW",
     "SCORE",
+    "TABLES",
     "TABLE_ROLES",
     "PredictionTable",
+    "model_columns",
     "predict_table",
+    "table_path",
 ]
 
-PREDICTION = "prediction"
-SCORE = "score"
 #: Columns that tables of perturbed rows have besides: which row of the evaluation set, and how it was perturbed.
 ROW = "row"
 PERTURBATION = "perturbation"
 #: Roles of the further tables.
 PERTURBED = "perturbed"
 ATTACKS = "attacks"
+TABLES = (PERTURBED, ATTACKS)
 #: Column roles in them, each a column of that name.
 TABLE_ROLES = (PERTURBATION, "attack_class", "prompt", "succeeded")
 
@@ -67,6 +75,9 @@ _KEPT = (
 _SAID = 2_000
 
 
+_NO_ISOLATION = Isolation("none")
+
+
 @dataclass(frozen=True)
 class PredictionTable:
     """A prediction table that was written.
@@ -80,6 +91,7 @@ class PredictionTable:
         score: Whether the model gives a probability of the positive class.
         positive: The class that ``score`` is the probability of, as text; None without a score.
         tables: Role -> path and digest of further tables: ``perturbed``, and ``attacks`` where there was a search.
+        isolation: How the model's process was kept apart.
     """
 
     path: Path
@@ -90,6 +102,18 @@ class PredictionTable:
     score: bool
     positive: str | None
     tables: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
+    isolation: Isolation = _NO_ISOLATION
+
+    def unchanged(self) -> None:
+        """Look again that the tables are the bytes that were written.
+
+        Raises:
+            IntegrityError: one of them changed, or is gone.
+        """
+        for path, digest in ((self.path, self.output), *self.tables.values()):
+            if not path.is_file() or digest_file(path) != digest:
+                said = "the table of predictions changed after it was written"
+                raise IntegrityError(said, where=str(path), remedy="Look at what else runs under this account.")
 
 
 def predict_table(
@@ -101,6 +125,7 @@ def predict_table(
     timeout: float = 3_600,
     perturbations: Perturbations | None = None,
     numbered: bool = True,
+    isolation: Isolation | None = None,
 ) -> PredictionTable:
     """Write the prediction table of a model over an evaluation set.
 
@@ -113,19 +138,21 @@ def predict_table(
         perturbations: What to predict besides, on perturbed copies: written beside ``out``, as
             ``NAME.perturbed.parquet`` and ``NAME.attacks.parquet``.
         numbered: Whether the table at ``out`` then has the column ``row``, by which perturbed rows are matched.
+        isolation: What is around the model's process; namespaces where there are any unless given.
 
     Raises:
-        IntegrityError: the model's folder or the evaluation set changed meanwhile.
+        IntegrityError: the model's folder or the evaluation set changed meanwhile, or what it started goes on.
         DataError: the evaluation set lacks a column the model asks for, or has one of ours.
         InputError: no model is there, or it failed, took too long, or gave no usable predictions.
     """
+    isolation = isolation or choose()
     subject = folder_digest(model_folder)
     data = Dataset.open(evaluation, role="evaluation")
     before = data.digest
     _names_are_free(data, perturbed=perturbations is not None)
     with tempfile.TemporaryDirectory(prefix="aims-predict-") as place:
-        wanted = _wanted(model_folder, data)
-        worker = _Worker(model_folder, Path(place), positive, timeout)
+        wanted = model_columns(model_folder, data)
+        worker = _Worker(model_folder, Path(place), positive, timeout, isolation)
         features, table = data.arrow(wanted), data.arrow(data.columns)
         rows = sample(data.rows, perturbations) if perturbations else ()
         made = dict(copies(features.take(rows), perturbations)) if perturbations else {}
@@ -138,21 +165,26 @@ def predict_table(
     for name in said.column_names:
         table = table.append_column(name, said.column(name))
     _nothing_changed(model_folder, subject, evaluation, before)
-    _replace(table, out)
-    paths = {role: out.with_name(f"{out.stem}.{role}.parquet") for role in further}
-    for role, made in further.items():
-        _replace(made, paths[role])
+    output = _replace(table, out)
+    paths = {role: table_path(out, role) for role in further}
+    tables = {role: (paths[role], _replace(each, paths[role])) for role, each in further.items()}
     known = worker.report.get("positive") if SCORE in said.column_names else None
     return PredictionTable(
         out,
         subject,
         before,
-        digest_file(out),
+        output,
         data.rows,
         SCORE in said.column_names,
         None if known is None else str(known),
-        {role: (path, digest_file(path)) for role, path in paths.items()},
+        tables,
+        isolation,
     )
+
+
+def table_path(out: Path, role: str) -> Path:
+    """Where the further table of this role stands beside the table at ``out``."""
+    return out.with_name(f"{out.stem}.{role}.parquet")
 
 
 def _names_are_free(data: Dataset, *, perturbed: bool) -> None:
@@ -232,7 +264,7 @@ def _labelled(
     return whole
 
 
-def _wanted(model_folder: Path, data: Dataset) -> tuple[str, ...]:
+def model_columns(model_folder: Path, data: Dataset) -> tuple[str, ...]:
     """The columns of the model's signature, or all where it has none."""
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model
@@ -254,14 +286,16 @@ def _wanted(model_folder: Path, data: Dataset) -> tuple[str, ...]:
     return tuple(name for name in data.columns if name in {*needed, *optional})
 
 
-def _environment(place: Path) -> dict[str, str]:
+def _environment(home: str) -> dict[str, str]:
+    """All that the model's process has of an environment; caches and settings of libraries go to its own home."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     quiet = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{place}/t.db",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{home}/t.db",
     }
-    return {**kept, **quiet, "HOME": str(place), "TMPDIR": str(place), "PYTHONHASHSEED": "0"}
+    own = {"HOME": home, "TMPDIR": home, "USER": "model", "LOGNAME": "model", "PYTHONHASHSEED": "0"}
+    return {**kept, **quiet, **own}
 
 
 @dataclass
@@ -272,6 +306,7 @@ class _Worker:
     place: Path
     positive: Any
     timeout: float
+    isolation: Isolation
     report: dict[str, Any] = field(default_factory=dict)
 
     def ask(self, parts: "Mapping[str, pa.Table]") -> "dict[str, pa.Table | None]":
@@ -279,88 +314,76 @@ class _Worker:
 
         Raises:
             InputError: the model failed, took too long, or gave no usable predictions.
+            IntegrityError: what it started goes on.
         """
         files = {name: name if name == _FEATURES else f"part{number}" for number, name in enumerate(parts)}
-        for name, features in parts.items():
-            _write(features, self.place / f"{files[name]}.parquet")
-            (self.place / f"{files[name]}.said.parquet").unlink(missing_ok=True)
-        known = None if self.positive is None else str(self.positive)
-        names = list(files.values())
-        job = {"model": str(self.model.absolute()), "positive": known, "parts": names}
-        may_fail = [name for name in names if name != _FEATURES]
-        (self.place / "job.json").write_text(json.dumps({**job, "may_fail": may_fail}), "utf-8")
-        self.report |= _run(self.model, self.place, self.timeout)
-        return {name: self._said(files[name], features.num_rows) for name, features in parts.items()}
-
-    def _said(self, file: str, rows: int) -> "pa.Table | None":
-        path = self.place / f"{file}.said.parquet"
-        return None if file != _FEATURES and not path.exists() else _predictions(path, rows, str(self.model))
-
-
-def _run(model_folder: Path, place: Path, timeout: float) -> dict[str, Any]:
-    """Run the worker; its report is what the model's process says, and is believed for display only."""
-    # -I: no user site, no PYTHON* variables, no current directory; -B: nothing is written beside the model's code.
-    command = [sys.executable, "-I", "-B", str(_WORKER), str(place)]
-    with (place / "said.txt").open("wb") as said:
-        process = subprocess.Popen(
-            command,
-            cwd=place,
-            env=_environment(place),
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-        )
+        rows = {files[name]: features.num_rows for name, features in parts.items()}
+        job, home = self._prepare({files[name]: features for name, features in parts.items()})
         try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired as error:
-            raise InputError(
-                f"the model took longer than {timeout:g} s",
-                where=str(model_folder),
-                remedy="Give it more time, or a smaller evaluation set.",
-            ) from error
+            answer = self._run(job, home, most_bytes(sum(rows.values())))
+            report, tables = read_answer(answer, rows, str(self.model))
+        except AimsGatesError as error:
+            error.where = error.where or str(self.model)
+            raise
         finally:
-            _stop(process)
-    if code != 0:
-        text = (place / "said.txt").read_text(encoding="utf-8", errors="replace").strip()
-        raise InputError(
-            f"the model could not predict (exit {code}): {text[-_SAID:]}",
-            where=str(model_folder),
-            remedy="Load it with mlflow.pyfunc.load_model in a clean environment and mend what fails.",
-        )
-    try:
-        report = json.loads((place / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return report if isinstance(report, dict) else {}
+            shutil.rmtree(home, ignore_errors=True)
+        if _FEATURES in rows and _FEATURES not in tables:
+            remedy = "The model must return one value for each row."
+            raise InputError("the model left no predictions", where=str(self.model), remedy=remedy)
+        self.report |= report
+        return {name: tables.get(file) for name, file in files.items()}
+
+    def _prepare(self, parts: "Mapping[str, pa.Table]") -> tuple[Path, Path]:
+        """The folder with its input, made anew, and an empty home."""
+        job, home = self.place / "job", self.place / "home"
+        shutil.rmtree(job, ignore_errors=True)
+        for folder in (job, home):
+            folder.mkdir()
+        for name, features in parts.items():
+            _write(features, job / f"{name}.parquet")
+        shutil.copyfile(_WORKER, job / "worker.py")
+        known = None if self.positive is None else str(self.positive)
+        model = MODEL if self.isolation.kind == "bwrap" else str(self.model.absolute())
+        said = {"model": model, "positive": known, "parts": list(parts)}
+        may_fail = [name for name in parts if name != _FEATURES]
+        (job / "job.json").write_text(json.dumps({**said, "may_fail": may_fail}), "utf-8")
+        return job, home
+
+    def _run(self, job: Path, home: Path, most: int) -> bytes:
+        """Run the worker; what it sent."""
+        apart = self.isolation.kind == "bwrap"
+        inside, environment = (JOB, _environment(HOME)) if apart else (str(job), _environment(str(home)))
+        with bwrap_command(self.model, job) if apart else nullcontext(([], None)) as (before, descriptor):
+
+            def command(answer: int) -> list[str]:
+                # -I: no user site, no PYTHON* variables, no current directory; -B: nothing is written beside the code.
+                return [*before, sys.executable, "-I", "-B", f"{inside}/worker.py", inside, str(answer)]
+
+            inherits = () if descriptor is None else (descriptor,)
+            ran = run_kept(command, home, environment, self.timeout, most, inherits)
+        if ran.code != 0:
+            raise InputError(
+                f"the model could not predict (exit {ran.code}): {ran.printed[-_SAID:]}",
+                remedy="Load it with mlflow.pyfunc.load_model in a clean environment and mend what fails.",
+            )
+        return ran.answer
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the worker, where it still runs, and whatever it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+class _Hashing(io.FileIO):
+    """A file to write whose bytes are hashed as they are written."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self.hash = hashlib.sha256()
 
-def _predictions(path: Path, rows: int, where: str) -> "pa.Table":
-    """What the worker wrote, taken as bytes from a stranger."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    remedy = "The model must return one value for each row."
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError("the model left no predictions", where=where, remedy=remedy) from error
-    if set(table.column_names) - {SCORE} != {PREDICTION} or table.num_rows != rows:
-        found = f"{table.num_rows} rows of {', '.join(table.column_names)}"
-        raise InputError(f"the model gave {found}, where {rows} rows were asked", where=where, remedy=remedy)
-    if SCORE in table.column_names:
-        score = table.column(SCORE)
-        if not pa.types.is_floating(score.type) or not pc.all(pc.is_finite(score), skip_nulls=False).as_py():
-            raise InputError("the model gave scores that are no numbers", where=where, remedy=remedy)
-    return table
+    def write(self, data: Any) -> int:
+        """Write all of it, and hash it."""
+        with memoryview(data) as view:
+            self.hash.update(view)
+            left = view
+            while left:
+                left = left[super().write(left) :]
+            return view.nbytes
 
 
 def _write(table: "pa.Table", path: Path) -> None:
@@ -369,14 +392,18 @@ def _write(table: "pa.Table", path: Path) -> None:
     pq.write_table(table, path)
 
 
-def _replace(table: "pa.Table", out: Path) -> None:
-    """Write beside the target and rename, so that no partial table is ever there."""
+def _replace(table: "pa.Table", out: Path) -> str:
+    """Write beside the target and rename, so that no partial table is ever there; the digest of what was written."""
+    import pyarrow.parquet as pq
+
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _write(table, part)
+        with _Hashing(part) as file:
+            pq.write_table(table, file)
         part.replace(out)
     except OSError as error:
         raise InputError(f"cannot write the table: {error}", where=str(out), remedy="Choose another place.") from error
     finally:
         part.unlink(missing_ok=True)
+    return f"sha256:{file.hash.hexdigest()}"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from aims_gates.controls import order, title_of
 from aims_gates.errors import InputError
 from aims_gates.limits import better, limit_of
-from aims_gates.model import Limit
+from aims_gates.model import LEAST_ISOLATION, Limit
 from aims_gates.packs import Gate
 from aims_gates.profiles import ControlRule, GateRule, Profile
 
@@ -60,8 +60,13 @@ def _whole(old: Profile, new: Profile) -> Iterator[Change]:
         yield Change("tightened" if blocks else "loosened", "inconclusive", said)
     for name in _DAYS:
         yield from _days(name, name.replace("_", " "), getattr(old, name), getattr(new, name))
+    least = old.isolation or "none", new.isolation or "none"
+    if least[0] != least[1]:
+        weaker = LEAST_ISOLATION[least[1]] < LEAST_ISOLATION[least[0]]
+        said = f"models must run in isolation {least[1]} at least instead of {least[0]}"
+        yield Change("loosened" if weaker else "tightened", "isolation", said)
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
-    for name in sorted({*before, *after} - _PARTS - {*_DAYS}):
+    for name in sorted({*before, *after} - _PARTS - {*_DAYS, "isolation"}):
         if before.get(name) != after.get(name):
             text = "changed" if name == "leaves_out" else f"{after.get(name)!r} instead of {before.get(name)!r}"
             yield Change("changed", name, f"{name.replace('_', ' ')}: {text}")

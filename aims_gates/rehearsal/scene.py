@@ -29,7 +29,7 @@ from aims_gates.predicates import (
 from aims_gates.standing import Counted
 from aims_gates.trust import Row, day
 
-__all__ = ["MODEL", "Scene", "Twist", "finding_of"]
+__all__ = ["MODEL", "UNISOLATED", "Scene", "Twist", "finding_of"]
 
 #: The registered model of every rehearsal.
 MODEL = "rehearsal"
@@ -37,6 +37,8 @@ _WORKSPACE = "default"
 _BYTES = digest_bytes(b"a model's folder")
 _TABLE = digest_bytes(b"an evaluation set")
 _OUTPUT = digest_bytes(b"a prediction table")
+#: A prediction table that was made without any isolation.
+UNISOLATED = digest_bytes(b"a prediction table made without isolation")
 _USUAL = datetime(2026, 1, 5, 12, tzinfo=UTC)
 _VALUES: Mapping[Outcome, float | None] = {"pass": 1.0, "fail": 0.0, "inconclusive": 1.0, "error": None}
 _REQUEST, _WAIVER, _GRANTS = 100_000, 200_000, 300_000
@@ -116,13 +118,16 @@ class Scene:
         binding = Binding(_WORKSPACE, MODEL, "model", self.plan, digest("system"), author="developer")
         made = Registration(_WORKSPACE, MODEL, "1", "models:/m-1", None, "developer", "rehearsal")
         further = {role: _OUTPUT for step in self.steps.values() for role in step.tables}
-        table = Predictions(self.plan.evaluation_digest or _TABLE, _OUTPUT, 1, self.now.isoformat(), {}, further)
+        table = Predictions(
+            self.plan.evaluation_digest or _TABLE, _OUTPUT, 1, self.now.isoformat(), {}, further, self.plan.isolation
+        )
         said: list[tuple[Any, tuple[str, ...]]] = [
             (Trust(1, tuple(entries)), ("policy",)),
             (Creation(_WORKSPACE, MODEL, "model", "developer", "rehearsal"), ()),
             (binding, ("policy",)),
             (made, ()),
             (table, ("ci",)),
+            (replace(table, output=UNISOLATED, isolation=""), ("ci",)),
         ]
         return [self._row(place, predicate, *people) for place, (predicate, people) in enumerate(said)]
 

@@ -9,7 +9,7 @@ from aims_gates.decision import SEPARATION
 from aims_gates.errors import InputError
 from aims_gates.limits import beyond, limit_of, reachable
 from aims_gates.model import Decision, Evidence, Finding, Outcome, Plan, Requirement, Step
-from aims_gates.rehearsal.scene import Scene, Twist, finding_of
+from aims_gates.rehearsal.scene import UNISOLATED, Scene, Twist, finding_of
 
 __all__ = ["Trial", "trials"]
 
@@ -126,6 +126,8 @@ def _step(scene: Scene, step: Step) -> Iterator[Trial]:
         ways.append((pin, f"evidence made under another {pin}", replace(met, facts={**met.facts, pin: _OTHER})))
     if step.trusted_predictions:
         ways.append(("data", "evidence without a signed prediction table", replace(met, predictions=None)))
+        if scene.plan.isolation:
+            ways.append(("data", "predictions made without isolation", replace(met, predictions=UNISOLATED)))
     for role in step.tables:
         other = replace(met, data={**met.data, role: _OTHER})
         ways.append(("data", f"evidence on {role} data that no signed predictions name", other))

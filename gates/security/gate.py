@@ -1,9 +1,12 @@
-"""How often do attacks succeed? A table of attacks, each judged beforehand, counted by class."""
+"""How often do attacks succeed, and what would the model's files run? A table of attacks, each judged beforehand,
+counted by class; and what a scanner says of the files (``artifacts.py``)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit, intervals, read_limits, with_conventions
+
+from .artifacts import judge
 
 __all__ = ["run"]
 
@@ -15,7 +18,19 @@ _REMEDY = "Harden the system against this class, or have the limit reviewed."
 
 
 def run(case: Case) -> Iterator[Finding]:
-    """Attack success rate of all attacks (information) and of every class; an error for a class that is not there."""
+    """The model's files; then the attack success rate of all attacks (information) and of every class.
+
+    A class that is not there is an error; so is no attack at all, but for a system that says that it generates nothing.
+    """
+    yield from judge(case)
+    facts = case.records.get("system", {}).get("facts", {})
+    if "attacks" not in case.data and facts.get("generative") is False and not _required(case):
+        yield Finding(_MEASURE, note="no attack was tried; the system's fact generative is False")
+        return
+    yield from _attacks(case)
+
+
+def _attacks(case: Case) -> Iterator[Finding]:
     yield from _unweighted(case)
     data, by = case.dataset("attacks"), case.needed_column("attack_class")
     counts = _counts(case, data, by)

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from aims_gates.canonical import digest_file, folder_digest
 from aims_gates.errors import DataError, InputError, IntegrityError
 from aims_gates.registry import predict_worker
+from aims_gates.registry.isolation import Isolation
 from aims_gates.registry.predict import predict_table
 
 
@@ -109,7 +110,7 @@ def test_a_model_that_writes_into_its_folder_is_caught_and_leaves_no_table(frame
     evaluation = tmp_path / "evaluation.parquet"
     frame.to_parquet(evaluation)
     with pytest.raises(IntegrityError, match="changed while it ran"):
-        predict_table(model, evaluation, tmp_path / "out.parquet")
+        predict_table(model, evaluation, tmp_path / "out.parquet", isolation=Isolation("none"))
     assert not (tmp_path / "out.parquet").exists()
 
 
