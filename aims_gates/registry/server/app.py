@@ -26,12 +26,18 @@ from aims_gates.registry.base import StoreBase
 from aims_gates.registry.places import RELEASED, proxied_root
 from aims_gates.registry.refusals import refusal
 from aims_gates.registry.server.api.desk import store as live_store
+from aims_gates.registry.server.client_address import remember_peers
 from aims_gates.registry.server.configuration import Configuration, configuration
+from aims_gates.registry.server.identity import ANONYMOUS, Principal
 from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
+from aims_gates.registry.server.routes import open_doors
 from aims_gates.registry.server.workspaces import guard_workspaces
 
 __all__ = ["create_app"]
+
+#: With these MLflow's own jobs and assistant act as any user. Neither is served, so nobody has them.
+_MASTER_KEYS = ("_MLFLOW_INTERNAL_GATEWAY_AUTH_TOKEN", "_MLFLOW_ASSISTANT_DELEGATION_SIGNING_KEY")
 
 
 def create_app(app: Any = None) -> Any:
@@ -78,6 +84,9 @@ def _made(app: Any) -> Gate:
     if destination is not None and RELEASED in destination.split("/"):
         raise RefusedError(f"a folder {RELEASED} is for released copies only", where=destination)
     told = configuration()
+    for name in _MASTER_KEYS:
+        os.environ.pop(name, None)
+    remember_peers()
     store = live_store()
     if not told.ways:
         print("aims-gates: nobody signs in here: everybody is the same unknown person", file=sys.stderr, flush=True)
@@ -86,25 +95,30 @@ def _made(app: Any) -> Gate:
     guard_workspaces(store)
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
     _add_routes(served)
-    return Gate(served, told, _sign_in(told))
+    return Gate(served, told, _sign_in(told), open_doors(served, told.serve))
 
 
 def _sign_in(told: Configuration) -> Callable[[Any], Any]:
+    if not told.ways:
+        return lambda scope: Principal(ANONYMOUS, "http", False, False, None)
+    from aims_gates.registry.server.attempts import Attempts, shared_file
     from aims_gates.registry.server.signin import SignIn
 
-    return SignIn(told)
+    supervisor = multiprocessing.parent_process()  # none where there is a single worker
+    return SignIn(told, Attempts(shared_file(os.getpid() if supervisor is None else supervisor.pid or os.getpid())))
 
 
 def _with_sign_in(flask_app: Any, told: Configuration, store: StoreBase) -> Any:
     """MLflow's own authentication and permissions, asking us who is there."""
     from mlflow.server import auth
 
-    from aims_gates.registry.server.accounts import guard_accounts
+    from aims_gates.registry.server.accounts import guard_accounts, guard_listings
     from aims_gates.registry.server.signin import take_over
 
     take_over(told)
     served = auth.create_app(flask_app)
     guard_accounts(store, auth.store)
+    guard_listings(auth.store)
     return served
 
 

@@ -1,4 +1,4 @@
-"""Before every route, native and Flask: who is there, and is the body too large or too slow.
+"""Before every route, native and Flask: is it served, who is there, and is the body too large or too slow.
 
 A plain ASGI application around MLflow's. What may be written and read of artifacts is decided further in, where MLflow
 has undone every escaping of their paths (:mod:`aims_gates.registry.server.artifacts`).
@@ -8,7 +8,6 @@ has undone every escaping of their paths (:mod:`aims_gates.registry.server.artif
 
 import json
 import logging
-import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -19,8 +18,12 @@ from starlette.concurrency import run_in_threadpool
 
 from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.registry.server.bodies import Body, misshapen, wants_shape
+from aims_gates.registry.server.client_address import located
 from aims_gates.registry.server.configuration import Configuration
 from aims_gates.registry.server.identity import Principal, acting_as
+from aims_gates.registry.server.rates import Rates
+from aims_gates.registry.server.refusing import Answer, not_served, not_signed_in, too_many, unavailable
+from aims_gates.registry.server.routes import Door, Doors
 
 __all__ = ["Gate"]
 
@@ -32,8 +35,8 @@ _log = logging.getLogger(__name__)
 #: Headers that decide something: one that comes twice is read differently by different programs.
 _ONCE = ("authorization", "content-length", "content-type", "host", "x-mlflow-authorization")
 _WORKSPACE = "x-mlflow-workspace"
-_PREFIX = "_MLFLOW_STATIC_PREFIX"
-_HELP = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+#: By these MLflow lets its own processes in as anybody, before it asks who signed in; no process of ours needs that.
+_NEVER = ("x-mlflow-assistant-delegation",)
 
 
 class Gate:
@@ -43,12 +46,11 @@ class Gate:
         app: MLflow's, with our routes.
         told: How this server was told to run.
         sign_in: Finds out whose request a scope is; raises RefusedError where it is nobody's.
+        doors: Which requests are served.
     """
 
-    def __init__(self, app: Any, told: Configuration, sign_in: Callable[[Scope], Principal]) -> None:
-        self.app, self._told, self._sign_in = app, told, sign_in
-        # The one thing that nobody signs in for.
-        self._open = {"/health", f"{os.environ.get(_PREFIX, '').rstrip('/')}/health"}
+    def __init__(self, app: Any, told: Configuration, sign_in: Callable[[Scope], Principal], doors: Doors) -> None:
+        self.app, self._told, self._sign_in, self._doors, self._rates = app, told, sign_in, doors, Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -63,31 +65,49 @@ class Gate:
         if odd is not None:
             await _answer(send, 400, "BAD_REQUEST", odd)
             return
-        who = None
-        if scope["path"] not in self._open:
-            try:
-                who = await run_in_threadpool(self._sign_in, scope)
-            except RefusedError as error:
-                await self._unknown(send, error.message)
-                return
-            except (AimsGatesError, MlflowException, SQLAlchemyError):
-                _log.exception("nobody could be signed in")
-                await _answer(send, 503, "TEMPORARILY_UNAVAILABLE", "sign-in cannot be checked now")
-                return
-        kept = [each for each in scope["headers"] if each[0].decode("latin-1").lower() != self._told.proxy_header]
+        scope = located(scope, self._told.forwarders)
+        door = self._doors.decide(scope["method"], scope["path"])
+        try:
+            who = await self._who(scope, door)
+            if not door.served:
+                raise not_served(scope, door)
+        except Answer as answer:
+            await answer.send(send, head=scope["method"] == "HEAD")
+            return
+        kept = [each for each in scope["headers"] if self._passes(each[0])]
         state = {**(scope.get("state") or {}), "aims_principal": who}
         with acting_as(who):
-            await self._limited({**scope, "headers": kept, "state": state}, receive, send)
+            await self._limited({**scope, "headers": kept, "state": state}, receive, send, door)
 
-    async def _unknown(self, send: Send, why: str) -> None:
-        ways = [(b"www-authenticate", b'Basic realm="mlflow"')]
-        if "oidc" in self._told.ways:
-            ways.append((b"www-authenticate", b'Bearer realm="mlflow"'))
-        await _answer(send, 401, "UNAUTHENTICATED", f"{why[:1].upper()}{why[1:]}. {_HELP}", *ways)
+    async def _who(self, scope: Scope, door: Door) -> Principal | None:
+        """Whose request this is; None where nobody signs in.
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        Raises:
+            Answer: nobody's whom we know, or one too many.
+        """
+        if door.open and door.group is not None:
+            client = scope.get("client") or ("",)
+            if not self._rates.admit(door.group, client[0]):
+                raise too_many("too many requests from your address", 60)
+            return None
+        if door.served and _preflight(scope):  # answered by MLflow's CORS rules; a browser sends no password with it
+            return None
+        try:
+            return await run_in_threadpool(self._sign_in, scope)
+        except RefusedError as error:
+            raise not_signed_in(scope, error, self._told.ways) from error
+        except (AimsGatesError, MlflowException, SQLAlchemyError) as error:
+            _log.exception("nobody could be signed in")
+            raise unavailable("sign-in cannot be checked now") from error
+
+    def _passes(self, name: bytes) -> bool:
+        """Whether a header goes on: WSGI takes ``_`` for ``-``, so such a name would get past what looks at it here."""
+        return b"_" not in name and name.decode("latin-1").lower() != self._told.proxy_header
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send, door: Door) -> None:
         upload = scope["method"] == "PUT" and "/mlflow-artifacts/artifacts/" in scope["path"]
         most = self._told.max_artifact if upload else self._told.max_body
+        most = min(most, door.group.body) if door.group is not None and door.group.body is not None else most
         body, started = Body(receive, most, self._told.body_seconds), False
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > most:
@@ -119,6 +139,8 @@ def _odd(scope: Scope) -> str | None:
     names = [name.decode("latin-1").lower() for name, _ in scope["headers"]]
     if any(names.count(name) > 1 for name in (*_ONCE, _WORKSPACE)):
         return "a header that may come once came twice"
+    if any(name in _NEVER for name in names):
+        return "a header that only MLflow's own processes send"
     if any(ord(each) < 32 or ord(each) == 127 for each in scope["path"]):
         return "the path holds a control character"
     if b"%00" in scope.get("query_string", b""):
@@ -126,6 +148,12 @@ def _odd(scope: Scope) -> str | None:
     if _WORKSPACE in names and not MLFLOW_ENABLE_WORKSPACES.get():
         return "workspaces are not enabled on this server"
     return None
+
+
+def _preflight(scope: Scope) -> bool:
+    """Whether a browser asks if a page of another origin may send a request."""
+    names = {name.lower() for name, _ in scope["headers"]}
+    return scope["method"] == "OPTIONS" and {b"origin", b"access-control-request-method"} <= names
 
 
 async def _answer(send: Send, status: int, code: str, message: str, *more: tuple[bytes, bytes]) -> None:
