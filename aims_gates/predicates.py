@@ -5,8 +5,8 @@ predicates it may sign; the registry's own acts (``REGISTRY_ACTS``) are unsigned
 
 ``user`` names the login for whom a server's key signed (see :data:`SAID_FOR`); nobody else may name one. It, like
 ``on_behalf_of``, a trust list's ``users``, open mode's ``scope``, a checkpoint's ``frontier`` and ``trust``, and how
-predictions were isolated, is left out of the statement where it is empty, so that what people sign with keys of their own
-has the same bytes as ever.
+predictions were isolated, is left out of the statement where it is empty, so that what people sign with keys of their
+own has the same bytes as ever.
 
 ``said_at`` (ISO time, UTC) makes two like statements two: to halt, bind, ask or approve again is a new statement, while
 the same statement brought again is the old one. :func:`say` fills it in; nothing is decided by it.

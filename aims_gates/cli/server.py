@@ -14,8 +14,10 @@ from aims_gates.errors import InputError
 from aims_gates.registry.internals.environment import BOOTSTRAPPED
 from aims_gates.settings import Settings, database_uri
 
-__all__ = ["command"]
+__all__ = ["OPTIONAL", "command"]
 
+#: What --serve takes; the server's own list is in aims_gates/registry/server/routes.yaml.
+OPTIONAL = ("gateway", "mcp", "genai", "demo", "signup", "metrics")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SECRET = "MLFLOW_FLASK_SERVER_SECRET_KEY"
@@ -42,8 +44,10 @@ class _Start:
 @click.option("--auth", default="basic", show_default=True, help="Sign-in: basic, oidc, proxy (with commas), or none.")
 @click.option("--no-auth", is_flag=True, help="The same as --auth none.")
 @click.option("--oidc", type=_FILE, help="File with the issuers whose tokens are accepted; implies --auth oidc.")
-@click.option("--trusted-proxy", "proxies", multiple=True, help="Address of a proxy that names users. Repeatable.")
-@click.option("--proxy-header", help="The header in which it does. Default: X-Forwarded-User.")
+@click.option("--trusted-proxy", "proxies", multiple=True, help="Address of a proxy that names users, and forwards.")
+@click.option("--proxy-header", help="The header in which it names them. Default: X-Forwarded-User.")
+@click.option("--forwarding-proxy", "forwarders", multiple=True, help="Address of a proxy that names no users.")
+@click.option("--serve", "parts", multiple=True, metavar="NAME", help=f"Also serve: {', '.join(OPTIONAL)}. Repeatable.")
 @click.option("--auth-config", type=_FILE, help="MLflow's authentication settings. Default: made beside the registry.")
 @click.option("--server-key", type=_FILE, help="The server's own key, which attests what signed-in users say.")
 @click.option("--checkpoints", type=_FOLDER, help="Folder for signed checkpoints; the ledger must hold against them.")
@@ -53,7 +57,8 @@ class _Start:
 @settings_options
 def command(
     host: str, port: int, workers: int, backend: str | None, artifacts: Path | None, auth: str, no_auth: bool,
-    oidc: Path | None, proxies: tuple[str, ...], proxy_header: str | None, auth_config: Path | None,
+    oidc: Path | None, proxies: tuple[str, ...], proxy_header: str | None, forwarders: tuple[str, ...],
+    parts: tuple[str, ...], auth_config: Path | None,
     server_key: Path | None, checkpoints: Path | None, checkpoint_minutes: int | None, dry_run: bool,
     more: tuple[str, ...], settings: Settings,
 ) -> None:  # fmt: skip
@@ -63,6 +68,13 @@ def command(
     MLFLOW_AUTH_ADMIN_PASSWORD (else one that is made up and kept in a file). Everybody signs in as on any MLflow
     server (MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN) and needs no aims-gates to
     be refused. docs/server-setup.md says how to run the same with `mlflow server --app-name aims-gates`.
+
+    Behind a reverse proxy, name its address: with --forwarding-proxy its X-Forwarded-For says whose requests it sends;
+    with --trusted-proxy it also says who they are, so that it must take the header that names users out of what clients
+    send. Both are repeatable.
+
+    Served is what experiments, runs, models, traces and the registry need. Other parts of MLflow answer 404 until
+    --serve names them; its assistant, skills, jobs and sandbox always do.
     """
     registry = settings.registry or f"aims+sqlite:///{Path('registry.db').resolve()}"
     ways = _ways("none" if no_auth else auth, oidc, proxies)
@@ -72,6 +84,8 @@ def command(
         "AIMS_GATES_KEY": server_key and server_key.resolve(),
         "AIMS_GATES_TRUSTED_PROXIES": ",".join(proxies),
         "AIMS_GATES_PROXY_HEADER": proxy_header,
+        "AIMS_GATES_FORWARDING_PROXIES": ",".join(forwarders),
+        "AIMS_GATES_SERVE": _parts(parts),
         "AIMS_GATES_CHECKPOINTS": checkpoints and checkpoints.resolve(),
         "AIMS_GATES_CHECKPOINT_MINUTES": checkpoint_minutes,
     }
@@ -80,8 +94,6 @@ def command(
         *(sys.executable, "-m", "mlflow", "server", "--app-name", "aims-gates", "--host", host, "--port", str(port)),
         *("--workers", str(workers), "--registry-store-uri", registry, "--backend-store-uri", _runs(backend, settings)),
         *("--artifacts-destination", str((artifacts or settings.artifacts or Path("artifacts")).resolve())),
-        # Forwarding headers would hide the address by which a proxy is known.
-        *(("--uvicorn-opts", "--no-proxy-headers") if proxies else ()),
         *more,
     ]
     start = _Start(tuple(line), said, _folder(registry))
@@ -105,6 +117,15 @@ def _ways(auth: str, oidc: Path | None, proxies: tuple[str, ...]) -> str:
     if found == ["none"] and more:
         raise InputError(f"none and {', '.join(more)} exclude each other", where="--auth", remedy="Leave one out.")
     return ",".join([*found, *more])
+
+
+def _parts(parts: tuple[str, ...]) -> str:
+    """The optional parts to serve, for the workers; each of them is one that there is."""
+    if not parts:
+        return ""
+    from aims_gates.registry.server.configuration import named
+
+    return ",".join(sorted(named(",".join(parts), where="--serve")))
 
 
 def _runs(backend: str | None, settings: Settings) -> str:
@@ -133,7 +154,8 @@ def _shown(registry: str) -> str:
 def _environment(ways: str, registry: str, auth_config: Path | None) -> dict[str, str]:
     """What the workers are told beside the command line; what the operator has set already stays."""
     said = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "AIMS_GATES_AUTH": ways}
-    usual = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    said |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # its routes are never served
+    usual: dict[str, str] = {}
     if ways != "none":
         config = auth_config or _folder(registry) / "aims-auth.ini"
         usual |= {_SECRET: secrets.token_urlsafe(32), _ADMIN: "admin", "MLFLOW_AUTH_CONFIG_PATH": str(config.resolve())}

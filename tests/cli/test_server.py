@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from aims_gates.cli.server import OPTIONAL
+from aims_gates.registry.server.routes import optional
+
 
 def test_a_dry_run_says_what_it_would_start_and_makes_nothing(
     command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -25,11 +28,32 @@ def test_ways_to_sign_in_are_told_to_the_workers(command: Any, tmp_path: Path) -
         "--trusted-proxy", "10.0.0.2", "--server-key", str(tmp_path / "server.key"),
     )  # fmt: skip
     assert "AIMS_GATES_AUTH=basic,oidc,proxy\n" in said.out
-    assert "AIMS_GATES_TRUSTED_PROXIES=10.0.0.1,10.0.0.2\n" in said.out and "--no-proxy-headers" in said.out
+    assert "AIMS_GATES_TRUSTED_PROXIES=10.0.0.1,10.0.0.2\n" in said.out
     assert f"AIMS_GATES_OIDC={tmp_path}/oidc.yaml\n" in said.out
     assert f"AIMS_GATES_KEY={tmp_path}/server.key\n" in said.out
     bare = command("server", "--dry-run", "--no-auth").out
     assert "AIMS_GATES_AUTH=none\n" in bare and "MLFLOW_AUTH" not in bare
+
+
+def test_optional_parts_and_forwarding_proxies_are_told_to_the_workers(command: Any) -> None:
+    said = command("server", "--dry-run", "--serve", "mcp", "--serve", "gateway", "--forwarding-proxy", "127.0.0.1")
+    assert "AIMS_GATES_SERVE=gateway,mcp\n" in said.out and "AIMS_GATES_FORWARDING_PROXIES=127.0.0.1\n" in said.out
+    assert "AIMS_GATES_AUTH=basic\n" in said.out, "a proxy that forwards names nobody"
+    assert "AIMS_GATES_SERVE" not in command("server", "--dry-run").out
+
+
+def test_the_help_names_every_optional_part_and_no_job_runs_whatever_the_environment_says(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert optional() == OPTIONAL
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "true")
+    assert "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false\n" in command("server", "--dry-run").out
+
+
+@pytest.mark.parametrize("part", ["assistant", "skills", "jobs", "sandbox"])
+def test_what_is_never_served_cannot_be_switched_on(command: Any, part: str) -> None:
+    said = command("server", "--dry-run", "--serve", part)
+    assert said.code == 1 and f"'{part}' is never served" in said.err
 
 
 @pytest.mark.parametrize(
@@ -39,6 +63,7 @@ def test_ways_to_sign_in_are_told_to_the_workers(command: Any, tmp_path: Path) -
         (("--backend", "http://elsewhere:5000"), "need a database"),
         (("--backend", "./mlruns"), "need a database"),
         (("--auth", "none", "--trusted-proxy", "10.0.0.1"), "exclude each other"),
+        (("--serve", "everything"), "no optional part of MLflow"),
     ],
 )
 def test_what_makes_no_server_is_refused(command: Any, arguments: tuple[str, ...], why: str) -> None:

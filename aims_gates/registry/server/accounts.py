@@ -1,8 +1,9 @@
-"""Accounts: nobody but an administrator makes one under a login that the trust list names.
+"""Accounts: who may make one under a login that the trust list names, and who sees whose.
 
 MLflow lets whoever administers one workspace make users and choose their passwords. What the server says for a login
 counts as the word of the person whom the trust list gives it, in every workspace, so a listed login that nobody has
-signed in with yet must not be theirs to take.
+signed in with yet must not be theirs to take. It also lists all logins to whoever may create in a workspace, and a
+login is half of what it takes to sign in.
 """
 
 # mypy: allow-untyped-calls
@@ -16,7 +17,7 @@ from aims_gates.registry.refusals import answering, refusal
 from aims_gates.registry.server.identity import principal
 from aims_gates.trust import alike
 
-__all__ = ["guard_accounts"]
+__all__ = ["guard_accounts", "guard_listings", "shown"]
 
 
 def guard_accounts(store: Any, users: Any) -> None:
@@ -40,6 +41,27 @@ def guard_accounts(store: Any, users: Any) -> None:
         return create_user
 
     replace_create_user(users, over)
+
+
+def guard_listings(users: Any) -> None:
+    """Let MLflow's listing of users hold those alone that are shown to who is asking.
+
+    Args:
+        users: MLflow's store of users.
+    """
+    stock = users.list_users_with_roles
+
+    @functools.wraps(stock)
+    def list_users_with_roles(*args: Any, **kwargs: Any) -> Any:
+        return [(user, roles) for user, roles in stock(*args, **kwargs) if shown(user.username)]
+
+    users.list_users_with_roles = list_users_with_roles
+
+
+def shown(login: str) -> bool:
+    """Whether a listing shows this login to who is asking: an administrator sees all, everybody else themselves."""
+    who = principal()
+    return who is not None and (who.admin or who.name == login)
 
 
 def _refuse_listed(store: Any, login: str) -> None:

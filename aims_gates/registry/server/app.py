@@ -27,10 +27,13 @@ from aims_gates.registry.internals.environment import served_by
 from aims_gates.registry.places import RELEASED, in_server, proxied_root
 from aims_gates.registry.refusals import refusal
 from aims_gates.registry.server.api.desk import store as live_store
+from aims_gates.registry.server.client_address import remember_peers
 from aims_gates.registry.server.configuration import Configuration, configuration
+from aims_gates.registry.server.identity import ANONYMOUS, Principal
 from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
 from aims_gates.registry.server.overrun import end_statements, watched
+from aims_gates.registry.server.routes import open_doors
 from aims_gates.registry.server.workspaces import guard_workspaces
 from aims_gates.registry.untested import need_server_version
 
@@ -77,6 +80,7 @@ def _made(app: Any) -> Gate:
     if destination is not None and RELEASED in destination.split("/"):
         raise RefusedError(f"a folder {RELEASED} is for released copies only", where=destination)
     told = configuration()
+    remember_peers()
     store = live_store()
     _need_known(store)
     if not told.ways:
@@ -92,7 +96,8 @@ def _made(app: Any) -> Gate:
     guard_workspaces(store)
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
     _add_routes(served)
-    gate = Gate(served, told, _sign_in(told))
+    doors = open_doors(served, told.serve)
+    gate = Gate(served, told, _sign_in(told), doors)
     _try_out(gate, served, signed_in=bool(told.ways))
     return gate
 
@@ -114,20 +119,25 @@ def _try_out(gate: Gate, served: Any, *, signed_in: bool) -> None:
 
 
 def _sign_in(told: Configuration) -> Callable[[Any], Any]:
+    if not told.ways:
+        return lambda scope: Principal(ANONYMOUS, "http", False, False, None)
+    from aims_gates.registry.server.attempts import Attempts, shared_file
     from aims_gates.registry.server.signin import SignIn
 
-    return SignIn(told)
+    supervisor = multiprocessing.parent_process()  # none where there is a single worker
+    return SignIn(told, Attempts(shared_file(os.getpid() if supervisor is None else supervisor.pid or os.getpid())))
 
 
 def _with_sign_in(flask_app: Any, told: Configuration, store: StoreBase) -> Any:
     """MLflow's own authentication and permissions, asking us who is there."""
-    from aims_gates.registry.server.accounts import guard_accounts
+    from aims_gates.registry.server.accounts import guard_accounts, guard_listings
     from aims_gates.registry.server.internals import auth
     from aims_gates.registry.server.signin import take_over
 
     take_over(told)
     served = auth.application(flask_app)
     guard_accounts(store, auth.users())
+    guard_listings(auth.users())
     return served
 
 

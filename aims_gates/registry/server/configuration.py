@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from aims_gates.errors import InputError
+from aims_gates.registry.server.routes import groups, optional
 from aims_gates.strict_yaml import parse, read
 
-__all__ = ["ENVIRONMENT", "Configuration", "Issuer", "configuration"]
+__all__ = ["ENVIRONMENT", "Configuration", "Issuer", "configuration", "named"]
 
 #: What each variable means; docs/server-setup.md says more.
 ENVIRONMENT: Mapping[str, str] = {
@@ -21,6 +22,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "AIMS_GATES_OIDC": "file with the issuers whose tokens are accepted",
     "AIMS_GATES_PROXY_HEADER": "header in which a trusted proxy names the user (X-Forwarded-User)",
     "AIMS_GATES_TRUSTED_PROXIES": "addresses or networks of the proxies that may set it, joined by commas",
+    "AIMS_GATES_FORWARDING_PROXIES": "addresses or networks of proxies that forward requests and name nobody",
+    "AIMS_GATES_SERVE": "optional parts of MLflow to serve, joined by commas: gateway, mcp ... (none)",
     "AIMS_GATES_AUTH_CACHE_SECONDS": "how long a worker remembers a sign-in (60)",
     "AIMS_GATES_MAX_BODY": "largest request body in bytes, unpacked, but for the routes that may have more (1048576)",
     "AIMS_GATES_MAX_ARTIFACT": "largest artifact in one upload, in bytes (17179869184)",
@@ -74,6 +77,8 @@ class Configuration:
         issuers: Whose tokens are accepted.
         proxy_header: Lower case.
         proxies: Who may set it.
+        forwarding: Who else may say whose requests it forwards.
+        serve: Optional groups of routes that are switched on.
         cache_seconds: How long a worker remembers a sign-in.
         max_body, max_artifact: Bytes.
         body_seconds: Seconds.
@@ -94,6 +99,13 @@ class Configuration:
     checkpoint_minutes: int = 60
     request_seconds: float = 60.0
     long_seconds: float = 3600.0
+    forwarding: tuple[Network, ...] = ()
+    serve: frozenset[str] = frozenset()
+
+    @property
+    def forwarders(self) -> tuple[Network, ...]:
+        """The proxies whose word on a client's address counts."""
+        return (*self.proxies, *self.forwarding)
 
 
 def configuration(environment: Mapping[str, str] | None = None) -> Configuration:
@@ -105,7 +117,7 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
     said = os.environ if environment is None else environment
     ways = _ways(said.get("AIMS_GATES_AUTH") or "basic")
     issuers = _issuers(said.get("AIMS_GATES_OIDC")) if "oidc" in ways else ()
-    proxies = _networks(said.get("AIMS_GATES_TRUSTED_PROXIES", "")) if "proxy" in ways else ()
+    proxies = _networks(said, "AIMS_GATES_TRUSTED_PROXIES") if "proxy" in ways else ()
     if "oidc" in ways and not issuers:
         raise InputError("no issuer is named", where="AIMS_GATES_OIDC", remedy="Name a file with at least one issuer.")
     if "proxy" in ways and not proxies:
@@ -128,6 +140,8 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
         _number(said, "AIMS_GATES_CHECKPOINT_MINUTES", usual.checkpoint_minutes),
         float(_number(said, "AIMS_GATES_REQUEST_SECONDS", int(usual.request_seconds))),
         float(_number(said, "AIMS_GATES_LONG_REQUEST_SECONDS", int(usual.long_seconds))),
+        _networks(said, "AIMS_GATES_FORWARDING_PROXIES"),
+        named(said.get("AIMS_GATES_SERVE", "")),
     )
 
 
@@ -157,12 +171,28 @@ def _issuers(place: str | None) -> tuple[Issuer, ...]:
     return found
 
 
-def _networks(said: str) -> tuple[Network, ...]:
+def _networks(said: Mapping[str, str], name: str) -> tuple[Network, ...]:
     try:
-        return tuple(ipaddress.ip_network(each.strip()) for each in said.split(",") if each.strip())
+        return tuple(ipaddress.ip_network(part.strip()) for part in said.get(name, "").split(",") if part.strip())
     except ValueError as error:
         remedy = "Write addresses or networks, e.g. 10.0.0.7 or 10.0.0.0/24."
-        raise InputError(str(error), where="AIMS_GATES_TRUSTED_PROXIES", remedy=remedy) from error
+        raise InputError(str(error), where=name, remedy=remedy) from error
+
+
+def named(text: str, where: str = "AIMS_GATES_SERVE") -> frozenset[str]:
+    """The optional groups of routes that a text names, joined by commas.
+
+    Raises:
+        InputError: there is none of that name, or it is never served.
+    """
+    names = frozenset(part.strip() for part in text.split(",") if part.strip())
+    for group in groups():
+        if group.id in names and group.serve == "never":
+            raise InputError(f"{group.id!r} is never served", where=where, remedy=f"Leave it out. {group.what}")
+    if unknown := sorted(names - set(optional())):
+        remedy = f"Name some of: {', '.join(optional())}."
+        raise InputError(f"{unknown[0]!r} is no optional part of MLflow", where=where, remedy=remedy)
+    return names
 
 
 def _number(said: Mapping[str, str], name: str, usual: int, least: int = 1) -> int:

@@ -53,14 +53,15 @@ class Limits:
         self._app, self._configuration, self._answer = app, configuration, answer
         self._shares: Shares | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request of somebody who is signed in."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, most: int | None = None) -> None:
+        """Serve one request; ``most`` is the largest body in bytes of a route that needs no sign-in."""
         if self._shares is None:
             self._shares = Shares()
             anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
         who, client = principal(), scope.get("client") or ("",)
         caller = who.name if who is not None and who.via != "http" else f"address {client[0]}"
         entry, size = allowance(scope["method"], scope["path"], self._configuration)
+        size = size if most is None else min(size, most)
         body = Body(receive, size, self._configuration.body_seconds)
         try:
             _fits(scope, size, entry)

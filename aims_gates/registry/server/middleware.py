@@ -1,4 +1,4 @@
-"""Before every route, native and Flask: who is there; then the limits (:mod:`aims_gates.registry.server.limits`).
+"""Before every route, native and Flask: is it served, who is there; then the limits (:mod:`.limits`).
 
 A plain ASGI application around MLflow's. What may be written and read of artifacts is decided further in, where MLflow
 has undone every escaping of their paths (:mod:`aims_gates.registry.server.artifacts`).
@@ -8,7 +8,6 @@ has undone every escaping of their paths (:mod:`aims_gates.registry.server.artif
 
 import json
 import logging
-import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -17,11 +16,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from aims_gates.errors import AimsGatesError, RefusedError
-from aims_gates.registry.internals.environment import DELEGATION_HEADER, STATIC_PREFIX_ENV_VAR
+from aims_gates.registry.internals.environment import DELEGATION_HEADER
 from aims_gates.registry.internals.store import workspaces_on
+from aims_gates.registry.server.client_address import located
 from aims_gates.registry.server.configuration import Configuration
 from aims_gates.registry.server.identity import Principal, acting_as
 from aims_gates.registry.server.limits import Limits
+from aims_gates.registry.server.rates import Rates
+from aims_gates.registry.server.refusing import Answer, not_served, not_signed_in, too_many, unavailable
+from aims_gates.registry.server.routes import Door, Doors
 
 __all__ = ["Gate"]
 
@@ -33,7 +36,6 @@ _log = logging.getLogger(__name__)
 #: Headers that decide something: one that comes twice is read differently by different programs.
 _ONCE = ("authorization", "content-encoding", "content-length", "content-type", "host", "x-mlflow-authorization")
 _WORKSPACE = "x-mlflow-workspace"
-_HELP = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 
 
 class Gate:
@@ -43,13 +45,12 @@ class Gate:
         app: MLflow's, with our routes.
         told: How this server was told to run.
         sign_in: Finds out whose request a scope is; raises RefusedError where it is nobody's.
+        doors: Which requests are served.
     """
 
-    def __init__(self, app: Any, told: Configuration, sign_in: Callable[[Scope], Principal]) -> None:
-        self.app, self._told, self._sign_in = app, told, sign_in
+    def __init__(self, app: Any, told: Configuration, sign_in: Callable[[Scope], Principal], doors: Doors) -> None:
+        self.app, self._told, self._sign_in, self._doors, self._rates = app, told, sign_in, doors, Rates()
         self._limits = Limits(app, told, _answer)
-        # The one thing that nobody signs in for.
-        self._open = {"/health", f"{os.environ.get(STATIC_PREFIX_ENV_VAR, '').rstrip('/')}/health"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -64,30 +65,48 @@ class Gate:
         if odd is not None:
             await _answer(send, 400, "BAD_REQUEST", odd)
             return
-        who = None
-        if scope["path"] in self._open and scope["method"] in ("GET", "HEAD"):
+        scope = located(scope, self._told.forwarders)
+        door = self._doors.decide(scope["method"], scope["path"])
+        try:
+            who = await self._who(scope, door)
+            if not door.served:
+                raise not_served(scope, door)
+        except Answer as answer:
+            await answer.send(send, head=scope["method"] == "HEAD")
+            return
+        if door.open and scope["path"].endswith("/health"):
             await _healthy(send)  # without a thread: whatever the threads are busy with, this is answered
             return
-        if scope["path"] not in self._open:
-            try:
-                who = await run_in_threadpool(self._sign_in, scope)
-            except RefusedError as error:
-                await self._unknown(send, error.message)
-                return
-            except (AimsGatesError, MlflowException, SQLAlchemyError):
-                _log.exception("nobody could be signed in")
-                await _answer(send, 503, "TEMPORARILY_UNAVAILABLE", "sign-in cannot be checked now")
-                return
-        kept = [each for each in scope["headers"] if each[0].decode("latin-1").lower() != self._told.proxy_header]
+        kept = [each for each in scope["headers"] if self._passes(each[0])]
         state = {**(scope.get("state") or {}), "aims_principal": who}
         with acting_as(who):
-            await self._limits({**scope, "headers": kept, "state": state}, receive, send)
+            most = door.group.body if door.group is not None else None
+            await self._limits({**scope, "headers": kept, "state": state}, receive, send, most)
 
-    async def _unknown(self, send: Send, why: str) -> None:
-        ways = [(b"www-authenticate", b'Basic realm="mlflow"')]
-        if "oidc" in self._told.ways:
-            ways.append((b"www-authenticate", b'Bearer realm="mlflow"'))
-        await _answer(send, 401, "UNAUTHENTICATED", f"{why[:1].upper()}{why[1:]}. {_HELP}", *ways)
+    async def _who(self, scope: Scope, door: Door) -> Principal | None:
+        """Whose request this is; None where nobody signs in.
+
+        Raises:
+            Answer: nobody's whom we know, or one too many.
+        """
+        if door.open and door.group is not None:
+            client = scope.get("client") or ("",)
+            if not self._rates.admit(door.group, client[0]):
+                raise too_many("too many requests from your address", 60)
+            return None
+        if door.served and _preflight(scope):  # answered by MLflow's CORS rules; a browser sends no password with it
+            return None
+        try:
+            return await run_in_threadpool(self._sign_in, scope)
+        except RefusedError as error:
+            raise not_signed_in(scope, error, self._told.ways) from error
+        except (AimsGatesError, MlflowException, SQLAlchemyError) as error:
+            _log.exception("nobody could be signed in")
+            raise unavailable("sign-in cannot be checked now") from error
+
+    def _passes(self, name: bytes) -> bool:
+        """Whether a header goes on: WSGI takes ``_`` for ``-``, so such a name would get past what looks at it here."""
+        return b"_" not in name and name.decode("latin-1").lower() != self._told.proxy_header
 
 
 def _odd(scope: Scope) -> str | None:
@@ -111,6 +130,12 @@ async def _healthy(send: Send) -> None:
     headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", b"2")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"OK"})
+
+
+def _preflight(scope: Scope) -> bool:
+    """Whether a browser asks if a page of another origin may send a request."""
+    names = {name.lower() for name, _ in scope["headers"]}
+    return scope["method"] == "OPTIONS" and {b"origin", b"access-control-request-method"} <= names
 
 
 async def _answer(send: Send, status: int, code: str, message: str, *more: tuple[bytes, bytes]) -> None:

@@ -8,25 +8,34 @@ MLflow's own password only.
 
 # mypy: allow-untyped-calls
 
-import ipaddress
+import hashlib
+import hmac
 import secrets
+import threading
 from collections.abc import MutableMapping
 from typing import Any
 
+from cachetools import TTLCache
 from mlflow.exceptions import MlflowException
 from starlette.datastructures import Headers
 from werkzeug.datastructures import Authorization
 
 from aims_gates.errors import InputError, RefusedError
+from aims_gates.registry.server.attempts import Attempts
+from aims_gates.registry.server.client_address import UNKNOWN, peer
 from aims_gates.registry.server.configuration import Configuration
-from aims_gates.registry.server.identity import ANONYMOUS, Principal, principal
+from aims_gates.registry.server.identity import Principal, principal
 from aims_gates.registry.server.internals import auth
 from aims_gates.registry.server.oidc import Tokens
+from aims_gates.registry.server.passwords import take_equal_time
+from aims_gates.registry.server.refusing import SlowDown
 
 __all__ = ["SignIn", "authorization", "bootstrap", "take_over"]
 
 Scope = MutableMapping[str, Any]
 _HERE = f"{__name__}:authorization"
+#: How long a worker knows that a login and a password were right once, so that others' guesses do not hold it up.
+_KNOWN_SECONDS = 12 * 3600
 
 
 def authorization() -> Any:
@@ -51,6 +60,7 @@ def take_over(configuration: Configuration) -> None:
             remedy="Leave authorization_function out, and sign people in by oidc or proxy.",
         )
     auth.ask_us(_HERE)
+    take_equal_time(auth.users())
     auth.remember(configuration.cache_seconds)
 
 
@@ -64,11 +74,18 @@ def bootstrap() -> None:
 
 
 class SignIn:
-    """Finds out who sent a request."""
+    """Finds out who sent a request.
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
+    Args:
+        configuration: How this server was told to run.
+        attempts: Where wrong passwords are counted.
+    """
+
+    def __init__(self, configuration: Configuration, attempts: Attempts) -> None:
+        self._configuration, self._attempts = configuration, attempts
         self._tokens = Tokens(configuration.issuers)
+        self._secret, self._known_lock = secrets.token_bytes(32), threading.Lock()
+        self._once_right: TTLCache[bytes, bool] = TTLCache(maxsize=10_000, ttl=_KNOWN_SECONDS)
 
     def __call__(self, scope: Scope) -> Principal:
         """Whose request this is.
@@ -76,8 +93,6 @@ class SignIn:
         Raises:
             RefusedError: nobody's whom we know.
         """
-        if not self._configuration.ways:
-            return Principal(ANONYMOUS, "http", False, False, None)
         headers = Headers(scope=scope)
         named = headers.getlist(self._configuration.proxy_header)
         if named and self.trusted_proxy(scope):
@@ -91,22 +106,14 @@ class SignIn:
         scheme, _, rest = said[0].strip().partition(" ")
         if scheme.lower() == "bearer" and "oidc" in self._configuration.ways:
             return self._known(self._tokens.principal(rest.strip()))
-        return self._by_password(said[0])
+        return self._by_password(said[0], (scope.get("client") or (UNKNOWN,))[0])
 
     def trusted_proxy(self, scope: Scope) -> bool:
-        """Whether the connection itself comes from a proxy that may name users.
-
-        The port is 0 where the server program took the address from a forwarding header instead, which anybody can
-        write.
-        """
-        if "proxy" not in self._configuration.ways or not scope.get("client"):
+        """Whether the connection itself comes from a proxy that may name users."""
+        address = peer(scope)
+        if "proxy" not in self._configuration.ways or address is None:
             return False
-        host, port = scope["client"]
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return port != 0 and any(address in network for network in self._configuration.proxies)
+        return any(address in network for network in self._configuration.proxies)
 
     def _by_proxy(self, named: list[str]) -> Principal:
         name = named[0].strip()
@@ -114,14 +121,38 @@ class SignIn:
             raise RefusedError("the proxy names no single user")
         return self._known(Principal(name, "proxy-header", False, False, None))
 
-    def _by_password(self, header: str) -> Principal:
+    def _by_password(self, header: str, address: str) -> Principal:
         said = Authorization.from_header(header)
         if said is None or said.type != "basic" or not said.username:
             raise RefusedError("you are not signed in")
-        user = auth.by_password(said.username, said.password or "")
+        user = self._user(said.username, said.password or "", address)
         if user is None:
             raise RefusedError("user name or password is wrong")
         return Principal(user.username, "mlflow-auth", bool(user.is_admin), False, None)
+
+    def _user(self, login: str, password: str, address: str) -> Any:
+        """MLflow's user; None for a wrong password.
+
+        Raises:
+            SlowDown: there were too many of those.
+        """
+        text = f"{login}\0{password}".encode("utf-8", "surrogatepass")
+        digest = hmac.digest(self._secret, text, hashlib.sha256)
+        with self._known_lock:
+            once_right = digest in self._once_right
+        if not once_right and (wait := self._attempts.begin(login, address)):
+            raise SlowDown(wait)
+        user = auth.by_password(login, password)
+        if (user is not None) == once_right:
+            return user
+        with self._known_lock:
+            if user is None:
+                self._once_right.pop(digest, None)
+            else:
+                self._once_right[digest] = True
+        if user is not None:
+            self._attempts.right(login, address)
+        return user
 
     def _known(self, who: Principal) -> Principal:
         """The same, once MLflow has a user of that name."""
