@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import DataError
+from aims_gates.measure.ceilings import check_text
 from aims_gates.measure.engine import connection, fresh_name, lock, quote, quote_text, scratch, translated
 from aims_gates.measure.frames import arrow_digest
 from aims_gates.measure.source import Source
@@ -64,7 +65,15 @@ class DuckTable:
         """These columns of every row."""
         with lock, translated(self.where):
             self._here()
+            self._check_text(columns)
             return connection().sql(f"SELECT {', '.join(map(quote, columns))} FROM data").to_arrow_table()
+
+    def _check_text(self, columns: Sequence[str]) -> None:
+        """Text of Parquet files may grow without end when each row gets its own; that of CSV is as long as it is."""
+        if self._source.files and self._source.dialect is None:
+            texts = [quote(name) for name in columns if self.types[name] == "VARCHAR"]
+            packed = sum(Path(name).stat().st_size for name in self._source.files)
+            check_text([f"coalesce(strlen({text}), 0)" for text in texts], packed, self.where)
 
     def batches(self, sql: str) -> "Iterator[pa.RecordBatch]":
         """The rows of a query, some at a time; no other query may run until the last is taken."""

@@ -1,11 +1,13 @@
 """The one DuckDB database of this process: every data set is a schema in it, with one view or table ``data``."""
 
 import atexit
+import csv
 import os
 import re
 import shutil
 import tempfile
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -29,6 +31,11 @@ _MEMORY = "1GiB"
 #: What DuckDB says -> what to say and do. The first match counts.
 _SAYINGS: Sequence[tuple[str, str, str]] = (
     (
+        r"Out of Memory|max_temp_directory_size",
+        "it takes more memory than it may",
+        f"Let it have more with {MEMORY} (such as 8GB), or leave out columns. TMPDIR names the disk it spills to.",
+    ),
+    (
         r"not utf-8|[Ii]nvalid unicode|UTF-8|utf8",
         "the text is not UTF-8",
         "Save it as UTF-8, e.g. with iconv -t utf-8.",
@@ -44,7 +51,11 @@ _SAYINGS: Sequence[tuple[str, str, str]] = (
         "the Parquet file is cut short or damaged",
         "Write it again and compare its size.",
     ),
-    (r"GZIP|gzip|[Dd]ecompress", "the compressed file is cut short or damaged", "Copy it again and compare its size."),
+    (
+        r"GZIP|gzip|[Dd]ecompress|incorrect header check|invalid (block|stored|code|distance|literal)|incorrect data",
+        "the compressed file is cut short or damaged",
+        "Copy it again and compare its size.",
+    ),
     (
         r"Could not set lock|[Cc]onflicting lock",
         "another process is writing to the database",
@@ -71,6 +82,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     """The process's database, in memory; what does not fit spills to the scratch folder."""
     found = duckdb.connect(":memory:")
     found.execute(f"SET temp_directory = {quote_text(str(scratch()))}")
+    found.execute(f"SET max_temp_directory_size = '{shutil.disk_usage(scratch()).free // 2}B'")
     found.execute(f"SET memory_limit = {quote_text(os.environ.get(MEMORY) or _MEMORY)}")
     found.execute("SET enable_progress_bar = false")
     found.execute("SET TimeZone = 'UTC'")
@@ -109,7 +121,7 @@ def translated(where: str) -> Iterator[None]:
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
         remedy = "Mend the gate's query, or the column it names."
         raise GateError(f"the query does not fit: {_first(error)}", where=where, remedy=remedy) from error
-    except (duckdb.Error, OSError, UnicodeDecodeError) as error:
+    except (duckdb.Error, OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         text = str(error)
         for pattern, message, remedy in _SAYINGS:
             if re.search(pattern, text):

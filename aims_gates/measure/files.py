@@ -1,5 +1,6 @@
 """CSV and Parquet: a file, a folder, a glob."""
 
+import codecs
 import csv
 import glob
 import gzip
@@ -11,6 +12,7 @@ from typing import IO, Literal, cast
 
 from aims_gates.canonical import digest, digest_file
 from aims_gates.errors import DataError
+from aims_gates.measure.ceilings import check_columns, check_gzip, check_parquet
 from aims_gates.measure.engine import connection, quote_text, translated
 from aims_gates.measure.source import Dialect, Source
 
@@ -24,6 +26,8 @@ _SHAPE = "header = true, skip = 0, comment = ''"
 _DIALECT = f"{_SHAPE}, sample_size = 204800"
 _CSV = f"{_SHAPE}, sample_size = -1, auto_type_candidates = {_TYPES}"
 _PARQUET = (".parquet", ".pq")
+#: Bytes in which a CSV file's first line must end: DuckDB's own limit for a line.
+_BEGINNING = 2_000_000
 
 
 def open_files(text: str) -> Source:
@@ -82,6 +86,8 @@ def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
 
 
 def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
+    packed = sum(Path(name).stat().st_size for name in names)
+    check_parquet(_listed(names), packed, where)
     leaves = "WHERE num_children IS NULL OR num_children = 0"
     schema = f"SELECT file_name, name FROM parquet_schema({_listed(names)}) {leaves}"
     by: dict[str, list[str]] = {name: [] for name in names}
@@ -89,6 +95,7 @@ def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
         for file, column in connection().execute(schema).fetchall():
             by.setdefault(str(file), []).append(str(column))
     columns = by[names[0]]
+    check_columns(len(columns), where)
     for file, found in by.items():
         missing = [name for name in columns if name not in found]
         if missing:
@@ -101,12 +108,17 @@ def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
 def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
     compression = ", compression = 'gzip'" if packed else ""
     listed = _listed(names)
+    if packed:
+        check_gzip(names, where)
+    with translated(where):
+        first = _beginning(names[0], packed, where)
+    check_columns(max(map(first.split("\n", 1)[0].count, ",;\t|")) + 1, where)
     sniff = (
         f"SELECT Delimiter, Quote, Escape FROM sniff_csv({quote_text(glob.escape(names[0]))}, {_DIALECT}{compression})"
     )
     with translated(where):
         delimiter, quoting, escape = connection().execute(sniff).fetchall()[0]
-        header = _header(names[0], packed, delimiter, quoting)
+        header = _header(first, delimiter, quoting)
     if len(header) == 1 and any(mark in header[0] for mark in ",;\t|^~"):
         message = f"it reads as one column named {header[0]!r}: the delimiter is wrong, or lines differ in length"
         raise DataError(message, where=where, remedy="Use one delimiter (comma, semicolon, tab or |) on every line.")
@@ -120,11 +132,20 @@ def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
     return Source(sql, where, header, kept=kept, digest=_digest(names, base), files=names, dialect=found)
 
 
-def _header(name: str, packed: bool, delimiter: str, quoting: str) -> list[str]:
+def _beginning(name: str, packed: bool, where: str) -> str:
+    """The first characters of a file, with its first line whole."""
+    with Path(name).open("rb") as raw, gzip.open(raw) if packed else nullcontext(raw) as data:
+        read = cast("IO[bytes]", data).read(_BEGINNING)
+    if len(read) == _BEGINNING and b"\n" not in read and b"\r" not in read:
+        message = f"the first line is longer than {_BEGINNING} bytes"
+        raise DataError(message, where=where, remedy="Save it as CSV text, one row a line, or as Parquet.")
+    return codecs.getincrementaldecoder("utf-8-sig")().decode(read, final=len(read) < _BEGINNING)
+
+
+def _header(text: str, delimiter: str, quoting: str) -> list[str]:
     """The first record: the names as they stand in the file, where DuckDB would already have renamed doubles."""
     mark = quoting if len(quoting) == 1 and quoting != "\x00" else None
-    with Path(name).open("rb") as raw, gzip.open(raw) if packed else nullcontext(raw) as data:
-        text = io.TextIOWrapper(cast("IO[bytes]", data), encoding="utf-8-sig", newline="")
-        if mark is None:
-            return next(csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
-        return next(csv.reader(text, delimiter=delimiter, quotechar=mark), [])
+    lines = io.StringIO(text, newline="")
+    if mark is None:
+        return next(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
+    return next(csv.reader(lines, delimiter=delimiter, quotechar=mark), [])

@@ -4,7 +4,6 @@ With ``AIMS_GATES_ATTACKED_WORKSPACE=1`` the server has workspaces, and all of i
 """
 
 import base64
-import configparser
 import http.client
 import json
 import os
@@ -37,6 +36,7 @@ WORKSPACE = "team" if os.environ.get("AIMS_GATES_ATTACKED_WORKSPACE") else None
 USER, PASSWORD, ADMIN = "applicant-owner", "a long password, not a secret", "an administrator's password"
 
 
+_LEFT_OUT = ("_MLFLOW_SERVER", "MLFLOW_", "AIMS_GATES_MAX_", "AIMS_GATES_BODY_", "AIMS_GATES_REQUEST_")
 _WHERE = {"X-MLFLOW-WORKSPACE": WORKSPACE} if WORKSPACE else {}
 _AT_HOME = {"X-MLFLOW-WORKSPACE": "default"} if WORKSPACE else {}
 
@@ -73,18 +73,31 @@ class Target:
                 continue  # it ended meanwhile
         return found
 
+    def used(self) -> tuple[float, float]:
+        """Seconds of CPU that the server's processes have taken, and MiB of memory that they take."""
+        cpu, pages = 0, 0
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (place / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[2]) == self.group:
+                    cpu, pages = cpu + int(fields[11]) + int(fields[12]), pages + int(fields[21])
+            except OSError:
+                continue  # it ended meanwhile
+        return cpu / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
     def send(self, line: str, body: Any, headers: dict[str, str]) -> tuple[int, bytes]:
         """Send a request exactly as it is written; gives status and body."""
         method, _, path = line.partition(" ")
         path, name = self.fill(path), self.names
-        data = self.fill(body) if isinstance(body, str) else "" if body is None else json.dumps(self.fill_all(body))
+        data = body if isinstance(body, bytes) else self.fill(body) if isinstance(body, str) else ""
+        data = json.dumps(self.fill_all(body)) if isinstance(body, dict | list) else data
         said = {"Content-Type": "application/json", "Authorization": name["authorization"], **_WHERE, **headers}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.putrequest(method, path.replace(" ", "%20"), skip_accept_encoding=True)
             for key, value in said.items():
                 connection.putheader(key, value)
-            raw = data.encode("utf-8", "surrogatepass")
+            raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
             connection.putheader("Content-Length", str(len(raw)))
             connection.endheaders(raw)
             answer = connection.getresponse()
@@ -179,26 +192,17 @@ def _free_port() -> int:
 
 
 def _start(folder: Path, port: int, registry: str, workers: int) -> "subprocess.Popen[bytes]":
-    settings = configparser.ConfigParser()
-    settings["mlflow"] = {"default_permission": "READ", "database_uri": f"sqlite:///{folder / 'users.db'}"}
-    with (folder / "auth.ini").open("w") as file:
-        settings.write(file)
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("_MLFLOW_SERVER", "MLFLOW_"))},
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "AIMS_GATES_MAX_BODY": "1000000",
-        "AIMS_GATES_BODY_SECONDS": "5",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        **{name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)},
         "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
         "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN,
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "only for this test",
         "MLFLOW_ENABLE_WORKSPACES": "true" if WORKSPACE else "false",
     }
+    # As a user starts it: what holds here holds by the product's own defaults.
     command = [
-        *(sys.executable, "-m", "mlflow", "server", "--app-name", "aims-gates", "--host", "127.0.0.1"),
-        *("--port", str(port), "--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder / 'backend.db'}"),
-        *("--registry-store-uri", registry, "--artifacts-destination", str(folder / "artifacts")),
+        *(sys.executable, "-c", "from aims_gates.cli import entry; entry()", "server", "--port", str(port)),
+        *("--workers", str(workers), "--registry", registry, "--backend", f"sqlite:///{folder / 'backend.db'}"),
+        *("--artifacts", str(folder / "artifacts")),
     ]
     with (folder / "log.txt").open("wb") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -263,6 +267,8 @@ def _furnished(folder: Path, port: int, world: Any) -> Target:
     names |= {"released": first.removeprefix("sha256:"), "other": second.removeprefix("sha256:")}
     names["request"] = world.request("loan", 2, second)
     names |= {"port": str(port), "huge": "x" * 1_100_000, "long": "x" * 400, "deep": "[" * 5000}
+    names |= {"clauses": " AND ".join(["tags.a = 'b'"] * 1500), "levels": "{a" * 5000 + "}" * 5000}
+    names |= {"bracketed": "(" * 5000 + ")" * 5000, "unused": "fragment F on Query {" + "a " * 9000 + "} {a}"}
     names |= _forged(world, second, names["request"])
     return made
 

@@ -4,6 +4,7 @@ Everything is sent by one signed-in user without any right but to their own mode
 is looked at in the database and on disk: it must be as before.
 """
 
+import gzip
 import http.client
 import itertools
 import os
@@ -11,6 +12,7 @@ import signal
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -123,7 +125,7 @@ def test_bodies_too_large_or_too_slow_are_cut_off_and_change_nothing(target: Tar
         assert " 413 " in status_of(target.begun(door, "Content-Length: 99999999999")), door
         connection = target.begun(door, "Transfer-Encoding: chunked")
         with suppress(OSError):  # the server hangs up
-            for _ in range(20):
+            for _ in range(70):
                 connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
         said = status_of(connection)
         assert not said or " 413 " in said, (door, said)
@@ -131,6 +133,71 @@ def test_bodies_too_large_or_too_slow_are_cut_off_and_change_nothing(target: Tar
         assert " 408 " in status_of(connection), door
     assert target.send("GET /version", None, {})[0] == 200
     assert target.governed() == before
+
+
+def _bombs(target: Target) -> Iterator[tuple[str, dict[str, str], bytes]]:
+    """What is small outside and large inside."""
+    traces = {"Content-Type": "application/x-protobuf", "X-Mlflow-Experiment-Id": target.names["e1"]}
+    zeros = b"\0" * 300_000_000
+    for coding, data in (("gzip", gzip.compress(zeros)), ("deflate", zlib.compress(zeros))):
+        for door in ("POST /v1/traces", "POST /api/2.0/mlflow/runs/search", "POST /api/2.0/aims/statements"):
+            yield door, {**traces, "Content-Encoding": coding}, data
+    yield "POST /v1/traces", {**traces, "Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(zeros))
+    # Two bytes for each of a million values, which take a hundred in memory.
+    values = _nested(b"\x0a\x00" * 1_000_000, 0x2A, 0x12, 0x4A, 0x12, 0x12, 0x0A)
+    yield "POST /v1/traces", {**traces, "Content-Encoding": "gzip"}, gzip.compress(values)
+    for size in (7_000_000, 90_000_000):
+        batch = b'{"run_id":"x","metrics":[' + b"{}," * (size // 3) + b"{}]}"
+        yield "POST /api/2.0/mlflow/runs/log-batch", {}, batch
+
+
+def _nested(data: bytes, *tags: int) -> bytes:
+    """Bytes as a field of a message, in a field of a message ..."""
+    for tag in tags:
+        size, length = len(data), b""
+        while size > 127:
+            length, size = length + bytes([size & 127 | 128]), size >> 7
+        data = bytes([tag]) + length + bytes([size]) + data
+    return data
+
+
+@contextmanager
+def watching(target: Target) -> Iterator[dict[str, float]]:
+    """How long health is silent meanwhile, and how much memory the server takes."""
+    worst, over = {"silent": 0.0, "memory": 0.0}, threading.Event()
+
+    def probe() -> None:
+        while not over.is_set():
+            start = time.monotonic()
+            target.send("GET /health", None, {})
+            worst["silent"] = max(worst["silent"], time.monotonic() - start)
+            worst["memory"] = max(worst["memory"], target.used()[1])
+            over.wait(0.05)
+
+    thread = threading.Thread(target=probe)
+    thread.start()
+    try:
+        yield worst
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_what_is_small_outside_and_large_inside_is_refused_at_once(target: Target, record_property: Record) -> None:
+    governed, bombs, before = target.governed(), list(_bombs(target)), target.used()[1]
+    with watching(target) as worst:
+        for door, headers, data in bombs:
+            start = time.monotonic()
+            status = target.send(door, data, headers)[0]
+            assert status in (413, 415, 422), (door, headers, len(data), status)
+            assert time.monotonic() - start < 20, (door, headers, len(data))
+    burnt = target.used()[0]
+    time.sleep(2)
+    assert target.used()[0] - burnt < 1, "something goes on running"
+    record_property("seconds that health was silent at most", round(worst["silent"], 2))
+    record_property("MiB of memory above before", round(worst["memory"] - before))
+    assert worst["silent"] < 3 and worst["memory"] - before < 600
+    assert target.governed() == governed
 
 
 def test_daily_work_goes_on(target: Target, record_property: Record) -> None:

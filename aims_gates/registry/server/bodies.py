@@ -21,6 +21,8 @@ _SINGLE = {
     *("name", "alias", "version", "new_name", "key", "value", "stage", "source", "run_id", "run_link", "model_id"),
     *("description", "archive_existing_versions", "deployment_job_id", "max_results", "page_token"),
 }
+_NAMES = {"name", "new_name", "alias", "version", "stage"}
+_LONGEST = 256
 
 
 class Refused(Exception):
@@ -50,6 +52,7 @@ class Body:
         most: Largest size in bytes.
         patience: Seconds that a body may take; more for one that brings a kibibyte in each further second.
         broken: Why no more of it is read.
+        over: Whether its end was received.
     """
 
     receive: Receive
@@ -58,13 +61,13 @@ class Body:
     broken: Refused | None = None
     size: int = 0
     _begun: float = 0.0
-    _over: bool = False
+    over: bool = False
     _again: list[Message] = field(default_factory=list)
 
     async def __call__(self) -> Message:
         if self._again:
             return self._again.pop(0)
-        if self._over:
+        if self.over:
             return await self.receive()  # the wait for the client to hang up
         self._begun = self._begun or time.monotonic()
         left = self.patience + self.size / _SLOWEST - (time.monotonic() - self._begun)
@@ -77,7 +80,7 @@ class Body:
         if self.size > self.most:
             self.broken = Refused(413, f"the body is larger than {self.most} bytes")
             raise self.broken
-        self._over = not message.get("more_body", False)
+        self.over = not message.get("more_body", False)
         return message
 
     async def whole(self, unpacker: Unpacks | None = None) -> bytes:
@@ -88,7 +91,7 @@ class Body:
         """
         parts: list[bytes] = []
         try:
-            while not self._over:
+            while not self.over:
                 message = await self()
                 if message["type"] != "http.request":
                     raise Refused(400, "the connection was closed before the end of the body")
@@ -122,5 +125,8 @@ def misshapen(data: bytes, most: int = MAX_BYTES) -> str | None:
     wrong = sorted(name for name in _SINGLE & value.keys() if isinstance(value[name], dict | list))
     if wrong:
         return f"{wrong[0]} must be one value"
+    long = sorted(name for name in _NAMES & value.keys() if len(str(value[name])) > _LONGEST)  # PostgreSQL's columns
+    if long:
+        return f"{long[0]} is longer than {_LONGEST} characters"
     null = sorted(name for name in _SINGLE & value.keys() if "\x00" in str(value[name]))  # PostgreSQL's text has none
     return f"{null[0]} holds a NUL character" if null else None

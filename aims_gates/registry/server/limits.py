@@ -38,6 +38,7 @@ _ABOUT_THE_BODY = (b"content-length", b"content-encoding", b"transfer-encoding")
 #: Bodies up to this size are looked at between two events; larger ones in a thread.
 _SMALL = 16 * 1024
 _THREADS = EVERYBODY + 40
+_LINGER = 5.0  # seconds
 
 
 class Limits:
@@ -71,7 +72,8 @@ class Limits:
         except Refused as refused:
             _log.info("refused a request: %s", refused.message)
             code = _CODES.get(refused.status, "BAD_REQUEST")
-            await self._answer(send, refused.status, code, refused.message)
+            sending = send if refused.status == 408 else partial(_lingering, body, send)
+            await self._answer(sending, refused.status, code, refused.message)
 
     async def _served(self, scope: Scope, body: Body, send: Send, entry: Allowance) -> None:
         if entry.kind != "stream":
@@ -117,6 +119,21 @@ class _Answer:
             return None
         said = f"the request was ended after {self._request.seconds:g} seconds. Ask for less: a narrower filter or page"
         return Refused(422, said)
+
+
+async def _lingering(body: Body, send: Send, message: Message) -> None:
+    """Send at once, and hang up once the client has sent its body: many read no answer before, and see a reset."""
+    if message["type"] != "http.response.body" or body.over:
+        await send(message)
+        return
+    await send({**message, "more_body": True})
+    try:
+        async with asyncio.timeout(_LINGER):
+            while (await body.receive()).get("more_body"):
+                pass
+    except TimeoutError:
+        pass
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:
