@@ -25,6 +25,7 @@ from aims_gates.predicates import (
     Halt,
     Rejection,
     Request,
+    Resume,
     Revocation,
     RollbackOrder,
     Waiver,
@@ -46,6 +47,7 @@ __all__ = [
     "reject",
     "request_state",
     "requests",
+    "resume",
     "revoke",
     "sign_and_append",
     "standing_request",
@@ -222,6 +224,18 @@ def revoke(connection: Source, short: str, reason: str) -> Said:
 def halt(workspace: str, name: str, reason: str) -> Said:
     """A registered model stopped."""
     said = Halt(workspace, name, reason)
+    return Said(said, Subject("model", digest(said), name))
+
+
+def resume(connection: Source, workspace: str, name: str, reason: str) -> Said:
+    """The halts of a registered model ended: what they stopped may be loaded again.
+
+    Raises:
+        InputError: nothing was halted.
+    """
+    if Ledger(about(connection, workspace, name), workspace, name).halted_at() < 0:
+        raise InputError(f"{name!r} was not halted", remedy="See: aims-gates status")
+    said = Resume(workspace, name, reason)
     return Said(said, Subject("model", digest(said), name))
 
 

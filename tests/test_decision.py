@@ -18,8 +18,10 @@ from aims_gates.predicates import (
     Approval,
     Binding,
     BreakGlass,
+    Creation,
     Halt,
     KeyRevocation,
+    OpenMode,
     Recorded,
     Registration,
     Rejection,
@@ -1868,3 +1870,44 @@ def test_a_version_that_a_service_registered_for_nobody_is_refused(story, kit):
     story.say(Registration("default", "credit", "1", "models:/m-1", "run", "a job", NOBODY))
     decision = story.decide()
     assert not decision.allowed and any("named nobody for whom it did" in each for each in decision.problems)
+
+
+def test_a_prompt_is_told_the_way_that_there_is_and_no_check(story, kit):
+    prompt = Creation("default", "credit", "prompt", kit.person("developer"), "test")
+    story.trust(), story.say(prompt)
+    unbound = story.decide()
+    assert "prompts cannot be granted on evidence yet" in unbound.problems[0]
+    assert [step for step in unbound.actions if "open-mode on --prompts" in step] == list(unbound.actions)
+    story.bind(kind="prompt"), story.register(), story.predict(), story.check()
+    bound = story.decide()
+    assert not bound.allowed and "prompts cannot be granted on evidence yet" in bound.problems
+    assert not any("aims-gates check" in step for state in bound.controls for step in state.next)
+    assert not any("aims-gates check" in step for step in bound.actions)
+
+
+def test_a_prompt_whose_evidence_is_met_is_granted_like_a_model(story, kit):
+    story.trust(), story.say(Creation("default", "credit", "prompt", kit.person("developer"), "test"))
+    story.bind(kind="prompt"), story.register(), story.predict(), story.check(), story.request()
+    for rule in kit.plan().approvals:
+        story.approve(rule.role)
+    assert story.decide().allowed
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "opened"),
+    [
+        ("model", [("", True)], True),
+        ("model", [("prompt", True)], False),
+        ("prompt", [("prompt", True)], True),
+        ("prompt", [("", True)], True),
+        ("prompt", [("", True), ("prompt", False)], False),
+        ("prompt", [("prompt", True), ("", False)], False),
+        ("model", [("", True), ("prompt", False)], True),
+    ],
+)
+def test_open_mode_of_a_kind_is_the_last_word_on_it(story, kit, kind, words, opened):
+    story.trust(), story.say(Creation("default", "credit", kind, kit.person("developer"), "test"))
+    for scope, on in words:
+        story.say(OpenMode(on, "why", scope=scope), "policy")
+    assert story.ledger().open() is opened and story.ledger().kind == kind
+    assert story.ledger().open("model") is (("", True) in words and ("", False) not in words)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aims_gates import authority
-from aims_gates.halts import hands, may_resume, stopping
+from aims_gates.halts import elsewhere, hands, may_resume, stopping, told
 from aims_gates.predicates import Adoption, BreakGlass, Halt, KeyRevocation, Resume, Revocation, RollbackOrder
 
 HALT = Halt("default", "credit", "complaints")
@@ -202,3 +202,35 @@ def test_the_ledger_knows_who_had_a_hand_in_what_is_resumed(world, kit):
     halt = world.say(HALT, "on-call")
     world.say(RESUME, "risk")
     assert authority.stopping(world.connection, "default", "a copy", kit.BYTES) == halt
+
+
+def test_a_halt_of_another_name_refuses_the_same_bytes_here_until_it_is_resumed(story, kit):
+    story.approved()
+    story.grant(name="another")
+    halt = story.say(replace(HALT, name="another"), "on-call")
+    refused = story.decide()
+    assert not refused.allowed and any("another was halted on" in said for said in refused.problems)
+    assert elsewhere(story.ledger(), kit.BYTES) == halt and elsewhere(story.ledger(), None) is None
+    assert elsewhere(story.ledger(), kit.OTHER) is None
+    story.say(replace(RESUME, name="another"), "policy")
+    assert elsewhere(story.ledger(), kit.BYTES) is None and story.decide().allowed
+
+
+def test_an_order_from_before_a_halt_elsewhere_carries_nothing(story, kit):
+    story.approved()
+    story.grant(), story.grant(name="another")
+    story.say(RollbackOrder("default", "credit", "1", "back"), "on-call")
+    story.say(replace(HALT, name="another"), "on-call")
+    assert not story.decide().allowed
+    story.say(RollbackOrder("default", "credit", "1", "back, knowing of it"), "on-call")
+    assert story.decide().transition == "rollback" and story.decide().allowed
+
+
+def test_a_halt_is_told_in_words_and_of_another_workspace_without_its_name(story, kit):
+    halt = halted(story)
+    said = told(story.ledger(), halt, "default")
+    assert said.startswith("credit was halted on 2026-06-01") and said.endswith(
+        f"by {kit.person('on-call')}: complaints"
+    )
+    other = told(story.ledger(), halt, "elsewhere")
+    assert "credit" not in other and "complaints" not in other and halt.digest[7:19] in other

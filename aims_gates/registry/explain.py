@@ -51,6 +51,8 @@ def explain(
     ledger = Ledger(rows, workspace, name)
     request = ledger.request(version)
     subject = request.predicate.digest if request else ledger.evidenced(version)
+    if subject is None and (grants := ledger.grants(version=version)):
+        subject = grants[-1].predicate.digest
     if subject is None and ledger.kind == "model":
         subject = hashed()
     rows = about(connection, workspace, name, subject)

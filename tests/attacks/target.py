@@ -243,7 +243,7 @@ def _furnished(folder: Path, port: int, world: Any) -> Target:
     client = mlflow.MlflowClient(address, address)
     experiment = client.create_experiment("loans")
     names["e1"] = experiment
-    for number in (1, 2):
+    for number in (1, 2, 3):
         code = folder / f"model{number}.py"
         code.write_text(
             f"import mlflow\n\nNUMBER = {number}\n\nclass M(mlflow.pyfunc.PythonModel):\n"
@@ -257,12 +257,19 @@ def _furnished(folder: Path, port: int, world: Any) -> Target:
         if number == 1:
             client.create_registered_model("loan")
             client.create_registered_model("free")
-        client.create_model_version("loan", logged.model_uri, model_id=logged.model_id)
-    client.create_model_version("free", logged.model_uri, model_id=logged.model_id)
+            client.create_registered_model("stopped")
+        name = "stopped" if number == 3 else "loan"
+        client.create_model_version(name, logged.model_uri, model_id=logged.model_id)
+    client.create_model_version("free", f"models:/{names['m2']}", model_id=names["m2"])
     world.trust()
     world.bind("loan")
     first = world.ready("loan", 1)
     client.set_registered_model_alias("loan", "production", "1")
+    world.bind("stopped")
+    names["stopped"] = world.ready("stopped", 1).removeprefix("sha256:")
+    client.set_registered_model_alias("stopped", "production", "1")
+    client.delete_registered_model_alias("stopped", "production")
+    world.halt("stopped")
     second = world.store.stage_version("loan", 2)
     names |= {"released": first.removeprefix("sha256:"), "other": second.removeprefix("sha256:")}
     names["request"] = world.request("loan", 2, second)

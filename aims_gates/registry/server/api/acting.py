@@ -41,6 +41,7 @@ def add_to(router: APIRouter) -> None:
     router.post("/waive")(waive)
     router.post("/revoke")(revoke)
     router.post("/halt")(halt)
+    router.post("/resume")(resume)
     router.post("/rollback")(rollback)
     router.post("/stage")(stage)
     router.post("/promote")(promote)
@@ -183,6 +184,16 @@ def _reached(name: str) -> list[str]:
         for there, each, number in reach(store(), space, name)
         if there == space and may_read(who, each)
     ]
+
+
+def resume(asked: shapes.Broken) -> shapes.Answer:
+    """End the halts of a model: what they stopped loads again; role policy, or one of which its plan asks approvals.
+
+    It counts for somebody without a hand in what was granted, gives no grant back, and sets no alias.
+    """
+    store().get_registered_model(asked.name)
+    space = workspace()
+    return _said(lambda connection: acts.resume(connection, space, asked.name, asked.reason), model=asked.name)
 
 
 def rollback(asked: shapes.Ordered) -> shapes.Answer:
