@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aims_gates.canonical import digest
+from aims_gates.canonical import digest, plain
 from aims_gates.decision import Ask, decide, frozen
 from aims_gates.errors import InputError
-from aims_gates.model import Approver, Finding, Limit, Requirement
+from aims_gates.model import Approver, Finding, Limit, Requirement, Subject
 from aims_gates.predicates import (
     NOBODY,
     Adoption,
@@ -22,6 +22,7 @@ from aims_gates.predicates import (
     Halt,
     KeyRevocation,
     OpenMode,
+    Predictions,
     Recorded,
     Registration,
     Rejection,
@@ -31,6 +32,7 @@ from aims_gates.predicates import (
     Transition,
     Waiver,
     Withdrawal,
+    say,
     type_of,
 )
 from aims_gates.standing import age_days
@@ -506,6 +508,47 @@ def test_predictions_that_no_longer_count_carry_nothing(story, kit, how):
     else:
         story.say(KeyRevocation(kit.key_of("ci-2").public, "lost", since=0), "policy")
     assert "advisory" in state(story.decide()).reason
+
+
+@pytest.mark.parametrize(
+    ("least", "was", "met"),
+    [
+        ("", "", True),
+        ("container", "", False),
+        ("container", "none", False),
+        ("container", "vault", False),
+        ("container", "job", True),
+        ("container", "bwrap", True),
+        ("bwrap", "container", False),
+        ("bwrap", "bwrap", True),
+        ("vault", "bwrap", False),
+    ],
+)
+def test_predictions_count_only_in_the_isolation_that_the_plan_asks_for(story, kit, least, was, met):
+    """Rule 14, for the table that evidence cites and for one that was made beside it."""
+    story.trust()
+    story.bind(kit.plan(steps=(tables_step(kit),), isolation=least))
+    story.predict(isolation=was, tables={"perturbed": PERTURBED})
+    story.check(data={"evaluation": kit.TABLE, "perturbed": PERTURBED})
+    found = state(story.decide())
+    assert found.state == ("met" if met else "missing")
+    assert met or f"were not made in isolation, and your profile requires at least {least}" in found.reason
+    story.predict(isolation="bwrap")
+    story.check(data={"evaluation": kit.TABLE, "perturbed": PERTURBED})
+    assert (state(story.decide()).state == "met") is met
+    assert (
+        met
+        or least == "vault"
+        or f"and your profile requires at least {least} name its" in state(story.decide()).reason
+    )
+
+
+def test_a_plan_and_predictions_that_name_no_isolation_keep_their_bytes(kit):
+    assert "isolation" not in plain(kit.plan()) and plain(kit.plan(isolation="bwrap"))["isolation"] == "bwrap"
+    said = Predictions(kit.TABLE, kit.OUTPUT, 1, "2026-01-01T00:00:00+00:00")
+    subject = Subject("model", kit.BYTES)
+    assert not {"isolation", "verified"} & set(say(said, subject).predicate)
+    assert say(replace(said, isolation="job", verified=("no network",)), subject).predicate["isolation"] == "job"
 
 
 PERTURBED = "sha256:" + "5" * 64
@@ -1643,6 +1686,7 @@ def told(kit, data):
     made = kit.plan(
         requirements=(replace(base[0], enforcement=enforcement), base[1])[: 1 + bool(approvals)],
         steps=(kit.step(trusted_predictions=data.draw(st.booleans())),),
+        isolation=data.draw(st.sampled_from(["", "container"])),
         approvals=approvals,
         tier=data.draw(st.sampled_from(["minimal", "high"])),
         inconclusive_blocks=data.draw(st.booleans()),
@@ -1652,7 +1696,8 @@ def told(kit, data):
     story.create()
     story.bind(made, modes=data.draw(st.sampled_from([(), (Scheduled("observe", "2026-01-01"),)])))
     story.register()
-    story.predict(by=data.draw(st.sampled_from(["ci", "ci-2"])))
+    apart = data.draw(st.sampled_from(["bwrap", "none"]))
+    story.predict(by=data.draw(st.sampled_from(["ci", "ci-2"])), isolation=apart)
     outcomes = st.sampled_from(["pass", "pass", "pass", "inconclusive", "fail"])
     story.check(kit.finding(data.draw(outcomes)))
     story.request()

@@ -50,7 +50,8 @@ def command(
     process was kept apart.
 
     With --isolation container or job no key may be at hand: it writes OUT.statement.json instead. Where the key is,
-    --sign OUT compares model, data and tables with that statement, then signs and records it.
+    --sign OUT compares model, data and tables with that statement, then signs and records it; whoever signs vouches for
+    the container by naming the same --isolation again, and else it is recorded as none.
     """
     if (out is None) == (sign is None):
         raise InputError("name one table", remedy="Pass --out FILE to run the model, or --sign FILE to sign a table.")
@@ -64,7 +65,7 @@ def command(
         from aims_gates.registry.isolation import choose
         from aims_gates.registry.perturb import read_perturbations
         from aims_gates.registry.predict import predict_table
-        from aims_gates.registry.predictions import confirmed, read_unsigned, statement_of
+        from aims_gates.registry.predictions import confirmed, read_unsigned, statement_of, vouched
         from aims_gates.registry.release import use
         from aims_gates.registry.subjects import local_folder
         from aims_gates.registry.targets import find_target
@@ -83,7 +84,7 @@ def command(
             if out is None:
                 assert sign is not None
                 made = read_unsigned(sign)
-                table = confirmed(sign, made, folder, place)
+                table = vouched(confirmed(sign, made, folder, place), isolation)
             else:
                 positive = positive_label(record)
                 table = predict_table(folder, place, out, positive=positive, perturbations=asked, isolation=chosen)
@@ -94,9 +95,8 @@ def command(
     click.echo(f"wrote {table.path} ({table.rows} rows, {table.output}) and {beside}")
     click.echo(table.isolation.said(), err=True)
     if signing is None:
-        click.echo(
-            f"Unsigned: sign it where the key is: aims-gates predict --model ... --sign {table.path.name}", err=True
-        )
+        words = f"--sign {table.path.name} --isolation {table.isolation.kind}"
+        click.echo(f"Unsigned. Sign it where the key is: aims-gates predict --model {model} {words}", err=True)
 
 
 def _keep(out: Path, made: "Statement", signing: "Key | None", settings: Settings) -> Path:

@@ -99,8 +99,8 @@ def choose(asked: str = "auto", *, key: bool = True) -> Isolation:
     """
     if asked == "none":
         return Isolation("none")
-    if asked == "container" or asked == "job":
-        return _around(asked, key)
+    if asked in ("container", "job"):
+        return _around(kind_of(asked), key)
     reason = missing_namespaces()
     if reason is None:
         return Isolation("bwrap")
@@ -134,8 +134,8 @@ def missing_namespaces() -> str | None:
 
 
 @contextmanager
-def bwrap_command(model: Path, job: Path) -> Iterator[tuple[list[str], int]]:
-    """What stands before a command that is to run in namespaces of its own, and a descriptor that it must inherit.
+def bwrap_command(model: Path, job: Path) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """What stands before a command that is to run in namespaces of its own, and descriptors that it must inherit.
 
     The process inside sees the words of its PID 1, so those that name our folders are read from the descriptor.
 
@@ -149,7 +149,7 @@ def bwrap_command(model: Path, job: Path) -> Iterator[tuple[list[str], int]]:
         file.write("".join(f"{word}\0" for word in words).encode())
         file.flush()
         file.seek(0)
-        yield [program, "--args", str(file.fileno()), "--"], file.fileno()
+        yield [program, "--args", str(file.fileno()), "--"], (file.fileno(),)
 
 
 def _bwrap() -> str | None:
@@ -197,7 +197,7 @@ def _interpreter() -> list[Path]:
     return sorted(root / part for root in roots for part in _INSTALLED if (root / part).exists())
 
 
-def _around(asked: Literal["container", "job"], key: bool) -> Isolation:
+def _around(asked: Kind, key: bool) -> Isolation:
     """What is around this process itself.
 
     Raises:

@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -353,13 +353,13 @@ class _Worker:
         """Run the worker; what it sent."""
         apart = self.isolation.kind == "bwrap"
         inside, environment = (JOB, _environment(HOME)) if apart else (str(job), _environment(str(home)))
-        with bwrap_command(self.model, job) if apart else nullcontext(([], None)) as (before, descriptor):
+        nothing: AbstractContextManager[tuple[list[str], tuple[int, ...]]] = nullcontext(([], ()))
+        with bwrap_command(self.model, job) if apart else nothing as (before, inherits):
 
             def command(answer: int) -> list[str]:
                 # -I: no user site, no PYTHON* variables, no current directory; -B: nothing is written beside the code.
                 return [*before, sys.executable, "-I", "-B", f"{inside}/worker.py", inside, str(answer)]
 
-            inherits = () if descriptor is None else (descriptor,)
             ran = run_kept(command, home, environment, self.timeout, most, inherits)
         if ran.code != 0:
             raise InputError(

@@ -9,6 +9,7 @@ another process, which holds the key and runs no model, looks again at what it s
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from aims_gates.registry.predict import ROW, SCORE, TABLES, PredictionTable, mod
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["confirmed", "read_signed", "read_unsigned", "statement_of", "write_signed", "write_unsigned"]
+__all__ = ["confirmed", "read_signed", "read_unsigned", "statement_of", "vouched", "write_signed", "write_unsigned"]
 
 _MOST = 1 << 20
 
@@ -36,6 +37,12 @@ def statement_of(table: PredictionTable, at: datetime, facts: Mapping[str, Any],
     now, apart = at.isoformat(timespec="seconds"), table.isolation
     said = Predictions(table.data, table.output, table.rows, now, dict(facts), tables, apart.kind, apart.verified)
     return say(said, subject)
+
+
+def vouched(table: PredictionTable, kind: str) -> PredictionTable:
+    """A table as its signer vouches for it: an unsigned statement's word alone on isolation counts for nothing."""
+    same = table.isolation.kind == kind and kind in ("container", "job")
+    return table if same else replace(table, isolation=Isolation("none", reason="nobody who signs vouches for another"))
 
 
 def _signed(out: Path) -> Path:

@@ -16,7 +16,7 @@ ROLES = {"attack_class": ["kind"], "succeeded": ["won"]}
 
 
 def one(findings: tuple[Finding, ...], **by: str) -> Finding:
-    found = [f for f in findings if dict(f.by) == by]
+    found = [f for f in findings if dict(f.by) == by and f.measure == "attack_success_rate"]
     assert len(found) == 1, (by, [(f.measure, f.by) for f in findings])
     return found[0]
 

