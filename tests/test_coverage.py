@@ -295,6 +295,56 @@ def test_implementation_counts_models_and_never_the_observed(fleet: Fleet, kit: 
     assert found["A.6.2.4"].models == {"credit-a": "met", "credit-b": "observed"}
 
 
+def _in_state(model: Any, name: str, state: str) -> Any:
+    """A model like this one, with its controls in this state."""
+    other = replace(model)
+    controls = tuple(replace(each, state=state) for each in model.decision.controls)
+    vars(other).update(name=name, plan=model.plan, decision=replace(model.decision, controls=controls))
+    return other
+
+
+def _stated(model: Any, recorded: str, *states: str) -> Any:
+    """The row of A.6.2.4 over models in these states."""
+    record = rows_of(("A.6.2.4", True, "models decide here"))
+    record["rows"][0]["state"] = recorded
+    models = [_in_state(model, f"credit-{place}", state) for place, state in enumerate(states)]
+    return {row.control: row for row in statement_of_applicability(record, [], models)}["A.6.2.4"]
+
+
+def test_what_is_not_applicable_is_never_counted_as_met(fleet: Fleet) -> None:
+    fleet.granted("credit-a")
+    model = fleet.view("credit-a")
+    cases = {
+        ("not-applicable",): "not applicable on every bound model",
+        ("not-applicable", "not-applicable"): "not applicable on every bound model",
+        ("met", "not-applicable"): "evidence criteria met; not applicable on 1",
+        ("met", "failed", "not-applicable"): "met for 1 of 2; not applicable on 1",
+        ("failed", "not-applicable"): "not met; not applicable on 1",
+        ("waived", "not-applicable"): "met for 0 of 1, 1 waived; not applicable on 1",
+        ("met", "met"): "evidence criteria met",
+    }
+    for states, words in cases.items():
+        assert _stated(model, "planned", *states).implementation == words
+
+
+def test_a_record_that_says_implemented_against_the_evidence_is_a_problem(fleet: Fleet) -> None:
+    fleet.granted("credit-a")
+    model = fleet.view("credit-a")
+    cases = {
+        ("not-applicable",): "no bound model needs it",
+        ("failed",): "credit-0 (failed)",
+        ("met", "failed"): "credit-1 (failed)",
+        ("missing", "not-applicable"): "credit-0 (missing)",
+        ("met", "missing"): "",
+        ("met", "not-applicable"): "",
+        ("waived",): "",
+    }
+    for states, words in cases.items():
+        said = _stated(model, "implemented", *states).problem
+        assert words in said and bool(words) == bool(said), states
+        assert _stated(model, "planned", *states).problem == ""
+
+
 def test_without_a_ledger_the_plans_alone_give_reasons(kit: Any) -> None:
     found = {row.control: row for row in statement_of_applicability(None, [kit.plan()], [])}
     assert found["A.6.2.4"].applicable is True

@@ -20,7 +20,7 @@ from aims_gates.settings import SCHEMES, Settings, database_uri
 __all__ = ["command"]
 
 Check = tuple[str, bool, str, str]
-_NEEDED = {"pandas": (2, 2), "pyarrow": (17, 0), "duckdb": (1, 1)}
+_NEEDED = {"pandas": (2, 2), "pyarrow": (17, 0), "duckdb": (1, 2)}
 _EXTRAS = {"great-expectations": "data_quality"}
 
 

@@ -85,6 +85,7 @@ def _row(control: str, given: list[Mapping[str, Any]], plans: list[Plan], bound:
     applicable, reason, source, problem = _reason(said, asking)
     if len(given) > 1:
         problem = "the record has more than one row for it"
+    recorded = str(said.get("state", "")) if said else ""
     states = {model.name: state for model in bound for state in model.decision.controls if state.control == control}
     observed = {model.name for model in bound if model.decision.mode != "enforce"}
     shown = [item for state in states.values() for item in state.evidence if item.get("standing") == "counts"]
@@ -95,13 +96,13 @@ def _row(control: str, given: list[Mapping[str, Any]], plans: list[Plan], bound:
         applicable=applicable,
         reason=reason,
         source=source,
-        recorded=str(said.get("state", "")) if said else "",
+        recorded=recorded,
         implementation=_implementation(states, observed, bool(asking)),
         models={name: ("observed" if name in observed else state.state) for name, state in states.items()},
         since=dates[0][0] if dates else "",
         until=min((each[1] for each in dates), default=""),
         statements=tuple(sorted({str(item["statement"]) for item in shown})),
-        problem=problem,
+        problem="; ".join(filter(None, (problem, _overstated(recorded, states, observed)))),
     )
 
 
@@ -123,15 +124,42 @@ def _reason(said: Mapping[str, Any] | None, asking: list[str]) -> tuple[bool | N
 
 
 def _implementation(states: Mapping[str, ControlState], observed: set[str], required: bool) -> str:
-    """The states of a control over the bound models, in words; what was only observed is not counted as met."""
+    """The states of a control over the bound models, in words.
+
+    What was only observed is not counted as met, and what is not applicable is not counted at all.
+    """
     if not states:
         return "no evidence: no model is bound" if required else "no bound model requires it"
-    met = [name for name, state in states.items() if state.state in ("met", "not-applicable") and name not in observed]
-    waived = [name for name, state in states.items() if state.state == "waived" and name not in observed]
-    if len(met) == len(states):
-        return "evidence criteria met"
+    needed = _needed(states)
+    if not needed:
+        return "not applicable on every bound model"
+    rest = f"; not applicable on {len(states) - len(needed)}" if len(needed) < len(states) else ""
+    met, waived = _with("met", needed, observed), _with("waived", needed, observed)
+    if len(met) == len(needed):
+        return f"evidence criteria met{rest}"
     also = f", {len(waived)} waived" if waived else ""
-    return f"met for {len(met)} of {len(states)}{also}" if met or waived else "not met"
+    return f"met for {len(met)} of {len(needed)}{also}{rest}" if met or waived else f"not met{rest}"
+
+
+def _needed(states: Mapping[str, ControlState]) -> Mapping[str, ControlState]:
+    return {name: state for name, state in states.items() if state.state != "not-applicable"}
+
+
+def _with(word: str, states: Mapping[str, ControlState], observed: set[str]) -> list[str]:
+    return [name for name, state in states.items() if state.state == word and name not in observed]
+
+
+def _overstated(recorded: str, states: Mapping[str, ControlState], observed: set[str]) -> str:
+    """What contradicts a record that says ``implemented``: a failed control, or none for which it is so."""
+    if recorded != "implemented" or not states:
+        return ""
+    needed = _needed(states)
+    if not needed:
+        return "recorded as implemented, but no bound model needs it"
+    shown = _with("met", needed, observed) + _with("waived", needed, observed)
+    against = _with("failed", needed, set()) or (list(needed) if not shown else [])
+    listed = ", ".join(f"{name} ({'observed' if name in observed else needed[name].state})" for name in against)
+    return f"recorded as implemented, but not shown for: {listed}" if against else ""
 
 
 def _counting(model: ModelView, control: str) -> list[Mapping[str, Any]]:

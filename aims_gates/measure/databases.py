@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import DataError
-from aims_gates.measure.engine import connection, fresh_name, quote, quote_text, translated
+from aims_gates.measure.engine import allow, connection, fresh_name, parquet, quote, quote_text, scratch, translated
 from aims_gates.measure.source import Source
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def open_duckdb(url: str) -> Source:
         raise DataError("there is no such database", where=url, remedy=remedy)
     alias = fresh_name("file")
     with translated(url):
+        allow([place])
         connection().execute(f"ATTACH {quote_text(place)} AS {alias} (READ_ONLY)")
         known = connection().execute(
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ?", [alias]
@@ -46,11 +47,11 @@ def open_duckdb(url: str) -> Source:
         listed = ", ".join(sorted(name.removeprefix("main.") for name in names)) or "none"
         raise DataError(f"there is no table {table!r}", where=url, remedy=f"Choose from: {listed}.")
     sql = f"SELECT * FROM {alias}.{quote(found[0])}.{quote(found[1])}"
-    return Source(sql, url, drops=(f"DETACH {alias}",))
+    return Source(sql, url, reads=(place,), attach=(alias, place))
 
 
 def open_database(url: str) -> Source:
-    """A table of any SQLAlchemy database, copied in batches into DuckDB (which may spill to disk)."""
+    """A table of any SQLAlchemy database, copied in batches into a Parquet file of the scratch folder."""
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 
@@ -69,7 +70,7 @@ def open_database(url: str) -> Source:
         reason = str(error).splitlines()[0]
         remedy = "Check the address, the driver and the rights."
         raise DataError(f"the database cannot be read: {reason}", where=where, remedy=remedy) from error
-    return Source(f"SELECT * FROM {copied}", where, drops=(f"DROP TABLE {copied}",))
+    return Source(f"SELECT * FROM {parquet([str(copied)])}", where, scratch=copied)
 
 
 def _is_there(engine: Any, where: str) -> None:
@@ -80,24 +81,24 @@ def _is_there(engine: Any, where: str) -> None:
         raise DataError("there is no such database", where=where, remedy=remedy)
 
 
-def _copy(engine: Any, shape: Any, where: str) -> str:
+def _copy(engine: Any, shape: Any, where: str) -> Path:
     import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
 
     schema = pa.schema([(column.name, _arrow_type(column.type)) for column in shape.columns])
-    target = fresh_name("memory.main.copied")
-    with engine.connect() as reader, translated(where):
-        connection().register("incoming", schema.empty_table())
-        connection().execute(f"CREATE TABLE {target} AS SELECT * FROM incoming")
-        for rows in reader.execution_options(stream_results=True).execute(shape.select()).partitions(_BATCH):
-            try:
+    target = scratch() / f"{fresh_name('copied')}.parquet"
+    try:
+        with engine.connect() as reader, ParquetWriter(target, schema) as writer:
+            for rows in reader.execution_options(stream_results=True).execute(shape.select()).partitions(_BATCH):
                 columns = zip(zip(*rows, strict=True), schema.types, strict=True)
-                batch = pa.table([pa.array(values, kind) for values, kind in columns], schema)
-            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-                remedy = "Clean the column, or read it as text through a view."
-                raise DataError(f"a column holds values of mixed types: {error}", where=where, remedy=remedy) from error
-            connection().register("incoming", batch)
-            connection().execute(f"INSERT INTO {target} SELECT * FROM incoming")
-        connection().unregister("incoming")
+                writer.write_table(pa.table([pa.array(values, kind) for values, kind in columns], schema))
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        target.unlink(missing_ok=True)
+        remedy = "Clean the column, or read it as text through a view."
+        raise DataError(f"a column holds values of mixed types: {error}", where=where, remedy=remedy) from error
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
     return target
 
 

@@ -119,6 +119,9 @@ class Dataset:
             listed = ", ".join(map(repr, missing))
             there = ", ".join(self.columns[:60]) + (" ..." if len(self.columns) > 60 else "")
             remedy = f"Name columns that are there: {there}."
+            named = sorted(self._held.folders & set(missing))
+            if named:
+                remedy += f" Folders named {named[0]}=... are not read as a column: write it into the files."
             raise DataError(f"there is no column {listed} in the {self.role} data", where=self.where, remedy=remedy)
         for name in columns:
             if name.lower() in self._doubled:

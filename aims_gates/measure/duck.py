@@ -1,14 +1,29 @@
-"""A table on DuckDB: a schema of the process's database, with one view or table called ``data``."""
+"""A table on DuckDB: a schema of the process's database, with one view called ``data``."""
 
 import weakref
-from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import DataError
 from aims_gates.measure.ceilings import check_text
-from aims_gates.measure.engine import connection, fresh_name, lock, quote, quote_text, scratch, translated
+from aims_gates.measure.engine import (
+    Placed,
+    connection,
+    forget,
+    fresh_name,
+    leave,
+    lock,
+    parquet,
+    place,
+    quote,
+    quote_text,
+    reading,
+    scratch,
+    there,
+    translated,
+)
 from aims_gates.measure.frames import arrow_digest
 from aims_gates.measure.source import Source
 
@@ -22,29 +37,26 @@ ELSEWHERE = "aims_gates_spark_"
 _FLOATS = ("FLOAT", "DOUBLE")
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 _BATCH = 131_072
-#: SQL that tables which are gone have left to be done.
-_ENDED: deque[str] = deque()
 
 
 class DuckTable:
-    """A source as a view of the process's database; text is parsed once, and kept as a table or a Parquet file."""
+    """A source as a view of the process's database; text is parsed once, and kept as a Parquet file."""
 
     def __init__(self, source: Source) -> None:
         self.where = source.where
+        self.folders = _folders(source.files)
         self._source = source
         self._schema = fresh_name("data_set")
         self.name = f"memory.{self._schema}.data"
+        file = scratch() / f"{self._schema}.parquet" if source.kept else source.scratch
+        self._end = weakref.finalize(self, _leave, self._schema, file)
+        self._end.atexit = False
         with lock, translated(self.where):
-            _tidy()
-            file = _written(source.sql, f"{self._schema}.parquet") if source.kept == "scratch" else None
-            sql = source.sql if file is None else f"SELECT * FROM read_parquet({quote_text(str(file))})"
-            shape = connection().execute(f"DESCRIBE {sql}").fetchall()
-            self.types = {str(name): str(kind) for name, kind, *_ in shape}
-            connection().execute(f"CREATE SCHEMA memory.{self._schema}")
-            self._end = weakref.finalize(self, _leave, self._schema, tuple(source.drops), file)
-            self._end.atexit = False
-            kind = "TABLE" if source.kept == "memory" else "VIEW"
-            connection().execute(f"CREATE {kind} {self.name} AS SELECT {_select(self.types)} FROM ({sql})")
+            try:
+                self.types = _placed(self._schema, source, file)
+            except BaseException:
+                self._end()
+                raise
         self.names = tuple(source.names or self.types)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -59,7 +71,7 @@ class DuckTable:
             raise DataError("one set lies on Spark and another does not", where=self.where, remedy=remedy)
         with lock, translated(self.where):
             self._here()
-            return _rows(sql, list(parameters))
+            return _rows(reading(sql), list(parameters))
 
     def arrow(self, columns: Sequence[str]) -> "pa.Table":
         """These columns of every row."""
@@ -79,7 +91,7 @@ class DuckTable:
         """The rows of a query, some at a time; no other query may run until the last is taken."""
         with lock, translated(self.where):
             self._here()
-            yield from connection().sql(sql).to_arrow_reader(_BATCH)
+            yield from connection().sql(reading(sql)).to_arrow_reader(_BATCH)
 
     def digest(self) -> str:
         """Of a file its bytes, of a folder or glob its manifest, else of the rows as Arrow."""
@@ -93,7 +105,7 @@ class DuckTable:
 
     def _here(self) -> None:
         """Let ``data`` name this table."""
-        _tidy()
+        there(self._schema)
         connection().execute(f"SET search_path = 'memory.{self._schema}'")
 
 
@@ -127,25 +139,29 @@ def _select(types: dict[str, str]) -> str:
     return ", ".join(shown)
 
 
-def _written(sql: str, name: str) -> Path:
-    """The rows of a query as a Parquet file of the scratch folder: text is slow to parse, and gates ask often."""
-    file = scratch() / name
-    try:
+def _placed(schema: str, source: Source, file: Path | None) -> dict[str, str]:
+    """Put a source into the database; gives its columns and their types.
+
+    What is kept is written to ``file`` first: text is slow to parse, and gates ask often.
+    """
+    given, sql = Placed(schema, source.reads, source.frames, source.attach), source.sql
+    place(given)
+    if source.kept:
         connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
-    return file
+        forget(schema)
+        given, sql = Placed(schema), f"SELECT * FROM {parquet([str(file)])}"
+    shape = connection().execute(f"DESCRIBE {sql}").fetchall()
+    types = {str(name): str(kind) for name, kind, *_ in shape}
+    place(replace(given, select=f"SELECT {_select(types)} FROM ({sql})"))
+    return types
 
 
-def _leave(schema: str, drops: Sequence[str], file: Path | None) -> None:
-    """A table is gone. Garbage is collected amid queries too, so what it leaves in the database is only noted here."""
+def _folders(files: Sequence[str]) -> frozenset[str]:
+    """The keys of ``key=value`` folders on the way to the files; what they say is not read."""
+    return frozenset(part.partition("=")[0] for name in files for part in Path(name).parts[:-1] if "=" in part)
+
+
+def _leave(schema: str, file: Path | None) -> None:
     if file is not None:
         file.unlink(missing_ok=True)
-    _ENDED.extend((f"DROP SCHEMA memory.{schema} CASCADE", *drops))
-
-
-def _tidy() -> None:
-    """Drop what tables left behind; the caller holds the lock, and no query runs."""
-    while _ENDED:
-        connection().execute(_ENDED.popleft())
+    leave(schema)

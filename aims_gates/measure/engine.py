@@ -1,4 +1,8 @@
-"""The one DuckDB database of this process: every data set is a schema in it, with one view or table ``data``."""
+"""The one DuckDB database of this process: every data set is a schema in it, with one view ``data``.
+
+It opens no file but the living data sets' own, and loads no extension. DuckDB fixes what a database may open when it
+starts, so a data set elsewhere starts another database, in which those that live are put together again.
+"""
 
 import atexit
 import csv
@@ -8,9 +12,12 @@ import shutil
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache
+from glob import escape
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +26,27 @@ import duckdb
 
 from aims_gates.errors import AimsGatesError, DataError, GateError
 
-__all__ = ["MEMORY", "connection", "fresh_name", "lock", "quote", "quote_text", "scratch", "translated"]
+__all__ = [
+    "AS_THEY_STAND",
+    "MEMORY",
+    "THREADS",
+    "Placed",
+    "allow",
+    "connection",
+    "forget",
+    "fresh_name",
+    "leave",
+    "listed",
+    "lock",
+    "parquet",
+    "place",
+    "quote",
+    "quote_text",
+    "reading",
+    "scratch",
+    "there",
+    "translated",
+]
 
 #: DuckDB connections are not safe to share between threads without it.
 lock = threading.RLock()
@@ -27,6 +54,11 @@ _NUMBERS = count(1)
 #: The environment variable that says how much memory DuckDB may take before it spills, such as ``8GB``.
 MEMORY = "AIMS_GATES_MEMORY"
 _MEMORY = "1GiB"
+#: The environment variable that says on how many threads DuckDB may compute.
+THREADS = "AIMS_GATES_THREADS"
+
+#: Files are read as they stand: no column from a folder's or a file's name, and columns by their place.
+AS_THEY_STAND = "hive_partitioning = false, filename = false, union_by_name = false"
 
 #: What DuckDB says -> what to say and do. The first match counts.
 _SAYINGS: Sequence[tuple[str, str, str]] = (
@@ -44,6 +76,11 @@ _SAYINGS: Sequence[tuple[str, str, str]] = (
         r"Error when sniffing",
         "the file cannot be read as one table",
         "Save it as CSV text, with one delimiter on every line, or as Parquet.",
+    ),
+    (
+        r"disabled by configuration|disabled through configuration",
+        "a file of the set is gone, or a query names what is no part of an open set",
+        "Open the set again; queries name open sets alone.",
     ),
     (r"No files found|[Cc]annot open file", "there is no such file", "Check the path."),
     (
@@ -77,18 +114,167 @@ def scratch() -> Path:
     return Path(made)
 
 
-@cache
-def connection() -> duckdb.DuckDBPyConnection:
-    """The process's database, in memory; what does not fit spills to the scratch folder."""
-    found = duckdb.connect(":memory:")
-    found.execute(f"SET temp_directory = {quote_text(str(scratch()))}")
-    found.execute(f"SET max_temp_directory_size = '{shutil.disk_usage(scratch()).free // 2}B'")
-    found.execute(f"SET memory_limit = {quote_text(os.environ.get(MEMORY) or _MEMORY)}")
-    found.execute("SET enable_progress_bar = false")
-    found.execute("SET TimeZone = 'UTC'")
+def _connect(readable: Iterable[str]) -> duckdb.DuckDBPyConnection:
+    """A database in memory with all its settings, which nobody can change afterwards.
+
+    It opens ``readable`` and the scratch folder, to which what does not fit into memory spills.
+    """
+    start = {"autoload_known_extensions": "false", "autoinstall_known_extensions": "false"}
+    database = duckdb.connect(":memory:", config={**start, "allow_community_extensions": "false"})
+    database.execute(f"SET temp_directory = {quote_text(str(scratch()))}")
+    database.execute(f"SET max_temp_directory_size = '{shutil.disk_usage(scratch()).free // 2}B'")
+    database.execute(f"SET memory_limit = {quote_text(os.environ.get(MEMORY) or _MEMORY)}")
+    if os.environ.get(THREADS):
+        database.execute(f"SET threads = {quote_text(os.environ[THREADS])}")
+    database.execute("SET enable_progress_bar = false")
+    database.execute("SET TimeZone = 'UTC'")
     # A Parquet file's minimum and maximum leave NaN out. DuckDB 2.0 concludes from them that isnan(x) is never true.
-    found.execute("SET disabled_optimizers = 'statistics_propagation'")
-    return found
+    database.execute("SET disabled_optimizers = 'statistics_propagation'")
+    # Else a query may name any data frame that a caller's variable holds.
+    database.execute("SET python_enable_replacements = false")
+    database.execute("SET allow_persistent_secrets = false")
+    database.execute(f"SET allowed_directories = [{quote_text(str(scratch()))}]")
+    database.execute(f"SET allowed_paths = [{', '.join(map(quote_text, sorted(readable)))}]")
+    database.execute("SET enable_external_access = false")
+    database.execute("SET lock_configuration = true")
+    return database
+
+
+@dataclass
+class Placed:
+    """What a data set needs in the database.
+
+    Attributes:
+        schema: Its schema.
+        reads: The files that DuckDB opens for it.
+        frames: Arrow tables by the names that :attr:`select` knows them by.
+        attach: Alias and path of a DuckDB file.
+        select: The query behind its view ``data``; empty until it is known.
+    """
+
+    schema: str
+    reads: Sequence[str] = ()
+    frames: Mapping[str, Any] = field(default_factory=dict)
+    attach: tuple[str, str] | None = None
+    select: str = ""
+
+
+class _State:
+    """The database in use, what it may open, and the data sets that live in it."""
+
+    def __init__(self) -> None:
+        self.database: duckdb.DuckDBPyConnection | None = None
+        self.readable: frozenset[str] = frozenset()
+        self.sets: dict[str, Placed] = {}
+        self.there: set[str] = set()
+
+    def start(self, readable: Iterable[str]) -> duckdb.DuckDBPyConnection:
+        """Start a database that may open these files and those of the living sets.
+
+        A living set whose file is gone meanwhile is left out: it is an error when that set is asked, not before.
+        """
+        needed = {path for each in self.sets.values() for path in each.reads}
+        self.readable = frozenset(readable) | _spelled(needed)
+        self.database = _connect(self.readable)
+        self.there = set()
+        for each in self.sets.values():
+            with suppress(duckdb.Error):
+                self.put(each)
+        return self.database
+
+    def put(self, given: Placed) -> None:
+        database = connection()
+        if given.attach is not None:
+            alias, path = given.attach
+            database.execute(f"ATTACH IF NOT EXISTS {quote_text(path)} AS {alias} (READ_ONLY)")
+        for name, table in given.frames.items():
+            database.register(name, table)
+        if given.select:
+            database.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{given.schema}")
+            database.execute(f"CREATE OR REPLACE VIEW memory.{given.schema}.data AS {given.select}")
+            self.there.add(given.schema)
+
+
+_STATE = _State()
+#: The schemas of data sets that are gone.
+_GONE: deque[str] = deque()
+
+
+def connection() -> duckdb.DuckDBPyConnection:
+    """The process's database as it is now. Whoever uses it holds :data:`lock`."""
+    return _STATE.database or _STATE.start(())
+
+
+def _spelled(paths: Iterable[str]) -> frozenset[str]:
+    """The paths as DuckDB compares them: absolute, as a pattern that means just this file too, and a database's log."""
+    known = [str(Path(path).absolute()) for path in paths]
+    return frozenset(known) | {escape(path) for path in known} | {f"{path}.wal" for path in known}
+
+
+def allow(paths: Iterable[str]) -> None:
+    """Let the database open these files too; no query may run."""
+    _tidy()
+    spelled = _spelled(paths)
+    if _STATE.database is None or not spelled <= _STATE.readable:
+        _STATE.start(spelled)
+
+
+def place(given: Placed) -> None:
+    """Put a data set into the database, and into each that comes after it, until it is forgotten.
+
+    Raises:
+        duckdb.Error: its files cannot be read.
+    """
+    allow(given.reads)
+    _STATE.sets[given.schema] = given
+    _STATE.put(given)
+
+
+def there(schema: str) -> None:
+    """See that a living set is in the database.
+
+    Raises:
+        duckdb.Error: its files cannot be read any more.
+    """
+    _tidy()
+    if schema not in _STATE.there:
+        place(_STATE.sets[schema])
+
+
+def leave(schema: str) -> None:
+    """Note that a data set is gone. Garbage is collected amid queries too, so it is forgotten later."""
+    _GONE.append(schema)
+
+
+def _tidy() -> None:
+    while _GONE:
+        forget(_GONE.popleft())
+
+
+def forget(schema: str) -> None:
+    """Take a data set out of the database; no query may run."""
+    given = _STATE.sets.pop(schema, None)
+    _STATE.there.discard(schema)
+    if given is None or _STATE.database is None:
+        return
+    database = _STATE.database
+    database.execute(f"DROP SCHEMA IF EXISTS memory.{schema} CASCADE")
+    for name in given.frames:
+        database.unregister(name)
+    if given.attach is not None:
+        database.execute(f"DETACH DATABASE IF EXISTS {given.attach[0]}")
+
+
+def reading(sql: str) -> str:
+    """The query, if it is one and only reads: a statement beside it could write over a data set.
+
+    Raises:
+        GateError: it is more than one statement, or no ``SELECT``.
+    """
+    statements = connection().extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise GateError("a query is one SELECT", where=sql[:100], remedy="Ask for rows, and for nothing else.")
+    return sql
 
 
 def fresh_name(prefix: str) -> str:
@@ -104,6 +290,16 @@ def quote(name: str) -> str:
 def quote_text(text: str) -> str:
     """An SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def listed(names: Sequence[str]) -> str:
+    """An SQL list of files, none of which is taken for a pattern."""
+    return f"[{', '.join(quote_text(escape(name)) for name in names)}]"
+
+
+def parquet(names: Sequence[str]) -> str:
+    """The SQL that reads Parquet files as they stand."""
+    return f"read_parquet({listed(names)}, {AS_THEY_STAND})"
 
 
 @contextmanager

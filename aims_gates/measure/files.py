@@ -8,23 +8,21 @@ import io
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, cast
 
 from aims_gates.canonical import digest, digest_file
 from aims_gates.errors import DataError
 from aims_gates.measure.ceilings import check_columns, check_gzip, check_parquet
-from aims_gates.measure.engine import connection, quote_text, translated
+from aims_gates.measure.engine import AS_THEY_STAND, allow, connection, listed, parquet, quote_text, translated
 from aims_gates.measure.source import Dialect, Source
 
 __all__ = ["open_files"]
 
-#: CSV files up to this size are kept in memory; larger ones, parsed once too, in a Parquet file of the scratch folder.
-KEPT_BYTES = 64 * 1024 * 1024
 #: No BOOLEAN: DuckDB would read F, T, yes and no as truth values, and a sex is none.
 _TYPES = "['NULL', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"
 _SHAPE = "header = true, skip = 0, comment = ''"
 _DIALECT = f"{_SHAPE}, sample_size = 204800"
-_CSV = f"{_SHAPE}, sample_size = -1, auto_type_candidates = {_TYPES}"
+_CSV = f"{_SHAPE}, sample_size = -1, auto_type_candidates = {_TYPES}, {AS_THEY_STAND}"
 _PARQUET = (".parquet", ".pq")
 #: Bytes in which a CSV file's first line must end: DuckDB's own limit for a line.
 _BEGINNING = 2_000_000
@@ -68,10 +66,6 @@ def _head(file: Path) -> str:
     return "gzip" if first[:2] == b"\x1f\x8b" else "csv"
 
 
-def _listed(names: Sequence[str]) -> str:
-    return "[" + ", ".join(quote_text(glob.escape(name)) for name in names) + "]"
-
-
 def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
     """Of one file its bytes; of several a manifest of names, sizes and digests."""
     if len(names) == 1 and Path(names[0]) == base:
@@ -87,9 +81,11 @@ def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
 
 def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
     packed = sum(Path(name).stat().st_size for name in names)
-    check_parquet(_listed(names), packed, where)
+    with translated(where):
+        allow(names)
+    check_parquet(listed(names), packed, where)
     leaves = "WHERE num_children IS NULL OR num_children = 0"
-    schema = f"SELECT file_name, name FROM parquet_schema({_listed(names)}) {leaves}"
+    schema = f"SELECT file_name, name FROM parquet_schema({listed(names)}) {leaves}"
     by: dict[str, list[str]] = {name: [] for name in names}
     with translated(where):
         for file, column in connection().execute(schema).fetchall():
@@ -101,13 +97,12 @@ def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
         if missing:
             message = f"the files do not hold the same columns: {missing[0]!r} is not in {Path(file).name}"
             raise DataError(message, where=where, remedy="Write them with the same columns and types.")
-    sql = f"SELECT * FROM read_parquet({_listed(names)})"
-    return Source(sql, where, columns, digest=_digest(names, base), files=names)
+    sql = f"SELECT * FROM {parquet(names)}"
+    return Source(sql, where, columns, digest=_digest(names, base), files=names, reads=names)
 
 
 def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
     compression = ", compression = 'gzip'" if packed else ""
-    listed = _listed(names)
     if packed:
         check_gzip(names, where)
     with translated(where):
@@ -117,6 +112,7 @@ def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
         f"SELECT Delimiter, Quote, Escape FROM sniff_csv({quote_text(glob.escape(names[0]))}, {_DIALECT}{compression})"
     )
     with translated(where):
+        allow(names)
         delimiter, quoting, escape = connection().execute(sniff).fetchall()[0]
         header = _header(first, delimiter, quoting)
     if len(header) == 1 and any(mark in header[0] for mark in ",;\t|^~"):
@@ -126,10 +122,8 @@ def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
     given = {"quote": "" if quoting in none else quoting, "escape": "" if escape in none else escape}
     found = Dialect(delimiter, given["quote"], given["escape"], packed)
     dialect = "".join(f", {key} = {quote_text(value)}" for key, value in {"delim": delimiter, **given}.items())
-    sql = f"SELECT * FROM read_csv({listed}, {_CSV}{dialect}{compression})"
-    small = sum(Path(name).stat().st_size for name in names) * (8 if packed else 1) <= KEPT_BYTES
-    kept: Literal["memory", "scratch"] = "memory" if small else "scratch"
-    return Source(sql, where, header, kept=kept, digest=_digest(names, base), files=names, dialect=found)
+    sql = f"SELECT * FROM read_csv({listed(names)}, {_CSV}{dialect}{compression})"
+    return Source(sql, where, header, kept=True, digest=_digest(names, base), files=names, dialect=found, reads=names)
 
 
 def _beginning(name: str, packed: bool, where: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import DataError
-from aims_gates.measure.engine import connection, fresh_name, quote
+from aims_gates.measure.engine import fresh_name, quote
 from aims_gates.measure.source import Source
 
 if TYPE_CHECKING:
@@ -33,14 +33,11 @@ def open_frame(frame: Any, role: str) -> Source:
         raise DataError("it has no columns", where=where, remedy="Give a table with columns and rows.")
     table = table.rename_columns([f"c{place}" for place in range(len(names))])
     registered = fresh_name("arrow")
-    connection().register(registered, table)
     plain = table.rename_columns(names).replace_schema_metadata(None)
-    drops = (f"DROP VIEW temp.{registered}",)
     shown = unique(names)
     columns = ", ".join(f"c{place} AS {quote(name)}" for place, name in enumerate(shown))
-    return Source(
-        f"SELECT {columns} FROM temp.{registered}", where, names, digest=lambda: arrow_digest(plain), drops=drops
-    )
+    sql, frames = f"SELECT {columns} FROM temp.{registered}", {registered: table}
+    return Source(sql, where, names, digest=lambda: arrow_digest(plain), frames=frames)
 
 
 def _arrow(frame: Any) -> "pa.Table | None":

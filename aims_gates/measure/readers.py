@@ -43,7 +43,9 @@ def read_frame(source: Any, role: str, engine: str) -> Source:
         raise DataError(said, where=plain.where, remedy=_REMEDY) from error
     opened = open_frame(frame, role)
     sql = opened.sql if plain.dialect is None else _typed(opened.sql, table.types)
-    return replace(opened, sql=sql, kept="memory" if plain.dialect else None, where=plain.where, digest=table.digest)
+    return replace(
+        opened, sql=sql, kept=plain.dialect is not None, where=plain.where, digest=table.digest, files=plain.files
+    )
 
 
 def _typed(sql: str, types: Mapping[str, str]) -> str:
@@ -56,7 +58,9 @@ def _pandas(files: Sequence[str], dialect: Dialect | None, names: Sequence[str])
     import pandas as pd
 
     if dialect is None:
-        return pd.concat([pd.read_parquet(name) for name in files], ignore_index=True)
+        return pd.concat(
+            [pd.read_parquet(name, engine="pyarrow", partitioning=None) for name in files], ignore_index=True
+        )
     options: dict[str, Any] = {
         "sep": dialect.delimiter,
         "quoting": csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
@@ -75,7 +79,7 @@ def _polars(files: Sequence[str], dialect: Dialect | None, names: Sequence[str])
     import polars as pl
 
     if dialect is None:
-        return pl.concat([pl.read_parquet(name, hive_partitioning=False) for name in files])
+        return pl.concat([pl.read_parquet(name, hive_partitioning=False, glob=False) for name in files])
     if dialect.escape not in ("", dialect.quote):
         raise ValueError(f"it knows no escape character {dialect.escape!r}")
     parts = [
@@ -85,6 +89,7 @@ def _polars(files: Sequence[str], dialect: Dialect | None, names: Sequence[str])
             quote_char=dialect.quote or None,
             new_columns=list(names),
             infer_schema=False,
+            glob=False,
         )
         for name in files
     ]

@@ -1,8 +1,9 @@
 """A source: one SQL relation, and what is known of its origin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any
 
 __all__ = ["Dialect", "Source"]
 
@@ -25,10 +26,13 @@ class Source:
         sql: A ``SELECT`` over the source.
         where: For messages.
         names: Column names as they stand in the source, in order; doubles included.
-        kept: Where the rows are kept, parsed once: in ``memory``, or in a Parquet file of the ``scratch`` folder. None
-            reads the source at each query.
+        kept: Whether the rows are read once and kept in a Parquet file of the scratch folder; else each query reads the
+            source.
         digest: Computes ``sha256:...``; None means the Arrow stream of the rows.
-        drops: SQL that undoes what opening did.
+        reads: The files that DuckDB opens for :attr:`sql`.
+        frames: Arrow tables by the names that :attr:`sql` knows them by.
+        attach: Alias and path of the DuckDB file that it is a table of.
+        scratch: A file of the scratch folder that holds a copy, and goes with the set.
         files: The files that hold it, in the order of their rows; empty where it is something else.
         dialect: How those are written; None for Parquet.
     """
@@ -36,8 +40,11 @@ class Source:
     sql: str
     where: str
     names: Sequence[str] | None = None
-    kept: Literal["memory", "scratch"] | None = None
+    kept: bool = False
     digest: Callable[[], str] | None = None
-    drops: Sequence[str] = field(default_factory=tuple)
+    reads: Sequence[str] = ()
+    frames: Mapping[str, Any] = field(default_factory=dict)
+    attach: tuple[str, str] | None = None
+    scratch: Path | None = None
     files: Sequence[str] = ()
     dialect: Dialect | None = None

@@ -15,10 +15,12 @@ class Table(Protocol):
     Attributes:
         where: The source, for messages (passwords masked).
         name: What the table is called in the queries of other tables of the same engine.
+        folders: The keys of ``key=value`` folders on the way to its files; what they say is not read.
     """
 
     where: str
     name: str
+    folders: frozenset[str]
 
     @property
     def types(self) -> Mapping[str, str]:

@@ -43,9 +43,9 @@ def suite() -> list[dict[str, Any]]:
 
 
 def _one_thread() -> None:
-    from aims_gates.measure.engine import connection
+    from aims_gates.measure.engine import THREADS
 
-    connection().execute("SET threads = 1")
+    os.environ[THREADS] = "1"
 
 
 @cache

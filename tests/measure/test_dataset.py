@@ -261,10 +261,7 @@ def test_a_password_is_never_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_large_csv_files_are_parsed_once_and_what_was_written_goes_with_the_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("aims_gates.measure.files.KEPT_BYTES", 10)
+def test_text_is_parsed_once_and_what_was_written_goes_with_the_set(tmp_path: Path) -> None:
     path = tmp_path / "big.csv"
     path.write_text("a,it's\n1,x\n2,\n")
     before = set(scratch().iterdir())
@@ -278,8 +275,7 @@ def test_large_csv_files_are_parsed_once_and_what_was_written_goes_with_the_set(
     assert not written.exists()
 
 
-def test_a_large_csv_file_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aims_gates.measure.files.KEPT_BYTES", 10)
+def test_a_csv_file_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "big.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"".join(b"%d,x%d\n" % (n, n * n) for n in range(50_000)))[:-40])
     before = set(scratch().iterdir())

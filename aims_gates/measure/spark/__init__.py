@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from aims_gates.errors import DataError
 from aims_gates.measure.duck import DuckTable
-from aims_gates.measure.engine import connection, lock, quote, quote_text
+from aims_gates.measure.engine import allow, connection, listed, lock, quote, quote_text, scratch
 from aims_gates.measure.engine import translated as duck_translated
 from aims_gates.measure.frames import unique
 from aims_gates.measure.source import Source
@@ -58,7 +58,7 @@ def open_spark(source: Any, role: str) -> Any:
     if isinstance(source, str) and "://" in source and "#" not in source:
         spark = session()
         with translated(source):
-            return _framed(spark.read.parquet(source), source)
+            return _framed(_read(spark, source), source)
     from aims_gates.measure.sources import open_source
 
     with lock:
@@ -92,36 +92,48 @@ def _file(source: Source) -> Any:
     table = DuckTable(source)
     types, names = table.types, table.names
     plain = all(kind in _ALIKE | _UNSIGNED or kind.startswith("DECIMAL") for kind in types.values())
+    # Java resolves a relative path against the folder in which it was started.
     files = (
-        list(source.files)
+        [str(Path(name).resolve()) for name in source.files]
         if source.dialect is None and plain and len({name.lower() for name in names}) == len(names)
         else []
     )
-    hive = any("=" in part for name in files for part in Path(name).parts[:-1])
     spark, folder = session(), None
-    if not files or hive:
+    if not files:
         folder = _Folder()
-        files = [folder.write(source.sql, types)]
+        files = [folder.write(table.name, types)]
     with settled(spark), translated(source.where):
-        frame = spark.read.parquet(*files)
+        frame = _read(spark, *map(_literal, files))
     return SparkTable(
-        frame, source.where, types, names, table.digest, lambda: _place(frame, files, source.where), (table, folder)
+        frame,
+        source.where,
+        types,
+        names,
+        table.digest,
+        lambda: _place(frame, files, source.where),
+        (table, folder),
+        table.folders,
     )
+
+
+def _read(spark: Any, *files: str) -> Any:
+    """Parquet files as they stand. Without the option Spark makes columns of the names of ``key=value`` folders."""
+    return spark.read.option("recursiveFileLookup", "true").parquet(*files)
 
 
 class _Folder:
     """A scratch folder that lives as long as its table."""
 
     def __init__(self) -> None:
-        self.path = tempfile.mkdtemp(prefix="aims-gates-spark-")
+        self.path = tempfile.mkdtemp(prefix="spark-", dir=scratch())
         self._end = weakref.finalize(self, shutil.rmtree, self.path, True)
 
-    def write(self, sql: str, types: Mapping[str, str]) -> str:
-        """Write the rows of DuckDB's query, in their order, with types that Spark reads back the same."""
+    def write(self, name: str, types: Mapping[str, str]) -> str:
+        """Write the rows of DuckDB's table, in their order, with types that Spark reads back the same."""
         file = f"{self.path}/data.parquet"
         shown = ", ".join(_written(name, kind) for name, kind in types.items())
-        with duck_translated(sql):
-            connection().execute(f"COPY (SELECT {shown} FROM ({sql})) TO {quote_text(file)} (FORMAT parquet)")
+        with duck_translated(name):
+            connection().execute(f"COPY (SELECT {shown} FROM {name}) TO {quote_text(file)} (FORMAT parquet)")
         return file
 
 
@@ -136,17 +148,23 @@ def _place(frame: Any, files: Sequence[str], where: str) -> str:
     """Spark's SQL of a row's place in all the files, in their order."""
     if len(files) == 1:
         return "_metadata.row_index"
-    counts = "SELECT file_name, num_rows FROM parquet_file_metadata([{}])".format(", ".join(map(quote_text, files)))
+    counts = f"SELECT file_name, num_rows FROM parquet_file_metadata({listed(files)})"
     with duck_translated(where):
+        allow(files)
         rows = dict(connection().execute(counts).fetchall())
     first, total = {}, 0
     for name in files:
-        first[str(Path(name).absolute())] = total
+        first[name] = total
         total += int(rows[name])
     # Spark writes file:/ or file:/// before a path, and some of its characters as %20.
     uris = [str(row[0]) for row in frame.selectExpr("_metadata.file_path").distinct().collect()]
     cases = "".join(f" WHEN {_text(uri)} THEN {first[unquote(re.sub('^file:/+', '/', uri))]}" for uri in uris)
     return f"_metadata.row_index + CASE _metadata.file_path{cases} END" if cases else "_metadata.row_index"
+
+
+def _literal(path: str) -> str:
+    """A path that Hadoop does not take for a pattern."""
+    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
 
 
 def _text(text: str) -> str:

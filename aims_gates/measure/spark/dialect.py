@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlglot.dialects.spark import Spark
 
 from aims_gates.errors import DataError, GateError
+from aims_gates.measure.duck import ELSEWHERE
 
 __all__ = ["PLACE", "to_spark"]
 
@@ -46,6 +47,7 @@ def to_spark(sql: str, parameters: Sequence[Any], data: str, placed: Callable[[s
     """
     try:
         tree: Any = sqlglot.parse_one(sql, read="duckdb")
+        _reads_sets(tree)
         _fill(tree, parameters)
         _names(tree, data)
         _one_list(tree)
@@ -61,6 +63,18 @@ def to_spark(sql: str, parameters: Sequence[Any], data: str, placed: Callable[[s
 def _fill(tree: Any, parameters: Sequence[Any]) -> None:
     for mark, value in zip(list(tree.find_all(exp.Placeholder, bfs=False)), parameters, strict=True):
         mark.replace(exp.convert(value))
+
+
+def _reads_sets(tree: Any) -> None:
+    """Refuse what is no query, and tables that are no open set: Spark reads any file that stands for a table."""
+    if not isinstance(tree, exp.Query):
+        raise GateError("a query is one SELECT", where=tree.sql()[:100], remedy="Ask for rows, and for nothing else.")
+    own = {cte.alias for cte in tree.find_all(exp.CTE)} | {"data"}
+    for table in tree.find_all(exp.Table):
+        named = isinstance(table.this, exp.Identifier) and (table.name in own or table.name.startswith(ELSEWHERE))
+        if table.catalog != "memory" and (table.db or table.catalog or not named):
+            remedy = "Queries name data and other open sets alone."
+            raise GateError("the query names what is no open set", where=table.sql()[:100], remedy=remedy)
 
 
 def _names(tree: Any, data: str) -> None:

@@ -33,6 +33,7 @@ class SparkTable:
         fingerprint: Computes the digest; None means of the rows, in any order.
         place: Gives Spark's SQL of a row's place in the source, from 0; None where rows have no order.
         kept: What must live as long as the table.
+        folders: The keys of ``key=value`` folders on the way to its files.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class SparkTable:
         fingerprint: Callable[[], str] | None = None,
         place: Callable[[], str] | None = None,
         kept: Any = None,
+        folders: frozenset[str] = frozenset(),
     ) -> None:
-        self.where, self.types, self.names = where, types, tuple(names)
+        self.where, self.types, self.names, self.folders = where, types, tuple(names), folders
         self.name = fresh_name(ELSEWHERE + "data_set")
         self._spark, self._fingerprint, self._kept = frame.sparkSession, fingerprint, kept
         shown = [_shown(name, kind) for name, kind in types.items()]
