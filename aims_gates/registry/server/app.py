@@ -27,6 +27,7 @@ from aims_gates.registry.places import RELEASED, proxied_root
 from aims_gates.registry.refusals import refusal
 from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.configuration import Configuration, configuration
+from aims_gates.registry.server.heads import bound_heads
 from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
 from aims_gates.registry.server.overrun import end_statements, watched
@@ -85,6 +86,7 @@ def _made(app: Any) -> Gate:
     served = _with_sign_in(app or flask_app, told, store) if told.ways else _without_sign_in(app or flask_app)
     flask_app.wsgi_app = watched(flask_app.wsgi_app)  # type: ignore[method-assign]
     end_statements()
+    bound_heads()
     _guard_artifacts(store, signed_in=bool(told.ways))
     guard_workspaces(store)
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
