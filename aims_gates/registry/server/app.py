@@ -29,6 +29,7 @@ from aims_gates.registry.refusals import refusal
 from aims_gates.registry.server.api.desk import store as live_store
 from aims_gates.registry.server.client_address import remember_peers
 from aims_gates.registry.server.configuration import Configuration, configuration
+from aims_gates.registry.server.heads import bound_heads
 from aims_gates.registry.server.identity import ANONYMOUS, Principal
 from aims_gates.registry.server.keeper import keep_checkpoints
 from aims_gates.registry.server.middleware import Gate
@@ -92,6 +93,7 @@ def _made(app: Any) -> Gate:
     served = _with_sign_in(flask, told, store) if told.ways else handlers.native_application(flask)
     flask.wsgi_app = watched(flask.wsgi_app)
     end_statements()
+    bound_heads()
     _guard_artifacts(store, signed_in=bool(told.ways))
     guard_workspaces(store)
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))

@@ -48,6 +48,20 @@ def test_a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes(running
     assert " 413 " in answer(begun(running, "POST /graphql", "Content-Length: 3000000"))
 
 
+@pytest.mark.parametrize("piece", [b"a" * 50_000, b"X-%d: a\r\n" * 5_000, b"/" * 50_000])
+def test_a_head_without_end_is_cut_off_whoever_sends_it(running: Running, piece: bytes) -> None:
+    place = urlsplit(running.address)
+    connection = socket.create_connection((str(place.hostname), place.port), timeout=20)
+    connection.sendall(b"GET /" if piece.startswith(b"/") else b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-A: ")
+    with pytest.raises(OSError):
+        for _ in range(200):
+            connection.sendall(piece)
+            time.sleep(0.01)
+    connection.close()
+    long = {"X-Long": "a" * 30_000}
+    assert running.send("GET", "/version", headers=long).ok
+
+
 @pytest.mark.parametrize(
     "line",
     [
