@@ -195,7 +195,6 @@ def load_model(model_uri: str, *, settings: Settings | None = None, **arguments:
     if parsed.name is None or (parsed.version is None and parsed.alias is None):
         raise InputError("not a released model's address", where=model_uri, remedy="Write models:/NAME@production.")
     grant = _grant(settings, parsed.name, parsed.version, parsed.alias).predicate
-    _judged(settings, grant)
     with local_folder(grant.location) as folder:
         check_left_out(Path(folder))
         found = folder_digest(Path(folder))
@@ -204,5 +203,6 @@ def load_model(model_uri: str, *, settings: Settings | None = None, **arguments:
             raise IntegrityError(
                 f"the bytes were altered: {found}, granted {grant.digest}", where=str(folder), remedy=remedy
             )
+        _judged(settings, grant)
         leave_no_bytecode()
         return mlflow.pyfunc.load_model(str(folder), **arguments)
