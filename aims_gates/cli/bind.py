@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from aims_gates.canonical import digest
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.cli.plan import plan_of
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.evidence import sign
@@ -77,7 +77,7 @@ def command(model: str, system: str, author: str | None, key: Path | None, setti
         _refuse_inactive(connection, plan)
         row = append(connection, sign(say(said, Subject("system", record.digest, system)), signing), datetime.now(UTC))
     what = f"tier {plan.tier}, profile {plan.profile}, plan {digest(plan)[7:19]}"
-    click.echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
+    echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
 
 
 def _refuse_inactive(connection: Source, plan: Plan) -> None:

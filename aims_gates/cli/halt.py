@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -26,4 +26,4 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
 
         use(settings)
         aliases = halt(settings, name, reason, signer(settings, key))
-    click.echo(f"{name} is halted; removed: {', '.join(aliases) or 'no alias stood'}")
+    echo(f"{name} is halted; removed: {', '.join(aliases) or 'no alias stood'}")

@@ -20,6 +20,7 @@ __all__ = [
     "progress",
     "reports_option",
     "save_reports",
+    "echo",
     "settings_options",
     "table",
 ]
@@ -62,6 +63,13 @@ def settings_options(command: F) -> F:
         return command(*args, settings=load(config, packs, registry, tracking), **rest)
 
     return wrapped  # type: ignore[return-value]
+
+
+def echo(text: str, *, err: bool = False, red: bool = False) -> None:
+    """Print a line that names what people wrote, as a terminal may have it."""
+    from aims_gates.reports.words import clean
+
+    click.secho(clean(text), err=err, fg="red" if red else None, bold=red or None)
 
 
 def emit(value: Any, json_: bool, text: Callable[[], str]) -> None:

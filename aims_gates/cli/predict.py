@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, progress, settings_options
+from aims_gates.cli.options import echo, key_option, progress, settings_options
 from aims_gates.errors import InputError
 from aims_gates.settings import Settings, signer
 
@@ -79,4 +79,4 @@ def command(
             append(connection, envelope, datetime.now(UTC))
     beside = out.with_name(f"{out.name}.dsse.json")
     beside.write_text(json.dumps(envelope.to_json(), indent=1), encoding="utf-8")
-    click.echo(f"wrote {out} ({table.rows} rows, {table.output}) and {beside}")
+    echo(f"wrote {out} ({table.rows} rows, {table.output}) and {beside}")
