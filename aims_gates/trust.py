@@ -30,11 +30,10 @@ from aims_gates.predicates import (
     predicate_of,
     type_of,
 )
+from aims_gates.spelling import INVISIBLE
 
 __all__ = ["Row", "TrustHistory", "alike", "check_trust", "day"]
 
-#: Characters without a shape that Unicode does not count among the format characters (Cf).
-_UNSEEN = frozenset("\u034f\u115f\u1160\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
 _TRUST, _REVOKED = type_of(Trust), type_of(KeyRevocation)
 _SERVER = "server"
 #: How a revocation names a login.
@@ -74,7 +73,7 @@ class Row:
 def alike(name: str) -> str:
     """A person's or login's name as it is compared: without case, width, what nobody sees, and the kind of blank."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    seen = "".join(char for char in folded if unicodedata.category(char) != "Cf" and char not in _UNSEEN)
+    seen = "".join(char for char in folded if unicodedata.category(char) != "Cf" and char not in INVISIBLE)
     return " ".join(seen.split())
 
 

@@ -15,6 +15,7 @@ GATES = sorted((ROOT / "gates").rglob("*.py"))
 #: A module imports only what stands before it. A new module gets its place here.
 ORDER = [
     "errors",
+    "spelling",
     "model",
     "limits",
     "canonical",

@@ -9,6 +9,7 @@ import click
 
 from aims_gates import __version__
 from aims_gates.errors import AimsGatesError, IntegrityError, RefusedError, StaleError
+from aims_gates.spelling import check_argument
 
 __all__ = ["EXITS", "main", "program"]
 
@@ -112,12 +113,19 @@ def _code(error: BaseException) -> int:
             return 1
 
 
+def _shown(message: object) -> str:
+    """A message that may hold text from outside, as a terminal may have it."""
+    from aims_gates.reports.words import clean
+
+    return clean(message)
+
+
 def _refused_by_registry(error: Exception) -> int | None:
     """The code for MLflow's own error, without importing MLflow: a refusal is HTTP 403."""
     status = getattr(error, "get_http_status_code", None)
     if status is None:
         return None
-    click.echo(f"aims-gates: {getattr(error, 'message', error)}", err=True)
+    click.echo(f"aims-gates: {_shown(getattr(error, 'message', error))}", err=True)
     return 2 if status() == 403 else 1
 
 
@@ -129,10 +137,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = program.main(
-            list(sys.argv[1:] if arguments is None else arguments), "aims-gates", standalone_mode=False
-        )
+        for argument in words:
+            check_argument(argument)
+        result = program.main(words, "aims-gates", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
@@ -142,13 +151,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("aims-gates: stopped", err=True)
         return 1
     except AimsGatesError as error:
-        click.echo(f"aims-gates: {error}", err=True)
+        click.echo(f"aims-gates: {_shown(error)}", err=True)
         return _code(error)
     except BrokenPipeError:
         return 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        click.echo(f"aims-gates: {place}{error.strerror or error}\n  remedy: Check the path and its rights.", err=True)
+        click.echo(_shown(f"aims-gates: {place}{error.strerror or error}"), err=True)
+        click.echo("  remedy: Check the path and its rights.", err=True)
         return 1
     except Exception as error:
         code = _refused_by_registry(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.bind import last_author, refuse_author
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.errors import InputError, ProfileError
 from aims_gates.packs import bundled, find_gates
 from aims_gates.settings import Settings, signer
@@ -50,4 +50,4 @@ def activate(name: str, author: str | None, reason: str, key: Path | None, setti
         refuse_author(connection, signing.public, author, "activate it")
         made = sign(say(said, Subject("rules", found.digest, name)), signing)
         row = append(connection, made, datetime.now(UTC))
-    click.echo(f"{name} is active ({found.digest[7:19]}) at ledger position {row.position}")
+    echo(f"{name} is active ({found.digest[7:19]}) at ledger position {row.position}")

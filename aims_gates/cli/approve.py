@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -31,4 +31,4 @@ def command(request: str, role: str, comment: str, key: Path | None, settings: S
         f"/requests/{asked}/approve",
         said,
     )
-    click.echo(f"{done.person} approved request {asked[7:19]} as {role}")
+    echo(f"{done.person} approved request {asked[7:19]} as {role}")

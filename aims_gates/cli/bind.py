@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from aims_gates.canonical import digest
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.cli.plan import plan_of
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.evidence import sign
@@ -105,8 +105,8 @@ def command(
         row = append(connection, sign(say(said, Subject("system", record.digest, system)), signing), datetime.now(UTC))
     what = f"tier {plan.tier}, profile {plan.profile}, plan {digest(plan)[7:19]}"
     for alias in adopted:
-        click.echo(f"adopted: {model} {alias}, owner {owner}, until {until:%Y-%m-%d}")
-    click.echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
+        echo(f"adopted: {model} {alias}, owner {owner}, until {until:%Y-%m-%d}")
+    echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
 
 
 def _taking(settings: Settings, said: Binding, owner: str, until: date) -> Callable[[Any, Key], list[str]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, progress, settings_options
+from aims_gates.cli.options import echo, key_option, progress, settings_options
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -34,5 +34,5 @@ def command(name: str, version: str, reason: str, hours: float, key: Path | None
         use(settings)
         staging = None if told is None else (lambda done, total: told(f"staging {done} of {total} bytes", 0, 0))
         row = break_glass(settings, name, str(version_number(version)), reason, hours, signing, staging)
-    click.secho(f"break-glass order for {name} version {version}, until {row.predicate.expires}", fg="red", bold=True)
-    click.echo("it takes two people; then: aims-gates promote " + f"{name} {version}")
+    echo(f"break-glass order for {name} version {version}, until {row.predicate.expires}", red=True)
+    echo(f"it takes two people; then: aims-gates promote {name} {version}")

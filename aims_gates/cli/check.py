@@ -6,6 +6,7 @@ import click
 
 from aims_gates.cli.options import (
     as_json,
+    echo,
     isolation_option,
     key_option,
     progress,
@@ -75,7 +76,7 @@ def command(
         use(settings)
         if run_id is None and version is None and (model is None or _is_name(model)):
             model, version = newest([model] if model else list(system_of(settings, system, None).system.models))
-            click.echo(f"checking {model} version {version}, the newest", err=True)
+            echo(f"checking {model} version {version}, the newest", err=True)
         target = find_target(run_id, model, version)
         record = system_of(settings, system, target.name)
         report = check_target(Desk(settings, signing, told, isolation, predictions), record, target)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from aims_gates.canonical import digest
-from aims_gates.cli.options import as_json, emit, key_option, settings_options
+from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options
 from aims_gates.evidence import sign
 from aims_gates.model import Subject
 from aims_gates.predicates import OpenMode, say
@@ -31,7 +31,7 @@ def upgrade(settings: Settings) -> None:
     from aims_gates.registry.installation import upgrade as bring
 
     before, after = bring(settings.need_registry())
-    click.echo(f"migration {before or 'none'} -> {after}; every guard is in place")
+    echo(f"migration {before or 'none'} -> {after}; every guard is in place")
 
 
 @command.command("check")
@@ -97,4 +97,4 @@ def open_mode(switch: str, reason: str, prompts: bool, key: Path | None, setting
         append(connection, sign(said, signing), datetime.now(UTC))
     what = "prompt" if prompts else "name"
     on = f"{what}s that no system is bound to are not governed" if switch == "on" else f"every {what} is governed"
-    click.echo(f"open mode is {switch}{' for prompts' if prompts else ''}: {on}")
+    echo(f"open mode is {switch}{' for prompts' if prompts else ''}: {on}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -26,4 +26,4 @@ def command(reason: str, yes: bool, key: Path | None, settings: Settings) -> Non
     if not yes:
         click.confirm("From here on anybody who can write the database promotes unchecked. Detach?", abort=True)
     person = detach(settings.need_registry(), reason, signing)
-    click.echo(f"detached by {person}; point MLflow at the database without the prefix aims+")
+    echo(f"detached by {person}; point MLflow at the database without the prefix aims+")

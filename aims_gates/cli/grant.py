@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aims_gates.canonical import plain
-from aims_gates.cli.options import as_json, emit, key_option, settings_options
+from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options
 from aims_gates.errors import InputError
 from aims_gates.evidence import Envelope
 from aims_gates.ledger.remote import Remote, is_remote
@@ -64,13 +64,13 @@ def export(
         until = _issued_by_server(
             settings.need_registry(), name, alias, days, _envelope(settings, checkpoint, checkpoint_key), out
         )
-        click.echo(f"wrote {out}: {name}, alias {alias}, to be relied on until {until}")
+        echo(f"wrote {out}: {name}, alias {alias}, to be relied on until {until}")
         return
     signing, at = signer(settings, key), datetime.now(UTC)
     envelope = _envelope(settings, checkpoint, checkpoint_key) or _of_server(settings.need_registry())
     with open_ledger(settings.need_registry()) as connection:
         said = issue(connection, settings.workspace, name, alias, signing, at, days, out, envelope)
-    click.echo(f"wrote {out}: {name} version {said.version}, {said.digest}, to be relied on until {said.until}")
+    echo(f"wrote {out}: {name} version {said.version}, {said.digest}, to be relied on until {said.until}")
 
 
 def _envelope(settings: Settings, checkpoint: Path | None, key: Path | None) -> Envelope | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -42,7 +42,7 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
         use(settings)
         aliases = halt(settings, name, reason, signer(settings, key))
         versions = reaches(settings, name)
-    click.echo(f"{name} is halted; removed: {', '.join(aliases) or 'no alias stood'}")
+    echo(f"{name} is halted; removed: {', '.join(aliases) or 'no alias stood'}")
     if versions:
-        click.echo(f"no longer loads: {', '.join(versions)}")
-        click.echo(f"next: aims-gates rollback {name} VERSION, or to lift the halt: aims-gates resume {name}")
+        echo(f"no longer loads: {', '.join(versions)}")
+        echo(f"next: aims-gates rollback {name} VERSION, or to lift the halt: aims-gates resume {name}")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aims_gates.canonical import digest
-from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
+from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options, table
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.evidence import sign
 from aims_gates.keys import is_public, read_public
@@ -59,9 +59,9 @@ def rotate(old: str, new: str, overlap: int, key: Path | None, settings: Setting
         past = history(connection)
         listed, entry = _rotated(past, before, after, last)
         append(connection, sign(say(listed, Subject("organization", digest(listed), "trust list")), signing), now)
-    click.echo(f"{entry.person}: {after[:12]} is trusted as {', '.join(entry.roles)}; {before[:12]} signs until {last}")
+    echo(f"{entry.person}: {after[:12]} is trusted as {', '.join(entry.roles)}; {before[:12]} signs until {last}")
     if last > now.date().isoformat():
-        click.echo(f"next: put the new key where the old one is used, before {last}")
+        echo(f"next: put the new key where the old one is used, before {last}")
     click.echo("then: take the old private key away, and write a checkpoint: aims-gates ledger checkpoint FILE")
 
 

@@ -10,7 +10,7 @@ import click
 
 from aims_gates.canonical import digest
 from aims_gates.cli.key_drills import compromised, public_of, rotate
-from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
+from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options, table
 from aims_gates.errors import InputError
 from aims_gates.evidence import sign
 from aims_gates.keys import new_key
@@ -42,7 +42,7 @@ def new(path: Path) -> None:
     """Make a key: PATH (mode 0600, keep it secret) and its .pub beside it."""
     path = path if path.suffix else path.with_suffix(".key")
     made = new_key(path)
-    click.echo(f"wrote {path} (secret, mode 0600) and {path.with_suffix('.pub')}\npublic key {made.public}")
+    echo(f"wrote {path} (secret, mode 0600) and {path.with_suffix('.pub')}\npublic key {made.public}")
 
 
 @command.command("trust")
@@ -104,7 +104,7 @@ def trust(
             sign(say(listed, Subject("organization", digest(listed), "trust list")), signing),
             datetime.now(UTC),
         )
-    click.echo(f"{person} is trusted as {', '.join(roles)} (list version {listed.version})")
+    echo(f"{person} is trusted as {', '.join(roles)} (list version {listed.version})")
 
 
 def _with(now: Trust | None, entry: TrustedKey | TrustedUser) -> Trust:
@@ -141,7 +141,7 @@ def revoke(public: str, reason: str, since: int | None, key: Path | None, settin
             connection, sign(say(said, Subject("organization", digest(said), "key")), signing), datetime.now(UTC)
         )
     shown = said.key if said.key.startswith("user:") else f"{said.key[:8]}..."
-    click.echo(f"revoked {shown} at ledger position {row.position}")
+    echo(f"revoked {shown} at ledger position {row.position}")
 
 
 @command.command("list")

@@ -21,6 +21,7 @@ __all__ = [
     "progress",
     "reports_option",
     "save_reports",
+    "echo",
     "settings_options",
     "table",
 ]
@@ -92,6 +93,13 @@ def _need_mlflow(settings: Settings) -> None:
         from aims_gates.registry.internals.verify import need_store
 
         need_store()
+
+
+def echo(text: str, *, err: bool = False, red: bool = False) -> None:
+    """Print a line that names what people wrote, as a terminal may have it."""
+    from aims_gates.reports.words import clean
+
+    click.secho(clean(text), err=err, fg="red" if red else None, bold=red or None)
 
 
 def emit(value: Any, json_: bool, text: Callable[[], str]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aims_gates.cli.options import isolation_option, key_option, progress, settings_options
+from aims_gates.cli.options import echo, isolation_option, key_option, progress, settings_options
 from aims_gates.errors import InputError
 from aims_gates.settings import Settings, maybe_signer, signer
 
@@ -92,11 +92,11 @@ def command(
         # Who made the model is said by who signs, never by the step that ran it.
         made = statement_of(table, datetime.now(UTC), target.facts, subject)
     beside = _keep(table.path, made, signing, settings)
-    click.echo(f"wrote {table.path} ({table.rows} rows, {table.output}) and {beside}")
-    click.echo(table.isolation.said(), err=True)
+    echo(f"wrote {table.path} ({table.rows} rows, {table.output}) and {beside}")
+    echo(table.isolation.said(), err=True)
     if signing is None:
         words = f"--sign {table.path.name} --isolation {table.isolation.kind}"
-        click.echo(f"Unsigned. Sign it where the key is: aims-gates predict --model {model} {words}", err=True)
+        echo(f"Unsigned. Sign it where the key is: aims-gates predict --model {model} {words}", err=True)
 
 
 def _keep(out: Path, made: "Statement", signing: "Key | None", settings: Settings) -> Path:

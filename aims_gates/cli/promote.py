@@ -2,7 +2,7 @@
 
 import click
 
-from aims_gates.cli.options import progress, settings_options
+from aims_gates.cli.options import echo, progress, settings_options
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -22,4 +22,4 @@ def command(name: str, version: str, alias: str, settings: Settings) -> None:
         use(settings)
         staging = None if told is None else (lambda done, total: told(f"staging {done} of {total} bytes", 0, 0))
         digest = promote(settings, name, str(version_number(version)), alias, staging)
-    click.echo(f"{name} version {version} is {alias} ({digest})")
+    echo(f"{name} version {version} is {alias} ({digest})")

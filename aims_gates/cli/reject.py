@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -27,4 +27,4 @@ def command(request: str, role: str, reason: str, key: Path | None, settings: Se
     done = state(
         settings, key, lambda ledger: acts.reject(ledger, asked, role, reason), f"/requests/{asked}/reject", said
     )
-    click.echo(f"{done.person} rejected request {asked[7:19]} as {role}")
+    echo(f"{done.person} rejected request {asked[7:19]} as {role}")

@@ -7,7 +7,7 @@ import click
 
 from aims_gates import acts
 from aims_gates.canonical import plain
-from aims_gates.cli.options import as_json, emit, key_option, progress, settings_options, table
+from aims_gates.cli.options import as_json, echo, emit, key_option, progress, settings_options, table
 from aims_gates.cli.signed import attested, by_server, state
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
@@ -103,7 +103,7 @@ def withdraw(request: str, reason: str, key: Path | None, settings: Settings) ->
     asked = find_request(settings, request).digest
     said = {"reason": reason}
     state(settings, key, lambda ledger: acts.withdraw(ledger, asked, reason), f"/requests/{asked}/withdraw", said)
-    click.echo(f"request {asked[7:19]} is withdrawn")
+    echo(f"request {asked[7:19]} is withdrawn")
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -25,4 +25,4 @@ def command(statement: str, reason: str, key: Path | None, settings: Settings) -
         found = acts.find_statement(ledger, statement)
     said = {"statement": found, "reason": reason}
     done = state(settings, key, lambda ledger: acts.revoke(ledger, found, reason), "/revoke", said)
-    click.echo(f"{done.person} revoked {found[7:19]} at ledger position {done.position}")
+    echo(f"{done.person} revoked {found[7:19]} at ledger position {done.position}")

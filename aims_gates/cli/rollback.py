@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, settings_options
+from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -33,4 +33,4 @@ def command(name: str, version: str, reason: str, alias: str, key: Path | None, 
 
         use(settings)
         rollback(settings, name, number, reason, signer(settings, key), alias)
-    click.echo(f"{name} is back at version {version} ({alias}); review this rollback: {reason}")
+    echo(f"{name} is back at version {version} ({alias}); review this rollback: {reason}")

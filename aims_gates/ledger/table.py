@@ -27,6 +27,7 @@ from aims_gates.predicates import (
     OpenMode,
     Trust,
 )
+from aims_gates.spelling import check_new_name
 from aims_gates.trust import Row, TrustHistory
 
 __all__ = [
@@ -332,6 +333,7 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
     before = _said_before(connection, row, past)
     if before is not None:
         return before
+    _check_people(row, past)
     admit(row, past)
     leaf = merkle.leaf_hash(body.encode())
     _insert(connection, row, body, leaf)
@@ -343,6 +345,37 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
         {"size": length + 1, "frontier": json.dumps(grown)},
     )
     return row
+
+
+def _check_people(row: Row, past: TrustHistory) -> None:
+    """Refuse a list of trust with a new person or login in a spelling that nobody could tell from another's.
+
+    Only here, where a list is new: one that was appended before counts as ever.
+
+    Raises:
+        InputError: naming the character, or the name that is there.
+    """
+    if not isinstance(row.predicate, Trust):
+        return
+    lists = [trust for _, trust in past.lists]
+    people = {person for trust in lists for person in _people(trust)}
+    logins = {login for trust in lists for login in _logins(trust)}
+    for person in _people(row.predicate):
+        if person not in people:
+            check_new_name(person, "person", people)
+        people.add(person)
+    for login in _logins(row.predicate):
+        if login not in logins:
+            check_new_name(login, "login", logins)
+        logins.add(login)
+
+
+def _people(trust: Trust) -> list[str]:
+    return [key.person for key in trust.keys] + [user.person for user in trust.users]
+
+
+def _logins(trust: Trust) -> list[str]:
+    return [login for key in trust.keys for login in key.logins] + [user.login for user in trust.users]
 
 
 def _hand_in(server: Remote, entry: Envelope | Statement) -> Row:

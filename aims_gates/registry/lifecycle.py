@@ -7,7 +7,7 @@ from mlflow.entities.model_registry import ModelVersion, RegisteredModel, Regist
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegisteredModel
 from sqlalchemy.orm import Session
 
 from aims_gates import authority
@@ -31,9 +31,10 @@ from aims_gates.registry.internals.store import (
 )
 from aims_gates.registry.names import PRODUCTION, governed_alias
 from aims_gates.registry.places import check_source
-from aims_gates.registry.refusals import answering, refusal
+from aims_gates.registry.refusals import answering, invalid, refusal
 from aims_gates.registry.server.paths import kept_here
 from aims_gates.registry.session import Transaction, again
+from aims_gates.spelling import check_new_name
 from aims_gates.standing import Ledger
 
 __all__ = ["LifecycleMixin"]
@@ -51,6 +52,7 @@ class LifecycleMixin(StoreBase):
         """Create a name; whether it is a model or a prompt is fixed and recorded here."""
         kind: Kind = "prompt" if is_prompt(tags) else "model"
         with answering(f"creating {name}"), self.transaction() as transaction:
+            self._check_name(transaction.session, name)
             made: RegisteredModel = super().create_registered_model(name, tags, description, deployment_job_id)
             self._created(transaction, name, kind)
             return made
@@ -113,6 +115,7 @@ class LifecycleMixin(StoreBase):
         if name == new_name:
             return cast(RegisteredModel, super().rename_registered_model(name, new_name))
         with answering(f"renaming {name}"), self.transaction() as transaction:
+            self._check_name(transaction.session, new_name)
             seen = self._refuse_standing(name, "renamed")
             if seen.binding() is not None:
                 raise refusal(
@@ -165,6 +168,20 @@ class LifecycleMixin(StoreBase):
             if version is not None and not free(self._seen(transaction.session, name)):
                 said = Transition(active_workspace(self), name, version, alias, "alias deleted", actor().name)
                 authority.act(transaction.connection, said, now())
+
+    def _check_name(self, session: Session, name: Any) -> None:
+        """Refuse a new name that nobody could tell from another one, or see as it is.
+
+        Raises:
+            MlflowException: INVALID_PARAMETER_VALUE, naming the character, or the name that is there.
+        """
+        if not isinstance(name, str):  # MLflow refuses it
+            return
+        names: Any = query(self, session, SqlRegisteredModel).with_entities(SqlRegisteredModel.name)
+        try:
+            check_new_name(name, "name", (str(row[0]) for row in names))
+        except InputError as error:
+            raise invalid(error) from error
 
     def _check_source(self, name: str, source: str) -> None:
         """Refuse a source that the server may not read; while nothing is governed, open mode takes all but its own.

@@ -32,17 +32,19 @@ from aims_gates.registry.base import StoreBase
 from aims_gates.registry.buckets import holds
 from aims_gates.registry.internals.store import (
     active_workspace,
+    model_row,
     query,
     validate_alias,
     validate_alias_reserved,
     validate_name,
     version_row,
 )
-from aims_gates.registry.names import PRODUCTION, governed_alias, governed_stage, version_number
+from aims_gates.registry.names import OPEN_ALIASES, PRODUCTION, governed_alias, governed_stage, version_number
 from aims_gates.registry.origins import origins
-from aims_gates.registry.refusals import answering, denied, invalid
+from aims_gates.registry.refusals import answering, denied, invalid, refusal
 from aims_gates.registry.server import creators
 from aims_gates.registry.session import again
+from aims_gates.spelling import check_new_name
 from aims_gates.standing import Ask, Ledger
 
 __all__ = ["PromotionMixin"]
@@ -98,6 +100,7 @@ class PromotionMixin(StoreBase):
         validate_name(name)
         validate_alias(alias)
         validate_alias_reserved(alias)
+        self._check_alias(name, alias)
         if not governed_alias(alias) or self._free(name):
             super().set_registered_model_alias(name, alias, version)
             return
@@ -139,6 +142,27 @@ class PromotionMixin(StoreBase):
         with answering(act, gated=True):
             shown = f"stage {PRODUCTION}"
             return cast(ModelVersion, self._promote(name, number, stage_alias(number), shown, into_production))
+
+    def _check_alias(self, name: str, alias: str) -> None:
+        """Refuse a new alias that nobody could tell from another one, or see as it is; one that stands may be moved.
+
+        Raises:
+            MlflowException: PERMISSION_DENIED, naming the character or the alias that is there.
+        """
+        if alias.isascii() and alias.isprintable():
+            return  # what it may look like was refused, or is in another alphabet and shown so
+        with answering(f"setting alias {alias!r} on {name}", gated=True):
+            with self.primary() as session:
+                model = model_row(self, session, name)
+                there = {str(row.alias) for row in model.registered_model_aliases}
+            try:
+                if alias not in there:
+                    check_new_name(alias, "alias", {*there, *OPEN_ALIASES, PRODUCTION.lower()})
+            except InputError as error:
+                steps = [error.remedy or "choose another alias"]
+                raise refusal(
+                    f"{error.message}.", title="an alias in odd spelling", state="failed", next=steps
+                ) from error
 
     def _in_production(self, session: Session, name: str) -> set[int]:
         """The versions in stage Production; none where the name is none, which MLflow then says."""

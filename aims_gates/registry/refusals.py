@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from aims_gates.errors import AimsGatesError
 from aims_gates.model import ControlState, Decision
 from aims_gates.registry.session import conflict, is_conflict
+from aims_gates.spelling import escaped
 
 __all__ = ["answering", "denied", "invalid", "refusal"]
 
@@ -42,7 +43,7 @@ def refusal(
         next: What to do.
     """
     steps = list(next)
-    text = "\n".join([f"aims-gates: {message}", *_numbered(steps)])
+    text = escaped("\n".join([f"aims-gates: {message}", *_numbered(steps)]))
     entry = {"id": id, "title": title, "state": state, "next": steps}
     return MlflowException(text, PERMISSION_DENIED, aims_decision=None, aims_controls=[entry])
 
@@ -96,7 +97,7 @@ def denied(decision: Decision, target: str, recorded: str | None, extra: Iterabl
     steps = list(dict.fromkeys([*decision.actions, *extra]))
     lines.extend(_numbered(steps))
     shown: Mapping[str, Any] = {"aims_decision": recorded, "aims_controls": _entries(decision)}
-    return MlflowException("\n".join(lines), PERMISSION_DENIED, **shown)
+    return MlflowException(escaped("\n".join(lines)), PERMISSION_DENIED, **shown)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aims_gates.model import Finding, Limit
+from aims_gates.spelling import escaped
 
 __all__ = [
     "about",
@@ -25,13 +26,16 @@ __all__ = [
 _OPS: Mapping[str, str] = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
 _RANK: Mapping[str | None, int] = {"error": 0, "fail": 1, "inconclusive": 2, "pass": 3, None: 4}
 #: Control characters (a terminal obeys some, XML forbids most) and unpaired surrogates.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _PROGRAMS = ("aims-gates ", "mlflow ", "git ", "pip ", "python ", "make ")
 
 
 def clean(text: object) -> str:
-    """Text from outside without control characters, which a terminal or a parser might obey."""
-    return _CONTROL.sub("\ufffd", str(text))
+    """Text from outside without control characters, which a terminal or a parser might obey.
+
+    What nobody sees, and letters that look like those beside them, are shown by their code point.
+    """
+    return escaped(_CONTROL.sub("\ufffd", str(text)))
 
 
 def number(value: float, decimals: int = 2) -> str:

@@ -1,13 +1,18 @@
 """Names are compared after folding, and a version is spelled in one way."""
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow.entities.model_registry import RegisteredModelTag
+from mlflow.exceptions import MlflowException
 
 from aims_gates.errors import InputError
+from aims_gates.registry import lifecycle, promotion
 from aims_gates.registry.names import OPEN_ALIASES, folded, governed_alias, governed_stage, version_number
+from tests.registry.conftest import World
 
 
 @pytest.mark.parametrize(
@@ -73,3 +78,42 @@ def test_other_types_and_numbers_are_refused(version: object) -> None:
     with pytest.raises(InputError) as caught:
         version_number(version)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["l\u043eans", "lo\u200bans", "\uff4coans", "loans\ufe0f"])
+def test_a_new_name_or_alias_that_looks_like_another_is_refused_whoever_makes_it(world: World, name: str) -> None:
+    store, version = world.store, world.promoted("loans")
+    point = next(f"U+{ord(char):04X}" for char in name if not char.isascii())
+    with pytest.raises(MlflowException, match=re.escape(point)) as error:
+        store.create_registered_model(name)
+    assert error.value.get_http_status_code() == 400
+    with pytest.raises(MlflowException, match=re.escape(point)):
+        store.create_registered_model(name, [RegisteredModelTag("mlflow.prompt.is_prompt", "true")])
+    store.create_registered_model("free")
+    with pytest.raises(MlflowException, match=re.escape(point)):
+        store.rename_registered_model("free", name)
+    if name.isalnum():  # of others MLflow makes no aliases
+        with pytest.raises(MlflowException, match=re.escape(point)) as error:
+            store.set_registered_model_alias("loans", name, version)
+        assert error.value.get_http_status_code() == 403
+    assert sorted(model.name for model in store.search_registered_models()) == ["free", "loans"]
+
+
+def test_a_name_in_one_other_alphabet_may_be_new_unless_it_looks_like_one_that_is_there(world: World) -> None:
+    world.store.create_registered_model("copy")
+    world.store.create_registered_model("\u043a\u0440\u0435\u0434\u0438\u0442")
+    with pytest.raises(MlflowException, match="looks like 'copy'"):
+        world.store.create_registered_model("\u0441\u043e\u0440\u0443")
+
+
+def test_a_name_and_an_alias_from_before_go_on_working(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = "l\u043eans"
+    with monkeypatch.context() as before:
+        for module in (lifecycle, promotion):
+            before.setattr(module, "check_new_name", lambda *_: None)  # as an earlier version took it
+        version = world.promoted(odd)
+        world.store.set_registered_model_alias(odd, f"{odd}2", version)
+    world.store.set_registered_model_alias(odd, f"{odd}2", version)
+    assert world.store.get_registered_model(odd).aliases[f"{odd}2"] == version
+    with pytest.raises(MlflowException, match="U\\+043E"):
+        world.store.set_registered_model_alias(odd, f"{odd}3", version)

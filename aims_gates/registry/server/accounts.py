@@ -12,9 +12,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from aims_gates.errors import InputError
 from aims_gates.ledger import history
-from aims_gates.registry.refusals import answering, refusal
+from aims_gates.registry.refusals import answering, invalid, refusal
 from aims_gates.registry.server.identity import principal
+from aims_gates.spelling import check_new_name
 from aims_gates.trust import alike
 
 __all__ = ["guard_accounts", "guard_listings", "shown"]
@@ -32,6 +34,8 @@ def guard_accounts(store: Any, users: Any) -> None:
     def over(stock: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(stock)
         def create_user(username: str, *args: Any, **kwargs: Any) -> Any:
+            with answering("making a user", gated=True):
+                _refuse_odd(store, username)
             who = principal()  # nobody's request: the server itself, for a person who came by token or proxy
             if who is not None and not who.admin:
                 with answering(f"making the user {username}", gated=True):
@@ -62,6 +66,18 @@ def shown(login: str) -> bool:
     """Whether a listing shows this login to who is asking: an administrator sees all, everybody else themselves."""
     who = principal()
     return who is not None and (who.admin or who.name == login)
+
+
+def _refuse_odd(store: Any, login: str) -> None:
+    """Refuse a login that nobody could tell from one on the trust list, or see as it is."""
+    with store.primary() as session:
+        trust = history(session.connection()).current()
+    listed = {entry.login for entry in (trust.users if trust else ())}
+    try:
+        if login not in listed:
+            check_new_name(login, "login", listed)
+    except InputError as error:
+        raise invalid(error) from error
 
 
 def _refuse_listed(store: Any, login: str) -> None:

@@ -42,13 +42,15 @@ __all__ = [
 ]
 
 #: MLflow's own bounds for names, and no character that a database or a terminal cannot hold.
-_PLAIN = r"^[^\x00-\x1f\x7f/:]+$"
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f/:]+$"
+#: Text with line breaks and tabs, and nothing else that a terminal obeys.
+_TEXT = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_PLAIN)]
 Role = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=_PLAIN)]
 Version = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}$")]
 Short = Annotated[str, StringConstraints(pattern=r"^(sha256:)?[0-9a-fA-F]{6,64}$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=8000, pattern=r"^[^\x00]+$")]
-Optional = Annotated[str, StringConstraints(max_length=8000, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=8000, pattern=f"^{_TEXT}+$")]
+Optional = Annotated[str, StringConstraints(max_length=8000, pattern=f"^{_TEXT}*$")]
 Term = Annotated[str, StringConstraints(min_length=1, max_length=700, pattern=r"^[^\x00]+$")]
 Position = Annotated[int, Field(ge=0, le=2_000_000_000)]
 
