@@ -3,6 +3,8 @@
 ========================  ==========================================================================================
 ``days_since(date)``      whole days from an ISO date to today; a date in the future is refused
 ``days_until(date)``      whole days from today to an ISO date; negative once it has passed
+``within(begun, done, n)``  what began on one day was done on another, no later than ``n`` days after; late is refused
+``by(done, due)``         it was done no later than on the day on which it was due; late is refused
 ``current(record)``       owner, another approver, version, approval in the past, next review not passed
 ``stated(value, fields)``  every field (``a.b`` reaches inward) is there and is neither empty nor a placeholder
 ``every(value, f, keys)`` the list ``value.f`` has entries, and each states these keys
@@ -117,6 +119,22 @@ class _Clock:
 
     def until(self, text: Any) -> int:
         return (_day(text) - self.today).days
+
+    def within(self, begun: Any, done: Any, most: Any) -> bool:
+        self.since(done)
+        days = (_day(done) - _day(begun)).days
+        if days < 0:
+            raise Lacking(f"{done} lies before {begun}, when it began")
+        if days > int(most):
+            raise Lacking(f"{done} is {days} days after {begun}, and at most {int(most)} are allowed")
+        return True
+
+    def by(self, done: Any, due: Any) -> bool:
+        self.since(done)
+        days = (_day(done) - _day(due)).days
+        if days > 0:
+            raise Lacking(f"{done} comes {days} day(s) after {due}, when it was due")
+        return True
 
     def current(self, record: Any) -> bool:
         _stated(record, ("owner", "approver", "version", "approved_on", "next_review"))
@@ -281,6 +299,8 @@ def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mappi
     return {
         "days_since": clock.since,
         "days_until": clock.until,
+        "within": clock.within,
+        "by": clock.by,
         "current": clock.current,
         "stated": _stated,
         "every": _every,

@@ -15,7 +15,7 @@ from aims_gates.strict_yaml import Document, parse, read_yaml
 __all__ = ["DEFAULT", "bundle", "bundle_names", "resolved"]
 
 #: The bundle of a questionnaire that names none.
-DEFAULT = "eu-2026-1744"
+DEFAULT = "eu-2026-1744-r2"
 
 
 def _merge(base: Any, top: Any) -> Any:

@@ -129,6 +129,7 @@ class Obligation(Shape):
     trigger: Text = says("What calls for it.")
     content: Text = says("What must be said.")
     last_sent: Day | None = says("When it was last sent.", default=None)
+    last_due: Day | None = says("When that was due.", default=None)
     due: Day = says("When it is due next.")
 
 

@@ -12,6 +12,7 @@ from aims_gates.errors import InputError
 PINNED = {
     "eu-2024-1689": "sha256:a07bc728cd921ef688f8fc23faf996d7a8401d40a126268341b7bce008d59304",
     "eu-2026-1744": "sha256:785608c6a96d0414978a0ab5371ca9d4b1a04fe8b33fb4bc73535e24884d7387",
+    "eu-2026-1744-r2": "sha256:0fb3ffd4dc72e661dcdbbc78a0b475535b9f05293be24e48cb2a9d712d01927b",
     "neutral": "sha256:2bdb159293c88751d6d50626599e3440577fe0d7ca3b67097df9e55c39e62921",
 }
 BUNDLES = pytest.mark.parametrize("found", [bundle(name) for name in bundle_names()], ids=lambda each: each.id)
@@ -67,6 +68,25 @@ def test_the_difference_of_the_two_acts_is_dates_one_practice_and_one_grace() ->
     back = changes(bundle("eu-2026-1744"), bundle("eu-2024-1689"))
     assert [each.id for each in back if each.kind == "removed" and each.section == "prohibited"] == ["5.1.new"]
     assert changes(bundle("neutral"), bundle("neutral")) == ()
+
+
+def test_the_second_reading_names_the_two_new_practices_and_moves_no_date() -> None:
+    found = [each for each in changes(bundle("eu-2026-1744"), bundle("eu-2026-1744-r2")) if each.kind != "wording"]
+    practices = {(each.id, each.kind) for each in found if each.section == "prohibited"}
+    assert practices == {("5.1.new", "removed"), ("5.1.ba", "added"), ("5.1.bb", "added")}
+    assert {each.section for each in found} == {"prohibited"}
+    rules = {rule.id: rule for rule in bundle("eu-2026-1744-r2").prohibited}
+    for name, article in (("5.1.ba", "5(1)(ba)"), ("5.1.bb", "5(1)(bb)")):
+        rule = rules[name]
+        assert rule.article == article and rule.qualifier and "safeguards" in rule.qualifier.ask and rule.exception
+        assert bundle("eu-2026-1744-r2").on(rule.applies) == date(2026, 12, 2)
+
+
+def test_what_is_no_emotion_is_said_where_emotions_are_asked_about() -> None:
+    asked = {name: question.help for name, (_, question) in bundle("eu-2026-1744-r2").questions().items()}
+    for name in ("5.1.f", "1c", "50.3"):
+        assert "atigue" in asked[name] and "pain" in asked[name], name
+    assert "recital 18" in asked["5.1.f"] and "recital 18" in asked["1c"] and "3(39)" in asked["1c"]
 
 
 def test_a_bundle_is_found_by_its_beginning_and_an_ambiguous_one_is_refused() -> None:

@@ -156,7 +156,12 @@ def test_the_organizations_rules_of_the_pack_are_applied(pack: Path, capsys: Out
 
 def test_rules_are_listed_dated_and_compared(capsys: Out) -> None:
     """Coverage row R.3."""
-    assert {each["id"] for each in run(capsys, "rules", "list")[1]} == {"eu-2024-1689", "eu-2026-1744", "neutral"}
+    assert {each["id"] for each in run(capsys, "rules", "list")[1]} == {
+        "eu-2024-1689",
+        "eu-2026-1744",
+        "eu-2026-1744-r2",
+        "neutral",
+    }
     days = {each["id"]: each["date"] for each in run(capsys, "rules", "dates", "--bundle", "eu-2026-1744")[1]}
     assert (days["annex_iii"], days["annex_i"]) == ("2027-12-02", "2028-08-02")
     value = run(capsys, "rules", "diff", "eu-2024", "eu-2026-1744")[1]
@@ -172,11 +177,11 @@ def test_the_difference_lists_the_systems_to_classify_again(pack: Path, capsys: 
     file = written(pack / "a.json", bundle="eu-2024-1689", answers=answers, purpose=None)
     assert main(["classify", "--pack", ".", "--file", file, "--system", "credit"]) == 0
     capsys.readouterr()
-    value = run(capsys, "rules", "diff", "--pack", ".", "eu-2024", "eu-2026")[1]
+    value = run(capsys, "rules", "diff", "--pack", ".", "eu-2024", "eu-2026-1744")[1]
     assert [each["system"] for each in value["systems"]] == ["credit"]
     why = value["systems"][0]["why"]
     assert "to be answered: 5.1.new" in why and "duties move: 2026-08-02 -> 2027-12-02" in why
-    assert run(capsys, "rules", "diff", "--pack", ".", "eu-2026", "eu-2024")[1]["systems"] == []
+    assert run(capsys, "rules", "diff", "--pack", ".", "eu-2026-1744", "eu-2024")[1]["systems"] == []
 
 
 class Terminal:

@@ -162,7 +162,10 @@ def test_taking_one_proof_away_refuses_the_exemption_and_says_which(taken: dict[
 
 def test_the_new_prohibition_holds_from_its_day_and_is_announced_before() -> None:
     start = date(2026, 12, 2)
-    before, after = of("5.1.new", as_of=start - timedelta(days=1)), of("5.1.new", as_of=start)
+    before, after = (
+        of("5.1.ba", "5.1.ba.qualifier", as_of=start - timedelta(days=1)),
+        of("5.1.ba", "5.1.ba.qualifier", as_of=start),
+    )
     assert (before.tier, after.tier) == ("minimal", "prohibited")
     assert [(each.date, each.tier) for each in before.coming] == [(start, "prohibited")] and after.coming == ()
     assert any("2026-12-02" in note for note in before.notes)
