@@ -3,6 +3,7 @@
 The one place where rows become a question for :mod:`aims_gates.decision` and its answer becomes rows again.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, rows
 from aims_gates.ledger.table import OPEN_MODE, Source
 from aims_gates.model import Decision, Evidence, Subject
-from aims_gates.predicates import BreakGlass, Grant, Recorded, Request, Resume, say, type_of
+from aims_gates.predicates import BreakGlass, Grant, Halt, Recorded, Request, Resume, say, type_of
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
 
@@ -51,7 +52,15 @@ def about(
     subjects = {subject} if subject else subjects
     wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
     found.update({row.position: row for row in rows(connection, wanted)})
+    found.update({row.position: row for row in _halts_elsewhere(connection, found.values(), (workspace, name))})
     return [found[position] for position in sorted(found)]
+
+
+def _halts_elsewhere(connection: Source, found: Iterable[Row], here: tuple[str, str]) -> list[Row]:
+    """The halts of other names under which the same bytes were granted: a halt reaches them here too."""
+    granted = {(row.predicate.workspace, row.predicate.name) for row in found if row.type == type_of(Grant)} - {here}
+    wanted = [f"model {space}/{name}" for space, name in sorted(granted)]
+    return rows(connection, wanted, types={type_of(Halt)}) if wanted else []
 
 
 def stopping(connection: Source, workspace: str, name: str, digest: str, version: str | None = None) -> Row | None:

@@ -534,7 +534,8 @@ NOBODY = "nobody"
 #: Written by the registry's transaction alone, without a signature.
 REGISTRY_ACTS = frozenset(_TYPES[shape] for shape in (Creation, Registration, Grant, Transition, Recorded))
 
-#: What the built-in roles may sign; every other role name is an approver's.
+#: What the built-in roles may sign; every other role name is an approver's. Who may revoke or withdraw which statement,
+#: :mod:`aims_gates.rights` says.
 ROLES: Mapping[str, frozenset[type]] = {
     "policy": frozenset(
         {
@@ -552,10 +553,10 @@ ROLES: Mapping[str, frozenset[type]] = {
             Freed,
         }
     ),
-    "ci": frozenset({Evidence, Predictions, Checkpoint, PortableGrant}),
+    "ci": frozenset({Evidence, Predictions, Revocation, Checkpoint, PortableGrant}),
     "developer": frozenset({Request, Withdrawal}),
-    "on-call": frozenset({Halt, RollbackOrder}),
-    "break-glass": frozenset({BreakGlass}),
+    "on-call": frozenset({Halt, RollbackOrder, Revocation}),
+    "break-glass": frozenset({BreakGlass, Revocation}),
     # In its own name a server says how large the ledger is; all else it says for a user (SAID_FOR).
     "server": frozenset({Checkpoint}),
 }

@@ -40,6 +40,7 @@ ORDER = [
     "evidence",
     "predicates",
     "trust",
+    "rights",
     "standing",
     "halts",
     "database",

@@ -28,7 +28,7 @@ _NAMED = "SELECT 1 FROM aims_names n WHERE n.workspace = NEW.workspace AND n.nam
 _OPEN_MODE = "EXISTS (SELECT 1 FROM aims_names o WHERE o.workspace = '' AND o.name = '' AND o.binding IS NOT NULL)"
 #: As :func:`aims_gates.registry.acts.free`.
 _FREE = (
-    f"(EXISTS ({_NAMED} AND n.kind = 'prompt' AND n.binding IS NULL)"
+    f"(EXISTS ({_NAMED} AND n.kind = 'prompt' AND n.governed = 0)"
     f" OR ({_OPEN_MODE} AND NOT EXISTS ({_NAMED} AND n.governed = 1)))"
 )
 _LIVE = "FROM aims_grants_live g WHERE g.workspace = {row}.workspace AND g.name = {row}.name"
@@ -139,8 +139,8 @@ GUARDS = (
         "registered_models",
         "UPDATE",
         f"({_RENAMED}) AND (EXISTS (SELECT 1 {_LIVE.replace('{row}', 'OLD')}) OR EXISTS (SELECT 1 FROM aims_names n "
-        "WHERE n.workspace = OLD.workspace AND n.name = OLD.name AND n.binding IS NOT NULL))",
-        "this name is bound to a system: evidence, approvals and grants are about it",
+        "WHERE n.workspace = OLD.workspace AND n.name = OLD.name AND n.governed = 1))",
+        "this name is, or was, bound to a system: evidence, approvals and grants are about it",
     ),
 )
 _WORDS = {

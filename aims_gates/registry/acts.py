@@ -6,7 +6,6 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from aims_gates import ledger
-from aims_gates.predicates import Binding, type_of
 from aims_gates.registry.names import PRODUCTION
 from aims_gates.standing import Ledger
 from aims_gates.trust import Row
@@ -56,15 +55,11 @@ def kind_of(seen: Ledger) -> Kind:
 
 
 def free(seen: Ledger) -> bool:
-    """Whether a name behaves as in a stock registry: a prompt that no system is bound to, any such name in open mode.
+    """Whether a name behaves as in a stock registry: a prompt that nothing governs, any such name in open mode.
 
-    A prompt's binding counts here until it is revoked: that its signer's key is trusted no longer must not set it free.
+    What was bound once is governed, whatever became of the binding, until a policy owner lets it go.
     """
-    if seen.open():
-        return True
-    found = [row for row in seen.rows if row.type == type_of(Binding) and row.predicate.name == seen.name]
-    found = [row for row in found if row.predicate.workspace == seen.workspace]
-    return kind_of(seen) == "prompt" and (not found or found[-1].digest in seen.revoked)
+    return seen.open() or (kind_of(seen) == "prompt" and not seen.governed())
 
 
 def stands(seen: Ledger, target: str, version: int, location: str | None) -> Row | None:

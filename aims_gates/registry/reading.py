@@ -62,7 +62,7 @@ class ReadingMixin(StoreBase):
             seen = view(session.connection(), self._get_active_workspace(), name)
         with answering(act, gated=True):
             grants = seen.grants(version=str(int(version)))
-            if grants and seen.binding() is not None:
+            if grants and seen.governed():
                 if grants[-1].predicate.location != found:
                     raise self._not_granted(name, int(version), "its storage location is not the granted one")
                 self._same_bytes(grants[-1])
