@@ -41,6 +41,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "promote": ("promote", "Stage a version's bytes and set the production alias."),
     "rollback": ("rollback", "Return to a version granted before (on call)."),
     "halt": ("halt", "Take a model out of production at once (on call)."),
+    "resume": ("resume", "End a halt, so that what it stopped may be loaded again."),
     "adopt": ("adopt", "Take in a registry that is already in use."),
     "break-glass": ("break_glass", "Order one promotion against unmet controls (two people)."),
     "grant": ("grant", "Export a grant to where the model is deployed."),

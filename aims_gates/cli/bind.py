@@ -50,17 +50,29 @@ def _modes(record: SystemRecord) -> tuple[Scheduled, ...]:
 
 @click.command()
 @click.argument("model")
-@click.option("--system", required=True, help="The system, by name.")
+@click.option("--system", help="The system, by name.")
 @click.option(
     "--author", help="Who wrote the change; must not be the signer. Default: git's last author of its records."
 )
+@click.option("--free", is_flag=True, help="Let the name go instead: nobody governs it until it is bound again.")
+@click.option("--reason", help="With --free: why; it stands in the ledger.")
 @key_option
 @settings_options
-def command(model: str, system: str, author: str | None, key: Path | None, settings: Settings) -> None:
+def command(
+    model: str, system: str | None, author: str | None, free: bool, reason: str | None, key: Path | None,
+    settings: Settings,
+) -> None:  # fmt: skip
     """Bind the registered MODEL to a system: sign its tier, purpose and whole plan.
 
-    From then on the decision applies this plan. Changed files, packs or gates change nothing until you bind again.
+    From then on the decision applies this plan. Changed files, packs or gates change nothing until you bind again. A
+    name that was bound once stays governed, whatever becomes of its binding: revoked, it is refused everything until it
+    is bound again. --free ends that (role policy): the grants of the name end, and what was granted may be deleted.
     """
+    if free != (system is None) or (free and not reason):
+        raise click.UsageError("say --system SYSTEM, or --free with --reason WHY")
+    if system is None:
+        _free(model, str(reason), key, settings)
+        return
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_ledger
 
@@ -78,6 +90,19 @@ def command(model: str, system: str, author: str | None, key: Path | None, setti
         row = append(connection, sign(say(said, Subject("system", record.digest, system)), signing), datetime.now(UTC))
     what = f"tier {plan.tier}, profile {plan.profile}, plan {digest(plan)[7:19]}"
     click.echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
+
+
+def _free(model: str, reason: str, key: Path | None, settings: Settings) -> None:
+    from aims_gates import acts
+    from aims_gates.ledger.connect import open_ledger
+
+    signing = signer(settings, key)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        said = acts.let_go(connection, settings.workspace, model, reason)
+        row, person = acts.sign_and_append(connection, said, signing, datetime.now(UTC))
+    click.echo(
+        f"{model} was let go by {person} at ledger position {row.position}; take its aliases away: reconcile tells"
+    )
 
 
 def _refuse_inactive(connection: Source, plan: Plan) -> None:

@@ -60,6 +60,7 @@ def body_for(path: str) -> dict[str, Any]:
         },
         "/revoke": {"statement": DIGEST, "reason": "x"},
         "/halt": {"name": "loan", "reason": "x"},
+        "/resume": {"name": "loan", "reason": "x"},
         "/rollback": common,
         "/stage": {"name": "loan", "version": "1"},
         "/promote": {"name": "loan", "version": "1"},

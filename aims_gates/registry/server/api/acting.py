@@ -40,6 +40,7 @@ def add_to(router: APIRouter) -> None:
     router.post("/waive")(waive)
     router.post("/revoke")(revoke)
     router.post("/halt")(halt)
+    router.post("/resume")(resume)
     router.post("/rollback")(rollback)
     router.post("/stage")(stage)
     router.post("/promote")(promote)
@@ -169,6 +170,18 @@ def halt(asked: shapes.Broken) -> shapes.Answer:
     for alias in found:
         store().delete_registered_model_alias(asked.name, alias)
     return answer.model_copy(update={"aliases": found})
+
+
+def resume(asked: shapes.Broken) -> shapes.Answer:
+    """End a halt: what it stopped may be loaded again; for a policy owner or an approver without a hand in it."""
+    name = caller().name
+
+    def said(connection: Connection) -> Said:
+        listed = history(connection).current()
+        entry = next((each for each in (listed.users if listed else ()) if each.login == name), None)
+        return acts.resume(connection, workspace(), asked.name, asked.reason, entry)
+
+    return _said(said, model=asked.name)
 
 
 def rollback(asked: shapes.Ordered) -> shapes.Answer:
