@@ -13,8 +13,8 @@ PYTHON ?= $(shell for found in python3.13 python3.12 python3.11 python3 python; 
 RUN := .venv/bin/python -m
 LOCKED := pip install --quiet --require-hashes --no-deps
 # Where everything hangs on every branch, and the tests that take each of them.
-PURE := */canonical.py,*/decision.py,*/evidence.py,*/halts.py,*/standing.py,*/trust.py,*/ledger/checkpoint.py,*/ledger/merkle.py,*/ledger/verify.py,*/ledger/replay.py,*/ledger/body.py
-PURE_TESTS := tests/ledger $(patsubst %,tests/test_%.py,canonical decision evidence halts makers standing trust)
+PURE := */canonical.py,*/decision.py,*/evidence.py,*/halts.py,*/rights.py,*/standing.py,*/trust.py,*/ledger/checkpoint.py,*/ledger/merkle.py,*/ledger/verify.py,*/ledger/replay.py,*/ledger/body.py
+PURE_TESTS := tests/ledger $(patsubst %,tests/test_%.py,canonical decision evidence halts laws makers rights standing trust)
 
 # uv reads no pip configuration; these carry over what matters, and where uv fails pip itself installs the same lock.
 UV := index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(RUN) pip config get global.index-url 2>/dev/null)}}}"; \

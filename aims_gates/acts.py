@@ -1,4 +1,4 @@
-"""What people say of a model: requests, their answers, waivers, revocations, halts, orders to roll back.
+"""What people say of a model: requests, answers, waivers, revocations, halts and their end, orders to roll back.
 
 One body for the command line, Python and the server: it reads the ledger (its database, or the server's answers),
 refuses what could not count, and makes the statement. Who signs it is the caller's: a person with a key of their own
@@ -15,12 +15,14 @@ from aims_gates.canonical import digest
 from aims_gates.decision import frozen
 from aims_gates.errors import InputError, NotFoundError, RefusedError
 from aims_gates.evidence import sign
+from aims_gates.halts import hands, may_resume
 from aims_gates.keys import Key
 from aims_gates.ledger import append, history, rows
 from aims_gates.ledger.table import Source, all_terms
 from aims_gates.model import Plan, Subject
 from aims_gates.predicates import (
     Approval,
+    Freed,
     Frozen,
     Halt,
     Rejection,
@@ -28,13 +30,15 @@ from aims_gates.predicates import (
     Resume,
     Revocation,
     RollbackOrder,
+    TrustedKey,
+    TrustedUser,
     Waiver,
     Withdrawal,
     say,
     type_of,
 )
 from aims_gates.standing import Ledger
-from aims_gates.trust import Row
+from aims_gates.trust import Row, alike
 
 __all__ = [
     "Said",
@@ -43,6 +47,7 @@ __all__ = [
     "find_request",
     "find_statement",
     "halt",
+    "let_go",
     "order_rollback",
     "reject",
     "request_state",
@@ -210,13 +215,13 @@ def reject(connection: Source, short: str, role: str, reason: str) -> Said:
 
 
 def withdraw(connection: Source, short: str, reason: str) -> Said:
-    """A request taken back."""
+    """A request taken back, by whoever may (:data:`aims_gates.rights.WITHDRAWING`)."""
     row = find_request(connection, short)
     return Said(Withdrawal(row.digest, reason), Subject("model", row.predicate.digest, row.predicate.name))
 
 
 def revoke(connection: Source, short: str, reason: str) -> Said:
-    """A statement that no longer counts: evidence, an approval, a waiver, a grant."""
+    """A statement that no longer counts; who may say so, :mod:`aims_gates.rights` decides where it is appended."""
     found = find_statement(connection, short)
     return Said(Revocation(found, reason), Subject("organization", found, "statement"))
 
@@ -227,15 +232,40 @@ def halt(workspace: str, name: str, reason: str) -> Said:
     return Said(said, Subject("model", digest(said), name))
 
 
-def resume(connection: Source, workspace: str, name: str, reason: str) -> Said:
-    """The halts of a registered model ended: what they stopped may be loaded again.
+def resume(connection: Source, workspace: str, name: str, reason: str, by: TrustedKey | TrustedUser | None) -> Said:
+    """A halt ended: what it stopped may be loaded again, while grants and requests that it ended stay ended.
+
+    Args:
+        connection: The ledger.
+        workspace, name: The registered model that was halted.
+        reason: Why.
+        by: Whose word it will be, as the trust list has them; None where it does not, which is refused later.
 
     Raises:
-        InputError: nothing was halted.
+        InputError: the model was never halted.
+        RefusedError: they do not hold a role that resumes, or had a hand in what was granted under this name.
     """
-    if Ledger(about(connection, workspace, name), workspace, name).halted_at() < 0:
-        raise InputError(f"{name!r} was not halted", remedy="See: aims-gates status")
+    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    if ledger.halted_at() < 0:
+        raise InputError(f"{name!r} was never halted", remedy="See: aims-gates status")
+    roles = may_resume(ledger)
+    if by is not None and (not set(roles) & set(by.roles) or alike(by.person) in hands(ledger)):
+        had = "had a hand in what was granted" if set(roles) & set(by.roles) else "does not hold a role that resumes"
+        remedy = f"May do it: a person of the role {' or '.join(roles)} who made, registered or requested none of it."
+        raise RefusedError(f"{by.person} {had} under {name!r}", remedy=remedy)
     said = Resume(workspace, name, reason)
+    return Said(said, Subject("model", digest(said), name))
+
+
+def let_go(connection: Source, workspace: str, name: str, reason: str) -> Said:
+    """A name that was bound is governed by nobody from here on.
+
+    Raises:
+        InputError: nothing governs it.
+    """
+    if not Ledger(about(connection, workspace, name), workspace, name).governed():
+        raise InputError(f"nothing governs {name!r}: it was never bound, or let go", remedy="See: aims-gates status")
+    said = Freed(workspace, name, reason)
     return Said(said, Subject("model", digest(said), name))
 
 

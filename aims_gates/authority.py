@@ -3,6 +3,7 @@
 The one place where rows become a question for :mod:`aims_gates.decision` and its answer becomes rows again.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +57,13 @@ def about(
     for each in sorted(subjects) if not isinstance(connection, Remote) else ():
         found.update(_halting(connection, each, (workspace, name)))
     return [found[position] for position in sorted(found)]
+
+
+def _halts_elsewhere(connection: Source, found: Iterable[Row], here: tuple[str, str]) -> list[Row]:
+    """The halts of other names under which the same bytes were granted: a halt reaches them here too."""
+    granted = {(row.predicate.workspace, row.predicate.name) for row in found if row.type == type_of(Grant)} - {here}
+    wanted = [f"model {space}/{name}" for space, name in sorted(granted)]
+    return rows(connection, wanted, types={type_of(Halt)}) if wanted else []
 
 
 def stopping(connection: Source, workspace: str, name: str, digest: str, version: str | None = None) -> Row | None:

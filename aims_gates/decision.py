@@ -36,20 +36,35 @@
     orders. The grant says break-glass for ever and its controls are not counted as met.
 12. Unknown means no; comparisons are written so that NaN denies. A finding under a limit passes only when its number
     keeps the limit; a gate that the plan names for a control and does not define is missing.
-13. Taking trust away (a statement revoked, a key untrusted) never turns no into yes.
-14. Where the plan names a least isolation, predictions count as signed (rule 4) only when their statement says that the
+13. Taking trust away (a statement revoked, a key untrusted, a trust list, newer evidence that fails or does not count)
+    never turns no into yes: the latest by place first, then whether it counts. The kinds of statement that may turn a
+    no into a yes are those of :data:`aims_gates.rights.RAISING`.
+14. Evidence older than any about other data in the same role (evaluation, unless it is fixed beforehand; reference) is
+    stale, whatever became of that evidence, until the gate that gave it stands by the same data again, in evidence that
+    counts and does not fail.
+15. A halt reaches the bytes that were granted under the halted name before it, under whatever name they are asked for:
+    a request, an order to roll back or a break-glass order from before it is void there too. Under another name they
+    are promoted only once the halted name is resumed.
+16. Who may revoke or withdraw what is one table (:mod:`aims_gates.rights`); by anybody else it counts for nothing. What
+    denies (a halt, a rejection, a revoked key, failing evidence, a withdrawal, a revocation) cannot be revoked.
+17. A name that was bound once is governed, whatever became of its binding, until a policy owner lets it go; bound
+    again, it is governed again.
+18. Whoever asked for a version has a hand in it also when the request was withdrawn or their key revoked since. Each of
+    the ways to a yes (evidence, rollback, break-glass) stands by itself: that one is shut shuts no other.
+19. Where the plan names a least isolation, predictions count as signed (rule 4) only when their statement says that the
     model's process was kept apart at least so far; a statement that does not say was made without.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from aims_gates.canonical import digest_of
 from aims_gates.halts import elsewhere, told
-from aims_gates.model import Approver, ControlState, Decision, Finding, Outcome, Plan, Requirement, State, Step
-from aims_gates.predicates import NOBODY, Frozen, Request
+from aims_gates.model import Approver, ControlState, Decision, Finding, Plan, Requirement, State, Step
+from aims_gates.predicates import NOBODY, Frozen, Halt, Request
+from aims_gates.rights import fails, outcome_of
 from aims_gates.standing import Ask, Counted, Ledger, age_days
 from aims_gates.trust import Row, alike, day
 
@@ -100,20 +115,10 @@ def _outcomes(step: Step, findings: Iterable[Finding]) -> dict[str, str]:
     worst: dict[str, str] = {}
     for finding in findings:
         for control in finding.controls or step.controls:
-            outcome = _outcome(finding)
+            outcome = outcome_of(finding)
             if outcome is not None and _RANK[outcome] >= _RANK[worst.get(control, "pass")]:
                 worst[control] = outcome
     return worst
-
-
-def _outcome(finding: Finding) -> Outcome | None:
-    """A finding's outcome as it is counted (rules 3 and 12); None for information: a pass needs a limit."""
-    if finding.limit is None:
-        return None if finding.outcome == "pass" else finding.outcome
-    numbers = [number for number in (finding.value, finding.p_value) if number is not None]
-    if finding.outcome is None or (finding.outcome == "pass" and not any(map(finding.limit.met, numbers))):
-        return "error"
-    return finding.outcome
 
 
 def _prompted(ledger: Ledger, decision: Decision) -> Decision:
@@ -181,23 +186,33 @@ class _Answer:
         return self.ask.makers == () and bool(self.plan.approvals)
 
     def _age_data(self) -> None:
-        """Rule 4: evidence about other data, in the same role, than newer evidence that counts is about."""
-        counting = {gate: each for gate, each in self.counted.items() if each.standing == "counts"}
-        data = {gate: each.evidence.data for gate, each in counting.items() if each.evidence}
-        places = {gate: each.row.position for gate, each in self.counted.items() if each.row}
-        for role in _FIXED_DATA:
-            about = {gate: digests[role] for gate, digests in data.items() if role in digests}
-            for gate, found in about.items():
-                if found != about[max(about, key=places.__getitem__)]:
-                    each, said = self.counted[gate], f"newer evidence is about other {role} data"
-                    self.counted[gate] = Counted(each.step, "stale", said, each.row, each.evidence)
+        """Rule 14. Where the evaluation set is fixed beforehand, evidence about another one counts for nothing."""
+        counted = dict(self.counted)
+        roles = [role for role in _FIXED_DATA if role != "evaluation" or self.plan.evaluation_digest is None]
+        for gate, each in counted.items():
+            role = next((role for role in roles if self._moved_on(each, role, counted.values())), None)
+            if each.standing == "counts" and role is not None:
+                said = f"newer evidence is about other {role} data"
+                self.counted[gate] = Counted(each.step, "stale", said, each.row, each.evidence)
+
+    def _moved_on(self, each: Counted, role: str, others: Collection[Counted]) -> bool:
+        """Whether any gate saw other data in a role since, and does not stand by the same data again."""
+        if each.row is None or each.evidence is None or role not in each.evidence.data:
+            return False
+        subject, data = each.row.statement.subject, each.evidence.data[role]
+        return any(
+            each.row.position < newer.row.position and newer.evidence.data.get(role, data) != data
+            for other in others
+            if not _stands_by(other, role, data)
+            for newer in self.ledger.seen(other.step, subject)
+            if newer.row is not None and newer.evidence is not None
+        )
 
     def _hands(self) -> set[str]:
         """Those who had a hand in this version, as :func:`aims_gates.trust.alike` compares (rule 7)."""
         names = self.ledger.authors(self.subject or "") | set(self.ask.makers or ())
         names |= {self.registration.predicate.actor} if self.registration else set()
-        if self.request is not None:
-            names |= {*self.ledger.persons(self.request), *filter(None, [self.request.predicate.on_behalf_of])}
+        names |= self.ledger.requesters(self.ask.version)
         return {person for name in names for person in self.ledger.trust.people_of(name)}
 
     def decision(self) -> Decision:
@@ -205,10 +220,12 @@ class _Answer:
         usual = self._usual()
         if usual.allowed:
             return usual
+        broken = self._break_glass(usual)
         order = self.ledger.rollback(self.ask.version, self.now)
-        if order is not None and (self.halt is None or order.position > self.halt.position):
-            return self._rollback(usual)
-        return self._break_glass(usual)
+        if order is None or (self.halt is not None and order.position < self.halt.position):
+            return broken
+        back = self._rollback(usual)
+        return back if back.allowed or not broken.allowed else broken
 
     def _usual(self) -> Decision:
         hard, soft = self._problems()
@@ -260,10 +277,9 @@ class _Answer:
         if self.halt is not None:
             hard.append((2, f"the same bytes were granted under another name, and {self._told(self.halt)}"))
         if self.request is None:
-            halted = self.registration is not None and self.ledger.halted_at() > self.registration.position
             soft.append((4, "no request is open for this version"))
-            if halted:
-                hard.append((2, "this model was halted; promotion needs a request opened after the halt"))
+            halted = self._halted()
+            hard += [(2, f"{halted}; promotion needs a request opened after the halt")] if halted else []
             return hard, soft
         if self.request.predicate.plan != self.plan_digest:
             soft.append((3, "the plan changed since the request was opened"))
@@ -274,6 +290,13 @@ class _Answer:
 
     def _told(self, halt: Row) -> str:
         return told(self.ledger, halt, self.ask.workspace)
+
+    def _halted(self) -> str | None:
+        """Whether a halt reaches this version, for which no request is open (rule 15)."""
+        reached = [halt for halt in self.ledger.of(Halt) if self.ledger.reaches(halt, self.subject)]
+        if self.registration is not None and self.ledger.halted_at() > self.registration.position:
+            return "this model was halted"
+        return f"these bytes were halted, as {reached[-1].predicate.name!r}" if reached else None
 
     def _control(self, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
         steps = [step for step in self.plan.steps if step.gate in requirement.gates]
@@ -329,7 +352,7 @@ class _Answer:
         match state:
             case "missing" | "stale" | "failed" | "inconclusive":
                 found = [finding for each in due for finding in _bearing(control, each)]
-                bad = [finding for finding in found if _outcome(finding) not in (None, "pass")]
+                bad = [finding for finding in found if outcome_of(finding) not in (None, "pass")]
                 remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
                 # A record is mended without a new model; what was measured is not.
                 mended = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
@@ -446,6 +469,14 @@ class _Answer:
         )
 
 
+def _stands_by(each: Counted, role: str, data: str) -> bool:
+    """Whether a gate's latest evidence counts, fails in nothing and is about these data."""
+    evidence = each.evidence
+    return (
+        evidence is not None and each.standing == "counts" and evidence.data.get(role) == data and not fails(evidence)
+    )
+
+
 def _bearing(control: str, each: Counted) -> list[Finding]:
     findings = each.evidence.findings if each.evidence else ()
     return [found for found in findings if not found.controls or control in found.controls]
@@ -469,9 +500,9 @@ def _judge(control: str, each: Counted, today: date) -> tuple[State, str]:
     if each.standing != "counts":
         return each.standing, f"{each.step.gate}: {each.reason}"
     found = _bearing(control, each)
-    outcomes = [outcome for finding in found if (outcome := _outcome(finding)) is not None]
+    outcomes = [outcome for finding in found if (outcome := outcome_of(finding)) is not None]
     for finding in found:
-        outcome = _outcome(finding)
+        outcome = outcome_of(finding)
         if outcome == "error" or (outcome == "fail" and not _overtaken(finding, today)):
             said = "failed" if outcome == "fail" else "could not be judged"
             return "failed", f"{each.step.gate}: {finding.measure} {said}"

@@ -33,7 +33,7 @@ def elsewhere(ledger: Ledger, digest: str | None) -> Row | None:
     """
     halts = [halt for halt in ledger.of(Halt) if not ledger.concerns(halt.predicate)]
     for halt in reversed(halts if digest is not None else []):
-        if _reaches(ledger, halt, str(digest)) and not _resumed(ledger, halt):
+        if ledger.reaches(halt, digest) and not _resumed(ledger, halt):
             return halt
     return None
 
@@ -48,18 +48,11 @@ def stopping(ledger: Ledger, digest: str, version: str | None = None) -> Row | N
         version: The version by which they are to be loaded: after a rollback exactly the one that was rolled back to
             loads. None where no version is named (an artifact's address); then any version of this name will do.
     """
-    halts = [halt for halt in ledger.of(Halt) if _reaches(ledger, halt, digest)]
+    halts = [halt for halt in ledger.of(Halt) if ledger.reaches(halt, digest)]
     for halt in reversed(halts):
         if not _granted_anew(ledger, halt, digest, version) and not _resumed(ledger, halt):
             return halt
     return None
-
-
-def _reaches(ledger: Ledger, halt: Row, digest: str) -> bool:
-    return any(
-        grant.position < halt.position and _same_name(grant, halt) and grant.predicate.digest == digest
-        for grant in ledger.of(Grant)
-    )
 
 
 def told(ledger: Ledger, halt: Row, workspace: str) -> str:

@@ -585,7 +585,8 @@ NOBODY = "nobody"
 #: Written by the registry's transaction alone, without a signature.
 REGISTRY_ACTS = frozenset(_TYPES[shape] for shape in (Creation, Registration, Grant, Transition, Recorded))
 
-#: What the built-in roles may sign; every other role name is an approver's.
+#: What the built-in roles may sign; every other role name is an approver's. Who may revoke or withdraw which statement,
+#: :mod:`aims_gates.rights` says.
 ROLES: Mapping[str, frozenset[type]] = {
     "policy": frozenset(
         {
@@ -606,10 +607,10 @@ ROLES: Mapping[str, frozenset[type]] = {
         }
     ),
     # Whoever makes evidence carries no grant: it could then vouch for what its own evidence led to.
-    "ci": frozenset({Evidence, Predictions, Checkpoint, FirstPortableGrant}),
+    "ci": frozenset({Evidence, Predictions, Revocation, Checkpoint, FirstPortableGrant}),
     "developer": frozenset({Request, Withdrawal}),
-    "on-call": frozenset({Halt, RollbackOrder}),
-    "break-glass": frozenset({BreakGlass}),
+    "on-call": frozenset({Halt, RollbackOrder, Revocation}),
+    "break-glass": frozenset({BreakGlass, Revocation}),
     # In its own name a server says how large the ledger is and what it granted; all else it says for a user (SAID_FOR).
     "server": frozenset({Checkpoint, PortableGrant}),
 }

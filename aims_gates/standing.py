@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from aims_gates import rights
 from aims_gates.canonical import digest_of
 from aims_gates.model import LEAST_ISOLATION, Evidence, Mode, Plan, Step
 from aims_gates.predicates import (
@@ -20,6 +21,7 @@ from aims_gates.predicates import (
     Binding,
     BreakGlass,
     Creation,
+    Freed,
     Grant,
     Halt,
     OpenMode,
@@ -119,7 +121,9 @@ class Ledger:
         self._by_type: dict[str, list[Row]] = {}
         for row in self.rows:
             self._by_type.setdefault(row.type, []).append(row)
-        self.revoked = {row.predicate.statement for row in self._of(Revocation)}
+        taken = rights.counting(self.trust, [*self._of(Revocation), *self._of(Withdrawal)], self.rows)
+        self.revoked = {rights.named(row) for row in taken if row.type == type_of(Revocation)}
+        self.withdrawn = {rights.named(row) for row in taken if row.type == type_of(Withdrawal)}
         born = [row.position for row in self._of(Creation, self._ours)]
         self.born = born[-1] if born else -1
 
@@ -168,6 +172,9 @@ class Ledger:
         found = self._of(Binding, self._ours)
         if not found:
             return "is bound to no system" + ("; in open mode nothing is asked of it" if self.open() else "")
+        let_go = self._of(Freed, self._ours)
+        if let_go and let_go[-1].position > found[-1].position:
+            return "was bound to a system and let go" + ("" if self.freed() else " by a word that counts no longer")
         if found[-1].digest in self.revoked:
             return "has a binding that was revoked"
         signers = {alike(person) for person in self.persons(found[-1])}
@@ -189,15 +196,27 @@ class Ledger:
         kind: Literal["model", "prompt"] = born[-1].predicate.kind if born else "model"
         return kind
 
+    def freed(self) -> Row | None:
+        """The word of a policy owner that this name is governed by nobody; None where it was bound or granted since."""
+        said = self._of(Freed, self._ours)
+        if not said or said[-1].digest in self.revoked or not self.persons(said[-1]):
+            return None
+        since = (*self._of(Binding, self._ours), *self._of(Grant, self._ours))
+        return None if any(row.position > said[-1].position for row in since) else said[-1]
+
+    def governed(self) -> bool:
+        """Whether this name was ever bound or granted, and nobody freed it since: whatever became of its binding."""
+        return bool(self._of(Binding, self._ours) or self._of(Grant, self._ours)) and self.freed() is None
+
     def open(self, kind: Literal["model", "prompt"] | None = None) -> bool:
-        """Whether open mode is on and this name never had anything to do with it: no binding, no grant, ever.
+        """Whether open mode is on and this name is not :meth:`governed`.
 
         Args:
             kind: As if the name were of this kind; the one that it has when None.
         """
         said = self._of(OpenMode, lambda said: said.scope in ("", kind or self.kind))
         on = bool(said) and said[-1].predicate.on and said[-1].digest not in self.revoked and self.persons(said[-1])
-        return bool(on) and not self._of(Binding, self._ours) and not self._of(Grant, self._ours)
+        return bool(on) and not self.governed()
 
     def active(self, profile: str, before: int | None = None) -> bool:
         """Whether models may be bound under this profile's digest; all may be while nobody has activated any.
@@ -233,22 +252,44 @@ class Ledger:
         found = self._of(Registration, self._ours)
         return {row.predicate.version: row for row in found if row.position > self.born}
 
-    def halted_at(self) -> int:
-        """Position of the last halt; -1 where there is none."""
-        return max((row.position for row in self._of(Halt, self._ours)), default=-1)
+    def halted_at(self, digest: str | None = None) -> int:
+        """Position of the last halt of this name, or of these bytes under whatever name; -1 where there is none."""
+        return max(
+            (row.position for row in self._of(Halt) if self._ours(row.predicate) or self.reaches(row, digest)),
+            default=-1,
+        )
+
+    def reaches(self, halt: Row, digest: str | None) -> bool:
+        """Whether these bytes were granted, before a halt, under the name that was halted."""
+        name = (halt.predicate.workspace, halt.predicate.name)
+        return digest is not None and any(
+            row.position < halt.position and (row.predicate.workspace, row.predicate.name) == name
+            for row in self._of(Grant, lambda said: said.digest == digest)
+        )
 
     def request(self, version: str) -> Row | None:
-        """The latest request for this version, unless withdrawn, revoked, untrusted, or older than a halt."""
+        """The latest request for this version, unless taken back, untrusted, or older than a halt of its bytes."""
         found = self.asked(version)
-        if found is None or found.position < self.halted_at() or not self.trust.holders(found):
+        if found is None or found.position < self.halted_at(found.predicate.digest) or not self.trust.holders(found):
             return None
-        taken_back = {row.predicate.request for row in self._of(Withdrawal)} | self.revoked
-        return None if found.digest in taken_back else found
+        return None if found.digest in self.withdrawn | self.revoked else found
 
     def asked(self, version: str) -> Row | None:
         """The latest request for this version since the model was created, standing or not."""
         found = [row for row in self._of(Request, self._ours) if row.predicate.version == version]
         return found[-1] if found and found[-1].position > self.born else None
+
+    def requesters(self, version: str) -> set[str]:
+        """Who asked for the latest request for this version, standing or not, and the human for whom a service did.
+
+        A request that was withdrawn, or whose signer's key is untrusted since, was still theirs.
+        """
+        latest = self.asked(version)
+        if latest is None:
+            return set()
+        same = [row for row in self._of(Request) if row.digest == latest.digest]
+        people = {entry.person for row in same for entry in self.trust.admitted(row) if not entry.service}
+        return people | set(filter(None, [latest.predicate.on_behalf_of]))
 
     def rejection(self, request: Row) -> tuple[str, str] | None:
         """Who rejected this request, and why. It stays: only a new request leads on."""
@@ -301,7 +342,7 @@ class Ledger:
             waiver, last = row.predicate, day(row.predicate.expires)
             capped = last is not None and (last - row.at.astimezone(UTC).date()).days <= plan.waiver_days
             people = {alike(person) for person in self.persons(row, waiver.role)}
-            signers = {alike(person) for person in self.persons(row)}
+            signers = {alike(entry.person) for entry in self.trust.admitted(row)}
             if row.digest in self.revoked or waiver.role not in plan.waiver_roles or not people or signers & hands:
                 continue
             if last is not None and capped:
@@ -417,7 +458,7 @@ class Ledger:
         ]
 
     def _ends(self, grant: Row) -> list[Row]:
-        """What took this grant's place or ended it: later grants of its alias, transitions, halts."""
+        """What took this grant's place or ended it: later grants of its alias, transitions, halts, the name let go."""
         said = grant.predicate
         moved = self._of(
             Transition,
@@ -427,15 +468,18 @@ class Ledger:
                 and (other.alias == said.alias or (other.alias is None and other.version in (None, said.version)))
             ),
         )
-        ends = [*self.grants(alias=said.alias), *moved, *self._of(Halt, self._ours)]
+        ends = [*self.grants(alias=said.alias), *moved, *self._of(Halt, self._ours), *self._of(Freed, self._ours)]
         return [row for row in ends if row.position > grant.position]
+
+    def _taken_back(self, grant: Row) -> bool:
+        """Whether a grant was revoked, or the adoption that it came from."""
+        said = grant.predicate
+        return grant.digest in self.revoked or (said.transition == "adopted" and said.request in self.revoked)
 
     def standing(self, alias: str, now: datetime) -> Row | None:
         """The grant that stands for this alias now: the latest, not taken away, revoked, halted or past its own end."""
         found = self.grants(alias=alias)
-        if not found or self._ends(found[-1]) or found[-1].digest in self.revoked:
-            return None
-        if found[-1].predicate.transition == "adopted" and found[-1].predicate.request in self.revoked:
+        if not found or self._ends(found[-1]) or self._taken_back(found[-1]):
             return None
         ends = found[-1].predicate.expires
         last = None if ends is None else day(ends)
@@ -457,7 +501,7 @@ class Ledger:
         An order is for one version and its bytes, lives for a day at most, and ends with the next grant or halt, or
         where the place ``since`` is after it.
         """
-        last = max([since, self.halted_at(), self.born, *(row.position for row in self.grants())])
+        last = max([since, self.halted_at(digest), self.born, *(row.position for row in self.grants())])
         found: dict[str, str] = {}
         for row in self._of(BreakGlass, self._ours):
             said, ends = row.predicate, _time(row.predicate.expires)
@@ -474,14 +518,15 @@ class Ledger:
             return None
         order = found[-1]
         used = any(row.position > order.position for row in self.grants())
-        fresh = order.at <= now <= order.at + ORDER_LIFE and order.position > max(self.halted_at(), self.born)
+        halted = max([self.halted_at(), *(self.halted_at(row.predicate.digest) for row in self.grants(version)[-1:])])
+        fresh = order.at <= now <= order.at + ORDER_LIFE and order.position > max(halted, self.born)
         return order if fresh and not used and self.persons(order) else None
 
     def returnable(self, version: str, digest: str | None, days: int, now: datetime) -> tuple[int, str] | None:
         """Why these bytes of a version may not be rolled back to, with the exit code; None where they may."""
         found = self.grants(version=version)
-        fallen = {row.predicate.request for row in found if row.digest in self.revoked} - {None}
-        if not found or found[-1].digest in self.revoked or found[-1].predicate.request in fallen:
+        fallen = {row.predicate.request for row in found if self._taken_back(row)} - {None}
+        if not found or self._taken_back(found[-1]) or found[-1].predicate.request in fallen:
             return 2, f"version {version} was never granted, or its grant was revoked"
         if digest is None:
             return 3, "the version's bytes are not staged and hashed yet"

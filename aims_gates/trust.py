@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from aims_gates.errors import InputError, RefusedError
@@ -70,6 +70,7 @@ class Row:
         return predicate_of(self.statement)
 
 
+@lru_cache(maxsize=4096)
 def alike(name: str) -> str:
     """A person's or login's name as it is compared: without case, width, what nobody sees, and the kind of blank."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

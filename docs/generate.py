@@ -24,6 +24,7 @@ from aims_gates.declarative import Fact
 from aims_gates.packs import Gate, bundled, find_gates, profile_names
 from aims_gates.profiles import GateRule, Profile, read_profile
 from aims_gates.records import Requirements, System
+from aims_gates.rights import FAILING, PARTS, REVOKING, WITHDRAWING, Right
 from aims_gates.shapes import SHAPES
 
 __all__ = ["pages", "write"]
@@ -31,6 +32,12 @@ __all__ = ["pages", "write"]
 HERE = Path(__file__).resolve().parent
 MADE = "<!-- Made by docs/generate.py. Change the data it is made from, then run: make docs -->"
 OURS = "Our own words. The standard's text needs a licensed copy."
+RIGHTS = (
+    "A revocation (`aims-gates revoke`) lowers trust, so it is for those who gave their word, and for policy owners. "
+    "What denies cannot be revoked: it ends by an act of its own. The table is applied when a statement is appended "
+    "and again when rows are counted: what somebody says who may not counts for nothing. What the registry wrote of "
+    "its own acts, grants aside, stays on record."
+)
 #: Records whose shape is checked elsewhere than in aims_gates.shapes.
 PLAIN: Mapping[str, type[BaseModel]] = {"system/system": System, "system/requirements": Requirements}
 #: Records that are written by other commands or tools, and where that is told.
@@ -41,6 +48,20 @@ ELSEWHERE = {
     "system/bom": "`bom.json`, a CycloneDX bill of materials (`aims-gates bom NAME VERSION --out bom.json`)",
 }
 GATES = find_gates()
+
+
+def rights_page() -> str:
+    """Who may take back what."""
+    head = "| Statement | Who may revoke it | Why | Or, instead |\n|---|---|---|---|"
+    lines = [MADE, "", "# Who may take back what", "", RIGHTS, "", head]
+    lines += [_right(each) for each in (*REVOKING.values(), FAILING)]
+    lines += ["", "## Withdraw a request", "", "`aims-gates request withdraw`", "", head.replace("revoke", "withdraw")]
+    return "\n".join([*lines, _right(WITHDRAWING), ""])
+
+
+def _right(right: Right) -> str:
+    who = ", ".join(PARTS[part] for part in right.parts) or "**nobody**"
+    return f"| {right.what} | {who} | {right.why} | {right.instead} |"
 
 
 @cache
@@ -54,6 +75,7 @@ def pages() -> dict[str, str]:
     found |= {f"gates/{each.id}.md": gate_page(each) for each in _shipped()}
     found |= {f"records/{name}.md": record_page(name, shape) for name, shape in {**PLAIN, **SHAPES}.items()}
     found |= {f"profiles/{name}.md": profile_page(_profile(name)) for name in _profiles()}
+    found["rights.md"] = rights_page()
     found["controls/README.md"] = controls_index()
     found["gates/README.md"] = gates_index()
     found["records/README.md"] = records_index()

@@ -19,6 +19,7 @@ from aims_gates.predicates import (
     Binding,
     BreakGlass,
     Creation,
+    Freed,
     Halt,
     KeyRevocation,
     OpenMode,
@@ -285,7 +286,7 @@ def test_evidence_about_other_bytes_is_none(story, kit):
 
 def test_an_old_pass_does_not_come_back_when_the_newer_evidence_is_revoked(story, kit):
     story.approved()
-    newer = story.check(kit.finding("fail"))
+    newer = story.check(kit.finding("inconclusive"))
     story.say(Revocation(newer.digest, "wrong data"), "policy")
     assert story.decide().exit == 3
     found = state(story.decide())
@@ -765,6 +766,8 @@ def test_a_revoked_waiver_is_none(kit):
     story = waived(kit)
     row = next(row for row in story.rows if "waiver" in row.type)
     story.say(Revocation(row.digest, "no longer small"), "compliance")
+    assert state(story.decide()).state == "waived", "neither its signer nor of the role that accepted the risk"
+    story.say(Revocation(row.digest, "no longer small, I see"), "risk")
     assert state(story.decide()).state == "failed"
 
 
@@ -1546,6 +1549,181 @@ def test_a_rollback_needs_a_binding_still(kit):
     story = rolled(kit)
     story.say(Revocation(story.rows[2].digest, "retired"), "policy")
     assert not story.decide().allowed
+
+
+# Rules 13, 14 and 18: what takes away aims at one row, and must not set another free
+
+
+def measured(kit, story, **newer):
+    """Fairness saw one evaluation set, and drift, which only warns, a newer one; approved since."""
+    drift = kit.step("drift", controls=("A.7.4",))
+    asked = (*kit.plan().requirements, Requirement("A.7.4", "Quality of data", "it must be good", "warn", ("drift",)))
+    story.checked(kit.plan(steps=(kit.step(), drift), requirements=asked, evaluation_digest=None))
+    story.check(data={"evaluation": kit.TABLE})
+    row = story.check(kit.finding(controls=("A.7.4",)), **{"gate": "drift", "data": {"evaluation": kit.OTHER}} | newer)
+    story.request()
+    story.approve("risk")
+    story.approve("compliance")
+    return row
+
+
+@pytest.mark.parametrize("outcome", ["pass", "fail"])
+@pytest.mark.parametrize("how", ["revoked", "untrusted", "another gate version", "older than its life", "no data"])
+def test_what_becomes_of_newer_evidence_about_other_data_does_not_bring_the_old_back(story, kit, outcome, how):
+    made = replace(kit.finding(outcome), controls=("A.7.4",))
+    newer = measured(kit, story)
+    newer = story.check(made, gate="drift", by="ci", data={"evaluation": kit.OTHER})
+    story.request()
+    story.approve("risk")
+    story.approve("compliance")
+    assert not story.decide().allowed
+    other = {"gate": "drift", "gate_digest": "sha256:" + "9" * 64}
+    match how:
+        case "revoked":
+            story.say(Revocation(newer.digest, "tidy"), "policy")
+        case "untrusted":
+            story.say(KeyRevocation(kit.key_of("ci").public, "lost"), "policy")
+        case "another gate version":
+            story.check(made, data={"evaluation": kit.OTHER}, **other)
+            story.check(made, data={"evaluation": kit.TABLE}, **other)
+        case "older than its life":
+            story.check(made, data={"evaluation": kit.TABLE}, gate="drift", produced_at="2026-01-01T00:00:00+00:00")
+        case "no data":
+            story.check(kit.finding("fail", controls=("A.7.4",)), gate="drift", data={})
+    assert not story.decide().allowed
+    assert state(story.decide()).reason == "fairness: newer evidence is about other evaluation data"
+
+
+def test_a_gate_that_stands_by_the_old_data_again_makes_them_count(story, kit):
+    measured(kit, story)
+    failed = story.check(kit.finding("fail", controls=("A.7.4",)), gate="drift", data={"evaluation": kit.TABLE})
+    assert state(story.decide()).state == "stale", f"{failed.digest} fails"
+    story.check(kit.finding(controls=("A.7.4",)), gate="drift", data={"evaluation": kit.TABLE})
+    assert state(story.decide()).state == "met"
+
+
+def test_where_the_evaluation_set_is_fixed_beforehand_another_one_makes_nothing_stale(story, kit):
+    story.approved()
+    story.bind(kit.plan(steps=(kit.step(), kit.step("drift"))))
+    story.check(gate="drift", data={"evaluation": kit.OTHER})
+    assert state(story.decide()).state == "met"
+
+
+def test_a_waiver_that_one_with_a_hand_signed_too_stays_none_when_their_key_is_untrusted(story, kit):
+    story.trust(*map(kit.trusted, kit.ROLES[:2] + kit.ROLES[3:]), kit.trusted("developer", roles=("developer", "risk")),
+                kit.trusted("asker", roles=("developer",)))  # fmt: skip
+    story.bind()
+    story.register()
+    story.check(kit.finding("fail"), facts={})
+    story.say(Waiver("credit", kit.BYTES, CONTROL, "risk", "r", "r", "c", "2026-06-20"), "risk", "developer")
+    story.request(by="asker")
+    story.approve("risk")
+    story.approve("compliance")
+    assert state(story.decide()).state == "failed"
+    story.say(KeyRevocation(kit.key_of("developer").public, "lost", since=0), "policy")
+    assert state(story.decide()).state == "failed"
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "revoked", "halted"])
+def test_whoever_asked_keeps_a_hand_in_it_whatever_becomes_of_the_request(kit, how):
+    """Both who break the glass had a hand: one registered, one asked."""
+    story = kit.Story()
+    glass = ("developer", "break-glass")
+    story.trust(*map(kit.trusted, ("policy", "ci", "on-call")), kit.trusted("developer", roles=glass),
+                kit.trusted("risk", roles=("risk", *glass)))  # fmt: skip
+    story.create()
+    story.bind()
+    story.register()
+    story.check(kit.finding("fail"))
+    asked = story.request(by="risk")
+    said = BreakGlass("default", "credit", "1", kit.BYTES, "down", "2026-06-02T00:00:00+00:00")
+    if how != "halted":
+        story.say(said, "developer")
+        story.say(said, "risk")
+        assert not story.decide().allowed
+    match how:
+        case "withdrawn":
+            story.say(Withdrawal(asked.digest, "never mind"), "risk")
+        case "revoked":
+            story.say(Revocation(asked.digest, "never mind"), "policy")
+        case "halted":
+            story.say(Halt("default", "credit", "harm"), "on-call")
+            story.say(replace(said, said_at=""), "developer")
+            story.say(replace(said, said_at=""), "risk")
+    decision = story.decide()
+    assert not decision.allowed and "somebody who had no hand" in decision.problems[-1]
+
+
+def test_an_order_to_roll_back_that_carries_nothing_does_not_shut_break_glass(kit):
+    """Else taking the order back would open it."""
+    story = broken(kit, "risk", "compliance")
+    order = story.say(RollbackOrder("default", "credit", "1", "back"), "on-call")
+    assert story.decide().allowed and story.decide().transition == "break-glass"
+    story.say(Revocation(order.digest, "mistaken"), "policy")
+    assert story.decide().transition == "break-glass"
+    alone = broken(kit, "risk")
+    alone.say(RollbackOrder("default", "credit", "1", "back"), "on-call")
+    assert "never granted" in alone.decide().problems[0] and not alone.decide().allowed
+
+
+def test_an_adoption_that_was_revoked_is_no_ground_to_roll_back_to(story, kit):
+    story.approved()
+    said = Adoption("default", "credit", "1", "production", kit.BYTES, "s", "risk", "2026-08-01")
+    adopted = story.say(said, "policy")
+    story.grant(transition="adopted", request=adopted.digest)
+    story.grant("2", about=kit.OTHER)
+    story.check(kit.finding("fail"))
+    story.say(RollbackOrder("default", "credit", "1", "back"), "on-call")
+    assert story.decide().transition == "rollback" and story.decide().allowed
+    story.say(Revocation(adopted.digest, "unsound"), "policy")
+    assert not story.decide().allowed
+
+
+# Rule 15
+
+
+@pytest.mark.parametrize("way", ["request", "observed", "rollback", "break-glass"])
+def test_a_halt_reaches_the_same_bytes_under_another_name(kit, way):
+    story = broken(kit, "risk", "compliance") if way == "break-glass" else kit.Story()
+    if way != "break-glass":
+        modes = (Scheduled("observe", "2026-01-01"),) if way == "observed" else ()
+        story.approved(modes=modes) if way == "request" else story.checked(modes=modes)
+    if way == "rollback":
+        story.grant()
+        story.grant("2", about=kit.OTHER)
+        story.check(kit.finding("fail"))
+        story.say(RollbackOrder("default", "credit", "1", "back"), "on-call")
+    assert story.decide().allowed
+    story.grant(name="another")
+    assert story.decide().allowed
+    story.say(Halt("default", "another", "complaints"), "on-call")
+    decision = story.decide()
+    assert not decision.allowed
+    assert any("these bytes were halted, as 'another'" in problem for problem in decision.problems) or way == "rollback"
+
+
+def test_a_request_after_the_halt_of_a_copy_leads_on(story, kit):
+    story.approved()
+    story.grant(name="another")
+    story.say(Halt("default", "another", "complaints"), "on-call")
+    assert not story.decide().allowed
+    story.request(reason="the complaint was about something else")
+    story.approve("risk")
+    story.approve("compliance")
+    assert story.decide().allowed
+
+
+# Rule 17
+
+
+def test_a_name_let_go_is_bound_to_nothing_until_it_is_bound_again(story, kit):
+    story.approved()
+    freed = story.say(Freed("default", "credit", "no longer used"), "policy")
+    assert story.decide().problems == ("'credit' was bound to a system and let go",)
+    story.say(Revocation(freed.digest, "it is used"), "policy")
+    assert story.decide().problems == ("'credit' was bound to a system and let go by a word that counts no longer",)
+    story.bind()
+    assert story.decide().allowed
 
 
 # Rule 11

@@ -42,6 +42,7 @@ ORDER = [
     "evidence",
     "predicates",
     "trust",
+    "rights",
     "standing",
     "halts",
     "database",

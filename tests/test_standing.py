@@ -11,7 +11,10 @@ from aims_gates.ledger import size
 from aims_gates.ledger.verify import verify
 from aims_gates.predicates import (
     Activation,
+    Freed,
     Halt,
+    KeyRevocation,
+    OpenMode,
     Recorded,
     Registration,
     Rejection,
@@ -115,6 +118,53 @@ def test_a_model_made_anew_has_no_grants(story):
     story.grant()
     story.create()
     assert story.ledger().standing("production", story.now) is None and story.ledger().grants() == []
+
+
+@pytest.mark.parametrize("ended", ["", "revoked", "untrusted", "rebound"])
+def test_a_name_once_bound_is_governed_whatever_became_of_its_binding(story, kit, ended):
+    story.trust(*map(kit.trusted, kit.ROLES), kit.trusted("second", roles=("policy",)))
+    story.say(OpenMode(True, "tests"), "policy")
+    assert story.ledger().open() and not story.ledger().governed()
+    bound = story.bind(by="second")
+    if ended == "revoked":
+        story.say(Revocation(bound.digest, "wrong"), "policy")
+    if ended == "untrusted":
+        story.say(KeyRevocation(kit.key_of("second").public, "lost", since=0), "policy")
+    assert story.ledger().governed() and not story.ledger().open()
+    freed = story.say(Freed("default", "credit", "no longer used"), "policy")
+    assert story.ledger().freed() == freed and not story.ledger().governed() and story.ledger().open()
+    if ended == "rebound":
+        story.bind()
+        assert story.ledger().governed() and story.ledger().freed() is None
+    else:
+        story.say(Revocation(freed.digest, "it is used"), "policy")
+        assert story.ledger().governed() and story.ledger().freed() is None
+
+
+def test_a_name_is_let_go_by_a_person_who_owns_policies_alone(story, kit):
+    story.trust(*map(kit.trusted, kit.ROLES), kit.trusted("robot", roles=("policy",), service=True))
+    story.bind()
+    for by in ("risk", "on-call", "robot"):
+        story.say(Freed("default", "credit", f"by {by}"), by)
+        assert story.ledger().governed()
+    story.say(Freed("default", "another", "that one"), "policy")
+    assert story.ledger().governed()
+
+
+def test_to_let_a_name_go_ends_its_grants(story):
+    story.approved()
+    story.grant()
+    story.say(Freed("default", "credit", "no longer used"), "policy")
+    assert story.ledger().standing("production", story.now) is None
+
+
+def test_the_ledger_finds_a_halt_of_another_name_that_held_the_bytes(world, kit):
+    world.approved()
+    world.grant(name="another")
+    world.say(Halt("default", "another", "complaints"), "on-call")
+    asked = ask(world, kit.BYTES)
+    bearing = authority.about(world.connection, "default", "credit", kit.BYTES, "1")
+    assert not decide(asked, bearing).allowed and decide(asked, bearing) == decide(asked, world.rows)
 
 
 # Authority

@@ -54,33 +54,44 @@ def _modes(record: SystemRecord) -> tuple[Scheduled, ...]:
 
 @click.command()
 @click.argument("model")
-@click.option("--system", required=True, help="The system, by name.")
+@click.option("--system", help="The system, by name.")
 @click.option(
     "--author", help="Who wrote the change; must not be the signer. Default: git's last author of its records."
 )
 @click.option("--adopt", "adopting", is_flag=True, help="Take in what stands in production without a grant.")
 @click.option("--owner", help="With --adopt: the person who answers for it; on the trust list.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="With --adopt: its last day, at most 180 from now.")
+@click.option("--free", is_flag=True, help="Let the name go instead: nobody governs it until it is bound again.")
+@click.option("--reason", help="With --free: why; it stands in the ledger.")
 @key_option
 @settings_options
 def command(
     model: str,
-    system: str,
+    system: str | None,
     author: str | None,
     adopting: bool,
     owner: str | None,
     until: datetime | None,
+    free: bool,
+    reason: str | None,
     key: Path | None,
     settings: Settings,
 ) -> None:
     """Bind the registered MODEL (or prompt) to a system: sign its tier, purpose and whole plan.
 
-    From then on the decision applies this plan. Changed files, packs or gates change nothing until you bind again.
+    From then on the decision applies this plan. Changed files, packs or gates change nothing until you bind again. A
+    name that was bound once stays governed, whatever becomes of its binding: revoked, it is refused everything until it
+    is bound again. --free ends that (role policy): the grants of the name end, and what was granted may be deleted.
 
     What stands in production loads by its grant alone from then on. So a first binding is refused while a governed
     alias or stage Production stands that no grant is there for: adopt it (--adopt, or aims-gates adopt before), or
     take it away. Prompts cannot be granted on evidence yet: what was adopted loads until its last day.
     """
+    if free != (system is None) or (free and not reason):
+        raise click.UsageError("say --system SYSTEM, or --free with --reason WHY")
+    if system is None:
+        _free(model, str(reason), key, settings)
+        return
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_database, open_ledger
 
@@ -128,6 +139,17 @@ def _taking(settings: Settings, said: Binding, owner: str, until: date) -> Calla
         return [f"version {each.version} ({each.alias})" for each in done]
 
     return take
+
+
+def _free(model: str, reason: str, key: Path | None, settings: Settings) -> None:
+    from aims_gates import acts
+    from aims_gates.ledger.connect import open_ledger
+
+    signing = signer(settings, key)
+    with open_ledger(settings.need_registry(), write=True) as connection:
+        said = acts.let_go(connection, settings.workspace, model, reason)
+        row, person = acts.sign_and_append(connection, said, signing, datetime.now(UTC))
+    echo(f"{model} was let go by {person} at ledger position {row.position}; take its aliases away: reconcile tells")
 
 
 def _refuse_inactive(connection: Source, plan: Plan) -> None:

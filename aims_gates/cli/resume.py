@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import key_option, settings_options
-from aims_gates.settings import Settings
+from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
 
@@ -18,14 +18,22 @@ __all__ = ["command"]
 def command(name: str, reason: str, key: Path | None, settings: Settings) -> None:
     """End the halts of NAME: the versions that they stopped, and copies of them, load again.
 
-    It is for a policy owner, or somebody in a role of which the plan asks approvals. It counts only for somebody who
-    had no hand in what was granted under NAME: did not make, register or request it. It gives no grant back and sets
-    no alias: promote again, on a request opened after the halt.
+    It is for a policy owner, or somebody in a role of which the plan asks approvals, who did not make, register or
+    request what was granted under NAME. It gives no grant back and sets no alias: promote again, on a request opened
+    after the halt.
     """
     from aims_gates import acts
-    from aims_gates.cli.signed import state
+    from aims_gates.cli.signed import by_server, state
+    from aims_gates.ledger import history
+    from aims_gates.ledger.table import Source
 
-    said = {"name": name, "reason": reason}
-    done = state(settings, key, lambda ledger: acts.resume(ledger, settings.workspace, name, reason), "/resume", said)
-    click.echo(f"{done.person} resumed {name} at ledger position {done.position}")
-    click.echo(f"no alias was set: aims-gates request open {name} VERSION, or aims-gates rollback {name} VERSION")
+    public = "" if by_server(settings, key) else signer(settings, key).public
+
+    def make(connection: Source) -> acts.Said:
+        listed = history(connection).current()
+        entry = next((each for each in (listed.keys if listed else ()) if each.key == public), None)
+        return acts.resume(connection, settings.workspace, name, reason, entry)
+
+    done = state(settings, key, make, "/resume", {"name": name, "reason": reason})
+    echo(f"{done.person} resumed {name} at ledger position {done.position}")
+    echo(f"no alias was set: aims-gates request open {name} VERSION, or aims-gates rollback {name} VERSION")

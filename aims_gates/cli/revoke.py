@@ -16,7 +16,12 @@ __all__ = ["command"]
 @key_option
 @settings_options
 def command(statement: str, reason: str, key: Path | None, settings: Settings) -> None:
-    """Revoke a STATEMENT (its digest, or the first digits of it): evidence, an approval, a waiver, a grant."""
+    """Revoke a STATEMENT (its digest, or the first digits of it): from then on it counts for nothing.
+
+    Who may, by what it is (docs/rights.md): your own word (an approval, a waiver, an order), measurements by the role
+    that made them, a grant by a person on call, and all of these and bindings by a policy owner. What denies cannot be
+    revoked: a halt ends by resume, a rejection by a new request, a failure by newer evidence.
+    """
     from aims_gates import acts
     from aims_gates.cli.signed import state
     from aims_gates.ledger.connect import open_ledger

@@ -83,7 +83,8 @@ class ModelView:
         ``observe``, ``warn``, ``break-glass`` or ``adopted``.
         """
         if self.plan is None:
-            return "adopted" if self.grant is not None else "open" if self.ledger.open() else "unbound"
+            adopted = self.grant is not None and self.grant.predicate.transition == "adopted"
+            return "adopted" if adopted else "open" if self.ledger.open() else "unbound"
         if self.halted:
             return "halted"
         if self.grant is not None and self.grant.predicate.transition in _IRREGULAR:

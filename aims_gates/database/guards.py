@@ -139,8 +139,8 @@ GUARDS = (
         "registered_models",
         "UPDATE",
         f"({_RENAMED}) AND (EXISTS (SELECT 1 {_LIVE.replace('{row}', 'OLD')}) OR EXISTS (SELECT 1 FROM aims_names n "
-        "WHERE n.workspace = OLD.workspace AND n.name = OLD.name AND n.binding IS NOT NULL))",
-        "this name is bound to a system: evidence, approvals and grants are about it",
+        "WHERE n.workspace = OLD.workspace AND n.name = OLD.name AND n.governed = 1))",
+        "this name is, or was, bound to a system: evidence, approvals and grants are about it",
     ),
 )
 _WORDS = {

@@ -1,9 +1,9 @@
 """What the database's triggers look at, made from the ledger row by row: the grants that stand, and the kind of names.
 
 ``aims_grants_live`` holds for each alias the grant that stands (whatever its own end: the trigger compares the date),
-and ``aims_names`` what a name was created as, the binding that was not revoked, and whether a system was ever bound to
-it or a grant adopted for it; the two rows without a workspace are open mode's, for models and for prompts. Both follow
-each append in its transaction;
+and ``aims_names`` what a name was created as, the binding (or the word that let it go) that was not revoked, and if
+it is governed: a system was once bound to it or a grant adopted for it, and no policy owner let it go since. The two
+rows without a workspace are open mode's, for models and for prompts. Both follow each append in its transaction;
 :func:`rebuild` makes them from the whole ledger, and :func:`differences` compares.
 """
 
@@ -13,19 +13,24 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, text
 
 from aims_gates.database import migrate
-from aims_gates.predicates import Binding, Creation, Grant, Halt, OpenMode, Revocation, Transition, type_of
+from aims_gates.predicates import Binding, Creation, Freed, Grant, Halt, OpenMode, Revocation, Transition, type_of
 from aims_gates.trust import Row
 
 __all__ = ["LIVE_TYPES", "differences", "follow", "rebuild"]
 
 #: The statements that change what stands.
-LIVE_TYPES = frozenset(type_of(shape) for shape in (Binding, Creation, Grant, Halt, OpenMode, Revocation, Transition))
+LIVE_TYPES = frozenset(map(type_of, (Binding, Creation, Freed, Grant, Halt, OpenMode, Revocation, Transition)))
 _LIVE = ("workspace", "name", "alias", "version", "location", "expires", "statement", "adoption", "position")
 _NAMES = ("workspace", "name", "kind", "binding", "governed", "position")
 _INSERT = text(f"INSERT INTO aims_grants_live ({', '.join(_LIVE)}) VALUES ({', '.join(f':{each}' for each in _LIVE)})")
 _NAME = f"INSERT INTO aims_names ({', '.join(_NAMES)}) VALUES ({', '.join(f':{each}' for each in _NAMES)})"
 #: Open mode's rows, by what a statement is about: all kinds, or prompts alone.
 _OPEN_MODE = {"": ("", "prompt"), "prompt": ("prompt",)}
+#: A binding that was revoked leaves the name governed; that it was let go, revoked, makes it so again.
+_TAKEN_BACK = text(
+    "UPDATE aims_names SET binding = NULL, governed = CASE WHEN workspace = '' THEN 0 ELSE 1 END, position = :position "
+    "WHERE binding = :digest"
+)
 _OF_NAME = "DELETE FROM aims_grants_live WHERE workspace = :workspace AND name = :name"
 
 
@@ -41,9 +46,7 @@ def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
     if isinstance(said, Revocation):
         gone = {"digest": said.statement, "position": row.position}
         connection.execute(text("DELETE FROM aims_grants_live WHERE :digest IN (statement, adoption)"), gone)
-        connection.execute(
-            text("UPDATE aims_names SET binding = NULL, position = :position WHERE binding = :digest"), gone
-        )
+        connection.execute(_TAKEN_BACK, gone)
         return
     if isinstance(said, OpenMode):
         on = said.on and row.digest not in revoked
@@ -58,6 +61,10 @@ def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
     elif isinstance(said, Binding):
         binding = None if row.digest in revoked else row.digest
         _named(connection, place, row.position, binding=binding, governed=1)
+    elif isinstance(said, Freed):
+        connection.execute(text(_OF_NAME), place)
+        again = row.digest in revoked
+        _named(connection, place, row.position, binding=None if again else row.digest, governed=int(again))
     elif isinstance(said, Halt):
         connection.execute(text(_OF_NAME), place)
     elif isinstance(said, Transition):

@@ -13,7 +13,7 @@ from itertools import islice
 import sqlalchemy.exc
 from sqlalchemy import Connection, TextClause, bindparam, text
 
-from aims_gates import database
+from aims_gates import database, rights
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.evidence import Envelope, Statement
 from aims_gates.ledger import derived, merkle
@@ -21,11 +21,17 @@ from aims_gates.ledger.body import HALTS, OPEN_MODE, body_of, read_body, skim, t
 from aims_gates.ledger.remote import Remote
 from aims_gates.predicates import (
     REGISTRY_ACTS,
+    Adoption,
+    Approval,
     Binding,
+    Freed,
     Grant,
     KeyRevocation,
     OpenMode,
+    Revocation,
     Trust,
+    Withdrawal,
+    type_of,
 )
 from aims_gates.spelling import check_new_name
 from aims_gates.trust import Row, TrustHistory
@@ -45,6 +51,7 @@ __all__ = [
     "history",
     "install",
     "let_go",
+    "live",
     "lock",
     "names",
     "open_mode_said",
@@ -152,7 +159,15 @@ def bearing(connection: Connection) -> list[Row]:
         IntegrityError: one of them does not hold.
     """
     wanted = [*all_terms(connection, "model "), "revocation", OPEN_MODE]
-    return rows(connection, wanted, types=derived.LIVE_TYPES)
+    return live(rows(connection, wanted, types=derived.LIVE_TYPES | {type_of(Adoption)}), history(connection))
+
+
+def live(every: Iterable[Row], past: TrustHistory) -> list[Row]:
+    """Of all rows about names, those that change what stands, in order; no revocation that counts for nothing."""
+    ordered = sorted(every, key=lambda row: row.position)
+    kind = type_of(Revocation)
+    counting = {row.position for row in rights.counting(past, [row for row in ordered if row.type == kind], ordered)}
+    return [row for row in ordered if row.type in derived.LIVE_TYPES and (row.type != kind or row.position in counting)]
 
 
 def lock(connection: Connection) -> None:
@@ -335,10 +350,12 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
         return before
     _check_people(row, past)
     admit(row, past)
+    _need_right(connection, row, past)
     leaf = merkle.leaf_hash(body.encode())
+    revoked = _revoked(connection, row)
     _insert(connection, row, body, leaf)
     if row.type in derived.LIVE_TYPES:
-        derived.follow(connection, row, _revoked(connection, row))
+        derived.follow(connection, row, revoked)
     grown = [node.hex() for node in merkle.append(frontier, length, leaf)]
     connection.execute(
         text("UPDATE aims_head SET size = :size, follows = :size, frontier = :frontier WHERE id = 1"),
@@ -407,9 +424,15 @@ def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
 
 def _revoked(connection: Connection, row: Row) -> set[str]:
     """What was revoked before a grant, a binding or open mode came: said again, it does not stand."""
-    if not isinstance(row.predicate, Grant | Binding | OpenMode):
+    said = row.predicate
+    if not isinstance(said, Grant | Binding | Freed | OpenMode):
         return set()
-    return {each.predicate.statement for each in rows(connection, ("revocation",))}
+    named = {row.digest, said.request if isinstance(said, Grant) else None}
+    revoking = [each for each in rows(connection, ("revocation",)) if each.predicate.statement in named]
+    if not revoking:
+        return set()
+    every = [row, *rows(connection, [f"statement {each.predicate.statement}" for each in revoking])]
+    return {rights.named(each) for each in rights.counting(history(connection), revoking, every)}
 
 
 def _said_before(connection: Connection, row: Row, past: TrustHistory) -> Row | None:
@@ -439,6 +462,20 @@ def admit(row: Row, past: TrustHistory) -> None:
         names = ", ".join(f"{key[:8]}..." for key in row.signers)
         remedy = "Ask for the role, or have it signed by someone who holds it: aims-gates keys list"
         raise RefusedError(f"the key {names} may not sign a {row.type.removeprefix('aims-gates:')}", remedy=remedy)
+
+
+def _need_right(connection: Connection, row: Row, past: TrustHistory) -> None:
+    """Refuse a revocation or withdrawal of what is not there, or by somebody who may not (:mod:`aims_gates.rights`)."""
+    if not isinstance(row.predicate, Revocation | Withdrawal):
+        return
+    digest = rights.named(row)
+    targets = rows(connection, (f"statement {digest}",), past.keys())
+    if not targets:
+        said = f"the ledger holds no statement {digest[:19]} to take back"
+        raise InputError(said, where="statement", remedy="Take its digest from: aims-gates explain NAME VERSION --json")
+    approvals = rows(connection, (f"request {digest}",), past.keys(), {type_of(Approval)})
+    if not rights.lawful(past, row, targets, approvals):
+        rights.refuse(past, row, targets[0])
 
 
 def all_terms(connection: Source, prefix: str) -> list[str]:

@@ -53,7 +53,10 @@ def kind_of(seen: Ledger) -> Kind:
 
 
 def free(seen: Ledger) -> bool:
-    """Whether a name behaves as in a stock registry: open mode is on for its kind, and it was never governed."""
+    """Whether a name behaves as in a stock registry: open mode is on for its kind, and nothing governs it.
+
+    What was bound once is governed, whatever became of the binding, until a policy owner lets it go.
+    """
     return seen.open()
 
 

@@ -117,10 +117,10 @@ class LifecycleMixin(StoreBase):
         with answering(f"renaming {name}"), self.transaction() as transaction:
             self._check_name(transaction.session, new_name)
             seen = self._refuse_standing(name, "renamed")
-            if seen.binding() is not None:
+            if seen.governed():
                 raise refusal(
                     f"{name} may not be renamed: evidence, approvals and grants are about that name.",
-                    title="the name is bound to a system",
+                    title="the name is, or was, bound to a system",
                     state="failed",
                     next=[f"register the model under {new_name} and bind that (aims-gates bind {new_name} ...)"],
                 )
@@ -246,15 +246,18 @@ class LifecycleMixin(StoreBase):
             )
 
     def _refuse_granted(self, seen: Ledger, name: str, what: str) -> None:
-        binding = seen.binding()
-        if binding is not None:
+        if seen.governed():
+            binding = seen.binding()
+            how = (
+                f"is bound to system {binding.predicate.plan.system!r}" if binding is not None else str(seen.unbound())
+            )
             raise refusal(
-                f"{what} may not be deleted: {name} is bound to system {binding.predicate.plan.system!r} and this was "
-                "granted to production; it is part of that record.",
+                f"{what} may not be deleted: {name} {how}, and this was granted to production; it is part of that "
+                "record.",
                 title="part of the record of a system",
                 state="failed",
                 next=[
-                    f"have a policy owner revoke the binding first: aims-gates revoke {binding.digest} --key POLICY.key"
+                    f"have a policy owner let the name go: aims-gates bind {name} --free --reason WHY --key POLICY.key"
                 ],
             )
 

@@ -79,7 +79,7 @@ class ReadingMixin(StoreBase):
             seen = view(session.connection(), active_workspace(self), name)
         with answering(act, gated=True):
             grants = seen.grants(version=str(int(version)))
-            if grants and seen.binding() is not None:
+            if grants and seen.governed():
                 if grants[-1].predicate.location != found:
                     raise self._not_granted(name, int(version), "its storage location is not the granted one")
                 self._same_bytes(grants[-1])

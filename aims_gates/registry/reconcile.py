@@ -15,8 +15,8 @@ from aims_gates import database
 from aims_gates.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.ledger import derived
-from aims_gates.ledger.table import let_go, names, rows, size
-from aims_gates.predicates import Grant, Registration, Transition, type_of
+from aims_gates.ledger.table import history, let_go, live, names, rows, size
+from aims_gates.predicates import Adoption, Grant, Registration, Transition, type_of
 from aims_gates.registry.acts import COMMON, free, now
 from aims_gates.registry.names import governed_alias
 from aims_gates.settings import DEFAULT_WORKSPACE, called
@@ -38,7 +38,7 @@ FROM model_versions WHERE current_stage = 'Production'
 _NO_BYTES = frozenset({"dummy-source", "prompt-template"})
 _REGISTERED = type_of(Registration)
 #: What is read of a name: who registered its versions, and what changes what stands.
-_READ = derived.LIVE_TYPES | {_REGISTERED}
+_READ = derived.LIVE_TYPES | {_REGISTERED, type_of(Adoption)}
 _NAMES = "SELECT workspace, name FROM registered_models"
 _VERSIONS = """
 SELECT version, source, run_id FROM model_versions
@@ -109,10 +109,14 @@ def _downloaded(location: str) -> str:
 def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
     workspace, name, alias, version, location, source = row
-    if free(seen):
-        return None, None  # nobody governs it
-    grant = seen.standing(alias, now())
     what = f"{called(workspace, name)} version {version} ({alias})"
+    freed = seen.freed()
+    if freed is not None:
+        said = f"the name was let go at ledger row {freed.position}, and nothing governs where this points"
+        return f"{what}: {said}; take it away, or bind the name again", None
+    if free(seen):
+        return None, None  # what no system was ever bound to is not governed
+    grant = seen.standing(alias, now())
     if grant is None or grant.predicate.version != str(version):
         return f"{what}: the registry points there, and no grant in the ledger stands for it", None
     if (location or source) != grant.predicate.location:
@@ -228,14 +232,14 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     problems: list[str] = []
     grants: list[Row] = []
     common = rows(connection, COMMON)
-    live = {row.position: row for row in common if row.type in derived.LIVE_TYPES}
+    every = {row.position: row for row in common}
     stood: set[tuple[str, str, str]] = set()
     registry = inspect(connection).has_table("registered_model_aliases")
     there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))} if registry else set()
     pointed = _pointing(connection) if registry else {}
     for workspace, name in sorted({*names(connection), *there, *pointed}):
         found = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
-        live |= {row.position: row for row in found if row.type in derived.LIVE_TYPES}
+        every |= {row.position: row for row in found if row.type != _REGISTERED}
         seen = Ledger([*common, *found], workspace, name)
         for row in pointed.get((workspace, name), ()):
             said, grant = _pointed(seen, row)
@@ -245,7 +249,7 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
         problems += _registered(connection, seen, (workspace, name) in there) if registry else ()
         grants += seen.in_force(now())
     problems += [wrong for grant in grants if (wrong := _prompt(connection, grant))]
-    unguarded = list(_guards(connection, [live[position] for position in sorted(live)]))
+    unguarded = list(_guards(connection, live(every.values(), history(connection))))
     let_go(connection)
     for grant in grants:
         said_ = grant.predicate

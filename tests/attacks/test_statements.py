@@ -19,8 +19,10 @@ from aims_gates.model import Approver, Evidence, Finding, Limit, Plan, Step, Sub
 from aims_gates.predicates import (
     Approval,
     Binding,
+    Freed,
     KeyRevocation,
     Predictions,
+    Rejection,
     Revocation,
     Trust,
     TrustedKey,
@@ -149,7 +151,28 @@ def revoked(claim: Claim, what: type) -> None:
     claim.whole()
     rows = claim.world.all_of(claim.name, claim.subject).rows
     found = [row for row in rows if row.type == type_of(what)][-1]
-    claim.say(Revocation(found.digest, "found wrong"), "policy" if what is Binding else "risk", found.digest)
+    by = "risk" if what is Approval else "policy"
+    claim.say(Revocation(found.digest, "found wrong"), by, found.digest)
+
+
+def failed_then_hidden(claim: Claim, by: str) -> None:
+    """A failure after the approval, which somebody revokes."""
+    claim.whole()
+    failure = claim.evidence(findings=FAILED[:1], outcome="fail")
+    claim.say(Revocation(failure, "tidy"), by, failure)
+
+
+def withdrawn_then_rejected_back(claim: Claim) -> None:
+    """A rejection of the request, which its own signer revokes."""
+    request = claim.whole()
+    rejection = claim.say(Rejection(request, "risk", "not good"), "risk")
+    claim.say(Revocation(rejection, "I take it back"), "risk", rejection)
+
+
+def let_go(claim: Claim, by: str) -> None:
+    """All in place, and then a name that nobody governs."""
+    claim.whole()
+    claim.say(Freed(claim.world.workspace, claim.name, "no longer used"), by)
 
 
 def waived(claim: Claim, by: str, subject: str | None = None) -> None:
@@ -208,6 +231,11 @@ CLAIMS: dict[str, Callable[[Claim], Any]] = {
     "revoked evidence": lambda claim: revoked(claim, Evidence),
     "a revoked approval": lambda claim: revoked(claim, Approval),
     "a revoked binding": lambda claim: revoked(claim, Binding),
+    "a failure that a policy owner revoked": lambda claim: failed_then_hidden(claim, "policy"),
+    "a failure that its own key revoked": lambda claim: failed_then_hidden(claim, "ci"),
+    "a failure that an approver revoked": lambda claim: failed_then_hidden(claim, "risk"),
+    "a rejection that was revoked": withdrawn_then_rejected_back,
+    "a name that was let go": lambda claim: let_go(claim, "policy"),
     "waived by CI": lambda claim: waived(claim, "ci"),
     "waived by a developer": lambda claim: waived(claim, "dev"),
     "waived for other bytes": lambda claim: waived(claim, "risk", other_bytes(claim)),

@@ -147,7 +147,7 @@ def test_a_statement_that_was_said_before_the_checkpoint_is_found_after_it(told,
 def test_what_another_signs_too_after_the_checkpoint_holds_and_every_statement_is_looked_at(told, kit):
     row = told.say(Revocation(told.rows[5].digest, "wrong"), "policy")
     kept = signed(told, kit)
-    append(told.connection, sign(row.statement, kit.key_of("risk")), told.now)
+    append(told.connection, sign(row.statement, kit.key_of("ci")), told.now)
     found = by_bytes(told, kept)
     assert found.ok and found.size == row.position + 2 == found.by_statement
 

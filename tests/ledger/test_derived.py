@@ -65,7 +65,7 @@ def test_a_halt_and_a_new_creation_take_away_everything(granted):
 
 def test_a_revoked_grant_does_not_stand_and_the_same_words_again_do_not_either(granted):
     grant = granted.rows[-1]
-    granted.say(Revocation(grant.digest, "wrong"), "risk")
+    granted.say(Revocation(grant.digest, "wrong"), "policy")
     assert live(granted) == [] and in_step(granted)
     granted.grant()
     assert granted.rows[-1].digest == grant.digest and live(granted) == [] and in_step(granted)

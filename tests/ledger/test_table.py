@@ -20,6 +20,7 @@ from aims_gates.predicates import (
     Halt,
     KeyRevocation,
     Recorded,
+    Rejection,
     Revocation,
     RollbackOrder,
     Withdrawal,
@@ -354,7 +355,7 @@ def test_a_story_decides_as_its_ledger_does(story, world, kit):
 
 def test_an_envelope_keeps_only_the_signatures_that_hold(world, kit):
     world.trust()
-    made = say(Withdrawal("r", "no"), Subject("model", kit.BYTES))
+    made = say(Rejection("r", "risk", "no"), Subject("model", kit.BYTES))
     good, bad = (sign(made, kit.key_of(who)).signatures[0] for who in ("risk", "stranger"))
     row = append(world.connection, Envelope(made.payload, (bad, good, (good[0], bad[1]))), world.now)
     assert row.signers == (kit.key_of("risk").public,)

@@ -64,6 +64,7 @@ def body_for(path: str) -> dict[str, Any]:
         },
         "/revoke": {"statement": DIGEST, "reason": "x"},
         "/halt": {"name": "loan", "reason": "x"},
+        "/resume": {"name": "loan", "reason": "x"},
         "/rollback": common,
         "/grants/export": {"name": "loan"},
         "/stage": {"name": "loan", "version": "1"},

@@ -189,11 +189,17 @@ def _reached(name: str) -> list[str]:
 def resume(asked: shapes.Broken) -> shapes.Answer:
     """End the halts of a model: what they stopped loads again; role policy, or one of which its plan asks approvals.
 
-    It counts for somebody without a hand in what was granted, gives no grant back, and sets no alias.
+    It is for somebody without a hand in what was granted, gives no grant back, and sets no alias.
     """
     store().get_registered_model(asked.name)
-    space = workspace()
-    return _said(lambda connection: acts.resume(connection, space, asked.name, asked.reason), model=asked.name)
+    login, space = caller().name, workspace()
+
+    def statement(connection: Connection) -> Said:
+        listed = history(connection).current()
+        entry = next((user for user in (listed.users if listed else ()) if user.login == login), None)
+        return acts.resume(connection, space, asked.name, asked.reason, entry)
+
+    return _said(statement, model=asked.name)
 
 
 def rollback(asked: shapes.Ordered) -> shapes.Answer:

@@ -21,6 +21,7 @@ from aims_gates.predicates import (
     Approval,
     Rejection,
     Request,
+    Resume,
     RollbackOrder,
     Waiver,
     may_sign,
@@ -34,7 +35,7 @@ from aims_gates.trust import Row
 __all__ = ["checkpoint", "maybe_key", "need_role", "say_for", "server_key"]
 
 #: What only a person may say.
-_PERSONAL = (Approval, Rejection, Waiver, RollbackOrder)
+_PERSONAL = (Approval, Rejection, Waiver, Resume, RollbackOrder)
 _KEYS: dict[str, Key] = {}
 #: The last checkpoint that this process signed, by the database's address.
 _SIGNED: dict[str, Envelope] = {}

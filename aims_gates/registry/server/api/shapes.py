@@ -141,7 +141,7 @@ class Revoked(_In):
 
 
 class Broken(TheirModel):
-    """A model to be taken out of production at once."""
+    """A model to be taken out of production at once, or a halt to be ended; and why."""
 
     reason: Text
 
