@@ -107,7 +107,7 @@ def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
         check_gzip(names, where)
     with translated(where):
         first = _beginning(names[0], packed, where)
-    check_columns(max(map(first.split("\n", 1)[0].count, ",;\t|")) + 1, where)
+    check_columns(max(map(first.split(b"\n", 1)[0].count, (b",", b";", b"\t", b"|"))) + 1, where)
     sniff = (
         f"SELECT Delimiter, Quote, Escape FROM sniff_csv({quote_text(glob.escape(names[0]))}, {_DIALECT}{compression})"
     )
@@ -126,19 +126,20 @@ def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
     return Source(sql, where, header, kept=True, digest=_digest(names, base), files=names, dialect=found, reads=names)
 
 
-def _beginning(name: str, packed: bool, where: str) -> str:
-    """The first characters of a file, with its first line whole."""
+def _beginning(name: str, packed: bool, where: str) -> bytes:
+    """The first bytes of a file, with its first line whole."""
     with Path(name).open("rb") as raw, gzip.open(raw) if packed else nullcontext(raw) as data:
         read = cast("IO[bytes]", data).read(_BEGINNING)
     if len(read) == _BEGINNING and b"\n" not in read and b"\r" not in read:
         message = f"the first line is longer than {_BEGINNING} bytes"
         raise DataError(message, where=where, remedy="Save it as CSV text, one row a line, or as Parquet.")
-    return codecs.getincrementaldecoder("utf-8-sig")().decode(read, final=len(read) < _BEGINNING)
+    return read
 
 
-def _header(text: str, delimiter: str, quoting: str) -> list[str]:
+def _header(beginning: bytes, delimiter: str, quoting: str) -> list[str]:
     """The first record: the names as they stand in the file, where DuckDB would already have renamed doubles."""
     mark = quoting if len(quoting) == 1 and quoting != "\x00" else None
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(beginning, final=len(beginning) < _BEGINNING)
     lines = io.StringIO(text, newline="")
     if mark is None:
         return next(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
