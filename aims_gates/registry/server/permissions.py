@@ -68,6 +68,7 @@ TABLE: Mapping[tuple[str, str], Needs] = {
     ("POST", f"{PREFIX}/waive"): Needs.SPEAK,
     ("POST", f"{PREFIX}/revoke"): Needs.SPEAK,
     ("POST", f"{PREFIX}/halt"): Needs.SPEAK,
+    ("POST", f"{PREFIX}/resume"): Needs.SPEAK,
     ("POST", f"{PREFIX}/rollback"): Needs.SPEAK,
     ("POST", f"{PREFIX}/stage"): Needs.EDIT_MODEL,
     ("POST", f"{PREFIX}/promote"): Needs.EDIT_MODEL,
