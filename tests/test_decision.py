@@ -1702,7 +1702,7 @@ def test_a_halt_reaches_the_same_bytes_under_another_name(kit, way):
     assert any("these bytes were halted, as 'another'" in problem for problem in decision.problems) or way == "rollback"
 
 
-def test_a_request_after_the_halt_of_a_copy_leads_on(story, kit):
+def test_bytes_that_were_halted_under_another_name_wait_for_that_name_to_be_resumed(story, kit):
     story.approved()
     story.grant(name="another")
     story.say(Halt("default", "another", "complaints"), "on-call")
@@ -1710,6 +1710,9 @@ def test_a_request_after_the_halt_of_a_copy_leads_on(story, kit):
     story.request(reason="the complaint was about something else")
     story.approve("risk")
     story.approve("compliance")
+    decision = story.decide()
+    assert not decision.allowed and any("another was halted" in problem for problem in decision.problems)
+    story.say(Resume("default", "another", "the complaint was answered"), "policy")
     assert story.decide().allowed
 
 

@@ -336,13 +336,14 @@ def test_a_finding_names_what_it_is():
             {
                 *("trust", "key-revocation", "activation", "binding", "revocation", "checkpoint"),
                 *("portable-grant/v2", "portable-grant/v1", "adoption", "detachment", "open-mode", "untested-mlflow"),
+                *("resume", "freed"),
             },
         ),
-        ("ci", {"test-result", "predictions", "checkpoint", "portable-grant/v1"}),
+        ("ci", {"test-result", "predictions", "revocation", "checkpoint", "portable-grant/v1"}),
         ("server", {"checkpoint", "portable-grant/v2"}),
         ("developer", {"request", "withdrawal"}),
-        ("on-call", {"halt", "rollback"}),
-        ("risk", {"request", "withdrawal", "approval", "rejection", "waiver", "revocation"}),
+        ("on-call", {"halt", "rollback", "revocation"}),
+        ("risk", {"request", "withdrawal", "approval", "rejection", "waiver", "revocation", "resume"}),
     ],
 )
 def test_a_role_may_sign_what_is_written_and_nothing_else(role, shapes):

@@ -30,6 +30,7 @@ from aims_gates.registry.internals.store import (
     version_row,
 )
 from aims_gates.registry.names import PRODUCTION, governed_alias
+from aims_gates.registry.origins import copied_from
 from aims_gates.registry.places import check_source
 from aims_gates.registry.refusals import answering, invalid, refusal
 from aims_gates.registry.server.paths import kept_here
@@ -88,6 +89,7 @@ class LifecycleMixin(StoreBase):
         with answering(f"registering a version of {name}"):
             if not (is_prompt(tags) and source in PROMPT_PLACEHOLDERS):
                 self._check_source(name, source)
+                self._refuse_copy(source)
         with answering(f"registering a version of {name}"), self.transaction() as transaction:
             made: ModelVersion = super().create_model_version(
                 name, source, run_id, tags, run_link, description, local_model_path, model_id
@@ -182,6 +184,16 @@ class LifecycleMixin(StoreBase):
             check_new_name(name, "name", (str(row[0]) for row in names))
         except InputError as error:
             raise invalid(error) from error
+
+    def _refuse_copy(self, source: str) -> None:
+        """Refuse to copy a version that may not be loaded, before MLflow makes an internal error of that."""
+        before = copied_from(str(source))
+        try:
+            if before is not None:
+                self.get_model_version_download_uri(*before)
+        except MlflowException as error:
+            if error.get_http_status_code() == 403:
+                raise
 
     def _check_source(self, name: str, source: str) -> None:
         """Refuse a source that the server may not read; while nothing is governed, open mode takes all but its own.

@@ -10,7 +10,7 @@ from aims_gates.errors import InputError
 from aims_gates.registry.internals.store import parse_model_uri, version_row
 from aims_gates.registry.subjects import underlying_address
 
-__all__ = ["origins"]
+__all__ = ["copied_from", "origins"]
 
 _LONGEST = 16
 
@@ -34,14 +34,15 @@ def origins(store: Any, name: str, number: int) -> list[str]:
         except MlflowException:
             return []
         found += [source, f"runs:/{run}/"] if run else [source]
-        before = _copied_from(source)
+        before = copied_from(source)
         if before is None:
             return [*found, *_underlying(store, source)]
         name, number = before
     return []
 
 
-def _copied_from(source: str) -> tuple[str, int] | None:
+def copied_from(source: str) -> tuple[str, int] | None:
+    """The version that a source names, ``models:/NAME/VERSION``; None for every other address."""
     if not source.startswith("models:"):
         return None
     try:

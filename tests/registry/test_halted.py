@@ -118,6 +118,7 @@ def test_a_copy_of_a_halted_version_is_not_registered(world: World) -> None:
     found = world.store.get_model_version("loan", version)
     with pytest.raises(MlflowException, match="was halted on"):
         world.store.copy_model_version(found, "copied")
+    stopped(world.store.create_model_version, "copied", f"models:/loan/{version}")
 
 
 def test_the_bytes_of_a_halted_name_are_promoted_under_no_other(world: World) -> None:

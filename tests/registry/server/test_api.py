@@ -281,7 +281,10 @@ def test_halt_rollback_waive_revoke_withdraw_reject(inside: Inside) -> None:
     assert inside.post("/promote", "root", name="loan", version="1").status_code == 200
     assert inside.post("/halt", "dora", name="loan", reason="harm").status_code == 403
     halted = inside.post("/halt", "olga", name="loan", reason="harm")
-    assert halted.json()["aliases"] == ["production"]
+    assert halted.json()["aliases"] == ["production"] and halted.json()["reaches"] == ["loan version 1"]
+    assert inside.post("/resume", "dora", name="loan", reason="fine").status_code == 403
+    assert inside.post("/resume", "rita", name="loan", reason="it was another").json()["by"] == ["Rita"]
+    inside.post("/halt", "olga", name="loan", reason="it was not")
     back = inside.post("/rollback", "olga", name="loan", version="1", reason="the halt was wrong")
     assert back.status_code == 200, back.text
     grant = [row for row in inside.world.seen("loan").rows if isinstance(row.predicate, Grant)][-1]
