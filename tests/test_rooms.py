@@ -35,6 +35,7 @@ ORDER = [
     "plan",
     "measure",
     "run",
+    "whereabouts",
     "checking",
     "keys",
     "settings",
