@@ -15,6 +15,7 @@ from aims_gates.model import Artifacts, Case, Evidence, Finding, Plan, Step, Sub
 from aims_gates.packs import Gate
 from aims_gates.records import SystemRecord
 from aims_gates.run import outcome_of, run_gate
+from aims_gates.whereabouts import finding_anywhere
 
 __all__ = ["Bench", "library_versions", "run_plan"]
 
@@ -169,6 +170,7 @@ def _evidence(
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
         findings = _lacking(gate, f"{place}{error.message}", error.remedy or "Mend the input.")
+    findings = tuple(finding_anywhere(finding, bench.record.pack) for finding in findings)
     return Evidence(
         gate=gate.id,
         gate_digest=gate.digest,

@@ -36,6 +36,7 @@ ORDER = [
     "measure",
     "gatekit",
     "run",
+    "whereabouts",
     "checking",
     "keys",
     "settings",

@@ -42,6 +42,7 @@ from aims_gates.reports import GateRun, Report, card
 from aims_gates.settings import Settings
 from aims_gates.standing import Ask, Ledger
 from aims_gates.trust import Row
+from aims_gates.whereabouts import anywhere
 
 __all__ = ["Desk", "check_target", "local_plan", "positive_label", "system_of"]
 
@@ -356,7 +357,7 @@ def _conclude(going: _Check, rows: list[Row]) -> Report:
         title=going.subject.name,
         decision=decision,
         gates=tuple(GateRun(each.gate, titles[each.gate], each.outcome, each.findings) for each in going.evidence),
-        notes=tuple(going.notes),
+        notes=tuple(anywhere(note, going.record.pack) for note in going.notes),
         links=_links(going.target),
     )
     return _logged(going, report, envelopes, text)
@@ -366,7 +367,8 @@ def _logged(going: _Check, report: Report, envelopes: Mapping[str, Envelope], te
     """The report, once it stands on the run too. What is signed counts without it, so a failure is only said."""
     try:
         bench = going.bench
-        log_check(going.target, report, going.evidence, envelopes, bench.opened, text, bench.attached)
+        places = {role: anywhere(dataset.where, going.record.pack) for role, dataset in bench.opened.items()}
+        log_check(going.target, report, going.evidence, envelopes, bench.opened, text, bench.attached, places)
     except (MlflowException, OSError) as error:
         said = f"The run and version show nothing of this check, because logging failed: {error}"
         return replace(report, notes=(*report.notes, said))

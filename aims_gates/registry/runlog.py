@@ -51,11 +51,13 @@ def _metrics(found: Iterable[Evidence]) -> list[Metric]:
     return [Metric(name, value, now, 0) for name, value in list(dict(judged).items())[:MOST_METRICS]]
 
 
-def _inputs(datasets: Mapping[str, Dataset]) -> list[DatasetInput]:
+def _inputs(datasets: Mapping[str, Dataset], places: Mapping[str, str]) -> list[DatasetInput]:
     """Data sets as run inputs; the whole digest stands in a tag, since MLflow's own field is short."""
     return [
         DatasetInput(
-            MlflowDataset(role, each.digest.removeprefix("sha256:")[:36], "local", json.dumps({"uri": each.where})),
+            MlflowDataset(
+                role, each.digest.removeprefix("sha256:")[:36], "local", json.dumps({"uri": places.get(role, role)})
+            ),
             [InputTag("mlflow.data.context", role), InputTag("aims_gates.digest", each.digest)],
         )
         for role, each in sorted(datasets.items())
@@ -87,6 +89,7 @@ def log_check(
     datasets: Mapping[str, Dataset],
     card: str | None,
     attached: Mapping[str, bytes] = MappingProxyType({}),
+    places: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Log metrics (at most 50), data sets, evidence, report and model card; set display tags.
 
@@ -98,13 +101,14 @@ def log_check(
         datasets: Data sets by role.
         card: The model card, in Markdown.
         attached: Files that gates left, by name.
+        places: Where the data sets are, from the pack's root, by role.
     """
     client = mlflow.MlflowClient()
     state = "unknown" if report.decision is None else ("met" if report.decision.criteria_met else "unmet")
     if target.run is not None:
         run_id = target.run.info.run_id
         client.log_batch(run_id, metrics=_metrics(found))
-        client.log_inputs(run_id, datasets=_inputs(datasets))
+        client.log_inputs(run_id, datasets=_inputs(datasets, places))
         client.set_tag(run_id, f"{FOLDER}.criteria", state)
         with tempfile.TemporaryDirectory() as place:
             _write(Path(place), report, envelopes, card, attached)

@@ -479,3 +479,29 @@ def test_a_record_that_the_plan_does_not_read_keeps_nothing_from_being_signed(sh
     )
     before = size(shop)
     assert shop.run(*command) == 1 and size(shop) == before  # the model is one of two systems
+
+
+def test_nothing_that_a_check_stores_names_a_place_of_this_machine(shop: Any) -> None:
+    """On the run and the version: reports, card, evidence, data sets, tags; of a good check and one that failed."""
+    (shop.folder / "data" / "evaluation.csv").write_text("x,z\n1,2\n")
+    (shop.folder / "records" / "systems" / "loans" / "card.yaml").unlink()
+    settings, system = shop.settings, system_of(shop.settings, None, "loans")
+    handed = {"evaluation": str(shop.folder / "data" / "evaluation.csv")}
+    check_target(Desk(settings, shop.key("ci")), system, find_target(None, "loans", "2"), handed)
+    client = mlflow.MlflowClient()
+    for place, run in enumerate(shop.runs, 1):
+        folder = Path(
+            mlflow.artifacts.download_artifacts(run_id=run, artifact_path="aims_gates", dst_path=str(shop.folder / run))
+        )
+        stored = [path.read_text() for path in folder.rglob("*") if path.is_file()]
+        for path in (folder / "evidence").iterdir():
+            envelope = Envelope.from_json(json.loads(path.read_text()))
+            stored.append(envelope.payload.decode())
+        seen = mlflow.get_run(run)
+        stored += [str(entry.dataset.source) for entry in seen.inputs.dataset_inputs]
+        stored += [value for name, value in seen.data.tags.items() if name.startswith("aims_gates")]
+        version = client.get_model_version("loans", str(place))
+        stored += [str(version.description), *version.tags.values()]
+        assert len(stored) > 8
+        for text in stored:
+            assert not re.search(r"(?<![\w:/.~-])/(?:tmp|home|root|Users|var|work)/\w+", text), text[:3000]
