@@ -80,7 +80,7 @@ def one(require: Any, **changes: Any) -> Finding:
         'stated(record, ["address", "owner"]) && every(record, "entries", ["id", "date"])',
         'latest(record.entries, "date").id == "b"',
         "within('2026-01-01', '2026-01-01', 0) && within('2026-01-01', '2026-01-06', 5)",
-        "by('2026-01-01', '2026-01-01')",
+        "by('2026-01-01', '2026-01-01') && by('2025-12-31', '2026-01-01')",
         "days_since(record.approved_on) == 228 && days_until(record.next_review) == 137",
         "unbroken(record.chain)",
         'digest_of(system.purpose) == digest_of("Help people decide.")',
