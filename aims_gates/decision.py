@@ -78,7 +78,9 @@ _RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
 _EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
 #: What stands for prompts meanwhile, and why (they become subjects of checks of their own).
 _PROMPTS = 'have a policy owner open them: aims-gates db open-mode on --prompts --reason "..." --key POLICY.key'
-_BOUND = "keep a bound prompt at the version that was adopted, or have a policy owner let the name go"
+_BOUND = (
+    "keep the prompt at the version that was adopted, or: aims-gates bind NAME --free --reason ... --key POLICY.key"
+)
 _UNREAD = "prompts cannot be granted on evidence yet"
 #: Ends the command that checks a model that is still to be made.
 _NEW = "NEW_VERSION"

@@ -27,6 +27,7 @@ from aims_gates.predicates import (
     Recorded,
     Registration,
     Rejection,
+    Resume,
     Revocation,
     RollbackOrder,
     Scheduled,
