@@ -34,9 +34,9 @@ MADE = "<!-- Made by docs/generate.py. Change the data it is made from, then run
 OURS = "Our own words. The standard's text needs a licensed copy."
 RIGHTS = (
     "A revocation (`aims-gates revoke`) lowers trust, so it is for those who gave their word, and for policy owners. "
-    "What denies cannot be revoked: it ends by an act of its own. The table is applied when a statement is appended and "
-    "again when rows are counted: what somebody says who may not counts for nothing. What the registry wrote of its own "
-    "acts, grants aside, stays on record."
+    "What denies cannot be revoked: it ends by an act of its own. The table is applied when a statement is appended, "
+    "and again when rows are counted: what somebody says who may not counts for nothing. What the registry wrote of "
+    "its own acts, grants aside, stays on record."
 )
 #: Records whose shape is checked elsewhere than in aims_gates.shapes.
 PLAIN: Mapping[str, type[BaseModel]] = {"system/system": System, "system/requirements": Requirements}
