@@ -204,10 +204,15 @@ class Rules(RuleBasedStateMachine):
     def revoke(self, place: int) -> None:
         version = self.pick(place)
         found = [row for row in self.world.all_of("loan", self.subject(version)).rows if row.type == type_of(Evidence)]
-        if found:
-            self.world.revoke(found[-1].digest)
-            self.did("revoke")
-            self.versions[version].revoked = True
+        if not found:
+            return
+        self.did("revoke")
+        if not self.versions[version].outcomes[-1][0]:
+            with pytest.raises(RefusedError, match="nobody may revoke evidence that fails"):
+                self.world.revoke(found[-1].digest)
+            return
+        self.world.revoke(found[-1].digest)
+        self.versions[version].revoked = True
 
     def request(self, place: int) -> None:
         version = self.pick(place)

@@ -29,6 +29,7 @@ from aims_gates.model import Approver, Evidence, Finding, Limit, Plan, Requireme
 from aims_gates.predicates import (
     Approval,
     Binding,
+    Freed,
     Halt,
     Request,
     Revocation,
@@ -178,8 +179,12 @@ class World:
     def approve(self, request: str, subject: str, person: str = "risk") -> str:
         return self.sign(Approval(request, "risk"), Subject("model", subject), person)
 
-    def revoke(self, statement: str, person: str = "risk") -> str:
+    def revoke(self, statement: str, person: str = "policy") -> str:
         return self.sign(Revocation(statement, "found wrong"), Subject("organization", statement), person)
+
+    def let_go(self, name: str) -> str:
+        said = Freed(self.workspace, name, "no longer used")
+        return self.sign(said, Subject("system", digest_bytes(b"system")), "policy")
 
     def halt(self, name: str) -> str:
         return self.sign(Halt(self.workspace, name, "harm seen"), Subject("system", digest_bytes(b"system")), "oncall")

@@ -238,6 +238,8 @@ def test_what_the_guards_look_at_follows_everything_the_store_does(world: World)
     assert binding is not None
     world.revoke(binding.digest, "policy")
     assert in_step(world) == []
+    world.let_go("loan")
+    assert in_step(world) == []
     world.store.delete_registered_model_alias("loan", "champion")
     world.store.rename_registered_model("loan", "loan2")
     world.store.delete_registered_model("loan2")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities.model_registry import RegisteredModelTag
+from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.workspace_context import WorkspaceContext
@@ -48,12 +49,19 @@ def test_a_granted_version_of_a_bound_model_is_part_of_the_record(world: World) 
     world.store.delete_model_version("loan", other)
 
 
-def test_when_the_binding_is_revoked_the_record_lets_go(world: World) -> None:
+def test_the_record_lets_go_when_the_name_is_let_go_and_not_when_its_binding_is_revoked(world: World) -> None:
     version = world.promoted()
     world.store.delete_registered_model_alias("loan", "production")
     binding = world.seen("loan").binding()
     assert binding is not None
     world.revoke(binding.digest, "policy")
+    for what in (("loan", version), ("loan",)):
+        delete = world.store.delete_model_version if len(what) == 2 else world.store.delete_registered_model
+        with pytest.raises(MlflowException, match="has a binding that was revoked, and this was granted"):
+            delete(*what)
+    with pytest.raises(MlflowException, match="may not be renamed"):
+        world.store.rename_registered_model("loan", "elsewhere")
+    world.let_go("loan")
     world.store.delete_model_version("loan", version)
     world.store.delete_registered_model("loan")
 
@@ -61,9 +69,7 @@ def test_when_the_binding_is_revoked_the_record_lets_go(world: World) -> None:
 def test_a_recreated_model_inherits_no_grant(world: World) -> None:
     world.promoted()
     world.store.delete_registered_model_alias("loan", "production")
-    binding = world.seen("loan").binding()
-    assert binding is not None
-    world.revoke(binding.digest, "policy")
+    world.let_go("loan")
     world.store.delete_registered_model("loan")
     world.bind("loan", inconclusive_blocks=False)
     world.model("loan")

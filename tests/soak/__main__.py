@@ -51,6 +51,12 @@ PARTS = {
         ("tests/attacks/test_corpus.py", "tests/attacks/test_statements.py"),
         variable="AIMS_GATES_ATTACKED_WORKSPACE",
     ),
+    "laws": Part(
+        "{n} drawn histories: what takes trust away turns no no into a yes",
+        ("tests/test_laws.py",),
+        20_000,
+        "AIMS_GATES_SOAK_LAWS",
+    ),
     "kill": Part(
         "kill -9 at every statement and {n} times at random, per database",
         ("tests/faults/test_kill.py",),
