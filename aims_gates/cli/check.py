@@ -32,6 +32,7 @@ __all__ = ["command"]
     help="A table that `aims-gates predict` wrote and signed: the model is not run again.",
 )
 @isolation_option
+@click.option("--preview", is_flag=True, help="Sign and record nothing, whatever key is named.")
 @key_option
 @reports_option
 @settings_options
@@ -43,6 +44,7 @@ def command(
     version: str | None,
     predictions: Path | None,
     isolation: str,
+    preview: bool,
     key: Path | None,
     reports: tuple[str, ...],
     settings: Settings,
@@ -51,7 +53,7 @@ def command(
     """Run the plan's gates on a model; with a key that the registry trusts, record the evidence.
 
     Nothing is signed where records that the plan reads do not pass `aims-gates records validate`: all problems are
-    listed, before any model runs. Without a key the check runs as a preview all the same.
+    listed, before any model runs. With --preview, or without a key, the check runs all the same.
 
     Without options: the newest registered version of the one system there is. Prints the controls, what was found, and
     the shortest list of actions. The exit code is that of the decision.
@@ -65,7 +67,7 @@ def command(
         raise InputError("--run and --model name two things to check", remedy="Pass one of them.")
     for each in reports:
         parse_target(each)
-    signing = maybe_signer(settings, key)
+    signing = None if preview else maybe_signer(settings, key)
     with progress() as told:
         if told is not None:
             told("loading MLflow", 0, 0)

@@ -204,7 +204,7 @@ def _unsound_records(desk: Desk, record: SystemRecord, plan: Plan, gates: Mappin
     lines = [f"{problem.where}: {problem.message}" for problem in problems]
     many = f"{len(lines)} problem{'' if len(lines) == 1 else 's'} in the records that this plan reads"
     if desk.key is not None and desk.gated:
-        remedy = "Mend them (aims-gates records validate says how), or check without a key: a preview signs nothing."
+        remedy = "Mend them (aims-gates records validate says how), or look on without signing: --preview."
         raise InputError("\n  x ".join([f"nothing is signed: {many}", *lines]), remedy=remedy)
     return [f"With a key this check is refused: {many}.", *lines]
 
