@@ -262,3 +262,35 @@ def test_an_alias_set_by_hand_with_the_guards_dropped_is_named_by_reconcile(
     said = command("ledger", "reconcile")
     assert said.code == 5 and said.out.splitlines()[0].startswith("x loans version 1 (production): the registry points")
     assert "the database is not guarded" in said.out
+
+
+def test_a_halt_is_ended_by_a_policy_owner_and_not_by_whoever_registered_it(shop: Any, command: Any) -> None:
+    said = command("resume", "loans", "--reason", "mended", *shop.sign("policy"))
+    assert said.code == 1 and "was never halted" in said.err
+    assert command("halt", "loans", "--reason", "complaints", *shop.sign("oncall")).code == 0
+    for by in ("dev", "oncall"):
+        said = command("resume", "loans", "--reason", "mended", *shop.sign(by))
+        assert said.code == 2 and "role that resumes" in said.err and "policy or risk" in said.err
+    said = command("resume", "loans", "--reason", "mended", *shop.sign("policy"))
+    assert said.code == 0 and "loans is resumed by policy" in said.out
+
+
+def test_a_name_is_let_go_once_and_by_a_policy_owner(shop: Any, command: Any) -> None:
+    assert command("bind", "loans", *shop.sign("policy")).code == 1
+    assert command("bind", "loans", "--free", *shop.sign("policy")).code == 1
+    free = ("bind", "loans", "--free", "--reason", "no longer used")
+    said = command(*free, *shop.sign("risk"))
+    assert said.code == 2 and "may not sign a freed/v1" in said.err
+    said = command(*free, *shop.sign("policy"))
+    assert said.code == 0 and "loans was let go by policy" in said.out
+    assert command("ledger", "reconcile").code == 0, "no alias stands"
+    said = command(*free, *shop.sign("policy"))
+    assert said.code == 1 and "nothing governs" in said.err
+
+
+def test_a_revocation_that_would_count_for_nothing_says_who_may(shop: Any, command: Any, asked: str) -> None:
+    said = command("revoke", asked, "--reason", "not mine", *shop.sign("risk"))
+    assert said.code == 2 and "may not revoke a request" in said.err and "May do it: a policy owner" in said.err
+    said = command("request", "withdraw", asked, "--reason", "not mine", *shop.sign("risk"))
+    assert said.code == 2 and "may not withdraw a request" in said.err
+    assert command("request", "withdraw", asked, "--reason", "mine", *shop.sign("dev")).code == 0

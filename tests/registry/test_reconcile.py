@@ -1,12 +1,18 @@
 """The registry's state against the ledger: whatever somebody wrote by hand is named."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
 
 from aims_gates import database
+from aims_gates.canonical import digest_bytes
+from aims_gates.evidence import sign
+from aims_gates.ledger import append
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.model import Subject
+from aims_gates.predicates import Freed, say
 from aims_gates.registry.reconcile import reconcile
 
 
@@ -31,6 +37,16 @@ def problems(shop: Any) -> list[str]:
 
 def test_a_registry_as_its_store_left_it_agrees_with_the_ledger(shop: Any) -> None:
     assert problems(shop) == []
+
+
+def test_an_alias_of_a_name_that_was_let_go_is_told_of_until_it_is_taken_away(shop: Any) -> None:
+    said = say(Freed("default", "loans", "no longer used"), Subject("model", digest_bytes(b"loans")))
+    with open_ledger(shop.settings.registry, write=True) as connection:
+        row = append(connection, sign(said, shop.key("policy")), datetime.now(UTC))
+    [found] = problems(shop)
+    assert found.startswith(f"loans version 1 (production): the name was let go at ledger row {row.position}")
+    by_hand(shop, "DELETE FROM registered_model_aliases")
+    assert not any("let go" in each for each in problems(shop))
 
 
 @pytest.mark.parametrize(
