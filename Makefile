@@ -79,6 +79,10 @@ lock: .venv/.stamp ## write requirements.lock anew after a change in pyproject.t
 docs: .venv/.stamp ## write the pages that are made from data (controls, records, gates, profiles, glossary) anew
 	@.venv/bin/python docs/generate.py
 
+.PHONY: matrix
+matrix: .venv/.stamp ## every supported MLflow, each in an environment of its own (an hour; ONLY="3.18.0 upgrade clients" for some)
+	@$(RUN) tests.matrix $(ONLY)
+
 .PHONY: mutation
 mutation: .venv/.stamp ## mutate aims_gates/decision.py and count what the tests catch (in a copy: nothing here is touched)
 	@rm -rf .mutation && mkdir .mutation && cp -R aims_gates gates profiles tests pyproject.toml .mutation/
@@ -91,5 +95,5 @@ mutation: .venv/.stamp ## mutate aims_gates/decision.py and count what the tests
 
 .PHONY: clean
 clean: ## remove .venv and everything that was made
-	rm -rf .venv .demo .mutation dist build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .demo .matrix .mutation dist build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, entry_points, version
@@ -49,17 +50,26 @@ def _mlflow() -> Iterator[Check]:
     from aims_gates.registry.internals.versions import FLOOR, SERVER_FLOOR, installed, minor, need_tested, spelled
 
     try:
-        good, server = need_tested(FLOOR, "aims-gates"), minor(installed()) >= SERVER_FLOOR
-        serves = f"; a server needs {spelled(SERVER_FLOOR)}" if not server else ""
-        yield "mlflow", True, f"{installed()}{'' if good else ', newer than what was tested'}{serves}", ""
-        if find_spec("alembic") is None or find_spec("mlflow.store.model_registry.sqlalchemy_store") is None:
-            return  # mlflow-skinny: no store here
-        from aims_gates.registry.internals.verify import need_store
-
-        need_store()
-        yield "registry store", True, "MLflow is as it must be", ""
+        newer = "" if need_tested(FLOOR, "aims-gates") else ", newer than what was tested"
     except AimsGatesError as error:
         yield "mlflow", False, error.message, error.remedy or ""
+        return
+    serves = "" if minor(installed()) >= SERVER_FLOOR else f"; a server needs {spelled(SERVER_FLOOR)}"
+    yield "mlflow", True, f"{installed()}{newer}{serves}", ""
+    if find_spec("mlflow.server") is not None and find_spec("flask") is not None:  # mlflow-skinny holds no store
+        yield from _store()
+
+
+def _store() -> Iterator[Check]:
+    from aims_gates.registry.internals.verify import need_store
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is newer is said already
+            need_store()
+        yield "registry store", True, "MLflow is as it must be", ""
+    except AimsGatesError as error:
+        yield "registry store", False, error.message, error.remedy or ""
 
 
 def _plugin() -> Iterator[Check]:

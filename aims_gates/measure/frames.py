@@ -49,13 +49,24 @@ def _arrow(frame: Any) -> "pa.Table | None":
     module = type(frame).__module__.partition(".")[0]
     if module == "pandas" and hasattr(frame, "columns"):
         names = [str(name) for name in frame.columns]
-        columns = [pa.array(frame.iloc[:, place], from_pandas=True) for place in range(len(names))]
+        columns = [_column(frame.iloc[:, place]) for place in range(len(names))]
         return pa.Table.from_arrays([_whole(column) for column in columns], names=names)
     if module in ("polars", "narwhals") and hasattr(frame, "collect"):
         frame = frame.collect()
     if module in ("polars", "narwhals") and hasattr(frame, "to_arrow"):
         return frame.to_arrow()
     return pa.table(frame) if hasattr(frame, "__arrow_c_stream__") else _narwhals(frame)
+
+
+def _column(column: Any) -> "pa.Array":
+    """A pandas column as Arrow; times with a zone by way of UTC, because pyarrow asks what pandas 3.1 deprecates."""
+    import pyarrow as pa
+
+    zone = getattr(column.dtype, "tz", None)
+    if zone is None:
+        return pa.array(column, from_pandas=True)
+    plain = pa.array(column.dt.tz_convert("UTC").dt.tz_localize(None), from_pandas=True)
+    return plain.view(pa.timestamp(plain.type.unit, tz=pa.lib.tzinfo_to_string(zone)))
 
 
 def _narwhals(frame: Any) -> "pa.Table | None":

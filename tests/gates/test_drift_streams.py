@@ -126,3 +126,13 @@ def test_evidentlys_page_is_written_beside_and_named_with_its_digest(
     assert hashlib.sha256(page).hexdigest() in named["note"]
     assert b"<html" in page[:2000].lower()
     assert "wrote drift-evidently.html" in said.err
+
+
+def test_where_evidently_cannot_be_imported_its_page_is_left_out_and_the_verdict_stands(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "evidently", None)
+    found = run("drift", sets(stream()), html=True)
+    (left_out,) = [each for each in found if each.measure == "evidently_report"]
+    assert "cannot be imported" in str(left_out.note) and "aims-gates[gates]" in str(left_out.remedy)
+    assert left_out.outcome is None and outcome_of(found) in ("pass", "fail")

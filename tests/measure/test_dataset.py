@@ -2,6 +2,7 @@
 
 import gc
 import gzip
+import warnings
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from pyarrow import parquet
 
 from aims_gates import DataError, Dataset, GateError
+from aims_gates.measure import frames
 from aims_gates.measure.engine import scratch
 from aims_gates.measure.frames import arrow_digest
 
@@ -299,3 +301,15 @@ def test_the_digest_of_rows_hangs_on_the_rows_and_not_on_their_chunks(rows: int)
     if rows:
         other = part.set_column(1, "t", pc.utf8_upper(part["t"])) if rows > 2 else part.slice(1)
         assert arrow_digest(other) not in found
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "+05:30"])
+def test_times_with_a_zone_come_over_as_pyarrow_would_bring_them_without_its_warning(zone: str, unit: str) -> None:
+    times = pd.Series(pd.to_datetime(["2026-01-01 12:00:01", "2026-07-02 03:04:05", None])).dt.tz_localize("UTC")
+    zoned = times.dt.tz_convert(zone).dt.as_unit(unit)
+    with warnings.catch_warnings():  # pandas 3.1 deprecates what pyarrow asks it for
+        warnings.simplefilter("ignore")
+        expected = pa.array(zoned, from_pandas=True)
+    table = frames._arrow(pd.DataFrame({"at": zoned}))
+    assert table.column("at").combine_chunks().equals(expected) and table.schema.field("at").type == expected.type

@@ -1,6 +1,7 @@
 """MLflow is as aims-gates knows it, or it is refused: names, signatures, methods, tables, versions."""
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -287,3 +288,17 @@ def test_a_server_too_old_or_of_a_tested_version_asks_nobody(
         monkeypatch.setattr(module, lambda: "3.12.0")
     with pytest.raises(InputError, match=r"needs MLflow 3\.17 or later; this is 3\.12\.0"):
         served(world)
+
+
+def test_doctor_says_what_is_installed_and_what_differs(
+    anew: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["doctor", "--json"])
+    rows = {row["check"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["mlflow"]["ok"] and versions.installed() in rows["mlflow"]["found"] and rows["registry store"]["ok"]
+    looked_at_anew()
+    monkeypatch.delattr(validation, "_validate_model_name")
+    assert main(["doctor", "--json"]) == 1
+    rows = {row["check"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["mlflow"]["ok"] and not rows["registry store"]["ok"]
+    assert "_validate_model_name is not there" in rows["registry store"]["found"]

@@ -15,6 +15,7 @@ from aims_gates.authority import about
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.predicates import Grant
+from aims_gates.registry.internals.versions import installed, minor
 from aims_gates.registry.release import load_model, promote, stage_version, use
 from aims_gates.settings import Settings
 from aims_gates.standing import Ledger
@@ -168,7 +169,7 @@ def test_rollback_is_for_those_on_call_and_to_versions_granted_before(shop: Any)
 
 def test_a_stock_load_leaves_the_ledger_content_and_any_other_change_does_not(shop: Any, bytes_of: Path) -> None:
     mlflow.pyfunc.load_model(GRANTED)
-    assert (bytes_of / "registered_model_meta").is_file()
+    assert (bytes_of / "registered_model_meta").is_file() == (minor(installed()) < (3, 18))  # MLflow wrote it before
     assert shop.said("ledger", "verify") == shop.said("ledger", "verify") | {"ok": True, "problems": []}
     aims_gates.load_model(GRANTED)
     alter(bytes_of / "MLmodel")

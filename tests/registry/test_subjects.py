@@ -9,6 +9,7 @@ import pytest
 from aims_gates.canonical import digest_bytes, folder_digest
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.registry import places
+from aims_gates.registry.internals.versions import installed, minor
 from aims_gates.registry.reconcile import reconcile
 from aims_gates.registry.subjects import local_folder, model_subject, prompt_subject, rules_subject, service_subject
 
@@ -50,7 +51,7 @@ def test_one_digest_by_every_address_and_a_stock_load_of_the_released_version_le
         mlflow.set_registry_uri("")
         os.environ.pop("MLFLOW_REGISTRY_URI", None)
     copy = world.store.released().copy(expected)
-    assert (copy / "registered_model_meta").is_file()
+    assert (copy / "registered_model_meta").is_file() == (minor(installed()) < (3, 18))  # MLflow wrote it before
     with world.store.primary() as session:
         assert reconcile(session.connection()) == []
         (copy / "MLmodel").chmod(0o644)

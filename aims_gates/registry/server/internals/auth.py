@@ -90,22 +90,16 @@ def may(login: str, kind: str, name: str, workspace: str | None, action: str) ->
     permission = _NAMES["permission"](_NAMES["role"](login, kind, name, workspace))
     if action == "read":
         return bool(permission.can_read)
-    if not permission.can_update or "authorize" not in _NAMES:
-        return bool(permission.can_update)
     version = _NAMES["requirement"](f"{kind}_version", "*", "read", fallback_if_no_grant=((kind, name),))
-    return bool(_NAMES["authorize"](login, (kind, name), [version]))
+    return bool(permission.can_update) and bool(_NAMES["authorize"](login, (kind, name), [version]))
 
 
 def judge_released(rule: Callable[[str, str], bool | None]) -> None:
     """Let a rule of ours judge proxied paths before MLflow's does, which goes by the experiment in them.
 
-    Without effect before 3.17, where released copies are judged where they are read, and by MLflow's rule too.
-
     Args:
         rule: Of a path, every escape undone, and an action; None where it does not speak about them.
     """
-    if "native_proxy" not in _NAMES:
-        return
     native, flask, canonical = _NAMES["native_proxy"], _NAMES["flask_proxy"], _NAMES["canonical_path"]
 
     def judged(path: str | None, action: str) -> bool | None:

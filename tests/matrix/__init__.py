@@ -1,0 +1,1 @@
+"""The MLflow versions that people have, one after the other: ``make matrix``."""
