@@ -145,7 +145,7 @@ WITHDRAWING = Right(
 #: The kinds of statement that may turn a no into a yes (rule 13 of :mod:`aims_gates.decision`); no other does, and of
 #: evidence only that which counts and does not fail.
 RAISING = frozenset(
-    {Approval, Binding, BreakGlass, Evidence, Predictions, Registration, Request, RollbackOrder, Waiver}
+    {Approval, Binding, BreakGlass, Evidence, Predictions, Registration, Request, Resume, RollbackOrder, Waiver}
 )
 _SHAPES = {type_of(shape): shape for shape in REVOKING}
 

@@ -213,7 +213,11 @@ def test_a_halt_of_another_name_refuses_the_same_bytes_here_until_it_is_resumed(
     assert elsewhere(story.ledger(), kit.BYTES) == halt and elsewhere(story.ledger(), None) is None
     assert elsewhere(story.ledger(), kit.OTHER) is None
     story.say(replace(RESUME, name="another"), "policy")
-    assert elsewhere(story.ledger(), kit.BYTES) is None and story.decide().allowed
+    assert elsewhere(story.ledger(), kit.BYTES) is None
+    assert not story.decide().allowed, "a request from before the halt is void"
+    story.request(reason="resumed")
+    story.approve("risk"), story.approve("compliance")
+    assert story.decide().allowed
 
 
 def test_an_order_from_before_a_halt_elsewhere_carries_nothing(story, kit):
