@@ -401,14 +401,14 @@ class _Answer:
         assert self.request is not None
         asked: Request = self.request.predicate
         differs = asked.plan != self.plan_digest or asked.digest != self.subject
-        return differs or self._void(asked) is not None or self.ledger.rejection(self.request) is not None
+        return differs or self._void(self.request) is not None or self.ledger.rejection(self.request) is not None
 
     def _approvals(self) -> dict[str, Any]:
         needed = [{"role": rule.role, "count": rule.count} for rule in self.plan.approvals]
         answer: dict[str, Any] = {"needed": needed, "given": [], "missing": needed, "refused": []}
         if self.request is None:
             return answer
-        void = self._void(self.request.predicate)
+        void = self._void(self.request)
         given: list[dict[str, Any]] = []
         for row in self.ledger.approvals(self.request, self.plan.approval_days, self.now):
             for person in self.ledger.persons(row, row.predicate.role):
@@ -421,20 +421,35 @@ class _Answer:
         answer["missing"] = unfilled(self.plan.approvals, given)
         return answer
 
-    def _void(self, request: Request) -> str | None:
-        """Why approvals of this request no longer count, if so (rule 7)."""
-        then = {each.gate: each for each in request.evidence}
+    def _void(self, request: Row) -> str | None:
+        """Why approvals of this request no longer count, if so (rules 7 and 13).
+
+        Of each gate the latest evidence is compared; where that does not count, or fails, whatever came since as well.
+        """
+        then = {each.gate: each for each in request.predicate.evidence}
         for gate, each in self.counted.items():
             if each.row is None or each.evidence is None:
                 continue
-            before = then.get(gate)
-            if before is None or dict(before.inputs) != dict(each.evidence.data):
-                return f"the inputs of {gate} changed since the request was opened"
-            if before not in frozen(self.ledger.seen(each.step, each.row.statement.subject)):
-                return f"the request says of {gate} what the ledger does not"
-            for control, outcome in _outcomes(each.step, each.evidence.findings).items():
-                if not (_RANK[outcome] <= _RANK[before.outcomes.get(control, "pass")]):
-                    return f"{gate} got worse for {control} since the request was opened"
+            every = self.ledger.seen(each.step, each.row.statement.subject)
+            sound = each.standing == "counts" and not fails(each.evidence)
+            since = [] if sound else [other for other in every if other.row and other.row.position > request.position]
+            for other in (each, *since):
+                reason = self._differs(then.get(gate), other, every)
+                if reason is not None:
+                    return reason
+        return None
+
+    def _differs(self, before: Frozen | None, each: Counted, every: list[Counted]) -> str | None:
+        """In what a gate's evidence differs from what a request froze of it, for worse."""
+        assert each.evidence is not None
+        gate = each.step.gate
+        if before is None or dict(before.inputs) != dict(each.evidence.data):
+            return f"the inputs of {gate} changed since the request was opened"
+        if before not in frozen(every):
+            return f"the request says of {gate} what the ledger does not"
+        for control, outcome in _outcomes(each.step, each.evidence.findings).items():
+            if not (_RANK[outcome] <= _RANK[before.outcomes.get(control, "pass")]):
+                return f"{gate} got worse for {control} since the request was opened"
         return None
 
     def _rollback(self, usual: Decision) -> Decision:

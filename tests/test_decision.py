@@ -1603,6 +1603,24 @@ def test_a_gate_that_stands_by_the_old_data_again_makes_them_count(story, kit):
     assert state(story.decide()).state == "met"
 
 
+@pytest.mark.parametrize(("outcome", "newer"), [("pass", {"gate_digest": "sha256:" + "9" * 64}), ("fail", {})])
+def test_evidence_that_does_not_count_does_not_bring_void_approvals_back(story, kit, outcome, newer):
+    """The gate saw other inputs since the request; what then speaks of the old ones fails or is of another version."""
+    base = kit.plan().requirements
+    story.checked(kit.plan(requirements=(replace(base[0], enforcement="warn"), base[1])))
+    story.check(kit.finding(outcome))
+    story.request()
+    story.approve("risk")
+    story.approve("compliance")
+    assert story.decide().allowed
+    story.check(kit.finding(outcome), data={"evaluation": kit.TABLE, "reference": kit.OTHER})
+    assert not story.decide().allowed
+    story.check(kit.finding(outcome), **newer)
+    assert not story.decide().allowed
+    story.check(kit.finding("pass"))
+    assert story.decide().allowed
+
+
 def test_where_the_evaluation_set_is_fixed_beforehand_another_one_makes_nothing_stale(story, kit):
     story.approved()
     story.bind(kit.plan(steps=(kit.step(), kit.step("drift"))))

@@ -16,8 +16,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from aims_gates.canonical import digest, digest_bytes
 from aims_gates.decision import decide
 from aims_gates.model import Approver, Decision, Evidence, Requirement
@@ -455,13 +453,6 @@ def test_only_the_listed_kinds_of_statement_turn_no_into_yes(
     record_property("kinds that raised", ", ".join(sorted(raised)))
     record_property("counter-examples", 0)
     assert counts["histories with a yes"] > HISTORIES / 3 and counts["lowered"] > HISTORIES / 10
-    assert raised <= {kind.__name__ for kind in RAISING}
-
-
-@pytest.mark.skipif(HISTORIES < 2000, reason="a long run is needed to get everywhere")
-def test_every_listed_kind_is_there_for_a_reason(kit: Any) -> None:
-    counts: Counter[str] = Counter()
-    for seed in range(SEED, SEED + 2000):
-        check(kit, seed, counts)
-    raised = {each.removeprefix("raised by ") for each in +counts if each.startswith("raised by")}
-    assert raised == {kind.__name__ for kind in RAISING}
+    listed = {kind.__name__ for kind in RAISING}
+    assert raised <= listed
+    assert HISTORIES < 20_000 or raised == listed, "each is on the list for a reason"

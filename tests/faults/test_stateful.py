@@ -305,7 +305,9 @@ class Rules(RuleBasedStateMachine):
         fresh = bool(mine.outcomes) and not mine.revoked and self.now() - mine.outcomes[-1][1] <= LIFE
         if len(mine.outcomes) > 0 and known == 0:
             return False  # evidence came in that the request did not freeze
-        worse = known > 0 and mine.outcomes[known - 1][0] and not mine.outcomes[-1][0]
+        # What failed since the request is overtaken by a pass that counts, and by nothing else.
+        since = mine.outcomes[-1:] if fresh and mine.outcomes[-1][0] else mine.outcomes[known:]
+        worse = known > 0 and mine.outcomes[known - 1][0] and not all(passed for passed, _ in since)
         if worse:
             return False
         return mine.waived or (fresh and mine.outcomes[-1][0])

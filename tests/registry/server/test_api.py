@@ -288,8 +288,11 @@ def test_halt_rollback_waive_revoke_withdraw_reject(inside: Inside) -> None:
     back = inside.post("/rollback", "olga", name="loan", version="1", reason="the halt was wrong")
     assert back.status_code == 200, back.text
     grant = [row for row in inside.world.seen("loan").rows if isinstance(row.predicate, Grant)][-1]
-    revoked = inside.post("/revoke", "rita", statement=grant.digest, reason="wrong")
+    assert inside.post("/revoke", "rita", statement=grant.digest, reason="wrong").status_code == 403
+    revoked = inside.post("/revoke", "olga", statement=grant.digest, reason="wrong")
     assert revoked.status_code == 200
+    assert inside.post("/resume", "dora", name="loan", reason="mended").status_code == 403
+    assert inside.post("/resume", "rita", name="loan", reason="mended").json()["by"] == ["Rita"]
     assert inside.world.seen("loan").standing("production", grant.at) is None
 
 
