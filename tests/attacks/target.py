@@ -108,7 +108,7 @@ class Target:
     def begun(self, line: str, *headers: str) -> socket.socket:
         """A connection with a request's head sent; the body is the caller's."""
         made = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-        said = {"Host": "localhost", "Authorization": self.names["authorization"], **_WHERE}
+        said = {"Host": f"127.0.0.1:{self.port}", "Authorization": self.names["authorization"], **_WHERE}
         head = [f"{self.fill(line)} HTTP/1.1", *(f"{key}: {value}" for key, value in said.items()), *headers, "", ""]
         made.sendall("\r\n".join(head).encode())
         return made
@@ -155,10 +155,10 @@ def target(
     if request.param == "postgresql":
         pool = request.getfixturevalue("postgresql_pool")
         registry = pool.server.url(pool.take())
-    port = _free_port()
-    process = _start(folder, port, f"aims+{registry}", 1 if request.param == "sqlite" else 2)
+    port = free_port()
+    process = start(folder, port, f"aims+{registry}", 1 if request.param == "sqlite" else 2)
     try:
-        _await(port, process, folder)
+        await_health(port, process, folder)
         with pytest.MonkeyPatch.context() as patch, served(folder, patch):
             world = worlds.World(folder, gated_store(f"aims+{registry}"), workspace=WORKSPACE or "default")
             made = _furnished(folder, port, world)
@@ -185,13 +185,15 @@ def served(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[None]:
     mlflow.set_registry_uri(before[1])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def _start(folder: Path, port: int, registry: str, workers: int) -> "subprocess.Popen[bytes]":
+def start(folder: Path, port: int, registry: str, workers: int, *options: str) -> "subprocess.Popen[bytes]":
+    """``aims-gates server`` in a process group of its own."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)},
         "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
@@ -203,12 +205,14 @@ def _start(folder: Path, port: int, registry: str, workers: int) -> "subprocess.
         *(sys.executable, "-c", "from aims_gates.cli import entry; entry()", "server", "--port", str(port)),
         *("--workers", str(workers), "--registry", registry, "--backend", f"sqlite:///{folder / 'backend.db'}"),
         *("--artifacts", str(folder / "artifacts")),
+        *options,
     ]
     with (folder / "log.txt").open("wb") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
-def _await(port: int, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+def await_health(port: int, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    """Wait until the server answers."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)

@@ -11,7 +11,7 @@ import pytest
 from aims_gates.canonical import digest_bytes, folder_digest
 from aims_gates.cli import main
 from aims_gates.evidence import sign
-from aims_gates.keys import new_key
+from aims_gates.keys import Key, new_key
 from aims_gates.ledger import merkle
 from aims_gates.model import Subject
 from aims_gates.predicates import Checkpoint, FirstPortableGrant, Grant, PortableGrant, say
@@ -19,6 +19,28 @@ from aims_gates.predicates import Checkpoint, FirstPortableGrant, Grant, Portabl
 
 def _row(text: str, position: int = 0) -> dict[str, Any]:
     return {"position": position, "body": text, "path": []}
+
+
+def forged_grant(shape: type, digest: str, key: Key) -> tuple[Any, dict[str, Any]]:
+    """A grant of these bytes, row 0 of 1, whose every signature is this key's; and the file that carries it."""
+    now, subject = datetime.now(UTC), Subject("model", digest, "loan/2")
+    granted = Grant("default", "loan", "2", "production", digest, "x", "production", "enforce", None, "x", "x")
+    grant = say(granted, subject)
+    row = json.dumps({"at": now.isoformat(), "statement": grant.payload.decode()})
+    root = merkle.leaf_hash(row.encode()).hex()
+    statement = shape(
+        grant=digest_bytes(grant.payload), workspace="default", name="loan", version="2", alias="production",
+        digest=digest, system="lending", tier="minimal", profile="lending", mode="enforce", transition="production",
+        granted_at=now.isoformat(timespec="seconds"), position=0, size=1, root=root,
+        until=(now + timedelta(days=3650 if shape is FirstPortableGrant else 90)).date().isoformat(),
+        said_at=now.isoformat(),
+    )  # fmt: skip
+    envelope = sign(say(statement, subject), key).to_json()
+    if shape is FirstPortableGrant:
+        return envelope, {"format": "aims-gates:portable-grant/v1", "envelope": envelope, "row": row, "path": []}
+    head = sign(say(Checkpoint(1, root, now.isoformat(), (root,), "00" * 32), subject), key)
+    parts = {"grant": _row(row), "basis": [], "trust": [], "checkpoint": head.to_json()}
+    return envelope, {"format": "aims-gates:portable-grant/v2", "envelope": envelope, **parts}
 
 
 @pytest.mark.parametrize("shape", [FirstPortableGrant, PortableGrant])
@@ -29,24 +51,7 @@ def test_row_0_of_1_by_the_ci_key_alone_is_refused(
     folder, key, other = tmp_path / "model", new_key(tmp_path / "ci.key"), new_key(tmp_path / "other.key")
     folder.mkdir()
     (folder / "MLmodel").write_text("flavors: {}\n")
-    digest, now = folder_digest(folder), datetime.now(UTC)
-    subject = Subject("model", digest, "loans/2")
-    granted = Grant("default", "loans", "2", "production", digest, "x", "production", "enforce", None, "x", "x")
-    grant = say(granted, subject)
-    row = json.dumps({"at": now.isoformat(), "statement": grant.payload.decode()})
-    root = merkle.leaf_hash(row.encode()).hex()
-    statement = shape(
-        grant=digest_bytes(grant.payload), workspace="default", name="loans", version="2", alias="production",
-        digest=digest, system="lending", tier="minimal", profile="lending", mode="enforce", transition="production",
-        granted_at=now.isoformat(timespec="seconds"), position=0, size=1, root=root,
-        until=(now + timedelta(days=3650)).date().isoformat(), said_at=now.isoformat(),
-    )  # fmt: skip
-    envelope = sign(say(statement, subject), key).to_json()
-    file: dict[str, Any] = {"format": "aims-gates:portable-grant/v1", "envelope": envelope, "row": row, "path": []}
-    if shape is PortableGrant:
-        head = sign(say(Checkpoint(1, root, now.isoformat(), (root,), "00" * 32), subject), key)
-        parts = {"grant": _row(row), "basis": [], "trust": [], "checkpoint": head.to_json()}
-        file = {"format": "aims-gates:portable-grant/v2", "envelope": envelope, **parts}
+    envelope, file = forged_grant(shape, folder_digest(folder), key)
     (tmp_path / "out.json").write_text(json.dumps(file))
     command = ["verify-grant", "out.json", "model", "--trusted-key", "ci.pub"]
     expected = 3 if shape is FirstPortableGrant else 5

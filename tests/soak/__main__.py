@@ -32,6 +32,7 @@ class Part:
         size: How many at scale 1; 0 for what has one size.
         variable: What tells the test.
         each: How many of them one unit of the variable makes.
+        flags: Variables that are set to 1.
     """
 
     what: str
@@ -39,12 +40,14 @@ class Part:
     size: int = 0
     variable: str = ""
     each: int = 1
+    flags: tuple[str, ...] = ()
 
 
 PARTS = {
     "attacks": Part(
-        "attack corpus, signed statements and daily work, both databases",
-        ("tests/attacks/test_corpus.py", "tests/attacks/test_statements.py"),
+        "attack corpus, signed statements, daily work; the chain on 1 and 2 workers, 3 ways; both databases",
+        ("tests/attacks/test_corpus.py", "tests/attacks/test_statements.py", "tests/attacks/test_chain.py"),
+        flags=("AIMS_GATES_CHAIN_EVERYWHERE",),
     ),
     "workspace": Part(
         "the same, in one workspace of several",
@@ -150,6 +153,7 @@ def run(name: str, scale: float, seed: int) -> tuple[str, bool]:
     part = PARTS[name]
     size = max(1, round(part.size * scale)) if part.size else 0
     environment = dict(os.environ, AIMS_GATES_SOAK_SEED=str(seed))
+    environment |= dict.fromkeys(part.flags, "1")
     if part.variable:
         environment[part.variable] = str(max(1, size // part.each))
     begun, before = time.monotonic(), _cpu()

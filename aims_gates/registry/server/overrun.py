@@ -4,7 +4,8 @@ Python's threads cannot be killed, so three things act together once a request's
 
 - an exception is raised in each thread that works for it, at its next step of Python;
 - its SQL statement ends: SQLite asks us while it works, PostgreSQL has ``statement_timeout``;
-- what goes on all the same (code in C that never returns to Python) ends with the worker, which uvicorn replaces.
+- what goes on all the same (code in C that never returns to Python) ends with the worker, which uvicorn replaces. A
+  single worker is the server itself, which nobody replaces: it starts itself again, under the same process id.
 """
 
 # mypy: allow-untyped-calls
@@ -12,8 +13,10 @@ Python's threads cannot be killed, so three things act together once a request's
 import ctypes
 import functools
 import logging
+import multiprocessing
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -158,8 +161,23 @@ def _look() -> None:
         with _lock:
             stuck = [request for request in _all if request.over and not request.end()]
         if stuck:
-            _log.critical("a request could not be ended after %g seconds; this worker ends", stuck[0].seconds)
-            os._exit(1)
+            _end_process(stuck[0].seconds)
+
+
+def _end_process(seconds: float) -> None:
+    """End this process with all its threads; where no supervisor would replace it, start the server again in it.
+
+    A request needs its whole time and more to come here, so the server cannot be made to start in a quick loop.
+    """
+    try:
+        if multiprocessing.parent_process() is not None or os.name != "posix":
+            _log.critical("a request could not be ended after %g seconds; this worker ends", seconds)
+        else:
+            _log.critical("a request could not be ended after %g seconds; the server starts again", seconds)
+            # Everything is closed on the way: Python's descriptors, databases and locks are not inherited.
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    finally:
+        os._exit(1)
 
 
 @functools.cache

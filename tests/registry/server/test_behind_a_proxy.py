@@ -2,12 +2,7 @@
 
 import http.client
 import json
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,83 +15,16 @@ from aims_gates.registry.server.configuration import configuration
 
 from .conftest import PASSWORD, PROXY, Running
 from .inside import listening
+from .proxies import NGINX_HEADERS, Proxy, started
 
-#: As docs/server-setup.md shows them.
-NGINX = """
-daemon off; master_process off; error_log {folder}/error.log; pid {folder}/pid; events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/temp; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass {behind};
-      {headers}
-    }}
-  }}
-}}
-"""
-NGINX_HEADERS = """proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-User "";"""
 #: Where the server knows the proxy by an address of its own.
 NAMED = f"{NGINX_HEADERS} proxy_bind {PROXY};"
-CADDY = """{{
-  admin off
-  auto_https off
-  storage file_system {folder}/caddy
-}}
-http://127.0.0.1:{port} {{
-  reverse_proxy {behind} {{
-    header_up -X-Forwarded-User
-  }}
-}}
-"""
-
-
-@dataclass
-class Proxy:
-    """A running reverse proxy: its program, and its address."""
-
-    program: str
-    address: str
-
-
-def _started(program: str, folder: Path, behind: str, headers: str = NGINX_HEADERS) -> Iterator[Proxy]:
-    if shutil.which(program, path="/usr/sbin:/usr/bin:/usr/local/bin") is None:
-        pytest.skip(f"{program} is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    text = NGINX if program == "nginx" else CADDY
-    place = folder / "proxy.conf"
-    place.write_text(text.format(folder=folder, port=port, behind=behind, headers=headers))
-    binary = str(shutil.which(program, path="/usr/sbin:/usr/bin:/usr/local/bin"))
-    line = (
-        ["-c", str(place), "-p", str(folder)] if program == "nginx" else ["run", "--adapter", "caddyfile", "--config"]
-    )
-    command = [binary, *line] if program == "nginx" else [binary, *line, str(place)]
-    with (folder / "log.txt").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={"HOME": str(folder), "PATH": "/usr/bin"})
-    try:
-        deadline = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline:
-            with socket.socket() as tried:
-                if tried.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        assert process.poll() is None, (folder / "log.txt").read_text()
-        yield Proxy(program, f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
 def before_ours(request: pytest.FixtureRequest, running: Running, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A proxy before ``aims-gates server``: nginx at the address that the server trusts, Caddy unknown to it."""
-    yield from _started(request.param, tmp_path_factory.mktemp("proxy"), running.address, NAMED)
+    yield from started(request.param, tmp_path_factory.mktemp("proxy"), running.address, NAMED)
 
 
 @pytest.fixture
@@ -117,7 +45,7 @@ def echo() -> Iterator[str]:
 def test_nobody_behind_a_proxy_on_this_host_is_loopback_whatever_they_send(
     program: str, echo: str, tmp_path: Path
 ) -> None:
-    for proxy in _started(program, tmp_path, echo):
+    for proxy in started(program, tmp_path, echo):
         for value in (None, "127.0.0.1", "127.0.0.1, 127.0.0.1", "::1", "[::1]:80", "localhost", "127.0.0.2", ""):
             headers = {} if value is None else {"X-Forwarded-For": value}
             # Whoever connects from this host is seen by the proxy as 127.0.0.1, which no header makes anybody.
@@ -127,7 +55,7 @@ def test_nobody_behind_a_proxy_on_this_host_is_loopback_whatever_they_send(
 def test_a_proxy_that_passes_on_what_its_clients_claim_makes_them_anything_but_loopback(
     echo: str, tmp_path: Path
 ) -> None:
-    for proxy in _started("nginx", tmp_path, echo, headers=""):
+    for proxy in started("nginx", tmp_path, echo, headers=""):
         found = [
             requests.get(proxy.address, headers={"X-Forwarded-For": value}, timeout=20).text
             for value in ("127.0.0.1", "::ffff:127.0.0.1", "203.0.113.7, 127.0.0.1", "203.0.113.7")

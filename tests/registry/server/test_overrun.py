@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,11 @@ from .slow import SECONDS
 
 
 class Server:
-    """The application of :mod:`tests.registry.server.slow`, in two workers."""
+    """The application of :mod:`tests.registry.server.slow`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, log: Path) -> None:
         self.address = f"http://127.0.0.1:{port}"
+        self.log = log
 
     def get(self, path: str) -> requests.Response:
         return requests.get(f"{self.address}{path}", timeout=60)
@@ -37,26 +38,39 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with started(tmp_path_factory.mktemp("slow"), 2) as server:
+        yield server
+
+
+@contextmanager
+def started(folder: Path, workers: int) -> Iterator[Server]:
+    """The application in so many workers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("slow") / "log.txt"
-    command = [sys.executable, "-m", "tests.registry.server.slow", str(port), "2"]
+    log = folder / "log.txt"
+    command = [sys.executable, "-m", "tests.registry.server.slow", str(port), str(workers)]
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
-    server, deadline = Server(port), time.monotonic() + 120
+    server = Server(port, log)
     try:
-        while True:
-            try:
-                if server.get("/pid").ok:
-                    break
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline and process.poll() is None, log.read_text()
-                time.sleep(0.2)
+        answers(server, process)
         yield server
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
+
+
+def answers(server: Server, process: "subprocess.Popen[bytes] | None" = None) -> int:
+    """Wait until the server answers; gives who does."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return int(server.get("/pid").text)
+        except requests.ConnectionError:
+            ended = process is not None and process.poll() is not None
+            assert time.monotonic() < deadline and not ended, server.log.read_text()
+            time.sleep(0.2)
 
 
 def burnt(pid: int) -> float:
@@ -115,6 +129,19 @@ def test_what_cannot_be_ended_ends_with_its_worker_which_is_replaced(server: Ser
     while len(after := server.workers()) < len(before):
         assert time.monotonic() < deadline
     assert len(before - after) == 1
+
+
+def test_a_single_worker_that_cannot_end_a_request_starts_again_in_the_same_process(tmp_path: Path) -> None:
+    with started(tmp_path, 1) as server:
+        first = answers(server)
+        for times in (1, 2):
+            with pytest.raises(requests.ConnectionError):
+                server.get("/in-c")
+            assert answers(server) == first
+            assert server.log.read_text().count("the server starts again") == times
+        before = burnt(first)
+        time.sleep(1)
+        assert burnt(first) - before < 0.3, "what could not be ended goes on"
 
 
 def test_a_statement_on_postgresql_ends_with_its_request_and_those_of_the_server_itself_go_on(
