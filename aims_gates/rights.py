@@ -22,6 +22,7 @@ from aims_gates.predicates import (
     BreakGlass,
     Checkpoint,
     Detachment,
+    FirstPortableGrant,
     Freed,
     Grant,
     Halt,
@@ -37,6 +38,7 @@ from aims_gates.predicates import (
     RollbackOrder,
     Trust,
     TrustedKey,
+    UntestedMlflow,
     Waiver,
     Withdrawal,
     type_of,
@@ -113,10 +115,14 @@ REVOKING: Mapping[type, Right] = {
     Binding: Right("a binding", _POLICY.parts, "it would end what governs the name", "bind again: aims-gates bind"),
     Activation: Right("the activation of a profile", _POLICY.parts, _POLICY.why),
     OpenMode: Right("open mode", _POLICY.parts, _POLICY.why, "say it anew: aims-gates db open-mode"),
+    UntestedMlflow: Right("that a server may run an MLflow that was not tested", _POLICY.parts, _POLICY.why),
     Adoption: Right("an adoption", _POLICY.parts, _POLICY.why),
     Freed: Right("that a name is free", _POLICY.parts, _POLICY.why, "bind it again: aims-gates bind"),
     Resume: Right("the end of a halt", ("policy", "signer"), "a word is taken back by whoever gave it", "halt again"),
     PortableGrant: Right("a portable grant", _POLICY.parts, "those who verify it far away do not see it"),
+    FirstPortableGrant: Right(
+        "a portable grant of version 0.1", _POLICY.parts, "those who verify it far away do not see it"
+    ),
     Trust: Right("a trust list", (), "a newer list replaces it", "aims-gates keys trust"),
     KeyRevocation: Right(
         "the revocation of a key", (), "it denies", "put another key on the list: aims-gates keys trust"

@@ -7,6 +7,8 @@ from aims_gates.errors import InputError, RefusedError
 from aims_gates.ledger import size
 from aims_gates.model import Finding, Limit
 from aims_gates.predicates import (
+    _SHAPES,
+    REGISTRY_ACTS,
     Activation,
     Adoption,
     Approval,
@@ -14,6 +16,7 @@ from aims_gates.predicates import (
     Checkpoint,
     Detachment,
     Freed,
+    Grant,
     Halt,
     KeyRevocation,
     OpenMode,
@@ -25,6 +28,7 @@ from aims_gates.predicates import (
     RollbackOrder,
     Waiver,
     Withdrawal,
+    type_of,
 )
 from aims_gates.rights import FAILING, PARTS, RAISING, REVOKING, WITHDRAWING, counting, fails, lawful, outcome_of
 
@@ -182,6 +186,10 @@ def test_every_kind_of_statement_but_the_registrys_own_has_its_row_and_says_why(
         assert right.what and right.why and set(right.parts) <= set(PARTS)
         assert right.parts or right.instead, "what nobody may revoke says what ends it"
     assert {*REVOKING, Registration} >= RAISING
+
+
+def test_the_table_names_every_kind_of_statement_that_people_and_machines_sign():
+    assert {type_of(shape) for shape in REVOKING} == set(_SHAPES) - REGISTRY_ACTS | {type_of(Grant)}
 
 
 @pytest.mark.parametrize(

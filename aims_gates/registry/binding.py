@@ -61,10 +61,11 @@ def _on_server(registry: str, name: str) -> Iterator[tuple[str, str]]:
     """The same, as a server tells it."""
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-    from mlflow.tracking._model_registry.utils import _get_store
+
+    from aims_gates.registry.internals.store import registry_store
 
     try:
-        registered = _get_store(registry).get_registered_model(name)
+        registered = registry_store(registry).get_registered_model(name)
     except MlflowException as error:
         if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
             return

@@ -8,6 +8,7 @@ has undone every escaping of their paths (:mod:`aims_gates.registry.server.artif
 
 import json
 import logging
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -74,13 +75,16 @@ class Gate:
         except Answer as answer:
             await answer.send(send, head=scope["method"] == "HEAD")
             return
+        most = door.group.body if door.open and door.group is not None else None
+        if most is not None and _announced(scope) > most:
+            await _answer(send, 413, "BAD_REQUEST", f"the body is larger than {most} bytes")
+            return
         if door.open and scope["path"].endswith("/health"):
             await _healthy(send)  # without a thread: whatever the threads are busy with, this is answered
             return
         kept = [each for each in scope["headers"] if self._passes(each[0])]
         state = {**(scope.get("state") or {}), "aims_principal": who}
         with acting_as(who):
-            most = door.group.body if door.group is not None else None
             await self._limits({**scope, "headers": kept, "state": state}, receive, send, most)
 
     async def _who(self, scope: Scope, door: Door) -> Principal | None:
@@ -123,6 +127,12 @@ def _odd(scope: Scope) -> str | None:
     if _WORKSPACE in names and not workspaces_on():
         return "workspaces are not enabled on this server"
     return None
+
+
+def _announced(scope: Scope) -> int:
+    """The length that a request says its body has; of a length that is none, more than any."""
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(length[:20]) if length.isdigit() else sys.maxsize
 
 
 async def _healthy(send: Send) -> None:

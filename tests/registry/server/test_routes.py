@@ -38,6 +38,7 @@ from aims_gates.registry.server.routes import open_doors
 table = [[*route, group and group.id] for route, group in gate._doors.groups.items()]
 natively = [[method.upper(), path] for path, known in gate.app.openapi()["paths"].items() for method in known]
 left = [name for name in os.environ if "GATEWAY_AUTH_TOKEN" in name or "DELEGATION_SIGNING" in name]
+flask._got_first_request = False  # the application was tried out as it was made
 flask.add_url_rule("/ajax-api/3.0/mlflow/novelty", "novelty", print, methods=["POST"])
 unknown = [list(route) for route in open_doors(gate.app, frozenset()).unknown]
 flask.add_url_rule("/ajax-api/4.0/mlflow/registered-models/give", "give", print, methods=["POST"])
