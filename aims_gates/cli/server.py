@@ -73,9 +73,6 @@ def command(
     with --trusted-proxy it also says who they are, so that it must take the header that names users out of what clients
     send. Both are repeatable.
 
-    Served is what experiments, runs, models, traces and the registry need. Other parts of MLflow answer 404 until
-    --serve names them; its assistant, skills, jobs and sandbox always do.
-
     \b
     Limits are environment variables (docs/server-setup.md lists what has others, and why):
       AIMS_GATES_MAX_BODY              bytes of a request's body, unpacked (1048576)
@@ -83,6 +80,9 @@ def command(
       AIMS_GATES_BODY_SECONDS          how long a body may keep the server waiting (20)
       AIMS_GATES_REQUEST_SECONDS       how long a request may work (60)
       AIMS_GATES_LONG_REQUEST_SECONDS  the same where a model's files are hashed (3600)
+
+    Served is what experiments, runs, models, traces and the registry need. Other parts of MLflow answer 404 until
+    --serve names them; its assistant, skills, jobs and sandbox always do.
     """
     registry = settings.registry or f"aims+sqlite:///{Path('registry.db').resolve()}"
     ways = _ways("none" if no_auth else auth, oidc, proxies)
