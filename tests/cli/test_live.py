@@ -79,7 +79,7 @@ def test_halt_explain_and_status_list_what_is_stopped_and_resume_ends_it(command
     pack.create_registered_model("copy")
     pack.create_model_version("copy", source)
     none = command("resume", "loans", "--reason", "x", "--key", "keys/policy.key")
-    assert none.code == 1 and "was not halted" in none.err
+    assert none.code == 1 and "was never halted" in none.err
     said = command("halt", "loans", "--reason", "harm", "--key", "keys/oncall.key")
     assert said.code == 0 and "no longer loads: copy version 1, loans version 1" in said.out
     assert "aims-gates resume loans" in said.out

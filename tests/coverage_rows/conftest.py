@@ -45,7 +45,7 @@ def told(kit: Any) -> Told:
         story.create()
         story.bind(plan)
         story.register()
-        story.predict(data=plan.evaluation_digest)
+        story.predict(data=plan.evaluation_digest, isolation="bwrap")
         for step in plan.steps:
             if step.gate == without:
                 continue

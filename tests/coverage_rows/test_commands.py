@@ -261,7 +261,7 @@ def test_nobody_approves_a_version_of_their_own(kit: Any) -> None:
 @covers("C10.5")
 def test_a_changed_law_is_compared_and_systems_to_classify_again_are_listed(command: Command, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE / "records", tmp_path / "records")
-    code, out, _ = command("rules", "diff", "eu-2026-1744", "eu-2024-1689", "--pack", ".", "--json")
+    code, out, _ = command("rules", "diff", "eu-2026-1744-r2", "eu-2024-1689", "--pack", ".", "--json")
     value = json.loads(out)
     assert code == 0 and value["changes"]
     assert [each["system"] for each in value["systems"]] == ["mortgage"]
