@@ -72,7 +72,7 @@ class Fleet:
         """A model checked, approved and in production."""
         story = self.model(name)
         plan = plan or self.kit.plan()
-        story.create(), story.bind(plan, **binding), story.register(), story.predict()
+        story.create(), story.bind(plan, **binding), story.register(), story.predict(isolation="bwrap")
         for step in plan.steps:
             found = [self.kit.finding(controls=(control,)) for control in step.controls]
             fixed = plan.evaluation_digest or self.kit.TABLE

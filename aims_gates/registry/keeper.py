@@ -11,7 +11,6 @@ It exits as the command did, with 128 + N where signal N ended that, and with 97
 import contextlib
 import ctypes
 import os
-import resource
 import select
 import signal
 import sys
@@ -80,6 +79,8 @@ def _start(command: list[str], lifeline: int) -> int:
         try:
             os.setsid()
             os.close(lifeline)
+            import resource  # POSIX alone, like all that follows; the rest is imported elsewhere too
+
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             _control(_NO_NEW_PRIVILEGES)
             os.execv(command[0], command)
