@@ -75,13 +75,16 @@ class _Look:
         data.seek(0)
         scan = scan_numpy if head == _NUMPY else scan_pickle_bytes
         result = scan(data, name)
-        if result.globals or named or marked:
+        dangerous = any(each.safety is SafetyLevel.Dangerous for each in result.globals)
+        # Any text may begin like a pickle of the oldest kind, which is text too; but it does not end as one.
+        is_pickle = named or marked or dangerous or bool(result.globals and not result.scan_err)
+        if is_pickle:
             self.pickles.add(name)
-        if result.scan_err:
+        if result.scan_err and is_pickle:
             self.unread[name] = "it is a pickle in part only"
         elif named and not result.globals and not marked:
             self.unread[name] = "it is called a pickle and cannot be read as one; it may be compressed"
-        for each in result.globals:
+        for each in result.globals if is_pickle else ():
             if f"{each.module}.".startswith(_CARRIES_CODE):
                 self.code.add(name)
             elif each.safety is SafetyLevel.Dangerous:

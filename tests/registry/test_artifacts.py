@@ -83,6 +83,15 @@ def test_an_honest_model_passes_and_its_formats_are_told(tmp_path: Path) -> None
     assert "nothing is called 'pickles'" in str(judged(found, refuse=["pickles"])["security"][0].note)
 
 
+def test_what_mlflow_writes_beside_a_model_is_no_pickle(tmp_path: Path) -> None:
+    import mlflow
+
+    mlflow.sklearn.save_model(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), tmp_path / "saved")
+    answer = look_through(tmp_path / "saved", SUBJECT)
+    assert answer.unread == {} and answer.dangerous == {}
+    assert {name for name in answer.pickles if name.endswith(("MLmodel", ".yaml", ".txt"))} == set()
+
+
 def np_bytes() -> bytes:
     made = BytesIO()
     np.save(made, np.zeros(3))
