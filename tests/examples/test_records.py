@@ -91,7 +91,7 @@ def decide_for(kit: Any) -> Callable[[Plan, Mapping[str, Evidence]], Decision]:
         story.create()
         story.bind(plan)
         story.register()
-        story.predict(data=plan.evaluation_digest or kit.TABLE)
+        story.predict(data=plan.evaluation_digest or kit.TABLE, isolation="bwrap")
         for each in found.values():
             story.say(each, "ci")
         story.request()
@@ -205,7 +205,7 @@ def test_evidence_made_for_another_purpose_is_stale_where_the_purpose_decides(
     story = kit.Story()
     story.now = NOW
     story.checked(replace(plan, steps=()))
-    story.predict(data=plan.evaluation_digest)
+    story.predict(data=plan.evaluation_digest, isolation="bwrap")
     for each in complete.values():
         story.say(each, "ci")
     story.bind(replace(plan, purpose_digest=kit.OTHER))
