@@ -145,7 +145,7 @@ def _sayings(task: dict[str, Any]) -> Any:
             last = [row for row in seen.rows if row.type == type_of(Evidence)][-1]
             if act == "revoke":
                 reason = f"found wrong at {now.isoformat()}"  # the same said twice would be one statement
-                return [append(transaction, Revocation(last.digest, reason), subject, "risk")]
+                return [append(transaction, Revocation(last.digest, reason), subject, "ci")]
             wrote = [append(transaction, replace(last.predicate, produced_at=now.isoformat()), subject, "ci")]
             seen = Ledger(about(transaction.connection, "default", task["name"], subject), "default", task["name"])
             plan = seen.binding().predicate.plan

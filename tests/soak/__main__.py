@@ -121,14 +121,16 @@ PARTS = {
 def figures(report: Path) -> str:
     """What the tests of a JUnit report recorded, per database: whole numbers added up, of others the largest."""
     found: dict[str, dict[str, float]] = {}
-    passed = 0
+    passed, words = 0, list[str]()
     for case in ElementTree.parse(report).iter("testcase"):
         passed += all(case.find(how) is None for how in ("failure", "error", "skipped"))
         name = case.get("name", "")
         where = next((each for each in ("sqlite", "postgresql") if each in name.partition("[")[2]), "")
         for each in case.iter("property"):
             kept, (what, value) = found.setdefault(where, {}), (each.attrib["name"], each.attrib["value"])
-            if value.isdigit():
+            if not value.replace(".", "", 1).isdigit():
+                words.append(f"{what}: {value}")
+            elif value.isdigit():
                 kept[what] = kept.get(what, 0) + int(value)
             else:
                 kept[what] = max(kept.get(what, 0.0), float(value))
@@ -136,7 +138,7 @@ def figures(report: Path) -> str:
         f"{where}: " * bool(where) + ", ".join(f"{what} {_shown(value)}" for what, value in kept.items())
         for where, kept in found.items()
     ]
-    return "; ".join([*said, f"{passed:,} tests passed"])
+    return "; ".join([*said, *words, f"{passed:,} tests passed"])
 
 
 def _shown(value: float) -> str:
