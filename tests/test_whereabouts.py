@@ -7,14 +7,14 @@ import pytest
 from aims_gates.model import Finding
 from aims_gates.whereabouts import anywhere, finding_anywhere
 
-ROOT = Path("/home/ada/work/pack")
+ROOT = Path("/home/ada/pack")
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
         (
-            "/home/ada/work/pack/records/systems/loans/card.yaml:3: is empty",
+            "/home/ada/pack/records/systems/loans/card.yaml:3: is empty",
             "records/systems/loans/card.yaml:3: is empty",
         ),
         ("cannot read '/srv/data/x.csv', nor (/tmp/a/b.csv)", "cannot read 'x.csv', nor (b.csv)"),
