@@ -12,9 +12,12 @@ PYTHON ?= $(shell for found in python3.13 python3.12 python3.11 python3 python; 
 
 RUN := .venv/bin/python -m
 LOCKED := pip install --quiet --require-hashes --no-deps
+comma := ,
+space := $(subst ,, )
 # Where everything hangs on every branch, and the tests that take each of them.
-PURE := */canonical.py,*/decision.py,*/evidence.py,*/halts.py,*/rights.py,*/standing.py,*/trust.py,*/ledger/checkpoint.py,*/ledger/merkle.py,*/ledger/verify.py,*/ledger/replay.py,*/ledger/body.py
-PURE_TESTS := tests/ledger $(patsubst %,tests/test_%.py,canonical decision evidence halts laws makers rights standing trust)
+PURE := $(addprefix aims_gates/,documents/canonical.py decision/rules.py decision/halts.py decision/rights.py decision/in_force.py \
+	attestation/trust_list.py attestation/signing/envelope.py ledger/checkpoint.py ledger/merkle.py ledger/verify.py ledger/replay.py ledger/row.py)
+PURE_TESTS := tests/ledger tests/decision tests/documents/test_canonical.py tests/attestation/test_envelope.py tests/attestation/test_trust_list.py
 
 # uv reads no pip configuration; these carry over what matters, and where uv fails pip itself installs the same lock.
 UV := index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(RUN) pip config get global.index-url 2>/dev/null)}}}"; \
@@ -44,7 +47,7 @@ demo: .venv/.stamp ## the main job, start to end: a promotion refused, mended, a
 .PHONY: test
 test: .venv/.stamp ## the whole test suite; every branch of the decision, the evidence and the ledger has to be taken
 	$(RUN) pytest -n 3 $(PURE_TESTS) --cov --cov-report=
-	@$(RUN) coverage report --skip-covered --show-missing --fail-under=100 --include='$(PURE)'
+	@$(RUN) coverage report --skip-covered --show-missing --fail-under=100 --include='$(subst $(space),$(comma),$(PURE))'
 	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PURE_TESTS)) $(TEST_ARGS)
 
 .PHONY: coverage
@@ -84,7 +87,7 @@ matrix: .venv/.stamp ## every supported MLflow, each in an environment of its ow
 	@$(RUN) tests.matrix $(ONLY)
 
 .PHONY: mutation
-mutation: .venv/.stamp ## mutate aims_gates/decision.py and count what the tests catch (in a copy: nothing here is touched)
+mutation: .venv/.stamp ## mutate aims_gates/decision/rules.py and count what the tests catch (in a copy: nothing here is touched)
 	@rm -rf .mutation && mkdir .mutation && cp -R aims_gates gates profiles tests pyproject.toml .mutation/
 	@cd .mutation && export PYTHONPATH="$$PWD" PATH="$$PWD/../.venv/bin:$$PATH" && \
 		cosmic-ray init tests/mutation.toml session.sqlite && \

@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import AimsGatesError, DataError, GateError, InputError, IntegrityError, RefusedError
-from aims_gates.model import Artifacts, Case, Decision, Finding, Limit, Outcome, Subject
+from aims_gates.model import Artifacts, Decision, Finding, Limit, Outcome, Subject
 
 if TYPE_CHECKING:
-    from aims_gates.limits import read_limits, with_conventions
-    from aims_gates.measure import Dataset, intervals
-    from aims_gates.packs import Gate
-    from aims_gates.registry.hooks import check, explain, gated_run, load_model
+    from aims_gates.data import Dataset, intervals
+    from aims_gates.mlflow_plugin.client.api import check, explain, gated_run, load_model
+    from aims_gates.packs.case import Case
+    from aims_gates.packs.gate import Gate
+    from aims_gates.packs.limits import read_limits, with_conventions
     from aims_gates.reports import Report, card
 
 __all__ = [
@@ -47,16 +48,17 @@ __all__ = [
 __version__ = "0.1.0"
 
 _LAZY = {
-    "Dataset": "aims_gates.measure",
+    "Case": "aims_gates.packs.case",
+    "Dataset": "aims_gates.data",
     "Gate": "aims_gates.packs",
-    "intervals": "aims_gates.measure",
+    "intervals": "aims_gates.data",
     "Report": "aims_gates.reports",
-    "check": "aims_gates.registry.hooks",
-    "explain": "aims_gates.registry.hooks",
-    "gated_run": "aims_gates.registry.hooks",
-    "load_model": "aims_gates.registry.hooks",
-    "read_limits": "aims_gates.limits",
-    "with_conventions": "aims_gates.limits",
+    "check": "aims_gates.mlflow_plugin.client.api",
+    "explain": "aims_gates.mlflow_plugin.client.api",
+    "gated_run": "aims_gates.mlflow_plugin.client.api",
+    "load_model": "aims_gates.mlflow_plugin.client.api",
+    "read_limits": "aims_gates.packs.limits",
+    "with_conventions": "aims_gates.packs.limits",
 }
 
 

@@ -1,24 +1,17 @@
 """The nouns. Values only: nothing here reads, writes or decides.
 
 Every noun is a frozen dataclass of plain JSON values, so that what is signed is what is used:
-``dataclasses.asdict`` gives the wire form, :func:`aims_gates.strict_yaml.parse` reads it back.
+``dataclasses.asdict`` gives the wire form, :func:`aims_gates.documents.strict_yaml.parse` reads it back.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
-
-from aims_gates.errors import DataError, InputError
-
-if TYPE_CHECKING:
-    from aims_gates.measure import Dataset
+from typing import Any, Literal
 
 __all__ = [
     "Approver",
     "Artifacts",
-    "Case",
     "ControlState",
     "Decision",
     "Enforcement",
@@ -37,13 +30,22 @@ __all__ = [
 ]
 
 Outcome = Literal["pass", "fail", "inconclusive", "error"]
+
+
 State = Literal["met", "failed", "inconclusive", "missing", "stale", "waived", "not-applicable", "awaiting-approval"]
+
+
 Enforcement = Literal["block", "warn", "note"]
+
+
 Mode = Literal["observe", "warn", "enforce"]
+
 
 #: How far each way keeps a model's process apart: nothing, a disposable container or job that its operator vouches for,
 #: namespaces of its own. What no name stands for is nothing.
 LEAST_ISOLATION: Mapping[str, int] = {"none": 0, "container": 1, "job": 1, "bwrap": 2}
+
+
 _SEVERITY: Mapping[str, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 
 
@@ -167,82 +169,6 @@ class Artifacts:
     code: tuple[str, ...] = ()
     dangerous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Case:
-    """What a gate may look at. A gate gets nothing else.
-
-    Attributes:
-        gate: The gate's own id.
-        params: Its parameters, defaults filled in.
-        roles: Column roles: role -> columns (``target``, ``prediction``, ``score``, ``sensitive`` ...).
-        data: Data sets by role: ``evaluation``, ``reference``, ``production``, ``champion``.
-        subject: The model (or prompt, ...) on trial; None under ``aims-gates try``.
-        records: The system's records by name (``system``, ``card``, ``requirements`` ...).
-        findings: What the gates before this one found, by gate id (the model card reads them).
-        run: Facts of the MLflow run, for display.
-        now: The time of the check, with a time zone.
-        attached: Where a gate leaves a file beside its findings: name -> bytes. It proves nothing.
-        artifacts: What a scanner says of the model's files; None where none looked.
-    """
-
-    gate: str
-    params: Mapping[str, Any]
-    roles: Mapping[str, tuple[str, ...]]
-    data: "Mapping[str, Dataset]"
-    now: datetime
-    subject: Subject | None = None
-    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
-    run: Mapping[str, Any] = field(default_factory=dict)
-    attached: dict[str, bytes] = field(default_factory=dict)
-    artifacts: Artifacts | None = None
-
-    def number(self, name: str, low: float, high: float) -> float:
-        """A parameter between two bounds, as a float.
-
-        Raises:
-            InputError: it is none.
-        """
-        value = self.params[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            remedy = f"Choose a number from {low:g} to {high:g}."
-            raise InputError(f"{name} cannot be {value!r}", where=self.gate, remedy=remedy)
-        return float(value)
-
-    def column(self, role: str) -> str | None:
-        """The one column in a role; None where there is none.
-
-        Raises:
-            InputError: there are several.
-        """
-        names = self.roles.get(role, ())
-        if len(names) > 1:
-            raise InputError(f"several columns have the role {role!r}", where=self.gate, remedy="Name one.")
-        return names[0] if names else None
-
-    def needed_column(self, role: str) -> str:
-        """The one column in a role that must be there.
-
-        Raises:
-            InputError: there are several, or none.
-        """
-        name = self.column(role)
-        if name is None:
-            remedy = f"Name one: --role {role}=COLUMN."
-            raise InputError(f"no column has the role {role!r}", where=self.gate, remedy=remedy)
-        return name
-
-    def dataset(self, role: str) -> "Dataset":
-        """A data set that must be there.
-
-        Raises:
-            DataError: it is not.
-        """
-        if role not in self.data:
-            raise DataError(f"there is no {role} data", where=self.gate, remedy=f"Give --data {role}=FILE.")
-        return self.data[role]
 
 
 @dataclass(frozen=True)
@@ -405,7 +331,7 @@ class ControlState:
 
 @dataclass(frozen=True)
 class Decision:
-    """Allow or deny, with a state for every control. See :mod:`aims_gates.decision`.
+    """Allow or deny, with a state for every control. See :mod:`aims_gates.decision.rules`.
 
     Attributes:
         allowed: The answer.

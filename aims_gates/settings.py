@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from aims_gates.attestation.signing.keys import ENVIRONMENT, Key, read_private
+from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
-from aims_gates.keys import ENVIRONMENT, Key, read_private
-from aims_gates.strict_yaml import parse, read
 
 __all__ = [
     "DEFAULT_WORKSPACE",

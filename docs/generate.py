@@ -17,15 +17,16 @@ import click
 from pydantic import BaseModel
 
 from aims_gates.cli import program
-from aims_gates.controls import DECISION_STEPS, Clause, Control, catalogue, clauses, title_of
-from aims_gates.controls.crosswalk import FRAMEWORKS
-from aims_gates.controls.glossary import SOURCES, glossary
-from aims_gates.declarative import Fact
-from aims_gates.packs import Gate, bundled, find_gates, profile_names
+from aims_gates.decision.rights import FAILING, PARTS, REVOKING, WITHDRAWING, Right
+from aims_gates.governance.controls import DECISION_STEPS, Clause, Control, catalogue, clauses, title_of
+from aims_gates.governance.controls.crosswalk import FRAMEWORKS
+from aims_gates.governance.controls.glossary import SOURCES, glossary
+from aims_gates.governance.record_schemas import SHAPES
+from aims_gates.governance.records.reader import Requirements, System
+from aims_gates.packs.facts import Fact
+from aims_gates.packs.find import bundled, find_gates, profile_names
+from aims_gates.packs.gate import Gate
 from aims_gates.profiles import GateRule, Profile, read_profile
-from aims_gates.records import Requirements, System
-from aims_gates.rights import FAILING, PARTS, REVOKING, WITHDRAWING, Right
-from aims_gates.shapes import SHAPES
 
 __all__ = ["pages", "write"]
 
@@ -38,7 +39,7 @@ RIGHTS = (
     "and again when rows are counted: what somebody says who may not counts for nothing. What the registry wrote of "
     "its own acts, grants aside, stays on record."
 )
-#: Records whose shape is checked elsewhere than in aims_gates.shapes.
+#: Records whose shape is checked elsewhere than in aims_gates.governance.record_schemas.
 PLAIN: Mapping[str, type[BaseModel]] = {"system/system": System, "system/requirements": Requirements}
 #: Records that are written by other commands or tools, and where that is told.
 ELSEWHERE = {

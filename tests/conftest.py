@@ -20,28 +20,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
-from aims_gates.canonical import digest, digest_bytes
-from aims_gates.decision import decide, frozen
-from aims_gates.evidence import sign
-from aims_gates.keys import Key
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.signing.keys import Key
+from aims_gates.attestation.statements.evidence import Predictions
+from aims_gates.attestation.statements.people import Approval, Request
+from aims_gates.attestation.statements.policy import Binding, Trust, TrustedKey
+from aims_gates.attestation.statements.registry import Creation, Grant, Registration
+from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
+from aims_gates.attestation.statements.wording import say
+from aims_gates.attestation.trust_list import Row
+from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.rules import decide, frozen
+from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.ledger import append, install, lock
 from aims_gates.model import Approver, Decision, Evidence, Finding, Limit, Plan, Requirement, Step, Subject
-from aims_gates.predicates import (
-    REGISTRY_ACTS,
-    Approval,
-    Binding,
-    Creation,
-    Grant,
-    Predictions,
-    Registration,
-    Request,
-    Trust,
-    TrustedKey,
-    say,
-    type_of,
-)
-from aims_gates.standing import Ask, Ledger
-from aims_gates.trust import Row
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BYTES = digest_bytes(b"a model's folder")

@@ -236,7 +236,7 @@ class Pool:
 @pytest.fixture(scope="session")
 def postgresql_pool(postgresql: Server) -> Pool:
     """Databases with MLflow's tables and ours: the migrations take seconds, so they run once."""
-    from aims_gates.registry.store import gated_store
+    from aims_gates.mlflow_plugin.store.store import gated_store
 
     name = postgresql.create()
     store = gated_store(aims(postgresql.url(name)))

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aims_gates.canonical import digest_file
+from aims_gates.attestation.signing.keys import Key, new_key, read_private
 from aims_gates.cli import main
-from aims_gates.keys import Key, new_key, read_private
+from aims_gates.documents.canonical import digest_file
 from aims_gates.settings import Settings, load
 
 PEOPLE = {
@@ -190,7 +190,7 @@ def template() -> tuple[Path, tuple[str, ...]]:
     """The shop as everybody begins: two versions registered, bound, nothing checked."""
     import mlflow
 
-    from aims_gates.registry.store import gated_store
+    from aims_gates.mlflow_plugin.store.store import gated_store
 
     folder = Path(mkdtemp(prefix="aims-shop-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

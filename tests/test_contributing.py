@@ -8,13 +8,13 @@ from textwrap import dedent
 import pandas as pd
 import pytest
 
-from aims_gates.measure import Dataset
-from aims_gates.model import Case
-from aims_gates.packs import find_gates
+from aims_gates.data import Dataset
+from aims_gates.documents.strict_yaml import read
+from aims_gates.evaluation.run_gate import outcome_of, run_gate
+from aims_gates.packs.case import Case
+from aims_gates.packs.find import find_gates
 from aims_gates.profiles import read_profile
 from aims_gates.reports import Report
-from aims_gates.run import outcome_of, run_gate
-from aims_gates.strict_yaml import read
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()

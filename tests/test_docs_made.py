@@ -11,11 +11,11 @@ from types import ModuleType
 import pytest
 
 from aims_gates.cli import main
-from aims_gates.controls import catalogue
-from aims_gates.controls.glossary import SOURCES, glossary, term
 from aims_gates.errors import InputError
-from aims_gates.packs import bundled, find_gates
-from aims_gates.shapes import SHAPES
+from aims_gates.governance.controls import catalogue
+from aims_gates.governance.controls.glossary import SOURCES, glossary, term
+from aims_gates.governance.record_schemas import SHAPES
+from aims_gates.packs.find import bundled, find_gates
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -17,13 +17,13 @@ for module in sys.argv[1:]:
 """
 MODULES = (
     "aims_gates",
-    "aims_gates.registry.hooks",
-    "aims_gates.registry.release",
-    "aims_gates.registry.store",
-    "aims_gates.registry.entry",
-    "aims_gates.registry.evaluator",
-    "aims_gates.ledger.kept",
-    "aims_gates.portable",
+    "aims_gates.mlflow_plugin.client.api",
+    "aims_gates.mlflow_plugin.client.release",
+    "aims_gates.mlflow_plugin.store.store",
+    "aims_gates.mlflow_plugin.entry",
+    "aims_gates.mlflow_plugin.client.evaluator",
+    "aims_gates.ledger.checkpoint_folder",
+    "aims_gates.workflow.portable_grant",
     *(
         f"aims_gates.cli.{name}"
         for name in ("ledger", "grant", "digest", "doctor", "explain", "promote", "keys", "check")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from aims_gates.registry.internals import versions
+from aims_gates.mlflow_plugin.internals import versions
 from tests.matrix import plan, table
 from tests.matrix.plan import NEWEST, OLDEST, VERSIONS
 

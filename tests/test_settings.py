@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from aims_gates.attestation.signing.keys import ENVIRONMENT, new_key
 from aims_gates.errors import InputError, KeyFileError
-from aims_gates.keys import ENVIRONMENT, new_key
 from aims_gates.settings import SCHEMES, database_uri, load, maybe_signer, signer
 
 

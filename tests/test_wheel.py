@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aims_gates.consistency import check_packs
-from aims_gates.packs import find_gates, find_profile, profile_names
+from aims_gates.governance.records.lint import check_packs
+from aims_gates.packs.find import find_gates, find_profile, profile_names
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ def test_the_wheel_carries_every_file_of_the_pack(unpacked: Path) -> None:
 def test_the_wheel_carries_the_whole_kernel_with_its_data_and_types(unpacked: Path) -> None:
     kernel = {name for name in files(unpacked / "aims_gates") if not name.startswith("bundled/")}
     assert kernel == files(ROOT / "aims_gates")
-    assert {"py.typed", "controls/catalogue.yaml", "controls/clauses.yaml"} <= kernel
+    assert {"py.typed", "governance/controls/catalogue.yaml", "governance/controls/clauses.yaml"} <= kernel
 
 
 def test_the_wheel_holds_no_other_room_and_its_licence(unpacked: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_wheel_holds_no_other_room_and_its_licence(unpacked: Path) -> None:
 def test_gates_and_profiles_are_found_from_an_empty_folder(unpacked: Path, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(unpacked)!r})\n"
-        "from aims_gates import packs\n"
+        "from aims_gates.packs import find as packs\n"
         f"assert packs.__file__.startswith({str(unpacked)!r})\n"
         "print(*(f'{name}={gate.digest}' for name, gate in packs.find_gates().items()), *packs.profile_names())"
     )

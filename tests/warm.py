@@ -34,9 +34,9 @@ IMPORTED = (
     "mlflow.sklearn",
     "mlflow.pyfunc",
     "sklearn.linear_model",
-    "aims_gates.registry.check",
-    "aims_gates.registry.release",
-    "aims_gates.registry.store",
+    "aims_gates.mlflow_plugin.client.check",
+    "aims_gates.mlflow_plugin.client.release",
+    "aims_gates.mlflow_plugin.store.store",
 )
 
 _SHIM = """\

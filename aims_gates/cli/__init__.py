@@ -8,8 +8,8 @@ from importlib import import_module
 import click
 
 from aims_gates import __version__
+from aims_gates.documents.spelling import check_argument
 from aims_gates.errors import AimsGatesError, IntegrityError, RefusedError, StaleError
-from aims_gates.spelling import check_argument
 
 __all__ = ["EXITS", "main", "program"]
 
@@ -115,7 +115,7 @@ def _code(error: BaseException) -> int:
 
 def _shown(message: object) -> str:
     """A message that may hold text from outside, as a terminal may have it."""
-    from aims_gates.reports.words import clean
+    from aims_gates.reports.format import clean
 
     return clean(message)
 

@@ -8,7 +8,7 @@ import click
 from aims_gates.cli.bind import last_author, refuse_author
 from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.errors import InputError, ProfileError
-from aims_gates.packs import bundled, find_gates
+from aims_gates.packs.find import bundled, find_gates
 from aims_gates.settings import Settings, signer
 
 __all__ = ["activate"]
@@ -26,11 +26,12 @@ def activate(name: str, author: str | None, reason: str, key: Path | None, setti
     Signed and logged, by somebody who is not the author of the change. From the first activation on, a model is bound
     only under a profile whose present content was activated. Bindings of before stand until the model is bound again.
     """
-    from aims_gates.evidence import sign
+    from aims_gates.attestation.signing.envelope import sign
+    from aims_gates.attestation.statements.policy import Activation
+    from aims_gates.attestation.statements.wording import say
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_ledger
     from aims_gates.model import Subject
-    from aims_gates.predicates import Activation, say
     from aims_gates.profiles import problems_of, read_profile
 
     packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]

@@ -45,8 +45,8 @@ def command(
     where it is named. Runs where the database is; role policy.
     """
     from aims_gates.ledger.connect import open_database
-    from aims_gates.registry.adoption import adopt, survey
-    from aims_gates.registry.release import use
+    from aims_gates.mlflow_plugin.client.release import use
+    from aims_gates.mlflow_plugin.store.adoption import adopt, survey
 
     use(settings)
     if dry_run:

@@ -18,9 +18,9 @@ __all__ = ["command"]
 @settings_options
 def command(request: str, role: str, comment: str, key: Path | None, settings: Settings) -> None:
     """Approve REQUEST (its id, or the first digits of it). Look at it first: aims-gates request show REQUEST."""
-    from aims_gates import acts
     from aims_gates.cli.request import standing_request
     from aims_gates.cli.signed import state
+    from aims_gates.workflow import requests as acts
 
     asked = standing_request(settings, request).digest
     said = {"role": role, "comment": comment}

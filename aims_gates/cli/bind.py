@@ -8,19 +8,20 @@ from typing import Any
 
 import click
 
-from aims_gates.canonical import digest
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.signing.keys import Key
+from aims_gates.attestation.statements.policy import Binding, Scheduled
+from aims_gates.attestation.statements.wording import say
+from aims_gates.attestation.trust_list import alike
 from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.cli.plan import plan_of
+from aims_gates.documents.canonical import digest
 from aims_gates.errors import InputError, RefusedError
-from aims_gates.evidence import sign
-from aims_gates.keys import Key
+from aims_gates.governance.records.reader import SystemRecord, find_system, read_system
 from aims_gates.ledger.table import Source
+from aims_gates.mlflow_plugin.store.binding import refuse_live
 from aims_gates.model import Plan, Subject
-from aims_gates.predicates import Binding, Scheduled, say
-from aims_gates.records import SystemRecord, find_system, read_system
-from aims_gates.registry.binding import refuse_live
 from aims_gates.settings import Settings, signer
-from aims_gates.trust import alike
 
 __all__ = ["command", "last_author", "refuse_author"]
 
@@ -122,8 +123,8 @@ def command(
 
 def _taking(settings: Settings, said: Binding, owner: str, until: date) -> Callable[[Any, Key], list[str]]:
     """Reads what stands without a grant; what comes back adopts it in the transaction of the binding."""
-    from aims_gates.registry.adoption import readings, take_in
-    from aims_gates.registry.release import use
+    from aims_gates.mlflow_plugin.client.release import use
+    from aims_gates.mlflow_plugin.store.adoption import readings, take_in
 
     use(settings)
     read = {
@@ -142,19 +143,19 @@ def _taking(settings: Settings, said: Binding, owner: str, until: date) -> Calla
 
 
 def _free(model: str, reason: str, key: Path | None, settings: Settings) -> None:
-    from aims_gates import acts
     from aims_gates.ledger.connect import open_ledger
+    from aims_gates.workflow import requests
 
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        said = acts.let_go(connection, settings.workspace, model, reason)
-        row, person = acts.sign_and_append(connection, said, signing, datetime.now(UTC))
+        said = requests.let_go(connection, settings.workspace, model, reason)
+        row, person = requests.sign_and_append(connection, said, signing, datetime.now(UTC))
     echo(f"{model} was let go by {person} at ledger position {row.position}; take its aliases away: reconcile tells")
 
 
 def _refuse_inactive(connection: Source, plan: Plan) -> None:
+    from aims_gates.decision.in_force import Ledger
     from aims_gates.ledger import rows
-    from aims_gates.standing import Ledger
 
     found = rows(connection, ["trust", "revocation", "profiles"])
     if not Ledger(found, "", "").active(plan.profile_digest):

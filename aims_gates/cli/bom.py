@@ -6,9 +6,9 @@ from uuid import UUID
 
 import click
 
-from aims_gates.bom import Parts, bill, unknown_suppliers
 from aims_gates.cli.options import settings_options
 from aims_gates.errors import InputError
+from aims_gates.reports.bom import Parts, bill, unknown_suppliers
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -36,10 +36,10 @@ def command(name: str, version: str, out: Path | None, serial: UUID | None, sett
 
 
 def _parts(settings: Settings, name: str, version: str) -> Parts:
-    from aims_gates.coverage import view
-    from aims_gates.coverage.gather import system_of
+    from aims_gates.governance.records.reader import read_record, record_files
     from aims_gates.ledger.connect import open_ledger
-    from aims_gates.records import read_record, record_files
+    from aims_gates.portfolio import view
+    from aims_gates.portfolio.gather import system_of
 
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry()) as connection:

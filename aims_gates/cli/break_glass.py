@@ -27,9 +27,9 @@ def command(name: str, version: str, reason: str, hours: float, key: Path | None
     """
     signing = signer(settings, key)
     with progress() as told:
-        from aims_gates.registry.emergency import break_glass
-        from aims_gates.registry.names import version_number
-        from aims_gates.registry.release import use
+        from aims_gates.mlflow_plugin.client.break_glass import break_glass
+        from aims_gates.mlflow_plugin.client.release import use
+        from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
         staging = None if told is None else (lambda done, total: told(f"staging {done} of {total} bytes", 0, 0))

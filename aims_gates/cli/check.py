@@ -71,9 +71,9 @@ def command(
     with progress() as told:
         if told is not None:
             told("loading MLflow", 0, 0)
-        from aims_gates.registry.check import Desk, check_target, system_of
-        from aims_gates.registry.release import use
-        from aims_gates.registry.targets import find_target, newest
+        from aims_gates.mlflow_plugin.client.check import Desk, check_target, system_of
+        from aims_gates.mlflow_plugin.client.release import use
+        from aims_gates.mlflow_plugin.client.targets import find_target, newest
 
         use(settings)
         if run_id is None and version is None and (model is None or _is_name(model)):

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import click
 
-from aims_gates.classification import (
+from aims_gates.cli.options import as_json, emit, settings_options
+from aims_gates.documents.strict_yaml import Document, read
+from aims_gates.errors import InputError
+from aims_gates.governance.classification import (
     DEFAULT,
     Answers,
     Bundle,
@@ -22,11 +25,8 @@ from aims_gates.classification import (
     record_text,
     template,
 )
-from aims_gates.cli.options import as_json, emit, settings_options
-from aims_gates.errors import InputError
-from aims_gates.records import SystemRecord, find_system, read_system
+from aims_gates.governance.records.reader import SystemRecord, find_system, read_system
 from aims_gates.settings import Settings
-from aims_gates.strict_yaml import Document, read
 
 __all__ = ["command"]
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, table
-from aims_gates.controls import catalogue, clause_or_control, control
-from aims_gates.controls.crosswalk import FRAMEWORKS, Link, by_place, links
+from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
-from aims_gates.packs import find_gates
+from aims_gates.governance.controls import catalogue, clause_or_control, control
+from aims_gates.governance.controls.crosswalk import FRAMEWORKS, Link, by_place, links
+from aims_gates.packs.find import find_gates
 
 __all__ = ["command", "text_of"]
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from aims_gates.canonical import digest
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.statements.policy import OpenMode
+from aims_gates.attestation.statements.wording import say
 from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options
-from aims_gates.evidence import sign
+from aims_gates.documents.canonical import digest
 from aims_gates.model import Subject
-from aims_gates.predicates import OpenMode, say
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -28,7 +29,7 @@ def upgrade(settings: Settings) -> None:
     MLflow's own tables stay as they are (mlflow db upgrade; run it before, and this after it). A registry that was
     detached is guarded again, and one that never was is from here on.
     """
-    from aims_gates.registry.installation import upgrade as bring
+    from aims_gates.mlflow_plugin.store.installation import upgrade as bring
 
     before, after = bring(settings.need_registry())
     echo(f"migration {before or 'none'} -> {after}; every guard is in place")
@@ -64,7 +65,7 @@ def accept_mlflow(version: str, reason: str, key: Path | None, settings: Setting
     that aims-gates uses is gone or looks different, the server does not start all the same. To take it back:
     aims-gates revoke STATEMENT.
     """
-    from aims_gates.registry.untested import accept
+    from aims_gates.mlflow_plugin.store.untested import accept
 
     person = accept(settings.need_registry(), version, reason, signer(settings, key))
     click.echo(f"a server may run MLflow {version}, on the word of {person}")

@@ -20,7 +20,7 @@ def command(reason: str, yes: bool, key: Path | None, settings: Settings) -> Non
 
     The ledger stays, and whatever is promoted from here on has no grant in it. To guard again: aims-gates db upgrade.
     """
-    from aims_gates.registry.installation import detach
+    from aims_gates.mlflow_plugin.store.installation import detach
 
     signing = signer(settings, key)
     if not yes:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.canonical import digest_file, folder_digest
+from aims_gates.documents.canonical import digest_file, folder_digest
 from aims_gates.errors import InputError
 
 __all__ = ["command"]
@@ -23,7 +23,7 @@ def command(source: str) -> None:
     elif path.is_file():
         click.echo(digest_file(path))
     elif path.is_dir() or "://" in source or set(source) & set("*?["):
-        from aims_gates.measure import Dataset
+        from aims_gates.data import Dataset
 
         click.echo(Dataset.open(source, role="data").digest)
     else:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
+from aims_gates.attestation.signing.keys import ENVIRONMENT, read_private
 from aims_gates.cli.options import as_json, emit, settings_options
 from aims_gates.errors import AimsGatesError
-from aims_gates.keys import ENVIRONMENT, read_private
-from aims_gates.packs import bundled, find_gates
+from aims_gates.packs.find import bundled, find_gates
 from aims_gates.settings import SCHEMES, Settings, database_uri
 
 __all__ = ["command"]
@@ -47,7 +47,14 @@ def _versions() -> Iterator[Check]:
 
 
 def _mlflow() -> Iterator[Check]:
-    from aims_gates.registry.internals.versions import FLOOR, SERVER_FLOOR, installed, minor, need_tested, spelled
+    from aims_gates.mlflow_plugin.internals.versions import (
+        FLOOR,
+        SERVER_FLOOR,
+        installed,
+        minor,
+        need_tested,
+        spelled,
+    )
 
     try:
         newer = "" if need_tested(FLOOR, "aims-gates") else ", newer than what was tested"
@@ -61,7 +68,7 @@ def _mlflow() -> Iterator[Check]:
 
 
 def _store() -> Iterator[Check]:
-    from aims_gates.registry.internals.verify import need_store
+    from aims_gates.mlflow_plugin.internals.verify import need_store
 
     try:
         with warnings.catch_warnings():

@@ -2,8 +2,8 @@
 
 import click
 
-from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, reports_option, settings_options
+from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
 from aims_gates.settings import Settings
 
@@ -26,7 +26,7 @@ def command(
     """
     if version is None:
         from aims_gates.cli.controls import text_of
-        from aims_gates.controls import clause_or_control, title_of
+        from aims_gates.governance.controls import clause_or_control, title_of
 
         if title_of(name) is None:
             remedy = f"For a model name its version too: aims-gates explain {name} VERSION --to production"
@@ -34,6 +34,6 @@ def command(
         emit(plain(clause_or_control(name)), json_, lambda: text_of(name))
         return 0
     from aims_gates.cli.check import show
-    from aims_gates.registry.explain import explain_version
+    from aims_gates.mlflow_plugin.client.explain import explain_version
 
     return show(explain_version(settings, name, version), reports, json_)

@@ -6,7 +6,8 @@ import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.errors import InputError
-from aims_gates.packs import Gate, bundled, find_gates
+from aims_gates.packs.find import bundled, find_gates
+from aims_gates.packs.gate import Gate
 from aims_gates.settings import Settings
 
 __all__ = ["command"]

@@ -2,10 +2,10 @@
 
 import click
 
-from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, table
-from aims_gates.controls.glossary import SOURCES, Term, glossary
-from aims_gates.controls.glossary import term as find
+from aims_gates.documents.canonical import plain
+from aims_gates.governance.controls.glossary import SOURCES, Term, glossary
+from aims_gates.governance.controls.glossary import term as find
 
 __all__ = ["command"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from aims_gates.canonical import plain
+from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options
+from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
-from aims_gates.evidence import Envelope
 from aims_gates.ledger.remote import Remote, is_remote
 from aims_gates.settings import Settings, load, signer
 
@@ -58,7 +58,7 @@ def export(
         raise click.UsageError("name a checkpoint, or a key that signs one")
     from aims_gates.cli.signed import by_server
     from aims_gates.ledger.connect import open_ledger
-    from aims_gates.portable import issue
+    from aims_gates.workflow.portable_grant import issue
 
     if by_server(settings, key):
         until = _issued_by_server(
@@ -75,7 +75,7 @@ def export(
 
 def _envelope(settings: Settings, checkpoint: Path | None, key: Path | None) -> Envelope | None:
     """The checkpoint that was named, or one signed now; None where neither is asked for."""
-    from aims_gates.keys import read_private
+    from aims_gates.attestation.signing.keys import read_private
     from aims_gates.ledger.attest import signed_checkpoint
     from aims_gates.ledger.checkpoint import read_checkpoint
     from aims_gates.ledger.connect import open_ledger
@@ -150,8 +150,8 @@ def verify_command(file: Path, model_dir: Path, keys: tuple[Path, ...], accept: 
     be relied on for more than 180 days; 2 when it has expired, was not enforced, or came about by break-glass or
     adoption and you do not --accept that; 3 for a file of version 0.1, which is to be issued again.
     """
-    from aims_gates.keys import read_public
-    from aims_gates.portable import verify_grant
+    from aims_gates.attestation.signing.keys import read_public
+    from aims_gates.workflow.portable_grant import verify_grant
 
     trusted = tuple(read_public(path) for path in keys or load().trusted_keys)
     carried = verify_grant(file, model_dir, trusted, datetime.now(UTC), accept)

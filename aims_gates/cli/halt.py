@@ -37,7 +37,7 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
         done = attested(settings, "/halt", {"name": name, "reason": reason})
         aliases, versions = list(done.aliases), list(done.reaches)
     else:
-        from aims_gates.registry.release import halt, reaches, use
+        from aims_gates.mlflow_plugin.client.release import halt, reaches, use
 
         use(settings)
         aliases = halt(settings, name, reason, signer(settings, key))

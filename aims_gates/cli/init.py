@@ -137,7 +137,7 @@ def _asked() -> tuple[str | None, str | None]:
 
 
 def _example(example: str, folder: Path, no_start: bool) -> None:
-    from aims_gates.examples import about, write_example
+    from aims_gates.packs.examples import about, write_example
 
     said = about(example)
     lacking = [each for each in said.needs if importlib.util.find_spec(each) is None]

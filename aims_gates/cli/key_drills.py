@@ -7,24 +7,18 @@ from typing import Any
 
 import click
 
-from aims_gates.canonical import digest
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.signing.keys import is_public, read_public
+from aims_gates.attestation.statements.evidence import Checkpoint
+from aims_gates.attestation.statements.policy import KeyRevocation, Trust, TrustedKey, TrustedUser
+from aims_gates.attestation.statements.types import may_sign, type_of
+from aims_gates.attestation.statements.wording import say
+from aims_gates.attestation.trust_list import TrustHistory, check_trust
 from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options, table
+from aims_gates.documents.canonical import digest
 from aims_gates.errors import InputError, RefusedError
-from aims_gates.evidence import sign
-from aims_gates.keys import is_public, read_public
 from aims_gates.model import Subject
-from aims_gates.predicates import (
-    Checkpoint,
-    KeyRevocation,
-    Trust,
-    TrustedKey,
-    TrustedUser,
-    may_sign,
-    say,
-    type_of,
-)
 from aims_gates.settings import Settings, signer
-from aims_gates.trust import TrustHistory, check_trust
 
 __all__ = ["compromised", "public_of", "rotate"]
 
@@ -103,9 +97,9 @@ def compromised(
     the key makes its evidence and approvals count for nothing; a grant that was made stands until it is revoked or its
     model halted, because only people know what may be stopped. The exit code is 2 while such a grant stands.
     """
-    from aims_gates.exposure import exposed
     from aims_gates.ledger import append, history
     from aims_gates.ledger.connect import open_ledger
+    from aims_gates.workflow.key_compromise import exposed
 
     name, now = public_of(public), datetime.now(UTC)
     if not (dry_run or reason):

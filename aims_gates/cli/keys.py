@@ -8,16 +8,18 @@ from typing import Any
 
 import click
 
-from aims_gates.canonical import digest
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.signing.keys import new_key
+from aims_gates.attestation.statements.policy import KeyRevocation, Trust, TrustedKey, TrustedUser
+from aims_gates.attestation.statements.types import ROLES
+from aims_gates.attestation.statements.wording import say
+from aims_gates.attestation.trust_list import check_trust
 from aims_gates.cli.key_drills import compromised, public_of, rotate
 from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options, table
+from aims_gates.documents.canonical import digest
 from aims_gates.errors import InputError
-from aims_gates.evidence import sign
-from aims_gates.keys import new_key
 from aims_gates.model import Subject
-from aims_gates.predicates import ROLES, KeyRevocation, Trust, TrustedKey, TrustedUser, say
 from aims_gates.settings import Settings, signer
-from aims_gates.trust import check_trust
 
 __all__ = ["command"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.cli.options import as_json, emit, key_option, settings_options
 from aims_gates.errors import InputError
-from aims_gates.evidence import Envelope
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
 from aims_gates.ledger.replay import Verification
 from aims_gates.settings import Settings, signer
@@ -62,11 +62,11 @@ def verify(
     from aims_gates.ledger import export
     from aims_gates.ledger.attest import attested
     from aims_gates.ledger.checkpoint import read_checkpoint
+    from aims_gates.ledger.checkpoint_folder import read_kept
     from aims_gates.ledger.connect import open_database
-    from aims_gates.ledger.kept import read_kept
     from aims_gates.ledger.segments import verify_in_processes
     from aims_gates.ledger.verify import verify as verify_ledger
-    from aims_gates.registry.reconcile import reconcile
+    from aims_gates.mlflow_plugin.store.reconcile import reconcile
 
     problems: list[str] = []
     begin = None if since is None else read_checkpoint(since)
@@ -116,7 +116,7 @@ def reconcile_(settings: Settings, json_: bool) -> int:
     """
     from aims_gates.ledger.connect import open_database
     from aims_gates.ledger.table import tree_head
-    from aims_gates.registry.reconcile import reconcile
+    from aims_gates.mlflow_plugin.store.reconcile import reconcile
 
     if is_remote(settings.need_registry()):
         with closing(Remote(settings.need_registry())) as server:
@@ -203,8 +203,8 @@ def checkpoint(path: Path | None, since: Path | None, into: Path | None, key: Pa
 
 
 def _keep(settings: Settings, folder: Path, key: Path | None) -> None:
+    from aims_gates.ledger.checkpoint_folder import keep
     from aims_gates.ledger.connect import open_database
-    from aims_gates.ledger.kept import keep
 
     if is_remote(settings.need_registry()):
         made = _keep_from_afar(settings, folder, key)
@@ -218,7 +218,7 @@ def _keep(settings: Settings, folder: Path, key: Path | None) -> None:
 def _keep_from_afar(settings: Settings, folder: Path, key: Path | None) -> Path | None:
     from aims_gates.cli.signed import by_server
     from aims_gates.ledger.attest import signed_checkpoint
-    from aims_gates.ledger.kept import keep_from_afar
+    from aims_gates.ledger.checkpoint_folder import keep_from_afar
 
     signing = None if by_server(settings, key) else signer(settings, key)
     server = Remote(settings.need_registry())
@@ -263,7 +263,7 @@ def _fetched(registry: str, path: Path) -> None:
 
 def _attested(server: Remote) -> Envelope:
     """A checkpoint that the server signed, once its signature was seen to hold."""
-    from aims_gates.evidence import open_envelope
+    from aims_gates.attestation.signing.envelope import open_envelope
     from aims_gates.ledger import history
     from aims_gates.ledger.checkpoint import claimed
 

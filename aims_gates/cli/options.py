@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from aims_gates.keys import ENVIRONMENT
+from aims_gates.attestation.signing.keys import ENVIRONMENT
 from aims_gates.settings import SCHEMES, Settings, load
 
 __all__ = [
@@ -87,17 +87,17 @@ def _need_mlflow(settings: Settings) -> None:
     database = settings.registry is not None and settings.registry.partition(":")[0] in SCHEMES
     if not database or click.get_current_context().info_name in _WITHOUT_MLFLOW:
         return
-    from aims_gates.registry.internals.versions import FLOOR, need_tested
+    from aims_gates.mlflow_plugin.internals.versions import FLOOR, need_tested
 
     if not need_tested(FLOOR, "aims-gates"):
-        from aims_gates.registry.internals.verify import need_store
+        from aims_gates.mlflow_plugin.internals.verify import need_store
 
         need_store()
 
 
 def echo(text: str, *, err: bool = False, red: bool = False) -> None:
     """Print a line that names what people wrote, as a terminal may have it."""
-    from aims_gates.reports.words import clean
+    from aims_gates.reports.format import clean
 
     click.secho(clean(text), err=err, fg="red" if red else None, bold=red or None)
 
@@ -107,7 +107,7 @@ def emit(value: Any, json_: bool, text: Callable[[], str]) -> None:
     if json_:
         click.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
         return
-    from aims_gates.reports.words import clean
+    from aims_gates.reports.format import clean
 
     click.echo("\n".join(clean(line) for line in text().split("\n")))
 

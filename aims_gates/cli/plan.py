@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import click
 
-from aims_gates.canonical import digest, plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.documents.canonical import digest, plain
+from aims_gates.evaluation.plan import make_plan
+from aims_gates.governance.records.reader import find_system, read_system
+from aims_gates.governance.records.tier import require_tier
 from aims_gates.model import Plan
-from aims_gates.packs import bundled, find_gates
-from aims_gates.plan import make_plan
+from aims_gates.packs.find import bundled, find_gates
 from aims_gates.profiles import read_profile
-from aims_gates.records import find_system, read_system
 from aims_gates.settings import Settings
-from aims_gates.tiers import require_tier
 
 __all__ = ["command", "plan_of"]
 

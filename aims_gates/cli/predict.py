@@ -11,8 +11,8 @@ from aims_gates.errors import InputError
 from aims_gates.settings import Settings, maybe_signer, signer
 
 if TYPE_CHECKING:
-    from aims_gates.evidence import Statement
-    from aims_gates.keys import Key
+    from aims_gates.attestation.signing.envelope import Statement
+    from aims_gates.attestation.signing.keys import Key
 
 __all__ = ["command"]
 
@@ -60,15 +60,20 @@ def command(
     with progress() as told:
         if told is not None:
             told("predicting" if out else "comparing", 0, 0)
+        from aims_gates.mlflow_plugin.client.check import positive_label, system_of
+        from aims_gates.mlflow_plugin.client.isolation import choose
+        from aims_gates.mlflow_plugin.client.perturb import read_perturbations
+        from aims_gates.mlflow_plugin.client.predict import predict_table
+        from aims_gates.mlflow_plugin.client.prediction_statements import (
+            confirmed,
+            read_unsigned,
+            statement_of,
+            vouched,
+        )
+        from aims_gates.mlflow_plugin.client.release import use
+        from aims_gates.mlflow_plugin.client.targets import find_target
+        from aims_gates.mlflow_plugin.store.subjects import local_folder
         from aims_gates.model import Subject
-        from aims_gates.registry.check import positive_label, system_of
-        from aims_gates.registry.isolation import choose
-        from aims_gates.registry.perturb import read_perturbations
-        from aims_gates.registry.predict import predict_table
-        from aims_gates.registry.predictions import confirmed, read_unsigned, statement_of, vouched
-        from aims_gates.registry.release import use
-        from aims_gates.registry.subjects import local_folder
-        from aims_gates.registry.targets import find_target
 
         chosen = None if sign else choose(isolation, key=signing is not None)
         use(settings)
@@ -101,11 +106,11 @@ def command(
 
 def _keep(out: Path, made: "Statement", signing: "Key | None", settings: Settings) -> Path:
     """Leave the statement beside its table, signed and recorded where there is a key."""
-    from aims_gates.evidence import sign
+    from aims_gates.attestation.signing.envelope import sign
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_ledger
-    from aims_gates.registry.check import Desk
-    from aims_gates.registry.predictions import write_signed, write_unsigned
+    from aims_gates.mlflow_plugin.client.check import Desk
+    from aims_gates.mlflow_plugin.client.prediction_statements import write_signed, write_unsigned
 
     if signing is None:
         return write_unsigned(out, made)

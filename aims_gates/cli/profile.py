@@ -6,7 +6,7 @@ from aims_gates.cli.activate import activate
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.rehearse import diff, test
 from aims_gates.errors import ProfileError
-from aims_gates.packs import bundled, find_gates, profile_names
+from aims_gates.packs.find import bundled, find_gates, profile_names
 from aims_gates.profiles import problems_of, read_profile
 from aims_gates.settings import Settings
 

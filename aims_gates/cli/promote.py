@@ -16,8 +16,8 @@ __all__ = ["command"]
 def command(name: str, version: str, alias: str, settings: Settings) -> None:
     """Stage a version's bytes into the released folder and set the alias. The registry decides."""
     with progress() as told:
-        from aims_gates.registry.names import version_number
-        from aims_gates.registry.release import promote, use
+        from aims_gates.mlflow_plugin.client.release import promote, use
+        from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
         staging = None if told is None else (lambda done, total: told(f"staging {done} of {total} bytes", 0, 0))

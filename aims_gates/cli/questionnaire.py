@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aims_gates.classification import (
+from aims_gates.governance.classification import (
     Answers,
     Asked,
     Assessment,
@@ -18,9 +18,9 @@ from aims_gates.classification import (
     contradiction,
     relevant,
 )
-from aims_gates.classification.forms import HEADINGS
-from aims_gates.classification.questions import claimed_exit
-from aims_gates.classification.shapes import Answer
+from aims_gates.governance.classification.forms import HEADINGS
+from aims_gates.governance.classification.questions import claimed_exit
+from aims_gates.governance.classification.schema import Answer
 
 __all__ = ["ask"]
 

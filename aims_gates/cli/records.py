@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
-from aims_gates.consistency import check_packs
 from aims_gates.errors import InputError
-from aims_gates.records import find_system, record_files, system_names
+from aims_gates.governance.record_schemas import SHAPES
+from aims_gates.governance.record_schemas.template import template
+from aims_gates.governance.records.lint import check_packs
+from aims_gates.governance.records.reader import find_system, record_files, system_names
 from aims_gates.settings import Settings
-from aims_gates.shapes import SHAPES
-from aims_gates.shapes.template import template
 
 __all__ = ["command"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.documents.canonical import plain
 from aims_gates.settings import Settings
 
 __all__ = ["diff", "test"]
@@ -39,10 +39,10 @@ def test(names: tuple[str, ...], everything: bool, settings: Settings, json_: bo
     profiles/NAME.tests.yaml, a list of {evidence: {GATE: pass|fail|missing|stale|...}, expect: allow|deny,
     controls: [...]}. An overlay is tried over minimal, limited and high.
     """
-    from aims_gates.coverage.gather import own_packs
-    from aims_gates.packs import find_gates, profile_names
+    from aims_gates.packs.find import find_gates, profile_names
+    from aims_gates.portfolio.gather import own_packs
     from aims_gates.profiles import OVER, read_profile
-    from aims_gates.rehearsal import fixtures_of, rehearse
+    from aims_gates.simulation import fixtures_of, rehearse
 
     packs = own_packs(settings)
     gates, known = find_gates(packs), profile_names(packs)
@@ -92,10 +92,10 @@ def diff(old: str, new: str, what_if: bool, settings: Settings, json_: bool) -> 
     be made again. The exit code is then 2 where NEW would refuse a version that OLD does not. Nothing is changed: a
     profile takes effect by aims-gates bind.
     """
-    from aims_gates.coverage.gather import own_packs
-    from aims_gates.packs import find_gates
+    from aims_gates.packs.find import find_gates
+    from aims_gates.portfolio.gather import own_packs
     from aims_gates.profiles import lint, open_profile
-    from aims_gates.rehearsal.comparison import compare
+    from aims_gates.simulation.comparison import compare
 
     packs = own_packs(settings)
     gates = find_gates(packs)
@@ -125,11 +125,11 @@ def _changes(changes: tuple[Any, ...]) -> str:
 
 def _outlooks(settings: Settings, old: str, profile: Any, document: Any) -> list[Any]:
     """What the new profile would do to each standing grant under the old one."""
-    from aims_gates.coverage import standing_grants
-    from aims_gates.coverage.gather import gather, own_packs
-    from aims_gates.packs import find_gates
+    from aims_gates.packs.find import find_gates
+    from aims_gates.portfolio import standing_grants
+    from aims_gates.portfolio.gather import gather, own_packs
     from aims_gates.profiles import Resolved
-    from aims_gates.rehearsal.whatif import foreseen
+    from aims_gates.simulation.whatif import foreseen
 
     settings.need_registry()
     now = datetime.now(UTC)

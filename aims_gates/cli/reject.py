@@ -18,9 +18,9 @@ __all__ = ["command"]
 @settings_options
 def command(request: str, role: str, reason: str, key: Path | None, settings: Settings) -> None:
     """Reject REQUEST. It cannot be granted any more; a new one must be opened."""
-    from aims_gates import acts
     from aims_gates.cli.request import find_request
     from aims_gates.cli.signed import state
+    from aims_gates.workflow import requests as acts
 
     asked = find_request(settings, request).digest
     said = {"role": role, "reason": reason}

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.report_pages import add_pages
+from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
 from aims_gates.settings import Settings
 
@@ -38,9 +38,9 @@ def soa(how: str | None, out: Path | None, settings: Settings) -> int:
     Reasons come from the record organization/statement_of_applicability, else from the profiles that require a control.
     The exit code is 3 where a row has no reason or contradicts a profile.
     """
-    from aims_gates.coverage import statement_of_applicability
-    from aims_gates.coverage.gather import gather
-    from aims_gates.coverage.soa import strangers
+    from aims_gates.portfolio import statement_of_applicability
+    from aims_gates.portfolio.gather import gather
+    from aims_gates.portfolio.soa import strangers
     from aims_gates.reports import put
 
     now = datetime.now(UTC)
@@ -68,7 +68,7 @@ def _record(packs: tuple[Path, ...]) -> Mapping[str, Any] | None:
     Raises:
         InputError: two packs hold one.
     """
-    from aims_gates.records import read_record, record_files
+    from aims_gates.governance.records.reader import read_record, record_files
 
     files = [record_files(pack / "records" / "organization") for pack in packs]
     found = [each["statement_of_applicability"] for each in files if "statement_of_applicability" in each]
@@ -127,10 +127,10 @@ def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
 
     The exit code is 3 where something is missing.
     """
-    from aims_gates.coverage import coverage as covered
-    from aims_gates.coverage import due_of, view
-    from aims_gates.coverage.gather import system_of
     from aims_gates.ledger.connect import open_ledger
+    from aims_gates.portfolio import coverage as covered
+    from aims_gates.portfolio import due_of, view
+    from aims_gates.portfolio.gather import system_of
 
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry()) as connection:

@@ -76,9 +76,9 @@ def _write(name: str, facts: "Facts", how: str | None, out: Path | None) -> None
 
 def of_version(settings: Settings, model: str, version: str) -> "Facts":
     """The facts of one version: the records of its system, and what the ledger says of it."""
-    from aims_gates.coverage import view
+    from aims_gates.governance.records.reader import find_system, read_system
     from aims_gates.ledger.connect import open_ledger
-    from aims_gates.records import find_system, read_system
+    from aims_gates.portfolio import view
     from aims_gates.reports.pages import Facts
 
     now = datetime.now(UTC)
@@ -95,8 +95,8 @@ def of_version(settings: Settings, model: str, version: str) -> "Facts":
 
 def of_organization(settings: Settings) -> "Facts":
     """The facts of the organization: its records, every system, and what the files say is due of each."""
-    from aims_gates.coverage.gather import gather, own_packs
-    from aims_gates.records import read_record, read_system
+    from aims_gates.governance.records.reader import read_record, read_system
+    from aims_gates.portfolio.gather import gather, own_packs
     from aims_gates.reports.pages import Facts
 
     now = datetime.now(UTC)
@@ -115,7 +115,7 @@ def of_organization(settings: Settings) -> "Facts":
 
 def _files(pack: Path, system: str | None = None) -> dict[str, Path]:
     """The files of the organization's records and of a system's, by the records' names."""
-    from aims_gates.records import record_files
+    from aims_gates.governance.records.reader import record_files
 
     root = pack / "records"
     own = record_files(root / "systems" / system) if system is not None else {}

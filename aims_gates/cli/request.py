@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from aims_gates import acts
-from aims_gates.canonical import plain
+from aims_gates.attestation.statements.people import Request
+from aims_gates.attestation.trust_list import Row
 from aims_gates.cli.options import as_json, echo, emit, key_option, progress, settings_options, table
 from aims_gates.cli.signed import attested, by_server, state
+from aims_gates.documents.canonical import plain
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
-from aims_gates.predicates import Request
 from aims_gates.settings import Settings, signer
-from aims_gates.trust import Row
+from aims_gates.workflow import requests as acts
 
 __all__ = ["command", "find_request", "standing_request"]
 
@@ -54,8 +54,8 @@ def open_(name: str, version: str, reason: str, key: Path | None, settings: Sett
     """Stage a version's bytes and ask for its promotion: subject, plan and evidence are frozen for approvers."""
     signing = None if by_server(settings, key) else signer(settings, key)
     with progress() as told:
-        from aims_gates.registry.names import version_number
-        from aims_gates.registry.release import open_request, use
+        from aims_gates.mlflow_plugin.client.release import open_request, use
+        from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
         number = str(version_number(version))

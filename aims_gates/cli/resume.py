@@ -22,17 +22,17 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
     request what was granted under NAME. It gives no grant back and sets no alias: promote again, on a request opened
     after the halt.
     """
-    from aims_gates import acts
     from aims_gates.cli.signed import by_server, state
     from aims_gates.ledger import history
     from aims_gates.ledger.table import Source
+    from aims_gates.workflow import requests
 
     public = "" if by_server(settings, key) else signer(settings, key).public
 
-    def make(connection: Source) -> acts.Said:
+    def make(connection: Source) -> requests.Said:
         listed = history(connection).current()
         entry = next((each for each in (listed.keys if listed else ()) if each.key == public), None)
-        return acts.resume(connection, settings.workspace, name, reason, entry)
+        return requests.resume(connection, settings.workspace, name, reason, entry)
 
     done = state(settings, key, make, "/resume", {"name": name, "reason": reason})
     echo(f"{done.person} resumed {name} at ledger position {done.position}")

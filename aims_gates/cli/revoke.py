@@ -22,12 +22,12 @@ def command(statement: str, reason: str, key: Path | None, settings: Settings) -
     that made them, a grant by a person on call, and all of these and bindings by a policy owner. What denies cannot be
     revoked: a halt ends by resume, a rejection by a new request, a failure by newer evidence.
     """
-    from aims_gates import acts
     from aims_gates.cli.signed import state
     from aims_gates.ledger.connect import open_ledger
+    from aims_gates.workflow import requests
 
     with open_ledger(settings.need_registry()) as ledger:
-        found = acts.find_statement(ledger, statement)
+        found = requests.find_statement(ledger, statement)
     said = {"statement": found, "reason": reason}
-    done = state(settings, key, lambda ledger: acts.revoke(ledger, found, reason), "/revoke", said)
+    done = state(settings, key, lambda ledger: requests.revoke(ledger, found, reason), "/revoke", said)
     echo(f"{done.person} revoked {found[7:19]} at ledger position {done.position}")

@@ -23,13 +23,13 @@ def command(name: str, version: str, reason: str, alias: str, key: Path | None, 
     After a halt exactly this version loads again; all others that the halt reaches wait for aims-gates resume.
     """
     from aims_gates.cli.signed import attested, by_server
-    from aims_gates.registry.names import version_number
+    from aims_gates.mlflow_plugin.store.governed_names import version_number
 
     number = str(version_number(version))
     if by_server(settings, key):
         attested(settings, "/rollback", {"name": name, "version": number, "reason": reason, "alias": alias})
     else:
-        from aims_gates.registry.release import rollback, use
+        from aims_gates.mlflow_plugin.client.release import rollback, use
 
         use(settings)
         rollback(settings, name, number, reason, signer(settings, key), alias)

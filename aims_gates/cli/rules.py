@@ -7,7 +7,11 @@ from typing import Any
 
 import click
 
-from aims_gates.classification import (
+from aims_gates.cli.classify import RECORD
+from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.documents.strict_yaml import read
+from aims_gates.errors import InputError
+from aims_gates.governance.classification import (
     DEFAULT,
     Bundle,
     Change,
@@ -19,12 +23,8 @@ from aims_gates.classification import (
     organization_rules,
     read_answers,
 )
-from aims_gates.cli.classify import RECORD
-from aims_gates.cli.options import as_json, emit, settings_options, table
-from aims_gates.errors import InputError
-from aims_gates.records import system_names
+from aims_gates.governance.records.reader import system_names
 from aims_gates.settings import Settings
-from aims_gates.strict_yaml import read
 
 __all__ = ["command"]
 

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, time
 
 import click
 
-from aims_gates.canonical import plain
+from aims_gates.attestation.trust_list import day
 from aims_gates.cli.options import as_json, emit, settings_options, table
-from aims_gates.coverage import Due
+from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
+from aims_gates.portfolio import Due
 from aims_gates.settings import Settings
-from aims_gates.trust import day
 
 __all__ = ["command"]
 
@@ -24,7 +24,7 @@ def command(as_of: str | None, within: int | None, settings: Settings, json_: bo
 
     A date is the last day on which the thing holds.
     """
-    from aims_gates.coverage.gather import gather
+    from aims_gates.portfolio.gather import gather
 
     today = datetime.now(UTC).date() if as_of is None else day(as_of)
     if today is None:

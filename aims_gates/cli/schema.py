@@ -7,10 +7,10 @@ import click
 from pydantic import BaseModel
 
 from aims_gates.errors import InputError
-from aims_gates.packs import Manifest
+from aims_gates.governance.record_schemas import SHAPES
+from aims_gates.governance.records.reader import Requirements, System
+from aims_gates.packs.manifest import Manifest
 from aims_gates.profiles import Profile
-from aims_gates.records import Requirements, System
-from aims_gates.shapes import SHAPES
 
 __all__ = ["command"]
 

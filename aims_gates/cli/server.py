@@ -11,12 +11,12 @@ import click
 
 from aims_gates.cli.options import settings_options
 from aims_gates.errors import InputError
-from aims_gates.registry.internals.environment import BOOTSTRAPPED
+from aims_gates.mlflow_plugin.internals.environment import BOOTSTRAPPED
 from aims_gates.settings import Settings, database_uri
 
 __all__ = ["OPTIONAL", "command"]
 
-#: What --serve takes; the server's own list is in aims_gates/registry/server/routes.yaml.
+#: What --serve takes; the server's own list is in aims_gates/mlflow_plugin/server/routes.yaml.
 OPTIONAL = ("gateway", "mcp", "genai", "demo", "signup", "metrics")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -131,7 +131,7 @@ def _parts(parts: tuple[str, ...]) -> str:
     """The optional parts to serve, for the workers; each of them is one that there is."""
     if not parts:
         return ""
-    from aims_gates.registry.server.configuration import named
+    from aims_gates.mlflow_plugin.server.configuration import named
 
     return ",".join(sorted(named(",".join(parts), where="--serve")))
 
@@ -175,10 +175,10 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
     os.environ.update(start.said)
     if ways != "none":
         _users(start)
-    from aims_gates.ledger.kept import hold
-    from aims_gates.registry.internals.store import close
-    from aims_gates.registry.server.configuration import configuration
-    from aims_gates.registry.store import gated_store
+    from aims_gates.ledger.checkpoint_folder import hold
+    from aims_gates.mlflow_plugin.internals.store import close
+    from aims_gates.mlflow_plugin.server.configuration import configuration
+    from aims_gates.mlflow_plugin.store.store import gated_store
 
     told = configuration()
     store = gated_store(registry)
@@ -191,7 +191,7 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
     if ways == "none":
         return
     try:
-        from aims_gates.registry.server.signin import bootstrap
+        from aims_gates.mlflow_plugin.server.signin import bootstrap
     except ImportError as error:
         raise InputError(f"sign-in needs more: {error}", remedy="pip install 'aims-gates[server]'") from error
     bootstrap()

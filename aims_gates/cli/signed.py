@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aims_gates.acts import Said, sign_and_append
 from aims_gates.errors import LedgerError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
 from aims_gates.ledger.table import Source
 from aims_gates.settings import Settings, maybe_signer, signer
+from aims_gates.workflow.requests import Said, sign_and_append
 
 __all__ = ["Done", "attested", "by_server", "state"]
 

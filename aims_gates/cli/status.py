@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aims_gates.canonical import plain
 from aims_gates.cli.options import as_json, emit, settings_options, table
-from aims_gates.coverage import Status
+from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
-from aims_gates.reports.words import clean
+from aims_gates.portfolio import Status
+from aims_gates.reports.format import clean
 from aims_gates.settings import Settings
 
 if TYPE_CHECKING:
-    from aims_gates.coverage import Phase
-    from aims_gates.coverage.gather import Gathered
+    from aims_gates.portfolio import Phase
+    from aims_gates.portfolio.gather import Gathered
 
 __all__ = ["command"]
 
@@ -54,7 +54,7 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     (unbound, in open mode), adopted, break-glass (in red), or the mode observe or warn; grants of the last four do not
     count as met. By state or missing the worst stand first.
     """
-    from aims_gates.coverage.gather import gather
+    from aims_gates.portfolio.gather import gather
 
     found = gather(settings, datetime.now(UTC))
     rows = sorted(found.statuses(), key=lambda row: (row.model, row.system))
@@ -78,7 +78,7 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
 
 def _reach(settings: Settings, model: str) -> list[str]:
     """The versions that a halt of the model reaches."""
-    from aims_gates.registry.release import reaches, use
+    from aims_gates.mlflow_plugin.client.release import reaches, use
 
     use(settings)
     return reaches(settings, model)
@@ -90,8 +90,8 @@ def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Phase, 
     Raises:
         InputError: the ledger knows no such model.
     """
-    from aims_gates.coverage import phases
-    from aims_gates.coverage.gather import system_of
+    from aims_gates.portfolio import phases
+    from aims_gates.portfolio.gather import system_of
 
     seen = next((each for each in found.seen if found.called(each) == model), None)
     if seen is None:

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from aims_gates.cli.options import as_json
+from aims_gates.data import Dataset
 from aims_gates.errors import InputError
-from aims_gates.measure import Dataset
 
 __all__ = ["command", "propose"]
 

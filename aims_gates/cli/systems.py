@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
-from aims_gates.records import read_system, system_names
+from aims_gates.governance.records.reader import read_system, system_names
 from aims_gates.settings import Settings
 
 __all__ = ["command"]

@@ -8,18 +8,20 @@ from typing import Any
 import click
 
 from aims_gates.cli.options import as_json, settings_options
+from aims_gates.documents.strict_yaml import read_json
 from aims_gates.errors import AimsGatesError, InputError
-from aims_gates.model import Case, Finding, Outcome
-from aims_gates.packs import Gate, bundled, find_gates
-from aims_gates.run import outcome_of, run_gate
+from aims_gates.evaluation.run_gate import outcome_of, run_gate
+from aims_gates.model import Finding, Outcome
+from aims_gates.packs.case import Case
+from aims_gates.packs.find import bundled, find_gates
+from aims_gates.packs.gate import Gate
 from aims_gates.settings import Settings
-from aims_gates.strict_yaml import read_json
 
 __all__ = ["EXITS", "command"]
 
 #: Roles that one column has; others (sensitive, slice, a gate's own) may have several.
 _ONE = frozenset({"target", "prediction", "score", "weight", "timestamp", "id"})
-#: As :data:`aims_gates.measure.sources.ENGINES`, which must not be imported for a help text.
+#: As :data:`aims_gates.data.open.ENGINES`, which must not be imported for a help text.
 ENGINES = ("duckdb", "pandas", "polars", "spark")
 EXITS = {"pass": 0, "fail": 2, "inconclusive": 3, "error": 1}
 
@@ -89,7 +91,7 @@ def _check_roles(gate: Gate, roles: dict[str, tuple[str, ...]], data: dict[str, 
 def _run(
     gate: Gate, data: dict[str, str], roles: dict[str, tuple[str, ...]], params: dict[str, Any], engine: Any
 ) -> tuple[Finding, ...]:
-    from aims_gates.measure import Dataset
+    from aims_gates.data import Dataset
 
     _check_roles(gate, roles, data)
     filled = gate.params(params, "--param")

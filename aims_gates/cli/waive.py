@@ -34,9 +34,9 @@ def command(
     settings: Settings,
 ) -> None:
     """Accept a control as unmet for exactly the bytes of a version for which a request is open."""
-    from aims_gates import acts
     from aims_gates.cli.signed import state
     from aims_gates.ledger.connect import open_ledger
+    from aims_gates.workflow import requests
 
     said = {
         "control": control,
@@ -47,11 +47,13 @@ def command(
         "until": until,
     }
     with open_ledger(settings.need_registry()) as ledger:
-        acts.waive(ledger, settings.workspace, name, version, **said)  # says what is amiss before a key is asked for
+        requests.waive(
+            ledger, settings.workspace, name, version, **said
+        )  # says what is amiss before a key is asked for
     done = state(
         settings,
         key,
-        lambda ledger: acts.waive(ledger, settings.workspace, name, version, **said),
+        lambda ledger: requests.waive(ledger, settings.workspace, name, version, **said),
         "/waive",
         {"name": name, "version": version, **said},
     )

@@ -4,8 +4,8 @@ They stop accidents, a stock MLflow server, raw SQL and an older version of aims
 what an owner does past them is seen when an alias is resolved and by ``aims-gates ledger verify``. The conditions are
 written in the SQL that SQLite and PostgreSQL share; ``{differs}``, ``{alias}`` and ``{today}`` are spelled for each.
 
-Default deny, as :mod:`aims_gates.registry.names`: an alias that is not one of :data:`OPEN_ALIASES` (in ASCII, in any
-case) needs a grant.
+Default deny, as :mod:`aims_gates.mlflow_plugin.store.governed_names`: an alias that is not one of :data:`OPEN_ALIASES`
+(in ASCII, in any case) needs a grant.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _KIND = f"CASE WHEN EXISTS ({_NAMED} AND n.kind = 'prompt') THEN 'prompt' ELSE '
 _OPEN_MODE = (
     f"EXISTS (SELECT 1 FROM aims_names o WHERE o.workspace = '' AND o.name = {_KIND} AND o.binding IS NOT NULL)"
 )
-#: As :func:`aims_gates.registry.acts.free`.
+#: As :func:`aims_gates.mlflow_plugin.store.ledger_view.free`.
 _FREE = f"({_OPEN_MODE} AND NOT EXISTS ({_NAMED} AND n.governed = 1))"
 _LIVE = "FROM aims_grants_live g WHERE g.workspace = {row}.workspace AND g.name = {row}.name"
 _THIS = f"{_LIVE} AND g.version = CAST({{row}}.version AS TEXT)"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aims_gates.measure import Dataset, intervals
+from aims_gates.data import Dataset, intervals
 
 __all__ = ["Bin", "bin_name", "bin_sql", "calibration_bins", "calibration_error"]
 

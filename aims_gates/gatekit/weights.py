@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aims_gates.data import Dataset
 from aims_gates.errors import DataError
-from aims_gates.measure import Dataset
-from aims_gates.model import Case, Finding
+from aims_gates.model import Finding
+from aims_gates.packs.case import Case
 
 __all__ = ["WeightSums", "refuse_weights", "unweighted", "weight_sql"]
 

@@ -13,9 +13,12 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection
 
+from aims_gates.attestation.signing.envelope import Envelope, sign
+from aims_gates.attestation.signing.keys import Key
+from aims_gates.attestation.statements.evidence import Checkpoint
+from aims_gates.attestation.statements.wording import say
+from aims_gates.attestation.trust_list import Row
 from aims_gates.errors import AimsGatesError, IntegrityError, LedgerError, RefusedError
-from aims_gates.evidence import Envelope, sign
-from aims_gates.keys import Key
 from aims_gates.ledger import merkle
 from aims_gates.ledger.checkpoint import claimed, unfit, write_envelope
 from aims_gates.ledger.export import export, replay_export
@@ -24,8 +27,6 @@ from aims_gates.ledger.replay import Replay
 from aims_gates.ledger.table import Source, history, let_go, tree_head
 from aims_gates.ledger.verify import begun, go_through
 from aims_gates.model import Subject
-from aims_gates.predicates import Checkpoint, say
-from aims_gates.trust import Row
 
 __all__ = ["attested", "signed_checkpoint", "write_checkpoint"]
 

@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from aims_gates.attestation.signing.envelope import Envelope, Statement, open_envelope
+from aims_gates.attestation.statements.evidence import Checkpoint
+from aims_gates.attestation.statements.wording import predicate_of
+from aims_gates.attestation.trust_list import Row, TrustHistory
+from aims_gates.documents.strict_yaml import read
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError
-from aims_gates.evidence import Envelope, Statement, open_envelope
 from aims_gates.ledger import merkle
-from aims_gates.predicates import Checkpoint, predicate_of
-from aims_gates.strict_yaml import read
-from aims_gates.trust import Row, TrustHistory
 
 __all__ = ["claimed", "read_checkpoint", "tree_of", "unfit", "write_envelope", "write_whole"]
 

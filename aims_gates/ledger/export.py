@@ -12,15 +12,15 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import text
 
-from aims_gates.canonical import canonical_bytes
+from aims_gates.attestation.signing.envelope import Envelope
+from aims_gates.documents.canonical import canonical_bytes
+from aims_gates.documents.strict_yaml import MAX_BYTES, read_json
 from aims_gates.errors import AimsGatesError, InputError, LedgerError
-from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.replay import Replay, Verification
 from aims_gates.ledger.table import Source, tree_head
 from aims_gates.ledger.verify import Progress
-from aims_gates.strict_yaml import MAX_BYTES, read_json
 
 __all__ = ["export", "replay_export", "verify_export"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from aims_gates import errors
+from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.errors import AimsGatesError, InputError, LedgerError, NoLedgerError, NotFoundError, RefusedError
-from aims_gates.evidence import Envelope
 from aims_gates.settings import chosen_workspace
 
 __all__ = ["API", "STAGING_SECONDS", "Remote", "is_remote"]

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from aims_gates.attestation.signing.envelope import Envelope
+from aims_gates.attestation.statements.policy import TrustedKey
+from aims_gates.attestation.statements.types import REGISTRY_ACTS, SAID_FOR
+from aims_gates.attestation.trust_list import Row, TrustHistory
 from aims_gates.errors import AimsGatesError
-from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
-from aims_gates.ledger.body import TRUST_TYPES, skim, terms, unwrap, verified
 from aims_gates.ledger.checkpoint import claimed, unfit
+from aims_gates.ledger.row import TRUST_TYPES, skim, terms, unwrap, verified
 from aims_gates.ledger.table import admit
-from aims_gates.predicates import REGISTRY_ACTS, SAID_FOR, TrustedKey
-from aims_gates.trust import Row, TrustHistory
 
 __all__ = ["MOST", "SKEW", "Replay", "Verification", "trust_digest"]
 

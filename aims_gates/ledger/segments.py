@@ -16,8 +16,8 @@ from multiprocessing import get_context
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.errors import AimsGatesError
-from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
 from aims_gates.ledger.replay import SKEW, Replay, Verification
 from aims_gates.ledger.table import history, snapshot, tree_head

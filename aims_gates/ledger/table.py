@@ -13,28 +13,19 @@ from itertools import islice
 import sqlalchemy.exc
 from sqlalchemy import Connection, TextClause, bindparam, text
 
-from aims_gates import database, rights
+from aims_gates import database
+from aims_gates.attestation.signing.envelope import Envelope, Statement
+from aims_gates.attestation.statements.people import Approval, Revocation, Withdrawal
+from aims_gates.attestation.statements.policy import Adoption, Binding, Freed, KeyRevocation, OpenMode, Trust
+from aims_gates.attestation.statements.registry import Grant
+from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
+from aims_gates.attestation.trust_list import Row, TrustHistory
+from aims_gates.decision import rights
+from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
-from aims_gates.evidence import Envelope, Statement
-from aims_gates.ledger import derived, merkle
-from aims_gates.ledger.body import HALTS, OPEN_MODE, body_of, read_body, skim, terms, type_in
+from aims_gates.ledger import live_tables, merkle
 from aims_gates.ledger.remote import Remote
-from aims_gates.predicates import (
-    REGISTRY_ACTS,
-    Adoption,
-    Approval,
-    Binding,
-    Freed,
-    Grant,
-    KeyRevocation,
-    OpenMode,
-    Revocation,
-    Trust,
-    Withdrawal,
-    type_of,
-)
-from aims_gates.spelling import check_new_name
-from aims_gates.trust import Row, TrustHistory
+from aims_gates.ledger.row import HALTS, OPEN_MODE, body_of, read_body, skim, terms, type_in
 
 __all__ = [
     "HALTS",
@@ -133,7 +124,7 @@ def upgrade(connection: Connection) -> None:
     lock(connection)
     if before is not None and before < _TERMS_SINCE:
         _index_anew(connection)
-    derived.rebuild(connection, bearing(connection), size(connection))
+    live_tables.rebuild(connection, bearing(connection), size(connection))
     database.attach(connection)
 
 
@@ -159,7 +150,7 @@ def bearing(connection: Connection) -> list[Row]:
         IntegrityError: one of them does not hold.
     """
     wanted = [*all_terms(connection, "model "), "revocation", OPEN_MODE]
-    return live(rows(connection, wanted, types=derived.LIVE_TYPES | {type_of(Adoption)}), history(connection))
+    return live(rows(connection, wanted, types=live_tables.LIVE_TYPES | {type_of(Adoption)}), history(connection))
 
 
 def live(every: Iterable[Row], past: TrustHistory) -> list[Row]:
@@ -167,7 +158,9 @@ def live(every: Iterable[Row], past: TrustHistory) -> list[Row]:
     ordered = sorted(every, key=lambda row: row.position)
     kind = type_of(Revocation)
     counting = {row.position for row in rights.counting(past, [row for row in ordered if row.type == kind], ordered)}
-    return [row for row in ordered if row.type in derived.LIVE_TYPES and (row.type != kind or row.position in counting)]
+    return [
+        row for row in ordered if row.type in live_tables.LIVE_TYPES and (row.type != kind or row.position in counting)
+    ]
 
 
 def lock(connection: Connection) -> None:
@@ -354,8 +347,8 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
     leaf = merkle.leaf_hash(body.encode())
     revoked = _revoked(connection, row)
     _insert(connection, row, body, leaf)
-    if row.type in derived.LIVE_TYPES:
-        derived.follow(connection, row, revoked)
+    if row.type in live_tables.LIVE_TYPES:
+        live_tables.follow(connection, row, revoked)
     grown = [node.hex() for node in merkle.append(frontier, length, leaf)]
     connection.execute(
         text("UPDATE aims_head SET size = :size, follows = :size, frontier = :frontier WHERE id = 1"),
@@ -465,7 +458,8 @@ def admit(row: Row, past: TrustHistory) -> None:
 
 
 def _need_right(connection: Connection, row: Row, past: TrustHistory) -> None:
-    """Refuse a revocation or withdrawal of what is not there, or by somebody who may not (:mod:`aims_gates.rights`)."""
+    """Refuse a revocation or withdrawal of what is not there, or by somebody who may not
+    (:mod:`aims_gates.decision.rights`)."""
     if not isinstance(row.predicate, Revocation | Withdrawal):
         return
     digest = rights.named(row)

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.errors import AimsGatesError
-from aims_gates.evidence import Envelope
 from aims_gates.ledger import merkle
-from aims_gates.ledger.body import read_body
 from aims_gates.ledger.checkpoint import claimed, tree_of
 from aims_gates.ledger.replay import MOST, Replay, Verification
+from aims_gates.ledger.row import read_body
 from aims_gates.ledger.table import select, tree_head
 
 __all__ = ["Progress", "begun", "follow_trust", "go_through", "verify"]

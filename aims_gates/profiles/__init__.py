@@ -6,8 +6,16 @@ that extends itself, a limit the wrong way round, evidence that lives too long.
 """
 
 from aims_gates.profiles.lint import lint
-from aims_gates.profiles.reading import OVER, open_profile, problems_of, read_profile
-from aims_gates.profiles.shapes import NOT_APPROVERS, ApprovalRule, ControlRule, GateRule, Profile, Resolved, WaiverRule
+from aims_gates.profiles.reader import OVER, open_profile, problems_of, read_profile
+from aims_gates.profiles.schema import (
+    NOT_APPROVERS,
+    ApprovalRule,
+    ControlRule,
+    GateRule,
+    Profile,
+    Resolved,
+    WaiverRule,
+)
 
 __all__ = [
     "NOT_APPROVERS",

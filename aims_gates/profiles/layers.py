@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.model import LEAST_ISOLATION
-from aims_gates.strict_yaml import Document, Place
 
 __all__ = ["Layered", "laid_over", "merged"]
 

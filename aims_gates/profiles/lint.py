@@ -10,13 +10,14 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
-from aims_gates.canonical import is_digest
-from aims_gates.controls import catalogue, title_of
+from aims_gates.documents.canonical import is_digest
+from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.errors import InputError, ProfileError
-from aims_gates.limits import beyond, limit_of, reachable, read_limit
-from aims_gates.packs import Gate, Measures
-from aims_gates.profiles.shapes import NOT_APPROVERS, ControlRule, GateRule, Profile
-from aims_gates.strict_yaml import Document, Place
+from aims_gates.governance.controls import catalogue, title_of
+from aims_gates.packs.gate import Gate
+from aims_gates.packs.limits import beyond, limit_of, reachable, read_limit
+from aims_gates.packs.manifest import Measures
+from aims_gates.profiles.schema import NOT_APPROVERS, ControlRule, GateRule, Profile
 
 __all__ = ["lint"]
 

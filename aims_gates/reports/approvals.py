@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from aims_gates.reports.words import clean
+from aims_gates.reports.format import clean
 
 __all__ = ["approval_lines"]
 

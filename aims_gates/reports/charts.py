@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aims_gates.model import Finding
-from aims_gates.reports import words
+from aims_gates.reports import format
 from aims_gates.reports.pictures import domain, ticks
 
 __all__ = ["Chart", "Shape", "charts"]
@@ -111,7 +111,7 @@ def _heats(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
     found: dict[tuple[str, tuple[str, ...], str], list[Finding]] = {}
     for each in findings:
         if len(each.by) == 2 and each.value is not None and each.measure in _HEAT_FIRST:
-            extra = words.about(replace(each, by={}))
+            extra = format.about(replace(each, by={}))
             found.setdefault((each.measure, tuple(sorted(each.by)), extra), []).append(each)
     order = sorted(found, key=lambda key: (_HEAT_FIRST.index(key[0]), key[1:]))
     for measure, keys, extra in [key for key in order if len(found[key]) > 3][:_MOST_HEATS]:
@@ -122,20 +122,20 @@ def _heat(measure: str, keys: tuple[str, ...], extra: str, some: Sequence[Findin
     across, down = keys
     names = [_largest(some, key) for key in keys]
     cells = {(f.by[across], f.by[down]): f for f in some}
-    seen = [f.value for f in cells.values() if f.value is not None and not words.withheld(f, smallest)]
+    seen = [f.value for f in cells.values() if f.value is not None and not format.withheld(f, smallest)]
     strength = _scale(min(seen, default=0.0), max(seen, default=1.0), 0.06, 0.6)
     wide, high, left, top = min(110.0, 640 / len(names[0])), 40.0, 200.0, 34.0
-    shapes = [_text(left + wide * (i + 0.5), top - 10, _short(words.clean(n), int(wide / 7.5)), "axis", "middle")
+    shapes = [_text(left + wide * (i + 0.5), top - 10, _short(format.clean(n), int(wide / 7.5)), "axis", "middle")
               for i, n in enumerate(names[0])]  # fmt: skip
     rows = []
     for j, second in enumerate(names[1]):
         y = top + high * j
-        shapes.append(_text(left - 12, y + high / 2 + 4.5, _short(words.clean(second), 26), "", "end"))
+        shapes.append(_text(left - 12, y + high / 2 + 4.5, _short(format.clean(second), 26), "", "end"))
         for i, first in enumerate(names[0]):
             x, f = left + wide * i, cells.get((first, second))
-            hidden = f is not None and words.withheld(f, smallest)
-            said = "no rows" if f is None else words.seen(f, smallest)
-            group = f"{words.clean(across)} = {words.clean(first)}, {words.clean(down)} = {words.clean(second)}"
+            hidden = f is not None and format.withheld(f, smallest)
+            said = "no rows" if f is None else format.seen(f, smallest)
+            group = f"{format.clean(across)} = {format.clean(first)}, {format.clean(down)} = {format.clean(second)}"
             if f is not None and not hidden:
                 shapes.append(
                     _rect(x + 1, y + 1, wide - 2, high - 2, "heat", f"{group}: {said}",
@@ -144,17 +144,21 @@ def _heat(measure: str, keys: tuple[str, ...], extra: str, some: Sequence[Findin
             shapes.append(
                 _rect(x + 1, y + 1, wide - 2, high - 2, "cell" + (" red" if f and f.outcome == "fail" else ""))
             )
-            short = "–" if f is None else f"< {smallest} rows" if hidden else words.number(f.value or 0.0)
+            short = "–" if f is None else f"< {smallest} rows" if hidden else format.number(f.value or 0.0)
             shapes.append(
                 _text(x + wide / 2, y + high / 2 + 4.5, short, "soft-text" if f is None or hidden else "", "middle")
             )
-            rows.append((words.clean(first), words.clean(second), said, "" if f is None else words.rows(f, smallest)))
+            rows.append(
+                (format.clean(first), format.clean(second), said, "" if f is None else format.rows(f, smallest))
+            )
     left_out = len({f.by[across] for f in some}) > len(names[0]) or len({f.by[down] for f in some}) > len(names[1])
     note = "The stronger the colour, the higher; a red edge: fails." + (
         " The largest groups are drawn." if left_out else ""
     )
-    title = f"{words.clean(measure)} by {words.clean(across)} and {words.clean(down)}{f' ({extra})' if extra else ''}"
-    headings = (words.clean(across), words.clean(down), words.clean(measure), "n")
+    title = (
+        f"{format.clean(measure)} by {format.clean(across)} and {format.clean(down)}{f' ({extra})' if extra else ''}"
+    )
+    headings = (format.clean(across), format.clean(down), format.clean(measure), "n")
     return Chart(title, _sentences(rows), top + high * len(names[1]) + 6, tuple(shapes), headings, tuple(rows), note)
 
 
@@ -186,7 +190,7 @@ def _lines(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
 
 def _over_chunks(measure: str, columns: Mapping[str, list[Finding]], smallest: int) -> Chart:
     ranked = sorted(
-        columns, key=lambda name: (min(map(words.rank, columns[name])), -max(f.value or 0 for f in columns[name]))
+        columns, key=lambda name: (min(map(format.rank, columns[name])), -max(f.value or 0 for f in columns[name]))
     )
     names = ranked[:_MOST_LINES]
     low, high = domain("column", [f for name in names for f in columns[name]])
@@ -207,35 +211,35 @@ def _over_chunks(measure: str, columns: Mapping[str, list[Finding]], smallest: i
         for i in marked[:: -(-len(marked) // 40) or 1]:
             f = some[i]
             shapes.append(
-                _mark(across(i), up(f.value or 0.0), f.outcome, f"{words.about(f)}: {words.seen(f, smallest)}")
+                _mark(across(i), up(f.value or 0.0), f.outcome, f"{format.about(f)}: {format.seen(f, smallest)}")
             )
         worst = max(some, key=lambda f: f.value or 0.0)
-        chunk = words.clean((worst.over or {})["chunk"])
-        shapes.append(_text(LEFT - 14, y + tall / 2 + 4.5, _short(words.clean(name)), "", "end"))
-        said = f"greatest {words.number(worst.value or 0.0)} in chunk {_short(chunk, 19)}"
+        chunk = format.clean((worst.over or {})["chunk"])
+        shapes.append(_text(LEFT - 14, y + tall / 2 + 4.5, _short(format.clean(name)), "", "end"))
+        said = f"greatest {format.number(worst.value or 0.0)} in chunk {_short(chunk, 19)}"
         shapes.append(_text(RIGHT + 16, y + tall / 2 + 4.5, said, "said"))
         rows += [
-            (words.clean(name), words.clean((f.over or {})["chunk"]), words.seen(f, smallest), f.outcome or "")
-            for f in words.worst_first(some)[: max(5, _MOST_ROWS // len(names))]
+            (format.clean(name), format.clean((f.over or {})["chunk"]), format.seen(f, smallest), f.outcome or "")
+            for f in format.worst_first(some)[: max(5, _MOST_ROWS // len(names))]
         ]
     bottom = top + tall * len(names)
     ends = columns[names[0]]
     for place, f, anchor in ((LEFT, ends[0], "start"), (RIGHT, ends[-1], "end")):
-        shapes.append(_text(place, bottom + 14, _short(words.clean((f.over or {})["chunk"]), 26), "axis", anchor))
+        shapes.append(_text(place, bottom + 14, _short(format.clean((f.over or {})["chunk"]), 26), "axis", anchor))
     note = f"Chunks from left to right, each line from {low:.3g} to {high:.3g}; dashes: the limit; diamond: fails."
     if len(ranked) > len(names):
         note += f" {len(ranked) - len(names)} more columns are not drawn."
     summary = _sentences(map(_course, ((name, columns[name]) for name in names)))
-    title = f"{words.clean(measure)} per column over chunks"
-    headings = ("column", "chunk", words.clean(measure), "outcome")
+    title = f"{format.clean(measure)} per column over chunks"
+    headings = ("column", "chunk", format.clean(measure), "outcome")
     return Chart(title, summary, bottom + foot, tuple(shapes), headings, tuple(rows), note)
 
 
 def _course(item: tuple[str, list[Finding]]) -> tuple[str, str, str]:
     name, some = item
-    greatest = words.number(max(f.value or 0.0 for f in some))
+    greatest = format.number(max(f.value or 0.0 for f in some))
     failed = sum(f.outcome == "fail" for f in some)
-    return words.clean(name), f"greatest {greatest}", f"{failed} of {len(some)} chunks fail"
+    return format.clean(name), f"greatest {greatest}", f"{failed} of {len(some)} chunks fail"
 
 
 # Histograms -----------------------------------------------------------------------------------------------------------
@@ -258,21 +262,21 @@ def _histogram(name: str, some: Sequence[Finding], smallest: int, more: int) -> 
     shapes, rows = [], []
     for index, bin_ in enumerate(bins):
         y, said = top + tall * index, []
-        shapes.append(_text(LEFT - 14, y + tall / 2 + 3, _short(words.clean(bin_)), "", "end"))
+        shapes.append(_text(LEFT - 14, y + tall / 2 + 3, _short(format.clean(bin_)), "", "end"))
         for turn, set_ in enumerate(("reference", "production")):
             f = shares.get((set_, bin_))
-            few = f is not None and words.withheld(f, smallest)
+            few = f is not None and format.withheld(f, smallest)
             said.append("" if f is None else f"< {smallest} rows" if few else f"{100 * (f.value or 0.0):.1f} %")
             if f is not None and not few:
                 width = place(f.value or 0.0) - LEFT
                 shapes.append(_rect(LEFT, y + 4 + 11 * turn, width, 10, f"bar-{set_}", f"{set_}: {said[-1]}"))
         shapes.append(_text(RIGHT + 16, y + tall / 2 + 3, " → ".join(said), "said"))
-        rows.append((words.clean(bin_), *said))
+        rows.append((format.clean(bin_), *said))
     shapes.append(_line(LEFT, top, LEFT, top + tall * len(bins), "zero"))
     note = "Upper bar, grey: reference; lower bar, blue: production. Shares of the rows that hold a value."
     if more > 0:
         note += f" {more} more columns are not drawn."
-    title = f"{words.clean(name)}: reference against production"
+    title = f"{format.clean(name)}: reference against production"
     headings = ("values", "reference", "production")
     return Chart(title, _sentences(rows), top + tall * len(bins) + 6, tuple(shapes), headings, tuple(rows), note)
 
@@ -303,15 +307,15 @@ def _calibrations(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]
         x = across(_mean(f))
         if f.low is not None and f.high is not None:
             shapes.append(_line(x, up(f.low), x, up(f.high), "whisker blue"))
-        share = f"came true {words.seen(f, smallest)}"
+        share = f"came true {format.seen(f, smallest)}"
         shapes.append(Shape("circle", "dot blue", {"cx": round(x, 2), "cy": round(up(f.value or 0.0), 2), "r": 5},
                             f"said {_mean(f):.3f}, {share}"))  # fmt: skip
         rows.append(
             (
-                f"{words.clean((f.over or {})['bin'])}",
+                f"{format.clean((f.over or {})['bin'])}",
                 f"{_mean(f):.3f}",
-                words.seen(f, smallest),
-                words.rows(f, smallest),
+                format.seen(f, smallest),
+                format.rows(f, smallest),
             )
         )
     shapes.append(_text(left + size / 2, top + size + 36, "mean score", "axis", "middle"))
@@ -358,18 +362,18 @@ def _duels(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
         y, new = top + tall * (index + 0.5), f.value or 0.0
         old = new - (gap.value or 0.0)
         shapes += [
-            _text(LEFT - 14, y + 4.5, _short(words.clean(name)), "", "end"),
+            _text(LEFT - 14, y + 4.5, _short(format.clean(name)), "", "end"),
             _line(place(old), y, place(new), y, f"whisker {_COLOURS.get(gap.outcome, 'grey')}"),
             Shape("circle", "dot grey open", {"cx": round(place(old), 2), "cy": y, "r": 5.5}, f"champion {old:.4g}"),
             _mark(place(new), y, gap.outcome, f"challenger {new:.4g}"),
-            _text(RIGHT + 16, y + 4.5, f"{words.number(old, 3)} → {words.number(new, 3)}", "said"),
+            _text(RIGHT + 16, y + 4.5, f"{format.number(old, 3)} → {format.number(new, 3)}", "said"),
         ]
         rows.append(
             (
-                words.clean(name),
-                words.number(old, 4),
-                words.number(new, 4),
-                words.seen(gap, smallest),
+                format.clean(name),
+                format.number(old, 4),
+                format.number(new, 4),
+                format.seen(gap, smallest),
                 gap.outcome or "",
             )
         )

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from aims_gates.model import Finding
-from aims_gates.reports import words
+from aims_gates.reports import format
 from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.charts import charts
 from aims_gates.reports.pictures import pictures
@@ -31,26 +31,26 @@ _SCHEMES = ("", "http", "https")
 def safe_link(target: str) -> bool:
     """Whether this may stand in a link: a relative path or a web address, never a script."""
     try:
-        return urlsplit(words.clean(target).strip()).scheme.lower() in _SCHEMES
+        return urlsplit(format.clean(target).strip()).scheme.lower() in _SCHEMES
     except ValueError:
         return False
 
 
 def _ticks(text: object) -> Markup:
     """Backticks as code; a text that is one command as code; all else escaped."""
-    said, runs = words.commands(str(text))
+    said, runs = format.commands(str(text))
     if runs and not said:
         return Markup('<code class="command">{}</code>').format(runs[0])
-    parts = words.clean(text).split("`")
+    parts = format.clean(text).split("`")
     if len(parts) % 2 == 0:
-        return Markup("{}").format(words.clean(text))
+        return Markup("{}").format(format.clean(text))
     pieces = [Markup("<code>{}</code>" if place % 2 else "{}").format(part) for place, part in enumerate(parts)]
     return Markup("").join(pieces)
 
 
 def _breakable(text: object) -> Markup:
     """A long name that may wrap after an underscore."""
-    return Markup("_<wbr>").join(words.clean(text).split("_"))
+    return Markup("_<wbr>").join(format.clean(text).split("_"))
 
 
 @cache
@@ -62,9 +62,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.finalize = lambda value: value if isinstance(value, Markup | int | float) else words.clean(value)
+    environment.finalize = lambda value: value if isinstance(value, Markup | int | float) else format.clean(value)
     environment.filters.update(ticks=_ticks, breakable=_breakable)
-    environment.globals.update(words=words, marks=marks, stands=stands, oldest=oldest, safe_link=safe_link)
+    environment.globals.update(words=format, marks=marks, stands=stands, oldest=oldest, safe_link=safe_link)
     environment.globals["css"] = Markup((_TEMPLATES / "style.css").read_text("utf-8"))
     return environment
 
@@ -75,7 +75,7 @@ def page(template: str, values: Mapping[str, Any]) -> str:
 
 
 def _split(findings: tuple[Finding, ...], most: tuple[int, int, int]) -> tuple[list[Finding], list[Finding], int]:
-    ranked = words.worst_first(f for f in findings if "bin" not in f.by)  # a chart has those, with its table
+    ranked = format.worst_first(f for f in findings if "bin" not in f.by)  # a chart has those, with its table
     judged = [f for f in ranked if f.outcome is not None][: most[0]]
     information = [f for f in ranked if f.outcome is None][: most[1]]
     return judged, information, len(ranked) - len(judged) - len(information)

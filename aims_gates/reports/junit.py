@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from aims_gates.model import ControlState, Finding
 from aims_gates.reports.approvals import approval_lines
+from aims_gates.reports.format import about, clean, sentence
 from aims_gates.reports.view import Report, marks, stands, verdict
-from aims_gates.reports.words import about, clean, sentence
 
 __all__ = ["render"]
 

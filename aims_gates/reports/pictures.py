@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from aims_gates.model import Finding
-from aims_gates.reports import words
+from aims_gates.reports import format
 
 __all__ = ["Dot", "Picture", "domain", "pictures", "ticks"]
 
@@ -94,11 +94,11 @@ def _kind(finding: Finding) -> tuple[str, str] | None:
     if "bin" in finding.by:
         return None
     if finding.by:
-        keys = " and ".join(words.clean(key) for key in finding.by)
-        extra = words.about(replace(finding, by={}))
-        return "group", f"{words.clean(finding.measure)} by {keys}{f' ({extra})' if extra else ''}"
+        keys = " and ".join(format.clean(key) for key in finding.by)
+        extra = format.about(replace(finding, by={}))
+        return "group", f"{format.clean(finding.measure)} by {keys}{f' ({extra})' if extra else ''}"
     if set(over) == {"column"}:
-        return "column", f"{words.clean(finding.measure)} per column"
+        return "column", f"{format.clean(finding.measure)} per column"
     if finding.limit is not None and set(over) <= {"sensitive"}:
         return ("worst", "Worst pair of groups") if over else ("whole", "Over all rows")
     return None
@@ -106,11 +106,11 @@ def _kind(finding: Finding) -> tuple[str, str] | None:
 
 def _label(kind: str, finding: Finding) -> str:
     if kind == "group":
-        return " · ".join(words.clean(value) for value in finding.by.values())
+        return " · ".join(format.clean(value) for value in finding.by.values())
     if kind == "column":
-        return words.clean((finding.over or {})["column"])
-    name = words.clean(finding.measure).removesuffix("_champion_difference")
-    where = words.about(finding).removeprefix("over ")
+        return format.clean((finding.over or {})["column"])
+    name = format.clean(finding.measure).removesuffix("_champion_difference")
+    where = format.about(finding).removeprefix("over ")
     return f"{name}, {where}" if where else name
 
 
@@ -149,7 +149,7 @@ def _chosen(findings: Sequence[Finding]) -> list[Finding]:
     middle = sorted(f.value or 0.0 for f in findings)[len(findings) // 2]
 
     def interest(finding: Finding) -> tuple[int, float]:
-        return words.rank(finding), -abs((finding.value or 0.0) - middle)
+        return format.rank(finding), -abs((finding.value or 0.0) - middle)
 
     kept = {id(f) for f in sorted(findings, key=interest)[:_MOST_ROWS]}
     return [f for f in findings if id(f) in kept]
@@ -175,7 +175,7 @@ def _picture(kind: str, title: str, findings: Sequence[Finding], smallest: int) 
         dot = Dot(
             label=name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…",
             name=name,
-            said=words.seen(f, smallest),
+            said=format.seen(f, smallest),
             y=(24 if shared else 6) + ROW * (index + 0.5),
             x=place(f.value or 0.0),
             low=None if f.low is None else place(f.low),
@@ -185,9 +185,9 @@ def _picture(kind: str, title: str, findings: Sequence[Finding], smallest: int) 
             outcome=f.outcome or "information",
         )
         dots.append(dot)
-    limits = {words.limit(f) for f in shown}
+    limits = {format.limit(f) for f in shown}
     said = ", ".join(sorted(limits)) if len(limits) > 1 else limits.pop()
-    text = ". ".join(words.sentence(f, smallest) + (f": {f.outcome}" if f.outcome else "") for f in shown) + "."
+    text = ". ".join(format.sentence(f, smallest) + (f": {f.outcome}" if f.outcome else "") for f in shown) + "."
     return Picture(
         title=title,
         text=text,
@@ -204,7 +204,7 @@ def _order(item: tuple[tuple[str, str], list[Finding]]) -> tuple[int, int, int]:
     kinds = ("worst", "group", "whole", "champion", "column")
     measure = findings[0].measure
     first = _FIRST.index(measure) if measure in _FIRST else len(_FIRST)
-    return kinds.index(kind), min(words.rank(f) for f in findings), first
+    return kinds.index(kind), min(format.rank(f) for f in findings), first
 
 
 def pictures(findings: Iterable[Finding], smallest: int = 5) -> list[Picture]:
@@ -215,7 +215,7 @@ def pictures(findings: Iterable[Finding], smallest: int = 5) -> list[Picture]:
     found: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         kind = _kind(finding)
-        if kind is not None and not words.withheld(finding, smallest):
+        if kind is not None and not format.withheld(finding, smallest):
             found.setdefault(kind, []).append(finding)
     # One lone group compares with nothing.
     drawn = [item for item in found.items() if len(item[1]) > 1 or item[0][0] != "group"]

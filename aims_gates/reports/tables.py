@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from aims_gates.errors import InputError
+from aims_gates.reports.format import clean
 from aims_gates.reports.html import page
-from aims_gates.reports.words import clean
 
 __all__ = ["FORMATS", "Table", "render_table"]
 

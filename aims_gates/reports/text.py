@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aims_gates.model import ControlState, Finding, Outcome
-from aims_gates.reports import words
+from aims_gates.reports import format
 from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.view import Mark, Report, blocking, marks, oldest, ordered, stands, verdict
 
@@ -38,7 +38,7 @@ _LISTED = 12
 
 
 def _text(value: object, style: str = "") -> Text:
-    return Text(words.clean(value), style=style)
+    return Text(format.clean(value), style=style)
 
 
 def _mark(mark: Mark, plain: bool) -> Text:
@@ -63,11 +63,11 @@ def _hanging(lead: str, body: str, style: str = "") -> Table:
 
 def _command(command: str, indent: int) -> Text:
     """A command on one line, however long: a wrapped one cannot be copied."""
-    return Text(" " * indent + words.clean(command), style="bold", no_wrap=True, overflow="ignore")
+    return Text(" " * indent + format.clean(command), style="bold", no_wrap=True, overflow="ignore")
 
 
 def _step(lead: str, text: str) -> Iterator[RenderableType]:
-    said, runs = words.commands(text)
+    said, runs = format.commands(text)
     if said:
         yield Padding(_hanging(lead, said), (0, 0, 0, 2))
     for place, command in enumerate(runs):
@@ -80,14 +80,14 @@ def _observed(control: ControlState, smallest: int) -> str:
     if stands(control) or not judged:
         kept = sum(finding.outcome == "pass" for finding in judged)
         if control.state == "met" and kept and kept == len(judged):
-            return words.sentence(judged[0], smallest) if kept == 1 else f"{kept} findings, each within its limit"
-        return words.clean(control.reason)
-    worst = words.worst_first(judged)
+            return format.sentence(judged[0], smallest) if kept == 1 else f"{kept} findings, each within its limit"
+        return format.clean(control.reason)
+    worst = format.worst_first(judged)
     bad = [finding for finding in worst if finding.outcome != "pass"]
     if not bad:
-        return words.clean(control.reason)
+        return format.clean(control.reason)
     more = f"; {len(bad) - 1} more" if len(bad) > 1 else ""
-    return words.sentence(bad[0], smallest) + more
+    return format.sentence(bad[0], smallest) + more
 
 
 def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> Table:
@@ -105,7 +105,7 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> 
             state.append("\n(does not block)", style="dim")
         seen = _observed(control, report.smallest_cell)
         table.add_row(
-            _text(control.control), _text(control.title), state, _text(seen), words.age(oldest(control)) or "none"
+            _text(control.control), _text(control.title), state, _text(seen), format.age(oldest(control)) or "none"
         )
     return table
 
@@ -126,15 +126,15 @@ def _listed(report: Report, controls: Sequence[ControlState], plain: bool) -> It
 
 def _detail(control: ControlState, smallest: int) -> Iterator[RenderableType]:
     yield Text(
-        f"\n{words.clean(control.control)} {words.clean(control.title)}: {marks(control.state).word}", style="bold"
+        f"\n{format.clean(control.control)} {format.clean(control.title)}: {marks(control.state).word}", style="bold"
     )
     yield Padding(_hanging("why:  ", control.why), (0, 0, 0, 2))
     yield Padding(_hanging("state:", control.reason), (0, 0, 0, 2))
     judged = [(gate, f) for gate, f in control.findings if f.outcome not in (None, "pass")]
-    judged.sort(key=lambda pair: words.rank(pair[1]))
+    judged.sort(key=lambda pair: format.rank(pair[1]))
     for gate, finding in judged[:_SHOWN]:
-        n = words.rows(finding, smallest)
-        line = f"{gate}: {words.sentence(finding, smallest)}{f', n {n}' if n else ''}: {finding.outcome}"
+        n = format.rows(finding, smallest)
+        line = f"{gate}: {format.sentence(finding, smallest)}{f', n {n}' if n else ''}: {finding.outcome}"
         yield Padding(_hanging("-", line), (0, 0, 0, 2))
         for text in (finding.note, finding.remedy):
             if text:
@@ -142,7 +142,7 @@ def _detail(control: ControlState, smallest: int) -> Iterator[RenderableType]:
     if len(judged) > _SHOWN:
         yield Padding(_text(f"and {len(judged) - _SHOWN} more, see --json"), (0, 0, 0, 4))
     for item in control.evidence:
-        yield Padding(_hanging("evidence:", words.evidence(item)), (0, 0, 0, 2))
+        yield Padding(_hanging("evidence:", format.evidence(item)), (0, 0, 0, 2))
     shown = {finding.remedy for _, finding in judged[:_SHOWN]}
     for text in control.next:
         if text not in shown:
@@ -155,7 +155,7 @@ def _facts(report: Report) -> str:
         return ""
     facts = [("system", d.system), ("tier", d.tier), ("profile", d.profile), ("mode", d.mode)]
     facts += [("subject", d.subject and d.subject[:19]), ("request", d.request and d.request[:19])]
-    return ", ".join(f"{name} {words.clean(value)}" for name, value in facts if value)
+    return ", ".join(f"{name} {format.clean(value)}" for name, value in facts if value)
 
 
 def _decision(report: Report, plain: bool) -> Iterator[RenderableType]:
@@ -182,7 +182,7 @@ def _decision(report: Report, plain: bool) -> Iterator[RenderableType]:
 
 
 def _limits_first(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
-    ranked = words.worst_first(findings)
+    ranked = format.worst_first(findings)
     return [f for f in ranked if f.outcome is not None], [f for f in ranked if f.outcome is None]
 
 
@@ -195,7 +195,7 @@ def _gate(
     if not judged:
         what = "no finding under a limit, so nothing was decided"
     style = _COLOURS[marks(outcome).colour]
-    yield Text.assemble((outcome.upper(), f"bold {style}"), f"  {words.clean(gate)}: {what}")
+    yield Text.assemble((outcome.upper(), f"bold {style}"), f"  {format.clean(gate)}: {what}")
     table = _table(
         ("Measure", {"ratio": 1}),
         ("Value", {"no_wrap": True}),
@@ -205,9 +205,9 @@ def _gate(
     )
     table.expand = True
     for finding in [*judged[: 2 * shown], *information[:shown]]:
-        where = words.about(finding)
-        cells = [f"{finding.measure}{f' ({where})' if where else ''}", words.seen(finding, smallest)]
-        cells += [words.limit(finding), words.rows(finding, smallest)]
+        where = format.about(finding)
+        cells = [f"{finding.measure}{f' ({where})' if where else ''}", format.seen(finding, smallest)]
+        cells += [format.limit(finding), format.rows(finding, smallest)]
         table.add_row(*map(_text, cells), _mark(marks(finding.outcome), plain))
     if table.row_count:
         yield Text()
@@ -222,8 +222,8 @@ def _gate(
 
 def _parts(report: Report, plain: bool) -> Iterator[RenderableType]:
     word, about, said = verdict(report)
-    head = f"{words.clean(about)}: " if about else ""
-    yield Text.assemble((word, _VERDICTS[word]), f"  {head}{words.clean(said)}")
+    head = f"{format.clean(about)}: " if about else ""
+    yield Text.assemble((word, _VERDICTS[word]), f"  {head}{format.clean(said)}")
     yield from _decision(report, plain)
     if report.decision is None:
         for gate, _, outcome, findings in report.gates:

@@ -25,15 +25,15 @@ import pytest
 import requests
 from mlflow.models import infer_signature
 
-from aims_gates.canonical import digest_file
+from aims_gates.attestation.signing.keys import Key, new_key
 from aims_gates.cli import main
-from aims_gates.keys import Key, new_key
+from aims_gates.documents.canonical import digest_file
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.verify import verify
-from aims_gates.registry.reconcile import reconcile
-from aims_gates.registry.store import gated_store
+from aims_gates.mlflow_plugin.store.reconcile import reconcile
+from aims_gates.mlflow_plugin.store.store import gated_store
 from tests.attacks.target import ADMIN, Target, await_health, basic, free_port, start
-from tests.registry.server.proxies import started
+from tests.mlflow_plugin.server.proxies import started
 
 __all__ = ["ACCOUNTS", "MARKER", "PLACES", "Chain", "Place", "served_at", "through"]
 

@@ -1,4 +1,4 @@
-"""The world of tests/registry, under attack: the same store, keys and people."""
+"""The world of tests/mlflow_plugin, under attack: the same store, keys and people."""
 
 import sys
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def load(name: str, place: str) -> ModuleType:
     return sys.modules[name]
 
 
-_registry = load("aims_gates_registry_conftest", "registry/conftest.py")
+_registry = load("aims_gates_registry_conftest", "mlflow_plugin/conftest.py")
 pytest_configure = _registry.pytest_configure
 empty_database = _registry.empty_database
 world = _registry.world

@@ -24,13 +24,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mlflow.utils.workspace_context import WorkspaceContext
 
-from aims_gates.canonical import folder_digest
-from aims_gates.evidence import sign
-from aims_gates.keys import Key
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.signing.keys import Key
+from aims_gates.attestation.statements.people import Approval
+from aims_gates.attestation.statements.policy import Trust, TrustedKey
+from aims_gates.attestation.statements.wording import say
+from aims_gates.documents.canonical import folder_digest
+from aims_gates.mlflow_plugin.store.governed_names import governed_alias
+from aims_gates.mlflow_plugin.store.store import gated_store
 from aims_gates.model import Subject
-from aims_gates.predicates import Approval, Trust, TrustedKey, say
-from aims_gates.registry.names import governed_alias
-from aims_gates.registry.store import gated_store
 
 WORKSPACE = "team" if os.environ.get("AIMS_GATES_ATTACKED_WORKSPACE") else None
 USER, PASSWORD, ADMIN = "applicant-owner", "a long password, not a secret", "an administrator's password"

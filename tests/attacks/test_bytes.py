@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner
 from mlflow.exceptions import MlflowException
 
-from aims_gates.canonical import check_left_out
+from aims_gates.attestation.statements.policy import Trust, TrustedKey
+from aims_gates.attestation.trust_list import alike, check_trust
 from aims_gates.cli import options
+from aims_gates.documents.canonical import check_left_out
 from aims_gates.errors import InputError, IntegrityError
+from aims_gates.mlflow_plugin.client.release import load_model
+from aims_gates.mlflow_plugin.store.released import stage
 from aims_gates.model import Evidence, Finding, Subject
-from aims_gates.predicates import Trust, TrustedKey
-from aims_gates.registry.release import load_model
-from aims_gates.registry.staging import stage
 from aims_gates.settings import Settings
-from aims_gates.trust import alike, check_trust
 
 MLMODEL = """\
 flavors:

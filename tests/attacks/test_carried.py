@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from aims_gates.canonical import digest_bytes, folder_digest
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.signing.keys import Key, new_key
+from aims_gates.attestation.statements.evidence import Checkpoint, FirstPortableGrant, PortableGrant
+from aims_gates.attestation.statements.registry import Grant
+from aims_gates.attestation.statements.wording import say
 from aims_gates.cli import main
-from aims_gates.evidence import sign
-from aims_gates.keys import Key, new_key
+from aims_gates.documents.canonical import digest_bytes, folder_digest
 from aims_gates.ledger import merkle
 from aims_gates.model import Subject
-from aims_gates.predicates import Checkpoint, FirstPortableGrant, Grant, PortableGrant, say
 
 
 def _row(text: str, position: int = 0) -> dict[str, Any]:

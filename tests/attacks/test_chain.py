@@ -16,10 +16,11 @@ import pandas as pd
 import pytest
 
 import aims_gates
-from aims_gates.canonical import folder_digest
+from aims_gates.attestation.statements.evidence import PortableGrant
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.documents.canonical import folder_digest
 from aims_gates.errors import RefusedError
 from aims_gates.model import Evidence
-from aims_gates.predicates import PortableGrant, type_of
 from tests.attacks.chain import MARKER, PLACES, Chain, Place, alive, looking_for, served_at, through
 from tests.attacks.test_carried import forged_grant
 from tests.attacks.test_corpus import status_of, watching

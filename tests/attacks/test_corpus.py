@@ -25,7 +25,7 @@ from ruamel.yaml import YAML
 
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.verify import verify
-from aims_gates.registry.reconcile import reconcile
+from aims_gates.mlflow_plugin.store.reconcile import reconcile
 from tests.attacks.target import USER, Target, basic
 
 HERE = Path(__file__).parent

@@ -14,12 +14,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import PROMPT_TEXT_TAG_KEY
 
 from aims_gates import database
+from aims_gates.attestation.statements.people import Revocation
+from aims_gates.attestation.statements.registry import Grant
+from aims_gates.attestation.statements.types import type_of
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.verify import verify
+from aims_gates.mlflow_plugin.store.reconcile import reconcile
+from aims_gates.mlflow_plugin.store.store import gated_store
 from aims_gates.model import Evidence
-from aims_gates.predicates import Grant, Revocation, type_of
-from aims_gates.registry.reconcile import reconcile
-from aims_gates.registry.store import gated_store
 
 RACES = int(os.environ.get("AIMS_GATES_RACES", "8"))
 KILLS = int(os.environ.get("AIMS_GATES_KILLS", "6"))

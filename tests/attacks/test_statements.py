@@ -13,22 +13,13 @@ from typing import Any
 
 import pytest
 
-from aims_gates.canonical import digest, digest_bytes
+from aims_gates.attestation.statements.evidence import Predictions
+from aims_gates.attestation.statements.people import Approval, Rejection, Revocation, Waiver
+from aims_gates.attestation.statements.policy import Binding, Freed, KeyRevocation, Trust, TrustedKey
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.errors import AimsGatesError
 from aims_gates.model import Approver, Evidence, Finding, Limit, Plan, Step, Subject
-from aims_gates.predicates import (
-    Approval,
-    Binding,
-    Freed,
-    KeyRevocation,
-    Predictions,
-    Rejection,
-    Revocation,
-    Trust,
-    TrustedKey,
-    Waiver,
-    type_of,
-)
 from tests.attacks.target import USER, Target
 
 FIXED, OTHER_SET, TABLE = (digest_bytes(each) for each in (b"evaluation", b"another set", b"table"))

@@ -14,13 +14,15 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from aims_gates import database, ledger
-from aims_gates.canonical import digest_bytes
-from aims_gates.evidence import Envelope, Statement, sign
-from aims_gates.ledger import derived, merkle
-from aims_gates.ledger.body import body_of, terms
+from aims_gates.attestation.signing.envelope import Envelope, Statement, sign
+from aims_gates.attestation.statements.people import Approval, Request
+from aims_gates.attestation.statements.registry import Recorded, Registration
+from aims_gates.attestation.statements.wording import say
+from aims_gates.documents.canonical import digest_bytes
+from aims_gates.ledger import live_tables, merkle
+from aims_gates.ledger.row import body_of, terms
 from aims_gates.ledger.table import bearing
 from aims_gates.model import Evidence, Finding, Limit, Subject
-from aims_gates.predicates import Approval, Recorded, Registration, Request, say
 
 __all__ = ["grow"]
 
@@ -110,5 +112,5 @@ def grow(connection: Connection, rows: int, people: Any, gates: int = 12, models
         connection.execute(text("INSERT INTO aims_index VALUES (:term, :position)"), index)
     head = {"size": size, "frontier": json.dumps([node.hex() for node in frontier])}
     connection.execute(text("UPDATE aims_head SET size = :size, frontier = :frontier"), head)
-    derived.rebuild(connection, bearing(connection), size)
+    live_tables.rebuild(connection, bearing(connection), size)
     database.attach(connection)

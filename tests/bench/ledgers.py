@@ -25,9 +25,9 @@ from aims_gates.ledger.connect import open_database
 from aims_gates.ledger.replay import Verification
 from aims_gates.ledger.segments import verify_in_processes
 from aims_gates.ledger.verify import verify
-from aims_gates.registry.store import gated_store
+from aims_gates.mlflow_plugin.store.store import gated_store
 from tests.bench.growth import grow
-from tests.registry.conftest import World
+from tests.mlflow_plugin.conftest import World
 
 __all__ = ["Cost", "costs", "lines"]
 

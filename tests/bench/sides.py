@@ -43,7 +43,7 @@ def suite() -> list[dict[str, Any]]:
 
 
 def _one_thread() -> None:
-    from aims_gates.measure.engine import THREADS
+    from aims_gates.data._duckdb.engine import THREADS
 
     os.environ[THREADS] = "1"
 
@@ -51,7 +51,7 @@ def _one_thread() -> None:
 @cache
 def _opened(path: Path, role: str) -> Any:
     """Each set is opened once, as for a plan."""
-    from aims_gates.measure import Dataset
+    from aims_gates.data import Dataset
 
     return Dataset.open(path, role=role)
 
@@ -59,9 +59,9 @@ def _opened(path: Path, role: str) -> Any:
 def _gate(name: str, params: dict[str, Any], roles: dict[str, tuple[str, ...]], data: dict[str, str]) -> Run:
     import scipy.special  # noqa: F401 - both sides are measured after their imports
 
-    from aims_gates.model import Case
-    from aims_gates.packs import find_gates
-    from aims_gates.run import run_gate
+    from aims_gates.evaluation.run_gate import run_gate
+    from aims_gates.packs.case import Case
+    from aims_gates.packs.find import find_gates
 
     gate = find_gates()[name]
     gate.load()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from aims_gates.canonical import digest_file
-from aims_gates.records import read_system
+from aims_gates.documents.canonical import digest_file
+from aims_gates.governance.records.reader import read_system
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -66,8 +66,8 @@ def test_the_filled_in_card_passes_the_completeness_of_the_model_card_gate(comma
     from datetime import UTC, datetime
 
     from aims_gates import Case, Finding, Limit
-    from aims_gates.packs import find_gates
-    from aims_gates.run import run_gate
+    from aims_gates.evaluation.run_gate import run_gate
+    from aims_gates.packs.find import find_gates
 
     assert command("init", "--system", "loans", "--tier", "limited").code == 0
     gate = find_gates()["model_card"]

@@ -8,12 +8,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import create_engine, text
 
 from aims_gates import database
-from aims_gates.evidence import sign
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.statements.people import Approval
+from aims_gates.attestation.statements.policy import Trust, TrustedUser
+from aims_gates.attestation.statements.wording import say
+from aims_gates.decision.in_force import Ledger
 from aims_gates.ledger import append, history, install, lock
 from aims_gates.ledger.connect import open_database
 from aims_gates.model import Subject
-from aims_gates.predicates import Approval, Trust, TrustedUser, say
-from aims_gates.standing import Ledger
 
 REGISTRY = ("--registry", "aims+sqlite:///ledger.db")
 
@@ -88,9 +90,9 @@ def test_a_compromised_key_is_revoked_and_all_that_rests_on_it_is_listed(command
 
 def decided(kit, world):
     """The decision on the ledger as it is now."""
-    from aims_gates.authority import about
-    from aims_gates.decision import decide
-    from aims_gates.standing import Ask
+    from aims_gates.decision.in_force import Ask
+    from aims_gates.decision.rules import decide
+    from aims_gates.ledger.registry_acts import about
 
     with open_database(REGISTRY[1]) as connection:
         rows = about(connection, "default", "credit", kit.BYTES, "1")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from aims_gates.classification import classify, read_answers, record, record_text
-from aims_gates.strict_yaml import Document, read, read_yaml
+from aims_gates.documents.strict_yaml import Document, read, read_yaml
+from aims_gates.governance.classification import classify, read_answers, record, record_text
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
 REGISTRY = ("--registry", "aims+sqlite:///registry.db")

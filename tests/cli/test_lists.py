@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from aims_gates.canonical import digest_file
-from aims_gates.measure import Dataset
-from aims_gates.packs import find_gates
+from aims_gates.data import Dataset
+from aims_gates.documents.canonical import digest_file
+from aims_gates.packs.find import find_gates
 
 
 def test_gates_list_shows_every_gate_from_an_empty_folder(command: Any) -> None:

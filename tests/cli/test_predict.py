@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 
-from aims_gates.canonical import digest_file
+from aims_gates.documents.canonical import digest_file
 
 from .conftest import Command
 

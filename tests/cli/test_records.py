@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aims_gates.shapes import SHAPES
+from aims_gates.governance.record_schemas import SHAPES
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aims_gates.cli.server import OPTIONAL
-from aims_gates.registry.server.routes import optional
+from aims_gates.mlflow_plugin.server.routes import optional
 
 
 def test_a_dry_run_says_what_it_would_start_and_makes_nothing(

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import create_engine
 
 from aims_gates import database
+from aims_gates.attestation.statements.policy import Scheduled
 from aims_gates.cli.plan import plan_of
 from aims_gates.ledger import install, lock
-from aims_gates.predicates import Scheduled
 from aims_gates.settings import load
 
 ORGANIZATION = "records/organization"
@@ -75,9 +75,9 @@ def tell(pack: Path, kit: Any, **binding: Any) -> Iterator[Any]:
                 data={"evaluation": plan.evaluation_digest},
                 facts=facts,
             )
-        from aims_gates.canonical import digest
-        from aims_gates.decision import frozen
-        from aims_gates.standing import Ledger
+        from aims_gates.decision.in_force import Ledger
+        from aims_gates.decision.rules import frozen
+        from aims_gates.documents.canonical import digest
 
         ledger = Ledger(story.rows, "default", "loans")
         counted = [ledger.count(plan, step, kit.BYTES, story.now) for step in plan.steps]
@@ -163,7 +163,7 @@ def test_schedule_refuses_a_date_that_is_none(told: Any, command: Any) -> None:
 
 
 def soa_record(pack: Path, *left_out: str, **changed: str) -> None:
-    from aims_gates.controls import catalogue
+    from aims_gates.governance.controls import catalogue
 
     rows = "".join(
         f"  - {{control: {control}, applicable: {changed.get(control.replace('.', '_'), 'true')}, "

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from aims_gates.coverage import ModelView
+from aims_gates.evaluation.plan import make_plan
+from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Evidence, Finding, worst
-from aims_gates.plan import make_plan
+from aims_gates.portfolio import ModelView
 from aims_gates.profiles import read_profile
-from aims_gates.records import SystemRecord
 
 from .rows import GATES, NOW, facts, record
 

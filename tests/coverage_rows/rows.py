@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aims_gates.declarative import judge
-from aims_gates.model import Case, Finding
-from aims_gates.packs import find_gates
-from aims_gates.records import SystemRecord, read_system
+from aims_gates.governance.records.reader import SystemRecord, read_system
+from aims_gates.model import Finding
+from aims_gates.packs.case import Case
+from aims_gates.packs.facts import judge
+from aims_gates.packs.find import find_gates
 
 __all__ = [
     "COVERED",

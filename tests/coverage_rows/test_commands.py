@@ -10,13 +10,13 @@ import pytest
 from pytest import CaptureFixture, MonkeyPatch
 from sqlalchemy import text
 
-from aims_gates.classification import bundle
-from aims_gates.classification.bundles import DEFAULT
+from aims_gates.attestation.statements.registry import Registration
 from aims_gates.cli import main
-from aims_gates.controls.glossary import glossary
+from aims_gates.governance.classification import bundle
+from aims_gates.governance.classification.bundles import DEFAULT
+from aims_gates.governance.controls.glossary import glossary
+from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.ledger.verify import verify
-from aims_gates.predicates import Registration
-from aims_gates.shapes import SHAPES
 
 from .rows import EXAMPLE, covers
 

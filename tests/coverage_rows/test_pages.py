@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from pytest import CaptureFixture, MonkeyPatch
 
+from aims_gates.attestation.statements.people import Halt
 from aims_gates.cli import main
-from aims_gates.controls.glossary import glossary
-from aims_gates.coverage import ModelView
+from aims_gates.documents.strict_yaml import read
 from aims_gates.errors import InputError
+from aims_gates.evaluation.plan import make_plan
+from aims_gates.governance.controls.glossary import glossary
+from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Plan
-from aims_gates.plan import make_plan
-from aims_gates.predicates import Halt
+from aims_gates.portfolio import ModelView
 from aims_gates.profiles import read_profile
-from aims_gates.records import SystemRecord
 from aims_gates.reports.pages import PAGES, Facts, make, render_page
-from aims_gates.strict_yaml import read
 
 from .rows import EXAMPLE, GATES, GONE, NOW, ROWS, changed, covers, later, record
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from aims_gates.consistency import check_packs
-from aims_gates.packs import find_gates
-from aims_gates.plan import make_plan
+from aims_gates.documents.strict_yaml import problems
+from aims_gates.evaluation.plan import make_plan
+from aims_gates.governance.record_schemas import SHAPES
+from aims_gates.governance.records.lint import check_packs
+from aims_gates.governance.records.reader import read_record, read_system
+from aims_gates.packs.find import find_gates
 from aims_gates.profiles import read_profile
-from aims_gates.records import read_record, read_system
-from aims_gates.shapes import SHAPES
-from aims_gates.strict_yaml import problems
 
 from .rows import EXAMPLE, GONE, NOW, OLD, changed, covers, facts, failing, later, record
 

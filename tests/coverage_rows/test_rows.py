@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aims_gates.strict_yaml import read
+from aims_gates.documents.strict_yaml import read
 
 from . import test_commands, test_pages, test_records  # noqa: F401 (importing them notes what they cover)
 from .rows import COVERED, ROWS
@@ -17,12 +17,12 @@ _INCIDENT = "incidents and nonconformities opened by commands"
 ELSEWHERE = {
     "C1.2": ["cli/test_status.py::test_status_of_one_model_shows_the_six_phases_of_its_life"],
     "C1.3": [
-        "registry/test_check.py::test_the_evidence_is_signed_pinned_and_counts",
-        "registry/test_check.py::test_evidence_about_other_kinds_of_subjects_can_be_signed_and_counts",
-        "registry/test_subjects.py::test_one_digest_by_every_address_and_a_stock_load_of_the_released_version_"
+        "mlflow_plugin/test_check.py::test_the_evidence_is_signed_pinned_and_counts",
+        "mlflow_plugin/test_check.py::test_evidence_about_other_kinds_of_subjects_can_be_signed_and_counts",
+        "mlflow_plugin/test_subjects.py::test_one_digest_by_every_address_and_a_stock_load_of_the_released_version_"
         "leaves_it_whole",
-        "registry/test_subjects.py::test_a_rule_set_is_the_bytes_of_its_file",
-        "registry/test_subjects.py::test_a_service_is_pinned_by_provider_dated_model_parameters_and_prompt",
+        "mlflow_plugin/test_subjects.py::test_a_rule_set_is_the_bytes_of_its_file",
+        "mlflow_plugin/test_subjects.py::test_a_service_is_pinned_by_provider_dated_model_parameters_and_prompt",
     ],
 }
 #: Row -> why no test covers it yet.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from aims_gates.controls import catalogue
+from aims_gates.governance.controls import catalogue
 
 __all__ = [
     "AGED", "ASSESSED", "CASES", "CONDITIONAL", "GONE", "MEASURED", "OLD", "REMOVED", "REQUIRED", "SPECIFIED",

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from aims_gates.controls import catalogue
-from aims_gates.packs import find_gates
-from aims_gates.plan import make_plan
+from aims_gates.evaluation.plan import make_plan
+from aims_gates.governance.controls import catalogue
+from aims_gates.governance.records.reader import read_system
+from aims_gates.packs.find import find_gates
 from aims_gates.profiles import read_profile
-from aims_gates.records import read_system
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "pipelines" / "credit_scoring"

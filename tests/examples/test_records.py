@@ -16,17 +16,17 @@ from typing import Any
 
 import pytest
 
-from aims_gates.checking import Bench, run_plan
-from aims_gates.classification import DEFAULT, bundle, classify, read_answers, record_text
-from aims_gates.classification import record as classification_record
-from aims_gates.controls import catalogue
-from aims_gates.examples import write_example
+from aims_gates.documents.strict_yaml import Document, read, read_yaml
+from aims_gates.evaluation.plan import make_plan
+from aims_gates.evaluation.run_plan import Bench, run_plan
+from aims_gates.governance.classification import DEFAULT, bundle, classify, read_answers, record_text
+from aims_gates.governance.classification import record as classification_record
+from aims_gates.governance.controls import catalogue
+from aims_gates.governance.records.reader import SystemRecord, read_system, system_names
 from aims_gates.model import Approver, Decision, Evidence, Plan, Subject
-from aims_gates.packs import find_gates
-from aims_gates.plan import make_plan
+from aims_gates.packs.examples import write_example
+from aims_gates.packs.find import find_gates
 from aims_gates.profiles import read_profile
-from aims_gates.records import SystemRecord, read_system, system_names
-from aims_gates.strict_yaml import Document, read, read_yaml
 
 from .faults import ASSESSED, CASES, CONDITIONAL, MEASURED, REMOVED, REQUIRED, SPECIFIED, changed_value
 

@@ -16,9 +16,9 @@ import pytest
 from pytest import MonkeyPatch
 
 from aims_gates.cli import main
-from aims_gates.controls import catalogue
-from aims_gates.examples import about, shifted
-from aims_gates.records import read_record
+from aims_gates.governance.controls import catalogue
+from aims_gates.governance.records.reader import read_record
+from aims_gates.packs.examples import about, shifted
 from aims_gates.reports.pages import PAGES
 
 from .faults import ASSESSED, CASES, MEASURED, REQUIRED, changed_value

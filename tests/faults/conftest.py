@@ -17,8 +17,8 @@ from aims_gates.ledger import merkle
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.table import tree_head
 from aims_gates.ledger.verify import Replay, go_through, verify
-from aims_gates.registry.reconcile import reconcile
-from aims_gates.registry.store import gated_store
+from aims_gates.mlflow_plugin.store.reconcile import reconcile
+from aims_gates.mlflow_plugin.store.store import gated_store
 
 
 def load(name: str, place: str) -> ModuleType:
@@ -31,7 +31,7 @@ def load(name: str, place: str) -> ModuleType:
     return sys.modules[name]
 
 
-_registry = load("aims_gates_registry_conftest", "registry/conftest.py")
+_registry = load("aims_gates_registry_conftest", "mlflow_plugin/conftest.py")
 pytest_configure = _registry.pytest_configure
 empty_database = _registry.empty_database
 no_server_around = _registry.no_server_around
@@ -39,7 +39,7 @@ no_server_around = _registry.no_server_around
 
 @pytest.fixture(scope="session")
 def worlds() -> ModuleType:
-    """The builders of tests/registry: ``World``, ``plan``."""
+    """The builders of tests/mlflow_plugin: ``World``, ``plan``."""
     return _registry
 
 

@@ -18,7 +18,7 @@ import sqlalchemy
 from mlflow.exceptions import MlflowException
 
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError
-from aims_gates.registry import acts, promotion
+from aims_gates.mlflow_plugin.store import ledger_view, promotion
 
 SQLITE = pytest.mark.parametrize("prepared", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
@@ -167,7 +167,7 @@ def test_a_clock_that_was_turned_promotes_nothing_and_a_ledger_shows_it(
     assert promote(prepared, 2) == 200
     with monkeypatch.context() as patch:
         wrong = datetime.now(UTC) + timedelta(days=days)
-        for module in (promotion, acts):
+        for module in (promotion, ledger_view):
             patch.setattr(module, "now", lambda: wrong)
         assert promote(prepared) == 403
         assert standing(prepared) == 2, "a grant does not age"

@@ -11,14 +11,15 @@ from typing import Any
 
 from sqlalchemy import text
 
-from aims_gates.authority import about
-from aims_gates.decision import decide
+from aims_gates.attestation.statements.registry import Grant, Recorded
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.decision.in_force import Ask
+from aims_gates.decision.rules import decide
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.registry_acts import about
 from aims_gates.ledger.table import history, read_body
 from aims_gates.ledger.verify import verify
-from aims_gates.predicates import Grant, Recorded, type_of
-from aims_gates.registry.acts import now
-from aims_gates.standing import Ask
+from aims_gates.mlflow_plugin.store.ledger_view import now
 
 TIMES, PROCESSES = int(os.environ.get("AIMS_GATES_SOAK_RACES", "8")), 8
 SEED = int(os.environ.get("AIMS_GATES_SOAK_SEED", "42001"))

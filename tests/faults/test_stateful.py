@@ -26,16 +26,18 @@ from hypothesis.stateful import (
 from mlflow.exceptions import MlflowException
 
 from aims_gates import ledger
-from aims_gates.canonical import digest
-from aims_gates.decision import frozen
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.statements.people import Approval, Request, Waiver, Withdrawal
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.attestation.statements.wording import say
+from aims_gates.decision.rules import frozen
+from aims_gates.documents.canonical import digest
 from aims_gates.errors import RefusedError
-from aims_gates.evidence import sign
 from aims_gates.ledger.verify import verify
-from aims_gates.model import Subject
-from aims_gates.predicates import Approval, Evidence, Request, Waiver, Withdrawal, say, type_of
-from aims_gates.registry import acts, lifecycle, promotion, reading
-from aims_gates.registry.reconcile import reconcile
-from aims_gates.registry.store import gated_store
+from aims_gates.mlflow_plugin.store import ledger_view, lifecycle, promotion, reads
+from aims_gates.mlflow_plugin.store.reconcile import reconcile
+from aims_gates.mlflow_plugin.store.store import gated_store
+from aims_gates.model import Evidence, Subject
 
 STEPS = int(os.environ.get("AIMS_GATES_SOAK_STEPS", "150"))
 LIFE = timedelta(days=30)
@@ -80,7 +82,7 @@ class Version:
 
 
 class Rules(RuleBasedStateMachine):
-    """Up to four versions of one model, under the profile of tests/registry: one gate, one approval by risk."""
+    """Up to four versions of one model, under the profile of tests/mlflow_plugin: one gate, one approval by risk."""
 
     worlds: ClassVar[Any] = None
     empty: ClassVar[bytes] = b""
@@ -96,7 +98,7 @@ class Rules(RuleBasedStateMachine):
         self.versions: dict[int, Version] = {}
         self.bound, self.halted, self.alias = False, -1, None
         self.patch = pytest.MonkeyPatch()
-        for module in (acts, promotion, lifecycle, reading):
+        for module in (ledger_view, promotion, lifecycle, reads):
             if hasattr(module, "now"):
                 self.patch.setattr(module, "now", self.now)
 

@@ -52,7 +52,7 @@ def _promote(store: Any, task: dict[str, Any]) -> None:
 def _act(task: dict[str, Any], answer: int) -> int:
     from mlflow.exceptions import MlflowException
 
-    from aims_gates.registry.store import gated_store
+    from aims_gates.mlflow_plugin.store.store import gated_store
 
     store = gated_store(task["uri"])
     _counting(store.engine, task.get("kill_at"))
@@ -67,7 +67,7 @@ def _act(task: dict[str, Any], answer: int) -> int:
 
 
 def _rehearse(task: dict[str, Any]) -> dict[str, Any]:
-    from aims_gates.registry.store import gated_store
+    from aims_gates.mlflow_plugin.store.store import gated_store
 
     before = dict(os.environ)
     os.environ.update(task.get("environment", {}))
@@ -93,7 +93,7 @@ def _crowd(task: dict[str, Any], answer: int) -> int:
     from mlflow.exceptions import MlflowException
 
     from aims_gates.errors import AimsGatesError
-    from aims_gates.registry.store import gated_store
+    from aims_gates.mlflow_plugin.store.store import gated_store
 
     said, wrote = _sayings(task), Counter[str]()
     store, dice, counts = gated_store(task["uri"]), random.Random(task["seed"]), Counter[str]()
@@ -121,13 +121,15 @@ def _sayings(task: dict[str, Any]) -> Any:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from aims_gates import ledger
-    from aims_gates.authority import about
-    from aims_gates.decision import frozen
-    from aims_gates.evidence import sign
-    from aims_gates.keys import Key
-    from aims_gates.model import Subject
-    from aims_gates.predicates import Approval, Evidence, Revocation, say, type_of
-    from aims_gates.standing import Ledger
+    from aims_gates.attestation.signing.envelope import sign
+    from aims_gates.attestation.signing.keys import Key
+    from aims_gates.attestation.statements.people import Approval, Revocation
+    from aims_gates.attestation.statements.types import type_of
+    from aims_gates.attestation.statements.wording import say
+    from aims_gates.decision.in_force import Ledger
+    from aims_gates.decision.rules import frozen
+    from aims_gates.ledger.registry_acts import about
+    from aims_gates.model import Evidence, Subject
 
     keys = {name: Key(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))) for name, seed in task["keys"].items()}
 
@@ -193,7 +195,7 @@ def main() -> None:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     import mlflow.store.model_registry.sqlalchemy_store  # noqa: F401
 
-    import aims_gates.registry.store  # noqa: F401
+    import aims_gates.mlflow_plugin.store.store  # noqa: F401
 
     for line in sys.stdin:
         tasks = json.loads(line)

@@ -21,21 +21,21 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from aims_gates.classification.answers import read_answers
+from aims_gates.attestation.signing.envelope import Envelope, Statement, open_envelope
+from aims_gates.attestation.signing.keys import read_private, read_public
+from aims_gates.attestation.statements.wording import predicate_of
+from aims_gates.data.dataset import Dataset
+from aims_gates.documents.strict_yaml import parse, read, read_json, read_yaml
 from aims_gates.errors import AimsGatesError
-from aims_gates.evidence import Envelope, Statement, open_envelope
-from aims_gates.expressions import Lacking, Names
-from aims_gates.keys import read_private, read_public
-from aims_gates.ledger.body import read_body
+from aims_gates.governance.classification.answers import read_answers
 from aims_gates.ledger.checkpoint import read_checkpoint
 from aims_gates.ledger.export import verify_export
-from aims_gates.measure.dataset import Dataset
-from aims_gates.packs import Manifest
-from aims_gates.portable import verify_grant
-from aims_gates.predicates import predicate_of
+from aims_gates.ledger.row import read_body
+from aims_gates.packs.cel import Lacking, Names
+from aims_gates.packs.manifest import Manifest
 from aims_gates.profiles import Profile
 from aims_gates.settings import load
-from aims_gates.strict_yaml import parse, read, read_json, read_yaml
+from aims_gates.workflow.portable_grant import verify_grant
 
 EXAMPLES = int(os.environ.get("AIMS_GATES_FUZZ_EXAMPLES", "150"))
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"

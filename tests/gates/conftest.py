@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from aims_gates import Case, Dataset, Finding, Subject
-from aims_gates.packs import find_gates
-from aims_gates.run import outcome_of, run_gate
-from aims_gates.strict_yaml import parse, read
+from aims_gates.documents.strict_yaml import parse, read
+from aims_gates.evaluation.run_gate import outcome_of, run_gate
+from aims_gates.packs.find import find_gates
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 
 from aims_gates import Case, Dataset, Finding
 from aims_gates.errors import AimsGatesError
-from aims_gates.packs import find_gates
-from aims_gates.run import outcome_of, run_gate
+from aims_gates.evaluation.run_gate import outcome_of, run_gate
+from aims_gates.packs.find import find_gates
 
 from .conftest import NOW
 

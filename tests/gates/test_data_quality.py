@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from aims_gates import DataError, Dataset, Finding
-from aims_gates.packs import find_gates
-from aims_gates.run import outcome_of
+from aims_gates.evaluation.run_gate import outcome_of
+from aims_gates.packs.find import find_gates
 
 from .conftest import NOW, SHARED
 

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from aims_gates import Case, Dataset, Finding
-from aims_gates.packs import find_gates
-from aims_gates.run import outcome_of, run_gate
+from aims_gates.evaluation.run_gate import outcome_of, run_gate
+from aims_gates.packs.find import find_gates
 
 from .conftest import NOW
 
 Run = Callable[..., tuple[Finding, ...]]
-#: A whole gate runs on each draw: a fifth of those that tests/measure/test_pairs.py makes in a long run.
+#: A whole gate runs on each draw: a fifth of those that tests/data/test_pairs.py makes in a long run.
 SIMULATIONS = max(60, int(os.environ.get("AIMS_GATES_SIMULATIONS", "0")) // 5)
 NUMERIC = ("psi", "jensenshannon", "kl_div", "hellinger", "wasserstein", "ed")
 NUMERIC_TESTS = ("ks", "anderson", "cramer_von_mises", "t_test", "mannw", "es")

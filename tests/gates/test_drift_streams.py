@@ -14,7 +14,7 @@ import pytest
 
 from aims_gates import Finding
 from aims_gates.cli import main
-from aims_gates.run import outcome_of
+from aims_gates.evaluation.run_gate import outcome_of
 
 Run = Callable[..., tuple[Finding, ...]]
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from aims_gates import Finding
-from aims_gates.run import outcome_of
+from aims_gates.evaluation.run_gate import outcome_of
 
 Run = Callable[..., tuple[Finding, ...]]
 RATES = {
@@ -562,7 +562,7 @@ def test_bad_rows_are_errors_with_a_remedy(run: Run) -> None:
 
 # Chance ---------------------------------------------------------------------------------------------
 
-#: AIMS_GATES_SIMULATIONS sets how many data sets each simulation of tests/measure/test_pairs.py draws; here a whole
+#: AIMS_GATES_SIMULATIONS sets how many data sets each simulation of tests/data/test_pairs.py draws; here a whole
 #: gate runs on each, so a two-hundredth of that.
 DRAWS = max(5, int(os.environ.get("AIMS_GATES_SIMULATIONS", "1000")) // 200)
 SPANS = (

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from aims_gates import Finding
-from aims_gates.run import outcome_of
+from aims_gates.evaluation.run_gate import outcome_of
 
 Run = Callable[..., tuple[Finding, ...]]
 

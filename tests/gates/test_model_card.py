@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from aims_gates import card
-from aims_gates.model import Case, Finding, Limit, Subject
-from aims_gates.packs import Gate
-from aims_gates.run import outcome_of, run_gate
-from aims_gates.strict_yaml import parse, read
+from aims_gates.documents.strict_yaml import parse, read
+from aims_gates.evaluation.run_gate import outcome_of, run_gate
+from aims_gates.model import Finding, Limit, Subject
+from aims_gates.packs.case import Case
+from aims_gates.packs.gate import Gate
 
 GATE = Gate.read(Path(__file__).resolve().parents[2] / "gates" / "model_card")
 NOW = datetime(2026, 8, 3, tzinfo=UTC)

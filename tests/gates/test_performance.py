@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as sk
 
 from aims_gates import Finding
-from aims_gates.run import outcome_of
+from aims_gates.evaluation.run_gate import outcome_of
 
 Run = Callable[..., tuple[Finding, ...]]
 ROLES = {"target": ["y"], "prediction": ["d"], "score": ["s"]}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from aims_gates import Case, Dataset, Finding
-from aims_gates.packs import Gate
-from aims_gates.run import run_gate
+from aims_gates.evaluation.run_gate import run_gate
+from aims_gates.packs.gate import Gate
 
 GATE = Gate.read(Path(__file__).resolve().parents[2] / "gates" / "provenance")
 TABLE = "age,income,defaulted\n30,1,0\n40,2,1\n"

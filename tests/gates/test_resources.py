@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from aims_gates import Case, Dataset, Finding, Subject
-from aims_gates.bom import Parts, bill
+from aims_gates.evaluation.run_gate import run_gate
 from aims_gates.model import Evidence
-from aims_gates.packs import Gate
-from aims_gates.run import run_gate
+from aims_gates.packs.gate import Gate
+from aims_gates.reports.bom import Parts, bill
 
 GATE = Gate.read(Path(__file__).resolve().parents[2] / "gates" / "resources")
 TABLE = "age,defaulted\n30,0\n40,1\n"

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from aims_gates import Finding, intervals
-from aims_gates.run import outcome_of
+from aims_gates.evaluation.run_gate import outcome_of
 
 Run = Callable[..., tuple[Finding, ...]]
 ROLES = {"target": ["y"], "prediction": ["d"]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aims_gates.packs import find_gates
+from aims_gates.packs.find import find_gates
 
 from .conftest import Sample, check_sample, samples
 

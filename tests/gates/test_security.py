@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from aims_gates import Finding, intervals
-from aims_gates.run import outcome_of
+from aims_gates.evaluation.run_gate import outcome_of
 
 Run = Callable[..., tuple[Finding, ...]]
 ROLES = {"attack_class": ["kind"], "succeeded": ["won"]}

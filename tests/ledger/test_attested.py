@@ -7,15 +7,18 @@ import pytest
 from sqlalchemy import text
 
 from aims_gates import database
+from aims_gates.attestation.signing.envelope import Envelope, sign
+from aims_gates.attestation.statements.evidence import Checkpoint
+from aims_gates.attestation.statements.people import Revocation
+from aims_gates.attestation.statements.policy import KeyRevocation
+from aims_gates.attestation.statements.wording import say
 from aims_gates.errors import IntegrityError
-from aims_gates.evidence import Envelope, sign
 from aims_gates.ledger import append, merkle
 from aims_gates.ledger.attest import attested, signed_checkpoint, write_checkpoint
-from aims_gates.ledger.body import skim, terms
 from aims_gates.ledger.checkpoint import claimed
+from aims_gates.ledger.row import skim, terms
 from aims_gates.ledger.verify import verify
 from aims_gates.model import Subject
-from aims_gates.predicates import Checkpoint, KeyRevocation, Revocation, say
 
 
 @pytest.fixture

@@ -114,9 +114,9 @@ def plant(connection, size, body):
     """What an owner of the database can do: one more row, its tree and its index made to fit."""
     import json
 
-    from aims_gates.evidence import Envelope, Statement
+    from aims_gates.attestation.signing.envelope import Envelope, Statement
     from aims_gates.ledger import merkle
-    from aims_gates.ledger.body import terms
+    from aims_gates.ledger.row import terms
 
     database.drop(connection)
     head = connection.execute(text("SELECT frontier FROM aims_head")).scalar_one()

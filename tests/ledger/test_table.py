@@ -8,25 +8,24 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from aims_gates import database
-from aims_gates.canonical import canonical_bytes
-from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
-from aims_gates.evidence import Envelope, Statement, sign
-from aims_gates.ledger import append, history, install, lock, merkle, rows, size, table, tree_head
-from aims_gates.ledger.body import read_body
-from aims_gates.model import Subject
-from aims_gates.predicates import (
+from aims_gates.attestation.signing.envelope import Envelope, Statement, sign
+from aims_gates.attestation.statements.people import (
     Approval,
-    Creation,
     Halt,
-    KeyRevocation,
-    Recorded,
     Rejection,
     Revocation,
     RollbackOrder,
     Withdrawal,
-    say,
-    type_of,
 )
+from aims_gates.attestation.statements.policy import KeyRevocation
+from aims_gates.attestation.statements.registry import Creation, Recorded
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.attestation.statements.wording import say
+from aims_gates.documents.canonical import canonical_bytes
+from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
+from aims_gates.ledger import append, history, install, lock, merkle, rows, size, table, tree_head
+from aims_gates.ledger.row import read_body
+from aims_gates.model import Subject
 
 
 def run(world, sql, **values):

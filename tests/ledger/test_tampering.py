@@ -15,8 +15,8 @@ from sqlalchemy import create_engine, text
 from aims_gates import database
 from aims_gates.ledger import install, lock, merkle
 from aims_gates.ledger.attest import attested, write_checkpoint
-from aims_gates.ledger.body import body_of, terms
 from aims_gates.ledger.checkpoint import read_checkpoint
+from aims_gates.ledger.row import body_of, terms
 from aims_gates.ledger.verify import verify
 
 BITS = int(os.environ.get("AIMS_GATES_TAMPER_BITS", "3"))
@@ -111,7 +111,7 @@ def test_every_entry_of_the_index_that_is_removed_is_found(told):
 
 def made_anew(kept):
     """The ledger made of these bodies, tree, leaves, index and head: all that an owner of the database can do."""
-    from aims_gates.evidence import Envelope, Statement
+    from aims_gates.attestation.signing.envelope import Envelope, Statement
 
     yield "DELETE FROM aims_index", {}
     yield "DELETE FROM aims_ledger", {}

@@ -7,18 +7,21 @@ import pytest
 from sqlalchemy import text
 
 from aims_gates import database
-from aims_gates.canonical import canonical_bytes
+from aims_gates.attestation.signing.envelope import Envelope, Statement, sign
+from aims_gates.attestation.statements.evidence import Checkpoint
+from aims_gates.attestation.statements.people import Halt, Revocation
+from aims_gates.attestation.statements.policy import KeyRevocation, Trust
+from aims_gates.attestation.statements.wording import say
+from aims_gates.documents.canonical import canonical_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
-from aims_gates.evidence import Envelope, Statement, sign
 from aims_gates.ledger import merkle, tree_head
 from aims_gates.ledger.attest import write_checkpoint
-from aims_gates.ledger.body import body_of, terms
 from aims_gates.ledger.checkpoint import claimed, read_checkpoint
 from aims_gates.ledger.export import export, verify_export
 from aims_gates.ledger.replay import MOST
+from aims_gates.ledger.row import body_of, terms
 from aims_gates.ledger.verify import verify
 from aims_gates.model import Subject
-from aims_gates.predicates import Checkpoint, Halt, KeyRevocation, Revocation, Trust, say
 
 
 def run(world, sql, **values):

@@ -15,9 +15,9 @@ from tests.matrix import environments, table
 from tests.matrix.plan import ENVIRONMENTS, NEWEST, OLDEST, PLAIN, ROOT, VERSIONS, Version
 
 _STORIES = Path(__file__).parent / "stories"
-_STORE = ("tests/registry", "--ignore", "tests/registry/server", "-k", "not postgresql")
-_SERVER = ("tests/registry/server", "tests/attacks", "-k", "not postgresql")
-_CLIENTS = ("tests/registry/server/test_plain_clients.py",)
+_STORE = ("tests/mlflow_plugin", "--ignore", "tests/mlflow_plugin/server", "-k", "not postgresql")
+_SERVER = ("tests/mlflow_plugin/server", "tests/attacks", "-k", "not postgresql")
+_CLIENTS = ("tests/mlflow_plugin/server/test_plain_clients.py",)
 _PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore")
 
 

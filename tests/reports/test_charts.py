@@ -115,8 +115,8 @@ def test_the_drift_gate_gives_bins_that_add_up_and_tell_nobodys_value(method: st
     from datetime import UTC, datetime
 
     from aims_gates import Case, Dataset
-    from aims_gates.packs import find_gates
-    from aims_gates.run import run_gate
+    from aims_gates.evaluation.run_gate import run_gate
+    from aims_gates.packs.find import find_gates
 
     draw = np.random.default_rng(0)
     sets = {

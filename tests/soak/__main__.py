@@ -56,7 +56,7 @@ PARTS = {
     ),
     "laws": Part(
         "{n} drawn histories: what takes trust away turns no no into a yes",
-        ("tests/test_laws.py",),
+        ("tests/decision/test_laws.py",),
         20_000,
         "AIMS_GATES_SOAK_LAWS",
     ),
@@ -82,13 +82,13 @@ PARTS = {
     "fuzz": Part("{n} examples for each parser", ("tests/fuzz",), 100_000, "AIMS_GATES_FUZZ_EXAMPLES"),
     "schemathesis": Part(
         "schemathesis, {n} examples an operation",
-        ("tests/registry/server/test_openapi.py",),
+        ("tests/mlflow_plugin/server/test_openapi.py",),
         300,
         "AIMS_GATES_SCHEMATHESIS_EXAMPLES",
     ),
     "drop-in": Part(
         "{n} series of calls on MLflow's own store and on ours, per database, workspaces off and on",
-        ("tests/registry/test_drop_in.py",),
+        ("tests/mlflow_plugin/test_drop_in.py",),
         300,
         "AIMS_GATES_DROP_IN_EXAMPLES",
     ),
@@ -101,7 +101,7 @@ PARTS = {
     "simulations": Part(
         "{n} draws of each simulation",
         (
-            "tests/measure/test_pairs.py",
+            "tests/data/test_pairs.py",
             "tests/gates/test_fairness.py",
             "tests/gates/test_drift.py",
             "tests/gates/test_performance.py",

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
+from aims_gates.documents.strict_yaml import read_yaml
 from aims_gates.errors import InputError
 from aims_gates.model import Finding, Limit
 from aims_gates.reports.card.markdown import RESULTS, cells, measured, summary
-from aims_gates.reports.words import about
-from aims_gates.strict_yaml import read_yaml
+from aims_gates.reports.format import about
 
 __all__ = ["Row", "check_card", "front_matter", "parse_card", "sections"]
 

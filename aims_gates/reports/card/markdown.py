@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from aims_gates.model import Finding
-from aims_gates.reports import words
+from aims_gates.reports import format as words
 
 __all__ = [
     "FIELDS",

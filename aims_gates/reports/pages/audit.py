@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from aims_gates.controls.glossary import SOURCES, glossary
-from aims_gates.coverage import ModelView
+from aims_gates.governance.controls.glossary import SOURCES, glossary
+from aims_gates.portfolio import ModelView
 from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.pages.facts import Facts
 from aims_gates.reports.pages.form import Page, Section, markdown

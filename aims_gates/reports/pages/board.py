@@ -3,21 +3,20 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from aims_gates.coverage import ModelView
-from aims_gates.predicates import (
+from aims_gates.attestation.statements.people import (
     BreakGlass,
-    Grant,
     Halt,
     Rejection,
     Revocation,
     RollbackOrder,
-    Transition,
     Waiver,
-    type_of,
 )
+from aims_gates.attestation.statements.registry import Grant, Transition
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.attestation.trust_list import Row
+from aims_gates.portfolio import ModelView
 from aims_gates.reports.pages.facts import Facts
 from aims_gates.reports.pages.form import Page, Section
-from aims_gates.trust import Row
 
 __all__ = ["page"]
 

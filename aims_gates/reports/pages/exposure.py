@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from aims_gates.classification import DEFAULT, bundle
+from aims_gates.documents.strict_yaml import parse, read_yaml
+from aims_gates.governance.classification import DEFAULT, bundle
 from aims_gates.reports.pages.facts import Facts
 from aims_gates.reports.pages.form import Page, Section
-from aims_gates.strict_yaml import parse, read_yaml
 
 __all__ = ["Penalty", "page", "penalties"]
 

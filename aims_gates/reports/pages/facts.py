@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from aims_gates.coverage import ModelView
 from aims_gates.errors import InputError
+from aims_gates.governance.record_schemas.base import placeholder
+from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Finding, Plan
-from aims_gates.records import SystemRecord
-from aims_gates.reports import words
-from aims_gates.shapes.base import placeholder
+from aims_gates.portfolio import ModelView
+from aims_gates.reports import format
 
 __all__ = ["Facts"]
 
@@ -109,7 +109,7 @@ class Facts:
             standing = {item.get("gate") for item in state.evidence if item.get("statement") in counting}
             for gate, finding in state.findings:
                 if gate in gates and gate in standing and finding.outcome is not None:
-                    found.setdefault(f"{gate} {words.sentence(finding)}", (gate, finding))
+                    found.setdefault(f"{gate} {format.sentence(finding)}", (gate, finding))
         due = {step.gate for step in seen.plan.steps if step.applies}
         for gate in gates:
             if gate in due and not any(each == gate for each, _ in found.values()):
@@ -120,8 +120,8 @@ class Facts:
     def measured(self, *gates: str, smallest: int = 5) -> tuple[tuple[str, ...], ...]:
         """The same as rows: measure, about whom, value with interval, limit, rows."""
         return tuple(
-            (each.measure.replace("_", " "), words.about(each), words.seen(each, smallest), words.limit(each),
-             words.rows(each, smallest))
+            (each.measure.replace("_", " "), format.about(each), format.seen(each, smallest), format.limit(each),
+             format.rows(each, smallest))
             for _, each in self.findings(*gates)
         )  # fmt: skip
 

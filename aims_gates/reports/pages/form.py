@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from aims_gates.reports.words import clean
+from aims_gates.reports.format import clean
 
 __all__ = ["Page", "Section", "markdown"]
 

@@ -15,7 +15,7 @@ _SYSTEM = Path("records/systems/mortgage/system.yaml")
 
 def lower_isolation(folder: Path) -> str | None:
     """Lay the layer over the profile where this machine gives no namespaces; the reason, None where it gives them."""
-    from aims_gates.registry.isolation import missing_namespaces
+    from aims_gates.mlflow_plugin.client.isolation import missing_namespaces
 
     reason = missing_namespaces()
     if reason is None:

@@ -60,7 +60,7 @@ def _fresh(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
-    from aims_gates.examples import write_example
+    from aims_gates.packs.examples import write_example
 
     write_example("credit-scoring", folder, datetime.now(UTC).date())
     say_isolation(lower_isolation(folder))

@@ -1,0 +1,77 @@
+"""What the registry itself writes, unsigned, in its own transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aims_gates.model import Mode
+
+__all__ = ["Creation", "Grant", "NOBODY", "Recorded", "Registration", "Transition"]
+
+
+@dataclass(frozen=True)
+class Creation:
+    """The registry: a registered model or prompt was created; the kind is fixed here."""
+
+    workspace: str
+    name: str
+    kind: Literal["model", "prompt"]
+    actor: str
+    via: str
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The registry: a version was registered, and by whom; ``via`` is :data:`NOBODY` where by a service for nobody."""
+
+    workspace: str
+    name: str
+    version: str
+    source: str
+    run_id: str | None
+    actor: str
+    via: str
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The registry: what makes a promotion stand; one that was adopted ends after ``expires`` (ISO date)."""
+
+    workspace: str
+    name: str
+    version: str
+    alias: str
+    digest: str
+    location: str
+    transition: Literal["production", "rollback", "break-glass", "adopted"]
+    mode: Mode
+    request: str | None
+    decision: str
+    actor: str
+    expires: str | None = None
+
+
+@dataclass(frozen=True)
+class Transition:
+    """The registry: a governed alias or stage was taken away, or a model renamed or deleted."""
+
+    workspace: str
+    name: str
+    version: str | None
+    alias: str | None
+    act: str
+    actor: str
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The registry: a decision, allow or deny (an in-toto summary with ours under one key)."""
+
+    verifier: Mapping[str, Any]
+    timeCreated: str
+    properties: tuple[str, ...]
+    aims: Mapping[str, Any]
+
+
+#: How an actor is known that is a service and names no human for whom it acts.
+NOBODY = "nobody"

@@ -1,0 +1,167 @@
+"""A table on DuckDB: a schema of the process's database, with one view called ``data``."""
+
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aims_gates.data._duckdb.ceilings import check_text
+from aims_gates.data._duckdb.engine import (
+    Placed,
+    connection,
+    forget,
+    fresh_name,
+    leave,
+    lock,
+    parquet,
+    place,
+    quote,
+    quote_text,
+    reading,
+    scratch,
+    there,
+    translated,
+)
+from aims_gates.data._duckdb.frames import arrow_digest
+from aims_gates.data.tables.source import Source
+from aims_gates.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ELSEWHERE", "DuckTable"]
+
+#: What the names of tables on another engine begin with.
+ELSEWHERE = "aims_gates_spark_"
+_FLOATS = ("FLOAT", "DOUBLE")
+_ZONED = "TIMESTAMP WITH TIME ZONE"
+_BATCH = 131_072
+
+
+class DuckTable:
+    """A source as a view of the process's database; text is parsed once, and kept as a Parquet file."""
+
+    def __init__(self, source: Source) -> None:
+        self.where = source.where
+        self.folders = _folders(source.files)
+        self._source = source
+        self._schema = fresh_name("data_set")
+        self.name = f"memory.{self._schema}.data"
+        file = scratch() / f"{self._schema}.parquet" if source.kept else source.scratch
+        self._end = weakref.finalize(self, _leave, self._schema, file)
+        self._end.atexit = False
+        with lock, translated(self.where):
+            try:
+                self.types = _placed(self._schema, source, file)
+            except BaseException:
+                self._end()
+                raise
+        self.names = tuple(source.names or self.types)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query in which ``data`` names this table.
+
+        Raises:
+            DataError: the data cannot be read, or another table of the query lies on another engine.
+            GateError: the query does not fit the data.
+        """
+        if ELSEWHERE in sql:
+            remedy = "Open all sets on one engine: --engine spark, or Dataset.open(..., engine='spark')."
+            raise DataError("one set lies on Spark and another does not", where=self.where, remedy=remedy)
+        with lock, translated(self.where):
+            self._here()
+            return _rows(reading(sql), list(parameters))
+
+    def arrow(self, columns: Sequence[str]) -> "pa.Table":
+        """These columns of every row."""
+        with lock, translated(self.where):
+            self._here()
+            self._check_text(columns)
+            return connection().sql(f"SELECT {', '.join(map(quote, columns))} FROM data").to_arrow_table()
+
+    def _check_text(self, columns: Sequence[str]) -> None:
+        """Text of Parquet files may grow without end when each row gets its own; that of CSV is as long as it is."""
+        if self._source.files and self._source.dialect is None:
+            texts = [quote(name) for name in columns if self.types[name] == "VARCHAR"]
+            packed = sum(Path(name).stat().st_size for name in self._source.files)
+            check_text([f"coalesce(strlen({text}), 0)" for text in texts], packed, self.where)
+
+    def batches(self, sql: str) -> "Iterator[pa.RecordBatch]":
+        """The rows of a query, some at a time; no other query may run until the last is taken."""
+        with lock, translated(self.where):
+            self._here()
+            yield from connection().sql(reading(sql)).to_arrow_reader(_BATCH)
+
+    def digest(self) -> str:
+        """Of a file its bytes, of a folder or glob its manifest, else of the rows as Arrow."""
+        with translated(self.where):
+            return self._source.digest() if self._source.digest else self._digest_of_rows()
+
+    def _digest_of_rows(self) -> str:
+        with lock:
+            self._here()
+            return arrow_digest(connection().sql("FROM data").to_arrow_reader(_BATCH))
+
+    def _here(self) -> None:
+        """Let ``data`` name this table."""
+        there(self._schema)
+        connection().execute(f"SET search_path = 'memory.{self._schema}'")
+
+
+def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a query; the connection is free again, whatever happens."""
+    con = connection()
+    try:
+        found = con.execute(sql, parameters)
+        if not any(str(kind) == _ZONED for _, kind, *_ in found.description or ()):
+            return list(found.fetchall())
+        # DuckDB itself would ask for the package pytz.
+        con.abort()
+        table = con.sql(sql, params=parameters).to_arrow_table()
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    except BaseException:
+        con.abort()
+        raise
+
+
+def _select(types: dict[str, str]) -> str:
+    """Every column, NaN as NULL.
+
+    Not ``nullif(x, 'nan')``: DuckDB decides ``x = 'nan'`` by a Parquet file's minimum and maximum, which leave NaN out.
+    """
+    shown = [
+        f"CASE WHEN isnan({quote(name)}) THEN NULL ELSE {quote(name)} END AS {quote(name)}"
+        if kind in _FLOATS
+        else quote(name)
+        for name, kind in types.items()
+    ]
+    return ", ".join(shown)
+
+
+def _placed(schema: str, source: Source, file: Path | None) -> dict[str, str]:
+    """Put a source into the database; gives its columns and their types.
+
+    What is kept is written to ``file`` first: text is slow to parse, and gates ask often.
+    """
+    given, sql = Placed(schema, source.reads, source.frames, source.attach), source.sql
+    place(given)
+    if source.kept:
+        connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
+        forget(schema)
+        given, sql = Placed(schema), f"SELECT * FROM {parquet([str(file)])}"
+    shape = connection().execute(f"DESCRIBE {sql}").fetchall()
+    types = {str(name): str(kind) for name, kind, *_ in shape}
+    place(replace(given, select=f"SELECT {_select(types)} FROM ({sql})"))
+    return types
+
+
+def _folders(files: Sequence[str]) -> frozenset[str]:
+    """The keys of ``key=value`` folders on the way to the files; what they say is not read."""
+    return frozenset(part.partition("=")[0] for name in files for part in Path(name).parts[:-1] if "=" in part)
+
+
+def _leave(schema: str, file: Path | None) -> None:
+    if file is not None:
+        file.unlink(missing_ok=True)
+    leave(schema)

@@ -1,0 +1,1 @@
+"""What a source and a table are, on whatever engine."""

@@ -1,0 +1,140 @@
+"""What a halt reaches: which bytes may not be loaded, under whatever name, and what ends that. Pure.
+
+A halt of a name stops every digest that was granted under that name before it. Such bytes load under no name until they
+are granted anew under the name that is asked about, on a request or an order said after the halt, or until the halted
+name is resumed by somebody who may. What was never granted is not stopped: a mended version has to be checked first.
+
+:func:`aims_gates.ledger.registry_acts.stopping` finds the rows in a ledger and asks.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC
+
+from aims_gates.attestation.statements.people import BreakGlass, Halt, Request, Resume, RollbackOrder
+from aims_gates.attestation.statements.policy import Adoption
+from aims_gates.attestation.statements.registry import Grant, Registration
+from aims_gates.attestation.trust_list import Row, alike
+from aims_gates.decision.in_force import Ledger
+
+__all__ = ["elsewhere", "hands", "may_resume", "stopping", "told"]
+
+
+def elsewhere(ledger: Ledger, digest: str | None) -> Row | None:
+    """The latest halt of another name that these bytes were granted under, not ended since: nothing promotes them.
+
+    What the ledger's own name was halted for ends with a request that is opened afterwards (rule 8).
+    """
+    halts = [halt for halt in ledger.of(Halt) if not ledger.concerns(halt.predicate)]
+    for halt in reversed(halts if digest is not None else []):
+        if ledger.reaches(halt, digest) and not _resumed(ledger, halt):
+            return halt
+    return None
+
+
+def stopping(ledger: Ledger, digest: str, version: str | None = None) -> Row | None:
+    """The latest halt that keeps these bytes from being loaded; None where none does.
+
+    Args:
+        ledger: Of the name by which they are to be loaded. Its rows hold every grant of these bytes under whatever
+            name, and of each such name what was said of it.
+        digest: The bytes.
+        version: The version by which they are to be loaded: after a rollback exactly the one that was rolled back to
+            loads. None where no version is named (an artifact's address); then any version of this name will do.
+    """
+    halts = [halt for halt in ledger.of(Halt) if ledger.reaches(halt, digest)]
+    for halt in reversed(halts):
+        if not _granted_anew(ledger, halt, digest, version) and not _resumed(ledger, halt):
+            return halt
+    return None
+
+
+def told(ledger: Ledger, halt: Row, workspace: str) -> str:
+    """A halt in words: what was halted, when, by whom and why; of another workspace's no more than which statement.
+
+    Args:
+        ledger: Any that holds the trust list.
+        halt: The halt.
+        workspace: The one that is told.
+    """
+    said = halt.predicate
+    when = halt.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    if said.workspace != workspace:
+        return f"a model of another workspace was halted on {when} UTC (statement {halt.digest[7:19]})"
+    who = " and ".join(sorted({entry.person for entry in ledger.trust.admitted(halt)}))
+    return f"{said.name} was halted on {when} UTC by {who}: {said.reason}"
+
+
+def _same_name(row: Row, other: Row) -> bool:
+    said, about = row.predicate, other.predicate
+    return bool((said.workspace, said.name) == (about.workspace, about.name))
+
+
+def _granted_anew(ledger: Ledger, halt: Row, digest: str, version: str | None) -> bool:
+    return any(
+        grant.position > halt.position
+        and grant.predicate.digest == digest
+        and grant.digest not in ledger.revoked
+        and _begun(ledger, grant, version) > halt.position
+        for grant in ledger.grants()
+    )
+
+
+def _begun(ledger: Ledger, grant: Row, version: str | None) -> int:
+    """The place of what a grant came from: its request, its adoption, or the order; -1 where there is none."""
+    said = grant.predicate
+    orders = {"rollback": RollbackOrder, "break-glass": BreakGlass}
+    if said.transition not in orders:
+        asked = [row for row in (*ledger.of(Request), *ledger.of(Adoption)) if row.digest == said.request]
+        return max((row.position for row in asked if row.position < grant.position), default=-1)
+    if said.transition == "rollback" and version not in (None, said.version):
+        return -1
+    ordered = [row for row in ledger.of(orders[said.transition]) if row.position < grant.position]
+    return max(
+        (row.position for row in ordered if _same_name(row, grant) and row.predicate.version == said.version),
+        default=-1,
+    )
+
+
+def _resumed(ledger: Ledger, halt: Row) -> bool:
+    said = halt.predicate
+    there = ledger.of_name(said.workspace, said.name)
+    return any(
+        row.position > halt.position
+        and _same_name(row, halt)
+        and row.digest not in ledger.revoked
+        and not set(map(alike, _resuming(there, row))) <= hands(there)
+        for row in ledger.of(Resume)
+    )
+
+
+def _resuming(ledger: Ledger, row: Row) -> set[str]:
+    return {person for role in may_resume(ledger) for person in ledger.persons(row, role)}
+
+
+def may_resume(ledger: Ledger) -> tuple[str, ...]:
+    """The roles in which a halt of the ledger's name may be ended: policy, and those of which its plan asks approvals.
+
+    In either it has to be a person without a hand in what was granted under that name (:func:`hands`).
+    """
+    binding = ledger.binding()
+    approvals = binding.predicate.plan.approvals if binding is not None else ()
+    return ("policy", *dict.fromkeys(rule.role for rule in approvals))
+
+
+def hands(ledger: Ledger) -> set[str]:
+    """Who made, registered or requested a version granted under the ledger's name, as trust lists compare people."""
+    return {person for name in _named(ledger) for person in ledger.trust.people_of(name)}
+
+
+def _named(ledger: Ledger) -> Iterator[str]:
+    grants = [row.predicate for row in ledger.of(Grant) if ledger.concerns(row.predicate)]
+    versions, requests = {each.version for each in grants}, {each.request for each in grants}
+    for row in ledger.of(Registration):
+        if ledger.concerns(row.predicate) and row.predicate.version in versions:
+            yield row.predicate.actor
+    for row in ledger.of(Request):
+        if row.digest in requests:
+            yield from (entry.person for entry in ledger.trust.admitted(row))
+            yield from filter(None, [row.predicate.on_behalf_of])
+    for digest in sorted({each.digest for each in grants}):
+        yield from ledger.authors(digest)

@@ -1,0 +1,1 @@
+"""Documents, names and places in text: read strictly, written canonically."""

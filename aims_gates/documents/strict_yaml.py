@@ -1,0 +1,403 @@
+"""The one reader of YAML and JSON from outside, and the one place where shapes are checked.
+
+YAML 1.2 core schema and JSON, with everything refused that lets two readers see two documents:
+duplicate keys, aliases and anchors, tags and directives, numbers that YAML 1.1 reads otherwise, NaN and
+infinity, text that is no Unicode, more than 1 MiB, 32 levels or 50,000 values.
+"""
+
+import json
+import math
+import re
+import stat
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    NodeEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.nodes import ScalarNode
+
+from aims_gates.documents.json_lines import json_lines
+from aims_gates.errors import InputError
+
+__all__ = ["Document", "Place", "dump", "is_small", "parse", "problems", "read", "read_json", "read_yaml"]
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 32
+#: The parser takes about 50 microseconds a value: a megabyte of `[1,1,1` would hold a server for half a minute.
+MAX_VALUES = 50_000
+_UNKNOWN = "unknown field"
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
+T = TypeVar("T")
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A value read from outside, and where in its source each part stands.
+
+    Attributes:
+        value: Plain dicts, lists, strings, numbers, booleans and None.
+        where: The file's name, for messages.
+        lines: Path of keys and indices -> line number, from 1; none for JSON that is no file.
+    """
+
+    value: Any
+    where: str
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def place(self, path: Place) -> str:
+        """``file:line`` of this path, or of the nearest part around it."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.lines:
+                return f"{self.where}:{self.lines[path[:end]]}"
+        return self.where
+
+    def error(self, path: Place, message: str, remedy: str | None = None) -> InputError:
+        """An error about one place of this document."""
+        spot = ".".join(map(str, path))
+        return InputError(f"{spot}: {message}" if spot else message, where=self.place(path), remedy=remedy)
+
+
+def _text(data: bytes, where: str, most: int = MAX_BYTES) -> str:
+    if len(data) > most:
+        raise InputError(f"larger than {most} bytes", where=where, remedy="Split the document.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"not UTF-8 text (byte {error.start})", where=where, remedy="Save it as UTF-8.") from error
+
+
+class _Refused(Exception):
+    """What is refused, where the file's name is not known.
+
+    Args:
+        line: The line, from 1; None where the whole text is meant.
+    """
+
+    def __init__(self, line: int | None, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.line, self.message, self.remedy = line, message, remedy
+
+
+def _checked(events: Iterable[Event]) -> Iterator[Event]:
+    """A document's events; aliases, anchors, tags, directives, depth and bulk are refused before anything is built."""
+    depth = documents = values = 0
+    for event in events:
+        line = event.start_mark.line + 1
+        if isinstance(event, DocumentStartEvent):
+            documents += 1
+            if event.version or event.tags:
+                raise _Refused(line, "a directive", "Remove the line that begins with '%'.")
+        if documents > 1:
+            raise _Refused(line, "more than one document", "Keep one document per file.")
+        values += isinstance(event, NodeEvent)
+        if values > MAX_VALUES:
+            raise _Refused(line, f"more than {MAX_VALUES} values", "Split the document.")
+        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
+            raise _Refused(line, "an alias or anchor", "Write the value out.")
+        if isinstance(event, CollectionStartEvent | ScalarEvent) and event.ctag is not None:
+            raise _Refused(line, "an explicit tag", "Remove the tag (the word after '!').")
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise _Refused(line, f"more than {MAX_DEPTH} levels", "Flatten the document.")
+        yield event
+
+
+def _scalar(kind: str, event: ScalarEvent) -> Any:
+    text: str = event.value
+    if event.style is not None:
+        return text
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    try:
+        if kind == "int":
+            if not _INTEGER.fullmatch(text):
+                raise ValueError(text)
+            return int(text)
+        if kind == "float":
+            number = float(text.replace("_", "x"))
+            if not math.isfinite(number):
+                raise ValueError(text)
+            return number
+    except ValueError as error:
+        remedy = "Write a finite decimal number without leading zeros, or put quotes around the text."
+        message = f"{text[:40]!r} is not a finite decimal number"
+        raise _Refused(event.start_mark.line + 1, message, remedy) from error
+    return text
+
+
+class _Builder:
+    """Plain values from checked events, and the line of each part."""
+
+    def __init__(self, text: str) -> None:
+        yaml = YAML(typ="safe", pure=True)
+        self._resolve = yaml.resolver.resolve
+        self._events = _checked(yaml.parse(text))
+        self.lines: dict[Place, int] = {}
+
+    def document(self) -> Any:
+        """The one document's value."""
+        for event in self._events:
+            if isinstance(event, NodeEvent):
+                value = self._value(event, ())
+                for _ in self._events:
+                    pass
+                return value
+        raise _Refused(None, "the document is empty", "Fill it in or remove it.")
+
+    def _value(self, event: Event, path: Place) -> Any:
+        self.lines[path] = event.start_mark.line + 1
+        if isinstance(event, ScalarEvent):
+            tag = self._resolve(ScalarNode, event.value, event.implicit)
+            return _scalar(str(tag).rsplit(":", 1)[-1], event)
+        if isinstance(event, SequenceStartEvent):
+            return [self._value(item, (*path, index)) for index, item in enumerate(self._until_end())]
+        result: dict[str, Any] = {}
+        for key_event in self._until_end():
+            line = key_event.start_mark.line + 1
+            if not isinstance(key_event, ScalarEvent):
+                raise _Refused(line, "a key must be text", "Use a plain word as the key.")
+            key = str(key_event.value)
+            if key in result:
+                raise _Refused(line, f"the key {key!r} stands twice", "Remove one of the two.")
+            result[key] = self._value(next(self._events), (*path, key))
+            self.lines[(*path, key)] = line
+        return result
+
+    def _until_end(self) -> Iterator[Event]:
+        """The events that begin a part of the collection just begun."""
+        for event in self._events:
+            if isinstance(event, CollectionEndEvent):
+                return
+            yield event
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> tuple[Any, Mapping[Place, int]]:
+    """A text's value and lines. Kept, because records are read again and again; the value is not to be changed."""
+    builder = _Builder(text)
+    try:
+        return builder.document(), MappingProxyType(builder.lines)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise _Refused(line + 1, f"not YAML: {problem}", "Mend the syntax there.") from error
+    except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # What the parser raises by accident on bytes that are no YAML, e.g. for the escape \UFFFFFFFF.
+        raise _Refused(None, f"not YAML: {error}", "Mend the syntax.") from error
+
+
+def _copy(value: Any) -> Any:
+    """A value of one's own."""
+    if isinstance(value, dict):
+        return {key: _copy(part) for key, part in value.items()}
+    return [_copy(part) for part in value] if isinstance(value, list) else value
+
+
+def read_yaml(data: bytes, where: str) -> Document:
+    """Read a YAML 1.2 document.
+
+    Raises:
+        InputError: naming file, line and remedy; see the module's docstring for what is refused.
+    """
+    try:
+        value, lines = _parsed(_text(data, where))
+    except _Refused as refused:
+        place = where if refused.line is None else f"{where}:{refused.line}"
+        raise InputError(refused.message, where=place, remedy=refused.remedy) from refused.__cause__
+    return _unicode(Document(_copy(value), where, lines))
+
+
+def _unicode(document: Document) -> Document:
+    """Refuse half a surrogate pair, which an escape can make and no UTF-8 text can hold."""
+    try:
+        json.dumps(document.value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        message = "an escape that makes no Unicode character"
+        raise InputError(message, where=document.where, remedy="Write the character itself.") from error
+    return document
+
+
+def _no_duplicates(where: str) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in result:
+                raise InputError(f"the key {key!r} stands twice", where=where, remedy="Remove one of the two.")
+            result[key] = value
+        return result
+
+    return build
+
+
+def _finite(where: str) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            raise InputError(f"{text} is not a finite number", where=where, remedy="Write null and say why.")
+        return value
+
+    return number
+
+
+#: A bracket, or a string (to its end, or to the end of all) that brackets in it do not count.
+_MARKS = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+def _depth(text: str) -> int:
+    """The deepest nesting of brackets outside strings; or their number, where that is no deeper than allowed."""
+    brackets = text.count("[") + text.count("{")
+    if brackets <= MAX_DEPTH:
+        return brackets
+    deepest = level = 0
+    for mark in _MARKS.findall(text):
+        if mark in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif mark in "]}":
+            level -= 1
+    return deepest
+
+
+def is_small(data: bytes) -> bool:
+    """Whether JSON is too short and flat for :func:`read_json` to refuse it for its size or depth."""
+    return len(data) <= MAX_BYTES and data.count(b"[") + data.count(b"{") <= MAX_DEPTH
+
+
+def read_json(data: bytes, where: str, most: int = MAX_BYTES) -> Document:
+    """Read a JSON document (RFC 8259), with unique keys and finite numbers only.
+
+    Args:
+        data: The document, of at most ``most`` bytes.
+        where: Its place, for messages.
+        most: The largest document.
+
+    Raises:
+        InputError: naming the place and the remedy.
+    """
+    text = _text(data, where, most)
+    if _depth(text) > MAX_DEPTH:
+        raise InputError(f"more than {MAX_DEPTH} levels", where=where, remedy="Flatten the document.")
+    number = _finite(where)
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates(where), parse_float=number, parse_constant=number)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"not JSON: {error.msg}", where=f"{where}:{error.lineno}", remedy="Mend the syntax."
+        ) from error
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"not JSON: {error}", where=where, remedy="Mend the syntax.") from error
+    document = Document(value, where)
+    # Text that was UTF-8 holds half a surrogate pair by an escape only.
+    return _unicode(document) if "\\u" in text else document
+
+
+def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
+    """A regular file's bytes; one byte more than ``most`` of a file that is larger.
+
+    Raises:
+        InputError: the file is missing, unreadable, or no file.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError("not a file", where=str(path), remedy="Name a file: a pipe or a folder will not do.")
+        with path.open("rb") as file:
+            return file.read(most + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        message, remedy = f"cannot be read: {reason}", "Check the path and its rights."
+        raise InputError(message, where=str(path), remedy=remedy) from error
+
+
+def read(path: Path) -> Document:
+    """Read a file by its ending: ``.json`` as JSON, all else as YAML.
+
+    Raises:
+        InputError: the file is missing, unreadable or refused.
+    """
+    data = read_bytes(path)
+    if path.suffix.lower() != ".json":
+        return read_yaml(data, str(path))
+    return replace(read_json(data, str(path)), lines=json_lines(_text(data, str(path))))
+
+
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    if hasattr(shape, "__dataclass_fields__") and "__pydantic_config__" not in shape.__dict__:
+        shape.__pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+    return TypeAdapter(shape)
+
+
+def _said(problems: Iterable[Any]) -> Iterable[tuple[Place, str, str | None]]:
+    for problem in problems:
+        path = tuple(part for part in problem["loc"] if isinstance(part, str | int))
+        match problem["type"]:
+            case "missing":
+                yield path[:-1], f"the field {path[-1]!r} is missing", f"Add {path[-1]!r}."
+            case "extra_forbidden" | "unexpected_keyword_argument":
+                yield path, _UNKNOWN, "Check the spelling, or remove it."
+            case _:
+                yield path, problem["msg"], None
+
+
+def parse(shape: type[T], document: Document | Any, where: str = "document") -> T:
+    """Check a document's shape and make the noun or record of it.
+
+    Types are strict: text is no number and 1 is no boolean; a list serves as a tuple, ISO text as a date.
+
+    Args:
+        shape: A dataclass, a pydantic model or any type pydantic can check.
+        document: What :func:`read` gave, or a plain value with ``where`` for messages.
+
+    Raises:
+        InputError: the first problem's file, line, field and remedy; how many more there are.
+    """
+    source = document if isinstance(document, Document) else Document(document, where)
+    try:
+        text = json.dumps(source.value, allow_nan=False)
+        result: T = _adapter(cast(Hashable, shape)).validate_json(text, strict=True)
+    except ValidationError as error:
+        problems = list(_said(error.errors(include_url=False, include_context=False)))
+        problems.sort(key=lambda problem: problem[1] != _UNKNOWN)  # a misspelt field explains the one that is missing
+        path, message, remedy = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise source.error(path, message + more, remedy) from None
+    except (RecursionError, TypeError, ValueError) as error:
+        raise InputError(f"not a JSON value: {error}", where=source.where, remedy="Give JSON values only.") from error
+    return result
+
+
+def dump(noun: Any) -> Any:
+    """The JSON form of a noun that :func:`parse` made, as :func:`aims_gates.documents.canonical.plain` but faster."""
+    return _adapter(cast(Hashable, type(noun))).dump_python(noun, mode="json")
+
+
+def problems(shape: Any, document: Document) -> list[tuple[Place, str, str | None]]:
+    """Everything wrong with a document's shape: path, what is wrong, and a remedy where one is known; empty if nothing.
+
+    As :func:`parse`, which raises the first of them.
+    """
+    try:
+        _adapter(cast(Hashable, shape)).validate_json(json.dumps(document.value, allow_nan=False), strict=True)
+    except ValidationError as error:
+        return list(_said(error.errors(include_url=False, include_context=False)))
+    return []

@@ -1,0 +1,121 @@
+"""System, profile and gates in; plan out. Pure: what is due for a transition, pinned by digests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aims_gates.errors import RefusedError
+from aims_gates.governance.controls import title_of
+from aims_gates.governance.records.reader import SystemRecord
+from aims_gates.model import Approver, Plan, Requirement, Step
+from aims_gates.packs.gate import Gate
+from aims_gates.profiles import Profile, Resolved
+
+__all__ = ["make_plan"]
+
+#: Annex A control on which the separation of duties bears.
+_SEPARATION = "A.3.2"
+
+
+def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate]) -> Plan:
+    """Resolve a system under its profile.
+
+    Raises:
+        RefusedError: the system's tier is prohibited.
+        InputError: the profile is for another tier, or the system sets what only the profile may.
+    """
+    system, profile = record.system, resolved.profile
+    _known_gates(record, gates)
+    if system.tier == "prohibited":
+        remedy = "No waiver lifts this. If the classification is wrong, mend the questionnaire and have it reviewed."
+        raise RefusedError(
+            f"{system.name}: the tier is prohibited", where=record.document.place(("tier",)), remedy=remedy
+        )
+    if profile.tier == "any":
+        said = f"the profile {profile.id!r} is an overlay and stands on no system alone"
+        raise record.document.error(("profile",), said, f"Lay it over a profile: {system.tier}+{profile.id}")
+    if profile.tier != system.tier:
+        said = f"the profile {profile.id!r} is for tier {profile.tier}, the system's tier is {system.tier}"
+        raise record.document.error(("profile",), said, "Choose a profile of that tier: aims-gates profile list")
+    requirements = [_requirement(control, profile) for control in profile.controls]
+    if profile.approvals and _SEPARATION not in profile.controls:
+        why = "a promotion needs people other than those who made the version"
+        requirements.append(Requirement(_SEPARATION, title_of(_SEPARATION) or "", why, "block", ()))
+    used = dict.fromkeys(gate for rule in profile.controls.values() for gate in rule.gates)
+    steps = sorted((_step(record, profile, gates[gate]) for gate in used), key=lambda step: step.last)
+    fixed = record.requirements.evaluation.digest if record.requirements else None
+    return Plan(
+        system=system.name,
+        tier=system.tier,
+        profile=profile.id,
+        profile_digest=resolved.digest,
+        profile_expires=profile.expires,
+        purpose_digest=record.purpose_digest,
+        transition="production",
+        requirements=tuple(requirements),
+        steps=tuple(steps),
+        approvals=tuple(Approver(rule.role, rule.count) for rule in profile.approvals),
+        approval_days=profile.approval_days,
+        waiver_days=profile.waivers.max_days,
+        waiver_roles=profile.waivers.roles,
+        evaluation_digest=fixed,
+        inconclusive_blocks=profile.inconclusive == "blocks" or system.tier == "high",
+        rollback_days=profile.rollback_days,
+        leaves_out=profile.leaves_out,
+        specification_digest=record.specification_digest,
+        isolation="" if profile.isolation == "none" else profile.isolation,
+    )
+
+
+def _requirement(control: str, profile: Profile) -> Requirement:
+    rule = profile.controls[control]
+    return Requirement(control, title_of(control) or "", rule.why, rule.enforcement, rule.gates)
+
+
+def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
+    manifest, rule = gate.manifest, profile.gates.get(gate.id)
+    given = _system_params(record, gate)
+    params = gate.params(given | (rule.params if rule else {}), record.document.place(("gates", gate.id)))
+    judged = record.system.tier in ("high", "limited")
+    tables = [role for role, when in manifest.trusted_tables.items() if _applies(when, record.system.facts)[0]]
+    applies, reason = _applies(rule.applies_when if rule else {}, record.system.facts)
+    return Step(
+        gate=gate.id,
+        title=manifest.title,
+        digests=(gate.digest, *(rule.accept if rule else ())),
+        params=params,
+        controls=tuple(control for control, use in profile.controls.items() if gate.id in use.gates),
+        expires_days=(rule.expires_days if rule else None) or manifest.expires_days,
+        trusted_predictions=manifest.trusted_predictions and judged,
+        last=manifest.last,
+        applies=applies,
+        reason=reason,
+        pins=manifest.pins,
+        tables=tuple(tables) if judged else (),
+    )
+
+
+def _system_params(record: SystemRecord, gate: Gate) -> dict[str, Any]:
+    given = record.system.gates.get(gate.id, {})
+    for name in given:
+        parameter = gate.manifest.parameters.get(name)
+        if parameter is not None and parameter.owner != "system":
+            place = ("gates", gate.id, name)
+            raise record.document.error(
+                place, "only a profile may set this", "Set it in the profile and have that reviewed."
+            )
+    return dict(given)
+
+
+def _applies(when: Mapping[str, bool | str], facts: Mapping[str, bool | str]) -> tuple[bool, str]:
+    """Whether a gate applies; an unknown fact means it does."""
+    for fact, wanted in when.items():
+        if fact in facts and facts[fact] != wanted:
+            return False, f"the system's fact {fact} is {facts[fact]!r}"
+    return True, ""
+
+
+def _known_gates(record: SystemRecord, gates: Mapping[str, Gate]) -> None:
+    for name in record.system.gates:
+        if name not in gates:
+            remedy = f"Choose from: {', '.join(sorted(gates))}."
+            raise record.document.error(("gates", name), f"there is no gate {name!r}", remedy)

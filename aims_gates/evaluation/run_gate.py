@@ -1,0 +1,110 @@
+"""Gates on a case: findings. A gate that breaks its contract is a finding with outcome ``error``."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from aims_gates.documents.canonical import plain
+from aims_gates.documents.strict_yaml import parse
+from aims_gates.errors import AimsGatesError, InputError
+from aims_gates.model import Finding, Outcome, worst
+from aims_gates.packs.case import Case
+from aims_gates.packs.gate import Gate
+
+__all__ = ["outcome_of", "run_gate"]
+
+_NUMBERS = ("value", "low", "high", "p_value", "n")
+
+
+def outcome_of(findings: Iterable[Finding]) -> Outcome:
+    """The gate's outcome: the worst of its findings under a limit; none at all is inconclusive."""
+    return worst([finding.outcome for finding in findings if finding.outcome is not None])
+
+
+def _broken(gate: Gate, note: str, remedy: str) -> Finding:
+    return Finding(gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=note, remedy=remedy)
+
+
+def _number(value: Any) -> float | None:
+    """The number as a plain float, NaN where it is none, None where nothing was given."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _keeps(finding: Finding) -> bool:
+    """Whether a finding under a limit may pass: its value, or its test's p-value, keeps the limit."""
+    assert finding.limit is not None
+    return any(number is not None and finding.limit.met(number) for number in (finding.value, finding.p_value))
+
+
+def _sound(gate: Gate, finding: object) -> Finding:
+    """The finding as it may be signed: JSON throughout, finite, known controls, no pass that its numbers deny."""
+    if not isinstance(finding, Finding):
+        return _broken(gate, f"the gate returned {type(finding).__name__}, not a Finding", "Mend the gate.")
+    numbers = {name: _number(getattr(finding, name)) for name in _NUMBERS}
+    finite = {
+        name: number if number is not None and math.isfinite(number) else None for name, number in numbers.items()
+    }
+    try:
+        finding = parse(Finding, plain(replace(finding, **finite)), f"a finding of {gate.id}")  # type: ignore[arg-type]
+    except (InputError, TypeError, ValueError) as error:
+        said = error.message if isinstance(error, InputError) else str(error)
+        return _broken(gate, f"the gate returned a finding that is not one: {said}", "Mend the gate.")
+    strange = set(finding.controls) - set(gate.manifest.controls)
+    if strange:
+        return _broken(gate, f"it names {', '.join(sorted(strange))}, which gate.yaml does not", "Mend the gate.")
+    finding = replace(finding, controls=finding.controls or tuple(gate.manifest.controls))
+    if numbers["value"] is not None and finding.value is None:
+        note = f"the value is not a finite number{f'; {finding.note}' if finding.note else ''}"
+        return replace(finding, outcome="error", note=note, remedy=finding.remedy or "Look at the data of this group.")
+    if finding.limit is None:
+        return finding
+    if finding.outcome is None:
+        return replace(
+            finding, outcome="error", note="the gate set a limit and gave no outcome", remedy="Mend the gate."
+        )
+    if finding.outcome == "pass" and not _keeps(finding):
+        return replace(
+            finding, outcome="error", note="a pass whose number does not keep the limit", remedy="Mend the gate."
+        )
+    return finding
+
+
+def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
+    if case.gate != gate.id:
+        yield _broken(gate, f"the case is for {case.gate!r}, not for {gate.id!r}", "Give each gate its own case.")
+        return
+    judged = {name for role in ("prediction", "score") for name in case.roles.get(role, ())}
+    truth = case.roles.get("target", ())
+    same = judged & set(truth)
+    if same and len(truth) == 1 and {"target", "prediction"} <= set(gate.manifest.inputs.roles):
+        note = f"the column {min(same)!r} is named as the truth and as what the model says"
+        yield _broken(gate, note, "Name two columns: --role target=COLUMN --role prediction=COLUMN.")
+        return
+    try:
+        returned = gate.load()(case)
+        found = list(returned) if returned is not None else []
+    except AimsGatesError as error:
+        place = f"{error.where}: " if error.where else ""
+        yield _broken(gate, f"{place}{error.message}", error.remedy or "Mend the input.")
+        return
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a gate does, the run goes on and says so
+        yield _broken(gate, f"the gate raised {type(error).__name__}: {error}", "Report this with the input's shape.")
+        return
+    if not found:
+        yield _broken(gate, "the gate returned nothing", "A gate must return at least one finding.")
+    for finding in found:
+        yield _sound(gate, finding)
+
+
+def run_gate(gate: Gate, case: Case) -> tuple[Finding, ...]:
+    """Run one gate. Never raises for the gate's fault: that is a finding with outcome ``error``.
+
+    Args:
+        gate: The gate, as read from its pack.
+        case: What it may look at; ``case.gate`` must be its id.
+    """
+    return tuple(_findings(gate, case))

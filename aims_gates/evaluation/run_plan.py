@@ -1,0 +1,212 @@
+"""A plan on a system's data: evidence. What ``check`` does, without MLflow.
+
+Each data set is opened once for all gates. A gate whose data or record is not there gets a finding that says so.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from aims_gates.data import Dataset
+from aims_gates.documents.whereabouts import finding_anywhere
+from aims_gates.errors import AimsGatesError, InputError
+from aims_gates.evaluation.run_gate import outcome_of, run_gate
+from aims_gates.governance.records.reader import SystemRecord
+from aims_gates.model import Artifacts, Evidence, Finding, Plan, Step, Subject
+from aims_gates.packs.case import Case
+from aims_gates.packs.gate import Gate
+
+__all__ = ["Bench", "library_versions", "run_plan"]
+
+_LIBRARIES = (
+    "aims-gates",
+    "evidently",
+    "fairlearn",
+    "great-expectations",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "scipy",
+)
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Bench:
+    """What the gates of one check work on.
+
+    Attributes:
+        record: The system.
+        subject: The model on trial.
+        predictions: The prediction table of the evaluation set; None where the data set itself holds predictions.
+        predictions_digest: Its digest, which evidence cites.
+        given: Data sets that replace the system's own locations, by role.
+        facts: Run facts that evidence carries.
+        tables: Tables that were made beside the predictions, by role, unless the system or the caller names others.
+        table_roles: Column roles in those tables.
+        opened: Data sets opened so far, by role.
+        attached: Files that gates left beside their findings, ``<gate>-<name>`` -> bytes.
+        artifacts: What a scanner says of the model's files, see :class:`aims_gates.model.Artifacts`; None where none
+            looked.
+    """
+
+    record: SystemRecord
+    subject: Subject
+    predictions: Dataset | None = None
+    predictions_digest: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Dataset] = field(default_factory=dict)
+    table_roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    opened: dict[str, Dataset] = field(default_factory=dict)
+    attached: dict[str, bytes] = field(default_factory=dict)
+    artifacts: Artifacts | None = None
+
+    def source(self, role: str) -> Dataset | None:
+        """The data set in this role as it lies there, before any predictions; None where none is named."""
+        if role not in self.opened:
+            place = self.given.get(role) if role in self.given else self.record.location(role)
+            place = self.tables.get(role) if place is None else place
+            if place is None:
+                return None
+            self.opened[role] = place if isinstance(place, Dataset) else Dataset.open(place, role=role)
+        return self.opened[role]
+
+    def seen(self, role: str) -> Dataset | None:
+        """The data set as a gate sees it: for ``evaluation``, the prediction table where there is one."""
+        return self.predictions if role == "evaluation" and self.predictions is not None else self.source(role)
+
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Column roles, with the columns ``prediction`` and ``score`` of the table or of handed-in data filled in."""
+        roles = {**self.table_roles, **self.record.columns()}
+        handed_in = self.source("evaluation") if "evaluation" in self.given else None
+        for table, ours in ((self.predictions, True), (handed_in, False)):
+            for role in ("prediction", "score"):
+                if table is not None and role in table.columns and (ours or role not in roles):
+                    roles[role] = (role,)
+        return roles
+
+
+def library_versions() -> dict[str, str]:
+    """The installed versions of the libraries that decide what a number means."""
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _lacking(gate: Gate, said: str, remedy: str) -> tuple[Finding, ...]:
+    return (Finding(gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=said, remedy=remedy),)
+
+
+def _case(gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Finding, ...]], now: datetime) -> Case:
+    needs = gate.manifest.inputs
+    data: dict[str, Dataset] = {}
+    for role, need in needs.data.items():
+        dataset = bench.seen(role)
+        if dataset is not None:
+            data[role] = dataset
+        elif need == "required":
+            place = bench.record.document.where
+            raise InputError(
+                f"the system names no {role!r} data", where=place, remedy=f"Add data.{role} to system.yaml."
+            )
+    for name, need in needs.records.items():
+        if need == "required" and name not in bench.record.records:
+            place = str(bench.record.folder / f"{name}.yaml")
+            raise InputError(
+                "this record is missing", where=place, remedy=f"Write it; see: aims-gates gates show {gate.id}"
+            )
+    roles = bench.roles()
+    for role, need in needs.roles.items():
+        if need == "required" and not roles.get(role):
+            place = bench.record.document.where
+            raise InputError(
+                f"no column has the role {role!r}", where=place, remedy=f"Add roles.{role} to system.yaml."
+            )
+    return Case(
+        gate.id,
+        step.params,
+        roles,
+        data,
+        now,
+        bench.subject,
+        bench.record.records,
+        dict(found),
+        bench.facts,
+        artifacts=bench.artifacts,
+    )
+
+
+def _pinned(record: SystemRecord) -> dict[str, str]:
+    """What evidence says it was made under, for steps that pin it."""
+    found = {"purpose": record.purpose_digest, "specification": record.specification_digest}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _evidence(
+    gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Finding, ...]], now: datetime
+) -> Evidence:
+    data: dict[str, str] = {}
+    rows: dict[str, int] = {}
+    cites = False
+    try:
+        if gate.digest not in step.digests:
+            raise InputError(
+                "the gate differs from the one the plan names", where=str(gate.folder), remedy="Bind again."
+            )
+        case = _case(gate, step, bench, found, now)
+        for role, dataset in case.data.items():
+            source = bench.source(role) if role == "evaluation" else dataset
+            data[role], rows[role] = (source or dataset).digest, dataset.rows
+        cites = "evaluation" in case.data and bench.predictions is not None
+        findings = run_gate(gate, case)
+        bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
+    except AimsGatesError as error:
+        place = f"{error.where}: " if error.where else ""
+        findings = _lacking(gate, f"{place}{error.message}", error.remedy or "Mend the input.")
+    findings = tuple(finding_anywhere(finding, bench.record.pack) for finding in findings)
+    return Evidence(
+        gate=gate.id,
+        gate_digest=gate.digest,
+        params=step.params,
+        findings=findings,
+        outcome=outcome_of(findings),
+        produced_at=now.isoformat(timespec="seconds"),
+        data=data,
+        rows=rows,
+        predictions=bench.predictions_digest if cites else None,
+        facts={**bench.facts, **_pinned(bench.record), "libraries": library_versions()},
+    )
+
+
+def run_plan(
+    plan: Plan, gates: Mapping[str, Gate], bench: Bench, now: datetime, progress: Progress | None = None
+) -> Iterator[Evidence]:
+    """Run every step that applies, in order; the steps that read others' findings come last.
+
+    Args:
+        plan: What is due.
+        gates: The gates there are.
+        bench: What they work on.
+        now: The time that evidence states.
+        progress: Told the gate, its place and the number of gates, before each runs.
+    """
+    due = sorted((step for step in plan.steps if step.applies), key=lambda step: step.last)
+    found: dict[str, tuple[Finding, ...]] = {}
+    for index, step in enumerate(due):
+        if progress is not None:
+            progress(step.gate, index, len(due))
+        if step.gate not in gates:
+            raise InputError(
+                f"the plan asks for the gate {step.gate!r}, which is not here", remedy="Name its pack with --pack."
+            )
+        evidence = _evidence(gates[step.gate], step, bench, found, now)
+        found[step.gate] = evidence.findings
+        yield evidence

@@ -1,0 +1,1 @@
+"""What is required: controls, classification, the shapes of records and the records themselves."""

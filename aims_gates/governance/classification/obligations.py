@@ -1,0 +1,106 @@
+"""Which duties meet whom, and from when. An unanswered fact never drops a duty."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from aims_gates.governance.classification.answers import Answers
+from aims_gates.governance.classification.schema import Bundle, Obligation
+
+__all__ = ["Due", "owed"]
+
+
+@dataclass(frozen=True)
+class Due:
+    """A duty of this system.
+
+    Attributes:
+        id, article, what: The duty, in our own words.
+        roles: The stated roles that it meets; empty when it meets every role.
+        effective: The day from which it binds; None where no law sets one.
+        applies: Whether it binds on the day asked about.
+    """
+
+    id: str
+    article: str
+    what: str
+    roles: tuple[str, ...]
+    effective: date | None
+    applies: bool
+
+
+def _start(bundle: Bundle, tier: str, articles: tuple[str, ...], uses: tuple[str, ...], product: bool) -> date | None:
+    """The day on which what decided applies: the practice's prohibition, or the earliest high-risk route of this system
+    (the earliest of all when none is settled)."""
+    if tier == "prohibited":
+        starts = [bundle.on(rule.applies) for rule in bundle.prohibited if rule.article in articles]
+        return min((day for day in starts if day is not None), default=None)
+    of_uses = bundle.on(bundle.uses_apply)
+    of_product = bundle.on(bundle.product.applies) if bundle.product is not None else None
+    days = [of_uses] if uses and not product else [of_product] if product and not uses else [of_uses, of_product]
+    return min((day for day in days if day is not None), default=None)
+
+
+def _concerns(duty: Obligation, tier: str, articles: tuple[str, ...], uses: tuple[str, ...]) -> bool:
+    listed = any(use == wanted or use.startswith(f"{wanted}(") for use in uses for wanted in duty.uses)
+    return tier in duty.tiers or listed or any(article in duty.articles for article in articles)
+
+
+def _roles(bundle: Bundle, answers: Answers) -> tuple[str, ...]:
+    """The stated roles, and the one that a change of role brings; every role when none is stated."""
+    stated = answers.role or bundle.roles
+    change = bundle.role_change
+    # Unknown is listed among what is missing; only a yes adds the other role's whole list.
+    if change is not None and answers[change.id] == "yes" and change.becomes not in stated:
+        return (*stated, change.becomes)
+    return stated
+
+
+def _effective(bundle: Bundle, duty: Obligation, released: date | None, high: date | None) -> date | None:
+    effective = bundle.on(duty.from_) if duty.from_ is not None else high
+    if duty.grace is not None and released is not None:
+        before = bundle.on(duty.grace.before)
+        if before is not None and released < before:
+            return bundle.on(duty.grace.from_)
+    return effective
+
+
+def owed(
+    bundle: Bundle,
+    answers: Answers,
+    *,
+    tier: str,
+    articles: tuple[str, ...],
+    uses: tuple[str, ...],
+    product: bool,
+    route: Literal["sectoral"] | None,
+    as_of: date,
+) -> tuple[Due, ...]:
+    """The duties of a system at its tier, in the bundle's order.
+
+    Args:
+        bundle: The rules.
+        answers: Roles, release day and facts.
+        tier: The tier that the rules give, the organization's own set aside.
+        articles: The places that decided.
+        uses: The listed high-risk uses that are met and not exempt.
+        product: Whether it is high-risk as a product.
+        route: ``sectoral`` replaces the duties of the high tier.
+        as_of: The day for which ``applies`` is told.
+    """
+    roles, high = _roles(bundle, answers), _start(bundle, tier, articles, uses, product)
+    found = []
+    for duty in bundle.obligations:
+        meets = tuple(role for role in roles if role in duty.roles)
+        if not _concerns(duty, tier, articles, uses) or (duty.roles and not meets):
+            continue
+        if duty.asks is not None and answers[duty.asks] == "no":
+            continue
+        if duty.sectoral != (route == "sectoral") and duty.tiers == ("high",):
+            continue
+        if duty.earlier and not (answers.released_on and high and answers.released_on < high):
+            continue
+        effective = _effective(bundle, duty, answers.released_on, high)
+        applies = effective is None or effective <= as_of
+        found.append(Due(duty.id, duty.article, duty.what, meets, effective, applies))
+    return tuple(found)

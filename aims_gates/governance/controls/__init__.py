@@ -1,0 +1,152 @@
+"""The catalogue: the controls of Annex A and clauses 4 to 10 as data, and their reader.
+
+A new control, or a new gate for one, is an entry in ``catalogue.yaml``; no code knows a control by name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Literal
+
+from aims_gates.documents.strict_yaml import Document, parse, read_yaml
+from aims_gates.errors import InputError
+
+__all__ = [
+    "DECISION_STEPS",
+    "Clause",
+    "Control",
+    "catalogue",
+    "clause_or_control",
+    "clauses",
+    "control",
+    "order",
+    "title_of",
+]
+
+#: Entries of ``gates`` that the decision itself takes; no pack has a folder for them.
+DECISION_STEPS = frozenset({"approvals", "evidence_integrity"})
+
+Phase = Literal["organization", "design", "development", "verification", "deployment", "operation", "retirement"]
+Tier = Literal["prohibited", "high", "limited", "minimal", "gpai_overlay"]
+Due = Literal["deny", "required", "recommended", "conditional", "not-applicable"]
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control of Annex A, in our words.
+
+    Attributes:
+        id, title: As Annex A numbers and names it, e.g. ``A.6.2.4``.
+        category, category_title: The group it belongs to, e.g. ``A.6``.
+        paraphrase: What it asks, in one sentence.
+        lifecycle_phase: The phases of an AI system's life it bears on.
+        level: Evidenced per organization (``org``), per model, or both.
+        gates: Ids of the gates that can evidence it; see :data:`DECISION_STEPS`.
+        evidence: What good evidence shows.
+        stale_when: What makes evidence old.
+        tiers: What the shipped profiles ask at each tier.
+        condition: When a ``conditional`` tier asks for it.
+        crosswalk: Places in ``eu_ai_act``, ``nist_ai_rmf`` and ``iso27001_2022``; informative.
+        max_age_days: By tier, the days after which what evidences it is too old; empty where events decide, not days.
+        references: Other documents to read beside it, by number; informative.
+        risk_sources: Where the risks come from that it treats (the standard's Annex C lists such sources).
+    """
+
+    id: str
+    title: str
+    category: str
+    category_title: str
+    paraphrase: str
+    lifecycle_phase: tuple[Phase, ...]
+    level: Literal["org", "model", "both"]
+    gates: tuple[str, ...]
+    evidence: tuple[str, ...]
+    stale_when: tuple[str, ...]
+    tiers: Mapping[Tier, Due]
+    crosswalk: Mapping[str, tuple[str, ...]]
+    references: tuple[str, ...]
+    risk_sources: tuple[str, ...]
+    condition: str | None = None
+    max_age_days: Mapping[Tier, int] = field(default_factory=dict)
+
+    @property
+    def guidance(self) -> str:
+        """Where the standard's guidance on it stands: Annex B has the same numbers."""
+        return f"B{self.id.removeprefix('A')}"
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One clause of the management system and the gates that read its records."""
+
+    id: str
+    title: str
+    gates: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    standard: str
+    controls: tuple[Control, ...]
+
+
+@dataclass(frozen=True)
+class _Clauses:
+    clauses: tuple[Clause, ...]
+
+
+def order(identifier: str) -> tuple[int, ...]:
+    """Sorts ids as people count: ``A.9.4`` before ``A.10.2``, and clauses (``9.3``) before controls."""
+    return (identifier.startswith("A."), *(int(part) for part in identifier.split(".") if part.isdecimal()))
+
+
+def _document(name: str) -> Document:
+    source = files(__name__).joinpath(name)
+    return read_yaml(source.read_bytes(), str(source))
+
+
+@cache
+def catalogue() -> Mapping[str, Control]:
+    """Every control by id, in natural order."""
+    found = parse(_Catalogue, _document("catalogue.yaml")).controls
+    return MappingProxyType({entry.id: entry for entry in sorted(found, key=lambda entry: order(entry.id))})
+
+
+@cache
+def clauses() -> Mapping[str, Clause]:
+    """Clauses 4.1 to 10.2 by number, in natural order."""
+    found = parse(_Clauses, _document("clauses.yaml")).clauses
+    return MappingProxyType({entry.id: entry for entry in sorted(found, key=lambda entry: order(entry.id))})
+
+
+def control(identifier: str) -> Control:
+    """The control of this id.
+
+    Raises:
+        InputError: there is none; the remedy names the nearest ones.
+    """
+    if identifier not in catalogue():
+        near = get_close_matches(identifier.upper(), catalogue(), n=3, cutoff=0.5)
+        remedy = (
+            f"Did you mean {', '.join(sorted(near, key=order))}?" if near else "`aims-gates controls list` shows all."
+        )
+        raise InputError(f"there is no control {identifier!r}", remedy=remedy)
+    return catalogue()[identifier]
+
+
+def clause_or_control(identifier: str) -> Clause | Control:
+    """The control, or the clause, of this id.
+
+    Raises:
+        InputError: there is neither; the remedy names the nearest controls.
+    """
+    return clauses()[identifier] if identifier in clauses() else control(identifier)
+
+
+def title_of(identifier: str) -> str | None:
+    """The short title of a control or clause; None where there is neither."""
+    found = catalogue().get(identifier) or clauses().get(identifier)
+    return found.title if found else None

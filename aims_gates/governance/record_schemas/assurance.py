@@ -1,0 +1,290 @@
+"""Records of the organization: risks, objectives, incidents, duties to report, audits and reviews."""
+
+from datetime import date as Day
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from aims_gates.governance.record_schemas.base import Reviewed, Shape, Share, Text, Texts, says
+
+__all__ = [
+    "AuditProgramme",
+    "BiasAudit",
+    "Incidents",
+    "ManagementReviews",
+    "Nonconformities",
+    "Objectives",
+    "ReportingObligations",
+    "RiskRegister",
+    "StatementOfApplicability",
+]
+
+
+class Risk(Shape):
+    """A risk and its treatment."""
+
+    id: Text = says("Its id.")
+    area: Literal["fairness", "safety", "transparency", "privacy", "security", "reliability"] = says("Its area.")
+    description: Text = says("What may happen to whom.")
+    likelihood: int = says("1 to 5.", ge=1, le=5)
+    impact: int = says("1 to 5.", ge=1, le=5)
+    residual: int = says("Likelihood times impact after treatment.", ge=1, le=25)
+    treatment: Text = says("What is done about it.")
+    controls: Texts = says("Annex A controls that help.")
+    owner: Text = says("Who sees to it.")
+    due: Day = says("By when.")
+    status: Literal["open", "treated", "accepted"] = says("How far it is.")
+    accepted_by: Text | None = says("Who accepts it, where it is accepted.", default=None)
+
+
+class RiskRegister(Reviewed):
+    """Risks over six areas (clauses 6.1 and 8.2)."""
+
+    appetite: int = says("The residual level up to which a risk may stay.", ge=1, le=25)
+    risks: tuple[Risk, ...] = says("At least one per area.", min_length=1)
+
+
+class Objective(Shape):
+    """An aim that is measured."""
+
+    id: Text = says("Its id.")
+    kind: Literal["development", "use"] = says("About developing (A.6.1.2) or using (A.9.3) a system.")
+    aim: Text = says("The aim in words.")
+    metric: Text = says("The measure.")
+    baseline: float = says("Where it stood.")
+    target: float = says("Where it must come to.")
+    current: float | None = says("Where it stands.", default=None)
+    measured_on: Day | None = says("When that was measured.", default=None)
+    due: Day = says("By when.")
+    owner: Text = says("Who sees to it.")
+    policy: Text = says("The policy that it comes from.")
+    corrective: Text | None = says("What is done when it is overdue.", default=None)
+
+
+class Objectives(Reviewed):
+    """Objectives (A.6.1.2, A.9.3, clause 6.2)."""
+
+    objectives: tuple[Objective, ...] = says("At least one of each kind.", min_length=1)
+
+
+class Notice(Shape):
+    """Who is told of an incident."""
+
+    severity: Text = says("One of severities.")
+    who: Text = says("Who is told.")
+    within_days: int = says("Within how many days.", ge=0)
+    channel: Text = says("How.")
+    template: Text = says("Which template.")
+
+
+class Clocks(Shape):
+    """Longest times to report, in days."""
+
+    serious: int = says("A serious incident: at most 15.", ge=0)
+    death: int = says("A death: at most 10.", ge=0)
+    widespread: int = says("A widespread or critical-infrastructure case: at most 2.", ge=0)
+
+
+class Authority(Shape):
+    """An authority and how to reach it."""
+
+    name: Text = says("Which authority.")
+    contact: Text = says("How to reach it.")
+
+
+class Drill(Shape):
+    """A rehearsal of the plan."""
+
+    date: Day = says("When.")
+    finding: Text = says("What it showed.")
+
+
+class Incident(Shape):
+    """An incident."""
+
+    id: Text = says("Its id.")
+    severity: Text = says("One of severities.")
+    opened_on: Day = says("When it became known.")
+    notified_on: Day | None = says("When notices went out.", default=None)
+    closed_on: Day | None = says("When it was closed.", default=None)
+
+
+class Incidents(Reviewed):
+    """The incident plan and the incidents (A.8.4)."""
+
+    severities: Texts = says("The scale, worst first.")
+    notices: tuple[Notice, ...] = says("Who is told, by when and how.", min_length=1)
+    clocks: Clocks = says("Longest times to report.")
+    authorities: tuple[Authority, ...] = says("Contacts of authorities.", min_length=1)
+    third_parties: Text = says("What happens with incidents in suppliers' components.")
+    drills: tuple[Drill, ...] = says("Rehearsals.", min_length=1)
+    incidents: tuple[Incident, ...] = says("Incidents so far.", default=())
+
+
+class Obligation(Shape):
+    """Something that must be told to somebody."""
+
+    system: Text = says("The system's name, or * for all.")
+    party: Text = says("Who must be told.")
+    trigger: Text = says("What calls for it.")
+    content: Text = says("What must be said.")
+    last_sent: Day | None = says("When it was last sent.", default=None)
+    last_due: Day | None = says("When that was due.", default=None)
+    due: Day = says("When it is due next.")
+
+
+class HighTierItem(Shape):
+    """A duty of tier high."""
+
+    system: Text = says("The system's name, or * for all.")
+    item: Literal["registration", "declaration", "affected_persons"] = says("Which duty.")
+    state: Literal["done", "not-applicable", "open"] = says("How far it is.")
+    detail: Text = says("Where it is, or why it does not apply.")
+
+
+class ReportingObligations(Reviewed):
+    """What must be told to whom (A.8.5)."""
+
+    obligations: tuple[Obligation, ...] = says("Duties to report.", min_length=1)
+    high_tier: tuple[HighTierItem, ...] = says("Duties of tier high.", default=())
+    jurisdictions: Texts = says("Where the systems are used.")
+
+
+class Nonconformity(Shape):
+    """Something that was not as required."""
+
+    id: Text = says("Its id.")
+    grade: Literal["major", "minor"] = says("How grave it is.")
+    opened_on: Day = says("When it was found.")
+    what: Text = says("What was not as required.")
+    cause: str | None = says("The root cause; needed to close it.", default=None)
+    action: str | None = says("The corrective action; needed to close it.", default=None)
+    owner: Text = says("Who sees to it.")
+    due: Day = says("By when.")
+    closed_on: Day | None = says("When it was closed.", default=None)
+    effective_on: Day | None = says("When a check showed that the action worked.", default=None)
+
+
+class Improvement(Shape):
+    """An idea for improvement."""
+
+    id: Text = says("Its id.")
+    idea: Text = says("The idea.")
+    decided: Text = says("What was decided.")
+
+
+class Nonconformities(Reviewed):
+    """Nonconformities and improvements (clauses 10.1 and 10.2)."""
+
+    nonconformities: tuple[Nonconformity, ...] = says("Open and closed ones.", default=())
+    improvements: tuple[Improvement, ...] = says("Ideas beyond them.", min_length=1)
+
+
+class Row(Shape):
+    """A control in the statement of applicability."""
+
+    control: Text = Field(description="Id, e.g. A.6.2.4.", pattern=r"^A\.\d+(\.\d+)+$")
+    applicable: bool = says("Whether it applies here.")
+    reason: Text = says("Why, or why not.")
+    state: Literal["implemented", "partly", "planned", "none"] = says("How far it is.")
+    since: Day | None = says("Since when.", default=None)
+
+
+class StatementOfApplicability(Reviewed):
+    """All 38 controls, applicable or not, with reasons (clause 6.1.3)."""
+
+    rows: tuple[Row, ...] = says("One row per control.", min_length=38, max_length=38)
+
+
+class Audit(Shape):
+    """An internal audit."""
+
+    scope: Text = says("What is audited, against what.")
+    planned_on: Day = says("When it is planned.")
+    done_on: Day | None = says("When it was held.", default=None)
+    auditor: Text = says("Who audits.")
+    audited: Texts = says("Whose work is audited; never the auditor's own.")
+    report: Text | None = says("Where the report is.", default=None)
+    findings: int | None = says("How many findings.", default=None, ge=0)
+
+
+class AuditProgramme(Reviewed):
+    """Internal audits (clause 9.2)."""
+
+    audits: tuple[Audit, ...] = says("Planned and held.", min_length=1)
+
+
+class Inputs(Shape):
+    """What a management review looks at."""
+
+    earlier_actions: Text = says("Actions of earlier reviews.")
+    context_changes: Text = says("Changes outside and inside.")
+    performance: Text = says("How systems and the management system do.")
+    audits: Text = says("Results of audits.")
+    nonconformities: Text = says("Nonconformities and corrective actions.")
+    objectives: Text = says("How far the objectives are.")
+    improvements: Text = says("Ideas for improvement.")
+
+
+class Outputs(Shape):
+    """What comes out of it."""
+
+    decisions: Text = says("Decisions.")
+    resources: Text = says("Resources granted.")
+    improvements: Text = says("Improvements decided.")
+
+
+class ManagementReview(Shape):
+    """One review."""
+
+    date: Day = says("When.")
+    attendees: Texts = says("Who took part; somebody of top management.")
+    inputs: Inputs = says("What was looked at.")
+    outputs: Outputs = says("What came out.")
+
+
+class ManagementReviews(Reviewed):
+    """Management reviews (clauses 5.1 and 9.3)."""
+
+    reviews: tuple[ManagementReview, ...] = says("Reviews held.", min_length=1)
+
+
+class AuditedCategory(Shape):
+    """A category of people that was looked at, and the column that holds it."""
+
+    category: Literal["sex", "race_ethnicity", "age", "disability", "other"] = says("The category.")
+    column: Text = says("The column that holds it, as roles.sensitive of system.yaml names it.")
+
+
+class Excluded(Shape):
+    """A group that was left out of the ratios."""
+
+    group: Text = says("Which group.")
+    share: Share = says("Its share of the people in the data.")
+    reason: Text = says("Why the auditor left it out.")
+
+
+class AuditNotice(Shape):
+    """What people were told before the tool was used on them."""
+
+    place: Text = says("Where the notice stands or how it was sent.")
+    sent_on: Day = says("The day from which people could read it.")
+    first_use_on: Day = says("The day of the first use after it.")
+    alternative: Text = says("How to ask for another process or an accommodation.")
+    retention: Text = says("Which data are kept, for how long, and how to ask about them.")
+
+
+class BiasAudit(Reviewed):
+    """An independent audit of a decision tool for bias, its published summary, and the notice to people."""
+
+    auditor: Text = says("Who audited.")
+    independent_because: Text = says("Why the auditor is independent: no part in making, selling or using the tool.")
+    audited_on: Day = says("The day of the audit.")
+    data_source: Text = says("Which data were used, historical or test data, and why these.")
+    categories: Annotated[tuple[AuditedCategory, ...], Field(min_length=1)] = says("Categories that were looked at.")
+    intersections: bool = says("Whether the ratios were computed for intersections of the categories too.")
+    unknown_people: int = says("How many people in the data have no known category.", ge=0)
+    excluded: tuple[Excluded, ...] = says("Groups left out of the ratios.", default=())
+    published: Text = says("Where the summary of the results is published.")
+    published_on: Day = says("Since when.")
+    notice: AuditNotice = says("What people were told.")

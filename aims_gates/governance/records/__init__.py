@@ -1,0 +1,1 @@
+"""The records of a pack: read, and held against one another."""

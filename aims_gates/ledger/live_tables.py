@@ -1,0 +1,152 @@
+"""What the database's triggers look at, made from the ledger row by row: the grants that stand, and the kind of names.
+
+``aims_grants_live`` holds for each alias the grant that stands (whatever its own end: the trigger compares the date),
+and ``aims_names`` what a name was created as, the binding (or the word that let it go) that was not revoked, and if
+it is governed: a system was once bound to it or a grant adopted for it, and no policy owner let it go since. The two
+rows without a workspace are open mode's, for models and for prompts. Both follow each append in its transaction;
+:func:`rebuild` makes them from the whole ledger, and :func:`differences` compares.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, text
+
+from aims_gates.attestation.statements.people import Halt, Revocation
+from aims_gates.attestation.statements.policy import Binding, Freed, OpenMode
+from aims_gates.attestation.statements.registry import Creation, Grant, Transition
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.attestation.trust_list import Row
+from aims_gates.database import migrate
+
+__all__ = ["LIVE_TYPES", "differences", "follow", "rebuild"]
+
+#: The statements that change what stands.
+LIVE_TYPES = frozenset(map(type_of, (Binding, Creation, Freed, Grant, Halt, OpenMode, Revocation, Transition)))
+_LIVE = ("workspace", "name", "alias", "version", "location", "expires", "statement", "adoption", "position")
+_NAMES = ("workspace", "name", "kind", "binding", "governed", "position")
+_INSERT = text(f"INSERT INTO aims_grants_live ({', '.join(_LIVE)}) VALUES ({', '.join(f':{each}' for each in _LIVE)})")
+_NAME = f"INSERT INTO aims_names ({', '.join(_NAMES)}) VALUES ({', '.join(f':{each}' for each in _NAMES)})"
+#: Open mode's rows, by what a statement is about: all kinds, or prompts alone.
+_OPEN_MODE = {"": ("", "prompt"), "prompt": ("prompt",)}
+#: A binding that was revoked leaves the name governed; that it was let go, revoked, makes it so again.
+_TAKEN_BACK = text(
+    "UPDATE aims_names SET binding = NULL, governed = CASE WHEN workspace = '' THEN 0 ELSE 1 END, position = :position "
+    "WHERE binding = :digest"
+)
+_OF_NAME = "DELETE FROM aims_grants_live WHERE workspace = :workspace AND name = :name"
+
+
+def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
+    """Apply a row that is being appended; the head still says the size before it.
+
+    Args:
+        connection: In the transaction that appends.
+        row: What is appended; of :data:`LIVE_TYPES`.
+        revoked: Digests of the statements that were revoked before it.
+    """
+    said = row.predicate
+    if isinstance(said, Revocation):
+        gone = {"digest": said.statement, "position": row.position}
+        connection.execute(text("DELETE FROM aims_grants_live WHERE :digest IN (statement, adoption)"), gone)
+        connection.execute(_TAKEN_BACK, gone)
+        return
+    if isinstance(said, OpenMode):
+        on = said.on and row.digest not in revoked
+        for kind in _OPEN_MODE[said.scope]:
+            place = {"workspace": "", "name": kind}
+            _named(connection, place, row.position, kind="open mode", binding=row.digest if on else None)
+        return
+    place = {"workspace": said.workspace, "name": said.name}
+    if isinstance(said, Creation):
+        connection.execute(text(_OF_NAME), place)
+        _named(connection, place, row.position, kind=said.kind)
+    elif isinstance(said, Binding):
+        binding = None if row.digest in revoked else row.digest
+        _named(connection, place, row.position, binding=binding, governed=1)
+    elif isinstance(said, Freed):
+        connection.execute(text(_OF_NAME), place)
+        again = row.digest in revoked
+        _named(connection, place, row.position, binding=None if again else row.digest, governed=int(again))
+    elif isinstance(said, Halt):
+        connection.execute(text(_OF_NAME), place)
+    elif isinstance(said, Transition):
+        which = " AND (alias = :alias" + (" OR version = :version)" if said.alias is None else ")")
+        everything = said.alias is None and said.version is None
+        some = {**place, "alias": said.alias, **({"version": said.version} if said.alias is None else {})}
+        connection.execute(text(_OF_NAME if everything else _OF_NAME + which), place if everything else some)
+    else:
+        connection.execute(text(f"{_OF_NAME} AND alias = :alias"), {**place, "alias": said.alias})
+        entry = _entry(row)
+        if not revoked_by(entry, revoked):
+            connection.execute(_INSERT, entry)
+        if entry["adoption"]:  # all others are of a name that is bound
+            _named(connection, place, row.position, governed=1)
+
+
+def revoked_by(entry: dict[str, Any], revoked: Iterable[str]) -> bool:
+    """Whether a grant, or the adoption it came from, was revoked before."""
+    return bool({entry["statement"], entry["adoption"]} & set(revoked))
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    said = row.predicate
+    return {
+        "workspace": said.workspace,
+        "name": said.name,
+        "alias": said.alias,
+        "version": said.version,
+        "location": said.location,
+        "expires": said.expires,
+        "statement": row.digest,
+        "adoption": said.request if said.transition == "adopted" else None,
+        "position": row.position,
+    }
+
+
+def _named(connection: Connection, place: dict[str, str], position: int, **values: str | int | None) -> None:
+    """Set what is known of a name; one that nobody created counts as a model, which is the stricter."""
+    known = {**place, "position": position, **values}
+    changed = ", ".join(f"{column} = :{column}" for column in (*values, "position"))
+    query = text(f"{_NAME} ON CONFLICT (workspace, name) DO UPDATE SET {changed}")
+    connection.execute(query, {"kind": "model", "binding": None, "governed": 0, **known})
+
+
+def rebuild(connection: Connection, rows: Iterable[Row], size: int) -> None:
+    """Make both tables anew, where the guards are not in place.
+
+    Args:
+        connection: In a transaction that holds the lock.
+        rows: Every row of :data:`LIVE_TYPES`, in order.
+        size: The ledger's size.
+    """
+    for table in ("aims_grants_live", "aims_names"):
+        connection.execute(text(f"DELETE FROM {table}"))
+    revoked: set[str] = set()
+    for row in rows:
+        follow(connection, row, revoked)
+        if isinstance(row.predicate, Revocation):
+            revoked.add(row.predicate.statement)
+    connection.execute(text("UPDATE aims_head SET follows = :size WHERE id = 1"), {"size": size})
+
+
+def differences(connection: Connection, rows: Iterable[Row], size: int) -> list[str]:
+    """In what both tables differ from the ledger, one sentence each.
+
+    Args:
+        connection: To read them.
+        rows, size: As for :func:`rebuild`.
+    """
+    engine = create_engine("sqlite://")
+    with engine.connect() as other:
+        migrate(other)
+        rebuild(other, rows, size)
+        found = []
+        for table, columns in (("aims_grants_live", _LIVE), ("aims_names", _NAMES)):
+            query = text(f"SELECT {', '.join(columns)} FROM {table}")
+            there, wanted = ({tuple(row) for row in each.execute(query)} for each in (connection, other))
+            for row in sorted(there ^ wanted, key=repr):
+                how = "holds" if row in there else "does not hold"
+                found.append(f"{row[1]}: {table} {how} {' '.join(str(each) for each in row[2:4])}, unlike the ledger")
+    engine.dispose()
+    return found

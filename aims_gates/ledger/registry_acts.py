@@ -1,0 +1,186 @@
+"""What the registry asks of the ledger, inside its own transaction: judge, record, grant.
+
+The one place where rows become a question for :mod:`aims_gates.decision.rules` and its answer becomes rows again.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aims_gates import __version__
+from aims_gates.attestation.statements.people import BreakGlass, Halt, Request, Resume
+from aims_gates.attestation.statements.registry import Grant, Recorded
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.attestation.statements.wording import say
+from aims_gates.attestation.trust_list import Row
+from aims_gates.decision import halts
+from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.rules import decide
+from aims_gates.documents.canonical import digest
+from aims_gates.errors import RefusedError
+from aims_gates.ledger import append, rows
+from aims_gates.ledger.remote import Remote
+from aims_gates.ledger.table import HALTS, OPEN_MODE, Source
+from aims_gates.model import Decision, Evidence, Subject
+
+__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing", "stopping"]
+
+#: Under which terms the rows stand that bear on every name.
+_COMMON = ("trust", "revocation", "profiles", OPEN_MODE)
+#: What names the bytes of a version.
+_ABOUT_BYTES = frozenset(map(type_of, (Request, Grant, BreakGlass)))
+_REACH = frozenset(map(type_of, (Grant, Halt)))
+
+
+def about(
+    connection: Source, workspace: str, name: str, subject: str | None = None, version: str | None = None
+) -> list[Row]:
+    """Every row that bears on a registered model, its requests, a version's evidence, and a subject.
+
+    Args:
+        connection: The registry's database, or a server.
+        workspace, name: The registered model.
+        subject: The subject's digest; when None those of the requests, and of a version's evidence, grants and orders.
+        version: The version that is asked about: requests for others are left out, with what was said of them.
+
+    Raises:
+        IntegrityError: one of the rows does not hold; nothing may be decided then.
+    """
+    first = [*_COMMON, f"model {workspace}/{name}"]
+    first += [f"versions {workspace}/{name}" if version is None else f"version {workspace}/{name}/{version}"]
+    found = {row.position: row for row in rows(connection, first)}
+    asked = [row for row in found.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)]
+    requests = [row for row in asked if row.type == type_of(Request)]
+    subjects = {row.predicate.digest for row in (asked if version is not None else requests)}
+    subjects |= {row.statement.subject for row in found.values() if row.type == type_of(Evidence)}
+    subjects = {subject} if subject else subjects
+    wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
+    found.update({row.position: row for row in rows(connection, wanted)})
+    for each in sorted(subjects) if not isinstance(connection, Remote) else ():
+        found.update(_halting(connection, each, (workspace, name)))
+    return [found[position] for position in sorted(found)]
+
+
+def _halts_elsewhere(connection: Source, found: Iterable[Row], here: tuple[str, str]) -> list[Row]:
+    """The halts of other names under which the same bytes were granted: a halt reaches them here too."""
+    granted = {(row.predicate.workspace, row.predicate.name) for row in found if row.type == type_of(Grant)} - {here}
+    wanted = [f"model {space}/{name}" for space, name in sorted(granted)]
+    return rows(connection, wanted, types={type_of(Halt)}) if wanted else []
+
+
+def stopping(connection: Source, workspace: str, name: str, digest: str, version: str | None = None) -> Row | None:
+    """The halt that keeps bytes from being loaded by a name; None where none does
+    (:func:`aims_gates.decision.halts.stopping`).
+
+    Args:
+        connection: The registry's database, or a server.
+        workspace, name: The name by which they are to be loaded.
+        digest: The bytes.
+        version: The version of that name, where one is named.
+
+    Raises:
+        IntegrityError: one of the rows does not hold; nothing may be loaded then.
+    """
+    found = _halting(connection, digest)
+    if not found:
+        return None
+    wanted = [*_COMMON, f"model {workspace}/{name}"]
+    found.update({row.position: row for row in rows(connection, wanted)})
+    return halts.stopping(Ledger(found.values(), workspace, name), digest, version)
+
+
+def _halting(connection: Source, digest: str, but: tuple[str, str] | None = None) -> dict[int, Row]:
+    """What bears on halts of the names under which bytes were granted, by place; one look where there is no such halt.
+
+    Args:
+        connection: The ledger.
+        digest: The bytes.
+        but: A name whose own rows are in hand.
+    """
+    reach = rows(connection, [HALTS, f"subject {digest}"], types=_REACH)
+    granted, halted = ({_name(row) for row in reach if row.type == type_of(shape)} for shape in (Grant, Halt))
+    names = sorted((granted & halted) - {but})
+    if not names:
+        return {}
+    wanted = [*_COMMON, f"subject {digest}", *(f"model {space}/{each}" for space, each in names)]
+    found = {row.position: row for row in rows(connection, wanted)}
+    resumed = {_name(row) for row in found.values() if row.type == type_of(Resume)}
+    if resumed:  # who may resume depends on who had a hand in what was granted there
+        wanted = [f"versions {space}/{each}" for space, each in sorted(resumed)]
+        wanted += [f"subject {row.predicate.digest}" for row in found.values() if row.type == type_of(Grant)]
+        found.update({row.position: row for row in rows(connection, wanted)})
+    return found
+
+
+def _name(row: Row) -> tuple[str, str]:
+    return row.predicate.workspace, row.predicate.name
+
+
+def judge(connection: Connection, ask: Ask) -> Decision:
+    """Decide on what the ledger holds now. The caller holds the lock when the answer is to be acted on."""
+    return decide(ask, about(connection, ask.workspace, ask.name, ask.digest, ask.version))
+
+
+def act(connection: Connection, predicate: Any, at: datetime, subject: str | None = None) -> Row:
+    """Append one of the registry's own acts; the caller holds the lock."""
+    return append(connection, say(predicate, Subject("model", subject or digest(predicate))), at)
+
+
+def record(connection: Connection, ask: Ask, decision: Decision) -> str:
+    """Append the decision, allow or deny; gives its digest."""
+    made = digest(decision)
+    aims = {
+        "workspace": ask.workspace,
+        "name": ask.name,
+        "version": ask.version,
+        "alias": ask.alias,
+        "actor": ask.actor,
+        "allowed": decision.allowed,
+        "criteria_met": decision.criteria_met,
+        "mode": decision.mode,
+        "transition": decision.transition,
+        "exit": decision.exit,
+        "plan": decision.plan,
+        "request": decision.request,
+        "controls": {state.control: state.state for state in decision.controls},
+        "problems": list(decision.problems),
+        "decision": made,
+        **({} if ask.makers is None else {"makers": list(ask.makers)}),
+    }
+    said = Recorded(
+        verifier={"id": f"aims-gates {__version__}"},
+        timeCreated=ask.now.astimezone(UTC).isoformat(timespec="seconds"),
+        properties=("AIMS_GATES_EVIDENCE_CRITERIA_MET",) if decision.criteria_met else (),
+        aims=aims,
+    )
+    act(connection, said, ask.now, decision.subject)
+    return made
+
+
+def grant(connection: Connection, ask: Ask, decision: Decision, location: str) -> Row:
+    """Append the decision and the grant that makes the promotion stand.
+
+    Raises:
+        RefusedError: the decision is no, or is about other bytes.
+    """
+    if not decision.allowed or ask.digest is None or ask.digest != decision.subject:
+        remedy = "Decide again, on the staged bytes."
+        raise RefusedError("a grant needs a decision that allows these bytes", where=ask.name, remedy=remedy)
+    made = record(connection, ask, decision)
+    said = Grant(
+        ask.workspace, ask.name, ask.version, ask.alias, ask.digest, location,
+        decision.transition, decision.mode, decision.request, made, ask.actor,
+    )  # fmt: skip
+    return act(connection, said, ask.now, ask.digest)
+
+
+def bound(connection: Source, workspace: str, name: str) -> Row | None:
+    """The binding that counts for a registered model."""
+    return Ledger(about(connection, workspace, name), workspace, name).binding()
+
+
+def standing(connection: Source, workspace: str, name: str, alias: str) -> Row | None:
+    """The grant that stands for an alias now."""
+    return Ledger(about(connection, workspace, name), workspace, name).standing(alias, datetime.now(UTC))

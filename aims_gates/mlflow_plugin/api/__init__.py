@@ -1,0 +1,23 @@
+"""Our HTTP API, beside MLflow's: statements, plans, requests and their answers, staging, promotion, the ledger."""
+
+from fastapi import APIRouter
+
+from aims_gates.mlflow_plugin.api import acting, carrying, describing, reading
+from aims_gates.mlflow_plugin.api.answers import Route
+from aims_gates.mlflow_plugin.server.permissions import PREFIX
+
+__all__ = ["router"]
+
+
+def router() -> APIRouter:
+    """The routes under :data:`aims_gates.mlflow_plugin.server.permissions.PREFIX`, to be added before MLflow's Flask
+    mount.
+
+    The middleware authenticates; each route looks itself up in the table of permissions and refuses where it is absent.
+    """
+    made = APIRouter(prefix=PREFIX, route_class=Route)
+    reading.add_to(made)
+    acting.add_to(made)
+    carrying.add_to(made)
+    describing.add_to(made)
+    return made

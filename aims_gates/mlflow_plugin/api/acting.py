@@ -1,0 +1,237 @@
+"""Routes that act: statements handed in, requests and their answers, staging, promotion, halt, rollback.
+
+Decisions are the store's: what is said joins its transaction, an alias is set by its own method.
+"""
+
+# mypy: allow-untyped-calls
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+
+from aims_gates.attestation.signing.envelope import Envelope
+from aims_gates.attestation.statements.people import Request
+from aims_gates.attestation.trust_list import Row
+from aims_gates.errors import InputError, IntegrityError, RefusedError
+from aims_gates.ledger import append, history
+from aims_gates.ledger.table import select
+from aims_gates.mlflow_plugin.api import shapes
+from aims_gates.mlflow_plugin.api.answers import caller
+from aims_gates.mlflow_plugin.api.attesting import need_role, say_for, server_key
+from aims_gates.mlflow_plugin.api.reading import by, shown, visible_request
+from aims_gates.mlflow_plugin.server.live_store import Sight, need_read, reading, store, workspace, writing
+from aims_gates.mlflow_plugin.server.permissions import may_edit, may_read
+from aims_gates.mlflow_plugin.store.governed_names import governed_alias, version_number
+from aims_gates.mlflow_plugin.store.halted import reach
+from aims_gates.workflow import requests as acts
+from aims_gates.workflow.requests import Said
+
+__all__ = ["add_to"]
+
+
+def add_to(router: APIRouter) -> None:
+    """Add the routes."""
+    router.post("/statements")(hand_in)
+    router.post("/requests")(open_request)
+    router.post("/requests/{request}/withdraw")(withdraw)
+    router.post("/requests/{request}/approve")(approve)
+    router.post("/requests/{request}/reject")(reject)
+    router.post("/waive")(waive)
+    router.post("/revoke")(revoke)
+    router.post("/halt")(halt)
+    router.post("/resume")(resume)
+    router.post("/rollback")(rollback)
+    router.post("/stage")(stage)
+    router.post("/promote")(promote)
+
+
+def hand_in(signed: shapes.SignedStatement) -> shapes.Place:
+    """Append a statement that somebody signed with a key of their own; the signature decides whether it is taken.
+
+    The same statement brought again by the same signers is the old one: its place is answered.
+    """
+    who = caller()
+    try:
+        envelope = Envelope.from_json(signed.envelope.model_dump(), "envelope")
+    except IntegrityError as error:
+        raise InputError(error.message, where=error.where, remedy=error.remedy) from error
+    with writing() as connection:
+        if history(connection).current() is None and not (who.admin or who.via == "http"):
+            remedy = "Let an administrator of this server begin it: aims-gates keys trust --first ..."
+            raise RefusedError("there is no trust list yet", remedy=remedy)
+        row = append(connection, envelope, datetime.now(UTC))
+        _, body = select(connection, [f"statement {row.digest}"])[0]
+        return shown(row, history(connection), body)
+
+
+def _said(said_by: Any, *, model: str | None = None) -> shapes.Answer:
+    """Say something for the caller in one transaction; ``said_by`` makes it, on the locked ledger."""
+    who = caller()
+    server_key()
+    if model is not None:
+        need_read(who, model)
+    with writing() as connection:
+        said: Said = said_by(connection)
+        row = say_for(connection, said, who, datetime.now(UTC))
+        return _answer(connection, row)
+
+
+def _answer(connection: Connection, row: Row, aliases: list[str] | None = None) -> shapes.Answer:
+    people = by(row, history(connection))
+    return shapes.Answer(statement=row.digest, position=row.position, by=people, aliases=aliases or [])
+
+
+def _existing(name: str, version: str) -> None:
+    """Refuse a version that is not there.
+
+    Raises:
+        MlflowException: RESOURCE_DOES_NOT_EXIST.
+    """
+    store().get_model_version(name, version_number(version))
+
+
+def open_request(opened: shapes.Opened) -> shapes.Answer:
+    """Stage a version's bytes on this server and ask for its promotion.
+
+    Answers when the bytes are staged, which takes as long as copying and hashing them; an interrupted call is taken up
+    by the next.
+    """
+    need_read(caller(), opened.name)
+    server_key()
+    with reading() as connection:
+        need_role(connection, None, caller(), Request)  # before bytes are copied for nothing
+    _existing(opened.name, opened.version)
+    found = store().stage_version(opened.name, int(opened.version))
+    space, now = workspace(), datetime.now(UTC)
+    return _said(
+        lambda connection: acts.ask(connection, space, opened.name, opened.version, found, opened.reason, now),
+        model=opened.name,
+    )
+
+
+def withdraw(request: shapes.Short, reason: shapes.TheReason) -> shapes.Answer:
+    """Take a request back."""
+    return _said(lambda connection: acts.withdraw(connection, _mine(connection, request), reason.reason))
+
+
+def approve(request: shapes.Short, asked: shapes.Asked) -> shapes.Answer:
+    """Approve a request, in a role that the trust list gives your login."""
+    return _said(lambda connection: acts.approve(connection, _mine(connection, request), asked.role, asked.comment))
+
+
+def reject(request: shapes.Short, asked: shapes.Reason) -> shapes.Answer:
+    """Reject a request, in a role that the trust list gives your login."""
+    return _said(lambda connection: acts.reject(connection, _mine(connection, request), asked.role, asked.reason))
+
+
+def _mine(connection: Connection, request: str) -> str:
+    return visible_request(connection, request).digest
+
+
+def waive(asked: shapes.Waived) -> shapes.Answer:
+    """Accept a control as unmet for exactly the bytes of a version for which a request is open."""
+    space = workspace()
+    return _said(
+        lambda connection: acts.waive(
+            connection,
+            space,
+            asked.name,
+            asked.version,
+            control=asked.control,
+            role=asked.role,
+            reason=asked.reason,
+            risk=asked.risk,
+            compensating_control=asked.compensating_control,
+            until=asked.until,
+        ),
+        model=asked.name,
+    )
+
+
+def revoke(asked: shapes.Revoked) -> shapes.Answer:
+    """Revoke a statement: evidence, an approval, a waiver, a grant."""
+
+    def said(connection: Connection) -> Said:
+        made = acts.revoke(connection, asked.statement, asked.reason)
+        if not Sight(connection, caller()).term(f"statement {made.predicate.statement}"):
+            raise RefusedError("you may not read the model it is about", remedy="Ask whoever manages it for READ.")
+        return made
+
+    return _said(said)
+
+
+def halt(asked: shapes.Broken) -> shapes.Answer:
+    """Take a model out of production; role on-call.
+
+    Its grants and requests end, its governed aliases are removed, and the bytes that were granted load by no name,
+    number or address until a rollback or a resume: ``reaches`` lists those versions that you may read.
+    """
+    need_read(caller(), asked.name)
+    store().get_registered_model(asked.name)
+    answer = _said(lambda _: acts.halt(workspace(), asked.name, asked.reason), model=asked.name)
+    found = [alias for alias in store().get_registered_model(asked.name).aliases if governed_alias(alias)]
+    for alias in found:
+        store().delete_registered_model_alias(asked.name, alias)
+    return answer.model_copy(update={"aliases": found, "reaches": _reached(asked.name)})
+
+
+def _reached(name: str) -> list[str]:
+    who, space = caller(), workspace()
+    return [
+        f"{each} version {number}"
+        for there, each, number in reach(store(), space, name)
+        if there == space and may_read(who, each)
+    ]
+
+
+def resume(asked: shapes.Broken) -> shapes.Answer:
+    """End the halts of a model: what they stopped loads again; role policy, or one of which its plan asks approvals.
+
+    It is for somebody without a hand in what was granted, gives no grant back, and sets no alias.
+    """
+    store().get_registered_model(asked.name)
+    login, space = caller().name, workspace()
+
+    def statement(connection: Connection) -> Said:
+        listed = history(connection).current()
+        entry = next((user for user in (listed.users if listed else ()) if user.login == login), None)
+        return acts.resume(connection, space, asked.name, asked.reason, entry)
+
+    return _said(statement, model=asked.name)
+
+
+def rollback(asked: shapes.Ordered) -> shapes.Answer:
+    """Return to a version granted before, without fresh evidence; role on-call."""
+    need_read(caller(), asked.name)
+    server_key()
+    _existing(asked.name, asked.version)
+    space = workspace()
+    answer = _said(lambda _: acts.order_rollback(space, asked.name, asked.version, asked.reason), model=asked.name)
+    store().stage_version(asked.name, int(asked.version))
+    store().set_registered_model_alias(asked.name, asked.alias, asked.version)
+    return answer.model_copy(update={"aliases": [asked.alias]})
+
+
+def _need_edit(name: str) -> None:
+    if not may_edit(caller(), name):
+        raise RefusedError(f"you may not change {name!r}", remedy="Ask whoever manages that model for EDIT.")
+
+
+def stage(asked: shapes.TheirVersion) -> shapes.Staged:
+    """Copy a version's bytes into the released root, once; answers when they stand there, hashed.
+
+    Takes as long as copying and hashing the model. An interrupted call is taken up by the next, so whoever meets a
+    time-out (a proxy's) simply calls again.
+    """
+    _need_edit(asked.name)
+    _existing(asked.name, asked.version)
+    return shapes.Staged(digest=store().stage_version(asked.name, int(asked.version)))
+
+
+def promote(asked: shapes.Promoted) -> shapes.Changed:
+    """Stage a version's bytes and set the alias; the registry decides, as for MLflow's own route."""
+    staged = stage(shapes.TheirVersion(name=asked.name, version=asked.version))
+    store().set_registered_model_alias(asked.name, asked.alias, asked.version)
+    return shapes.Changed(digest=staged.digest, name=asked.name, version=asked.version, alias=asked.alias)

@@ -1,0 +1,1 @@
+"""What a user of MLflow calls: check, predict, promote, explain, load."""

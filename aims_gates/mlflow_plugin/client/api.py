@@ -1,0 +1,101 @@
+"""What a data scientist calls: ``check``, ``gated_run``, ``explain``, ``load_model``.
+
+``check`` never fails the user's run for a gate's or our own fault, unless asked to.
+"""
+
+# mypy: allow-untyped-calls
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import mlflow
+
+from aims_gates.errors import AimsGatesError, RefusedError
+from aims_gates.mlflow_plugin.client.check import Desk, check_target, system_of
+from aims_gates.mlflow_plugin.client.explain import explain_version
+from aims_gates.mlflow_plugin.client.release import current_settings, load_model
+from aims_gates.mlflow_plugin.client.targets import find_target
+from aims_gates.reports import Report
+from aims_gates.reports.text import show
+from aims_gates.settings import maybe_signer
+
+__all__ = ["check", "explain", "gated_run", "load_model"]
+
+_RAISE = ("unmet", "error")
+
+
+def check(
+    system: str,
+    *,
+    run: str | None = None,
+    model: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    raise_on: str | None = None,
+) -> Report:
+    """Check a model against its system's plan; print the table of controls and the shortest list of actions.
+
+    Args:
+        system: The system's name, in one of your packs (``aims.yaml`` names them).
+        run: A run id, whose newest logged model is checked; the active (or last) run when nothing is named.
+        model: A model address instead: ``models:/NAME/1``, ``models:/m-...``, ``runs:/ID/model``, a folder.
+        data: Data sets by role that replace the system's own: frames or paths.
+        raise_on: ``"unmet"`` raises when the evidence criteria are not met, ``"error"`` when the check itself could
+            not be done; None never raises.
+
+    Raises:
+        RefusedError: as ``raise_on`` asks.
+        AimsGatesError: what went wrong, when ``raise_on`` is given.
+    """
+    if raise_on not in (None, *_RAISE):
+        raise ValueError(f"raise_on must be None or one of {', '.join(_RAISE)}, not {raise_on!r}")
+    try:
+        settings = current_settings()
+        desk = Desk(settings, maybe_signer(settings, None))
+        report = check_target(desk, system_of(settings, system, None), find_target(run, model), data)
+    except Exception as error:
+        if raise_on is not None:
+            raise
+        report = _failed(system, error)
+    show(report)
+    if raise_on == "unmet" and not _met(report):
+        raise RefusedError(f"{report.title}: the evidence criteria are not met", remedy="See the table above.")
+    return report
+
+
+def _met(report: Report) -> bool:
+    """Whether gates and controls hold; approvals are for later."""
+    if report.decision is not None:
+        blocked = [state for state in report.decision.controls if state.blocks and state.state != "awaiting-approval"]
+        return not blocked
+    return bool(report.gates) and all(run.outcome == "pass" for run in report.gates)
+
+
+def _failed(system: str, error: Exception) -> Report:
+    said = str(error) if isinstance(error, AimsGatesError) else f"{type(error).__name__}: {error}"
+    print(f"aims-gates: the check of {system!r} could not be done; your run goes on.\n  {said}", file=sys.stderr)
+    return Report(title=system, notes=(f"The check could not be done: {said}",))
+
+
+@contextmanager
+def gated_run(system: str, *, raise_on: str | None = None, **arguments: Any) -> Iterator[mlflow.ActiveRun]:
+    """An MLflow run that is checked when it ends.
+
+    Args:
+        system: The system's name.
+        raise_on: As in :func:`check`.
+        arguments: Passed on to ``mlflow.start_run``.
+    """
+    with mlflow.start_run(**arguments) as run:
+        yield run
+    check(system, run=run.info.run_id, raise_on=raise_on)
+
+
+def explain(name: str, version: str | int) -> Report:
+    """What stands between a registered version and production, as the ledger now has it.
+
+    Raises:
+        InputError: no gated registry is named, or the version is spelled strangely.
+    """
+    return explain_version(current_settings(), name, str(version))

@@ -1,0 +1,112 @@
+"""What stands between a version and production. MLflow is loaded only where nobody has hashed the bytes yet."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from aims_gates.decision.halts import may_resume, told
+from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.rules import decide
+from aims_gates.errors import InputError
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.registry_acts import about, stopping
+from aims_gates.ledger.remote import Remote
+from aims_gates.ledger.table import Source
+from aims_gates.mlflow_plugin.store.governed_names import version_number
+from aims_gates.model import Decision
+from aims_gates.reports import GateRun, Report
+from aims_gates.settings import Settings
+
+__all__ = ["explain", "explain_version"]
+
+
+def explain_version(settings: Settings, name: str, version: str) -> Report:
+    """The decision as the ledger now has it, with the gates whose evidence it looked at.
+
+    Raises:
+        InputError: the version is spelled strangely.
+    """
+    version = str(version_number(version))
+    with open_ledger(settings.need_registry()) as connection:
+        return explain(connection, settings.workspace, name, version, lambda: _hashed(settings, name, version))
+
+
+def explain(
+    connection: Source,
+    workspace: str,
+    name: str,
+    version: str,
+    hashed: Callable[[], str | None],
+    makers: tuple[str, ...] | None = None,
+) -> Report:
+    """As :func:`explain_version`, on a ledger in hand.
+
+    Args:
+        connection: The ledger.
+        workspace, name, version: The registered version, spelled as MLflow writes it.
+        hashed: Gives the digest of its bytes, where nothing in the ledger names them.
+        makers: Who made it, where a server records that (:class:`aims_gates.decision.in_force.Ask`).
+    """
+    rows = about(connection, workspace, name, version=version)
+    ledger = Ledger(rows, workspace, name)
+    request = ledger.request(version)
+    subject = request.predicate.digest if request else ledger.evidenced(version)
+    if subject is None and (grants := ledger.grants(version=version)):
+        subject = grants[-1].predicate.digest
+    if subject is None and ledger.kind == "model":
+        subject = hashed()
+    rows = about(connection, workspace, name, subject)
+    now = datetime.now(UTC)
+    decision = decide(Ask(workspace, name, version, subject, "production", now, makers=makers), rows)
+    irregular = [*_stopped(connection, decision, workspace), *_irregular(Ledger(rows, workspace, name), now)]
+    decision = replace(decision, problems=(*irregular, *decision.problems))
+    binding = Ledger(rows, workspace, name).binding()
+    runs: list[GateRun] = []
+    if binding is not None and subject is not None:
+        plan = binding.predicate.plan
+        for step in plan.steps:
+            counted = Ledger(rows, workspace, name).count(plan, step, subject, now)
+            if counted.evidence is not None:
+                runs.append(GateRun(step.gate, step.title, counted.evidence.outcome, counted.evidence.findings))
+    left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
+    notes = (f"What this profile leaves out: {left_out}",) if left_out else ()
+    return Report(title=f"{name} version {version}", decision=decision, gates=tuple(runs), notes=notes)
+
+
+def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str]:
+    """That a halt keeps this version from being loaded, and how it is lifted; a server says that when it is loaded."""
+    if isinstance(connection, Remote) or decision.subject is None:
+        return []
+    halt = stopping(connection, workspace, decision.name, decision.subject, decision.version)
+    if halt is None:
+        return []
+    said = halt.predicate
+    of_name = Ledger(about(connection, said.workspace, said.name), said.workspace, said.name)
+    roles = " or ".join(may_resume(of_name))
+    lift = f"aims-gates resume {said.name} (role {roles}) lifts that" if said.workspace == workspace else ""
+    return ["; ".join(filter(None, [f"it loads under no name: {told(of_name, halt, workspace)}", lift]))]
+
+
+def _irregular(ledger: Ledger, now: datetime) -> list[str]:
+    """What stands in production without its criteria counted as met: said wherever the model is looked at."""
+    said = []
+    for grant in ledger.in_force(now):
+        what = f"version {grant.predicate.version} is in production ({grant.predicate.alias}) since {grant.at.date()}"
+        if grant.predicate.transition == "break-glass":
+            said.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")
+        if grant.predicate.transition == "adopted":
+            said.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
+    return said
+
+
+def _hashed(settings: Settings, name: str, version: str) -> str:
+    """The digest of the version's bytes, where no request names it yet."""
+    from aims_gates.mlflow_plugin.client.release import use
+    from aims_gates.mlflow_plugin.client.targets import find_target
+    from aims_gates.mlflow_plugin.store.subjects import model_subject
+
+    use(settings)
+    target = find_target(model=name, version=version)
+    if target.name is None:
+        raise InputError(f"{name} {version} is not registered", remedy="Check name and version.")
+    return model_subject(target.address, name).digest

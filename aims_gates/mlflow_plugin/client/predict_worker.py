@@ -1,0 +1,136 @@
+"""The other side of :mod:`aims_gates.mlflow_plugin.client.predict`: run as a script, in a process of its own.
+
+    python -I -B worker.py FOLDER ANSWER
+
+It imports nothing of this package. It reads ``job.json`` and, for each part named there, ``PART.parquet`` in FOLDER,
+which it cannot or need not write, and sends everything that the model says through the descriptor ANSWER, in the form
+of :mod:`aims_gates.mlflow_plugin.client.answers`. A part that may fail (a perturbed copy) and does is not in the
+answer.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__: list[str] = []
+
+
+def _columns(values: Any, rows: int) -> Any:
+    """One value for each row, as a flat array."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(values, pd.DataFrame):
+        if values.shape[1] != 1:
+            raise SystemExit(
+                f"the model returned {values.shape[1]} columns ({', '.join(map(str, values.columns))}): need one"
+            )
+        values = values.iloc[:, 0]
+    flat = np.asarray(values)
+    flat = flat.reshape(-1) if flat.ndim == 2 and flat.shape[1] == 1 else flat
+    if flat.ndim != 1 or len(flat) != rows:
+        raise SystemExit(
+            f"the model returned an array of shape {flat.shape} for {rows} rows: need one value for each row"
+        )
+    return flat
+
+
+def _classifier(model: Any) -> Any:
+    """The scikit-learn classifier inside, where there is one with two classes and probabilities."""
+    import mlflow.pyfunc
+
+    try:
+        raw = model.get_raw_model() if isinstance(model, mlflow.pyfunc.PyFuncModel) else None
+    except (AttributeError, NotImplementedError):
+        return None
+    classes = getattr(raw, "classes_", None)
+    return raw if classes is not None and len(classes) == 2 and hasattr(raw, "predict_proba") else None
+
+
+def _place_of(classes: Any, positive: Any) -> int:
+    if positive is None:
+        return 1
+    found = [index for index, each in enumerate(classes) if str(each) == str(positive)]
+    if not found:
+        raise SystemExit(f"the classifier knows the classes {[str(each) for each in classes]}, not {positive!r}")
+    return found[0]
+
+
+def _buffers(name: str, values: Any) -> tuple[list[Any], list[bytes]]:
+    """A column's name, type and buffer lengths, and the buffers themselves."""
+    import pandas as pd
+    import pyarrow as pa
+
+    array = pa.array(pd.Series(values), from_pandas=True)
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        array, kind = array.dictionary_decode(), kind.value_type
+    if pa.types.is_null(kind) or pa.types.is_decimal(kind):
+        array = array.cast(pa.float64())
+    elif pa.types.is_string(kind):
+        array = array.cast(pa.large_string())
+    elif pa.types.is_timestamp(kind):
+        array = array.cast(pa.timestamp(kind.unit))
+    spelled = {
+        "bool": "bool_",
+        "halffloat": "float16",
+        "float": "float32",
+        "double": "float64",
+        "date32[day]": "date32",
+    }
+    text = str(array.type)
+    text = spelled.get(text, text).replace("[day]", "").replace("[", "_").replace("]", "")
+    buffers = [None if buffer is None else buffer.to_pybytes() for buffer in array.buffers()]
+    # A column without rows may have no buffers at all.
+    buffers = buffers[:1] + [buffer or b"" for buffer in buffers[1:]]
+    return [name, text, [None if each is None else len(each) for each in buffers]], [b for b in buffers if b]
+
+
+def _predict(place: Path, part: str, model: Any, positive: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the model says of one part: ``prediction``, and ``score`` where it is a classifier of two classes."""
+    import numpy as np
+    import pandas as pd
+
+    frame, raw = pd.read_parquet(place / f"{part}.parquet"), _classifier(model)
+    said = model.predict(frame)
+    if raw is not None and np.ndim(said) == 2 and np.shape(said)[1] > 1:
+        said = raw.predict(frame)  # logged with predict_proba as its prediction
+    columns = {"prediction": _columns(said, len(frame))}
+    if raw is None:
+        return columns, {}
+    index = _place_of(raw.classes_, positive)
+    columns["score"] = np.asarray(raw.predict_proba(frame), dtype="float64")[:, index]
+    return columns, {"positive": str(raw.classes_[index])}
+
+
+def main(place: Path, answer: int) -> None:
+    """Load the model once; predict every part, then send all of it."""
+    import mlflow.pyfunc
+
+    job = json.loads((place / "job.json").read_text(encoding="utf-8"))
+    model = mlflow.pyfunc.load_model(job["model"])
+    report: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
+    blocks: list[bytes] = []
+    for part in job["parts"]:
+        try:
+            columns, known = _predict(place, part, model, job["positive"])
+            encoded = [_buffers(name, values) for name, values in columns.items()]
+        except (Exception, SystemExit) as error:
+            if part not in job["may_fail"]:
+                raise
+            sys.stderr.write(f"{part}: {type(error).__name__}: {error}\n")
+            continue
+        report |= known
+        parts[part] = [column for column, _ in encoded]
+        blocks += [block for _, buffers in encoded for block in buffers]
+    header = json.dumps({"report": report, "parts": parts}).encode()
+    with os.fdopen(answer, "wb") as pipe:
+        pipe.writelines((len(header).to_bytes(8, "little"), header, *blocks))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,175 @@
+"""Statements about prediction tables: made, kept beside the table, and looked at again.
+
+Where a model runs there need be no key: ``aims-gates predict`` may leave an unsigned statement beside its table, and
+another process, which holds the key and runs no model, looks again at what it says before it signs.
+"""
+
+# mypy: allow-untyped-calls
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aims_gates.attestation.signing.envelope import Envelope, Statement
+from aims_gates.attestation.statements.evidence import Predictions
+from aims_gates.attestation.statements.wording import predicate_of, say
+from aims_gates.data import Dataset
+from aims_gates.documents.canonical import digest_file, folder_digest
+from aims_gates.errors import InputError, IntegrityError
+from aims_gates.mlflow_plugin.client.isolation import Isolation, kind_of
+from aims_gates.mlflow_plugin.client.predict import ROW, SCORE, TABLES, PredictionTable, model_columns, table_path
+from aims_gates.model import Subject
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["confirmed", "read_signed", "read_unsigned", "statement_of", "vouched", "write_signed", "write_unsigned"]
+
+_MOST = 1 << 20
+
+
+def statement_of(table: PredictionTable, at: datetime, facts: Mapping[str, Any], subject: Subject) -> Statement:
+    """What is to be signed about a table."""
+    tables = {role: output for role, (_, output) in table.tables.items()}
+    now, apart = at.isoformat(timespec="seconds"), table.isolation
+    said = Predictions(table.data, table.output, table.rows, now, dict(facts), tables, apart.kind, apart.verified)
+    return say(said, subject)
+
+
+def vouched(table: PredictionTable, kind: str) -> PredictionTable:
+    """A table as its signer vouches for it: an unsigned statement's word alone on isolation counts for nothing."""
+    same = table.isolation.kind == kind and kind in ("container", "job")
+    return table if same else replace(table, isolation=Isolation("none", reason="nobody who signs vouches for another"))
+
+
+def _signed(out: Path) -> Path:
+    return out.with_name(f"{out.name}.dsse.json")
+
+
+def _unsigned(out: Path) -> Path:
+    return out.with_name(f"{out.name}.statement.json")
+
+
+def write_signed(out: Path, envelope: Envelope) -> Path:
+    """Leave an envelope beside its table; where."""
+    _signed(out).write_text(json.dumps(envelope.to_json(), indent=1), encoding="utf-8")
+    return _signed(out)
+
+
+def write_unsigned(out: Path, made: Statement) -> Path:
+    """Leave an unsigned statement beside its table; where."""
+    _unsigned(out).write_bytes(made.payload)
+    return _unsigned(out)
+
+
+def _bytes(path: Path, remedy: str) -> bytes:
+    if not path.is_file() or path.stat().st_size > _MOST:
+        raise InputError("there is no such statement", where=str(path), remedy=remedy)
+    return path.read_bytes()
+
+
+def read_signed(out: Path) -> tuple[Envelope, Statement]:
+    """The envelope beside a table, and its statement; who signed it is for the ledger to judge.
+
+    Raises:
+        InputError: there is none.
+        IntegrityError: it is no envelope.
+    """
+    data = _bytes(_signed(out), "Make it: aims-gates predict --out FILE; or sign it: aims-gates predict --sign FILE")
+    try:
+        envelope = Envelope.from_json(json.loads(data), str(_signed(out)))
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError("not a DSSE envelope", where=str(_signed(out)), remedy="Make it again.") from error
+    return envelope, Statement(envelope.payload)
+
+
+def read_unsigned(out: Path) -> Statement:
+    """The unsigned statement beside a table.
+
+    Raises:
+        InputError: there is none.
+    """
+    return Statement(_bytes(_unsigned(out), "Make it where no key is: aims-gates predict --isolation job --out FILE"))
+
+
+def confirmed(
+    out: Path, made: Statement, model_folder: Path, evaluation: Path | str, *, into: Path | None = None
+) -> PredictionTable:
+    """The tables that a statement names, looked at again: this model, this set, these bytes, and no other labels.
+
+    Args:
+        out: The table; further ones stand beside it.
+        made: The statement.
+        model_folder: The model's bytes.
+        evaluation: The evaluation set.
+        into: A folder of one's own into which the tables are copied first, so that what is looked at is what is used.
+
+    Raises:
+        InputError: it is a statement about something else than predictions.
+        IntegrityError: one of these differs from what the statement says; all differences at once.
+    """
+    said = predicate_of(made)
+    if not isinstance(said, Predictions):
+        raise InputError("this statement is about no predictions", where=str(out), remedy="Name predict's own table.")
+    data = Dataset.open(evaluation, role="evaluation")
+    outputs = {"": said.output, **said.tables}
+    if set(said.tables) - set(TABLES):
+        raise InputError(f"unknown tables: {', '.join(said.tables)}", where=str(out), remedy="Upgrade aims-gates.")
+    places = {role: table_path(out, role) if role else out for role in outputs}
+    if into is not None:
+        places = {role: _copied(place, into) for role, place in places.items()}
+    problems = []
+    if made.subject != folder_digest(model_folder):
+        problems.append("it is about another model than this one")
+    if said.data != data.digest:
+        problems.append("it is about another evaluation set than this one")
+    changed = [place.name for role, place in places.items() if not _is(place, outputs[role])]
+    problems += [f"{name} is not the table that it names" for name in changed]
+    if not problems:
+        problems += _other_rows(places, data, model_columns(model_folder, data), said.rows)
+    if problems:
+        raise IntegrityError("; ".join(problems), where=str(out), remedy="Run the model again: aims-gates predict")
+    tables = {role: (place, outputs[role]) for role, place in places.items() if role}
+    isolation = Isolation(kind_of(said.isolation), said.verified)
+    columns = Dataset.open(places[""], role="evaluation").columns
+    return PredictionTable(
+        places[""], made.subject, said.data, said.output, said.rows, SCORE in columns, None, tables, isolation
+    )
+
+
+def _copied(place: Path, into: Path) -> Path:
+    return Path(shutil.copyfile(place, into / place.name)) if place.is_file() else place
+
+
+def _is(place: Path, digest: str) -> bool:
+    return place.is_file() and digest_file(place) == digest
+
+
+def _other_rows(places: Mapping[str, Path], data: Dataset, features: tuple[str, ...], rows: int) -> list[str]:
+    """What differs from the evaluation set where no model has a say: all of it, or where perturbed all but features."""
+    import pyarrow.parquet as pq
+
+    table, problems = data.arrow(data.columns), []
+    for role, place in places.items():
+        found = pq.read_table(place)
+        names = [name for name in data.columns if not role or name not in features]
+        base = table
+        if role and ROW in found.column_names:
+            base = table.take(found.column(ROW).combine_chunks())
+        elif role:
+            continue  # attacks: made of predictions and row numbers alone
+        lacking = [name for name in names if name not in found.column_names]
+        if lacking or found.num_rows != base.num_rows or (not role and found.num_rows != rows):
+            problems.append(f"{place.name} has other rows or columns than the evaluation set")
+        else:
+            problems += [f"{place.name} has another {name}" for name in names if not _alike(found, base, name)]
+    return problems
+
+
+def _alike(found: "pa.Table", base: "pa.Table", name: str) -> bool:
+    one, other = found.column(name), base.column(name)
+    return bool(one.combine_chunks().equals(other.cast(one.type).combine_chunks()))

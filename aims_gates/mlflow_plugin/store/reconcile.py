@@ -1,0 +1,262 @@
+"""The registry's state against the ledger: aliases, stages, storage locations and released bytes.
+
+Reads the registry's tables as they lie, without MLflow: what is wrong there must be seen even when MLflow cannot run.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from sqlalchemy import Connection, inspect, text
+
+from aims_gates import database
+from aims_gates.attestation.statements.policy import Adoption
+from aims_gates.attestation.statements.registry import Grant, Registration, Transition
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.attestation.trust_list import Row
+from aims_gates.decision.in_force import Ledger
+from aims_gates.documents.canonical import check_left_out, folder_digest
+from aims_gates.errors import AimsGatesError
+from aims_gates.ledger import live_tables
+from aims_gates.ledger.table import history, let_go, live, names, rows, size
+from aims_gates.mlflow_plugin.store.governed_names import governed_alias
+from aims_gates.mlflow_plugin.store.ledger_view import COMMON, free, now
+from aims_gates.settings import DEFAULT_WORKSPACE, called
+
+__all__ = ["ALIASES", "STAGES", "prompt_digest", "reconcile"]
+
+ALIASES = """
+SELECT a.workspace, a.name, a.alias, a.version, v.storage_location, v.source
+FROM registered_model_aliases a LEFT JOIN model_versions v
+ON v.workspace = a.workspace AND v.name = a.name AND v.version = a.version
+"""
+STAGES = """
+SELECT workspace, name, 'stage:Production/' || version, version, storage_location, source
+FROM model_versions WHERE current_stage = 'Production'
+"""
+#: What MLflow writes where a prompt version has no artifacts: its text stands in the registry itself.
+_NO_BYTES = frozenset({"dummy-source", "prompt-template"})
+_REGISTERED = type_of(Registration)
+#: What is read of a name: who registered its versions, and what changes what stands.
+_READ = live_tables.LIVE_TYPES | {_REGISTERED, type_of(Adoption)}
+_NAMES = "SELECT workspace, name FROM registered_models"
+_VERSIONS = """
+SELECT version, source, run_id FROM model_versions
+WHERE workspace = :workspace AND name = :name AND current_stage <> 'Deleted_Internal'
+"""
+_GONE = """
+SELECT version FROM model_versions
+WHERE workspace = :workspace AND name = :name AND current_stage = 'Deleted_Internal'
+"""
+_TAGS = "SELECT key, value FROM model_version_tags WHERE workspace = :workspace AND name = :name AND version = :version"
+
+#: Workspace and name of a registered model.
+_Name = tuple[str, str]
+
+
+def _what(said: Grant) -> str:
+    """A grant as problems speak of it."""
+    return f"{called(said.workspace, said.name)} version {said.version} ({said.alias})"
+
+
+def _folder(said: Grant, artifacts: Path | None) -> Path | None:
+    """Where a granted copy lies on this machine; the proxy has a folder for each workspace but the default one."""
+    parsed = urlparse(said.location)
+    if parsed.scheme in ("", "file"):
+        return Path(unquote(parsed.path))
+    if parsed.scheme == "mlflow-artifacts" and artifacts is not None:
+        path = unquote(parsed.path).lstrip("/")
+        scoped = said.workspace == DEFAULT_WORKSPACE or path.startswith("workspaces/")
+        return artifacts / (path if scoped else f"workspaces/{said.workspace}/{path}")
+    return None
+
+
+def _bytes(grant: Row, artifacts: Path | None) -> str | None:
+    """What is wrong with a grant's released bytes, if anything."""
+    said = grant.predicate
+    if said.location in _NO_BYTES:
+        return None
+    what = _what(said)
+    folder = _folder(said, artifacts)
+    store = os.environ.get("AIMS_GATES_RELEASED", "").rstrip("/")
+    stored = bool(store) and said.location.startswith(f"{store}/")
+    if folder is None and not stored:
+        return (
+            f"{what}: its released copy at {said.location} cannot be read here; name the artifacts folder in aims.yaml "
+            "(artifacts), or the object store in AIMS_GATES_RELEASED"
+        )
+    try:
+        found = _downloaded(said.location) if folder is None else _hashed(folder)
+    except (AimsGatesError, OSError) as error:
+        return f"{what}: its released copy cannot be read: {error}"
+    if found != said.digest:
+        return f"{what}: its released bytes were altered: {found} at {folder or said.location}, granted {said.digest}"
+    return None
+
+
+def _hashed(folder: Path) -> str:
+    check_left_out(folder)
+    return folder_digest(folder)
+
+
+def _downloaded(location: str) -> str:
+    from aims_gates.mlflow_plugin.store.subjects import local_folder
+
+    with local_folder(location) as folder:
+        return _hashed(folder)
+
+
+def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
+    """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
+    workspace, name, alias, version, location, source = row
+    what = f"{called(workspace, name)} version {version} ({alias})"
+    freed = seen.freed()
+    if freed is not None:
+        said = f"the name was let go at ledger row {freed.position}, and nothing governs where this points"
+        return f"{what}: {said}; take it away, or bind the name again", None
+    if free(seen):
+        return None, None  # what no system was ever bound to is not governed
+    grant = seen.standing(alias, now())
+    if grant is None or grant.predicate.version != str(version):
+        return f"{what}: the registry points there, and no grant in the ledger stands for it", None
+    if (location or source) != grant.predicate.location:
+        return f"{what}: its storage location is {location or source}, granted {grant.predicate.location}", grant
+    return None, grant
+
+
+def _pointing(connection: Connection) -> dict[_Name, list[tuple[Any, ...]]]:
+    """The registry's governed aliases and stages, by name."""
+    found: dict[_Name, list[tuple[Any, ...]]] = {}
+    aliases = (row for row in connection.execute(text(ALIASES)) if governed_alias(row[2]))
+    for row in (*aliases, *connection.execute(text(STAGES))):
+        found.setdefault((row[0], row[1]), []).append(tuple(row))
+    return found
+
+
+def _registered(connection: Connection, seen: Ledger, there: bool) -> Iterator[str]:
+    """Whether a name and its versions were made, changed or removed past the registry."""
+    ended = any(row.position > seen.born and _is_end(row, seen) for row in seen.rows)
+    what = called(seen.workspace, seen.name)
+    if seen.born < 0 and there:
+        yield f"{what}: it stands in the registry, and the ledger has no record of its creation"
+    elif seen.born >= 0 and not ended and not there:
+        yield f"{what}: it is gone from the registry, and the ledger has no record of that"
+    elif seen.born >= 0 and not ended:
+        yield from _versions(connection, seen)
+
+
+def _is_end(row: Row, seen: Ledger) -> bool:
+    """Whether a row says that the name was deleted or renamed."""
+    said = row.predicate
+    return (
+        isinstance(said, Transition) and (said.workspace, said.name) == (seen.workspace, seen.name) and not said.alias
+    )
+
+
+def _versions(connection: Connection, seen: Ledger) -> Iterator[str]:
+    place = {"workspace": seen.workspace, "name": seen.name}
+    found = {str(row[0]): (row[1], row[2] or None) for row in connection.execute(text(_VERSIONS), place)}
+    gone = {str(row[0]) for row in connection.execute(text(_GONE), place)}
+    said = {row.predicate.version for row in seen.rows if row.type == _REGISTERED}
+    since = seen.registrations()
+    for version in sorted(said | set(found), key=lambda each: (len(each), each)):
+        what, told = f"{called(seen.workspace, seen.name)} version {version}", since.get(version)
+        if told is None:
+            if version in found and said:
+                yield f"{what}: it stands in the registry, and the ledger has no record of who registered it"
+        elif version not in found and version not in gone:
+            yield f"{what}: it is gone from the registry, where a deleted version leaves its row"
+        elif version in found and found[version] != (told.predicate.source, told.predicate.run_id):
+            yield f"{what}: its source or run is not the one it was registered with ({told.predicate.source})"
+
+
+def prompt_digest(connection: Connection, workspace: str, name: str, version: str) -> str:
+    """The subject digest of a prompt version, whose text and configuration stand in tags that anybody may set.
+
+    Raises:
+        InputError: it has no text.
+    """
+    from mlflow.prompt.constants import PROMPT_TEXT_TAG_KEY
+
+    from aims_gates.mlflow_plugin.store.base import PROMPT_CONFIG
+    from aims_gates.mlflow_plugin.store.subjects import prompt_subject
+
+    place = {"workspace": workspace, "name": name, "version": int(version)}
+    tags = {row[0]: row[1] for row in connection.execute(text(_TAGS), place)}
+    config = {key: tags[key] for key in PROMPT_CONFIG if key in tags}
+    return prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, name).digest
+
+
+def _prompt(connection: Connection, grant: Row) -> str | None:
+    """What is wrong with a granted prompt."""
+    said = grant.predicate
+    if said.location not in _NO_BYTES:
+        return None
+    what = _what(said)
+    try:
+        found = prompt_digest(connection, said.workspace, said.name, said.version)
+    except AimsGatesError as error:
+        return f"{what}: {error.message}"
+    if found != said.digest:
+        return f"{what}: its text or configuration is not the granted one"
+    return None
+
+
+def _guards(connection: Connection, live: list[Row]) -> Iterator[str]:
+    """Whether the database refuses by itself what no grant stands for, and by the grants of this ledger.
+
+    Args:
+        connection: The registry's database.
+        live: Every row that changes what stands.
+    """
+    if not inspect(connection).has_table("registered_model_aliases"):
+        return
+    found = database.problems(connection)
+    if found:
+        more = f" (and {len(found) - 1} more: aims-gates db check)" if len(found) > 1 else ""
+        yield f"the database is not guarded: {found[0]}{more}"
+    if not database.OURS - set(inspect(connection).get_table_names()):
+        yield from live_tables.differences(connection, live, size(connection))
+
+
+def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str]:
+    """Everything in which the registry and the ledger tell different stories; empty when they agree.
+
+    Args:
+        connection: The registry's database.
+        artifacts: The folder that a server on this machine serves artifacts from; what the environment variable
+            ``AIMS_GATES_ARTIFACTS_DESTINATION`` names when None.
+    """
+    named = os.environ.get("AIMS_GATES_ARTIFACTS_DESTINATION")
+    artifacts = artifacts or (Path(named) if named else None)
+    problems: list[str] = []
+    grants: list[Row] = []
+    common = rows(connection, COMMON)
+    every = {row.position: row for row in common}
+    stood: set[tuple[str, str, str]] = set()
+    registry = inspect(connection).has_table("registered_model_aliases")
+    there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))} if registry else set()
+    pointed = _pointing(connection) if registry else {}
+    for workspace, name in sorted({*names(connection), *there, *pointed}):
+        found = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
+        every |= {row.position: row for row in found if row.type != _REGISTERED}
+        seen = Ledger([*common, *found], workspace, name)
+        for row in pointed.get((workspace, name), ()):
+            said, grant = _pointed(seen, row)
+            problems += [said] if said else []
+            if grant is not None:
+                stood.add((workspace, name, row[2]))
+        problems += _registered(connection, seen, (workspace, name) in there) if registry else ()
+        grants += seen.in_force(now())
+    problems += [wrong for grant in grants if (wrong := _prompt(connection, grant))]
+    unguarded = list(_guards(connection, live(every.values(), history(connection))))
+    let_go(connection)
+    for grant in grants:
+        said_ = grant.predicate
+        if (said_.workspace, said_.name, said_.alias) not in stood:
+            problems.append(f"{_what(said_)}: granted, but the registry does not point there")
+        wrong = _bytes(grant, artifacts)
+        problems += [wrong] if wrong else []
+    return problems + unguarded

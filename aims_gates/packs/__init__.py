@@ -1,0 +1,1 @@
+"""Packs: manifests, gates, where they are found, and what a gate may look at."""

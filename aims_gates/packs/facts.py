@@ -1,0 +1,217 @@
+"""Gates without code: facts that a record must state, as expressions in gate.yaml.
+
+Each fact names a record, the controls it bears on, what is required as an expression, and the remedy. The language is
+CEL (https://cel.dev): no loops, no assignment, no way out; it is interpreted, never compiled to Python. Names it knows:
+
+``record``         the fact's record; ``records`` all of them by name (``organization/roles``, ``system/card`` ...)
+``system``         system.yaml; ``facts`` its facts; ``params`` the gate's parameters; ``run`` facts of the MLflow run
+``subject``        digest of the model on trial, ``""`` where there is none
+``now``            a timestamp; ``today`` the date as ISO text
+``first_release``  the run's fact of that name, else the system's, else false
+
+and the functions of :mod:`aims_gates.packs.cel`. What holds today by dates in the record ends on a day, which the
+finding names; what held on an earlier day and does not hold today has aged, and its finding is stale. Unknown means no:
+a missing record or field and a value that says nothing fail, whatever else goes wrong is an error, and a condition that
+cannot be answered means that the fact applies.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aims_gates.errors import DataError, GateError, InputError
+from aims_gates.model import Finding, Limit, Outcome
+from aims_gates.packs.case import Case
+
+if TYPE_CHECKING:
+    from aims_gates.packs.cel import Names
+
+__all__ = ["Fact", "judge"]
+
+#: The longest expression: what no longer fits on a few lines belongs into gate.py.
+MAX_EXPRESSION = 1000
+Expression = Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION)]
+_STATED = Limit(">=", 1.0)
+_MISSING = "the record"
+#: What makes the answer hang on the day.
+_TIMED = re.compile(r"\b(?:days_since|days_until|current)\(|\btoday\b|\bnow\b")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+#: How far ahead a fact is tried: longer than any evidence lives.
+_HORIZON = timedelta(days=400)
+_DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
+
+
+class Fact(BaseModel):
+    """One fact of gate.yaml; its ``id`` becomes the finding's measure.
+
+    Attributes:
+        id: Unique in its gate.
+        controls: The controls it bears on, a part of the gate's.
+        record: ``organization/<name>`` or ``system/<name>``.
+        when: An expression; where it is false the fact does not apply, and the finding says which value decided.
+        require: An expression that must be true, or several, of which the first that is not true decides.
+        says: What is required, in plain words.
+        remedy: What to do when it is not so.
+        lapses: That it is not so means that a change or an event has overtaken the record: stale rather than failed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    controls: tuple[str, ...] = Field(min_length=1)
+    record: str = Field(pattern=r"^(organization|system)/[a-z][a-z0-9_]*$")
+    when: Expression | None = None
+    require: Expression | tuple[Expression, ...] = Field(min_length=1)
+    says: str = Field(min_length=1)
+    remedy: str = Field(min_length=1)
+    lapses: bool = False
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The expressions that must be true, in order."""
+        return (self.require,) if isinstance(self.require, str) else self.require
+
+
+def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
+    """One finding per fact, in order: value 1 where it is stated, 0 where not; information where it does not apply.
+
+    Raises:
+        GateError: the expression language is not installed.
+        DataError: the records hold what no expression can look at.
+    """
+    names = _names(case)
+    for fact in facts:
+        applies, why = _applies(fact, names)
+        if applies:
+            yield _finding(fact, names, case.now.astimezone(UTC).date())
+        else:
+            note = f"does not apply ({why}): {fact.says}"
+            yield Finding(fact.id, over={"record": fact.record}, controls=fact.controls, note=note)
+
+
+def _names(case: Case) -> "Names":
+    """What an expression sees, as CEL values. A system's records stand under ``system/`` too."""
+    try:
+        from aims_gates.packs import cel as expressions
+    except ImportError as error:
+        raise GateError(f"cel-python does not import: {error}", remedy="Install aims-gates again.") from error
+    system = case.records.get("system", {})
+    facts = system.get("facts") or {}
+    now = case.now.astimezone(UTC)
+    names = expressions.Names(now.date(), case.records)
+    records = {name: names.value(record) for name, record in case.records.items()}
+    records |= {f"system/{name}": value for name, value in records.items() if "/" not in name}
+    found = {
+        "params": dict(case.params),
+        "system": system,
+        "facts": facts,
+        "run": _plain(case.run),
+        "today": now.date().isoformat(),
+        "subject": case.subject.digest if case.subject else "",
+        "first_release": case.run.get("first_release", facts.get("first_release", False)) is True,
+    }
+    values = {name: names.value(value) for name, value in found.items()}
+    return names.holding(values | {"records": names.value(records), "now": expressions.timestamp(now)})
+
+
+def _plain(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's facts that are plain values; the rest is not for expressions."""
+    return {name: value for name, value in run.items() if isinstance(value, str | bool | int | float)}
+
+
+def _applies(fact: Fact, names: "Names") -> tuple[bool, str]:
+    if fact.when is None:
+        return True, ""
+    try:
+        answer = names.evaluate(fact.when)
+    except InputError:
+        return True, ""
+    return answer is not False, ", ".join(_deciders(fact.when, names)) or f"not: {fact.when}"
+
+
+def _deciders(expression: str, names: "Names") -> Iterator[str]:
+    """``system.tier is minimal``, for each value of the system that the condition looks at."""
+    for chain in dict.fromkeys(_DECIDERS.findall(expression)):
+        try:
+            yield f"{chain} is {names.evaluate(chain)}"
+        except InputError:
+            continue
+
+
+def _answer(fact: Fact, names: "Names") -> tuple[Outcome, str | None]:
+    record = names.record(fact.record)
+    if record is None:
+        return "fail", f"{_MISSING} {fact.record} is missing"
+    for expression in fact.requires:
+        try:
+            answer = names.evaluate(expression, record)
+        except DataError as said:
+            return "fail", f"{fact.record}: {said.message}"
+        except InputError as said:
+            return "error", f"{fact.record}: {said.message}"
+        if answer is False:
+            return "fail", f"{fact.record}: not so: {fact.says}"
+        if answer is not True:
+            return "error", f"the expression gives {type(answer).__name__}, not true or false: {expression}"
+    return "pass", None
+
+
+def _holds(fact: Fact, names: "Names", day: date) -> bool:
+    """Whether the fact holds on a day, as the record now stands."""
+    return _answer(fact, names.on(day))[0] == "pass"
+
+
+def _last(fact: Fact, names: "Names", first: date, end: date) -> date:
+    """The last day before ``end``, on which it does not hold, that follows ``first``, on which it does."""
+    while (end - first).days > 1:
+        middle = first + (end - first) // 2
+        first, end = (middle, end) if _holds(fact, names, middle) else (first, middle)
+    return first
+
+
+def _until(fact: Fact, names: "Names", outcome: Outcome, today: date) -> date | None:
+    """The last day on which the fact holds, or held; None where no day ends it, or where it never held."""
+    if not any(map(_TIMED.search, fact.requires)):
+        return None
+    if outcome == "pass":
+        end = today + _HORIZON
+        return None if _holds(fact, names, end) else _last(fact, names, today, end)
+    oldest = min(_days(names.record(fact.record)), default=today)
+    return _last(fact, names, oldest, today) if oldest < today and _holds(fact, names, oldest) else None
+
+
+def _days(value: Any) -> Iterator[date]:
+    """The days that a record speaks of."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _days(part)
+    elif isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            yield date.fromisoformat(value)
+        except ValueError:
+            return
+
+
+def _finding(fact: Fact, names: "Names", today: date) -> Finding:
+    outcome, note = _answer(fact, names)
+    until = _until(fact, names, outcome, today) if outcome != "error" else None
+    overtaken = outcome == "fail" and (until is not None or (fact.lapses and (note or "").endswith(fact.says)))
+    missing = (note or "").startswith(_MISSING)
+    remedy = f"Write it: aims-gates records new {fact.record}" if missing else fact.remedy
+    return Finding(
+        fact.id,
+        {"pass": 1.0, "fail": 0.0}.get(outcome),
+        over={"record": fact.record},
+        limit=_STATED,
+        outcome=outcome,
+        controls=fact.controls,
+        note=fact.says if outcome == "pass" else note,
+        remedy=None if outcome == "pass" else remedy,
+        until=until.isoformat() if until is not None else None,
+        stale=overtaken,
+    )

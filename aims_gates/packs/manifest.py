@@ -1,0 +1,116 @@
+"""gate.yaml: what a gate says of itself."""
+
+import math
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from aims_gates.packs.facts import Fact
+from aims_gates.packs.limits import Way
+
+__all__ = ["Manifest", "Measures", "Parameter"]
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "number": (int, float),
+    "integer": (int,),
+    "string": (str,),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list, tuple),
+}
+
+
+Kind = Literal["any", "number", "integer", "string", "boolean", "object", "array"]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Measures(_Shape):
+    """The measures that a parameter of limits may name (``*`` stands for any text), by the way each improves.
+
+    Attributes:
+        more, less: Better when higher; better when lower. A limit the other way round is refused.
+        either: Neither is better in itself.
+        numbers: Whether a bare number is a limit too.
+    """
+
+    more: tuple[str, ...] = ()
+    less: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
+    numbers: bool = False
+
+    def way(self, measure: str) -> Way | None:
+        """The way in which a measure improves; None where there is no such measure."""
+        ways: tuple[tuple[Way, tuple[str, ...]], ...]
+        ways = (("more", self.more), ("less", self.less), ("either", self.either))
+        return next((way for way, names in ways if any(fnmatchcase(measure, name) for name in names)), None)
+
+
+class Parameter(_Shape):
+    """One parameter of a gate.
+
+    ``owner`` says who may set it: ``profile`` for limits and anything that moves a verdict,
+    ``system`` for what only the system knows (labels, a suite's path). A profile may set both. ``measures`` says of a
+    parameter of limits what may be limited and which way round.
+    """
+
+    type: list[Kind] | Kind
+    summary: str
+    default: Any = None
+    owner: Literal["profile", "system"] = "profile"
+    measures: Measures | None = None
+
+    def accepts(self, value: Any) -> bool:
+        """Whether the value has one of the declared JSON types (None stands for 'not given')."""
+        kinds = [self.type] if isinstance(self.type, str) else self.type
+        if value is None or "any" in kinds:
+            return True
+        if isinstance(value, bool):
+            return "boolean" in kinds
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
+        return any(isinstance(value, _TYPES[kind]) for kind in kinds)
+
+
+class Inputs(_Shape):
+    """What a gate looks at: data sets and column roles, each ``required`` or ``optional``."""
+
+    data: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
+    roles: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
+    records: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
+
+
+class Manifest(_Shape):
+    """gate.yaml.
+
+    ``trusted_predictions``: at the tiers limited and high its evidence counts only on predictions that a trusted key
+    signed. ``trusted_tables``: the further data sets that such a statement must name, each with the system's facts
+    under which it must (as in ``applies_when``; none means always).
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    summary: str
+    controls: list[str] = Field(min_length=1)
+    phase: str
+    kind: Literal["computed", "record", "document"]
+    subject: Literal["model", "system", "organization"]
+    inputs: Inputs = Inputs()
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    expires_days: int = Field(gt=0)
+    trusted_predictions: bool = False
+    trusted_tables: dict[str, dict[str, bool | str]] = Field(default_factory=dict)
+    last: bool = False
+    pins: tuple[Literal["purpose", "specification"], ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    @model_validator(mode="after")
+    def _tables_are_inputs(self) -> "Manifest":
+        strange = [name for name in self.trusted_tables if name not in self.inputs.data]
+        if strange:
+            raise ValueError(f"trusted_tables names {strange[0]!r}, which is not under inputs.data")
+        return self

@@ -1,0 +1,141 @@
+"""What is due, and when: evidence, approvals, waivers, profiles, records, keys. Pure.
+
+A date is the last day on which a thing still holds; it is overdue from the day after.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+
+from aims_gates.attestation.statements.policy import Trust
+from aims_gates.attestation.trust_list import TrustHistory, day
+from aims_gates.decision.in_force import age_days
+from aims_gates.portfolio.fleet import ModelView
+
+__all__ = ["Due", "due_fields", "due_keys", "due_of", "sort_due"]
+
+Kind = Literal["evidence", "fact", "approval", "waiver", "profile", "review", "key"]
+#: Fields of records that name the last day of something.
+_FIELDS: Mapping[str, str] = {
+    "next_review": "its review",
+    "review_by": "its review",
+    "end_of_support": "the end of its support",
+    "retention_until": "the end of its retention",
+    "consent_until": "the end of its legal basis",
+    "due": "the date by which it is to be done",
+    "planned_on": "the date for which it is planned",
+}
+#: What is done has no date due any more.
+_DONE = ("closed_on", "done_on")
+
+
+@dataclass(frozen=True)
+class Due:
+    """One thing that ends.
+
+    Attributes:
+        due: Its last day, an ISO date.
+        kind: What ends.
+        about: The model and version, record file, or person it belongs to.
+        said: What it is, in words.
+        next: What to do.
+    """
+
+    due: str
+    kind: Kind
+    about: str
+    said: str
+    next: str
+
+    def days(self, today: date) -> int:
+        """Days left; below zero when overdue."""
+        return (date.fromisoformat(self.due) - today).days
+
+
+def sort_due(found: Iterable[Due]) -> list[Due]:
+    """By date, so that what is overdue comes first."""
+    return sorted(found, key=lambda each: (each.due, each.kind, each.about, each.said))
+
+
+def _last(start: datetime, days: float) -> str:
+    return (start + timedelta(days=days)).astimezone(UTC).date().isoformat()
+
+
+def due_of(seen: ModelView) -> Iterator[Due]:
+    """What the version of a model that was looked at rests on."""
+    plan, subject = seen.plan, seen.subject
+    if plan is None or subject is None or seen.version is None:
+        return
+    about = f"{seen.name} {seen.version}"
+    yield from _evidence(seen, about)
+    yield from _people(seen, about)
+    if plan.profile_expires is not None and day(plan.profile_expires) is not None:
+        todo = f"have the profile reviewed, then: aims-gates bind {seen.name} --system {plan.system} --key POLICY.key"
+        yield Due(plan.profile_expires, "profile", about, f"the profile {plan.profile}", todo)
+
+
+def _evidence(seen: ModelView, about: str) -> Iterator[Due]:
+    assert seen.plan is not None and seen.subject is not None
+    todo = f"aims-gates check --model {seen.name} --version {seen.version}"
+    for step in seen.plan.steps:
+        counted = seen.ledger.count(seen.plan, step, seen.subject, seen.now) if step.applies else None
+        if counted is None or counted.row is None or counted.evidence is None or counted.standing == "missing":
+            continue
+        age = age_days(counted.row, counted.evidence.produced_at, seen.now)
+        if age is not None:
+            last = _last(seen.now - timedelta(days=age), step.expires_days)
+            yield Due(last, "evidence", about, f"evidence of {step.gate}", todo)
+            for finding in counted.evidence.findings:
+                if finding.limit is not None and finding.until is not None and finding.until < last:
+                    renew = f"renew {(finding.over or {}).get('record', 'the record')}, then: {todo}"
+                    yield Due(finding.until, "fact", about, f"{step.gate}: {finding.measure}", renew)
+
+
+def _people(seen: ModelView, about: str) -> Iterator[Due]:
+    """Approvals of the request that carries the version or waits, and waivers."""
+    assert seen.plan is not None and seen.subject is not None and seen.version is not None
+    renew = f"aims-gates request open {seen.name} {seen.version} --key YOUR.key"
+    request = seen.ledger.request(seen.version)
+    for row in seen.ledger.approvals(request, 10**6, seen.now) if request else ():
+        who = ", ".join(seen.ledger.persons(row, row.predicate.role))
+        said = f"approval by {who} as {row.predicate.role}"
+        yield Due(_last(row.at, seen.plan.approval_days), "approval", about, said, renew)
+    for waivers in seen.ledger.waivers(seen.plan, seen.subject, seen.now):
+        for control, row in waivers.items():
+            todo = f"meet {control}, or: aims-gates waive {seen.name} {seen.version} --control {control} ..."
+            yield Due(row.predicate.expires, "waiver", about, f"waiver of {control}", todo)
+
+
+def due_keys(trust: TrustHistory) -> Iterator[Due]:
+    """Keys on the trust list in force that end and were not revoked."""
+    current: Trust | None = trust.current()
+    for entry in current.keys if current else ():
+        if entry.not_after is not None and day(entry.not_after) is not None and entry.key not in trust.revoked:
+            said = f"key {entry.key[:8]}... ({', '.join(entry.roles)})"
+            todo = "aims-gates keys new, then: aims-gates keys trust NEW.pub ... --key POLICY.key"
+            yield Due(entry.not_after, "key", entry.person, said, todo)
+
+
+def due_fields(value: Any, about: str, path: tuple[str, ...] = ()) -> Iterator[Due]:
+    """The dates in a record on which something of it ends.
+
+    Args:
+        value: The record, or a part of it.
+        about: Its file.
+        path: Where in the record the part stands.
+    """
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            if name in _FIELDS and isinstance(part, str) and day(part) is not None:
+                if name in ("due", "planned_on") and any(value.get(done) for done in _DONE):
+                    continue
+                named = next((str(value[key]) for key in ("name", "supplier", "tool", "id") if key in value), "")
+                whose = f"{named}: " if named and path else ""
+                field = ".".join((*path, str(name)))
+                yield Due(part, "review", about, f"{whose}{_FIELDS[name]}", f"review it and set {field}")
+            else:
+                yield from due_fields(part, about, (*path, str(name)))
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            yield from due_fields(part, about, (*path, str(place)))

@@ -1,0 +1,195 @@
+"""Where each registered model stands: what is in production, since when, and what is missing. Pure, but for `views`."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from aims_gates.attestation.trust_list import Row
+from aims_gates.decision.halts import elsewhere, stopping
+from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.rules import decide
+from aims_gates.ledger import rows as rows_under
+from aims_gates.ledger.registry_acts import about
+from aims_gates.ledger.table import Source, names
+from aims_gates.model import ControlState, Decision, Plan, State
+
+__all__ = ["ModelView", "Status", "registered", "standing_grants", "status", "view", "views"]
+
+_PRODUCTION = "production"
+#: States that time alone brings; with a standing grant they mean that renewal is due.
+_TIMED: frozenset[State] = frozenset({"stale", "awaiting-approval"})
+
+
+#: Transitions by which something is in production without its criteria counted as met: they show for as long.
+_IRREGULAR = frozenset({"break-glass", "adopted"})
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A registered model as the ledger shows it at a moment.
+
+    Attributes:
+        workspace, name: Which.
+        rows: Every row that bears on it and on the version looked at.
+        now: The moment.
+        grant: The grant that stands for production; None where none does.
+        version: The version looked at: the granted one, else the newest registered; None where there is none.
+        subject: Its digest, as far as the ledger knows it.
+    """
+
+    workspace: str
+    name: str
+    rows: tuple[Row, ...]
+    now: datetime
+    grant: Row | None
+    version: str | None
+    subject: str | None
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What counts among the rows."""
+        return Ledger(self.rows, self.workspace, self.name)
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The plan in force; None without a binding that counts."""
+        found = self.ledger.binding()
+        return found.predicate.plan if found is not None else None
+
+    @cached_property
+    def decision(self) -> Decision:
+        """The decision on the version looked at."""
+        ask = Ask(self.workspace, self.name, self.version or "", self.subject, _PRODUCTION, self.now)
+        return decide(ask, self.rows)
+
+    @property
+    def missing(self) -> tuple[ControlState, ...]:
+        """The controls that would stop this version now."""
+        return tuple(state for state in self.decision.controls if state.blocks)
+
+    @property
+    def halted(self) -> bool:
+        """Whether a halt is the last word on what runs: of this name, or of another with the same bytes."""
+        granted = max((row.position for row in self.ledger.grants()), default=-1)
+        if self.grant is not None:
+            said = self.grant.predicate
+            return all((elsewhere(self.ledger, said.digest), stopping(self.ledger, said.digest, said.version)))
+        return self.ledger.halted_at() > granted
+
+    @property
+    def state(self) -> str:
+        """``met``, ``unmet n``, ``renewal due``, ``halted``, ``unbound``, ``open`` (unbound, in open mode),
+        ``observe``, ``warn``, ``break-glass`` or ``adopted``.
+        """
+        if self.plan is None:
+            adopted = self.grant is not None and self.grant.predicate.transition == "adopted"
+            return "adopted" if adopted else "open" if self.ledger.open() else "unbound"
+        if self.halted:
+            return "halted"
+        if self.grant is not None and self.grant.predicate.transition in _IRREGULAR:
+            return str(self.grant.predicate.transition)
+        if self.decision.mode != "enforce":
+            return self.decision.mode
+        only_time = all(state.state in _TIMED for state in self.missing)
+        if self.grant is not None and not self.decision.criteria_met and only_time:
+            return "renewal due"
+        return f"unmet {len(self.missing)}" if self.missing else "met"
+
+    @cached_property
+    def request(self) -> Row | None:
+        """The newest request that waits for an answer or for its promotion."""
+        granted = {row.predicate.request for row in self.ledger.grants()}
+        asked = (self.ledger.request(version) for version in registered(self.ledger))
+        found = [row for row in asked if row and row.digest not in granted and not self.ledger.rejection(row)]
+        return max(found, key=lambda row: row.position, default=None)
+
+
+def registered(ledger: Ledger) -> list[str]:
+    """The versions registered since the model was created, oldest first."""
+    return sorted(ledger.registrations(), key=int)
+
+
+def standing_grants(ledger: Ledger, now: datetime) -> list[Row]:
+    """The grants that stand now, that for ``production`` first."""
+    return sorted(ledger.in_force(now), key=lambda row: row.predicate.alias.casefold() != _PRODUCTION)
+
+
+def view(connection: Source, workspace: str, name: str, now: datetime, version: str | None = None) -> ModelView:
+    """One registered model at a moment; with ``version``, that version.
+
+    Raises:
+        IntegrityError: a row does not hold; nothing is said on such a ledger.
+    """
+    wanted = ("trust", "revocation", f"model {workspace}/{name}", f"versions {workspace}/{name}")
+    named = rows_under(connection, wanted)
+    ledger = Ledger(named, workspace, name)
+    grants = [row for row in standing_grants(ledger, now) if version in (None, row.predicate.version)]
+    grant = grants[0] if grants else None
+    known = registered(ledger)
+    looked = version or (grant.predicate.version if grant else known[-1] if known else None)
+    asked = ledger.request(looked) if looked is not None else None
+    subject = grant.predicate.digest if grant else asked.predicate.digest if asked else None
+    rows = about(connection, workspace, name, subject, looked)
+    if subject is None and looked is not None:
+        subject = Ledger(rows, workspace, name).evidenced(looked)
+        rows = about(connection, workspace, name, subject, looked) if subject else rows
+    every = {row.position: row for row in (*named, *rows)}
+    return ModelView(workspace, name, tuple(every[place] for place in sorted(every)), now, grant, looked, subject)
+
+
+def views(connection: Source, now: datetime) -> Iterator[ModelView]:
+    """Every registered model that the ledger knows.
+
+    Raises:
+        IntegrityError: a row does not hold; nothing is said on such a ledger.
+    """
+    for workspace, name in names(connection):
+        yield view(connection, workspace, name, now)
+
+
+@dataclass(frozen=True)
+class Status:
+    """One line of the table of all models.
+
+    Attributes:
+        model, system, tier, mode: Which model, of which system; empty where it is bound to none.
+        version, since: What is in production, and since which day; empty where nothing is.
+        state: See :attr:`ModelView.state`.
+        missing: How many controls would stop the version looked at.
+        request: The open request, short; empty where none is open.
+        next_expiry: The next day on which something it rests on ends; empty where nothing does.
+    """
+
+    model: str
+    system: str = ""
+    tier: str = ""
+    mode: str = ""
+    version: str = ""
+    since: str = ""
+    state: str = "unbound"
+    missing: int = 0
+    request: str = ""
+    next_expiry: str = ""
+
+
+def status(seen: ModelView, ends: Iterable[str]) -> Status:
+    """A model's line.
+
+    Args:
+        seen: The model.
+        ends: The ISO dates on which what it rests on ends.
+    """
+    said, plan, grant = seen.decision, seen.plan, seen.grant
+    return Status(
+        model=seen.name,
+        system=plan.system if plan else "",
+        tier=plan.tier if plan else "",
+        mode=said.mode if plan else "",
+        version=grant.predicate.version if grant else "",
+        since=grant.at.date().isoformat() if grant else "",
+        state=seen.state,
+        missing=len(seen.missing),
+        request=seen.request.digest[7:19] if seen.request else "",
+        next_expiry=min(ends, default=""),
+    )

@@ -1,0 +1,134 @@
+"""What the packs and the ledger of a user's settings hold, read once for the reports over all models."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from aims_gates.attestation.trust_list import TrustHistory
+from aims_gates.errors import NoLedgerError
+from aims_gates.evaluation.plan import make_plan
+from aims_gates.governance.records.reader import (
+    SystemRecord,
+    find_system,
+    read_record,
+    read_system,
+    record_files,
+    system_names,
+)
+from aims_gates.ledger import history
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.model import Plan
+from aims_gates.packs.find import bundled, find_gates
+from aims_gates.portfolio.due import Due, due_fields, due_keys, due_of, sort_due
+from aims_gates.portfolio.fleet import ModelView, Status, status, views
+from aims_gates.profiles import Resolved, read_profile
+from aims_gates.settings import DEFAULT_WORKSPACE, Settings, called
+
+__all__ = ["Gathered", "gather", "own_packs", "record_paths", "system_of"]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Everything known.
+
+    Attributes:
+        now: The moment.
+        systems: The systems of the packs, without their other records.
+        plans: System -> plan as the files now say it; none for a prohibited system.
+        seen: The registered models of the ledger.
+        trust: The trust list and its past.
+        folders: The packs.
+        workspace: The one that is worked in; models of others go by ``WORKSPACE/NAME``.
+    """
+
+    now: datetime
+    systems: tuple[SystemRecord, ...]
+    plans: dict[str, Plan]
+    seen: tuple[ModelView, ...]
+    trust: TrustHistory = field(default_factory=TrustHistory)
+    folders: tuple[Path, ...] = ()
+    workspace: str = DEFAULT_WORKSPACE
+
+    def called(self, seen: ModelView) -> str:
+        """What a registered model goes by here."""
+        return called(seen.workspace, seen.name, self.workspace)
+
+    def statuses(self) -> list[Status]:
+        """A line for each model of the ledger, then for each that only a pack names."""
+        found = [
+            replace(status(each, [due.due for due in due_of(each)]), model=self.called(each)) for each in self.seen
+        ]
+        known = {self.called(each) for each in self.seen}
+        return found + [line for line in self._unregistered() if line.model not in known]
+
+    def _unregistered(self) -> Iterator[Status]:
+        for record in self.systems:
+            plan = self.plans.get(record.system.name)
+            due = sum(each.enforcement == "block" for each in plan.requirements) if plan else 0
+            state = "unbound" if plan else "prohibited"
+            for model in record.system.models:
+                yield Status(model, record.system.name, record.system.tier, state=state, missing=due)
+
+    def schedule(self) -> list[Due]:
+        """Everything that has a date, by date."""
+        found = [due for each in self.seen for due in due_of(each)]
+        found += due_keys(self.trust)
+        for pack in self.folders:
+            for path in record_paths(pack):
+                found += due_fields(read_record(path).value, path.relative_to(pack).as_posix())
+        return sort_due(found)
+
+
+def system_of(settings: Settings, name: str) -> SystemRecord | None:
+    """The system of this name; None where no pack of the user holds it.
+
+    Raises:
+        InputError: it is malformed, or two packs hold it.
+    """
+    packs = [pack for pack in own_packs(settings) if name in system_names(pack)]
+    return read_system(find_system(packs, name), name) if packs else None
+
+
+def record_paths(pack: Path) -> list[Path]:
+    """Every record file of a pack: the organization's, the standard ones, the systems'."""
+    root = pack / "records"
+    folders = [root / "organization", root / "organization" / "standard"]
+    folders += [root / "systems" / name for name in system_names(pack)]
+    return [path for folder in folders for name, path in record_files(folder).items() if name != "defaults"]
+
+
+def own_packs(settings: Settings) -> list[Path]:
+    """The user's packs, the bundled one left out (it comes in any case)."""
+    return [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+
+
+def gather(settings: Settings, now: datetime) -> Gathered:
+    """Read packs and ledger; where there is no ledger yet, the packs alone.
+
+    Raises:
+        InputError: a system, a profile or a gate is malformed.
+        IntegrityError: a ledger row does not hold.
+    """
+    packs = own_packs(settings)
+    gates = find_gates(packs)
+    systems = tuple(read_system(pack, name, whole=False) for pack in packs for name in system_names(pack))
+    profiles: dict[str, Resolved] = {}
+    plans = {}
+    for each in systems:
+        name = each.system.profile or each.system.tier
+        if each.system.tier != "prohibited":
+            profiles[name] = profiles.get(name) or read_profile(name, gates, packs)
+            plans[each.system.name] = make_plan(each, profiles[name], gates)
+    seen, trust = _ledger(settings, now)
+    return Gathered(now, systems, plans, seen, trust, tuple(packs), settings.workspace)
+
+
+def _ledger(settings: Settings, now: datetime) -> tuple[tuple[ModelView, ...], TrustHistory]:
+    if settings.registry is None:
+        return (), TrustHistory()
+    try:
+        with open_ledger(settings.registry) as connection:
+            return tuple(views(connection, now)), history(connection)
+    except NoLedgerError:
+        return (), TrustHistory()

@@ -1,0 +1,123 @@
+"""Control coverage of one version: what is missing, who owns it, by when, and the next command. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aims_gates.governance.controls import catalogue
+from aims_gates.model import ControlState
+from aims_gates.portfolio.due import Due
+from aims_gates.portfolio.fleet import ModelView
+
+__all__ = ["Covered", "coverage"]
+
+Records = Mapping[str, Mapping[str, Any]]
+#: Who usually answers for a control: by its id, else its category, else the level of its evidence.
+_ROLE: Mapping[str, str] = {
+    "A.6.2.4": "model_validator",
+    "A.2": "top_management",
+    "A.5": "ethics_lead",
+    "A.7": "data_steward",
+    "A.8.3": "incident_owner",
+    "A.8.4": "incident_owner",
+    "A.9.3": "oversight_person",
+}
+_LEVEL: Mapping[str, str] = {"org": "aims_manager", "model": "system_owner", "both": "system_owner"}
+
+
+@dataclass(frozen=True)
+class Covered:
+    """One required control of a version.
+
+    Attributes:
+        control, title, why, enforcement, state, reason: As the decision says.
+        missing: Whether it would stop a promotion now.
+        owner: The role, and who holds it where the records say so.
+        by: The last ISO day on which it is still met, or ``before promotion``; empty where it is not due.
+        next: The next command or act; empty where nothing is to be done.
+    """
+
+    control: str
+    title: str
+    why: str
+    enforcement: str
+    state: str
+    reason: str
+    missing: bool
+    owner: str
+    by: str
+    next: str
+
+
+def coverage(seen: ModelView, due: Iterable[Due], records: Records) -> tuple[Covered, ...]:
+    """Every required control of the version looked at; what is missing first.
+
+    Args:
+        seen: The version.
+        due: What it rests on, with dates.
+        records: The records by name, for roles and their holders; empty where none are known.
+    """
+    ends = list(due)
+    rows = [
+        Covered(
+            control=state.control,
+            title=state.title,
+            why=state.why,
+            enforcement=state.enforcement,
+            state=state.state,
+            reason=state.reason,
+            missing=state.blocks,
+            owner=_owner(seen, state, records),
+            by=_by(seen, state, ends),
+            next=state.next[0] if state.next else "",
+        )
+        for state in seen.decision.controls
+    ]
+    return tuple(sorted(rows, key=lambda row: not row.missing))
+
+
+def role_of(control: str) -> str:
+    """The role that usually answers for a control."""
+    for name in (control, control.rpartition(".")[0], ".".join(control.split(".")[:2])):
+        if name in _ROLE:
+            return _ROLE[name]
+    return _LEVEL[catalogue()[control].level] if control in catalogue() else "system_owner"
+
+
+def _owner(seen: ModelView, state: ControlState, records: Records) -> str:
+    if state.state == "awaiting-approval":
+        roles = [each["role"] for each in seen.decision.approvals["missing"]]
+        return f"approvers: {', '.join(roles)}"
+    role = role_of(state.control)
+    holders = _assigned(role, records) or _holders(role, records)
+    return f"{role} ({', '.join(holders)})" if holders else role
+
+
+def _assigned(role: str, records: Records) -> list[str]:
+    """Who has this role for this very system."""
+    given = (records.get("assignments") or {}).get("assignments")
+    person = given.get(role) if isinstance(given, Mapping) else None
+    return [person] if isinstance(person, str) and person else []
+
+
+def _holders(role: str, records: Records) -> list[str]:
+    roles = (records.get("organization/roles") or {}).get("roles")
+    for each in roles if isinstance(roles, list | tuple) else ():
+        if isinstance(each, Mapping) and each.get("role") == role and isinstance(each.get("holders"), list | tuple):
+            return [str(holder) for holder in each["holders"]]
+    return []
+
+
+def _by(seen: ModelView, state: ControlState, ends: list[Due]) -> str:
+    """The day on which what a control rests on ends, past or to come."""
+    gates = {f"evidence of {item['gate']}" for item in state.evidence}
+    facts = {f"{gate}: {finding.measure}" for gate, finding in state.findings}
+    rests = {("evidence", said) for said in gates} | {("fact", said) for said in facts}
+    own = [each.due for each in ends if (each.kind, each.said) in rests]
+    if state.state == "waived":
+        own = [each.due for each in ends if each.kind == "waiver" and each.said == f"waiver of {state.control}"]
+    if state.state == "awaiting-approval" and seen.grant is not None:
+        own = [each.due for each in ends if each.kind == "approval"]
+    if state.state in ("met", "waived") or (state.state == "stale" and seen.grant is not None):
+        return min(own, default="")
+    return "before promotion" if state.blocks else ""

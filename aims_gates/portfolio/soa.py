@@ -1,0 +1,176 @@
+"""The Statement of Applicability: a row for each control, with its reason and what evidence shows. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aims_gates.governance.controls import catalogue
+from aims_gates.governance.record_schemas.base import placeholder
+from aims_gates.model import ControlState, Plan
+from aims_gates.portfolio.fleet import ModelView
+
+__all__ = ["NO_REASON", "SoaRow", "statement_of_applicability", "strangers"]
+
+NO_REASON = "no reason recorded"
+
+
+@dataclass(frozen=True)
+class SoaRow:
+    """One control in the Statement of Applicability.
+
+    Attributes:
+        control, title: Annex A id and short title.
+        applicable: None where nobody has said so and no profile requires it.
+        reason: Why; :data:`NO_REASON` where nobody gave one.
+        source: ``record``, ``profile``, or empty.
+        recorded: The state of implementation that the record claims.
+        implementation: What verified evidence shows over the bound models.
+        models: Model -> state of the control there.
+        since, until: ISO dates of the oldest evidence that counts and of the first that ends.
+        statements: Digests of the evidence statements.
+        problem: What contradicts, or is missing.
+    """
+
+    control: str
+    title: str
+    applicable: bool | None
+    reason: str
+    source: str
+    recorded: str
+    implementation: str
+    models: Mapping[str, str]
+    since: str
+    until: str
+    statements: tuple[str, ...]
+    problem: str = ""
+
+
+def statement_of_applicability(
+    record: Mapping[str, Any] | None, plans: Iterable[Plan], seen: Iterable[ModelView]
+) -> tuple[SoaRow, ...]:
+    """A row for each control.
+
+    Args:
+        record: The record organization/statement_of_applicability; None where there is none.
+        plans: The plans of the systems, bound or not.
+        seen: The registered models.
+    """
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for each in _given(record):
+        rows.setdefault(str(each["control"]), []).append(each)
+    bound = [model for model in seen if model.plan is not None]
+    known = {plan.system: plan for plan in plans} | {model.plan.system: model.plan for model in bound if model.plan}
+    return tuple(_row(control, rows.get(control, []), list(known.values()), bound) for control in catalogue())
+
+
+def strangers(record: Mapping[str, Any] | None) -> list[str]:
+    """What the record has rows for and the catalogue does not hold."""
+    return sorted({str(each["control"]) for each in _given(record)} - set(catalogue()))
+
+
+def _given(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    rows = (record or {}).get("rows")
+    known = rows if isinstance(rows, list | tuple) else ()
+    return [each for each in known if isinstance(each, Mapping) and "control" in each]
+
+
+def _row(control: str, given: list[Mapping[str, Any]], plans: list[Plan], bound: list[ModelView]) -> SoaRow:
+    asking = [
+        f"profile {plan.profile} of {plan.system}"
+        for plan in plans
+        if any(each.control == control and each.enforcement == "block" for each in plan.requirements)
+    ]
+    said = given[0] if given else None
+    applicable, reason, source, problem = _reason(said, asking)
+    if len(given) > 1:
+        problem = "the record has more than one row for it"
+    recorded = str(said.get("state", "")) if said else ""
+    states = {model.name: state for model in bound for state in model.decision.controls if state.control == control}
+    observed = {model.name for model in bound if model.decision.mode != "enforce"}
+    shown = [item for state in states.values() for item in state.evidence if item.get("standing") == "counts"]
+    dates = sorted(filter(None, (_date(item, model) for model in bound for item in _counting(model, control))))
+    return SoaRow(
+        control=control,
+        title=catalogue()[control].title,
+        applicable=applicable,
+        reason=reason,
+        source=source,
+        recorded=recorded,
+        implementation=_implementation(states, observed, bool(asking)),
+        models={name: ("observed" if name in observed else state.state) for name, state in states.items()},
+        since=dates[0][0] if dates else "",
+        until=min((each[1] for each in dates), default=""),
+        statements=tuple(sorted({str(item["statement"]) for item in shown})),
+        problem="; ".join(filter(None, (problem, _overstated(recorded, states, observed)))),
+    )
+
+
+def _reason(said: Mapping[str, Any] | None, asking: list[str]) -> tuple[bool | None, str, str, str]:
+    """Applicable, reason, its source, and what is wrong with them."""
+    required = f"required by {', '.join(asking)}"
+    if said is not None and isinstance(said.get("applicable"), bool):
+        applicable, reason = bool(said["applicable"]), str(said.get("reason") or "")
+        if placeholder(reason):
+            if applicable and asking:
+                return True, required, "profile", ""
+            return applicable, NO_REASON, "", "write the reason into the record"
+        if not applicable and asking:
+            return False, reason, "record", f"the record says not applicable, yet it is {required}"
+        return applicable, reason, "record", ""
+    if asking:
+        return True, required, "profile", ""
+    return None, NO_REASON, "", "no profile requires it: say in the record whether it applies, and why"
+
+
+def _implementation(states: Mapping[str, ControlState], observed: set[str], required: bool) -> str:
+    """The states of a control over the bound models, in words.
+
+    What was only observed is not counted as met, and what is not applicable is not counted at all.
+    """
+    if not states:
+        return "no evidence: no model is bound" if required else "no bound model requires it"
+    needed = _needed(states)
+    if not needed:
+        return "not applicable on every bound model"
+    rest = f"; not applicable on {len(states) - len(needed)}" if len(needed) < len(states) else ""
+    met, waived = _with("met", needed, observed), _with("waived", needed, observed)
+    if len(met) == len(needed):
+        return f"evidence criteria met{rest}"
+    also = f", {len(waived)} waived" if waived else ""
+    return f"met for {len(met)} of {len(needed)}{also}{rest}" if met or waived else f"not met{rest}"
+
+
+def _needed(states: Mapping[str, ControlState]) -> Mapping[str, ControlState]:
+    return {name: state for name, state in states.items() if state.state != "not-applicable"}
+
+
+def _with(word: str, states: Mapping[str, ControlState], observed: set[str]) -> list[str]:
+    return [name for name, state in states.items() if state.state == word and name not in observed]
+
+
+def _overstated(recorded: str, states: Mapping[str, ControlState], observed: set[str]) -> str:
+    """What contradicts a record that says ``implemented``: a failed control, or none for which it is so."""
+    if recorded != "implemented" or not states:
+        return ""
+    needed = _needed(states)
+    if not needed:
+        return "recorded as implemented, but no bound model needs it"
+    shown = _with("met", needed, observed) + _with("waived", needed, observed)
+    against = _with("failed", needed, set()) or (list(needed) if not shown else [])
+    listed = ", ".join(f"{name} ({'observed' if name in observed else needed[name].state})" for name in against)
+    return f"recorded as implemented, but not shown for: {listed}" if against else ""
+
+
+def _counting(model: ModelView, control: str) -> list[Mapping[str, Any]]:
+    states = [state for state in model.decision.controls if state.control == control]
+    return [item for state in states for item in state.evidence if item.get("standing") == "counts"]
+
+
+def _date(item: Mapping[str, Any], model: ModelView) -> tuple[str, str] | None:
+    """The day of a piece of evidence, and the last on which it counts."""
+    age = item.get("age_days")
+    if age is None:
+        return None
+    made = model.now - timedelta(days=float(age))
+    return made.date().isoformat(), (made + timedelta(days=int(item["expires_days"]))).date().isoformat()

@@ -1,0 +1,95 @@
+"""What a profile says: the shape of its file, parents and overlays merged in."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aims_gates.documents.canonical import digest
+from aims_gates.documents.strict_yaml import Document
+from aims_gates.model import Enforcement
+
+__all__ = ["NOT_APPROVERS", "ApprovalRule", "ControlRule", "GateRule", "Profile", "Resolved", "WaiverRule"]
+
+#: Roles of keys that have other work than to approve (:data:`aims_gates.attestation.statements.types.ROLES`).
+NOT_APPROVERS = ("policy", "ci", "developer", "on-call", "break-glass", "server")
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ControlRule(_Shape):
+    """A control or clause the profile requires: why, which gates evidence it, and what an unmet state does."""
+
+    why: str = Field(min_length=1)
+    gates: tuple[str, ...] = ()
+    enforcement: Enforcement = "block"
+
+
+class GateRule(_Shape):
+    """A gate's limits and parameters, life of its evidence, and the digests accepted beside the present one."""
+
+    params: dict[str, Any] = Field(default_factory=dict)
+    expires_days: int | None = Field(default=None, gt=0)
+    accept: tuple[str, ...] = ()
+    applies_when: dict[str, bool | str] = Field(default_factory=dict)
+
+
+class ApprovalRule(_Shape):
+    """``count`` people of ``role``."""
+
+    role: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    count: int = Field(default=1, gt=0, le=9)
+
+
+class WaiverRule(_Shape):
+    """The longest life of a waiver, and the roles that may grant one (none: no waivers)."""
+
+    max_days: int = Field(default=90, gt=0)
+    roles: tuple[str, ...] = ()
+
+
+class Profile(_Shape):
+    """A profile as its file says it, parents merged in.
+
+    One of tier ``any`` is an overlay: it stands on no system alone and is laid over a profile by name, ``high+NAME``.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_-]*(\+[a-z][a-z0-9_-]*)*$")
+    title: str
+    tier: Literal["high", "limited", "minimal", "any"]
+    summary: str = ""
+    leaves_out: str = ""
+    extends: str | None = None
+    expires: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    controls: dict[str, ControlRule] = Field(min_length=1)
+    gates: dict[str, GateRule] = Field(default_factory=dict)
+    approvals: tuple[ApprovalRule, ...] = ()
+    approval_days: int = Field(default=90, gt=0)
+    waivers: WaiverRule = WaiverRule()
+    inconclusive: Literal["blocks", "shows"] = "blocks"
+    rollback_days: int = Field(default=90, gt=0)
+    #: The least isolation of a model's process for signed predictions; ``none`` and nothing take any.
+    isolation: Literal["", "none", "container", "bwrap"] = ""
+
+    @property
+    def digest(self) -> str:
+        """``sha256:...`` of its content; without an empty ``isolation``: digests from before there was one hold."""
+        content = self.model_dump(mode="json")
+        return digest({name: value for name, value in content.items() if value or name != "isolation"})
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A profile, its digest, and where its parts stand.
+
+    Attributes:
+        profile: Parents merged in.
+        digest: ``sha256:...`` of the merged content.
+        document: The file itself, for messages.
+    """
+
+    profile: Profile
+    digest: str
+    document: Document

@@ -1,0 +1,193 @@
+"""Two profiles compared, in words: what was added and removed, and which way each limit, life and approval moved."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
+
+from aims_gates.errors import InputError
+from aims_gates.governance.controls import order, title_of
+from aims_gates.model import LEAST_ISOLATION, Limit
+from aims_gates.packs.gate import Gate
+from aims_gates.packs.limits import better, limit_of
+from aims_gates.profiles import ControlRule, GateRule, Profile
+
+__all__ = ["Change", "compare"]
+
+Way = Literal["tightened", "loosened", "changed"]
+_STRICT: Mapping[str, int] = {"note": 0, "warn": 1, "block": 2}
+#: Fields that are compared part by part, or say nothing of what is due.
+_PARTS = frozenset(
+    ["id", "title", "summary", "extends", "controls", "gates", "approvals", "waivers", "expires", "inconclusive"]
+)
+_DAYS = ("approval_days", "rollback_days")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference.
+
+    Attributes:
+        way: Whether the new profile asks for more (``tightened``), for less (``loosened``), or for something else.
+        place: The field, e.g. ``gates.fairness.limits.demographic_parity_ratio``.
+        said: The difference in words.
+    """
+
+    way: Way
+    place: str
+    said: str
+
+
+def compare(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> tuple[Change, ...]:
+    """What the new profile asks for that the old one does not, and the other way round.
+
+    Args:
+        old, new: Parents merged in.
+        gates: The gates there are; their defaults stand where a profile says nothing.
+    """
+    parts = (_whole(old, new), _controls(old, new), _gates(old, new, gates), _approvals(old, new), _waivers(old, new))
+    return tuple(chain.from_iterable(parts))
+
+
+def _whole(old: Profile, new: Profile) -> Iterator[Change]:
+    if old.expires != new.expires:
+        later = (new.expires or "9999") > (old.expires or "9999")
+        said = f"the profile ends on {new.expires or 'no date'} instead of {old.expires or 'no date'}"
+        yield Change("loosened" if later else "tightened", "expires", said)
+    if old.inconclusive != new.inconclusive:
+        blocks = new.inconclusive == "blocks"
+        said = "an inconclusive finding now blocks" if blocks else "an inconclusive finding no longer blocks"
+        yield Change("tightened" if blocks else "loosened", "inconclusive", said)
+    for name in _DAYS:
+        yield from _days(name, name.replace("_", " "), getattr(old, name), getattr(new, name))
+    least = old.isolation or "none", new.isolation or "none"
+    if least[0] != least[1]:
+        weaker = LEAST_ISOLATION[least[1]] < LEAST_ISOLATION[least[0]]
+        said = f"models must run in isolation {least[1]} at least instead of {least[0]}"
+        yield Change("loosened" if weaker else "tightened", "isolation", said)
+    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
+    for name in sorted({*before, *after} - _PARTS - {*_DAYS, "isolation"}):
+        if before.get(name) != after.get(name):
+            text = "changed" if name == "leaves_out" else f"{after.get(name)!r} instead of {before.get(name)!r}"
+            yield Change("changed", name, f"{name.replace('_', ' ')}: {text}")
+
+
+def _days(place: str, what: str, before: int, after: int) -> Iterator[Change]:
+    if before != after:
+        yield Change("tightened" if after < before else "loosened", place, f"{what}: {after} instead of {before}")
+
+
+def _controls(old: Profile, new: Profile) -> Iterator[Change]:
+    for control in sorted({*old.controls, *new.controls}, key=order):
+        title = title_of(control) or "not in the catalogue"
+        named, place = f"{control} ({title})", f"controls.{control}"
+        if control not in old.controls:
+            rule = new.controls[control]
+            yield Change("tightened", place, f"{named} added, {rule.enforcement}: {rule.why}")
+        elif control not in new.controls:
+            yield Change("loosened", place, f"{named} removed")
+        else:
+            yield from _control(named, place, old.controls[control], new.controls[control])
+
+
+def _control(named: str, place: str, old: ControlRule, new: ControlRule) -> Iterator[Change]:
+    if old.enforcement != new.enforcement:
+        way: Way = "tightened" if _STRICT[new.enforcement] > _STRICT[old.enforcement] else "loosened"
+        yield Change(way, f"{place}.enforcement", f"{named}: {new.enforcement} instead of {old.enforcement}")
+    for gate in new.gates:
+        if gate not in old.gates:
+            yield Change("tightened", f"{place}.gates", f"{named}: the gate {gate} is due too")
+    for gate in old.gates:
+        if gate not in new.gates:
+            yield Change("loosened", f"{place}.gates", f"{named}: the gate {gate} is no longer due")
+    if old.why != new.why:
+        yield Change("changed", f"{place}.why", f"{named}: another reason: {new.why}")
+
+
+def _used(profile: Profile) -> set[str]:
+    return {gate for rule in profile.controls.values() for gate in rule.gates}
+
+
+def _gates(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> Iterator[Change]:
+    """The gates that both use; one that only one of them uses shows under its controls."""
+    for gate in sorted(_used(old) & _used(new)):
+        before, after = old.gates.get(gate, GateRule()), new.gates.get(gate, GateRule())
+        defaults = gates[gate].manifest.parameters if gate in gates else {}
+        given = {name: parameter.default for name, parameter in defaults.items()}
+        place, usual = f"gates.{gate}", gates[gate].manifest.expires_days if gate in gates else 0
+        life = before.expires_days or usual, after.expires_days or usual
+        yield from _days(f"{place}.expires_days", f"{gate}: days for which evidence counts", *life)
+        yield from _params(gate, given | before.params, given | after.params)
+        for each in set(after.accept) - set(before.accept):
+            yield Change("loosened", f"{place}.accept", f"{gate}: also accepts the version {each[:19]}")
+        for each in set(before.accept) - set(after.accept):
+            yield Change("tightened", f"{place}.accept", f"{gate}: no longer accepts the version {each[:19]}")
+        if before.applies_when != after.applies_when:
+            said = f"{gate}: applies when {_listed(after.applies_when)} instead of {_listed(before.applies_when)}"
+            yield Change("changed", f"{place}.applies_when", said)
+
+
+def _listed(facts: Mapping[str, Any]) -> str:
+    return " and ".join(f"{name} is {value!r}" for name, value in facts.items()) or "always"
+
+
+def _params(gate: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in sorted({*old, *new} - {"limits"}):
+        if old.get(name) != new.get(name):
+            said = f"{gate}: {name} is {new.get(name)!r} instead of {old.get(name)!r}"
+            yield Change("changed", f"gates.{gate}.params.{name}", said)
+    before, after = (each.get("limits") or {} for each in (old, new))
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for measure in sorted({*before, *after}):
+            yield from _limit(gate, measure, before.get(measure), after.get(measure))
+
+
+def _limit(gate: str, measure: str, old: Any, new: Any) -> Iterator[Change]:
+    place = f"gates.{gate}.params.limits.{measure}"
+    try:
+        before, after = limit_of(measure, old), limit_of(measure, new)
+    except InputError:
+        if old != new:
+            yield Change("changed", place, f"{gate}: the limit on {measure} is {new!r} instead of {old!r}")
+        return
+    if before == after:
+        return
+    if before is None or after is None:
+        said = f"{gate}: {measure} must be {_words(after)}" if after else f"{gate}: no limit on {measure} any more"
+        yield Change("tightened" if after else "loosened", place, said)
+    else:
+        said = f"{gate}: {measure} must be {_words(after)} instead of {_words(before)}"
+        yield Change(_way(measure, before, after), place, said)
+
+
+def _words(limit: Limit | None) -> str:
+    return f"{limit.op} {limit.value:g}" if limit else "anything"
+
+
+def _way(measure: str, before: Limit, after: Limit) -> Way:
+    """Which way a limit moved: by the measure's better side, else by the side that both limits leave open."""
+    floors = [limit.op in (">=", ">") for limit in (before, after)]
+    if floors[0] != floors[1]:
+        return "changed"
+    more = {"more": True, "less": False, None: floors[1]}[better(measure)]
+    if before.value != after.value:
+        return "tightened" if (after.value > before.value) == more else "loosened"
+    return "tightened" if len(after.op) == 1 else "loosened"
+
+
+def _approvals(old: Profile, new: Profile) -> Iterator[Change]:
+    before = {each.role: each.count for each in old.approvals}
+    after = {each.role: each.count for each in new.approvals}
+    for role in sorted({*before, *after}):
+        then, now = before.get(role, 0), after.get(role, 0)
+        if then != now:
+            said = f"approvals by {role}: {now or 'none'} instead of {then or 'none'}"
+            yield Change("tightened" if now > then else "loosened", f"approvals.{role}", said)
+
+
+def _waivers(old: Profile, new: Profile) -> Iterator[Change]:
+    yield from _days("waivers.max_days", "longest waiver in days", old.waivers.max_days, new.waivers.max_days)
+    for role in sorted({*new.waivers.roles} - {*old.waivers.roles}):
+        yield Change("loosened", "waivers.roles", f"{role} may grant waivers too")
+    for role in sorted({*old.waivers.roles} - {*new.waivers.roles}):
+        yield Change("tightened", "waivers.roles", f"{role} may no longer grant waivers")

@@ -1,0 +1,323 @@
+"""What people say of a model: requests, answers, waivers, revocations, halts and their end, orders to roll back.
+
+One body for the command line, Python and the server: it reads the ledger (its database, or the server's answers),
+refuses what could not count, and makes the statement. Who signs it is the caller's: a person with a key of their own
+(:func:`sign_and_append`), or the server for a user whom it authenticated.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from aims_gates.attestation.signing.envelope import sign
+from aims_gates.attestation.signing.keys import Key
+from aims_gates.attestation.statements.people import (
+    Approval,
+    Frozen,
+    Halt,
+    Rejection,
+    Request,
+    Resume,
+    Revocation,
+    RollbackOrder,
+    Waiver,
+    Withdrawal,
+)
+from aims_gates.attestation.statements.policy import Freed, TrustedKey, TrustedUser
+from aims_gates.attestation.statements.types import type_of
+from aims_gates.attestation.statements.wording import say
+from aims_gates.attestation.trust_list import Row, alike
+from aims_gates.decision.halts import hands, may_resume
+from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.rules import frozen
+from aims_gates.documents.canonical import digest
+from aims_gates.errors import InputError, NotFoundError, RefusedError
+from aims_gates.ledger import append, history, rows
+from aims_gates.ledger.registry_acts import about
+from aims_gates.ledger.table import Source, all_terms
+from aims_gates.model import Plan, Subject
+
+__all__ = [
+    "Said",
+    "approve",
+    "ask",
+    "find_request",
+    "find_statement",
+    "halt",
+    "let_go",
+    "order_rollback",
+    "reject",
+    "request_state",
+    "requests",
+    "resume",
+    "revoke",
+    "sign_and_append",
+    "standing_request",
+    "waive",
+    "withdraw",
+]
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something to be said.
+
+    Attributes:
+        predicate: What.
+        subject: About what.
+        role: The role in which it is said, where it is said in one.
+    """
+
+    predicate: Any
+    subject: Subject
+    role: str | None = None
+
+
+def sign_and_append(connection: Source, said: Said, key: Key, at: datetime) -> tuple[Row, str]:
+    """Say it with a personal key; gives the row and the person.
+
+    Raises:
+        RefusedError: the key may not say this, or does not hold the role.
+    """
+    trust = history(connection).current()
+    entry = next((each for each in (trust.keys if trust else ()) if each.key == key.public), None)
+    if entry is not None and said.role is not None and said.role not in entry.roles:
+        remedy = f"Use a role the key holds: {', '.join(entry.roles)}."
+        raise RefusedError(f"{entry.person} does not hold the role {said.role!r}", remedy=remedy)
+    row = append(connection, sign(say(said.predicate, said.subject), key), at)
+    return row, entry.person if entry else key.public[:12]
+
+
+def find_statement(connection: Source, short: str) -> str:
+    """The digest of the one statement that begins like this (with or without ``sha256:``).
+
+    Raises:
+        NotFoundError: none does, or more than one.
+    """
+    start = short.removeprefix("sha256:").lower()
+    found = all_terms(connection, f"statement sha256:{start}") if start.isalnum() and start.isascii() else []
+    if len(found) != 1:
+        said = "more than one statement begins" if found else "no statement begins"
+        remedy = "Take the digest from: aims-gates explain NAME VERSION --json"
+        raise NotFoundError(f"{said} with {short!r}", remedy=remedy)
+    return found[0].removeprefix("statement ")
+
+
+def requests(connection: Source, name: str | None = None, workspace: str | None = None) -> list[Row]:
+    """Every request, oldest first; of one registered model where it is named."""
+    prefix = "model " if workspace is None else f"model {workspace}/"
+    wanted = all_terms(connection, prefix) if name is None else [f"model {workspace or 'default'}/{name}"]
+    return [row for row in rows(connection, wanted) if row.type == type_of(Request)]
+
+
+def find_request(connection: Source, short: str) -> Row:
+    """The request whose digest begins like this (with or without ``sha256:``).
+
+    Raises:
+        NotFoundError: none does, or more than one.
+    """
+    start = short.removeprefix("sha256:").lower()
+    wanted = all_terms(connection, f"statement sha256:{start}") if start.isalnum() and start.isascii() else []
+    found = [row for row in rows(connection, wanted) if row.type == type_of(Request)]
+    if len(found) != 1:
+        said = "more than one request begins" if found else "no request begins"
+        raise NotFoundError(f"{said} with {short!r}", remedy="See: aims-gates request list")
+    return found[0]
+
+
+def request_state(connection: Source, row: Row) -> str:
+    """``open``, ``granted``, ``rejected``, or why it no longer stands."""
+    asked = row.predicate
+    ledger = Ledger(about(connection, asked.workspace, asked.name), asked.workspace, asked.name)
+    latest = ledger.asked(asked.version)
+    if latest is None or latest.digest != row.digest:
+        return "replaced by a later one"
+    if ledger.rejection(row) is not None:
+        return "rejected"
+    if any(grant.predicate.request == row.digest for grant in ledger.grants()):
+        return "granted"
+    return "open" if ledger.request(asked.version) is not None else "withdrawn, revoked or ended by a halt"
+
+
+def standing_request(connection: Source, short: str) -> Row:
+    """As :func:`find_request`, for somebody who wants to answer it.
+
+    Raises:
+        InputError: it was withdrawn or replaced, or the model was halted since.
+    """
+    row = find_request(connection, short)
+    state = request_state(connection, row)
+    if state != "open":
+        asked = row.predicate
+        remedy = f"Open a new one: aims-gates request open {asked.name} {asked.version}"
+        raise InputError(f"the request {row.digest[7:19]} is {state}", remedy=remedy)
+    return row
+
+
+def _changes(ledger: Ledger, asked: Iterable[Frozen], found: str) -> tuple[str, ...]:
+    """What differs from the last grant, in plain lines."""
+    grants = ledger.grants()
+    if not grants:
+        return ("first promotion of this model",)
+    last = grants[-1].predicate
+    lines = [f"production is version {last.version}" if last.digest != found else "the bytes are those in production"]
+    before = next((row.predicate for row in ledger.rows if row.digest == last.request), None)
+    then = {each.gate: each for each in before.evidence} if isinstance(before, Request) else {}
+    for each in asked:
+        was = then.get(each.gate)
+        if was is None:
+            lines.append(f"{each.gate}: not in the last grant's evidence")
+        elif dict(was.outcomes) != dict(each.outcomes):
+            differ = sorted(control for control in each.outcomes if was.outcomes.get(control) != each.outcomes[control])
+            lines += [f"{each.gate}: {c} was {was.outcomes.get(c, 'absent')}, is {each.outcomes[c]}" for c in differ]
+    return tuple(lines)
+
+
+def ask(connection: Source, workspace: str, name: str, version: str, subject: str, reason: str, now: datetime) -> Said:
+    """A request for promotion: subject, plan and evidence frozen.
+
+    Args:
+        connection: The ledger.
+        workspace, name, version: The registered version.
+        subject: Digest of its staged bytes.
+        reason: Why this version.
+        now: The time, with a time zone.
+
+    Raises:
+        RefusedError: the model is bound to no system.
+    """
+    ledger = Ledger(about(connection, workspace, name, subject), workspace, name)
+    binding = ledger.binding()
+    if binding is None:
+        remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"
+        raise RefusedError(f"{name!r} is bound to no system", remedy=remedy)
+    plan = binding.predicate.plan
+    counted = [ledger.count(plan, step, subject, now) for step in plan.steps if step.applies]
+    asked = frozen(each for each in counted if each.standing == "counts")
+    changes = _changes(ledger, asked, subject)
+    said = Request(workspace, name, version, subject, digest(plan), asked, reason, changes)
+    return Said(said, Subject("model", subject, f"{name}/{version}"))
+
+
+def approve(connection: Source, short: str, role: str, comment: str = "") -> Said:
+    """Yes to a standing request, in a role."""
+    row = standing_request(connection, short)
+    return Said(Approval(row.digest, role, comment), Subject("model", row.predicate.digest, row.predicate.name), role)
+
+
+def reject(connection: Source, short: str, role: str, reason: str) -> Said:
+    """No to a request, in a role; a no is taken whatever became of the request."""
+    row = find_request(connection, short)
+    return Said(Rejection(row.digest, role, reason), Subject("model", row.predicate.digest, row.predicate.name), role)
+
+
+def withdraw(connection: Source, short: str, reason: str) -> Said:
+    """A request taken back, by whoever may (:data:`aims_gates.decision.rights.WITHDRAWING`)."""
+    row = find_request(connection, short)
+    return Said(Withdrawal(row.digest, reason), Subject("model", row.predicate.digest, row.predicate.name))
+
+
+def revoke(connection: Source, short: str, reason: str) -> Said:
+    """A statement that no longer counts; who may say so, :mod:`aims_gates.decision.rights` decides where it is
+    appended."""
+    found = find_statement(connection, short)
+    return Said(Revocation(found, reason), Subject("organization", found, "statement"))
+
+
+def halt(workspace: str, name: str, reason: str) -> Said:
+    """A registered model stopped."""
+    said = Halt(workspace, name, reason)
+    return Said(said, Subject("model", digest(said), name))
+
+
+def resume(connection: Source, workspace: str, name: str, reason: str, by: TrustedKey | TrustedUser | None) -> Said:
+    """A halt ended: what it stopped may be loaded again, while grants and requests that it ended stay ended.
+
+    Args:
+        connection: The ledger.
+        workspace, name: The registered model that was halted.
+        reason: Why.
+        by: Whose word it will be, as the trust list has them; None where it does not, which is refused later.
+
+    Raises:
+        InputError: the model was never halted.
+        RefusedError: they do not hold a role that resumes, or had a hand in what was granted under this name.
+    """
+    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    if ledger.halted_at() < 0:
+        raise InputError(f"{name!r} was never halted", remedy="See: aims-gates status")
+    roles = may_resume(ledger)
+    if by is not None and (not set(roles) & set(by.roles) or alike(by.person) in hands(ledger)):
+        had = "had a hand in what was granted" if set(roles) & set(by.roles) else "does not hold a role that resumes"
+        remedy = f"May do it: a person of the role {' or '.join(roles)} who made, registered or requested none of it."
+        raise RefusedError(f"{by.person} {had} under {name!r}", remedy=remedy)
+    said = Resume(workspace, name, reason)
+    return Said(said, Subject("model", digest(said), name))
+
+
+def let_go(connection: Source, workspace: str, name: str, reason: str) -> Said:
+    """A name that was bound is governed by nobody from here on.
+
+    Raises:
+        InputError: nothing governs it.
+    """
+    if not Ledger(about(connection, workspace, name), workspace, name).governed():
+        raise InputError(f"nothing governs {name!r}: it was never bound, or let go", remedy="See: aims-gates status")
+    said = Freed(workspace, name, reason)
+    return Said(said, Subject("model", digest(said), name))
+
+
+def order_rollback(workspace: str, name: str, version: str, reason: str) -> Said:
+    """An order to return to a version granted before."""
+    said = RollbackOrder(workspace, name, version, reason)
+    return Said(said, Subject("model", digest(said), name))
+
+
+def waive(
+    connection: Source,
+    workspace: str,
+    name: str,
+    version: str,
+    *,
+    control: str,
+    role: str,
+    reason: str,
+    risk: str,
+    compensating_control: str,
+    until: str,
+) -> Said:
+    """A control accepted as unmet for exactly the bytes of a version for which a request is open.
+
+    Raises:
+        InputError: no binding or request, a control the plan does not require, a date out of bounds.
+        RefusedError: the role may not waive under the plan.
+    """
+    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    binding, request = ledger.binding(), ledger.request(version)
+    if binding is None or request is None:
+        missing = "is bound to no system" if binding is None else f"version {version} has no open request"
+        raise InputError(f"{name} {missing}", remedy=f"See: aims-gates explain {name} {version} --to production")
+    plan: Plan = binding.predicate.plan
+    _check_waiver(plan, control, role, until)
+    said = Waiver(plan.system, request.predicate.digest, control, role, reason, risk, compensating_control, until)
+    return Said(said, Subject("model", said.digest, f"{name}/{version}"), role)
+
+
+def _check_waiver(plan: Plan, control: str, role: str, until: str) -> None:
+    if control not in {requirement.control for requirement in plan.requirements}:
+        raise InputError(f"your profile does not require {control}", remedy=f"See: aims-gates plan {plan.system}")
+    if role not in plan.waiver_roles:
+        allowed = ", ".join(plan.waiver_roles) or "nobody"
+        raise RefusedError(f"the role {role!r} may not waive under this profile", remedy=f"May waive: {allowed}.")
+    try:
+        days = (date.fromisoformat(until) - datetime.now(UTC).date()).days
+    except ValueError as error:
+        raise InputError(f"{until!r} is not a date", where="--until", remedy="Write it as YYYY-MM-DD.") from error
+    if not 0 <= days <= plan.waiver_days:
+        said = (
+            f"{until} has passed"
+            if days < 0
+            else f"{until} is {days} days ahead; the profile allows {plan.waiver_days}"
+        )
+        raise InputError(said, where="--until", remedy=f"Choose a day at most {plan.waiver_days} days ahead.")
