@@ -15,6 +15,7 @@ from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
 
 __all__ = [
+    "ADVISORIES",
     "DEFAULT_WORKSPACE",
     "SCHEMES",
     "Settings",
@@ -35,6 +36,8 @@ SCHEMES = {
 }
 _FORMS = "aims+sqlite:///FILE or aims+postgresql://USER@HOST/DATABASE"
 FILE = "aims.yaml"
+#: The environment variable that says where packages are looked up.
+ADVISORIES = "AIMS_GATES_ADVISORIES"
 #: The workspace of a registry without workspaces.
 DEFAULT_WORKSPACE = "default"
 
@@ -60,6 +63,7 @@ class _File(BaseModel):
     key: str | None = None
     artifacts: str | None = None
     trusted_keys: tuple[str, ...] = ()
+    advisories: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Settings:
         artifacts: The folder that an MLflow server on this machine serves artifacts from
             (its ``--artifacts-destination``); None where artifacts are plain local files.
         trusted_keys: Public key files whose word counts where there is no ledger (portable grants).
+        advisories: Where the packages that a model asks for are looked up: ``osv``, ``pypi``, ``off`` or an address
+            (:func:`aims_gates.mlflow_plugin.client.packages.service_of`); None for nowhere.
     """
 
     packs: tuple[Path, ...] = ()
@@ -83,6 +89,7 @@ class Settings:
     key: Path | None = None
     artifacts: Path | None = None
     trusted_keys: tuple[Path, ...] = ()
+    advisories: str | None = None
 
     @property
     def workspace(self) -> str:
@@ -142,6 +149,7 @@ def _from_file(path: Path) -> Settings:
         key=folder / said.key if said.key else None,
         artifacts=folder / said.artifacts if said.artifacts else None,
         trusted_keys=tuple(folder / each for each in said.trusted_keys),
+        advisories=said.advisories,
     )
 
 
@@ -166,7 +174,15 @@ def load(
     registry = _absolute(registry, here) if registry else found.registry
     if registry is None and tracking is not None and tracking.partition(":")[0].lower() in ("http", "https"):
         registry = tracking  # as for MLflow: who names no registry means the tracking server's
-    return replace(found, packs=packs or found.packs, registry=registry, tracking=tracking, key=key or found.key)
+    advisories = os.environ.get(ADVISORIES) or found.advisories
+    return replace(
+        found,
+        packs=packs or found.packs,
+        registry=registry,
+        tracking=tracking,
+        key=key or found.key,
+        advisories=advisories,
+    )
 
 
 def signer(settings: Settings, key: Path | None = None) -> Key:

@@ -1,5 +1,6 @@
 """``aims-gates check``: run the plan's gates on a model and record the evidence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from aims_gates.cli.options import (
 )
 from aims_gates.errors import InputError
 from aims_gates.reports import Report, parse_target
-from aims_gates.settings import Settings, maybe_signer
+from aims_gates.settings import ADVISORIES, Settings, maybe_signer
 
 __all__ = ["command"]
 
@@ -32,6 +33,12 @@ __all__ = ["command"]
     help="A table that `aims-gates predict` wrote and signed: the model is not run again.",
 )
 @isolation_option
+@click.option(
+    "--advisories",
+    metavar="SERVICE",
+    help="Look up the packages that the model asks for (pip-audit): osv, pypi, the address of your own copy of OSV, or "
+    f"off. Their names leave this machine. Default: {ADVISORIES}, then advisories in aims.yaml, else off.",
+)
 @click.option("--preview", is_flag=True, help="Sign and record nothing, whatever key is named.")
 @key_option
 @reports_option
@@ -44,6 +51,7 @@ def command(
     version: str | None,
     predictions: Path | None,
     isolation: str,
+    advisories: str | None,
     preview: bool,
     key: Path | None,
     reports: tuple[str, ...],
@@ -67,6 +75,7 @@ def command(
         raise InputError("--run and --model name two things to check", remedy="Pass one of them.")
     for each in reports:
         parse_target(each)
+    settings = replace(settings, advisories=advisories or settings.advisories)
     signing = None if preview else maybe_signer(settings, key)
     with progress() as told:
         if told is not None:

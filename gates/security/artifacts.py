@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from aims_gates import Artifacts, Case, Finding, InputError, Limit
 
+from . import packages
+
 __all__ = ["judge"]
 
 #: What a profile may refuse, and the measure that counts it.
@@ -33,6 +35,7 @@ def judge(case: Case) -> Iterator[Finding]:
     yield from _imports(case, found)
     yield from _unread(case, found)
     yield from _formats(case, found)
+    yield from packages.judge(case, found.packages)
 
 
 def _names(case: Case, parameter: str) -> frozenset[str]:

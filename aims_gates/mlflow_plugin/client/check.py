@@ -32,6 +32,7 @@ from aims_gates.ledger.connect import is_gated, open_ledger
 from aims_gates.ledger.registry_acts import about
 from aims_gates.mlflow_plugin.client.file_scan import look_through
 from aims_gates.mlflow_plugin.client.isolation import WAYS, Isolation, choose, weaker
+from aims_gates.mlflow_plugin.client.packages import service_of
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, perturbations_of
 from aims_gates.mlflow_plugin.client.predict import (
     ATTACKS,
@@ -171,6 +172,7 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
         remedy = f"Work in its workspace: export MLFLOW_WORKSPACE={its}; or mend workspace in its system.yaml."
         said = f"the system {record.system.name!r} is in workspace {its!r}, and MLflow works in {here!r} here"
         raise InputError(said, remedy=remedy)
+    service = service_of(desk.settings.advisories)
     plan, gates = local_plan(desk.settings, record)
     name = target.name or record.system.models[0]
     rows = _ledger_rows(desk, record, name)
@@ -186,7 +188,7 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
         _say_differences(going, plan, binding)
         _predict(going, folder, scratch)
         _champion(going, rows, scratch)
-        bench.artifacts = look_through(folder, subject.digest)
+        bench.artifacts = look_through(folder, subject.digest, service)
         going.evidence.extend(run_plan(going.plan, gates, bench, going.now, desk.progress))
         for table in going.tables:
             table.unchanged()

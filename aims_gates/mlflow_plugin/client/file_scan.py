@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from aims_gates.documents.canonical import manifest
+from aims_gates.mlflow_plugin.client.packages import look_up
 from aims_gates.model import Artifacts
 
 __all__ = ["look_through"]
@@ -102,12 +103,14 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
-def look_through(folder: Path, subject: str) -> Artifacts:
+def look_through(folder: Path, subject: str, service: str | None = None) -> Artifacts:
     """Look through every file of a model's folder.
 
     Args:
         folder: The model.
         subject: Its digest, which the answer carries.
+        service: Where the packages that it asks for are looked up, from
+            :func:`aims_gates.mlflow_plugin.client.packages.service_of`; None for nowhere.
 
     Raises:
         IntegrityError: the folder holds links, or is empty.
@@ -125,4 +128,5 @@ def look_through(folder: Path, subject: str) -> Artifacts:
         code=tuple(sorted(look.code)),
         dangerous={name: tuple(sorted(imports)) for name, imports in sorted(look.dangerous.items())},
         unread=dict(sorted(look.unread.items())),
+        packages=None if service is None else look_up(folder, names, service),
     )
