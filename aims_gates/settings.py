@@ -8,9 +8,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from aims_gates.attestation.signing.keys import ENVIRONMENT, Key, read_private
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
 
@@ -51,9 +50,7 @@ def chosen_workspace() -> str | None:
     return chosen or None
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _SettingsFile(StrictModel):
     packs: tuple[str, ...] = (".",)
     registry: str | None = None
     tracking: str | None = None
@@ -134,7 +131,7 @@ def _absolute(uri: str, folder: Path) -> str:
 
 
 def _from_file(path: Path) -> Settings:
-    said, folder = parse(_File, read(path)), path.resolve().parent
+    said, folder = parse(_SettingsFile, read(path)), path.resolve().parent
     return Settings(
         packs=tuple(folder / pack for pack in said.packs),
         registry=_absolute(said.registry, folder) if said.registry else None,

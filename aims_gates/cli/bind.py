@@ -154,11 +154,11 @@ def _free(model: str, reason: str, key: Path | None, settings: Settings) -> None
 
 
 def _refuse_inactive(connection: Source, plan: Plan) -> None:
-    from aims_gates.decision.in_force import Ledger
+    from aims_gates.decision.in_force import StatementView
     from aims_gates.ledger import rows
 
     found = rows(connection, ["trust", "revocation", "profiles"])
-    if not Ledger(found, "", "").active(plan.profile_digest):
+    if not StatementView(found, "", "").active(plan.profile_digest):
         remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {plan.profile}"
         raise RefusedError(f"this content of the profile {plan.profile!r} is not active", remedy=remedy)
 

@@ -71,7 +71,7 @@ def command(
     with progress() as told:
         if told is not None:
             told("loading MLflow", 0, 0)
-        from aims_gates.mlflow_plugin.client.check import Desk, check_target, system_of
+        from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
         from aims_gates.mlflow_plugin.client.release import use
         from aims_gates.mlflow_plugin.client.targets import find_target, newest
 
@@ -81,7 +81,7 @@ def command(
             echo(f"checking {model} version {version}, the newest", err=True)
         target = find_target(run_id, model, version)
         record = system_of(settings, system, target.name)
-        report = check_target(Desk(settings, signing, told, isolation, predictions), record, target)
+        report = check_target(CheckContext(settings, signing, told, isolation, predictions), record, target)
     return show(report, reports, json_)
 
 

@@ -109,13 +109,13 @@ def _keep(out: Path, made: "Statement", signing: "Key | None", settings: Setting
     from aims_gates.attestation.signing.envelope import sign
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_ledger
-    from aims_gates.mlflow_plugin.client.check import Desk
+    from aims_gates.mlflow_plugin.client.check import CheckContext
     from aims_gates.mlflow_plugin.client.prediction_statements import write_signed, write_unsigned
 
     if signing is None:
         return write_unsigned(out, made)
     envelope = sign(made, signing)
-    if Desk(settings).gated:
+    if CheckContext(settings).gated:
         with open_ledger(settings.need_registry(), write=True) as connection:
             append(connection, envelope, datetime.now(UTC))
     return write_signed(out, envelope)

@@ -9,10 +9,10 @@ import click
 
 from aims_gates.governance.classification import (
     Answers,
-    Asked,
     Assessment,
     Bundle,
     ExemptionProof,
+    OpenQuestion,
     OrganizationRule,
     ScopeReason,
     contradiction,
@@ -87,7 +87,7 @@ def _role(bundle: Bundle) -> tuple[str, ...]:
     return found
 
 
-def _one(question: Asked, bundle: Bundle, answers: Answers) -> Answers:
+def _one(question: OpenQuestion, bundle: Bundle, answers: Answers) -> Answers:
     """Ask one question until its answer goes together with the others."""
     _say(f"\n[{question.id}] {question.ask}")
     if question.help:

@@ -90,7 +90,7 @@ def _json(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetime
 
 
 def _table(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetime, how: str) -> str:
-    from aims_gates.reports.tables import Table, render_table
+    from aims_gates.reports.tables import ReportTable, render_table
 
     answers = {True: "yes", False: "no", None: "not decided"}
 
@@ -114,7 +114,7 @@ def _table(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetim
         "Titles after ISO/IEC 42001:2023, Annex A. What evidence shows is about the bound models and the criteria of "
         "their profiles; it certifies nobody. Each statement is in the ledger: aims-gates ledger export FILE."
     )
-    return render_table(Table("Statement of Applicability", facts, headings, cells, (note,)), how)
+    return render_table(ReportTable("Statement of Applicability", facts, headings, cells, (note,)), how)
 
 
 @command.command("coverage")

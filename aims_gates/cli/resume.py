@@ -29,7 +29,7 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
 
     public = "" if by_server(settings, key) else signer(settings, key).public
 
-    def make(connection: Source) -> requests.Said:
+    def make(connection: Source) -> requests.Draft:
         listed = history(connection).current()
         entry = next((each for each in (listed.keys if listed else ()) if each.key == public), None)
         return requests.resume(connection, settings.workspace, name, reason, entry)

@@ -14,7 +14,7 @@ from aims_gates.errors import InputError
 from aims_gates.governance.classification import (
     DEFAULT,
     Bundle,
-    Change,
+    ClassificationChange,
     Result,
     bundle,
     bundle_names,
@@ -74,7 +74,7 @@ def dates(name: str, json_: bool) -> None:
     emit(rows, json_, lambda: table(("DATE", "", "WHAT", "SOURCE"), cells))
 
 
-def _told(change: Change) -> str:
+def _told(change: ClassificationChange) -> str:
     place = ".".join(part for part in (change.section, change.id, change.field) if part)
     match change.kind:
         case "added":
@@ -141,7 +141,7 @@ def diff(old: str, new: str, settings: Settings, json_: bool) -> None:
     emit(value, json_, lambda: _text(before, after, found, systems))
 
 
-def _text(before: Bundle, after: Bundle, found: tuple[Change, ...], systems: list[dict[str, Any]]) -> str:
+def _text(before: Bundle, after: Bundle, found: tuple[ClassificationChange, ...], systems: list[dict[str, Any]]) -> str:
     decides = [_told(each) for each in found if each.kind != "wording"]
     words = [_told(each) for each in found if each.kind == "wording"]
     lines = [f"{before.id} -> {after.id}", "", "Changes that decide:", *(f"  {each}" for each in decides or ["none"])]

@@ -8,7 +8,7 @@ from aims_gates.attestation.trust_list import day
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
-from aims_gates.portfolio import Due
+from aims_gates.portfolio import Deadline
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -36,7 +36,7 @@ def command(as_of: str | None, within: int | None, settings: Settings, json_: bo
     emit(rows, json_, lambda: _text(shown, today))
 
 
-def _text(found: list[Due], today: date) -> str:
+def _text(found: list[Deadline], today: date) -> str:
     if not found:
         return "nothing is due"
     rows = [(each.due, _left(each.days(today)), each.kind, each.about, each.said, each.next) for each in found]

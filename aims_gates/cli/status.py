@@ -11,22 +11,22 @@ import click
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
-from aims_gates.portfolio import Status
+from aims_gates.portfolio import ModelStatus
 from aims_gates.reports.format import clean
 from aims_gates.settings import Settings
 
 if TYPE_CHECKING:
-    from aims_gates.portfolio import Phase
+    from aims_gates.portfolio import VersionPhase
     from aims_gates.portfolio.gather import Gathered
 
 __all__ = ["command"]
 
-_COLUMNS = tuple(each.name for each in fields(Status))
+_COLUMNS = tuple(each.name for each in fields(ModelStatus))
 _WORST = (
     "break-glass", "halted", "prohibited", "unmet", "renewal due", "unbound", "open", "adopted", "observe",
     "warn", "met",
 )  # fmt: skip
-_KEYS: Mapping[str, Callable[[Status], Any]] = {
+_KEYS: Mapping[str, Callable[[ModelStatus], Any]] = {
     "state": lambda row: (_WORST.index(_word(row)), -row.missing),
     "missing": lambda row: -row.missing,
     "version": lambda row: (not row.version, int(row.version or 0)),
@@ -36,7 +36,7 @@ _KEYS: Mapping[str, Callable[[Status], Any]] = {
 }
 
 
-def _word(row: Status) -> str:
+def _word(row: ModelStatus) -> str:
     return "unmet" if row.state.startswith("unmet") else row.state
 
 
@@ -84,7 +84,7 @@ def _reach(settings: Settings, model: str) -> list[str]:
     return reaches(settings, model)
 
 
-def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Phase, ...]":
+def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[VersionPhase, ...]":
     """The phases of the version of a model that is in production, else of the newest.
 
     Raises:
@@ -101,12 +101,12 @@ def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Phase, 
     return phases(seen, record.records if record is not None else {})
 
 
-def _passed(passed: "tuple[Phase, ...]") -> str:
+def _passed(passed: "tuple[VersionPhase, ...]") -> str:
     cells = [(each.phase, each.state, each.on or "-", each.source or "-") for each in passed]
     return table(("PHASE", "STATE", "ON", "SOURCE"), cells)
 
 
-def _text(rows: list[Status]) -> str:
+def _text(rows: list[ModelStatus]) -> str:
     if not rows:
         return "no models yet: register one through the gated registry, or start a pack with aims-gates init"
     headings = tuple(name.replace("_", " ").upper() for name in _COLUMNS)

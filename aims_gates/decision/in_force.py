@@ -31,7 +31,7 @@ from aims_gates.decision import rights
 from aims_gates.documents.canonical import digest_of
 from aims_gates.model import LEAST_ISOLATION, Evidence, Mode, Plan, Step
 
-__all__ = ["Ask", "Counted", "Ledger", "age_days"]
+__all__ = ["Ask", "Counted", "StatementView", "age_days"]
 
 #: How long an on-call order to roll back may wait for its alias write.
 ORDER_LIFE = timedelta(hours=24)
@@ -103,7 +103,7 @@ def _isolated(plan: Plan) -> str:
     return f" in isolation, and your profile requires at least {plan.isolation}" if plan.isolation else ""
 
 
-class Ledger:
+class StatementView:
     """The rows that bear on a question, with what stands among them."""
 
     def __init__(self, rows: Iterable[Row], workspace: str, name: str) -> None:
@@ -146,9 +146,9 @@ class Ledger:
         """Whether a predicate that names a registered model names this one."""
         return self._ours(predicate)
 
-    def of_name(self, workspace: str, name: str) -> "Ledger":
+    def of_name(self, workspace: str, name: str) -> "StatementView":
         """The same rows, asked about another name."""
-        return self if (workspace, name) == (self.workspace, self.name) else Ledger(self._every, workspace, name)
+        return self if (workspace, name) == (self.workspace, self.name) else StatementView(self._every, workspace, name)
 
     def persons(self, row: Row, role: str | None = None) -> list[str]:
         """The people who signed a row (in this role); a service account is no person."""

@@ -65,7 +65,7 @@ from aims_gates.attestation.statements.people import Frozen, Halt, Request
 from aims_gates.attestation.statements.registry import NOBODY
 from aims_gates.attestation.trust_list import Row, alike, day
 from aims_gates.decision.halts import elsewhere, told
-from aims_gates.decision.in_force import Ask, Counted, Ledger, age_days
+from aims_gates.decision.in_force import Ask, Counted, StatementView, age_days
 from aims_gates.decision.rights import fails, outcome_of
 from aims_gates.documents.canonical import digest_of
 from aims_gates.model import Approver, ControlState, Decision, Finding, Plan, Requirement, State, Step
@@ -99,7 +99,7 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
         ask: The question.
         rows: Every ledger row that bears on it; rows that do not are ignored.
     """
-    ledger = Ledger(rows, ask.workspace, ask.name)
+    ledger = StatementView(rows, ask.workspace, ask.name)
     binding = ledger.binding()
     if binding is None:
         return _unbound(ask, ledger)
@@ -125,7 +125,7 @@ def _outcomes(step: Step, findings: Iterable[Finding]) -> dict[str, str]:
     return worst
 
 
-def _prompted(ledger: Ledger, decision: Decision) -> Decision:
+def _prompted(ledger: StatementView, decision: Decision) -> Decision:
     """A refused prompt is told no command that cannot work on it: there is no check that reads one."""
     if ledger.kind != "prompt" or decision.allowed:
         return decision
@@ -133,7 +133,7 @@ def _prompted(ledger: Ledger, decision: Decision) -> Decision:
     return replace(decision, controls=controls, actions=(_BOUND,), problems=(*decision.problems, _UNREAD))
 
 
-def _unbound(ask: Ask, ledger: Ledger) -> Decision:
+def _unbound(ask: Ask, ledger: StatementView) -> Decision:
     said = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
     action = f"aims-gates bind {ask.name} --system SYSTEM --key POLICY.key"
     if ledger.kind == "prompt":
@@ -151,7 +151,7 @@ def _iso(at: datetime) -> str:
 class _Answer:
     """One question, answered step by step."""
 
-    def __init__(self, ask: Ask, ledger: Ledger, binding: Row) -> None:
+    def __init__(self, ask: Ask, ledger: StatementView, binding: Row) -> None:
         self.ask, self.ledger, self.now = ask, ledger, ask.now
         self.plan: Plan = binding.predicate.plan
         self.plan_digest = digest_of(self.plan)

@@ -18,7 +18,7 @@ from aims_gates.model import Artifacts, Evidence, Finding, Plan, Step, Subject
 from aims_gates.packs.case import Case
 from aims_gates.packs.gate import Gate
 
-__all__ = ["Bench", "library_versions", "run_plan"]
+__all__ = ["GateInputs", "library_versions", "run_plan"]
 
 _LIBRARIES = (
     "aims-gates",
@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Bench:
+class GateInputs:
     """What the gates of one check work on.
 
     Attributes:
@@ -105,7 +105,7 @@ def _lacking(gate: Gate, said: str, remedy: str) -> tuple[Finding, ...]:
     return (Finding(gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=said, remedy=remedy),)
 
 
-def _case(gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Finding, ...]], now: datetime) -> Case:
+def _case(gate: Gate, step: Step, bench: GateInputs, found: Mapping[str, tuple[Finding, ...]], now: datetime) -> Case:
     needs = gate.manifest.inputs
     data: dict[str, Dataset] = {}
     for role, need in needs.data.items():
@@ -151,7 +151,7 @@ def _pinned(record: SystemRecord) -> dict[str, str]:
 
 
 def _evidence(
-    gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Finding, ...]], now: datetime
+    gate: Gate, step: Step, bench: GateInputs, found: Mapping[str, tuple[Finding, ...]], now: datetime
 ) -> Evidence:
     data: dict[str, str] = {}
     rows: dict[str, int] = {}
@@ -187,7 +187,7 @@ def _evidence(
 
 
 def run_plan(
-    plan: Plan, gates: Mapping[str, Gate], bench: Bench, now: datetime, progress: Progress | None = None
+    plan: Plan, gates: Mapping[str, Gate], bench: GateInputs, now: datetime, progress: Progress | None = None
 ) -> Iterator[Evidence]:
     """Run every step that applies, in order; the steps that read others' findings come last.
 

@@ -16,7 +16,7 @@ from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision import halts
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import RefusedError
@@ -88,7 +88,7 @@ def stopping(connection: Source, workspace: str, name: str, digest: str, version
         return None
     wanted = [*_COMMON, f"model {workspace}/{name}"]
     found.update({row.position: row for row in rows(connection, wanted)})
-    return halts.stopping(Ledger(found.values(), workspace, name), digest, version)
+    return halts.stopping(StatementView(found.values(), workspace, name), digest, version)
 
 
 def _halting(connection: Source, digest: str, but: tuple[str, str] | None = None) -> dict[int, Row]:
@@ -178,9 +178,9 @@ def grant(connection: Connection, ask: Ask, decision: Decision, location: str) -
 
 def bound(connection: Source, workspace: str, name: str) -> Row | None:
     """The binding that counts for a registered model."""
-    return Ledger(about(connection, workspace, name), workspace, name).binding()
+    return StatementView(about(connection, workspace, name), workspace, name).binding()
 
 
 def standing(connection: Source, workspace: str, name: str, alias: str) -> Row | None:
     """The grant that stands for an alias now."""
-    return Ledger(about(connection, workspace, name), workspace, name).standing(alias, datetime.now(UTC))
+    return StatementView(about(connection, workspace, name), workspace, name).standing(alias, datetime.now(UTC))

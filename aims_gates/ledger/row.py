@@ -23,7 +23,7 @@ __all__ = [
     "HALTS",
     "OPEN_MODE",
     "TRUST_TYPES",
-    "Body",
+    "ParsedBody",
     "body_of",
     "read_body",
     "skim",
@@ -59,7 +59,7 @@ _LOOK = "Run: aims-gates ledger verify"
 
 
 @dataclass(frozen=True)
-class Body:
+class ParsedBody:
     """What a body holds, before anybody looked at its signatures.
 
     Attributes:
@@ -110,7 +110,7 @@ def type_in(body: str, where: str) -> str:
         raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
 
 
-def unwrap(body: str, where: str) -> Body:
+def unwrap(body: str, where: str) -> ParsedBody:
     """Read a body; nothing is verified.
 
     Args:
@@ -124,8 +124,8 @@ def unwrap(body: str, where: str) -> Body:
     try:
         at = _utc(value["at"])
         if set(value) == {"at", "statement"}:
-            return Body(at, Statement(value["statement"].encode()), canonical)
-        return Body(at, Envelope.from_json(value["envelope"], where), canonical)
+            return ParsedBody(at, Statement(value["statement"].encode()), canonical)
+        return ParsedBody(at, Envelope.from_json(value["envelope"], where), canonical)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
 
@@ -152,7 +152,7 @@ def _value(body: str, where: str) -> tuple[Any, bool]:
     return value, is_canonical(value, data)
 
 
-def verified(found: Body, position: int, trusted: Iterable[str] | None) -> Row:
+def verified(found: ParsedBody, position: int, trusted: Iterable[str] | None) -> Row:
     """A row from its body, its signatures verified.
 
     Args:

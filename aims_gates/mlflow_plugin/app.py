@@ -28,7 +28,7 @@ from aims_gates.mlflow_plugin.server.client_address import remember_peers
 from aims_gates.mlflow_plugin.server.configuration import Configuration, configuration
 from aims_gates.mlflow_plugin.server.heads import bound_heads
 from aims_gates.mlflow_plugin.server.live_store import store as live_store
-from aims_gates.mlflow_plugin.server.middleware import Gate
+from aims_gates.mlflow_plugin.server.middleware import SignInMiddleware
 from aims_gates.mlflow_plugin.server.overrun import end_statements, watched
 from aims_gates.mlflow_plugin.server.routes import open_doors
 from aims_gates.mlflow_plugin.server.workspaces import guard_workspaces
@@ -73,7 +73,7 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _made(app: Any) -> Gate:
+def _made(app: Any) -> SignInMiddleware:
     if served_by() != "uvicorn":
         remedy = "Start it by `mlflow server` or `aims-gates server`, without --gunicorn-opts and --waitress-opts."
         raise RefusedError("aims-gates guards a server that uvicorn runs, and no other", remedy=remedy)
@@ -99,7 +99,7 @@ def _made(app: Any) -> Gate:
     keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
     _add_routes(served)
     doors = open_doors(served, told.serve)
-    gate = Gate(served, told, _sign_in(told), doors)
+    gate = SignInMiddleware(served, told, _sign_in(told), doors)
     _try_out(gate, served, signed_in=bool(told.ways))
     return gate
 
@@ -112,7 +112,7 @@ def _need_known(store: StoreBase) -> None:
         need_server_version(session.connection())
 
 
-def _try_out(gate: Gate, served: Any, *, signed_in: bool) -> None:
+def _try_out(gate: SignInMiddleware, served: Any, *, signed_in: bool) -> None:
     from aims_gates.mlflow_plugin.server.probe import unguarded
 
     problems = unguarded(gate, served, signed_in=signed_in)
@@ -146,7 +146,7 @@ def _with_sign_in(flask_app: Any, told: Configuration, store: StoreBase) -> Any:
 def _guard_artifacts(store: StoreBase, *, signed_in: bool) -> None:
     """Record who makes runs and models; guard released artifacts, and the logged models they came from."""
     from aims_gates.mlflow_plugin.internals.server.handlers import replace_class, tracking_store
-    from aims_gates.mlflow_plugin.server.artifacts import Guard
+    from aims_gates.mlflow_plugin.server.artifacts import ArtifactGuard
     from aims_gates.mlflow_plugin.server.permissions import may_read
     from aims_gates.mlflow_plugin.store import authorship
 
@@ -156,7 +156,7 @@ def _guard_artifacts(store: StoreBase, *, signed_in: bool) -> None:
         remedy = "Keep runs in a database: --backend-store-uri sqlite:///FILE or postgresql://..."
         raise RefusedError("who makes a run can only be recorded in a database", remedy=remedy)
     authorship.install(engine)
-    guard = Guard(store, may_read)
+    guard = ArtifactGuard(store, may_read)
     guard.install()
     replace_class(tracking, _keeping_sources(type(tracking), guard))
     if signed_in:

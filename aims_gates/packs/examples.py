@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import parse, read, read_yaml
 from aims_gates.errors import InputError
 from aims_gates.governance.classification import classify, organization_rules, read_answers, record, record_text
@@ -24,7 +25,7 @@ _DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _SKIPPED = {"__pycache__", "data", "keys", "mlruns", "artifacts"}
 
 
-class About(BaseModel):
+class About(StrictModel):
     """example.yaml.
 
     Attributes:
@@ -35,8 +36,6 @@ class About(BaseModel):
         extra, needs: The extra of aims-gates that the script needs, and the modules it imports from there.
         leaves_out: Files that a copy does without.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = Field(min_length=1)
     as_of: date

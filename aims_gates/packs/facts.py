@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from aims_gates.documents.schema import StrictModel
 from aims_gates.errors import DataError, GateError, InputError
 from aims_gates.model import Finding, Limit, Outcome
 from aims_gates.packs.case import Case
@@ -44,7 +45,7 @@ _HORIZON = timedelta(days=400)
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
 
-class Fact(BaseModel):
+class Fact(StrictModel):
     """One fact of gate.yaml; its ``id`` becomes the finding's measure.
 
     Attributes:
@@ -57,8 +58,6 @@ class Fact(BaseModel):
         remedy: What to do when it is not so.
         lapses: That it is not so means that a change or an event has overtaken the record: stale rather than failed.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     controls: tuple[str, ...] = Field(min_length=1)

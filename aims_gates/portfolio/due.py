@@ -13,7 +13,7 @@ from aims_gates.attestation.trust_list import TrustHistory, day
 from aims_gates.decision.in_force import age_days
 from aims_gates.portfolio.fleet import ModelView
 
-__all__ = ["Due", "due_fields", "due_keys", "due_of", "sort_due"]
+__all__ = ["Deadline", "due_fields", "due_keys", "due_of", "sort_due"]
 
 Kind = Literal["evidence", "fact", "approval", "waiver", "profile", "review", "key"]
 #: Fields of records that name the last day of something.
@@ -31,7 +31,7 @@ _DONE = ("closed_on", "done_on")
 
 
 @dataclass(frozen=True)
-class Due:
+class Deadline:
     """One thing that ends.
 
     Attributes:
@@ -53,7 +53,7 @@ class Due:
         return (date.fromisoformat(self.due) - today).days
 
 
-def sort_due(found: Iterable[Due]) -> list[Due]:
+def sort_due(found: Iterable[Deadline]) -> list[Deadline]:
     """By date, so that what is overdue comes first."""
     return sorted(found, key=lambda each: (each.due, each.kind, each.about, each.said))
 
@@ -62,7 +62,7 @@ def _last(start: datetime, days: float) -> str:
     return (start + timedelta(days=days)).astimezone(UTC).date().isoformat()
 
 
-def due_of(seen: ModelView) -> Iterator[Due]:
+def due_of(seen: ModelView) -> Iterator[Deadline]:
     """What the version of a model that was looked at rests on."""
     plan, subject = seen.plan, seen.subject
     if plan is None or subject is None or seen.version is None:
@@ -72,10 +72,10 @@ def due_of(seen: ModelView) -> Iterator[Due]:
     yield from _people(seen, about)
     if plan.profile_expires is not None and day(plan.profile_expires) is not None:
         todo = f"have the profile reviewed, then: aims-gates bind {seen.name} --system {plan.system} --key POLICY.key"
-        yield Due(plan.profile_expires, "profile", about, f"the profile {plan.profile}", todo)
+        yield Deadline(plan.profile_expires, "profile", about, f"the profile {plan.profile}", todo)
 
 
-def _evidence(seen: ModelView, about: str) -> Iterator[Due]:
+def _evidence(seen: ModelView, about: str) -> Iterator[Deadline]:
     assert seen.plan is not None and seen.subject is not None
     todo = f"aims-gates check --model {seen.name} --version {seen.version}"
     for step in seen.plan.steps:
@@ -85,14 +85,14 @@ def _evidence(seen: ModelView, about: str) -> Iterator[Due]:
         age = age_days(counted.row, counted.evidence.produced_at, seen.now)
         if age is not None:
             last = _last(seen.now - timedelta(days=age), step.expires_days)
-            yield Due(last, "evidence", about, f"evidence of {step.gate}", todo)
+            yield Deadline(last, "evidence", about, f"evidence of {step.gate}", todo)
             for finding in counted.evidence.findings:
                 if finding.limit is not None and finding.until is not None and finding.until < last:
                     renew = f"renew {(finding.over or {}).get('record', 'the record')}, then: {todo}"
-                    yield Due(finding.until, "fact", about, f"{step.gate}: {finding.measure}", renew)
+                    yield Deadline(finding.until, "fact", about, f"{step.gate}: {finding.measure}", renew)
 
 
-def _people(seen: ModelView, about: str) -> Iterator[Due]:
+def _people(seen: ModelView, about: str) -> Iterator[Deadline]:
     """Approvals of the request that carries the version or waits, and waivers."""
     assert seen.plan is not None and seen.subject is not None and seen.version is not None
     renew = f"aims-gates request open {seen.name} {seen.version} --key YOUR.key"
@@ -100,24 +100,24 @@ def _people(seen: ModelView, about: str) -> Iterator[Due]:
     for row in seen.ledger.approvals(request, 10**6, seen.now) if request else ():
         who = ", ".join(seen.ledger.persons(row, row.predicate.role))
         said = f"approval by {who} as {row.predicate.role}"
-        yield Due(_last(row.at, seen.plan.approval_days), "approval", about, said, renew)
+        yield Deadline(_last(row.at, seen.plan.approval_days), "approval", about, said, renew)
     for waivers in seen.ledger.waivers(seen.plan, seen.subject, seen.now):
         for control, row in waivers.items():
             todo = f"meet {control}, or: aims-gates waive {seen.name} {seen.version} --control {control} ..."
-            yield Due(row.predicate.expires, "waiver", about, f"waiver of {control}", todo)
+            yield Deadline(row.predicate.expires, "waiver", about, f"waiver of {control}", todo)
 
 
-def due_keys(trust: TrustHistory) -> Iterator[Due]:
+def due_keys(trust: TrustHistory) -> Iterator[Deadline]:
     """Keys on the trust list in force that end and were not revoked."""
     current: Trust | None = trust.current()
     for entry in current.keys if current else ():
         if entry.not_after is not None and day(entry.not_after) is not None and entry.key not in trust.revoked:
             said = f"key {entry.key[:8]}... ({', '.join(entry.roles)})"
             todo = "aims-gates keys new, then: aims-gates keys trust NEW.pub ... --key POLICY.key"
-            yield Due(entry.not_after, "key", entry.person, said, todo)
+            yield Deadline(entry.not_after, "key", entry.person, said, todo)
 
 
-def due_fields(value: Any, about: str, path: tuple[str, ...] = ()) -> Iterator[Due]:
+def due_fields(value: Any, about: str, path: tuple[str, ...] = ()) -> Iterator[Deadline]:
     """The dates in a record on which something of it ends.
 
     Args:
@@ -133,7 +133,7 @@ def due_fields(value: Any, about: str, path: tuple[str, ...] = ()) -> Iterator[D
                 named = next((str(value[key]) for key in ("name", "supplier", "tool", "id") if key in value), "")
                 whose = f"{named}: " if named and path else ""
                 field = ".".join((*path, str(name)))
-                yield Due(part, "review", about, f"{whose}{_FIELDS[name]}", f"review it and set {field}")
+                yield Deadline(part, "review", about, f"{whose}{_FIELDS[name]}", f"review it and set {field}")
             else:
                 yield from due_fields(part, about, (*path, str(name)))
     elif isinstance(value, list | tuple):

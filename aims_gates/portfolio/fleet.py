@@ -7,14 +7,14 @@ from functools import cached_property
 
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.halts import elsewhere, stopping
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.ledger import rows as rows_under
 from aims_gates.ledger.registry_acts import about
 from aims_gates.ledger.table import Source, names
 from aims_gates.model import ControlState, Decision, Plan, State
 
-__all__ = ["ModelView", "Status", "registered", "standing_grants", "status", "view", "views"]
+__all__ = ["ModelView", "ModelStatus", "registered", "standing_grants", "status", "view", "views"]
 
 _PRODUCTION = "production"
 #: States that time alone brings; with a standing grant they mean that renewal is due.
@@ -47,9 +47,9 @@ class ModelView:
     subject: str | None
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> StatementView:
         """What counts among the rows."""
-        return Ledger(self.rows, self.workspace, self.name)
+        return StatementView(self.rows, self.workspace, self.name)
 
     @cached_property
     def plan(self) -> Plan | None:
@@ -105,12 +105,12 @@ class ModelView:
         return max(found, key=lambda row: row.position, default=None)
 
 
-def registered(ledger: Ledger) -> list[str]:
+def registered(ledger: StatementView) -> list[str]:
     """The versions registered since the model was created, oldest first."""
     return sorted(ledger.registrations(), key=int)
 
 
-def standing_grants(ledger: Ledger, now: datetime) -> list[Row]:
+def standing_grants(ledger: StatementView, now: datetime) -> list[Row]:
     """The grants that stand now, that for ``production`` first."""
     return sorted(ledger.in_force(now), key=lambda row: row.predicate.alias.casefold() != _PRODUCTION)
 
@@ -123,7 +123,7 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
     """
     wanted = ("trust", "revocation", f"model {workspace}/{name}", f"versions {workspace}/{name}")
     named = rows_under(connection, wanted)
-    ledger = Ledger(named, workspace, name)
+    ledger = StatementView(named, workspace, name)
     grants = [row for row in standing_grants(ledger, now) if version in (None, row.predicate.version)]
     grant = grants[0] if grants else None
     known = registered(ledger)
@@ -132,7 +132,7 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
     subject = grant.predicate.digest if grant else asked.predicate.digest if asked else None
     rows = about(connection, workspace, name, subject, looked)
     if subject is None and looked is not None:
-        subject = Ledger(rows, workspace, name).evidenced(looked)
+        subject = StatementView(rows, workspace, name).evidenced(looked)
         rows = about(connection, workspace, name, subject, looked) if subject else rows
     every = {row.position: row for row in (*named, *rows)}
     return ModelView(workspace, name, tuple(every[place] for place in sorted(every)), now, grant, looked, subject)
@@ -149,7 +149,7 @@ def views(connection: Source, now: datetime) -> Iterator[ModelView]:
 
 
 @dataclass(frozen=True)
-class Status:
+class ModelStatus:
     """One line of the table of all models.
 
     Attributes:
@@ -173,7 +173,7 @@ class Status:
     next_expiry: str = ""
 
 
-def status(seen: ModelView, ends: Iterable[str]) -> Status:
+def status(seen: ModelView, ends: Iterable[str]) -> ModelStatus:
     """A model's line.
 
     Args:
@@ -181,7 +181,7 @@ def status(seen: ModelView, ends: Iterable[str]) -> Status:
         ends: The ISO dates on which what it rests on ends.
     """
     said, plan, grant = seen.decision, seen.plan, seen.grant
-    return Status(
+    return ModelStatus(
         model=seen.name,
         system=plan.system if plan else "",
         tier=plan.tier if plan else "",

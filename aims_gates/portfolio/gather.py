@@ -20,8 +20,8 @@ from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import Plan
 from aims_gates.packs.find import bundled, find_gates
-from aims_gates.portfolio.due import Due, due_fields, due_keys, due_of, sort_due
-from aims_gates.portfolio.fleet import ModelView, Status, status, views
+from aims_gates.portfolio.due import Deadline, due_fields, due_keys, due_of, sort_due
+from aims_gates.portfolio.fleet import ModelStatus, ModelView, status, views
 from aims_gates.profiles import Resolved, read_profile
 from aims_gates.settings import DEFAULT_WORKSPACE, Settings, called
 
@@ -54,7 +54,7 @@ class Gathered:
         """What a registered model goes by here."""
         return called(seen.workspace, seen.name, self.workspace)
 
-    def statuses(self) -> list[Status]:
+    def statuses(self) -> list[ModelStatus]:
         """A line for each model of the ledger, then for each that only a pack names."""
         found = [
             replace(status(each, [due.due for due in due_of(each)]), model=self.called(each)) for each in self.seen
@@ -62,15 +62,15 @@ class Gathered:
         known = {self.called(each) for each in self.seen}
         return found + [line for line in self._unregistered() if line.model not in known]
 
-    def _unregistered(self) -> Iterator[Status]:
+    def _unregistered(self) -> Iterator[ModelStatus]:
         for record in self.systems:
             plan = self.plans.get(record.system.name)
             due = sum(each.enforcement == "block" for each in plan.requirements) if plan else 0
             state = "unbound" if plan else "prohibited"
             for model in record.system.models:
-                yield Status(model, record.system.name, record.system.tier, state=state, missing=due)
+                yield ModelStatus(model, record.system.name, record.system.tier, state=state, missing=due)
 
-    def schedule(self) -> list[Due]:
+    def schedule(self) -> list[Deadline]:
         """Everything that has a date, by date."""
         found = [due for each in self.seen for due in due_of(each)]
         found += due_keys(self.trust)

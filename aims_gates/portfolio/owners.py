@@ -6,7 +6,7 @@ from typing import Any
 
 from aims_gates.governance.controls import catalogue
 from aims_gates.model import ControlState
-from aims_gates.portfolio.due import Due
+from aims_gates.portfolio.due import Deadline
 from aims_gates.portfolio.fleet import ModelView
 
 __all__ = ["Covered", "coverage"]
@@ -49,7 +49,7 @@ class Covered:
     next: str
 
 
-def coverage(seen: ModelView, due: Iterable[Due], records: Records) -> tuple[Covered, ...]:
+def coverage(seen: ModelView, due: Iterable[Deadline], records: Records) -> tuple[Covered, ...]:
     """Every required control of the version looked at; what is missing first.
 
     Args:
@@ -108,7 +108,7 @@ def _holders(role: str, records: Records) -> list[str]:
     return []
 
 
-def _by(seen: ModelView, state: ControlState, ends: list[Due]) -> str:
+def _by(seen: ModelView, state: ControlState, ends: list[Deadline]) -> str:
     """The day on which what a control rests on ends, past or to come."""
     gates = {f"evidence of {item['gate']}" for item in state.evidence}
     facts = {f"{gate}: {finding.measure}" for gate, finding in state.findings}

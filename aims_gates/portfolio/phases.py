@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from aims_gates.portfolio.fleet import ModelView
 
-__all__ = ["PHASES", "Phase", "phases"]
+__all__ = ["PHASES", "VersionPhase", "phases"]
 
 Name = Literal["design", "development", "testing", "deployment", "monitoring", "retirement"]
 #: In order, as organization/lifecycle has them.
@@ -14,7 +14,7 @@ PHASES: tuple[Name, ...] = get_args(Name)
 
 
 @dataclass(frozen=True)
-class Phase:
+class VersionPhase:
     """One phase of a version.
 
     Attributes:
@@ -30,7 +30,7 @@ class Phase:
     source: str = ""
 
 
-def phases(seen: ModelView, records: Mapping[str, Mapping[str, Any]]) -> tuple[Phase, ...]:
+def phases(seen: ModelView, records: Mapping[str, Mapping[str, Any]]) -> tuple[VersionPhase, ...]:
     """All six phases of the version looked at.
 
     A deployment is what the ledger granted, whatever a record says; monitoring lasts while the grant stands.
@@ -51,7 +51,7 @@ def phases(seen: ModelView, records: Mapping[str, Mapping[str, Any]]) -> tuple[P
         on, source = done.get(name, ("", ""))
         if name == "monitoring" and name == now and seen.grant is not None and granted:
             on, source = max(watched, done["deployment"]) if watched else done["deployment"]
-        found.append(Phase(name, "done" if name in done else "now" if name == now else "to come", on, source))
+        found.append(VersionPhase(name, "done" if name in done else "now" if name == now else "to come", on, source))
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from aims_gates.model import Finding
 from aims_gates.reports import format
 from aims_gates.reports.pictures import domain, ticks
 
-__all__ = ["Chart", "Shape", "charts"]
+__all__ = ["Chart", "Element", "charts"]
 
 WIDTH, LEFT, RIGHT = 860, 262, 640
 _MOST_CELLS, _MOST_LINES, _MOST_HISTOGRAMS, _MOST_HEATS, _LABEL = 8, 12, 6, 2, 33
@@ -30,7 +30,7 @@ _COLOURS: Mapping[str | None, str] = {"fail": "red", "error": "red", "inconclusi
 
 
 @dataclass(frozen=True)
-class Shape:
+class Element:
     """One element of an SVG.
 
     Attributes:
@@ -60,33 +60,33 @@ class Chart:
     title: str
     text: str
     height: float
-    shapes: tuple[Shape, ...]
+    shapes: tuple[Element, ...]
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     width: int = WIDTH
 
 
-def _text(x: float, y: float, said: str, style: str = "", anchor: str = "start") -> Shape:
-    return Shape("text", style, {"x": round(x, 2), "y": round(y, 2), "text-anchor": anchor}, said)
+def _text(x: float, y: float, said: str, style: str = "", anchor: str = "start") -> Element:
+    return Element("text", style, {"x": round(x, 2), "y": round(y, 2), "text-anchor": anchor}, said)
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Shape:
-    return Shape("line", style, {"x1": round(x1, 2), "y1": round(y1, 2), "x2": round(x2, 2), "y2": round(y2, 2)})
+def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Element:
+    return Element("line", style, {"x1": round(x1, 2), "y1": round(y1, 2), "x2": round(x2, 2), "y2": round(y2, 2)})
 
 
-def _rect(x: float, y: float, width: float, height: float, style: str, said: str = "", **more: object) -> Shape:
+def _rect(x: float, y: float, width: float, height: float, style: str, said: str = "", **more: object) -> Element:
     at = {"x": round(x, 2), "y": round(y, 2), "width": round(max(width, 0.0), 2), "height": round(height, 2), **more}
-    return Shape("rect", style, at, said)
+    return Element("rect", style, at, said)
 
 
-def _mark(x: float, y: float, outcome: str | None, said: str = "") -> Shape:
+def _mark(x: float, y: float, outcome: str | None, said: str = "") -> Element:
     """A diamond for what failed, an open circle for what is open, a dot for the rest."""
     colour = _COLOURS.get(outcome, "grey")
     if colour == "red":
-        return Shape("path", f"dot {colour}", {"d": f"M{x:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z"}, said)
+        return Element("path", f"dot {colour}", {"d": f"M{x:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z"}, said)
     open_ = " open" if outcome == "inconclusive" else ""
-    return Shape("circle", f"dot {colour}{open_}", {"cx": round(x, 2), "cy": round(y, 2), "r": 4.5}, said)
+    return Element("circle", f"dot {colour}{open_}", {"cx": round(x, 2), "cy": round(y, 2), "r": 4.5}, said)
 
 
 def _short(text: str, most: int = _LABEL) -> str:
@@ -206,7 +206,7 @@ def _over_chunks(measure: str, columns: Mapping[str, list[Finding]], smallest: i
             shapes.append(_line(LEFT, up(limit.value), RIGHT, up(limit.value), "limit"))
         every = -(-len(some) // _MOST_POINTS)
         points = " ".join(f"{across(i):.1f},{up(f.value or 0.0):.1f}" for i, f in enumerate(some) if i % every == 0)
-        shapes.append(Shape("polyline", "course", {"points": points}))
+        shapes.append(Element("polyline", "course", {"points": points}))
         marked = [i for i, f in enumerate(some) if f.outcome in ("fail", "error") or (len(some) <= 40 and f.outcome)]
         for i in marked[:: -(-len(marked) // 40) or 1]:
             f = some[i]
@@ -301,14 +301,14 @@ def _calibrations(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]
         ]
     shapes.append(_line(across(0), up(0), across(1), up(1), "zero"))
     points = " ".join(f"{across(_mean(f)):.1f},{up(f.value or 0.0):.1f}" for f in drawn)
-    shapes.append(Shape("polyline", "course", {"points": points}))
+    shapes.append(Element("polyline", "course", {"points": points}))
     rows = []
     for f in drawn:
         x = across(_mean(f))
         if f.low is not None and f.high is not None:
             shapes.append(_line(x, up(f.low), x, up(f.high), "whisker blue"))
         share = f"came true {format.seen(f, smallest)}"
-        shapes.append(Shape("circle", "dot blue", {"cx": round(x, 2), "cy": round(up(f.value or 0.0), 2), "r": 5},
+        shapes.append(Element("circle", "dot blue", {"cx": round(x, 2), "cy": round(up(f.value or 0.0), 2), "r": 5},
                             f"said {_mean(f):.3f}, {share}"))  # fmt: skip
         rows.append(
             (
@@ -364,7 +364,7 @@ def _duels(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
         shapes += [
             _text(LEFT - 14, y + 4.5, _short(format.clean(name)), "", "end"),
             _line(place(old), y, place(new), y, f"whisker {_COLOURS.get(gap.outcome, 'grey')}"),
-            Shape("circle", "dot grey open", {"cx": round(place(old), 2), "cy": y, "r": 5.5}, f"champion {old:.4g}"),
+            Element("circle", "dot grey open", {"cx": round(place(old), 2), "cy": y, "r": 5.5}, f"champion {old:.4g}"),
             _mark(place(new), y, gap.outcome, f"challenger {new:.4g}"),
             _text(RIGHT + 16, y + 4.5, f"{format.number(old, 3)} → {format.number(new, 3)}", "said"),
         ]

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aims_gates.documents.canonical import digest
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document, parse, read
 from aims_gates.evaluation.plan import make_plan
 from aims_gates.governance.controls import title_of
@@ -15,7 +16,7 @@ from aims_gates.governance.records.reader import Requirements, System, SystemRec
 from aims_gates.model import Evidence, Outcome, Plan, Step
 from aims_gates.packs.gate import Gate
 from aims_gates.profiles import Profile, Resolved
-from aims_gates.simulation.scene import Scene, Twist, finding_of
+from aims_gates.simulation.scene import Change, Scenario, finding_of
 from aims_gates.simulation.trials import Trial, trials
 
 __all__ = ["Fixture", "fixtures_of", "rehearse", "synthetic"]
@@ -23,7 +24,7 @@ __all__ = ["Fixture", "fixtures_of", "rehearse", "synthetic"]
 Said = Literal["pass", "fail", "inconclusive", "error", "missing", "stale"]
 
 
-class Fixture(BaseModel):
+class Fixture(StrictModel):
     """One case: everything is met but what it says, and the answer it expects.
 
     Attributes:
@@ -34,8 +35,6 @@ class Fixture(BaseModel):
         expect: The answer.
         controls: The controls that block, exactly; left out, only the answer is compared.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = ""
     facts: dict[str, bool | str] = Field(default_factory=dict)
@@ -84,7 +83,7 @@ def _condition(resolved: Resolved, gates: Mapping[str, Gate], gate: str, fact: s
     """A gate applies where its fact holds; where it does not, a promotion needs nothing of it."""
     other: bool | str = not wanted if isinstance(wanted, bool) else f"not {wanted}"
     due, spared = (make_plan(synthetic(resolved.profile, {fact: value}), resolved, gates) for value in (wanted, other))
-    fired = _applies(due, gate) and not _applies(spared, gate) and Scene(spared).play().allowed
+    fired = _applies(due, gate) and not _applies(spared, gate) and Scenario(spared).play().allowed
     return Trial("condition", f"{gate} applies where {fact} is {wanted!r} alone", (), (), fired)
 
 
@@ -128,9 +127,9 @@ def _check(fixture: Fixture, plan: Plan, document: Document, place: int) -> None
 
 
 def _played(fixture: Fixture, plan: Plan, place: int) -> Trial:
-    scene = Scene(plan)
+    scene = Scenario(plan)
     evidence = {gate: _evidence(scene, scene.steps[gate], said) for gate, said in fixture.evidence.items()}
-    decision = scene.play(Twist(evidence, absent=fixture.without))
+    decision = scene.play(Change(evidence, absent=fixture.without))
     blocked = tuple(state.control for state in decision.controls if state.blocks)
     fired = decision.allowed == (fixture.expect == "allow")
     fired = fired and (fixture.controls is None or set(blocked) == set(fixture.controls))
@@ -139,7 +138,7 @@ def _played(fixture: Fixture, plan: Plan, place: int) -> Trial:
     return Trial("fixture", rule, fixture.controls or (), blocked, fired, f"the answer was {answer}")
 
 
-def _evidence(scene: Scene, step: Step, said: Said | dict[str, Said]) -> Evidence | None:
+def _evidence(scene: Scenario, step: Step, said: Said | dict[str, Said]) -> Evidence | None:
     outcomes = said if isinstance(said, dict) else dict.fromkeys(step.controls, said)
     if outcomes and set(outcomes.values()) == {"missing"} and set(outcomes) == set(step.controls):
         return None

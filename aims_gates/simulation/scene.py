@@ -20,7 +20,7 @@ from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.model import Decision, Evidence, Finding, Limit, Outcome, Plan, Step, Subject
 
-__all__ = ["MODEL", "UNISOLATED", "Scene", "Twist", "finding_of"]
+__all__ = ["MODEL", "UNISOLATED", "Scenario", "Change", "finding_of"]
 
 #: The registered model of every rehearsal.
 MODEL = "rehearsal"
@@ -36,7 +36,7 @@ _REQUEST, _WAIVER, _GRANTS = 100_000, 200_000, 300_000
 
 
 @dataclass(frozen=True)
-class Twist:
+class Change:
     """How a case differs from the one in which everything is met.
 
     Attributes:
@@ -68,7 +68,7 @@ def _key(person: str) -> str:
     return hashlib.sha256(person.encode()).hexdigest()
 
 
-class Scene:
+class Scenario:
     """A plan with everything met.
 
     Attributes:
@@ -153,9 +153,9 @@ class Scene:
         ends = (self.now + timedelta(days=days)).date().isoformat()
         return Waiver(self.plan.system, _BYTES, control, role, "a reason", "a risk", "another measure", ends)
 
-    def play(self, twist: Twist | None = None) -> Decision:
+    def play(self, twist: Change | None = None) -> Decision:
         """The answer in this case."""
-        twist = twist or Twist()
+        twist = twist or Change()
         evidence = dict(self._met)
         for gate, said in twist.evidence.items():
             if said is None:
@@ -170,7 +170,7 @@ class Scene:
         now = self.now + timedelta(days=twist.later)
         return decide(Ask(_WORKSPACE, MODEL, "1", _BYTES, "production", now, "developer"), rows)
 
-    def _asked(self, evidence: list[Row], twist: Twist) -> list[Row]:
+    def _asked(self, evidence: list[Row], twist: Change) -> list[Row]:
         """The request and its approvals."""
         seen = [
             Counted(self.steps[row.predicate.gate], "counts", "", row, row.predicate)

@@ -9,7 +9,7 @@ from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError
 from aims_gates.model import Decision, Evidence, Finding, Outcome, Plan, Requirement, Step
 from aims_gates.packs.limits import beyond, limit_of, reachable
-from aims_gates.simulation.scene import UNISOLATED, Scene, Twist, finding_of
+from aims_gates.simulation.scene import UNISOLATED, Change, Scenario, finding_of
 
 __all__ = ["Trial", "trials"]
 
@@ -69,7 +69,7 @@ def trials(plan: Plan) -> Iterator[Trial]:
 
     Nothing else is tried where that fails.
     """
-    scene = Scene(plan)
+    scene = Scenario(plan)
     first = _allowed("met", "a case in which everything is met is allowed", scene.play())
     yield first
     if not first.fired:
@@ -87,12 +87,12 @@ def _blocks(plan: Plan, *controls: str) -> tuple[str, ...]:
     return tuple(each.control for each in plan.requirements if each.control in controls and each.enforcement == "block")
 
 
-def _worse(scene: Scene, gate: str, control: str, outcome: Outcome) -> Twist:
+def _worse(scene: Scenario, gate: str, control: str, outcome: Outcome) -> Change:
     outcomes: dict[str, Outcome] = {control.replace(".", "_"): outcome}
-    return Twist({gate: scene.met(gate, **outcomes)})
+    return Change({gate: scene.met(gate, **outcomes)})
 
 
-def _control(scene: Scene, requirement: Requirement) -> Iterator[Trial]:
+def _control(scene: Scenario, requirement: Requirement) -> Iterator[Trial]:
     """Each gate of a control fails for it alone."""
     control = requirement.control
     for gate in requirement.gates:
@@ -103,7 +103,7 @@ def _control(scene: Scene, requirement: Requirement) -> Iterator[Trial]:
         others = [finding_of("pass", each) for each in scene.steps[gate].controls if each != control]
         ways = {
             rule: scene.play(_worse(scene, gate, control, "fail")),
-            f"{control} by {gate}: no finding about it": scene.play(Twist({gate: scene.says(gate, *others)})),
+            f"{control} by {gate}: no finding about it": scene.play(Change({gate: scene.says(gate, *others)})),
         }
         for named, decision in ways.items():
             blocks = requirement.enforcement == "block"
@@ -111,7 +111,7 @@ def _control(scene: Scene, requirement: Requirement) -> Iterator[Trial]:
             yield denied if blocks else _shown("finding", named, decision, control)
 
 
-def _step(scene: Scene, step: Step) -> Iterator[Trial]:
+def _step(scene: Scenario, step: Step) -> Iterator[Trial]:
     """A gate's evidence is missing, too old, by another gate, or made with other parameters."""
     gate, met = step.gate, scene.met(step.gate)
     ways: list[tuple[str, str, Evidence | None]] = [
@@ -135,7 +135,7 @@ def _step(scene: Scene, step: Step) -> Iterator[Trial]:
         yield _stops(scene, step, kind, f"{gate}: {said}", evidence)
 
 
-def _limits(scene: Scene, step: Step) -> Iterator[Trial]:
+def _limits(scene: Scenario, step: Step) -> Iterator[Trial]:
     """A number beyond each limit, and evidence made without it."""
     said, controls = step.params.get("limits"), _blocks(scene.plan, *step.controls)
     given: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
@@ -159,13 +159,13 @@ def _limits(scene: Scene, step: Step) -> Iterator[Trial]:
         yield _stops(scene, step, "limit", f"{rule}, left out of the evidence", without)
 
 
-def _stops(scene: Scene, step: Step, kind: str, rule: str, evidence: Evidence | None) -> Trial:
+def _stops(scene: Scenario, step: Step, kind: str, rule: str, evidence: Evidence | None) -> Trial:
     """With this evidence of a gate its controls block, all of them; where none blocks, they are shown."""
-    decision, controls = scene.play(Twist({step.gate: evidence})), _blocks(scene.plan, *step.controls)
+    decision, controls = scene.play(Change({step.gate: evidence})), _blocks(scene.plan, *step.controls)
     return _denied(kind, rule, decision, controls) if controls else _shown(kind, rule, decision, step.controls[0])
 
 
-def _approvals(scene: Scene) -> Iterator[Trial]:
+def _approvals(scene: Scenario) -> Iterator[Trial]:
     """Each approval removed, given by the requester, or too old."""
     plan = scene.plan
     separated = _blocks(plan, SEPARATION)
@@ -179,15 +179,15 @@ def _approvals(scene: Scene) -> Iterator[Trial]:
 
     for each in plan.approvals:
         said = f"approval by {each.count} x {each.role}"
-        yield missing(f"{said}: one removed", scene.play(Twist(absent=(each.role,))), each.role)
-        yield missing(f"{said}: one is the requester's own", scene.play(Twist(self_approved=each.role)), each.role)
+        yield missing(f"{said}: one removed", scene.play(Change(absent=(each.role,))), each.role)
+        yield missing(f"{said}: one is the requester's own", scene.play(Change(self_approved=each.role)), each.role)
     if plan.approvals:
-        old = scene.play(Twist(approvals_age=plan.approval_days + 1))
+        old = scene.play(Change(approvals_age=plan.approval_days + 1))
         rule = f"approvals older than {plan.approval_days} days"
         yield missing(rule, old, *(each.role for each in plan.approvals))
 
 
-def _broken(scene: Scene) -> tuple[str, str] | None:
+def _broken(scene: Scenario) -> tuple[str, str] | None:
     """A control that blocks, and one of its gates; None where no gate's control blocks."""
     for requirement in scene.plan.requirements:
         gates = [gate for gate in requirement.gates if gate in scene.steps]
@@ -196,7 +196,7 @@ def _broken(scene: Scene) -> tuple[str, str] | None:
     return None
 
 
-def _waivers(scene: Scene) -> Iterator[Trial]:
+def _waivers(scene: Scenario) -> Iterator[Trial]:
     """A waiver carries a failed control inside its cap and its dates, in role, and not otherwise."""
     plan, broken = scene.plan, _broken(scene)
     if broken is None:
@@ -205,20 +205,20 @@ def _waivers(scene: Scene) -> Iterator[Trial]:
     failed, cap = _worse(scene, gate, control, "fail").evidence, plan.waiver_days
     if not plan.waiver_roles:
         for role in dict.fromkeys(each.role for each in plan.approvals):
-            decision = scene.play(Twist(failed, waiver=scene.waiver(control, 1, role)))
+            decision = scene.play(Change(failed, waiver=scene.waiver(control, 1, role)))
             yield _denied("waiver", f"no waivers: one by {role}", decision, (control,))
         return
     for role in plan.waiver_roles:
-        within = scene.play(Twist(failed, waiver=scene.waiver(control, cap, role)))
+        within = scene.play(Change(failed, waiver=scene.waiver(control, cap, role)))
         yield _allowed("waiver", f"a waiver by {role} of {cap} days carries {control}", within)
     role = plan.waiver_roles[0]
-    past = scene.play(Twist(failed, waiver=scene.waiver(control, cap + 1, role)))
+    past = scene.play(Change(failed, waiver=scene.waiver(control, cap + 1, role)))
     yield _denied("waiver", f"a waiver longer than {cap} days", past, (control,))
-    ended = scene.play(Twist(failed, waiver=scene.waiver(control, -1, role), waiver_age=min(cap, 2)))
+    ended = scene.play(Change(failed, waiver=scene.waiver(control, -1, role), waiver_age=min(cap, 2)))
     yield _denied("waiver", "a waiver past its end", ended, (control,))
 
 
-def _inconclusive(scene: Scene) -> Iterator[Trial]:
+def _inconclusive(scene: Scenario) -> Iterator[Trial]:
     broken = _broken(scene)
     if broken is None:
         return
@@ -230,21 +230,21 @@ def _inconclusive(scene: Scene) -> Iterator[Trial]:
         yield _shown("inconclusive", "an inconclusive finding", decision, control)
 
 
-def _expiry(scene: Scene) -> Iterator[Trial]:
+def _expiry(scene: Scenario) -> Iterator[Trial]:
     """The day after the profile's last."""
     if scene.plan.profile_expires is not None:
-        decision = scene.play(Twist(later=1))
+        decision = scene.play(Change(later=1))
         rule = f"the profile ends on {scene.plan.profile_expires}"
         trial = _denied("expiry", rule, decision, _blocking(decision))
         said = any("expired" in each for each in decision.problems)
         yield replace(trial, expected=(), fired=said and not decision.allowed)
 
 
-def _rollback(scene: Scene) -> Iterator[Trial]:
+def _rollback(scene: Scenario) -> Iterator[Trial]:
     """Back to a version granted before, inside the window and after it, with no evidence at all."""
     days, nothing = scene.plan.rollback_days, dict.fromkeys(scene.steps)
     if nothing:
-        back = scene.play(Twist(nothing, ended=days - 0.5))
+        back = scene.play(Change(nothing, ended=days - 0.5))
         yield _allowed("rollback", f"a rollback within {days} days is allowed", back)
-        late = scene.play(Twist(nothing, ended=days + 1))
+        late = scene.play(Change(nothing, ended=days + 1))
         yield _denied("rollback", f"a rollback after {days} days", late, (), "rollback window")

@@ -14,7 +14,7 @@ from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ask, Counted, Ledger
+from aims_gates.decision.in_force import Ask, Counted, StatementView
 from aims_gates.decision.rules import decide, frozen
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import AimsGatesError, InputError
@@ -88,7 +88,7 @@ def foreseen(
         now: The time of the question.
     """
     said, known = grant.predicate, list(rows)
-    binding = Ledger(known, said.workspace, said.name).binding()
+    binding = StatementView(known, said.workspace, said.name).binding()
     if binding is None or record is None:
         why = "it is bound to no system" if binding is None else "its system is not in these packs"
         system = binding.predicate.plan.system if binding is not None else ""

@@ -29,7 +29,7 @@ from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.halts import hands, may_resume
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import frozen
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import InputError, NotFoundError, RefusedError
@@ -39,7 +39,7 @@ from aims_gates.ledger.table import Source, all_terms
 from aims_gates.model import Plan, Subject
 
 __all__ = [
-    "Said",
+    "Draft",
     "approve",
     "ask",
     "find_request",
@@ -60,7 +60,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Said:
+class Draft:
     """Something to be said.
 
     Attributes:
@@ -74,7 +74,7 @@ class Said:
     role: str | None = None
 
 
-def sign_and_append(connection: Source, said: Said, key: Key, at: datetime) -> tuple[Row, str]:
+def sign_and_append(connection: Source, said: Draft, key: Key, at: datetime) -> tuple[Row, str]:
     """Say it with a personal key; gives the row and the person.
 
     Raises:
@@ -129,7 +129,7 @@ def find_request(connection: Source, short: str) -> Row:
 def request_state(connection: Source, row: Row) -> str:
     """``open``, ``granted``, ``rejected``, or why it no longer stands."""
     asked = row.predicate
-    ledger = Ledger(about(connection, asked.workspace, asked.name), asked.workspace, asked.name)
+    ledger = StatementView(about(connection, asked.workspace, asked.name), asked.workspace, asked.name)
     latest = ledger.asked(asked.version)
     if latest is None or latest.digest != row.digest:
         return "replaced by a later one"
@@ -155,7 +155,7 @@ def standing_request(connection: Source, short: str) -> Row:
     return row
 
 
-def _changes(ledger: Ledger, asked: Iterable[Frozen], found: str) -> tuple[str, ...]:
+def _changes(ledger: StatementView, asked: Iterable[Frozen], found: str) -> tuple[str, ...]:
     """What differs from the last grant, in plain lines."""
     grants = ledger.grants()
     if not grants:
@@ -174,7 +174,7 @@ def _changes(ledger: Ledger, asked: Iterable[Frozen], found: str) -> tuple[str, 
     return tuple(lines)
 
 
-def ask(connection: Source, workspace: str, name: str, version: str, subject: str, reason: str, now: datetime) -> Said:
+def ask(connection: Source, workspace: str, name: str, version: str, subject: str, reason: str, now: datetime) -> Draft:
     """A request for promotion: subject, plan and evidence frozen.
 
     Args:
@@ -187,7 +187,7 @@ def ask(connection: Source, workspace: str, name: str, version: str, subject: st
     Raises:
         RefusedError: the model is bound to no system.
     """
-    ledger = Ledger(about(connection, workspace, name, subject), workspace, name)
+    ledger = StatementView(about(connection, workspace, name, subject), workspace, name)
     binding = ledger.binding()
     if binding is None:
         remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"
@@ -197,41 +197,41 @@ def ask(connection: Source, workspace: str, name: str, version: str, subject: st
     asked = frozen(each for each in counted if each.standing == "counts")
     changes = _changes(ledger, asked, subject)
     said = Request(workspace, name, version, subject, digest(plan), asked, reason, changes)
-    return Said(said, Subject("model", subject, f"{name}/{version}"))
+    return Draft(said, Subject("model", subject, f"{name}/{version}"))
 
 
-def approve(connection: Source, short: str, role: str, comment: str = "") -> Said:
+def approve(connection: Source, short: str, role: str, comment: str = "") -> Draft:
     """Yes to a standing request, in a role."""
     row = standing_request(connection, short)
-    return Said(Approval(row.digest, role, comment), Subject("model", row.predicate.digest, row.predicate.name), role)
+    return Draft(Approval(row.digest, role, comment), Subject("model", row.predicate.digest, row.predicate.name), role)
 
 
-def reject(connection: Source, short: str, role: str, reason: str) -> Said:
+def reject(connection: Source, short: str, role: str, reason: str) -> Draft:
     """No to a request, in a role; a no is taken whatever became of the request."""
     row = find_request(connection, short)
-    return Said(Rejection(row.digest, role, reason), Subject("model", row.predicate.digest, row.predicate.name), role)
+    return Draft(Rejection(row.digest, role, reason), Subject("model", row.predicate.digest, row.predicate.name), role)
 
 
-def withdraw(connection: Source, short: str, reason: str) -> Said:
+def withdraw(connection: Source, short: str, reason: str) -> Draft:
     """A request taken back, by whoever may (:data:`aims_gates.decision.rights.WITHDRAWING`)."""
     row = find_request(connection, short)
-    return Said(Withdrawal(row.digest, reason), Subject("model", row.predicate.digest, row.predicate.name))
+    return Draft(Withdrawal(row.digest, reason), Subject("model", row.predicate.digest, row.predicate.name))
 
 
-def revoke(connection: Source, short: str, reason: str) -> Said:
+def revoke(connection: Source, short: str, reason: str) -> Draft:
     """A statement that no longer counts; who may say so, :mod:`aims_gates.decision.rights` decides where it is
     appended."""
     found = find_statement(connection, short)
-    return Said(Revocation(found, reason), Subject("organization", found, "statement"))
+    return Draft(Revocation(found, reason), Subject("organization", found, "statement"))
 
 
-def halt(workspace: str, name: str, reason: str) -> Said:
+def halt(workspace: str, name: str, reason: str) -> Draft:
     """A registered model stopped."""
     said = Halt(workspace, name, reason)
-    return Said(said, Subject("model", digest(said), name))
+    return Draft(said, Subject("model", digest(said), name))
 
 
-def resume(connection: Source, workspace: str, name: str, reason: str, by: TrustedKey | TrustedUser | None) -> Said:
+def resume(connection: Source, workspace: str, name: str, reason: str, by: TrustedKey | TrustedUser | None) -> Draft:
     """A halt ended: what it stopped may be loaded again, while grants and requests that it ended stay ended.
 
     Args:
@@ -244,7 +244,7 @@ def resume(connection: Source, workspace: str, name: str, reason: str, by: Trust
         InputError: the model was never halted.
         RefusedError: they do not hold a role that resumes, or had a hand in what was granted under this name.
     """
-    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    ledger = StatementView(about(connection, workspace, name), workspace, name)
     if ledger.halted_at() < 0:
         raise InputError(f"{name!r} was never halted", remedy="See: aims-gates status")
     roles = may_resume(ledger)
@@ -253,25 +253,25 @@ def resume(connection: Source, workspace: str, name: str, reason: str, by: Trust
         remedy = f"May do it: a person of the role {' or '.join(roles)} who made, registered or requested none of it."
         raise RefusedError(f"{by.person} {had} under {name!r}", remedy=remedy)
     said = Resume(workspace, name, reason)
-    return Said(said, Subject("model", digest(said), name))
+    return Draft(said, Subject("model", digest(said), name))
 
 
-def let_go(connection: Source, workspace: str, name: str, reason: str) -> Said:
+def let_go(connection: Source, workspace: str, name: str, reason: str) -> Draft:
     """A name that was bound is governed by nobody from here on.
 
     Raises:
         InputError: nothing governs it.
     """
-    if not Ledger(about(connection, workspace, name), workspace, name).governed():
+    if not StatementView(about(connection, workspace, name), workspace, name).governed():
         raise InputError(f"nothing governs {name!r}: it was never bound, or let go", remedy="See: aims-gates status")
     said = Freed(workspace, name, reason)
-    return Said(said, Subject("model", digest(said), name))
+    return Draft(said, Subject("model", digest(said), name))
 
 
-def order_rollback(workspace: str, name: str, version: str, reason: str) -> Said:
+def order_rollback(workspace: str, name: str, version: str, reason: str) -> Draft:
     """An order to return to a version granted before."""
     said = RollbackOrder(workspace, name, version, reason)
-    return Said(said, Subject("model", digest(said), name))
+    return Draft(said, Subject("model", digest(said), name))
 
 
 def waive(
@@ -286,14 +286,14 @@ def waive(
     risk: str,
     compensating_control: str,
     until: str,
-) -> Said:
+) -> Draft:
     """A control accepted as unmet for exactly the bytes of a version for which a request is open.
 
     Raises:
         InputError: no binding or request, a control the plan does not require, a date out of bounds.
         RefusedError: the role may not waive under the plan.
     """
-    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    ledger = StatementView(about(connection, workspace, name), workspace, name)
     binding, request = ledger.binding(), ledger.request(version)
     if binding is None or request is None:
         missing = "is bound to no system" if binding is None else f"version {version} has no open request"
@@ -301,7 +301,7 @@ def waive(
     plan: Plan = binding.predicate.plan
     _check_waiver(plan, control, role, until)
     said = Waiver(plan.system, request.predicate.digest, control, role, reason, risk, compensating_control, until)
-    return Said(said, Subject("model", said.digest, f"{name}/{version}"), role)
+    return Draft(said, Subject("model", said.digest, f"{name}/{version}"), role)
 
 
 def _check_waiver(plan: Plan, control: str, role: str, until: str) -> None:

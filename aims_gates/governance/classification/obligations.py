@@ -7,11 +7,11 @@ from typing import Literal
 from aims_gates.governance.classification.answers import Answers
 from aims_gates.governance.classification.schema import Bundle, Obligation
 
-__all__ = ["Due", "owed"]
+__all__ = ["SystemObligation", "owed"]
 
 
 @dataclass(frozen=True)
-class Due:
+class SystemObligation:
     """A duty of this system.
 
     Attributes:
@@ -75,7 +75,7 @@ def owed(
     product: bool,
     route: Literal["sectoral"] | None,
     as_of: date,
-) -> tuple[Due, ...]:
+) -> tuple[SystemObligation, ...]:
     """The duties of a system at its tier, in the bundle's order.
 
     Args:
@@ -102,5 +102,5 @@ def owed(
             continue
         effective = _effective(bundle, duty, answers.released_on, high)
         applies = effective is None or effective <= as_of
-        found.append(Due(duty.id, duty.article, duty.what, meets, effective, applies))
+        found.append(SystemObligation(duty.id, duty.article, duty.what, meets, effective, applies))
     return tuple(found)

@@ -8,13 +8,13 @@ from typing import Literal
 from aims_gates.governance.classification.answers import Answers, OrganizationRule
 from aims_gates.governance.classification.schema import Bundle, Product, Rule, Section
 
-__all__ = ["Asked", "claimed_exit", "exit_signed", "relevant", "status", "status_of_product"]
+__all__ = ["OpenQuestion", "claimed_exit", "exit_signed", "relevant", "status", "status_of_product"]
 
 Status = Literal["met", "open", "not"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpenQuestion:
     """A question that matters now.
 
     Attributes:
@@ -60,17 +60,17 @@ def exit_signed(answers: Answers) -> bool:
     return answers.scope_reason is not None
 
 
-class _Finder:
-    """Yields the questions of one bundle as :class:`Asked`."""
+class _Questions:
+    """Yields the questions of one bundle as :class:`OpenQuestion`."""
 
     def __init__(self, bundle: Bundle, answers: Answers) -> None:
         self.bundle, self.answers, self.known = bundle, answers, bundle.questions()
 
-    def one(self, question: str, *, required: bool = True) -> Asked:
+    def one(self, question: str, *, required: bool = True) -> OpenQuestion:
         section, found = self.known[question]
-        return Asked(found.id, found.ask, found.help, section, required)
+        return OpenQuestion(found.id, found.ask, found.help, section, required)
 
-    def rules(self, rules: Iterable[Rule], *, follows_required: bool = False) -> Iterator[Asked]:
+    def rules(self, rules: Iterable[Rule], *, follows_required: bool = False) -> Iterator[OpenQuestion]:
         for rule in rules:
             yield self.one(rule.id)
             if self.answers[rule.id] != "yes":
@@ -80,7 +80,7 @@ class _Finder:
             if rule.exception is not None and self.answers[f"{rule.id}.qualifier"] != "no":
                 yield self.one(f"{rule.id}.exception", required=follows_required)
 
-    def product(self) -> Iterator[Asked]:
+    def product(self) -> Iterator[OpenQuestion]:
         product = self.bundle.product
         if product is None:
             return
@@ -91,7 +91,7 @@ class _Finder:
         if status_of_product(product, self.answers) == "met":
             yield self.one(product.sectoral.id)
 
-    def exemption(self) -> Iterator[Asked]:
+    def exemption(self) -> Iterator[OpenQuestion]:
         exemption = self.bundle.exemption
         if exemption is None or not any(status(rule, self.answers) == "met" for rule in self.bundle.uses):
             return
@@ -102,12 +102,12 @@ class _Finder:
         if self.answers[exemption.profiling.id] == "no":
             yield from (self.one(each.id, required=False) for each in exemption.any_of)
 
-    def gpai(self) -> Iterator[Asked]:
+    def gpai(self) -> Iterator[OpenQuestion]:
         for overlay in self.bundle.gpai:
             if overlay.when is None or self.answers[overlay.when] == "yes":
                 yield self.one(overlay.id)
 
-    def high(self) -> Iterator[Asked]:
+    def high(self) -> Iterator[OpenQuestion]:
         """What bears on the duties of a high-risk system."""
         met = [status(rule, self.answers) for rule in self.bundle.uses]
         if "met" not in (*met, status_of_product(self.bundle.product, self.answers)):
@@ -121,7 +121,7 @@ class _Finder:
 
 def relevant(
     bundle: Bundle, answers: Answers, *, as_of: date, rules: Iterable[OrganizationRule] = ()
-) -> Iterator[Asked]:
+) -> Iterator[OpenQuestion]:
     """The questions that matter, in order; a settled scope exit or prohibition ends them.
 
     Args:
@@ -130,7 +130,7 @@ def relevant(
         as_of: The day for which a prohibition counts.
         rules: The organization's rules, whose questions are asked too.
     """
-    find = _Finder(bundle, answers)
+    find = _Questions(bundle, answers)
     own = list(dict.fromkeys(question for rule in rules for question in rule.when))
     for exit_ in bundle.scope:
         yield find.one(exit_.id)

@@ -6,7 +6,7 @@ from datetime import date as Day
 from typing import Any, Literal
 
 from aims_gates.documents.canonical import plain
-from aims_gates.governance.classification.obligations import Due
+from aims_gates.governance.classification.obligations import SystemObligation
 
 __all__ = ["RANK", "Coming", "ExemptionClaim", "Missing", "Overlaid", "Result", "Tier"]
 
@@ -78,7 +78,7 @@ class Result:
     counts_as: Tier
     complete: bool
     articles: tuple[str, ...]
-    obligations: tuple[Due, ...]
+    obligations: tuple[SystemObligation, ...]
     missing: tuple[Missing, ...]
     route: Literal["sectoral"] | None
     overlays: tuple[Overlaid, ...]

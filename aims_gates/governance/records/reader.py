@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
 from aims_gates.documents.canonical import digest, is_digest, text_digest
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document, parse, read, read_yaml
 from aims_gates.errors import InputError
 
@@ -33,18 +34,14 @@ BLANK = "REPLACE"
 _MERGED = ("data", "roles", "facts", "gates", "modes")
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EvaluationSet(_Shape):
+class EvaluationSet(StrictModel):
     """The held-out set fixed before training: its file (from the pack's root) and the digest of its bytes."""
 
     file: str = Field(min_length=1)
     digest: str
 
 
-class Requirements(_Shape):
+class Requirements(StrictModel):
     """requirements.yaml: what was fixed before evaluation, by whom and when.
 
     Attributes:
@@ -66,7 +63,7 @@ class Requirements(_Shape):
     notes: str = ""
 
 
-class System(_Shape):
+class System(StrictModel):
     """system.yaml, defaults merged in.
 
     Attributes:
@@ -112,7 +109,7 @@ class System(_Shape):
 _OPTIONAL: dict[str, Any] = {
     name: (field.rebuild_annotation() | None, None) for name, field in System.model_fields.items()
 }
-_Defaults = create_model("_Defaults", __base__=_Shape, **_OPTIONAL)
+_Defaults = create_model("_Defaults", __base__=StrictModel, **_OPTIONAL)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from aims_gates.mlflow_plugin.server.permissions import may_edit, may_read
 from aims_gates.mlflow_plugin.store.governed_names import governed_alias, version_number
 from aims_gates.mlflow_plugin.store.halted import reach
 from aims_gates.workflow import requests as acts
-from aims_gates.workflow.requests import Said
+from aims_gates.workflow.requests import Draft
 
 __all__ = ["add_to"]
 
@@ -47,7 +47,7 @@ def add_to(router: APIRouter) -> None:
     router.post("/promote")(promote)
 
 
-def hand_in(signed: shapes.SignedStatement) -> shapes.Place:
+def hand_in(signed: shapes.SignedStatement) -> shapes.StatementPlace:
     """Append a statement that somebody signed with a key of their own; the signature decides whether it is taken.
 
     The same statement brought again by the same signers is the old one: its place is answered.
@@ -66,21 +66,21 @@ def hand_in(signed: shapes.SignedStatement) -> shapes.Place:
         return shown(row, history(connection), body)
 
 
-def _said(said_by: Any, *, model: str | None = None) -> shapes.Answer:
+def _said(said_by: Any, *, model: str | None = None) -> shapes.ActResult:
     """Say something for the caller in one transaction; ``said_by`` makes it, on the locked ledger."""
     who = caller()
     server_key()
     if model is not None:
         need_read(who, model)
     with writing() as connection:
-        said: Said = said_by(connection)
+        said: Draft = said_by(connection)
         row = say_for(connection, said, who, datetime.now(UTC))
         return _answer(connection, row)
 
 
-def _answer(connection: Connection, row: Row, aliases: list[str] | None = None) -> shapes.Answer:
+def _answer(connection: Connection, row: Row, aliases: list[str] | None = None) -> shapes.ActResult:
     people = by(row, history(connection))
-    return shapes.Answer(statement=row.digest, position=row.position, by=people, aliases=aliases or [])
+    return shapes.ActResult(statement=row.digest, position=row.position, by=people, aliases=aliases or [])
 
 
 def _existing(name: str, version: str) -> None:
@@ -92,7 +92,7 @@ def _existing(name: str, version: str) -> None:
     store().get_model_version(name, version_number(version))
 
 
-def open_request(opened: shapes.Opened) -> shapes.Answer:
+def open_request(opened: shapes.Opened) -> shapes.ActResult:
     """Stage a version's bytes on this server and ask for its promotion.
 
     Answers when the bytes are staged, which takes as long as copying and hashing them; an interrupted call is taken up
@@ -111,17 +111,17 @@ def open_request(opened: shapes.Opened) -> shapes.Answer:
     )
 
 
-def withdraw(request: shapes.Short, reason: shapes.TheReason) -> shapes.Answer:
+def withdraw(request: shapes.Short, reason: shapes.TheReason) -> shapes.ActResult:
     """Take a request back."""
     return _said(lambda connection: acts.withdraw(connection, _mine(connection, request), reason.reason))
 
 
-def approve(request: shapes.Short, asked: shapes.Asked) -> shapes.Answer:
+def approve(request: shapes.Short, asked: shapes.ApprovalBody) -> shapes.ActResult:
     """Approve a request, in a role that the trust list gives your login."""
     return _said(lambda connection: acts.approve(connection, _mine(connection, request), asked.role, asked.comment))
 
 
-def reject(request: shapes.Short, asked: shapes.Reason) -> shapes.Answer:
+def reject(request: shapes.Short, asked: shapes.RejectionBody) -> shapes.ActResult:
     """Reject a request, in a role that the trust list gives your login."""
     return _said(lambda connection: acts.reject(connection, _mine(connection, request), asked.role, asked.reason))
 
@@ -130,7 +130,7 @@ def _mine(connection: Connection, request: str) -> str:
     return visible_request(connection, request).digest
 
 
-def waive(asked: shapes.Waived) -> shapes.Answer:
+def waive(asked: shapes.Waived) -> shapes.ActResult:
     """Accept a control as unmet for exactly the bytes of a version for which a request is open."""
     space = workspace()
     return _said(
@@ -150,10 +150,10 @@ def waive(asked: shapes.Waived) -> shapes.Answer:
     )
 
 
-def revoke(asked: shapes.Revoked) -> shapes.Answer:
+def revoke(asked: shapes.Revoked) -> shapes.ActResult:
     """Revoke a statement: evidence, an approval, a waiver, a grant."""
 
-    def said(connection: Connection) -> Said:
+    def said(connection: Connection) -> Draft:
         made = acts.revoke(connection, asked.statement, asked.reason)
         if not Sight(connection, caller()).term(f"statement {made.predicate.statement}"):
             raise RefusedError("you may not read the model it is about", remedy="Ask whoever manages it for READ.")
@@ -162,7 +162,7 @@ def revoke(asked: shapes.Revoked) -> shapes.Answer:
     return _said(said)
 
 
-def halt(asked: shapes.Broken) -> shapes.Answer:
+def halt(asked: shapes.Broken) -> shapes.ActResult:
     """Take a model out of production; role on-call.
 
     Its grants and requests end, its governed aliases are removed, and the bytes that were granted load by no name,
@@ -186,7 +186,7 @@ def _reached(name: str) -> list[str]:
     ]
 
 
-def resume(asked: shapes.Broken) -> shapes.Answer:
+def resume(asked: shapes.Broken) -> shapes.ActResult:
     """End the halts of a model: what they stopped loads again; role policy, or one of which its plan asks approvals.
 
     It is for somebody without a hand in what was granted, gives no grant back, and sets no alias.
@@ -194,7 +194,7 @@ def resume(asked: shapes.Broken) -> shapes.Answer:
     store().get_registered_model(asked.name)
     login, space = caller().name, workspace()
 
-    def statement(connection: Connection) -> Said:
+    def statement(connection: Connection) -> Draft:
         listed = history(connection).current()
         entry = next((user for user in (listed.users if listed else ()) if user.login == login), None)
         return acts.resume(connection, space, asked.name, asked.reason, entry)
@@ -202,7 +202,7 @@ def resume(asked: shapes.Broken) -> shapes.Answer:
     return _said(statement, model=asked.name)
 
 
-def rollback(asked: shapes.Ordered) -> shapes.Answer:
+def rollback(asked: shapes.Ordered) -> shapes.ActResult:
     """Return to a version granted before, without fresh evidence; role on-call."""
     need_read(caller(), asked.name)
     server_key()

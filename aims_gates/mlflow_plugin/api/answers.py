@@ -20,7 +20,7 @@ from aims_gates.mlflow_plugin.server.permissions import PREFIX, requirement
 from aims_gates.mlflow_plugin.store.identity import Principal, principal
 from aims_gates.mlflow_plugin.store.session import conflict, is_conflict
 
-__all__ = ["Route", "caller", "refused"]
+__all__ = ["PermittedRoute", "caller", "refused"]
 
 _CODES = {
     400: "INVALID_PARAMETER_VALUE",
@@ -72,7 +72,7 @@ def _invalid(error: RequestValidationError) -> Response:
     return _answer(400, said, aims_error="InputError", aims_message=said)
 
 
-class Route(APIRoute):
+class PermittedRoute(APIRoute):
     """A route that answers in our way and is refused when the table of permissions does not hold it."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

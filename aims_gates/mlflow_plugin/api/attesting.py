@@ -22,7 +22,7 @@ from aims_gates.ledger.attest import signed_checkpoint
 from aims_gates.ledger.checkpoint_folder import last_kept
 from aims_gates.mlflow_plugin.server.configuration import configuration
 from aims_gates.mlflow_plugin.store.identity import Principal
-from aims_gates.workflow.requests import Said
+from aims_gates.workflow.requests import Draft
 
 __all__ = ["checkpoint", "maybe_key", "need_role", "say_for", "server_key"]
 
@@ -62,7 +62,7 @@ def server_key() -> Key:
     return found
 
 
-def say_for(connection: Connection, said: Said, who: Principal, at: datetime) -> Row:
+def say_for(connection: Connection, said: Draft, who: Principal, at: datetime) -> Row:
     """Sign a statement for the caller and append it; the caller of this holds the lock.
 
     Raises:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from aims_gates import __version__
 from aims_gates.attestation.statements.wording import predicate_of
 from aims_gates.attestation.trust_list import Row, TrustHistory
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import digest, plain
 from aims_gates.errors import InputError, NotFoundError, RefusedError
 from aims_gates.ledger import history, merkle, rows, tree_head
@@ -62,7 +62,7 @@ def add_to(router: APIRouter) -> None:
     router.get("/requests/{request}")(request_shown)
 
 
-def status() -> shapes.Status:
+def status() -> shapes.ServerStatus:
     """This server: its version and key, the ledger's head, and who you are to it."""
     who = caller()
     with reading() as connection:
@@ -79,7 +79,9 @@ def status() -> shapes.Status:
         roles=list(entry.roles) if entry else [],
     )
     shown = key.public if key is not None else None
-    return shapes.Status(version=__version__, key=shown, ledger=shapes.Head(size=size, root=root.hex()), user=user)
+    return shapes.ServerStatus(
+        version=__version__, key=shown, ledger=shapes.Head(size=size, root=root.hex()), user=user
+    )
 
 
 def head() -> shapes.Head:
@@ -93,7 +95,7 @@ def under_terms(
     term: Annotated[list[shapes.Term], Query(min_length=1, max_length=_MOST_TERMS)],
     after: After = -1,
     before: Before = _LAST,
-) -> shapes.Page:
+) -> shapes.LedgerPage:
     """The rows under these index terms (``model WORKSPACE/NAME``, ``subject DIGEST``, ``trust`` ...), as they stand."""
     who = caller()
     with reading() as connection:
@@ -108,16 +110,16 @@ def under_terms(
         return _page(found, set(term), tree_head(connection)[0])
 
 
-def _page(found: Iterator[tuple[int, str]], wanted: set[str], size: int) -> shapes.Page:
+def _page(found: Iterator[tuple[int, str]], wanted: set[str], size: int) -> shapes.LedgerPage:
     page: list[shapes.LedgerRow] = []
     weight = 0
     for position, body in found:
         if page and (weight + len(body) > _PAGE_BYTES or len(page) >= _PAGE_ROWS):
-            return shapes.Page(size=size, rows=page, next=page[-1].position)
+            return shapes.LedgerPage(size=size, rows=page, next=page[-1].position)
         under = sorted(terms(_statement(body, position)) & wanted) if wanted else []
         page.append(shapes.LedgerRow(position=position, body=body, terms=under))
         weight += len(body)
-    return shapes.Page(size=size, rows=page, next=None)
+    return shapes.LedgerPage(size=size, rows=page, next=None)
 
 
 def _statement(body: str, position: int) -> Any:
@@ -147,7 +149,7 @@ def _need_ledger(connection: Connection) -> None:
         raise RefusedError("you may not read the whole ledger", remedy=remedy)
 
 
-def whole(after: After = -1, before: Before = _LAST) -> shapes.Page:
+def whole(after: After = -1, before: Before = _LAST) -> shapes.LedgerPage:
     """The rows of the whole ledger, a page at a time."""
     with reading() as connection:
         _need_ledger(connection)
@@ -212,7 +214,7 @@ def signed_head() -> shapes.SignedStatement:
     return shapes.SignedStatement.model_validate({"envelope": made.to_json()})
 
 
-def statement(digest: shapes.Short) -> shapes.Place:
+def statement(digest: shapes.Short) -> shapes.StatementPlace:
     """One statement by its digest, or the first digits of it: its row as it stands, and whose word it is."""
     with reading() as connection:
         sight = Sight(connection, caller())
@@ -224,10 +226,10 @@ def statement(digest: shapes.Short) -> shapes.Place:
         return shown(read_body(body, position, past.keys()), past, body)
 
 
-def shown(row: Row, past: TrustHistory, body: str) -> shapes.Place:
+def shown(row: Row, past: TrustHistory, body: str) -> shapes.StatementPlace:
     """A row of the ledger as routes answer with it."""
     at = row.at.isoformat(timespec="microseconds")
-    return shapes.Place(statement=row.digest, position=row.position, at=at, body=body, by=by(row, past))
+    return shapes.StatementPlace(statement=row.digest, position=row.position, at=at, body=body, by=by(row, past))
 
 
 def by(row: Row, past: TrustHistory) -> list[str]:
@@ -240,7 +242,7 @@ def plan(name: shapes.Name) -> dict[str, Any]:
     need_read(caller(), name)
     with reading() as connection:
         wanted = ("trust", "revocation", "profiles", f"model {workspace()}/{name}")
-        ledger = Ledger(rows(connection, wanted), workspace(), name)
+        ledger = StatementView(rows(connection, wanted), workspace(), name)
     binding = ledger.binding()
     if binding is None:
         remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"

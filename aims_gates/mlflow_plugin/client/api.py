@@ -13,7 +13,7 @@ from typing import Any
 import mlflow
 
 from aims_gates.errors import AimsGatesError, RefusedError
-from aims_gates.mlflow_plugin.client.check import Desk, check_target, system_of
+from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
 from aims_gates.mlflow_plugin.client.explain import explain_version
 from aims_gates.mlflow_plugin.client.release import current_settings, load_model
 from aims_gates.mlflow_plugin.client.targets import find_target
@@ -52,7 +52,7 @@ def check(
         raise ValueError(f"raise_on must be None or one of {', '.join(_RAISE)}, not {raise_on!r}")
     try:
         settings = current_settings()
-        desk = Desk(settings, maybe_signer(settings, None))
+        desk = CheckContext(settings, maybe_signer(settings, None))
         report = check_target(desk, system_of(settings, system, None), find_target(run, model), data)
     except Exception as error:
         if raise_on is not None:

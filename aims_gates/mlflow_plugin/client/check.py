@@ -18,13 +18,13 @@ from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.statements.wording import evidence_of, say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.data import Dataset
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.canonical import digest, folder_digest, manifest
 from aims_gates.documents.whereabouts import anywhere
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.plan import make_plan
-from aims_gates.evaluation.run_plan import Bench, Progress, run_plan
+from aims_gates.evaluation.run_plan import GateInputs, Progress, run_plan
 from aims_gates.governance.records.lint import check_system
 from aims_gates.governance.records.reader import SystemRecord, find_system, read_system, system_names
 from aims_gates.ledger import append, history
@@ -42,7 +42,7 @@ from aims_gates.mlflow_plugin.client.predict import (
 )
 from aims_gates.mlflow_plugin.client.prediction_statements import confirmed, read_signed, statement_of
 from aims_gates.mlflow_plugin.client.runlog import log_check
-from aims_gates.mlflow_plugin.client.targets import Target
+from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Decision, Evidence, Plan, Subject
 from aims_gates.packs.find import bundled, find_gates
@@ -51,11 +51,11 @@ from aims_gates.profiles import read_profile
 from aims_gates.reports import GateRun, Report, card
 from aims_gates.settings import Settings
 
-__all__ = ["Desk", "check_target", "local_plan", "positive_label", "system_of"]
+__all__ = ["CheckContext", "check_target", "local_plan", "positive_label", "system_of"]
 
 
 @dataclass(frozen=True)
-class Desk:
+class CheckContext:
     """Who checks, with what.
 
     Attributes:
@@ -83,14 +83,14 @@ class Desk:
 class _Check:
     """One check as it goes."""
 
-    desk: Desk
+    desk: CheckContext
     record: SystemRecord
     gates: Mapping[str, Gate]
-    target: Target
+    target: CheckTarget
     plan: Plan
     name: str
     subject: Subject
-    bench: Bench
+    bench: GateInputs
     now: datetime
     statements: list[Statement] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
@@ -146,14 +146,16 @@ def local_plan(settings: Settings, record: SystemRecord) -> tuple[Plan, dict[str
     return make_plan(record, profile, gates), gates
 
 
-def _ledger_rows(desk: Desk, record: SystemRecord, name: str, subject: str | None = None) -> list[Row]:
+def _ledger_rows(desk: CheckContext, record: SystemRecord, name: str, subject: str | None = None) -> list[Row]:
     if not desk.gated:
         return []
     with open_ledger(desk.settings.need_registry(), write=False) as connection:
         return about(connection, record.system.workspace, name, subject)
 
 
-def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping[str, Any] | None = None) -> Report:
+def check_target(
+    desk: CheckContext, record: SystemRecord, target: CheckTarget, data: Mapping[str, Any] | None = None
+) -> Report:
     """Check a model and, with a key that the registry trusts, record the evidence.
 
     Args:
@@ -174,13 +176,13 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
     plan, gates = local_plan(desk.settings, record)
     name = target.name or record.system.models[0]
     rows = _ledger_rows(desk, record, name)
-    binding = Ledger(rows, record.system.workspace, name).binding()
+    binding = StatementView(rows, record.system.workspace, name).binding()
     notes = _unsound_records(desk, record, binding.predicate.plan if binding else plan, gates)
     with tempfile.TemporaryDirectory(prefix="aims-check-") as place:
         scratch = Path(place)
         folder = _own_copy(target, scratch)
         subject = Subject("model", folder_digest(folder), f"{name}/{target.version}" if target.version else name)
-        bench = Bench(record, subject, given=dict(data or {}), facts=_facts(desk, record, target, rows, name))
+        bench = GateInputs(record, subject, given=dict(data or {}), facts=_facts(desk, record, target, rows, name))
         holds = binding.predicate.plan if binding else plan
         going = _Check(desk, record, gates, target, holds, name, subject, bench, datetime.now(UTC), notes=notes)
         _say_differences(going, plan, binding)
@@ -197,7 +199,7 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
         return _conclude(going, rows)
 
 
-def _unsound_records(desk: Desk, record: SystemRecord, plan: Plan, gates: Mapping[str, Gate]) -> list[str]:
+def _unsound_records(desk: CheckContext, record: SystemRecord, plan: Plan, gates: Mapping[str, Gate]) -> list[str]:
     """What ``records validate`` says of the records that a plan reads, for a preview's notes.
 
     Raises:
@@ -217,17 +219,17 @@ def _unsound_records(desk: Desk, record: SystemRecord, plan: Plan, gates: Mappin
     return [f"With a key this check is refused: {many}.", *lines]
 
 
-def _own_copy(target: Target, scratch: Path) -> Path:
+def _own_copy(target: CheckTarget, scratch: Path) -> Path:
     """The model's bytes in a folder of ours: what is hashed is what runs, whoever writes to the original meanwhile."""
     with local_folder(target.address) as folder:
         manifest(folder)  # refuses links before anything follows them
         return Path(shutil.copytree(folder, scratch / "model", symlinks=True))
 
 
-def _facts(desk: Desk, record: SystemRecord, target: Target, rows: list[Row], name: str) -> dict[str, Any]:
+def _facts(desk: CheckContext, record: SystemRecord, target: CheckTarget, rows: list[Row], name: str) -> dict[str, Any]:
     facts = {**target.facts, "workspace": record.system.workspace, "system": record.system.name}
     if desk.gated:
-        facts["first_release"] = not Ledger(rows, record.system.workspace, name).grants()
+        facts["first_release"] = not StatementView(rows, record.system.workspace, name).grants()
     return facts
 
 
@@ -328,7 +330,7 @@ def _looks_at_predictions(going: _Check) -> bool:
 def _champion(going: _Check, rows: list[Row], scratch: Path) -> None:
     """The version now in production, run over the same rows, for gates that compare."""
     wants = [step for step in going.plan.steps if "champion" in going.gates[step.gate].manifest.inputs.data]
-    grant = Ledger(rows, going.record.system.workspace, going.name).standing("production", datetime.now(UTC))
+    grant = StatementView(rows, going.record.system.workspace, going.name).standing("production", datetime.now(UTC))
     place = None if "evaluation" in going.bench.given else going.record.location("evaluation")
     if not wants or grant is None or place is None or grant.predicate.digest == going.subject.digest:
         return
@@ -383,7 +385,7 @@ def _logged(going: _Check, report: Report, envelopes: Mapping[str, Envelope], te
     return report
 
 
-def _links(target: Target) -> dict[str, str]:
+def _links(target: CheckTarget) -> dict[str, str]:
     if target.run is None:
         return {}
     place = f"runs:/{target.run.info.run_id}/aims_gates"

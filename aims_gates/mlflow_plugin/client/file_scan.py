@@ -30,7 +30,7 @@ _NUMPY = b"\x93NUM"
 _MOST_BYTES, _MOST_MEMBERS, _DEEPEST = 4 << 30, 100_000, 3
 
 
-class _Look:
+class _Scan:
     """What is gathered on the way."""
 
     def __init__(self) -> None:
@@ -112,7 +112,7 @@ def look_through(folder: Path, subject: str) -> Artifacts:
     Raises:
         IntegrityError: the folder holds links, or is empty.
     """
-    look, names = _Look(), [str(row[0]) for row in manifest(folder)]
+    look, names = _Scan(), [str(row[0]) for row in manifest(folder)]
     with _quiet():
         for name in names:
             with (folder / name).open("rb") as file:

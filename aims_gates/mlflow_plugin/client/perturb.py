@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document, parse, read
 from aims_gates.errors import DataError, InputError
 
@@ -35,11 +36,7 @@ __all__ = [
 Positive = Annotated[float, Field(gt=0)]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Search(_Shape):
+class Search(StrictModel):
     """A search for small changes that flip a decision.
 
     Attributes:
@@ -53,7 +50,7 @@ class Search(_Shape):
     rounds: int = Field(default=2, ge=1, le=20)
 
 
-class Perturbations(_Shape):
+class Perturbations(StrictModel):
     """What ``aims-gates predict --perturb FILE`` asks for.
 
     Attributes:

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import check_left_out, folder_digest
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger.connect import open_ledger
@@ -147,7 +147,7 @@ def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
 def _grant(settings: Settings, name: str, version: str | None, alias: str | None) -> Row:
     with open_ledger(settings.need_registry()) as connection:
         workspace = settings.workspace
-        ledger = Ledger(about(connection, workspace, name), workspace, name)
+        ledger = StatementView(about(connection, workspace, name), workspace, name)
     if alias is not None:
         found = ledger.standing(alias, datetime.now(UTC))
     else:

@@ -17,7 +17,7 @@ from mlflow.utils.time import get_current_time_millis
 from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest
-from aims_gates.mlflow_plugin.client.targets import Target
+from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.model import Evidence, Finding
 from aims_gates.reports import Report, render
 from aims_gates.reports.card import card_html, measured
@@ -82,7 +82,7 @@ def _write(
 
 
 def log_check(
-    target: Target,
+    target: CheckTarget,
     report: Report,
     found: Iterable[Evidence],
     envelopes: Mapping[str, Envelope],

@@ -45,7 +45,7 @@ from aims_gates.mlflow_plugin.store.paths import beneath, forms, released_digest
 from aims_gates.mlflow_plugin.store.refusals import refusal
 from aims_gates.mlflow_plugin.store.subjects import underlying_address
 
-__all__ = ["READS", "WRITES", "Guard"]
+__all__ = ["READS", "WRITES", "ArtifactGuard"]
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class _Source:
     ids: frozenset[tuple[str, str]]
 
 
-class Guard:
+class ArtifactGuard:
     """Decides about paths, for one server.
 
     Args:

@@ -23,11 +23,11 @@ from aims_gates.mlflow_plugin.server.client_address import located
 from aims_gates.mlflow_plugin.server.configuration import Configuration
 from aims_gates.mlflow_plugin.server.limits import Limits
 from aims_gates.mlflow_plugin.server.rates import Rates
-from aims_gates.mlflow_plugin.server.refusing import Answer, not_served, not_signed_in, too_many, unavailable
+from aims_gates.mlflow_plugin.server.refusing import RefusalResponse, not_served, not_signed_in, too_many, unavailable
 from aims_gates.mlflow_plugin.server.routes import Door, Doors
 from aims_gates.mlflow_plugin.store.identity import Principal, acting_as
 
-__all__ = ["Gate"]
+__all__ = ["SignInMiddleware"]
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -39,7 +39,7 @@ _ONCE = ("authorization", "content-encoding", "content-length", "content-type", 
 _WORKSPACE = "x-mlflow-workspace"
 
 
-class Gate:
+class SignInMiddleware:
     """The ASGI application before MLflow's.
 
     Args:
@@ -72,7 +72,7 @@ class Gate:
             who = await self._who(scope, door)
             if not door.served:
                 raise not_served(scope, door)
-        except Answer as answer:
+        except RefusalResponse as answer:
             await answer.send(send, head=scope["method"] == "HEAD")
             return
         most = door.group.body if door.open and door.group is not None else None

@@ -21,7 +21,7 @@ from aims_gates.mlflow_plugin.internals.environment import STATIC_PREFIX_ENV_VAR
 from aims_gates.mlflow_plugin.server.permissions import TABLE
 from aims_gates.mlflow_plugin.server.route_table import ANY, Route, pattern, regex, walk
 
-__all__ = ["Door", "Doors", "Group", "groups", "listed", "open_doors", "optional"]
+__all__ = ["Door", "Doors", "RouteGroup", "groups", "listed", "open_doors", "optional"]
 
 _log = logging.getLogger(__name__)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,7 +30,7 @@ _GOVERNED = re.compile(r"/(registered-models|model-versions|artifacts|mlflow-art
 
 
 @dataclass(frozen=True)
-class Group:
+class RouteGroup:
     """Routes that are served, or not, together.
 
     Attributes:
@@ -53,8 +53,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class _File:
-    groups: tuple[Group, ...]
+class _RoutesFile:
+    groups: tuple[RouteGroup, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Door:
         served: Whether it goes on to MLflow.
     """
 
-    group: Group | None
+    group: RouteGroup | None
     served: bool
 
     @property
@@ -76,19 +76,19 @@ class Door:
 
 
 @cache
-def groups() -> tuple[Group, ...]:
+def groups() -> tuple[RouteGroup, ...]:
     """The list; our own API is in it by its table of permissions.
 
     Raises:
         InputError: routes.yaml is malformed, or opens a route without limits of its own.
     """
     text = resources.files(__package__).joinpath("routes.yaml").read_bytes()
-    found = parse(_File, read_yaml(text, "routes.yaml")).groups
+    found = parse(_RoutesFile, read_yaml(text, "routes.yaml")).groups
     for group in found:
         if not group.sign_in and (group.body is None or group.per_minute is None):
             raise InputError("needs body and per_minute", where=f"routes.yaml: {group.id}", remedy="Set both.")
     ours = tuple(f"{method} {path}" for method, path in TABLE)
-    return (*found, Group("aims", "always", "Our own API: statements, requests, promotion, the ledger.", ours))
+    return (*found, RouteGroup("aims", "always", "Our own API: statements, requests, promotion, the ledger.", ours))
 
 
 def optional() -> tuple[str, ...]:
@@ -97,9 +97,9 @@ def optional() -> tuple[str, ...]:
 
 
 @cache
-def listed() -> Mapping[Route, Group]:
+def listed() -> Mapping[Route, RouteGroup]:
     """Every route of the list, one method each, and the group in which it stands."""
-    found: dict[Route, Group] = {}
+    found: dict[Route, RouteGroup] = {}
     for group in groups():
         for line in group.routes:
             methods, _, path = line.partition(" ")
@@ -108,7 +108,7 @@ def listed() -> Mapping[Route, Group]:
     return found
 
 
-def _group(route: Route) -> Group | None:
+def _group(route: Route) -> RouteGroup | None:
     """The group of a route of the application, which may stand behind the static prefix."""
     prefix = os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/")
     paths = {route.path, route.path.removeprefix(prefix)}

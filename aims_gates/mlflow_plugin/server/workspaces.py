@@ -17,7 +17,7 @@ from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.mlflow_plugin.internals.store import in_workspace, workspaces_on
 from aims_gates.mlflow_plugin.store.ledger_view import free, kind_of, view
 from aims_gates.mlflow_plugin.store.refusals import answering, refusal
@@ -63,11 +63,11 @@ def _names(session: Session, workspace: str) -> list[str]:
     return sorted(session.scalars(query))
 
 
-def _held(session: Session, workspace: str) -> Mapping[str, Ledger]:
+def _held(session: Session, workspace: str) -> Mapping[str, StatementView]:
     return {name: view(session.connection(), workspace, name) for name in _names(session, workspace)}
 
 
-def _refuse_governed(workspace: str, held: Mapping[str, Ledger]) -> None:
+def _refuse_governed(workspace: str, held: Mapping[str, StatementView]) -> None:
     governed = [name for name, seen in held.items() if not free(seen)]
     if governed:
         more = f" and {len(governed) - _SHOWN} more" if len(governed) > _SHOWN else ""
@@ -80,7 +80,7 @@ def _refuse_governed(workspace: str, held: Mapping[str, Ledger]) -> None:
         )
 
 
-def _record(store: Any, workspace: str, held: Mapping[str, Ledger], *, moved: bool) -> None:
+def _record(store: Any, workspace: str, held: Mapping[str, StatementView], *, moved: bool) -> None:
     """What became of the names that were in it; nothing where the registry, in another database, still has them."""
     with store.transaction() as transaction:
         gone = sorted(held.keys() - set(_names(transaction.session, workspace)))

@@ -21,7 +21,7 @@ from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import alike
 from aims_gates.decision.halts import told
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.canonical import digest, folder_digest
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
@@ -114,7 +114,7 @@ def _found(
     *, opened: bool,
 ) -> Found | None:  # fmt: skip
     rows = registry_acts.about(connection, workspace, name, version=version)
-    ledger = Ledger(rows, workspace, name)
+    ledger = StatementView(rows, workspace, name)
     if ledger.standing(alias, at) is not None or (free(ledger) and not opened):
         return None
     decision = decide(Ask(workspace, name, version, None, alias, at), rows)

@@ -11,7 +11,7 @@ from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegi
 from sqlalchemy.orm import Session
 
 from aims_gates.attestation.statements.registry import Creation, Registration, Transition
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
 from aims_gates.ledger import registry_acts
@@ -209,7 +209,7 @@ class LifecycleMixin(StoreBase):
             if not opened or kept_here(source):
                 raise
 
-    def _seen(self, session: Session, name: str) -> Ledger:
+    def _seen(self, session: Session, name: str) -> StatementView:
         return view(session.connection(), active_workspace(self), name)
 
     def _same_kind(self, name: str, prompt: bool) -> None:
@@ -224,7 +224,7 @@ class LifecycleMixin(StoreBase):
                 next=["register it under another name"],
             )
 
-    def _refuse_standing(self, name: str, done: str, version: int | None = None) -> Ledger:
+    def _refuse_standing(self, name: str, done: str, version: int | None = None) -> StatementView:
         """Refuse while a governed alias or stage Production stands on the name, or on this version of it."""
         with self.ManagedSessionMaker() as session:
             if version is not None:
@@ -257,7 +257,7 @@ class LifecycleMixin(StoreBase):
                 f"{what} is in production and may not be {done}.", title="in production", state="failed", next=steps
             )
 
-    def _refuse_granted(self, seen: Ledger, name: str, what: str) -> None:
+    def _refuse_granted(self, seen: StatementView, name: str, what: str) -> None:
         if seen.governed():
             binding = seen.binding()
             how = (

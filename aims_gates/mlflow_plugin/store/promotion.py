@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from aims_gates import ledger
 from aims_gates.attestation.statements.registry import Transition
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
@@ -234,7 +234,7 @@ class PromotionMixin(StoreBase):
             row = version_row(self, session, name, number)
             version = _Version.of(row)
             rows = registry_acts.about(session.connection(), version.workspace, name, version=str(number))
-            seen = Ledger(rows, version.workspace, name)
+            seen = StatementView(rows, version.workspace, name)
             kind = kind_of(seen)
             digest = self.prompt_digest(row) if kind == "prompt" else None
         # Outside the block above: it reads one state of the database, and staging may take long.
@@ -264,7 +264,7 @@ class PromotionMixin(StoreBase):
                 return None
         return authorship.makers(origins(self, name, number))
 
-    def _expected(self, seen: Ledger, version: _Version) -> str | None:
+    def _expected(self, seen: StatementView, version: _Version) -> str | None:
         """Which bytes this is about: those of the request, or of the grant that is rolled back to."""
         number = str(version.number)
         before = seen.grants(version=number)

@@ -12,7 +12,7 @@ from mlflow.prompt.constants import PROMPT_TEXT_TAG_KEY
 from sqlalchemy.orm import Session
 
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.errors import InputError
 from aims_gates.ledger.table import halt_said
 from aims_gates.mlflow_plugin.internals.store import LATEST, active_workspace, version_row
@@ -127,7 +127,7 @@ class ReadingMixin(StoreBase):
         if isinstance(root, Released) and root.digest(grant.predicate.location) == grant.predicate.digest:
             intact(root.copy(grant.predicate.digest), grant.predicate.digest)
 
-    def _same_prompt(self, session: Session, seen: Ledger, row: Any, digest: str) -> bool:
+    def _same_prompt(self, session: Session, seen: StatementView, row: Any, digest: str) -> bool:
         """A prompt's text stands in tags, which anybody may set: it must still be the granted one."""
         return kind_of(seen) != "prompt" or self.prompt_digest(row) == digest
 

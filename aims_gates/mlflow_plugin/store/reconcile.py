@@ -16,7 +16,7 @@ from aims_gates.attestation.statements.policy import Adoption
 from aims_gates.attestation.statements.registry import Grant, Registration, Transition
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.ledger import live_tables
@@ -108,7 +108,7 @@ def _downloaded(location: str) -> str:
         return _hashed(folder)
 
 
-def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
+def _pointed(seen: StatementView, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
     workspace, name, alias, version, location, source = row
     what = f"{called(workspace, name)} version {version} ({alias})"
@@ -135,7 +135,7 @@ def _pointing(connection: Connection) -> dict[_Name, list[tuple[Any, ...]]]:
     return found
 
 
-def _registered(connection: Connection, seen: Ledger, there: bool) -> Iterator[str]:
+def _registered(connection: Connection, seen: StatementView, there: bool) -> Iterator[str]:
     """Whether a name and its versions were made, changed or removed past the registry."""
     ended = any(row.position > seen.born and _is_end(row, seen) for row in seen.rows)
     what = called(seen.workspace, seen.name)
@@ -147,7 +147,7 @@ def _registered(connection: Connection, seen: Ledger, there: bool) -> Iterator[s
         yield from _versions(connection, seen)
 
 
-def _is_end(row: Row, seen: Ledger) -> bool:
+def _is_end(row: Row, seen: StatementView) -> bool:
     """Whether a row says that the name was deleted or renamed."""
     said = row.predicate
     return (
@@ -155,7 +155,7 @@ def _is_end(row: Row, seen: Ledger) -> bool:
     )
 
 
-def _versions(connection: Connection, seen: Ledger) -> Iterator[str]:
+def _versions(connection: Connection, seen: StatementView) -> Iterator[str]:
     place = {"workspace": seen.workspace, "name": seen.name}
     found = {str(row[0]): (row[1], row[2] or None) for row in connection.execute(text(_VERSIONS), place)}
     gone = {str(row[0]) for row in connection.execute(text(_GONE), place)}
@@ -242,7 +242,7 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     for workspace, name in sorted({*names(connection), *there, *pointed}):
         found = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
         every |= {row.position: row for row in found if row.type != _REGISTERED}
-        seen = Ledger([*common, *found], workspace, name)
+        seen = StatementView([*common, *found], workspace, name)
         for row in pointed.get((workspace, name), ()):
             said, grant = _pointed(seen, row)
             problems += [said] if said else []
