@@ -131,14 +131,14 @@ def _absolute(uri: str, folder: Path) -> str:
 
 
 def _from_file(path: Path) -> Settings:
-    said, folder = parse(_SettingsFile, read(path)), path.resolve().parent
+    settings_file, folder = parse(_SettingsFile, read(path)), path.resolve().parent
     return Settings(
-        packs=tuple(folder / pack for pack in said.packs),
-        registry=_absolute(said.registry, folder) if said.registry else None,
-        tracking=_absolute(said.tracking, folder) if said.tracking else None,
-        key=folder / said.key if said.key else None,
-        artifacts=folder / said.artifacts if said.artifacts else None,
-        trusted_keys=tuple(folder / each for each in said.trusted_keys),
+        packs=tuple(folder / pack for pack in settings_file.packs),
+        registry=_absolute(settings_file.registry, folder) if settings_file.registry else None,
+        tracking=_absolute(settings_file.tracking, folder) if settings_file.tracking else None,
+        key=folder / settings_file.key if settings_file.key else None,
+        artifacts=folder / settings_file.artifacts if settings_file.artifacts else None,
+        trusted_keys=tuple(folder / trusted_key for trusted_key in settings_file.trusted_keys),
     )
 
 
@@ -155,15 +155,17 @@ def load(
         InputError: the file that --config names is missing, or aims.yaml is malformed.
     """
     path = config or Path(FILE)
-    found = _from_file(path) if config is not None or path.is_file() else Settings()
+    settings = _from_file(path) if config is not None or path.is_file() else Settings()
     here = Path.cwd()
     registry = registry or os.environ.get("MLFLOW_REGISTRY_URI")
     tracking = tracking or os.environ.get("MLFLOW_TRACKING_URI")
-    tracking = _absolute(tracking, here) if tracking else found.tracking
-    registry = _absolute(registry, here) if registry else found.registry
+    tracking = _absolute(tracking, here) if tracking else settings.tracking
+    registry = _absolute(registry, here) if registry else settings.registry
     if registry is None and tracking is not None and tracking.partition(":")[0].lower() in ("http", "https"):
         registry = tracking  # as for MLflow: who names no registry means the tracking server's
-    return replace(found, packs=packs or found.packs, registry=registry, tracking=tracking, key=key or found.key)
+    return replace(
+        settings, packs=packs or settings.packs, registry=registry, tracking=tracking, key=key or settings.key
+    )
 
 
 def signer(settings: Settings, key: Path | None = None) -> Key:

@@ -48,10 +48,10 @@ def attested(settings: Settings, path: str, body: Mapping[str, Any]) -> Done:
     """
     server = Remote(settings.need_registry())
     try:
-        said = server.post(path, body, timeout=STAGING_SECONDS)
-        person = ", ".join(said["by"])
-        aliases, reaches = tuple(map(str, said["aliases"])), tuple(map(str, said.get("reaches", ())))
-        return Done(str(said["statement"]), int(said["position"]), person, aliases, reaches)
+        reply = server.post(path, body, timeout=STAGING_SECONDS)
+        person = ", ".join(reply["by"])
+        aliases, reaches = tuple(map(str, reply["aliases"])), tuple(map(str, reply.get("reaches", ())))
+        return Done(str(reply["statement"]), int(reply["position"]), person, aliases, reaches)
     except (KeyError, TypeError, ValueError) as error:
         remedy = "Check the address and its version."
         raise LedgerError("the server's answer is none of ours", where=server.address, remedy=remedy) from error

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_COLUMNS = tuple(each.name for each in fields(ModelStatus))
+_COLUMNS = tuple(field.name for field in fields(ModelStatus))
 _WORST = (
     "break-glass", "halted", "prohibited", "unmet", "renewal due", "unbound", "open", "adopted", "observe",
     "warn", "met",
@@ -56,13 +56,13 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     """
     from aims_gates.portfolio.gather import gather
 
-    found = gather(settings, datetime.now(UTC))
-    rows = sorted(found.statuses(), key=lambda row: (row.model, row.system))
+    gathered = gather(settings, datetime.now(UTC))
+    rows = sorted(gathered.statuses(), key=lambda row: (row.model, row.system))
     if model is not None:
         rows = [row for row in rows if row.model == model]
-        passed = _phases(model, found, settings)
+        passed = _phases(model, gathered, settings)
         reach = _reach(settings, model) if rows and rows[0].state == "halted" else []
-        value = {**(plain(rows[0]) if rows else {}), "phases": [plain(each) for each in passed]}
+        value = {**(plain(rows[0]) if rows else {}), "phases": [plain(version_phase) for version_phase in passed]}
         value |= {"halt_reaches": reach} if reach else {}
         more = f"\n\nThe halt reaches: {', '.join(reach)}" if reach else ""
         emit(value, json_, lambda: f"{_text(rows)}\n\n{_passed(passed)}{more}")
@@ -84,7 +84,7 @@ def _reach(settings: Settings, model: str) -> list[str]:
     return reaches(settings, model)
 
 
-def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[VersionPhase, ...]":
+def _phases(model: str, gathered: "Gathered", settings: Settings) -> "tuple[VersionPhase, ...]":
     """The phases of the version of a model that is in production, else of the newest.
 
     Raises:
@@ -93,16 +93,19 @@ def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Version
     from aims_gates.portfolio import phases
     from aims_gates.portfolio.gather import system_of
 
-    seen = next((each for each in found.seen if found.called(each) == model), None)
-    if seen is None:
-        known = ", ".join(map(found.called, found.seen)) or "none"
+    visited = next((item for item in gathered.seen if gathered.called(item) == model), None)
+    if visited is None:
+        known = ", ".join(map(gathered.called, gathered.seen)) or "none"
         raise InputError(f"the ledger knows no model {model!r}", remedy=f"It knows: {known}.")
-    record = system_of(settings, seen.plan.system) if seen.plan is not None else None
-    return phases(seen, record.records if record is not None else {})
+    record = system_of(settings, visited.plan.system) if visited.plan is not None else None
+    return phases(visited, record.records if record is not None else {})
 
 
 def _passed(passed: "tuple[VersionPhase, ...]") -> str:
-    cells = [(each.phase, each.state, each.on or "-", each.source or "-") for each in passed]
+    cells = [
+        (version_phase.phase, version_phase.state, version_phase.on or "-", version_phase.source or "-")
+        for version_phase in passed
+    ]
     return table(("PHASE", "STATE", "ON", "SOURCE"), cells)
 
 
@@ -112,5 +115,5 @@ def _text(rows: list[ModelStatus]) -> str:
     headings = tuple(name.replace("_", " ").upper() for name in _COLUMNS)
     cells = [tuple(str(getattr(row, name) or "-") for name in _COLUMNS) for row in rows]
     counts = Counter(map(_word, rows))
-    said = ", ".join(f"{counts[word]} {word}" for word in _WORST if counts[word])
-    return f"{table(headings, cells)}\n{len(rows)} model{'' if len(rows) == 1 else 's'}: {said}"
+    message = ", ".join(f"{counts[word]} {word}" for word in _WORST if counts[word])
+    return f"{table(headings, cells)}\n{len(rows)} model{'' if len(rows) == 1 else 's'}: {message}"

@@ -56,17 +56,17 @@ def told(ledger: StatementView, halt: Row, workspace: str) -> str:
         halt: The halt.
         workspace: The one that is told.
     """
-    said = halt.predicate
+    predicate = halt.predicate
     when = halt.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-    if said.workspace != workspace:
+    if predicate.workspace != workspace:
         return f"a model of another workspace was halted on {when} UTC (statement {halt.digest[7:19]})"
     who = " and ".join(sorted({entry.person for entry in ledger.trust.admitted(halt)}))
-    return f"{said.name} was halted on {when} UTC by {who}: {said.reason}"
+    return f"{predicate.name} was halted on {when} UTC by {who}: {predicate.reason}"
 
 
 def _same_name(row: Row, other: Row) -> bool:
-    said, about = row.predicate, other.predicate
-    return bool((said.workspace, said.name) == (about.workspace, about.name))
+    predicate, about = row.predicate, other.predicate
+    return bool((predicate.workspace, predicate.name) == (about.workspace, about.name))
 
 
 def _granted_anew(ledger: StatementView, halt: Row, digest: str, version: str | None) -> bool:
@@ -81,23 +81,23 @@ def _granted_anew(ledger: StatementView, halt: Row, digest: str, version: str | 
 
 def _begun(ledger: StatementView, grant: Row, version: str | None) -> int:
     """The place of what a grant came from: its request, its adoption, or the order; -1 where there is none."""
-    said = grant.predicate
+    predicate = grant.predicate
     orders = {"rollback": RollbackOrder, "break-glass": BreakGlass}
-    if said.transition not in orders:
-        asked = [row for row in (*ledger.of(Request), *ledger.of(Adoption)) if row.digest == said.request]
-        return max((row.position for row in asked if row.position < grant.position), default=-1)
-    if said.transition == "rollback" and version not in (None, said.version):
+    if predicate.transition not in orders:
+        rows = [row for row in (*ledger.of(Request), *ledger.of(Adoption)) if row.digest == predicate.request]
+        return max((row.position for row in rows if row.position < grant.position), default=-1)
+    if predicate.transition == "rollback" and version not in (None, predicate.version):
         return -1
-    ordered = [row for row in ledger.of(orders[said.transition]) if row.position < grant.position]
+    ordered = [row for row in ledger.of(orders[predicate.transition]) if row.position < grant.position]
     return max(
-        (row.position for row in ordered if _same_name(row, grant) and row.predicate.version == said.version),
+        (row.position for row in ordered if _same_name(row, grant) and row.predicate.version == predicate.version),
         default=-1,
     )
 
 
 def _resumed(ledger: StatementView, halt: Row) -> bool:
-    said = halt.predicate
-    there = ledger.of_name(said.workspace, said.name)
+    predicate = halt.predicate
+    there = ledger.of_name(predicate.workspace, predicate.name)
     return any(
         row.position > halt.position
         and _same_name(row, halt)
@@ -128,7 +128,7 @@ def hands(ledger: StatementView) -> set[str]:
 
 def _named(ledger: StatementView) -> Iterator[str]:
     grants = [row.predicate for row in ledger.of(Grant) if ledger.concerns(row.predicate)]
-    versions, requests = {each.version for each in grants}, {each.request for each in grants}
+    versions, requests = {grant.version for grant in grants}, {grant.request for grant in grants}
     for row in ledger.of(Registration):
         if ledger.concerns(row.predicate) and row.predicate.version in versions:
             yield row.predicate.actor
@@ -136,5 +136,5 @@ def _named(ledger: StatementView) -> Iterator[str]:
         if row.digest in requests:
             yield from (entry.person for entry in ledger.trust.admitted(row))
             yield from filter(None, [row.predicate.on_behalf_of])
-    for digest in sorted({each.digest for each in grants}):
+    for digest in sorted({grant.digest for grant in grants}):
         yield from ledger.authors(digest)

@@ -80,27 +80,27 @@ def _made(app: Any) -> SignInMiddleware:
     destination = proxied_root()
     if destination is not None and RELEASED in destination.split("/"):
         raise RefusedError(f"a folder {RELEASED} is for released copies only", where=destination)
-    told = configuration()
+    settings = configuration()
     remember_peers()
     store = live_store()
     _need_known(store)
-    if not told.ways:
+    if not settings.ways:
         print("aims-gates: nobody signs in here: everybody is the same unknown person", file=sys.stderr, flush=True)
     from aims_gates.mlflow_plugin.internals.server import handlers
 
     handlers.forget_secrets()
     flask = app or handlers.flask_application()
-    served = _with_sign_in(flask, told, store) if told.ways else handlers.native_application(flask)
+    served = _with_sign_in(flask, settings, store) if settings.ways else handlers.native_application(flask)
     flask.wsgi_app = watched(flask.wsgi_app)
     end_statements()
     bound_heads()
-    _guard_artifacts(store, signed_in=bool(told.ways))
+    _guard_artifacts(store, signed_in=bool(settings.ways))
     guard_workspaces(store)
-    keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
+    keep_checkpoints(store, settings.checkpoints, timedelta(minutes=settings.checkpoint_minutes))
     _add_routes(served)
-    doors = open_doors(served, told.serve)
-    gate = SignInMiddleware(served, told, _sign_in(told), doors)
-    _try_out(gate, served, signed_in=bool(told.ways))
+    doors = open_doors(served, settings.serve)
+    gate = SignInMiddleware(served, settings, _sign_in(settings), doors)
+    _try_out(gate, served, signed_in=bool(settings.ways))
     return gate
 
 
@@ -120,23 +120,25 @@ def _try_out(gate: SignInMiddleware, served: Any, *, signed_in: bool) -> None:
         raise RefusedError(f"this server would let through what it must not: {'; '.join(problems)}")
 
 
-def _sign_in(told: Configuration) -> Callable[[Any], Any]:
-    if not told.ways:
+def _sign_in(configuration: Configuration) -> Callable[[Any], Any]:
+    if not configuration.ways:
         return lambda scope: Principal(ANONYMOUS, "http", False, False, None)
     from aims_gates.mlflow_plugin.server.attempts import Attempts, shared_file
     from aims_gates.mlflow_plugin.server.signin import SignIn
 
     supervisor = multiprocessing.parent_process()  # none where there is a single worker
-    return SignIn(told, Attempts(shared_file(os.getpid() if supervisor is None else supervisor.pid or os.getpid())))
+    return SignIn(
+        configuration, Attempts(shared_file(os.getpid() if supervisor is None else supervisor.pid or os.getpid()))
+    )
 
 
-def _with_sign_in(flask_app: Any, told: Configuration, store: StoreBase) -> Any:
+def _with_sign_in(flask_app: Any, configuration: Configuration, store: StoreBase) -> Any:
     """MLflow's own authentication and permissions, asking us who is there."""
     from aims_gates.mlflow_plugin.internals.server import auth
     from aims_gates.mlflow_plugin.server.accounts import guard_accounts, guard_listings
     from aims_gates.mlflow_plugin.server.signin import take_over
 
-    take_over(told)
+    take_over(configuration)
     served = auth.application(flask_app)
     guard_accounts(store, auth.users())
     guard_listings(auth.users())

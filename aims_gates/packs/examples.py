@@ -74,7 +74,7 @@ def about(name: str) -> About:
 
 def shifted(text: str, days: int) -> str:
     """The text with every ISO date in it moved by so many days."""
-    return _DATE.sub(lambda found: (date.fromisoformat(found[0]) + timedelta(days=days)).isoformat(), text)
+    return _DATE.sub(lambda match: (date.fromisoformat(match[0]) + timedelta(days=days)).isoformat(), text)
 
 
 def _files(source: Path, leaves_out: tuple[str, ...]) -> Iterator[Path]:
@@ -96,9 +96,9 @@ def write_example(name: str, folder: Path, today: date) -> list[Path]:
     Raises:
         InputError: there is no such example, or one of its files is there already.
     """
-    source, said = folder_of(name), about(name)
-    days = (today - said.as_of).days
-    inner = list(_files(source, said.leaves_out))
+    source, example = folder_of(name), about(name)
+    days = (today - example.as_of).days
+    inner = list(_files(source, example.leaves_out))
     taken = next((folder / path for path in inner if (folder / path).exists()), None)
     if taken is not None:
         remedy = "Name an empty folder: aims-gates init --example NAME FOLDER"

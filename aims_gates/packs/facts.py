@@ -103,7 +103,7 @@ def _names(case: Case) -> "Names":
     names = expressions.Names(now.date(), case.records)
     records = {name: names.value(record) for name, record in case.records.items()}
     records |= {f"system/{name}": value for name, value in records.items() if "/" not in name}
-    found = {
+    findings = {
         "params": dict(case.params),
         "system": system,
         "facts": facts,
@@ -112,7 +112,7 @@ def _names(case: Case) -> "Names":
         "subject": case.subject.digest if case.subject else "",
         "first_release": case.run.get("first_release", facts.get("first_release", False)) is True,
     }
-    values = {name: names.value(value) for name, value in found.items()}
+    values = {name: names.value(value) for name, value in findings.items()}
     return names.holding(values | {"records": names.value(records), "now": expressions.timestamp(now)})
 
 
@@ -147,10 +147,10 @@ def _answer(fact: Fact, names: "Names") -> tuple[Outcome, str | None]:
     for expression in fact.requires:
         try:
             answer = names.evaluate(expression, record)
-        except DataError as said:
-            return "fail", f"{fact.record}: {said.message}"
-        except InputError as said:
-            return "error", f"{fact.record}: {said.message}"
+        except DataError as problem:
+            return "fail", f"{fact.record}: {problem.message}"
+        except InputError as problem:
+            return "error", f"{fact.record}: {problem.message}"
         if answer is False:
             return "fail", f"{fact.record}: not so: {fact.says}"
         if answer is not True:

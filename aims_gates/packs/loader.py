@@ -44,7 +44,7 @@ class _GateFinder(MetaPathFinder):
 
     def drop(self, name: str) -> None:
         """Forget a gate's modules."""
-        for full in [found for found in self.loaders if found == name or found.startswith(f"{name}.")]:
+        for full in [loader for loader in self.loaders if loader == name or loader.startswith(f"{name}.")]:
             del self.loaders[full]
             sys.modules.pop(full, None)
 

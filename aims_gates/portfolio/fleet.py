@@ -54,8 +54,8 @@ class ModelView:
     @cached_property
     def plan(self) -> Plan | None:
         """The plan in force; None without a binding that counts."""
-        found = self.ledger.binding()
-        return found.predicate.plan if found is not None else None
+        row = self.ledger.binding()
+        return row.predicate.plan if row is not None else None
 
     @cached_property
     def decision(self) -> Decision:
@@ -73,8 +73,10 @@ class ModelView:
         """Whether a halt is the last word on what runs: of this name, or of another with the same bytes."""
         granted = max((row.position for row in self.ledger.grants()), default=-1)
         if self.grant is not None:
-            said = self.grant.predicate
-            return all((elsewhere(self.ledger, said.digest), stopping(self.ledger, said.digest, said.version)))
+            predicate = self.grant.predicate
+            return all(
+                (elsewhere(self.ledger, predicate.digest), stopping(self.ledger, predicate.digest, predicate.version))
+            )
         return self.ledger.halted_at() > granted
 
     @property
@@ -100,9 +102,9 @@ class ModelView:
     def request(self) -> Row | None:
         """The newest request that waits for an answer or for its promotion."""
         granted = {row.predicate.request for row in self.ledger.grants()}
-        asked = (self.ledger.request(version) for version in registered(self.ledger))
-        found = [row for row in asked if row and row.digest not in granted and not self.ledger.rejection(row)]
-        return max(found, key=lambda row: row.position, default=None)
+        requests = (self.ledger.request(version) for version in registered(self.ledger))
+        rows = [row for row in requests if row and row.digest not in granted and not self.ledger.rejection(row)]
+        return max(rows, key=lambda row: row.position, default=None)
 
 
 def registered(ledger: StatementView) -> list[str]:
@@ -121,15 +123,15 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
     Raises:
         IntegrityError: a row does not hold; nothing is said on such a ledger.
     """
-    wanted = ("trust", "revocation", f"model {workspace}/{name}", f"versions {workspace}/{name}")
-    named = rows_under(connection, wanted)
+    terms = ("trust", "revocation", f"model {workspace}/{name}", f"versions {workspace}/{name}")
+    named = rows_under(connection, terms)
     ledger = StatementView(named, workspace, name)
     grants = [row for row in standing_grants(ledger, now) if version in (None, row.predicate.version)]
     grant = grants[0] if grants else None
     known = registered(ledger)
     looked = version or (grant.predicate.version if grant else known[-1] if known else None)
-    asked = ledger.request(looked) if looked is not None else None
-    subject = grant.predicate.digest if grant else asked.predicate.digest if asked else None
+    request = ledger.request(looked) if looked is not None else None
+    subject = grant.predicate.digest if grant else request.predicate.digest if request else None
     rows = about(connection, workspace, name, subject, looked)
     if subject is None and looked is not None:
         subject = StatementView(rows, workspace, name).evidenced(looked)
@@ -173,23 +175,23 @@ class ModelStatus:
     next_expiry: str = ""
 
 
-def status(seen: ModelView, ends: Iterable[str]) -> ModelStatus:
+def status(model: ModelView, ends: Iterable[str]) -> ModelStatus:
     """A model's line.
 
     Args:
-        seen: The model.
+        model: The model.
         ends: The ISO dates on which what it rests on ends.
     """
-    said, plan, grant = seen.decision, seen.plan, seen.grant
+    decision, plan, grant = model.decision, model.plan, model.grant
     return ModelStatus(
-        model=seen.name,
+        model=model.name,
         system=plan.system if plan else "",
         tier=plan.tier if plan else "",
-        mode=said.mode if plan else "",
+        mode=decision.mode if plan else "",
         version=grant.predicate.version if grant else "",
         since=grant.at.date().isoformat() if grant else "",
-        state=seen.state,
-        missing=len(seen.missing),
-        request=seen.request.digest[7:19] if seen.request else "",
+        state=model.state,
+        missing=len(model.missing),
+        request=model.request.digest[7:19] if model.request else "",
         next_expiry=min(ends, default=""),
     )

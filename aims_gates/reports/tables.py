@@ -54,9 +54,9 @@ def render_table(table: ReportTable, how: str) -> str:
 
 def _narrow(table: ReportTable) -> ReportTable:
     """Without the columns in which nothing stands: people read this."""
-    kept = [place for place in range(len(table.headings)) if any(row[place] for row in table.rows)]
-    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
-    return replace(table, headings=tuple(table.headings[place] for place in kept), rows=rows)
+    places = [place for place in range(len(table.headings)) if any(row[place] for row in table.rows)]
+    rows = tuple(tuple(row[place] for place in places) for row in table.rows)
+    return replace(table, headings=tuple(table.headings[place] for place in places), rows=rows)
 
 
 def _csv(table: ReportTable) -> str:

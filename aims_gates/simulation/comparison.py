@@ -52,19 +52,19 @@ def compare(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> tuple[Outc
 def _whole(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
     if old.expires != new.expires:
         later = (new.expires or "9999") > (old.expires or "9999")
-        said = f"the profile ends on {new.expires or 'no date'} instead of {old.expires or 'no date'}"
-        yield OutcomeChange("loosened" if later else "tightened", "expires", said)
+        message = f"the profile ends on {new.expires or 'no date'} instead of {old.expires or 'no date'}"
+        yield OutcomeChange("loosened" if later else "tightened", "expires", message)
     if old.inconclusive != new.inconclusive:
         blocks = new.inconclusive == "blocks"
-        said = "an inconclusive finding now blocks" if blocks else "an inconclusive finding no longer blocks"
-        yield OutcomeChange("tightened" if blocks else "loosened", "inconclusive", said)
+        message = "an inconclusive finding now blocks" if blocks else "an inconclusive finding no longer blocks"
+        yield OutcomeChange("tightened" if blocks else "loosened", "inconclusive", message)
     for name in _DAYS:
         yield from _days(name, name.replace("_", " "), getattr(old, name), getattr(new, name))
     least = old.isolation or "none", new.isolation or "none"
     if least[0] != least[1]:
         weaker = LEAST_ISOLATION[least[1]] < LEAST_ISOLATION[least[0]]
-        said = f"models must run in isolation {least[1]} at least instead of {least[0]}"
-        yield OutcomeChange("loosened" if weaker else "tightened", "isolation", said)
+        message = f"models must run in isolation {least[1]} at least instead of {least[0]}"
+        yield OutcomeChange("loosened" if weaker else "tightened", "isolation", message)
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     for name in sorted({*before, *after} - _PARTS - {*_DAYS, "isolation"}):
         if before.get(name) != after.get(name):
@@ -115,18 +115,18 @@ def _gates(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> Iterator[Ou
     for gate in sorted(_used(old) & _used(new)):
         before, after = old.gates.get(gate, GateRule()), new.gates.get(gate, GateRule())
         defaults = gates[gate].manifest.parameters if gate in gates else {}
-        given = {name: parameter.default for name, parameter in defaults.items()}
+        defaults_by_name = {name: parameter.default for name, parameter in defaults.items()}
         place, usual = f"gates.{gate}", gates[gate].manifest.expires_days if gate in gates else 0
         life = before.expires_days or usual, after.expires_days or usual
         yield from _days(f"{place}.expires_days", f"{gate}: days for which evidence counts", *life)
-        yield from _params(gate, given | before.params, given | after.params)
-        for each in set(after.accept) - set(before.accept):
-            yield OutcomeChange("loosened", f"{place}.accept", f"{gate}: also accepts the version {each[:19]}")
-        for each in set(before.accept) - set(after.accept):
-            yield OutcomeChange("tightened", f"{place}.accept", f"{gate}: no longer accepts the version {each[:19]}")
+        yield from _params(gate, defaults_by_name | before.params, defaults_by_name | after.params)
+        for waived in set(after.accept) - set(before.accept):
+            yield OutcomeChange("loosened", f"{place}.accept", f"{gate}: also accepts the version {waived[:19]}")
+        for waived in set(before.accept) - set(after.accept):
+            yield OutcomeChange("tightened", f"{place}.accept", f"{gate}: no longer accepts the version {waived[:19]}")
         if before.applies_when != after.applies_when:
-            said = f"{gate}: applies when {_listed(after.applies_when)} instead of {_listed(before.applies_when)}"
-            yield OutcomeChange("changed", f"{place}.applies_when", said)
+            message = f"{gate}: applies when {_listed(after.applies_when)} instead of {_listed(before.applies_when)}"
+            yield OutcomeChange("changed", f"{place}.applies_when", message)
 
 
 def _listed(facts: Mapping[str, Any]) -> str:
@@ -136,9 +136,9 @@ def _listed(facts: Mapping[str, Any]) -> str:
 def _params(gate: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[OutcomeChange]:
     for name in sorted({*old, *new} - {"limits"}):
         if old.get(name) != new.get(name):
-            said = f"{gate}: {name} is {new.get(name)!r} instead of {old.get(name)!r}"
-            yield OutcomeChange("changed", f"gates.{gate}.params.{name}", said)
-    before, after = (each.get("limits") or {} for each in (old, new))
+            message = f"{gate}: {name} is {new.get(name)!r} instead of {old.get(name)!r}"
+            yield OutcomeChange("changed", f"gates.{gate}.params.{name}", message)
+    before, after = (rule.get("limits") or {} for rule in (old, new))
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for measure in sorted({*before, *after}):
             yield from _limit(gate, measure, before.get(measure), after.get(measure))
@@ -155,11 +155,11 @@ def _limit(gate: str, measure: str, old: Any, new: Any) -> Iterator[OutcomeChang
     if before == after:
         return
     if before is None or after is None:
-        said = f"{gate}: {measure} must be {_words(after)}" if after else f"{gate}: no limit on {measure} any more"
-        yield OutcomeChange("tightened" if after else "loosened", place, said)
+        message = f"{gate}: {measure} must be {_words(after)}" if after else f"{gate}: no limit on {measure} any more"
+        yield OutcomeChange("tightened" if after else "loosened", place, message)
     else:
-        said = f"{gate}: {measure} must be {_words(after)} instead of {_words(before)}"
-        yield OutcomeChange(_way(measure, before, after), place, said)
+        message = f"{gate}: {measure} must be {_words(after)} instead of {_words(before)}"
+        yield OutcomeChange(_way(measure, before, after), place, message)
 
 
 def _words(limit: Limit | None) -> str:
@@ -178,13 +178,13 @@ def _way(measure: str, before: Limit, after: Limit) -> Way:
 
 
 def _approvals(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
-    before = {each.role: each.count for each in old.approvals}
-    after = {each.role: each.count for each in new.approvals}
+    before = {approval_rule.role: approval_rule.count for approval_rule in old.approvals}
+    after = {approval_rule.role: approval_rule.count for approval_rule in new.approvals}
     for role in sorted({*before, *after}):
         then, now = before.get(role, 0), after.get(role, 0)
         if then != now:
-            said = f"approvals by {role}: {now or 'none'} instead of {then or 'none'}"
-            yield OutcomeChange("tightened" if now > then else "loosened", f"approvals.{role}", said)
+            message = f"approvals by {role}: {now or 'none'} instead of {then or 'none'}"
+            yield OutcomeChange("tightened" if now > then else "loosened", f"approvals.{role}", message)
 
 
 def _waivers(old: Profile, new: Profile) -> Iterator[OutcomeChange]:

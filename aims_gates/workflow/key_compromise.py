@@ -58,17 +58,21 @@ def exposed(connection: Source, key: str, since: int, now: datetime) -> Exposure
     Raises:
         IntegrityError: a row was edited, or no trusted signature on it holds.
     """
-    said: list[Row] = []
+    rows: list[Row] = []
     grants: list[AffectedGrant] = []
     for row in _rows(connection, since):
         if _by(row, key):
-            said.append(row)
+            rows.append(row)
         if row.type == type_of(Grant):
-            on = tuple(each for each in said if _bears(each, row.predicate))
-            on += tuple(each.grant for each in grants if _returns(row.predicate, each.grant.predicate))
+            on = tuple(item for item in rows if _bears(item, row.predicate))
+            on += tuple(
+                affected_grant.grant
+                for affected_grant in grants
+                if _returns(row.predicate, affected_grant.grant.predicate)
+            )
             if on:
                 grants.append(AffectedGrant(row, on, _stands(connection, row, now)))
-    return Exposure(tuple(said), tuple(grants))
+    return Exposure(tuple(rows), tuple(grants))
 
 
 def _rows(connection: Source, since: int) -> Iterator[Row]:
@@ -95,12 +99,12 @@ def _by(row: Row, key: str) -> bool:
 
 def _bears(row: Row, grant: Grant) -> bool:
     """Whether a grant that came later may rest on a row."""
-    said = row.predicate
-    if row.digest == grant.request or (isinstance(said, Approval) and said.request == grant.request):
+    approval = row.predicate
+    if row.digest == grant.request or (isinstance(approval, Approval) and approval.request == grant.request):
         return True
-    if isinstance(said, Binding | RollbackOrder):
-        ours = (said.workspace, said.name) == (grant.workspace, grant.name)
-        return ours and getattr(said, "version", grant.version) == grant.version
+    if isinstance(approval, Binding | RollbackOrder):
+        ours = (approval.workspace, approval.name) == (grant.workspace, grant.name)
+        return ours and getattr(approval, "version", grant.version) == grant.version
     return row.type in _OF_BYTES and row.statement.subject == grant.digest
 
 
@@ -111,7 +115,9 @@ def _returns(grant: Grant, before: Grant) -> bool:
 
 
 def _stands(connection: Source, grant: Row, now: datetime) -> bool:
-    said = grant.predicate
-    seen = StatementView(about(connection, said.workspace, said.name, said.digest), said.workspace, said.name)
-    found = seen.standing(said.alias, now)
-    return found is not None and found.position == grant.position
+    predicate = grant.predicate
+    statement_view = StatementView(
+        about(connection, predicate.workspace, predicate.name, predicate.digest), predicate.workspace, predicate.name
+    )
+    row = statement_view.standing(predicate.alias, now)
+    return row is not None and row.position == grant.position

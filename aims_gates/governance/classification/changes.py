@@ -71,11 +71,11 @@ def _said(row: dict[str, Any]) -> str:
 def changes(old: Bundle, new: Bundle) -> tuple[ClassificationChange, ...]:
     """The differences from one bundle to another, dates first."""
     before, after = plain(old), plain(new)
-    found: list[ClassificationChange] = []
+    classification_changes: list[ClassificationChange] = []
     for section in _LISTS:
         rows = [{row["id"]: row for row in side[section]} for side in (before, after)]
         for name in dict.fromkeys([*rows[0], *rows[1]]):
-            found += _entry(section, name, rows[0].get(name), rows[1].get(name))
+            classification_changes += _entry(section, name, rows[0].get(name), rows[1].get(name))
     for section in _SINGLES:
-        found += _entry(section, "", before[section], after[section])
-    return tuple(found)
+        classification_changes += _entry(section, "", before[section], after[section])
+    return tuple(classification_changes)

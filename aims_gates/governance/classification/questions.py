@@ -46,8 +46,8 @@ def status_of_product(product: Product | None, answers: Answers) -> Status:
     """Whether it is a high-risk product: all questions yes; one no settles it."""
     if product is None:
         return "not"
-    given = [answers[question.id] for question in product.all_of]
-    return "not" if "no" in given else "open" if "unknown" in given else "met"
+    answers_here = [answers[question.id] for question in product.all_of]
+    return "not" if "no" in answers_here else "open" if "unknown" in answers_here else "met"
 
 
 def claimed_exit(bundle: Bundle, answers: Answers) -> str | None:
@@ -67,8 +67,8 @@ class _Questions:
         self.bundle, self.answers, self.known = bundle, answers, bundle.questions()
 
     def one(self, question: str, *, required: bool = True) -> OpenQuestion:
-        section, found = self.known[question]
-        return OpenQuestion(found.id, found.ask, found.help, section, required)
+        section, question_text = self.known[question]
+        return OpenQuestion(question_text.id, question_text.ask, question_text.help, section, required)
 
     def rules(self, rules: Iterable[Rule], *, follows_required: bool = False) -> Iterator[OpenQuestion]:
         for rule in rules:
@@ -85,9 +85,9 @@ class _Questions:
         if product is None:
             return
         if status_of_product(product, self.answers) == "not":
-            yield next(self.one(each.id) for each in product.all_of if self.answers[each.id] == "no")
+            yield next(self.one(question.id) for question in product.all_of if self.answers[question.id] == "no")
             return
-        yield from (self.one(each.id) for each in product.all_of)
+        yield from (self.one(question.id) for question in product.all_of)
         if status_of_product(product, self.answers) == "met":
             yield self.one(product.sectoral.id)
 
@@ -100,7 +100,7 @@ class _Questions:
             return
         yield self.one(exemption.profiling.id, required=False)
         if self.answers[exemption.profiling.id] == "no":
-            yield from (self.one(each.id, required=False) for each in exemption.any_of)
+            yield from (self.one(question.id, required=False) for question in exemption.any_of)
 
     def gpai(self) -> Iterator[OpenQuestion]:
         for overlay in self.bundle.gpai:
@@ -116,7 +116,7 @@ class _Questions:
         if change is not None and self.answers.role and change.becomes not in self.answers.role:
             yield self.one(change.id)
         if "deployer" in self.answers.role:
-            yield from (self.one(each.id, required=False) for each in self.bundle.facts)
+            yield from (self.one(question.id, required=False) for question in self.bundle.facts)
 
 
 def relevant(

@@ -98,12 +98,12 @@ class Result:
 
     def value(self) -> dict[str, Any]:
         """The result as JSON values; dates in ISO form."""
-        return {key: _value(each) for key, each in plain(self).items()}
+        return {key: _value(element) for key, element in plain(self).items()}
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, Day):
         return value.isoformat()
     if isinstance(value, dict):
-        return {key: _value(each) for key, each in value.items()}
-    return [_value(each) for each in value] if isinstance(value, list | tuple) else value
+        return {key: _value(element) for key, element in value.items()}
+    return [_value(element) for element in value] if isinstance(value, list | tuple) else value

@@ -15,9 +15,9 @@ def router() -> APIRouter:
 
     The middleware authenticates; each route looks itself up in the table of permissions and refuses where it is absent.
     """
-    made = APIRouter(prefix=PREFIX, route_class=PermittedRoute)
-    reading.add_to(made)
-    acting.add_to(made)
-    carrying.add_to(made)
-    describing.add_to(made)
-    return made
+    result = APIRouter(prefix=PREFIX, route_class=PermittedRoute)
+    reading.add_to(result)
+    acting.add_to(result)
+    carrying.add_to(result)
+    describing.add_to(result)
+    return result

@@ -73,9 +73,9 @@ def _met(report: Report) -> bool:
 
 
 def _failed(system: str, error: Exception) -> Report:
-    said = str(error) if isinstance(error, AimsGatesError) else f"{type(error).__name__}: {error}"
-    print(f"aims-gates: the check of {system!r} could not be done; your run goes on.\n  {said}", file=sys.stderr)
-    return Report(title=system, notes=(f"The check could not be done: {said}",))
+    message = str(error) if isinstance(error, AimsGatesError) else f"{type(error).__name__}: {error}"
+    print(f"aims-gates: the check of {system!r} could not be done; your run goes on.\n  {message}", file=sys.stderr)
+    return Report(title=system, notes=(f"The check could not be done: {message}",))
 
 
 @contextmanager

@@ -80,23 +80,23 @@ def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str
     halt = stopping(connection, workspace, decision.name, decision.subject, decision.version)
     if halt is None:
         return []
-    said = halt.predicate
-    of_name = StatementView(about(connection, said.workspace, said.name), said.workspace, said.name)
+    predicate = halt.predicate
+    of_name = StatementView(about(connection, predicate.workspace, predicate.name), predicate.workspace, predicate.name)
     roles = " or ".join(may_resume(of_name))
-    lift = f"aims-gates resume {said.name} (role {roles}) lifts that" if said.workspace == workspace else ""
+    lift = f"aims-gates resume {predicate.name} (role {roles}) lifts that" if predicate.workspace == workspace else ""
     return ["; ".join(filter(None, [f"it loads under no name: {told(of_name, halt, workspace)}", lift]))]
 
 
 def _irregular(ledger: StatementView, now: datetime) -> list[str]:
     """What stands in production without its criteria counted as met: said wherever the model is looked at."""
-    said = []
+    lines = []
     for grant in ledger.in_force(now):
         what = f"version {grant.predicate.version} is in production ({grant.predicate.alias}) since {grant.at.date()}"
         if grant.predicate.transition == "break-glass":
-            said.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")
+            lines.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")
         if grant.predicate.transition == "adopted":
-            said.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
-    return said
+            lines.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
+    return lines
 
 
 def _hashed(settings: Settings, name: str, version: str) -> str:

@@ -75,7 +75,7 @@ class _Scan:
         data.seek(0)
         scan = scan_numpy if head == _NUMPY else scan_pickle_bytes
         result = scan(data, name)
-        dangerous = any(each.safety is SafetyLevel.Dangerous for each in result.globals)
+        dangerous = any(name.safety is SafetyLevel.Dangerous for name in result.globals)
         # Any text may begin like a pickle of the oldest kind, which is text too; but it does not end as one.
         is_pickle = named or marked or dangerous or bool(result.globals and not result.scan_err)
         if is_pickle:
@@ -84,11 +84,11 @@ class _Scan:
             self.unread[name] = "it is a pickle in part only"
         elif named and not result.globals and not marked:
             self.unread[name] = "it is called a pickle and cannot be read as one; it may be compressed"
-        for each in result.globals if is_pickle else ():
-            if f"{each.module}.".startswith(_CARRIES_CODE):
+        for item in result.globals if is_pickle else ():
+            if f"{item.module}.".startswith(_CARRIES_CODE):
                 self.code.add(name)
-            elif each.safety is SafetyLevel.Dangerous:
-                self.dangerous.setdefault(name, set()).add(f"{each.module}.{each.name}")
+            elif item.safety is SafetyLevel.Dangerous:
+                self.dangerous.setdefault(name, set()).add(f"{item.module}.{item.name}")
 
 
 @contextmanager

@@ -64,14 +64,14 @@ def _run(run_id: str | None) -> Run | None:
 def _of_version(name: str, version: str) -> CheckTarget:
     version = str(version_number(version))
     try:
-        found = mlflow.MlflowClient().get_model_version(name, version)
+        model_version = mlflow.MlflowClient().get_model_version(name, version)
     except MlflowException as error:
         if _is_prompt(name):
             raise no_check_of_prompts(name) from error
         remedy = "Check name and version on the registry's page, and the registry URI."
-        said = f"{name} version {version}: {error.message}"
-        raise InputError(said, where=mlflow.get_registry_uri(), remedy=remedy) from error
-    run = _run(found.run_id)
+        message = f"{name} version {version}: {error.message}"
+        raise InputError(message, where=mlflow.get_registry_uri(), remedy=remedy) from error
+    run = _run(model_version.run_id)
     return CheckTarget(f"models:/{name}/{version}", name, version, run, _facts(run, name, version))
 
 
@@ -141,12 +141,12 @@ def newest(models: list[str]) -> tuple[str, str]:
         InputError: none of them holds a version.
     """
     client = mlflow.MlflowClient()
-    found = [version for name in models for version in client.search_model_versions(f"name='{_quoted(name)}'")]
-    if not found:
+    versions = [version for name in models for version in client.search_model_versions(f"name='{_quoted(name)}'")]
+    if not versions:
         remedy = f"Register one: mlflow.<flavor>.log_model(model, name=..., registered_model_name={models[0]!r})"
-        said = f"no version of {', '.join(models)} is registered"
-        raise InputError(said, where=mlflow.get_registry_uri(), remedy=remedy)
-    latest = max(found, key=lambda version: (version.creation_timestamp, int(version.version)))
+        message = f"no version of {', '.join(models)} is registered"
+        raise InputError(message, where=mlflow.get_registry_uri(), remedy=remedy)
+    latest = max(versions, key=lambda version: (version.creation_timestamp, int(version.version)))
     return str(latest.name), str(latest.version)
 
 

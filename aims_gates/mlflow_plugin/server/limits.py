@@ -117,8 +117,10 @@ class _Response:
             return self._body.broken
         if not self._request.over:
             return None
-        said = f"the request was ended after {self._request.seconds:g} seconds. Ask for less: a narrower filter or page"
-        return Refused(422, said)
+        message = (
+            f"the request was ended after {self._request.seconds:g} seconds. Ask for less: a narrower filter or page"
+        )
+        return Refused(422, message)
 
 
 async def _lingering(body: RequestBody, send: Send, message: Message) -> None:

@@ -43,26 +43,26 @@ def view(connection: Connection, workspace: str, name: str, *, versions: bool = 
     Raises:
         IntegrityError: a row was edited or a signature does not hold.
     """
-    wanted = [*COMMON, f"model {workspace}/{name}", *([f"versions {workspace}/{name}"] if versions else [])]
-    return StatementView(ledger.rows(connection, wanted), workspace, name)
+    terms = [*COMMON, f"model {workspace}/{name}", *([f"versions {workspace}/{name}"] if versions else [])]
+    return StatementView(ledger.rows(connection, terms), workspace, name)
 
 
-def kind_of(seen: StatementView) -> Kind:
+def kind_of(view: StatementView) -> Kind:
     """The kind fixed when the name was created; a name without a record is a model, which is the stricter."""
-    return seen.kind
+    return view.kind
 
 
-def free(seen: StatementView) -> bool:
+def free(view: StatementView) -> bool:
     """Whether a name behaves as in a stock registry: open mode is on for its kind, and nothing governs it.
 
     What was bound once is governed, whatever became of the binding, until a policy owner lets it go.
     """
-    return seen.open()
+    return view.open()
 
 
-def stands(seen: StatementView, target: str, version: int, location: str | None) -> Row | None:
+def stands(view: StatementView, target: str, version: int, location: str | None) -> Row | None:
     """The grant that lets a target (alias or stage) stand on exactly this version at exactly this location."""
-    grant = seen.standing(target, now())
+    grant = view.standing(target, now())
     if grant is None or grant.predicate.version != str(version) or grant.predicate.location != location:
         return None
     return grant
