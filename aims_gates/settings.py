@@ -8,9 +8,8 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from aims_gates.attestation.signing.keys import ENVIRONMENT, Key, read_private
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
 
@@ -54,9 +53,7 @@ def chosen_workspace() -> str | None:
     return chosen or None
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _SettingsFile(StrictModel):
     packs: tuple[str, ...] = (".",)
     registry: str | None = None
     tracking: str | None = None
@@ -141,15 +138,15 @@ def _absolute(uri: str, folder: Path) -> str:
 
 
 def _from_file(path: Path) -> Settings:
-    said, folder = parse(_File, read(path)), path.resolve().parent
+    settings_file, folder = parse(_SettingsFile, read(path)), path.resolve().parent
     return Settings(
-        packs=tuple(folder / pack for pack in said.packs),
-        registry=_absolute(said.registry, folder) if said.registry else None,
-        tracking=_absolute(said.tracking, folder) if said.tracking else None,
-        key=folder / said.key if said.key else None,
-        artifacts=folder / said.artifacts if said.artifacts else None,
-        trusted_keys=tuple(folder / each for each in said.trusted_keys),
-        advisories=said.advisories,
+        packs=tuple(folder / pack for pack in settings_file.packs),
+        registry=_absolute(settings_file.registry, folder) if settings_file.registry else None,
+        tracking=_absolute(settings_file.tracking, folder) if settings_file.tracking else None,
+        key=folder / settings_file.key if settings_file.key else None,
+        artifacts=folder / settings_file.artifacts if settings_file.artifacts else None,
+        trusted_keys=tuple(folder / trusted_key for trusted_key in settings_file.trusted_keys),
+        advisories=settings_file.advisories,
     )
 
 
@@ -166,21 +163,21 @@ def load(
         InputError: the file that --config names is missing, or aims.yaml is malformed.
     """
     path = config or Path(FILE)
-    found = _from_file(path) if config is not None or path.is_file() else Settings()
+    settings = _from_file(path) if config is not None or path.is_file() else Settings()
     here = Path.cwd()
     registry = registry or os.environ.get("MLFLOW_REGISTRY_URI")
     tracking = tracking or os.environ.get("MLFLOW_TRACKING_URI")
-    tracking = _absolute(tracking, here) if tracking else found.tracking
-    registry = _absolute(registry, here) if registry else found.registry
+    tracking = _absolute(tracking, here) if tracking else settings.tracking
+    registry = _absolute(registry, here) if registry else settings.registry
     if registry is None and tracking is not None and tracking.partition(":")[0].lower() in ("http", "https"):
         registry = tracking  # as for MLflow: who names no registry means the tracking server's
-    advisories = os.environ.get(ADVISORIES) or found.advisories
+    advisories = os.environ.get(ADVISORIES) or settings.advisories
     return replace(
-        found,
-        packs=packs or found.packs,
+        settings,
+        packs=packs or settings.packs,
         registry=registry,
         tracking=tracking,
-        key=key or found.key,
+        key=key or settings.key,
         advisories=advisories,
     )
 

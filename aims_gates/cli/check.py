@@ -73,14 +73,14 @@ def command(
         raise InputError("--version of what?", remedy="Pass --model NAME too.")
     if run_id is not None and (model or version):
         raise InputError("--run and --model name two things to check", remedy="Pass one of them.")
-    for each in reports:
-        parse_target(each)
+    for name in reports:
+        parse_target(name)
     settings = replace(settings, advisories=advisories or settings.advisories)
     signing = None if preview else maybe_signer(settings, key)
-    with progress() as told:
-        if told is not None:
-            told("loading MLflow", 0, 0)
-        from aims_gates.mlflow_plugin.client.check import Desk, check_target, system_of
+    with progress() as report_progress:
+        if report_progress is not None:
+            report_progress("loading MLflow", 0, 0)
+        from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
         from aims_gates.mlflow_plugin.client.release import use
         from aims_gates.mlflow_plugin.client.targets import find_target, newest
 
@@ -90,7 +90,7 @@ def command(
             echo(f"checking {model} version {version}, the newest", err=True)
         target = find_target(run_id, model, version)
         record = system_of(settings, system, target.name)
-        report = check_target(Desk(settings, signing, told, isolation, predictions), record, target)
+        report = check_target(CheckContext(settings, signing, report_progress, isolation, predictions), record, target)
     return show(report, reports, json_)
 
 

@@ -245,7 +245,7 @@ def test_an_answer_must_be_about_what_was_asked(
 
     monkeypatch.setattr(packages, "_run", answered)
     with pytest.raises(InputError, match=words):
-        list(packages._scan(packages._Job("pypi", tmp_path, 0), {"a": "a==1"}))
+        list(packages._scan(packages._Audit("pypi", tmp_path, 0), {"a": "a==1"}))
 
 
 def test_a_package_that_pypi_does_not_have_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from aims_gates.documents.canonical import manifest
-from aims_gates.mlflow_plugin.client.requirements import Requirements
+from aims_gates.mlflow_plugin.client.requirements import RequiredPackages
 
 
-def read(folder: Path, **files: str | bytes) -> Requirements:
+def read(folder: Path, **files: str | bytes) -> RequiredPackages:
     for name, content in {"weights": "1", **files}.items():
         path = folder / name.replace("___", "/").replace("__", ".")
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return Requirements(folder, [str(row[0]) for row in manifest(folder)])
+    return RequiredPackages(folder, [str(row[0]) for row in manifest(folder)])
 
 
 def test_all_the_files_that_mlflow_writes_are_read(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aims_gates.documents.strict_yaml import parse, read_bytes, read_json
 from aims_gates.errors import InputError
-from aims_gates.mlflow_plugin.client.requirements import Requirements
+from aims_gates.mlflow_plugin.client.requirements import RequiredPackages
 from aims_gates.model import Advisory, Packages
 
 __all__ = ["OFF", "look_up", "service_of"]
@@ -74,14 +74,14 @@ class _Package(BaseModel):
         return f"{self.name}=={self.version}"
 
 
-class _Answer(BaseModel):
+class _AuditReport(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     dependencies: tuple[_Package, ...]
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Audit:
     """One run of the scanner."""
 
     service: str
@@ -134,7 +134,7 @@ def look_up(folder: Path, names: Iterable[str], service: str, seconds: float = _
         service: Where, from :func:`service_of`.
         seconds: How long it may take in all.
     """
-    asks = Requirements(folder, names)
+    asks = RequiredPackages(folder, names)
     result = Packages("pip-audit", service, datetime.now(UTC), asks.files, unknown=asks.unknown, unread=asks.unread)
     try:
         result = replace(result, scanner=f"pip-audit {version('pip-audit')}")
@@ -144,7 +144,7 @@ def look_up(folder: Path, names: Iterable[str], service: str, seconds: float = _
         return result
     try:
         with tempfile.TemporaryDirectory(prefix="aims-packages-") as place:
-            job = _Job(service, Path(place), time.monotonic() + seconds)
+            job = _Audit(service, Path(place), time.monotonic() + seconds)
             packages = {package.pin: package for package in _answers(job, [_PROBE, *asks.pins])}
     except InputError as error:
         return replace(result, failed=error.message)
@@ -166,7 +166,7 @@ def _advisories(package: _Package) -> Iterator[Advisory]:
         yield Advisory(package.name, package.version or "", ids, known.fix_versions)
 
 
-def _answers(job: _Job, pins: Iterable[str]) -> Iterator[_Package]:
+def _answers(job: _Audit, pins: Iterable[str]) -> Iterator[_Package]:
     """What the scanner says of every pin, in as few runs as it takes with no name twice in one.
 
     Raises:
@@ -183,17 +183,17 @@ def _answers(job: _Job, pins: Iterable[str]) -> Iterator[_Package]:
         yield from _scan(job, names)
 
 
-def _scan(job: _Job, names: dict[str, str]) -> Iterator[_Package]:
-    asked, answer, log = (job.scratch / name for name in ("requirements.txt", "answer.json", "log.txt"))
-    asked.write_text("".join(f"{pin}\n" for pin in names.values()), encoding="ascii")
+def _scan(job: _Audit, names: dict[str, str]) -> Iterator[_Package]:
+    pins_file, answer, log = (job.scratch / name for name in ("requirements.txt", "answer.json", "log.txt"))
+    pins_file.write_text("".join(f"{pin}\n" for pin in names.values()), encoding="ascii")
     answer.unlink(missing_ok=True)
-    code = _run(job, asked, answer, log)
+    code = _run(job, pins_file, answer, log)
     words = log.read_bytes()[-(64 << 10) :].decode(errors="replace").splitlines()
     left_out = [line for line in words if line.startswith(_LEFT_OUT)]
     if code not in (0, 1) or not answer.is_file() or left_out:
         last = (left_out or [line for line in words if line.strip()] or ["it said nothing"])[-1]
         raise InputError(f"pip-audit could not ask the service: {repr(last.strip()[:_MOST_WORDS])[1:-1]}")
-    packages = parse(_Answer, read_json(read_bytes(answer, _MOST_ANSWER), "answer", _MOST_ANSWER)).dependencies
+    packages = parse(_AuditReport, read_json(read_bytes(answer, _MOST_ANSWER), "answer", _MOST_ANSWER)).dependencies
     for package in packages:
         pin = names.pop(package.name, "")
         # Of a package that the service does not have, the version is not repeated.
@@ -205,8 +205,8 @@ def _scan(job: _Job, names: dict[str, str]) -> Iterator[_Package]:
         raise InputError(f"pip-audit did not speak of {', '.join(names.values()) or 'what its exit code means'}")
 
 
-def _run(job: _Job, asked: Path, answer: Path, log: Path) -> int:
-    words = [sys.executable, "-P", "-m", "pip_audit", "--requirement", str(asked), "--no-deps", "--disable-pip"]
+def _run(job: _Audit, pins_file: Path, answer: Path, log: Path) -> int:
+    words = [sys.executable, "-P", "-m", "pip_audit", "--requirement", str(pins_file), "--no-deps", "--disable-pip"]
     words += ["--format", "json", "--desc", "off", "--aliases", "on", "--progress-spinner", "off"]
     words += ["--output", str(answer), "--cache-dir", str(job.scratch / "cache"), "--timeout", str(_SOCKET_SECONDS)]
     osv = ["--vulnerability-service", "osv", "--osv-url", job.service]
@@ -229,5 +229,5 @@ def _run(job: _Job, asked: Path, answer: Path, log: Path) -> int:
 def _environment(scratch: Path) -> dict[str, str]:
     """No setting of pip-audit's or Python's own, and no home with passwords for the network in it."""
     passed = [*_PASSED, *(name.lower() for name in _PASSED)]
-    found = {name: os.environ[name] for name in passed if name in os.environ}
-    return {**found, "HOME": str(scratch), "PYTHONUSERBASE": site.getuserbase(), "LC_ALL": "C.UTF-8"}
+    variables = {name: os.environ[name] for name in passed if name in os.environ}
+    return {**variables, "HOME": str(scratch), "PYTHONUSERBASE": site.getuserbase(), "LC_ALL": "C.UTF-8"}

@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 from aims_gates.documents.strict_yaml import MAX_BYTES, Document, read_bytes, read_yaml
 from aims_gates.errors import InputError
 
-__all__ = ["Requirements"]
+__all__ = ["RequiredPackages"]
 
 _Reader = Callable[[str, bytes], None]
 _MOST_PINS, _MOST_SHOWN = 2_000, 200
@@ -35,7 +35,7 @@ _HARMLESS = (
 _INSTALLERS = ("pip", "setuptools", "wheel")
 
 
-class Requirements:
+class RequiredPackages:
     """What a model's folder asks for.
 
     Attributes:
