@@ -41,7 +41,7 @@ help: ## say what there is
 	@touch $@
 
 .PHONY: demo
-demo: .venv/.stamp ## the main job, start to end: a promotion refused, mended, approved and granted
+demo: .venv/.stamp ## the main job, start to end: a promotion refused, fixed, approved and granted
 	@.venv/bin/python examples/pipelines/credit_scoring/run.py
 
 .PHONY: test

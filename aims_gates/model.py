@@ -159,7 +159,7 @@ class Advisory:
         package: Its normalized name.
         version: The version that the model asks for.
         ids: The advisory's ids, ``MAL-``, ``PYSEC-``, ``GHSA-`` and ``CVE-`` ones; the scanner's own choice first.
-        fixed: Versions that mend it; empty where there is none.
+        fixed: Versions that fix it; empty where there is none.
     """
 
     package: str

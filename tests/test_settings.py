@@ -53,7 +53,7 @@ def test_flags_go_before_the_environment_and_that_before_the_file(
     ("text", "said", "line"),
     [
         ("registry: a\nregistri: b\n", "unknown field", 2),
-        ("registry: a\nregistry: b\n", "stands twice", 2),
+        ("registry: a\nregistry: b\n", "is there twice", 2),
         ("packs: here\n", "packs", 1),
         ("registry: [a]\n", "registry", 1),
     ],

@@ -81,7 +81,7 @@ def day(text: str) -> date | None:
 
 
 def check_trust(trust: Trust, owners: Mapping[str, str] | None = None, logins: Mapping[str, str] | None = None) -> None:
-    """Refuse a trust list that cannot be meant.
+    """Refuse a trust list that is not valid.
 
     Args:
         trust: The list.
@@ -179,7 +179,7 @@ class TrustHistory:
 
         Raises:
             RefusedError: the signer may not change the trust list.
-            InputError: the list cannot be meant, or the revoked key stood on no list.
+            InputError: the list is not valid, or the revoked key stood on no list.
         """
         predicate = row.predicate
         if isinstance(predicate, KeyRevocation):

@@ -139,7 +139,7 @@ def _taking(settings: Settings, binding: Binding, owner: str, until: date) -> Ca
         done = take_in(connection, read, owner, until, key)
         troubles = [f"{problem.alias}: {problem.trouble}" for problem in done if problem.trouble]
         if troubles:
-            remedy = "Mend that, or take the alias or stage away first."
+            remedy = "Fix that, or take the alias or stage away first."
             raise InputError(f"it cannot be adopted: {'; '.join(troubles)}", where=binding.name, remedy=remedy)
         return [f"version {problem.version} ({problem.alias})" for problem in done]
 

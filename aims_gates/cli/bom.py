@@ -57,7 +57,7 @@ def _parts(settings: Settings, name: str, version: str) -> Parts:
     for place, supplier in unknown_suppliers(records) if record is not None else ():
         assert record is not None
         document = read_record(record_files(record.folder)["components"])
-        remedy = "Add the supplier to organization/suppliers, or mend its name."
+        remedy = "Add the supplier to organization/suppliers, or fix its name."
         raise document.error(
             ("components", place, "supplier"), f"there is no record of the supplier {supplier!r}", remedy
         )

@@ -20,7 +20,7 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
 
     From then on no bytes that were granted under NAME load: by no alias, stage or version number, not as `latest`,
     under no other name or workspace that holds a copy, and not from the server's artifacts. Versions that were never
-    granted load as before, so that the mended one can be checked.
+    granted load as before, so that the fixed one can be checked.
 
     \b
     What ends that:

@@ -117,7 +117,7 @@ def reconcile_(settings: Settings, json_: bool) -> int:
     database's own guards. It is what ledger verify does last, and takes a fraction of its time; that the rows of the
     ledger itself are those of then, only ledger verify says.
 
-    Nothing is mended: what to do about each line stands in docs/operations.md. The exit code is 0 when both agree and 5
+    Nothing is fixed: what to do about each line stands in docs/operations.md. The exit code is 0 when both agree and 5
     when anything differs.
     """
     from aims_gates.ledger.connect import open_database

@@ -109,7 +109,7 @@ def _table(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetim
     )  # fmt: skip
     headings = (
         "Control", "Title", "Applicable", "Reason", "Reason from", "State recorded", "Shown by evidence",
-        "Evidence since", "Counts until", "Models", "Statements", "To mend",
+        "Evidence since", "Counts until", "Models", "Statements", "To fix",
     )  # fmt: skip
     facts = {name.replace("_", " ").capitalize(): value for name, value in _facts(record, now).items()}
     note = (

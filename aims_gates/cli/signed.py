@@ -54,7 +54,9 @@ def attested(settings: Settings, path: str, body: Mapping[str, Any]) -> Done:
         return Done(str(reply["statement"]), int(reply["position"]), person, aliases, reaches)
     except (KeyError, TypeError, ValueError) as error:
         remedy = "Check the address and its version."
-        raise LedgerError("the server's answer is none of ours", where=server.address, remedy=remedy) from error
+        raise LedgerError(
+            "the server did not answer as aims-gates does", where=server.address, remedy=remedy
+        ) from error
     finally:
         server.close()
 

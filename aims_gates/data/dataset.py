@@ -44,7 +44,7 @@ class Dataset:
     Attributes:
         role: ``evaluation``, ``reference``, ``production``, ``champion`` ...
         where: The source, for messages (passwords masked).
-        columns: Names as in the source (a name that stands twice gets ``_1``, as in DuckDB).
+        columns: Names as in the source (a name that is there twice gets ``_1``, as in DuckDB).
         table: A qualified SQL name, good in the queries of every other data set on the same engine.
     """
 
@@ -126,7 +126,7 @@ class Dataset:
         for name in columns:
             if name.lower() in self._doubled:
                 remedy = "Rename one of them (capital and small letters count as the same)."
-                raise DataError(f"the column {name!r} stands twice", where=self.where, remedy=remedy)
+                raise DataError(f"the column {name!r} is there twice", where=self.where, remedy=remedy)
         if not values:
             return
         if self.rows == 0:

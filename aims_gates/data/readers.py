@@ -15,7 +15,7 @@ from aims_gates.errors import DataError, InputError
 
 __all__ = ["read_frame"]
 
-_REMEDY = "Read it with the engine duckdb, which says what is wrong, or mend the file."
+_REMEDY = "Read it with the engine duckdb, which says what is wrong, or fix the file."
 
 
 def read_frame(source: Any, role: str, engine: str) -> Source:

@@ -2,7 +2,7 @@
 
 A halt of a name stops every digest that was granted under that name before it. Such bytes load under no name until they
 are granted anew under the name that is asked about, on a request or an order said after the halt, or until the halted
-name is resumed by somebody who may. What was never granted is not stopped: a mended version has to be checked first.
+name is resumed by somebody who may. What was never granted is not stopped: a fixed version has to be checked first.
 
 :func:`aims_gates.ledger.registry_acts.stopping` finds the rows in a ledger and asks.
 """

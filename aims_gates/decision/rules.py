@@ -372,9 +372,9 @@ class _Answer:
                 findings = [finding for evidence_count in due for finding in _bearing(control, evidence_count)]
                 bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
                 remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
-                # A record is mended without a new model; what was measured is not.
-                mended = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
-                return (*remedies, f"aims-gates check --model {name} --version {version if mended else _NEW}")
+                # A record is fixed without a new model; what was measured is not.
+                fixed = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
+                return (*remedies, f"aims-gates check --model {name} --version {version if fixed else _NEW}")
             case "awaiting-approval":
                 return self._approve(approvals)
             case _:
@@ -388,17 +388,17 @@ class _Answer:
         return tuple(f"aims-gates approve {short} --role {role} --key {role.upper()}.key" for role in roles)
 
     def _actions(self, controls: tuple[ControlState, ...], approvals: Mapping[str, Any]) -> tuple[str, ...]:
-        """The shortest ordered list: mend, then check, then ask, then approve."""
+        """The shortest ordered list: fix, then check, then ask, then approve."""
         name, version = self.ask.name, self.ask.version
-        mend: tuple[State, ...] = ("failed", "inconclusive")
-        bad = [state for expected in mend for state in controls if state.blocks and state.state == expected]
+        fix: tuple[State, ...] = ("failed", "inconclusive")
+        bad = [state for expected in fix for state in controls if state.blocks and state.state == expected]
         old = [state for state in controls if state.blocks and state.state in ("missing", "stale")]
         if bad or old:
             remedies = [step for state in [*bad, *old] for step in state.next[:-1]]
             checks = [state.next[-1] for state in [*bad, *old]]
             new = [step for step in checks if step.endswith(_NEW)]
-            mended = [f"register the mended model as a new version of {name}", *new] if new else checks
-            return tuple(dict.fromkeys([*remedies, *mended]))
+            fixed = [f"register the fixed model as a new version of {name}", *new] if new else checks
+            return tuple(dict.fromkeys([*remedies, *fixed]))
         reasons: list[str] = []
         if self.registration is None:
             message = f"no registrar is on record for {self.ask.version}"
@@ -519,7 +519,7 @@ def _bearing(control: str, evidence_count: Counted) -> list[Finding]:
 
 
 def _of_record(finding: Finding) -> bool:
-    """Whether a finding is about a record, which people mend without a new model."""
+    """Whether a finding is about a record, which people fix without a new model."""
     return "record" in (finding.over or {})
 
 

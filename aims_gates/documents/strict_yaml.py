@@ -177,7 +177,7 @@ class _Builder:
                 raise _Refused(line, "a key must be text", "Use a plain word as the key.")
             key = str(key_event.value)
             if key in result:
-                raise _Refused(line, f"the key {key!r} stands twice", "Remove one of the two.")
+                raise _Refused(line, f"the key {key!r} is there twice", "Remove one of the two.")
             result[key] = self._value(next(self._events), (*path, key))
             self.lines[(*path, key)] = line
         return result
@@ -200,10 +200,10 @@ def _parsed(text: str) -> tuple[Any, Mapping[Place, int]]:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise _Refused(line + 1, f"not YAML: {problem}", "Mend the syntax there.") from error
+        raise _Refused(line + 1, f"not YAML: {problem}", "Fix the syntax there.") from error
     except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
         # What the parser raises by accident on bytes that are no YAML, e.g. for the escape \UFFFFFFFF.
-        raise _Refused(None, f"not YAML: {error}", "Mend the syntax.") from error
+        raise _Refused(None, f"not YAML: {error}", "Fix the syntax.") from error
 
 
 def _copy(value: Any) -> Any:
@@ -242,7 +242,7 @@ def _no_duplicates(where: str) -> Callable[[list[tuple[str, Any]]], dict[str, An
         result: dict[str, Any] = {}
         for key, value in pairs:
             if key in result:
-                raise InputError(f"the key {key!r} stands twice", where=where, remedy="Remove one of the two.")
+                raise InputError(f"the key {key!r} is there twice", where=where, remedy="Remove one of the two.")
             result[key] = value
         return result
 
@@ -301,11 +301,9 @@ def read_json(data: bytes, where: str, most: int = MAX_BYTES) -> Document:
     try:
         value = json.loads(text, object_pairs_hook=_no_duplicates(where), parse_float=number, parse_constant=number)
     except json.JSONDecodeError as error:
-        raise InputError(
-            f"not JSON: {error.msg}", where=f"{where}:{error.lineno}", remedy="Mend the syntax."
-        ) from error
+        raise InputError(f"not JSON: {error.msg}", where=f"{where}:{error.lineno}", remedy="Fix the syntax.") from error
     except (RecursionError, ValueError) as error:
-        raise InputError(f"not JSON: {error}", where=where, remedy="Mend the syntax.") from error
+        raise InputError(f"not JSON: {error}", where=where, remedy="Fix the syntax.") from error
     document = Document(value, where)
     # Text that was UTF-8 holds half a surrogate pair by an escape only.
     return _unicode(document) if "\\u" in text else document

@@ -26,7 +26,7 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
     system, profile = record.system, resolved.profile
     _known_gates(record, gates)
     if system.tier == "prohibited":
-        remedy = "No waiver lifts this. If the classification is wrong, mend the questionnaire and have it reviewed."
+        remedy = "No waiver lifts this. If the classification is wrong, fix the questionnaire and have it reviewed."
         raise RefusedError(
             f"{system.name}: the tier is prohibited", where=record.document.place(("tier",)), remedy=remedy
         )

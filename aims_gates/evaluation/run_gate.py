@@ -43,7 +43,7 @@ def _keeps(finding: Finding) -> bool:
 def _sound(gate: Gate, finding: object) -> Finding:
     """The finding as it may be signed: JSON throughout, finite, known controls, no pass that its numbers deny."""
     if not isinstance(finding, Finding):
-        return _broken(gate, f"the gate returned {type(finding).__name__}, not a Finding", "Mend the gate.")
+        return _broken(gate, f"the gate returned {type(finding).__name__}, not a Finding", "Fix the gate.")
     numbers = {name: _number(getattr(finding, name)) for name in _NUMBERS}
     finite = {
         name: number if number is not None and math.isfinite(number) else None for name, number in numbers.items()
@@ -52,10 +52,10 @@ def _sound(gate: Gate, finding: object) -> Finding:
         finding = parse(Finding, plain(replace(finding, **finite)), f"a finding of {gate.id}")  # type: ignore[arg-type]
     except (InputError, TypeError, ValueError) as error:
         message = error.message if isinstance(error, InputError) else str(error)
-        return _broken(gate, f"the gate returned a finding that is not one: {message}", "Mend the gate.")
+        return _broken(gate, f"the gate returned a finding that is not one: {message}", "Fix the gate.")
     strange = set(finding.controls) - set(gate.manifest.controls)
     if strange:
-        return _broken(gate, f"it names {', '.join(sorted(strange))}, which gate.yaml does not", "Mend the gate.")
+        return _broken(gate, f"it names {', '.join(sorted(strange))}, which gate.yaml does not", "Fix the gate.")
     finding = replace(finding, controls=finding.controls or tuple(gate.manifest.controls))
     if numbers["value"] is not None and finding.value is None:
         note = f"the value is not a finite number{f'; {finding.note}' if finding.note else ''}"
@@ -64,11 +64,11 @@ def _sound(gate: Gate, finding: object) -> Finding:
         return finding
     if finding.outcome is None:
         return replace(
-            finding, outcome="error", note="the gate set a limit and gave no outcome", remedy="Mend the gate."
+            finding, outcome="error", note="the gate set a limit and gave no outcome", remedy="Fix the gate."
         )
     if finding.outcome == "pass" and not _keeps(finding):
         return replace(
-            finding, outcome="error", note="a pass whose number does not keep the limit", remedy="Mend the gate."
+            finding, outcome="error", note="a pass whose number does not keep the limit", remedy="Fix the gate."
         )
     return finding
 
@@ -89,7 +89,7 @@ def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
         findings = list(returned) if returned is not None else []
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
-        yield _broken(gate, f"{place}{error.message}", error.remedy or "Mend the input.")
+        yield _broken(gate, f"{place}{error.message}", error.remedy or "Fix the input.")
         return
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a gate does, the run goes on and says so
         yield _broken(gate, f"the gate raised {type(error).__name__}: {error}", "Report this with the input's shape.")

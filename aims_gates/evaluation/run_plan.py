@@ -170,7 +170,7 @@ def _evidence(
         bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
-        findings = _lacking(gate, f"{place}{error.message}", error.remedy or "Mend the input.")
+        findings = _lacking(gate, f"{place}{error.message}", error.remedy or "Fix the input.")
     findings = tuple(finding_anywhere(finding, bench.record.pack) for finding in findings)
     return Evidence(
         gate=gate.id,

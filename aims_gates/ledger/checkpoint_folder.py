@@ -182,7 +182,7 @@ def keep_from_afar(server: Remote, folder: Path, signed: Callable[[], Envelope])
         signed: Gives the checkpoint of the ledger as it stands, signed by whoever may.
 
     Raises:
-        As :func:`keep`; LedgerError: the server cannot be reached, or its answer is none of ours.
+        As :func:`keep`; LedgerError: the server cannot be reached, or did not answer as aims-gates does.
     """
     with _alone(folder):
         envelopes, envelope = read_kept(folder), signed()
@@ -204,7 +204,9 @@ def _unproven(server: Remote, last: Checkpoint, now: Checkpoint) -> str | None:
         proof = [bytes.fromhex(text) for text in predicate["hashes"]]
     except (KeyError, TypeError, ValueError) as error:
         remedy = "Check the address and its version."
-        raise LedgerError("the server's answer is none of ours", where=server.address, remedy=remedy) from error
+        raise LedgerError(
+            "the server did not answer as aims-gates does", where=server.address, remedy=remedy
+        ) from error
     old, new = bytes.fromhex(last.root), bytes.fromhex(now.root)
     grown = merkle.verify_consistency(last.size, now.size, proof, old, new)
     return None if grown else f"its first {last.size} rows are not those of then"

@@ -205,7 +205,7 @@ class Remote:
 
 def _strange(address: str) -> LedgerError:
     return LedgerError(
-        "the server's answer is none of ours", where=address, remedy="Check the address and its version."
+        "the server did not answer as aims-gates does", where=address, remedy="Check the address and its version."
     )
 
 

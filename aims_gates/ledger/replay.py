@@ -169,7 +169,7 @@ class Replay:
         """Take a trust list or a key revocation.
 
         Raises:
-            RefusedError, InputError: its signer may not say it, or it cannot be meant.
+            RefusedError, InputError: its signer may not say it, or it is not valid.
         """
         self._admitted.clear()
         self._keys = None

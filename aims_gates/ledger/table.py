@@ -442,7 +442,7 @@ def admit(row: Row, past: TrustHistory) -> None:
 
     Raises:
         RefusedError: the signer may not say this.
-        InputError: an act of the registry's own, signed; a trust list that cannot be meant; a malformed predicate.
+        InputError: an act of the registry's own, signed; a trust list that is not valid; a malformed predicate.
     """
     predicate = row.predicate
     if isinstance(predicate, Trust | KeyRevocation):

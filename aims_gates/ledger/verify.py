@@ -1,4 +1,4 @@
-"""Going through a whole ledger: tree, signatures, who may say what, index, checkpoints. It reports and never mends.
+"""Going through a whole ledger: tree, signatures, who may say what, index, checkpoints. It reports and never fixes.
 
 A ledger verifies by itself when nobody edited, removed, added or swapped rows without making the whole of it anew; that
 is what checkpoints kept elsewhere are for. Time is linear in the rows; memory is about 100 bytes for each.

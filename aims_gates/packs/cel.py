@@ -211,7 +211,7 @@ class Names:
             return self._value(plain)
         except (TypeError, ValueError, RecursionError) as error:
             message = f"a record holds what no expression can look at: {error}"
-            raise DataError(message, remedy="Mend the record.") from error
+            raise DataError(message, remedy="Fix the record.") from error
 
     def _value(self, plain: Any) -> Any:
         match plain:
@@ -268,7 +268,7 @@ class Names:
         try:
             result = _environment().program(_tree(expression), functions=dict(self._functions)).evaluate(values)
         except CELParseError as error:
-            raise InputError(f"the expression cannot be read: {expression}", remedy="Mend gate.yaml.") from error
+            raise InputError(f"the expression cannot be read: {expression}", remedy="Fix gate.yaml.") from error
         except (CELEvalError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
             if self._lacks:
                 raise DataError(self._lacks[0]) from error

@@ -97,7 +97,7 @@ class Gate:
             if not parameter.accepts(parameter.default):
                 place = self.document.place(("parameters", name, "default"))
                 raise PackError(
-                    f"the default of {name!r} is no {parameter.type}", where=place, remedy="Mend the default."
+                    f"the default of {name!r} is no {parameter.type}", where=place, remedy="Fix the default."
                 )
         self._check_facts(result)
         return result
@@ -153,7 +153,7 @@ class Gate:
             except (Exception, SystemExit) as error:
                 FINDER.drop(name)
                 raise GateError(
-                    f"gate.py does not import: {error!r}", where=str(self.folder), remedy="Mend it."
+                    f"gate.py does not import: {error!r}", where=str(self.folder), remedy="Fix it."
                 ) from error
         run = getattr(sys.modules[name], "run", None)
         if not callable(run):

@@ -90,7 +90,7 @@ class _Linter:
         try:
             gate.params(use.params)
         except InputError as error:
-            yield self.problem((*path, "params"), error.message, error.remedy or "Mend it.")
+            yield self.problem((*path, "params"), error.message, error.remedy or "Fix it.")
         for index, waived in enumerate(use.accept):
             if not is_digest(waived):
                 remedy = f"Copy it from: aims-gates gates show {name}"
@@ -126,7 +126,7 @@ class _Linter:
             loose = measures is not None and measures.numbers
             limit = limit_of(measure, raw, way) if loose or raw is None else read_limit(measure, raw, way=way)
         except InputError as error:
-            yield self.problem(path, error.message, error.remedy or "Mend it.")
+            yield self.problem(path, error.message, error.remedy or "Fix it.")
             return
         if limit is None:
             return
@@ -188,7 +188,7 @@ class _Linter:
                 yield self.problem(path, f"a key with the role {role!r} cannot approve or waive", remedy)
         for index, rule in enumerate(profile.approvals):
             if rule.role in [approval_rule.role for approval_rule in profile.approvals[:index]]:
-                message = f"the role {rule.role!r} stands twice"
+                message = f"the role {rule.role!r} is there twice"
                 yield self.problem(("approvals", index), message, "Write it once, with a count.")
 
 

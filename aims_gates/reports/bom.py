@@ -76,7 +76,7 @@ def bill(parts: Parts, serial: UUID | None = None) -> str:
     output_as_string = make_outputter(_bom(parts, serial), OutputFormat.JSON, SchemaVersion.V1_6).output_as_string()
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(output_as_string)
     if wrong is not None:
-        raise InputError(f"the bill does not keep the CycloneDX schema: {wrong}", remedy="Mend the record it names.")
+        raise InputError(f"the bill does not keep the CycloneDX schema: {wrong}", remedy="Fix the record it names.")
     return json.dumps(json.loads(output_as_string), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -351,7 +351,7 @@ def _deciding(limits: Sequence[Limit], observed: float, success: bool) -> Limit:
 def _judged(finding: Finding, item: Expectation, success: bool) -> Finding:
     """The library's verdict; a limit that only rounding would break is moved by that rounding."""
     if not success:
-        remedy = f"Mend the data, or the expectation {item.place} of the suite."
+        remedy = f"Fix the data, or the expectation {item.place} of the suite."
         return replace(finding, outcome="fail", remedy=remedy)
     limit, value = finding.limit, finding.value
     if (

@@ -119,7 +119,7 @@ def _share(
 ) -> Finding:
     value = rows / data.rows
     outcome = limit.verdict(value) if limit else None
-    remedy = "Mend the data where it is made." if outcome == "fail" else None
+    remedy = "Fix the data where it is made." if outcome == "fail" else None
     return Finding(measure, value, n=data.rows, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy)
 
 
@@ -186,7 +186,7 @@ def _currentness(data: Dataset, name: str, limit: Limit | None, now: datetime) -
     if age < -1:
         note = f"the latest {name} lies {-age:,.1f} days in the future"
         return Finding(
-            "currentness", age, n=data.rows, over=over, outcome="error", note=note, remedy="Mend the clock or the data."
+            "currentness", age, n=data.rows, over=over, outcome="error", note=note, remedy="Fix the clock or the data."
         )
     outcome = limit.verdict(age) if limit else None
     remedy = "Use newer data." if outcome == "fail" else None

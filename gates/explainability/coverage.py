@@ -63,7 +63,7 @@ def _adverse(case: Case, data: Dataset) -> str:
     data.complete(key, prediction)
     if data.query(f"SELECT 1 FROM data GROUP BY {data.quote(key)} HAVING count(*) > 1 LIMIT 1"):
         remedy = "Name the column that identifies a decision."
-        raise DataError(f"the same {key!r} stands twice", where=data.where, remedy=remedy)
+        raise DataError(f"the same {key!r} is there twice", where=data.where, remedy=remedy)
     if case.params["adverse"] is not None:
         against = f"{data.label_sql(prediction, case.params['adverse'])} = 1"
     else:

@@ -45,7 +45,7 @@ def read_importances(data: Dataset) -> list[Feature]:
     """A table of importances, most important first.
 
     Raises:
-        DataError: a column is missing or incomplete, or a feature stands twice.
+        DataError: a column is missing or incomplete, or a feature is there twice.
     """
     data.complete("feature", "importance")
     ends = [name for name in ("low", "high") if name in data.columns]
@@ -59,7 +59,7 @@ def read_importances(data: Dataset) -> list[Feature]:
         remedy = "low and high are the ends of an interval around importance."
         raise DataError("an importance lies outside its own interval", where=data.where, remedy=remedy)
     if data.query("SELECT 1 FROM data GROUP BY feature HAVING count(*) > 1 LIMIT 1"):
-        raise DataError("a feature stands twice", where=data.where, remedy="Give one row per feature.")
+        raise DataError("a feature is there twice", where=data.where, remedy="Give one row per feature.")
     low, high = ("low", "high") if len(ends) == 2 else ("NULL", "NULL")
     sql = f"SELECT CAST(feature AS VARCHAR), importance, {low}, {high} FROM data ORDER BY importance DESC, feature"
     return [

@@ -44,7 +44,7 @@ def read_reasons(case: Case, role: str) -> Reasons:
     """The reasons of a data set; the columns with the role ``reason``, else those called reason, reason_1 ...
 
     Raises:
-        DataError: there is no such data set or column, or a decision stands twice where a row has several reasons.
+        DataError: there is no such data set or column, or a decision is there twice where a row has several reasons.
         InputError: no column has the role id.
     """
     data, key = case.dataset(role), case.needed_column("id")
@@ -59,7 +59,7 @@ def read_reasons(case: Case, role: str) -> Reasons:
     repeated = data.query(f"SELECT 1 FROM data GROUP BY {data.quote(key)} HAVING count(*) > 1 LIMIT 1")
     if repeated and len(names) > 1:
         remedy = "Give one row per decision, or one reason per row."
-        raise DataError(f"a decision stands twice (column {key!r})", where=data.where, remedy=remedy)
+        raise DataError(f"a decision is there twice (column {key!r})", where=data.where, remedy=remedy)
     if rank and rank in data.columns and len(names) == 1:
         data.complete(rank)
         places, ordered = [data.quote(rank)], True

@@ -95,7 +95,7 @@ def shape_problems(bom: Bom) -> Iterator[str]:
     except ValueError:
         yield f"its metadata.timestamp is {stamp!r}, not a time"
     refs = [str(component["bom-ref"]) for component in bom.components if "bom-ref" in component]
-    yield from (f"the bom-ref {ref!r} stands twice" for ref in sorted({ref for ref in refs if refs.count(ref) > 1}))
+    yield from (f"the bom-ref {ref!r} is there twice" for ref in sorted({ref for ref in refs if refs.count(ref) > 1}))
     for item in bom.components:
         yield from _component(item)
 

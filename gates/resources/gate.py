@@ -39,7 +39,7 @@ def _shape(bom: Bom) -> Iterator[Finding]:
     schema = schema_problem(bom)
     problems = [*shape_problems(bom), *([f"the published schema says: {schema}"] if schema else [])]
     for problem in problems:
-        yield _finding("bom_shape", False, "A.4.2", problem, "Mend it, or have your build tool write it anew.")
+        yield _finding("bom_shape", False, "A.4.2", problem, "Fix it, or have your build tool write it anew.")
     if not problems:
         yield _finding("bom_shape", True, "A.4.2", f"CycloneDX {bom.content['specVersion']}")
 

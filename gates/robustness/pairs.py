@@ -106,7 +106,7 @@ def _once(data: Dataset, key: str, by: str | None) -> None:
         remedy = (
             "Name the column that identifies a row, and the perturbation where there are several (role perturbation)."
         )
-        raise DataError(f"the same {key!r} stands twice", where=data.where, remedy=remedy)
+        raise DataError(f"the same {key!r} is there twice", where=data.where, remedy=remedy)
 
 
 def _same(base: Dataset, changed: Dataset, sql: str, labelled: bool, by_place: bool) -> None:

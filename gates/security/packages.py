@@ -21,7 +21,7 @@ def judge(case: Case, packages: Packages | None) -> Iterator[Finding]:
         yield Finding(
             _BAD, limit=_NONE, outcome="error",
             note=f"nothing was looked up at {packages.service} with {packages.scanner}: {packages.failed}",
-            remedy="Mend that and check again, or name another service: --advisories osv, pypi or an address.",
+            remedy="Fix that and check again, or name another service: --advisories osv, pypi or an address.",
         )  # fmt: skip
     else:
         yield from _known(case, packages)
@@ -67,24 +67,24 @@ def _bad(package: str, advisories: list[Advisory]) -> Finding:
     lines = []
     for advisory in advisories[:_SHOWN]:
         also = f" ({', '.join(advisory.ids[1:_SHOWN])})" if advisory.ids[1:] else ""
-        mended = "the package is malicious" if advisory.malicious else _mended(advisory)
-        lines.append(f"{advisory.ids[0]}{also}: {mended}")
+        fixed = "the package is malicious" if advisory.malicious else _fixed(advisory)
+        lines.append(f"{advisory.ids[0]}{also}: {fixed}")
     more = f"; and {len(advisories) - _SHOWN:,} more" if len(advisories) > _SHOWN else ""
     if any(advisory.malicious for advisory in advisories):
         remedy = f"{name} attacks whoever installs it: take it out of what the model asks for, and look at every "
         remedy += "machine that installed it."
     elif all(advisory.fixed for advisory in advisories):
-        remedy = f"Move {name} to a version that mends all of them, log the model again, {_REVIEW}"
+        remedy = f"Move {name} to a version that fixes all of them, log the model again, {_REVIEW}"
     else:
-        remedy = f"No version of {name} mends all of them: do without it, {_REVIEW}"
+        remedy = f"No version of {name} fixes all of them: do without it, {_REVIEW}"
     return Finding(
         _BAD, float(len(advisories)), by={"package": package}, limit=_NONE, outcome="fail",
         note="; ".join(lines) + more, remedy=remedy,
     )  # fmt: skip
 
 
-def _mended(advisory: Advisory) -> str:
-    return f"mended in {', '.join(advisory.fixed[:_SHOWN])}" if advisory.fixed else "no version mends it"
+def _fixed(advisory: Advisory) -> str:
+    return f"fixed in {', '.join(advisory.fixed[:_SHOWN])}" if advisory.fixed else "no version fixes it"
 
 
 def _unread(case: Case, packages: Packages) -> Iterator[Finding]:

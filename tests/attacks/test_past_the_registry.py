@@ -1,4 +1,4 @@
-"""Rows written past the registry, installations cut short, readers beside writers: found, mended, or harmless."""
+"""Rows written past the registry, installations cut short, readers beside writers: found, fixed, or harmless."""
 
 import multiprocessing
 import os

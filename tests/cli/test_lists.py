@@ -118,7 +118,7 @@ def test_doctor_is_content_here(command: Any) -> None:
     assert {"python", "mlflow", "gates", "key", "registry", "scheme aims+sqlite"} <= set(rows)
 
 
-def test_doctor_says_what_is_wrong_and_how_to_mend_it(
+def test_doctor_says_what_is_wrong_and_how_to_fix_it(
     command: Any, shops: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shops.write_pack(tmp_path)

@@ -265,13 +265,13 @@ def test_an_alias_set_by_hand_with_the_guards_dropped_is_named_by_reconcile(
 
 
 def test_a_halt_is_ended_by_a_policy_owner_and_not_by_whoever_registered_it(shop: Any, command: Any) -> None:
-    said = command("resume", "loans", "--reason", "mended", *shop.sign("policy"))
+    said = command("resume", "loans", "--reason", "fixed", *shop.sign("policy"))
     assert said.code == 1 and "was never halted" in said.err
     assert command("halt", "loans", "--reason", "complaints", *shop.sign("oncall")).code == 0
     for by in ("dev", "oncall"):
-        said = command("resume", "loans", "--reason", "mended", *shop.sign(by))
+        said = command("resume", "loans", "--reason", "fixed", *shop.sign(by))
         assert said.code == 2 and "role that resumes" in said.err and "policy or risk" in said.err
-    said = command("resume", "loans", "--reason", "mended", *shop.sign("policy"))
+    said = command("resume", "loans", "--reason", "fixed", *shop.sign("policy"))
     assert said.code == 0 and "policy resumed loans" in said.out
 
 

@@ -74,7 +74,7 @@ BAD = [
     (["--data", "evaluation=d.csv", "--param", "confidence=NaN"], "confidence"),
     (["--data", "evaluation=d.csv", "--param", "bins=1", "--param", "bins=2"], "given twice"),
     (["--data", "evaluation=d.csv", "--param", "limits={"], "not JSON"),
-    (["--data", "evaluation=d.csv", "--param", 'limits={"a":1,"a":2}'], "stands twice"),
+    (["--data", "evaluation=d.csv", "--param", 'limits={"a":1,"a":2}'], "is there twice"),
     (["--data", "evaluation=d.csv", *limits(accuracy=("<=", 0.9))], "wrong way round"),
 ]
 

@@ -170,10 +170,10 @@ def test_a_column_that_stands_twice_may_not_be_named_but_others_may(tmp_path: Pa
     data = Dataset.open(path, role="evaluation")
     data.require("id", "x")
     for name in ("score",):
-        with pytest.raises(DataError, match="stands twice"):
+        with pytest.raises(DataError, match="is there twice"):
             data.require(name)
     frame = pd.DataFrame([[1, 2]], columns=["a", "a"])
-    with pytest.raises(DataError, match="stands twice"):
+    with pytest.raises(DataError, match="is there twice"):
         Dataset.open(frame, role="evaluation").require("a")
 
 

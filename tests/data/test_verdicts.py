@@ -58,5 +58,5 @@ def test_a_rate_of_no_rows_has_no_value_and_without_a_limit_it_is_information() 
     found = intervals.rate_finding("error", 0, 0, TENTH, 0.95)
     assert (found.value, found.low, found.high, found.outcome) == (None, None, None, "inconclusive")
     assert intervals.rate_finding("error", 1, 10, None, 0.95).outcome is None
-    failed = intervals.rate_finding("error", 9, 10, TENTH, 0.95, remedy="Mend it.")
-    assert (failed.outcome, failed.remedy) == ("fail", "Mend it.")
+    failed = intervals.rate_finding("error", 9, 10, TENTH, 0.95, remedy="Fix it.")
+    assert (failed.outcome, failed.remedy) == ("fail", "Fix it.")

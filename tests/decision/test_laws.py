@@ -303,7 +303,7 @@ class History:
         return self.story.say(Halt(**self.place(), reason="harm"), self.one("on-call", "on-call", "risk"))
 
     def resume(self) -> Any:
-        return self.story.say(Resume(**self.place(), reason="mended"), self.one("policy", "risk", "compliance"))
+        return self.story.say(Resume(**self.place(), reason="fixed"), self.one("policy", "risk", "compliance"))
 
     def freed(self) -> Any:
         return self.story.say(Freed(**self.place(), reason="no longer used"), self.one("policy", "policy-2", "risk"))

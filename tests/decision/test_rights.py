@@ -65,7 +65,7 @@ def told(story, kit):
     rows["withdrawal"] = story.say(Withdrawal(rows["request"].digest, "no"), "developer")
     rows["revocation"] = story.say(Revocation(rows["approval"].digest, "no"), "risk")
     rows["halt"] = story.say(Halt("default", "credit", "harm"), "on-call")
-    rows["resume"] = story.say(Resume("default", "credit", "mended"), "risk")
+    rows["resume"] = story.say(Resume("default", "credit", "fixed"), "risk")
     rows["rollback"] = story.say(RollbackOrder("default", "credit", "1", "back"), "on-call")
     rows["glass"] = story.say(BreakGlass("default", "credit", "1", kit.BYTES, "down", "2026-06-02"), "on-call")
     rows["freed"] = story.say(Freed("default", "another", "no longer used"), "policy")

@@ -111,7 +111,7 @@ def test_the_order_in_which_rows_are_handed_over_does_not_matter(story):
 # Rule 1
 
 
-def test_a_model_without_a_binding_is_refused_with_the_command_that_mends_it(story):
+def test_a_model_without_a_binding_is_refused_with_the_command_that_fixes_it(story):
     story.trust()
     decision = story.decide()
     assert (decision.allowed, decision.criteria_met, decision.exit, decision.mode) == (False, False, 3, "enforce")
@@ -411,14 +411,14 @@ def test_evidence_about_other_data_than_newer_evidence_is_stale(story, kit, role
     assert state(story.decide()).state == "met"
 
 
-def test_what_a_record_lacks_is_mended_without_a_new_version(story, kit):
+def test_what_a_record_lacks_is_fixed_without_a_new_version(story, kit):
     story.checked()
     record = kit.finding("fail", over={"record": "system/card"}, remedy="Complete card.yaml.")
     check = "aims-gates check --model credit --version"
     assert _with(story, record).actions == ("Complete card.yaml.", f"{check} 1")
     measured = kit.finding("fail", remedy="Train again.")
-    mended = ("Complete card.yaml.", "Train again.", "register the mended model as a new version of credit")
-    assert _with(story, record, measured).actions == (*mended, f"{check} NEW_VERSION")
+    fixed = ("Complete card.yaml.", "Train again.", "register the fixed model as a new version of credit")
+    assert _with(story, record, measured).actions == (*fixed, f"{check} NEW_VERSION")
     aged = kit.finding("fail", stale=True, over={"record": "system/card"}, remedy="Review card.yaml.")
     assert _with(story, aged).actions == ("Review card.yaml.", f"{check} 1")
 
@@ -1804,7 +1804,7 @@ def test_the_exit_codes_come_in_the_order_5_2_6_3_4(story, kit):
     assert story.decide().exit == 3
 
 
-def test_what_failed_says_how_to_mend_it(story, kit):
+def test_what_failed_says_how_to_fix_it(story, kit):
     story.checked()
     story.check(
         kit.finding("fail", remedy="Balance the groups."),
@@ -1819,7 +1819,7 @@ def test_what_failed_says_how_to_mend_it(story, kit):
     assert decision.actions == (
         "Balance the groups.",
         "Get 300 more rows.",
-        "register the mended model as a new version of credit",
+        "register the fixed model as a new version of credit",
         check,
     )
 
@@ -1829,10 +1829,10 @@ def test_what_failed_without_a_remedy_needs_a_new_version_all_the_same(story, ki
     story.check(kit.finding("inconclusive"))
     check = "aims-gates check --model credit --version NEW_VERSION"
     assert state(story.decide()).next == (check,)
-    assert story.decide().actions == ("register the mended model as a new version of credit", check)
+    assert story.decide().actions == ("register the fixed model as a new version of credit", check)
 
 
-def test_a_version_that_must_be_mended_is_not_worth_other_steps(story, kit):
+def test_a_version_that_must_be_fixed_is_not_worth_other_steps(story, kit):
     base = kit.plan().requirements
     more = tuple(replace(base[0], control=f"A.7.{n}", gates=("drift",)) for n in (2, 3))
     noted = replace(base[0], control="A.7.4", gates=("noted",), enforcement="note")
@@ -1840,11 +1840,11 @@ def test_a_version_that_must_be_mended_is_not_worth_other_steps(story, kit):
     story.trust()
     story.bind(kit.plan(requirements=(*more, noted, *base), steps=steps))
     story.register()
-    story.check(kit.finding("fail", remedy="Mend it."))
+    story.check(kit.finding("fail", remedy="Fix it."))
     story.check(kit.finding("fail", remedy="Optional.", controls=("A.7.4",)), gate="noted")
     assert story.decide().actions == (
-        "Mend it.",
-        "register the mended model as a new version of credit",
+        "Fix it.",
+        "register the fixed model as a new version of credit",
         "aims-gates check --model credit --version NEW_VERSION",
     )
 

@@ -21,10 +21,10 @@ Reader = Callable[[bytes, str], Document]
 
 BOMB = b"a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n"
 REFUSED: dict[str, tuple[bytes, int | None, str]] = {
-    "a duplicate key": (b"state: FAILED\nother: 1\nstate: PASSED", 3, "stands twice"),
-    "a duplicate key in another spelling": (b'a: 1\n"a": 2', 2, "stands twice"),
-    "a duplicate key of another type": (b"1: x\n'1': y", 2, "stands twice"),
-    "a duplicate key in flow": (b"{a: 1, a: 2}", 1, "stands twice"),
+    "a duplicate key": (b"state: FAILED\nother: 1\nstate: PASSED", 3, "is there twice"),
+    "a duplicate key in another spelling": (b'a: 1\n"a": 2', 2, "is there twice"),
+    "a duplicate key of another type": (b"1: x\n'1': y", 2, "is there twice"),
+    "a duplicate key in flow": (b"{a: 1, a: 2}", 1, "is there twice"),
     "an alias bomb": (BOMB, 1, "alias or anchor"),
     "an alias": (b"a: 1\nb: *a", 2, "alias or anchor"),
     "an anchor": (b"x: 1\ny: &a 1", 2, "alias or anchor"),
@@ -62,9 +62,9 @@ REFUSED: dict[str, tuple[bytes, int | None, str]] = {
     "only a comment": (b"# later", None, "empty"),
 }
 REFUSED_JSON: dict[str, tuple[bytes, int | None, str]] = {
-    "a duplicate key": (b'{"state": "FAILED", "state": "PASSED"}', None, "stands twice"),
-    "a duplicate key within": (b'[{"a": {"b": 1, "b": 1}}]', None, "stands twice"),
-    "a duplicate key in another spelling": (b'{"a": 1, "\\u0061": 2}', None, "stands twice"),
+    "a duplicate key": (b'{"state": "FAILED", "state": "PASSED"}', None, "is there twice"),
+    "a duplicate key within": (b'[{"a": {"b": 1, "b": 1}}]', None, "is there twice"),
+    "a duplicate key in another spelling": (b'{"a": 1, "\\u0061": 2}', None, "is there twice"),
     "NaN": (b"[NaN]", None, "not a finite"),
     "infinity": (b"-Infinity", None, "not a finite"),
     "a number beyond floats": (b"1e400", None, "not a finite"),
@@ -283,7 +283,7 @@ def test_a_place_without_a_line_is_the_nearest_around_it() -> None:
     assert document.place(("a", 0, "absent", "deeper")) == "in:2"
     assert document.place(("absent",)) == "in:1"
     assert Document({}, "call").place(("a",)) == "call"
-    assert str(document.error((), "odd", "Mend it.")) == "in:1: odd\n  remedy: Mend it."
+    assert str(document.error((), "odd", "Fix it.")) == "in:1: odd\n  remedy: Fix it."
 
 
 VALUES = st.recursive(

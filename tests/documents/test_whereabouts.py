@@ -33,8 +33,8 @@ def test_paths_are_written_from_the_pack_or_by_their_last_part(text: str, shown:
 
 def test_every_text_of_a_finding_is_looked_at() -> None:
     place = str(ROOT / "data" / "x.csv")
-    finding = Finding("rows", note=place, remedy=f"Mend {place}.", over={"record": place, "of": [place]})
+    finding = Finding("rows", note=place, remedy=f"Fix {place}.", over={"record": place, "of": [place]})
     shown = finding_anywhere(finding, ROOT)
     assert (shown.note, shown.remedy, shown.over) == (
-        "data/x.csv", "Mend data/x.csv.", {"record": "data/x.csv", "of": ["data/x.csv"]},
+        "data/x.csv", "Fix data/x.csv.", {"record": "data/x.csv", "of": ["data/x.csv"]},
     )  # fmt: skip

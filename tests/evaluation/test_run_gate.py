@@ -110,7 +110,7 @@ def test_the_gates_own_error_keeps_its_words(tmp_path: Path) -> None:
     assert (finding.outcome, finding.note, finding.remedy) == ("error", "data.csv: no column age", "Name it.")
     (tmp_path / "two").mkdir()
     (finding,) = trial(tmp_path / "two", "raise DataError('odd')")
-    assert (finding.note, finding.remedy) == ("odd", "Mend the input.")
+    assert (finding.note, finding.remedy) == ("odd", "Fix the input.")
 
 
 def test_a_gate_that_does_not_import_is_an_error(tmp_path: Path) -> None:

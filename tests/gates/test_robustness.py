@@ -104,7 +104,7 @@ BASE = pd.DataFrame({"i": [1, 2, 3], "y": [1, 0, 1], "d": [1, 0, 1]})
         (BASE[:2], {}, {}, "2 rows and the evaluation data 3"),
         (BASE.assign(y=[1, 1, 1]), {}, {}, "another target"),
         (BASE.assign(i=[1, 2, 9]), {"id": ["i"]}, {}, "1 perturbed rows are not"),
-        (BASE.assign(i=[1, 2, 2]), {"id": ["i"]}, {}, "stands twice"),
+        (BASE.assign(i=[1, 2, 2]), {"id": ["i"]}, {}, "is there twice"),
         (BASE.assign(p="noise"), {"perturbation": ["p"]}, {}, "only be matched by an id"),
         (BASE.drop(columns="d"), {}, {}, "'d'"),
         (BASE, {}, {"limits": {"flips": {"op": "<=", "value": 0.1}}}, "'flips'"),

@@ -70,16 +70,16 @@ def test_mlflows_own_loader_is_refused_by_number_latest_and_open_alias(world: Wo
         mlflow.set_registry_uri(before)
 
 
-def test_what_was_never_granted_stays_loadable_so_that_the_mended_version_can_be_made(world: World) -> None:
+def test_what_was_never_granted_stays_loadable_so_that_the_fixed_version_can_be_made(world: World) -> None:
     world.promoted()
     waiting = world.model("loan", "waiting", create=False)
     world.ready("loan", waiting)
     world.halt("loan")
-    mended = world.model("loan", "mended", create=False)
-    assert loads(world, "loan", waiting) and loads(world, "loan", mended)
-    world.ready("loan", mended)
-    world.store.set_registered_model_alias("loan", "production", mended)
-    assert loads(world, "loan", mended) and not loads(world, "loan", 1)
+    fixed = world.model("loan", "fixed", create=False)
+    assert loads(world, "loan", waiting) and loads(world, "loan", fixed)
+    world.ready("loan", fixed)
+    world.store.set_registered_model_alias("loan", "production", fixed)
+    assert loads(world, "loan", fixed) and not loads(world, "loan", 1)
 
 
 def test_a_halt_reaches_copies_under_other_names_however_they_were_made(world: World) -> None:

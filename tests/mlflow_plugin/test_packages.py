@@ -74,8 +74,8 @@ def test_bad_malicious_and_clean_packages_are_told_apart(tmp_path: Path, osv: Os
     assert malicious.by == {"package": "sklearn-fast==0.1"} and "MAL-2024-1234" in str(malicious.note)
     assert "the package is malicious" in str(malicious.note) and "attacks whoever installs it" in str(malicious.remedy)
     assert [finding.by for finding in others] == [{"package": "urllib3==1.24.1"}, {"package": "oldtool==3"}]
-    assert "mended in 1.24.2" in str(others[0].note) and "Move urllib3" in str(others[0].remedy)
-    assert "no version mends it" in str(others[1].note) and "do without it" in str(others[1].remedy)
+    assert "fixed in 1.24.2" in str(others[0].note) and "Move urllib3" in str(others[0].remedy)
+    assert "no version fixes it" in str(others[1].note) and "do without it" in str(others[1].remedy)
 
 
 def test_a_clean_model_passes(tmp_path: Path, osv: Osv) -> None:

@@ -187,7 +187,7 @@ def test_an_unreadable_folder_is_an_error(tmp_path: Path) -> None:
         ("default: 0.5", "default: half", 9, "default of 'share'"),
         ("type: number", "type: nubmer", 9, "parameters.share.type"),
         ("owner: system", "owner: anyone", 11, "parameters.strict.owner"),
-        ("kind: computed", "kind: computed\nkind: record", 7, "stands twice"),
+        ("kind: computed", "kind: computed\nkind: record", 7, "is there twice"),
     ],
 )
 def test_a_wrong_manifest_is_an_error_with_its_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:

@@ -50,7 +50,7 @@ def test_an_age_is_in_plain_words(days, said):
     ("text", "said", "runs"),
     [
         ("aims-gates check x", "", ("aims-gates check x",)),
-        ("Mend it, then `aims-gates check x`.", "Mend it, then.", ("aims-gates check x",)),
+        ("Fix it, then `aims-gates check x`.", "Fix it, then.", ("aims-gates check x",)),
         ("Look at `psi` in drift.", "Look at `psi` in drift.", ()),
     ],
 )

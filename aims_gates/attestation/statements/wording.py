@@ -50,7 +50,7 @@ def evidence_of(statement: Statement) -> Evidence:
     """The evidence in a test-result statement.
 
     Raises:
-        InputError: it is none of ours, or its summary disagrees with its findings.
+        InputError: it is not a statement of aims-gates, or its summary disagrees with its findings.
     """
     body = statement.predicate
     if not isinstance(body.get("aims"), dict):

@@ -315,7 +315,7 @@ def translated(where: str) -> Iterator[None]:
     except AimsGatesError:
         raise
     except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
-        remedy = "Mend the gate's query, or the column it names."
+        remedy = "Fix the gate's query, or the column it names."
         raise GateError(f"the query does not fit: {_first(error)}", where=where, remedy=remedy) from error
     except (duckdb.Error, OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         text = str(error)

@@ -70,7 +70,7 @@ def _head(file: Path) -> str:
         remedy = "Export it as CSV or Parquet."
         raise DataError("this is a zip archive or an Excel workbook", where=str(file), remedy=remedy)
     if file.suffix in _PARQUET:
-        raise DataError("this is no Parquet file", where=str(file), remedy="Write it again, or mend the file's name.")
+        raise DataError("this is no Parquet file", where=str(file), remedy="Write it again, or fix the file's name.")
     return "gzip" if first[:2] == b"\x1f\x8b" else "csv"
 
 

@@ -131,7 +131,7 @@ def translated(where: str) -> Iterator[None]:
     except AimsGatesError:
         raise
     except (AnalysisException, ParseException) as error:
-        remedy = "Mend the gate's query, or the column it names."
+        remedy = "Fix the gate's query, or the column it names."
         raise GateError(f"the query does not fit: {_first(error)}", where=where, remedy=remedy) from error
     except (PySparkException, Py4JError) as error:
         line = _first(error)

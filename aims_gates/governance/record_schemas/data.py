@@ -91,7 +91,7 @@ class Labelling(Shape):
 class DataPreparation(Reviewed):
     """How data were prepared (A.7.6)."""
 
-    cleaning: Text = says("What was left out or mended.")
+    cleaning: Text = says("What was left out or fixed.")
     imputation: Text = says("How gaps were filled.")
     scaling: Text = says("How numbers were scaled.")
     encoding: Text = says("How categories were encoded.")

@@ -217,7 +217,7 @@ def _approval(document: Document, documents: Documents) -> Iterator[InputError]:
     people = _entries(roles.value.get("people")) if roles is not None else []
     if people and not any(person.get("id") == approver and person.get("active") is True for person in people):
         remedy = "Have somebody approve it who is active, or add the person to people in organization/roles."
-        yield document.error(("approver",), f"{approver} is nobody active in organization/roles", remedy)
+        yield document.error(("approver",), f"{approver} is not an active person in organization/roles", remedy)
 
 
 def _policy(documents: Documents) -> Iterator[InputError]:

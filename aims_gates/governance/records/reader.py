@@ -223,7 +223,7 @@ def _content(value: Any, folder: Path, document: Document, path: tuple[str, ...]
         raise document.error((*path, "file"), "not the name of a file", "Write {file: NAME}, beside system.yaml.")
     place = folder / value["file"]
     if not place.is_file():
-        raise document.error((*path, "file"), f"there is no file {place}", "Write it, or mend the name.")
+        raise document.error((*path, "file"), f"there is no file {place}", "Write it, or fix the name.")
     return read(place).value
 
 

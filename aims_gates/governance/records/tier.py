@@ -16,7 +16,7 @@ _ANSWER = "Answer what is missing: aims-gates classify --system {name} --ask"
 def tier_problem(record: SystemRecord, today: date) -> AimsGatesError | None:
     """What is wrong with the tier; None where nothing is, or where the system has no classification record.
 
-    A prohibited system is a :class:`~aims_gates.errors.RefusedError`: no mending of files lets it through.
+    A prohibited system is a :class:`~aims_gates.errors.RefusedError`: no fixing of files lets it through.
     """
     path = record_files(record.folder).get(RECORD)
     return None if path is None else _problem(record, path, today)
@@ -31,7 +31,7 @@ def _problem(record: SystemRecord, path: Path, today: date) -> AimsGatesError | 
         return error
     if result.tier == "prohibited":
         message = f"{system.name}: the answers give a prohibited practice ({', '.join(result.articles)})"
-        remedy = "No waiver lifts this. If an answer is wrong, mend it and have it reviewed."
+        remedy = "No waiver lifts this. If an answer is wrong, fix it and have it reviewed."
         return RefusedError(message, where=document.place(("answers",)), remedy=remedy)
     if not result.complete:
         message = f"the tier is {result.tier}: {len(result.missing)} questions are open"

@@ -11,7 +11,7 @@ from aims_gates.mlflow_plugin.api.shapes import Refusal
 __all__ = ["add_to", "document"]
 
 _STATUSES = {
-    "400": "what was sent cannot be meant",
+    "400": "what was sent is not valid",
     "401": "not signed in",
     "403": "refused",
     "404": "what is named is not there",

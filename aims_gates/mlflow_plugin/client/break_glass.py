@@ -44,7 +44,7 @@ def break_glass(
         raise InputError("break-glass needs a reason", where="--reason", remedy="Say what cannot wait, and why.")
     if not 0 < hours <= LONGEST_HOURS:
         raise InputError(
-            f"{hours:g} hours cannot be meant", where="--hours", remedy=f"Choose more than 0, at most {LONGEST_HOURS}."
+            f"{hours:g} hours is out of range", where="--hours", remedy=f"Choose more than 0, at most {LONGEST_HOURS}."
         )
     digest, now = stage_version(settings, name, version, progress), datetime.now(UTC)
     ends = (now + timedelta(hours=hours)).isoformat(timespec="seconds")

@@ -171,7 +171,7 @@ def check_target(
     """
     here, its = desk.settings.workspace, record.system.workspace
     if desk.gated and here != its:
-        remedy = f"Work in its workspace: export MLFLOW_WORKSPACE={its}; or mend workspace in its system.yaml."
+        remedy = f"Work in its workspace: export MLFLOW_WORKSPACE={its}; or fix workspace in its system.yaml."
         message = f"the system {record.system.name!r} is in workspace {its!r}, and MLflow works in {here!r} here"
         raise InputError(message, remedy=remedy)
     service = service_of(desk.settings.advisories)
@@ -196,7 +196,7 @@ def check_target(
             table.unchanged()
         if folder_digest(folder) != subject.digest:
             raise InputError(
-                "the model changed its own bytes when it ran", where=target.address, remedy="Mend the model."
+                "the model changed its own bytes when it ran", where=target.address, remedy="Fix the model."
             )
         return _conclude(going, rows)
 
@@ -216,7 +216,7 @@ def _unsound_records(desk: CheckContext, record: SystemRecord, plan: Plan, gates
     lines = [f"{problem.where}: {problem.message}" for problem in problems]
     many = f"{len(lines)} problem{'' if len(lines) == 1 else 's'} in the records that this plan reads"
     if desk.key is not None and desk.gated:
-        remedy = "Mend them (aims-gates records validate says how), or look on without signing: --preview."
+        remedy = "Fix them (aims-gates records validate says how), or look on without signing: --preview."
         raise InputError("\n  x ".join([f"nothing is signed: {many}", *lines]), remedy=remedy)
     return [f"With a key this check is refused: {many}.", *lines]
 

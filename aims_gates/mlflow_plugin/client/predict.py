@@ -370,7 +370,7 @@ class _Worker:
         if ran.code != 0:
             raise InputError(
                 f"the model could not predict (exit {ran.code}): {ran.printed[-_SAID:]}",
-                remedy="Load it with mlflow.pyfunc.load_model in a clean environment and mend what fails.",
+                remedy="Load it with mlflow.pyfunc.load_model in a clean environment and fix what fails.",
             )
         return ran.answer
 

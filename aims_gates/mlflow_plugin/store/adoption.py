@@ -153,7 +153,7 @@ def readings(settings: Settings, until: date, names: Collection[str] = ()) -> Re
     left = (until - at.astimezone(UTC).date()).days
     if not 0 < left <= LONGEST_DAYS:
         last = at.date() + timedelta(days=LONGEST_DAYS)
-        raise InputError(f"{until} cannot be meant", where="--until", remedy=f"Choose a day until {last}.")
+        raise InputError(f"{until} is out of range", where="--until", remedy=f"Choose a day until {last}.")
     with open_database(settings.need_registry()) as connection:
         problems = survey(connection, at, names)
     return {problem.place: _digest(problem) for problem in problems}

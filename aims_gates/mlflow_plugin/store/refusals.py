@@ -49,7 +49,7 @@ def refusal(
 
 
 def invalid(error: AimsGatesError) -> MlflowException:
-    """An argument that cannot be meant: HTTP 400."""
+    """An argument that is not valid: HTTP 400."""
     return MlflowException(str(error), INVALID_PARAMETER_VALUE)
 
 

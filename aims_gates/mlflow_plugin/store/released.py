@@ -165,7 +165,7 @@ def stage(source: Path, root: Released, progress: Progress | None = None) -> str
         raise InputError(
             f"cannot write the released copy: {error}",
             where=str(root.folder),
-            remedy="Make room or mend the permissions.",
+            remedy="Make room or fix the permissions.",
         ) from error
     return expected
 

@@ -53,7 +53,7 @@ def read_file(path: Path) -> File:
     """Read a portable grant; nothing in it is verified.
 
     Raises:
-        InputError: it is none of ours.
+        InputError: it is not a portable grant.
         StaleError: version 0.1 wrote it.
     """
     document = read_json(read_bytes(path, _MOST_BYTES), str(path), _MOST_BYTES)

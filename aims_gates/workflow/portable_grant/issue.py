@@ -76,7 +76,7 @@ def compose(
         IntegrityError: the checkpoint is not of this ledger, or what the grant rests on does not hold.
     """
     if not 1 <= days <= LONGEST_DAYS:
-        raise InputError(f"{days} days cannot be meant", where="--days", remedy=f"Choose 1 to {LONGEST_DAYS}.")
+        raise InputError(f"{days} days is out of range", where="--days", remedy=f"Choose 1 to {LONGEST_DAYS}.")
     ledger, head = StatementView(about(connection, workspace, name), workspace, name), claimed(checkpoint)
     grant, binding = ledger.standing(alias, at), ledger.binding()
     if grant is None or binding is None:

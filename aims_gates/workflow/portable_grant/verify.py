@@ -55,7 +55,7 @@ def verify_grant(
         accepted: Those of :data:`ACCEPTABLE` that may pass.
 
     Raises:
-        InputError: fewer than two trusted keys are named, or the file is none of ours.
+        InputError: fewer than two trusted keys are named, or the file is not a portable grant.
         StaleError: version 0.1 wrote the file.
         IntegrityError: signature, audit path, approvals or bytes do not hold, or it was to be relied on for too long.
         RefusedError: its last day has passed, it is from the future, or its controls were not enforced.

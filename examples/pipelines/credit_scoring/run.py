@@ -1,4 +1,4 @@
-"""A mortgage model, refused, mended, approved, released, tampered with and caught. `make demo` runs this.
+"""A mortgage model, refused, fixed, approved, released, tampered with and caught. `make demo` runs this.
 
     python run.py [--dir FOLDER]
 
@@ -128,14 +128,14 @@ def _version_2(client: Any, reference: pd.DataFrame) -> None:
     from mlflow.exceptions import MlflowException
     from train import mitigated
 
-    title("4. Version 2: mended, approved by two people, released")
+    title("4. Version 2: fixed, approved by two people, released")
     say("""No neighbourhood columns, and fairlearn's exponentiated gradient holds the groups' rates together in
         training. Race is not asked for when it predicts.""")
     version = register(mitigated(reference), reference, "parity by exponentiated gradient")
     aims(f"check --model mortgage --version {version} --key keys/ci.key", code=4)
     say("The evidence criteria are met. Two people have to agree, so it is still refused:")
     refused(into_production(client, version), MlflowException, has=("risk",))
-    approved(version, "mends the disparity of version 1")
+    approved(version, "fixes the disparity of version 1")
     say("The same call of the plain client as before:")
     into_production(client, version)()
     python('client.get_model_version_by_alias("mortgage", "production").version')

@@ -73,7 +73,7 @@ def test_a_bad_questionnaire_is_refused_by_line_and_remedy(text: str, line: int,
 
 
 def test_an_answer_given_twice_is_refused() -> None:
-    with pytest.raises(InputError, match="stands twice"):
+    with pytest.raises(InputError, match="is there twice"):
         reading(HEAD + "  is_ai_system: no\n")
 
 

@@ -70,7 +70,7 @@ def test_the_example_holds_every_record_that_a_tier_asks_for() -> None:
         ("approved_on: .*", "approved_on: yesterday", "approved_on"),
         ("next_review: .*", "next_review: 2026-11-16", "expired: its review was due on 2026-11-16"),
         ("next_review: .*", "next_review: 2020-01-01", "next_review must lie after approved_on"),
-        ("approver: .*", "approver: a-stranger@example.org", "is nobody active in organization/roles"),
+        ("approver: .*", "approver: a-stranger@example.org", "is not an active person in organization/roles"),
         ("owner: .*", "ownr: somebody", "ownr"),
     ],
     ids=["missing", "null", "empty", "placeholder", "future", "no date", "expired", "contradictory", "unknown", "typo"],

@@ -97,7 +97,7 @@ def test_a_family_that_is_not_there_is_refused_with_its_line(tmp_path: Path) -> 
         ("tier: minimal\n", "tier: low\n", "tier"),
         ("tier: minimal\n", "", "'tier' is missing"),
         ("owner:", "ownr:", "unknown field"),
-        ("owner: head-of-lending\n", "owner: a\nowner: b\n", "stands twice"),
+        ("owner: head-of-lending\n", "owner: a\nowner: b\n", "is there twice"),
         ("purpose: Decide which small loans are granted to applicants.", "purpose: loans", "purpose"),
         ("models: [loans]", "models: []", "models"),
         ("models: [loans]", "models: &m [loans]", "anchor"),

@@ -54,7 +54,7 @@ def story() -> None:
     run("train.py")
     step(2, "check", "--model", "pumps", "--version", "1", "--key", "keys/ci.key")
     step(2, "promote", "pumps", "1")
-    run("mend.py")
+    run("fix.py")
     step(4, "check", "--model", "pumps", "--version", "1", "--key", "keys/ci.key")
     step(0, "request", "open", "pumps", "1", "--reason", "first", "--key", "keys/developer.key")
     request = json.loads(step(0, "request", "list", "--json"))[0]["id"]

@@ -297,8 +297,8 @@ def test_halt_rollback_waive_revoke_withdraw_reject(inside: Inside) -> None:
     assert inside.post("/revoke", "rita", statement=grant.digest, reason="wrong").status_code == 403
     revoked = inside.post("/revoke", "olga", statement=grant.digest, reason="wrong")
     assert revoked.status_code == 200
-    assert inside.post("/resume", "dora", name="loan", reason="mended").status_code == 403
-    assert inside.post("/resume", "rita", name="loan", reason="mended").json()["by"] == ["Rita"]
+    assert inside.post("/resume", "dora", name="loan", reason="fixed").status_code == 403
+    assert inside.post("/resume", "rita", name="loan", reason="fixed").json()["by"] == ["Rita"]
     assert inside.world.seen("loan").standing("production", grant.at) is None
 
 

@@ -20,14 +20,14 @@ def halted(running: Running) -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(running.folder / "artifacts"))
         world.bind("stopped")
-        first, second = running.logged(text="to be halted"), running.logged(text="mended")
+        first, second = running.logged(text="to be halted"), running.logged(text="fixed")
         running.registered("stopped", first)
         running.registered("stopped", second)
         running.registered("copied", first)
         subject = world.ready("stopped", 1)
         running.mlflow("POST", "registered-models/alias", name="stopped", alias="production", version="1")
         world.halt("stopped")
-    return {"released": subject.removeprefix("sha256:"), "mended": second["source"], **first}
+    return {"released": subject.removeprefix("sha256:"), "fixed": second["source"], **first}
 
 
 def reads(running: Running, names: dict[str, str]) -> dict[str, requests.Response]:
@@ -49,12 +49,12 @@ def reads(running: Running, names: dict[str, str]) -> dict[str, requests.Respons
             f"/api/2.0/mlflow-artifacts/artifacts?path={source}",
             f"/ajax-api/2.0/mlflow/logged-models/{model}/artifacts/files?artifact_file_path=MLmodel",
         )
-    } | {"": running.send("GET", f"{API}/{names['mended']}/MLmodel")}
+    } | {"": running.send("GET", f"{API}/{names['fixed']}/MLmodel")}
 
 
 def test_what_a_halt_stops_is_read_by_no_route_until_it_is_resumed(running: Running, halted: dict[str, str]) -> None:
     said = reads(running, halted)
-    mended = said.pop("")
+    fixed = said.pop("")
     assert {path: answer.text for path, answer in said.items() if answer.ok} == {}
     for path in (
         f"{API}/{halted['source']}/MLmodel",
@@ -62,7 +62,7 @@ def test_what_a_halt_stops_is_read_by_no_route_until_it_is_resumed(running: Runn
     ):
         assert said[path].status_code == 403 and "was halted on" in said[path].text, said[path].text
         assert "aims-gates resume stopped" in said[path].text
-    assert mended.ok
+    assert fixed.ok
     address = f"{MLFLOW}/model-versions/get-download-uri?name=stopped&version=2"
     assert running.send("GET", address).ok
     assert running.send("GET", f"{API}/{running.names['source']}/MLmodel").ok
