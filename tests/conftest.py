@@ -49,13 +49,14 @@ LONG = {"attacks", "faults", "measure", "registry"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The fixtures of tests/postgresql.py, for all folders of tests."""
-    name = "aims_gates_postgresql"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "postgresql.py")
-    assert spec is not None and spec.loader is not None
-    sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[name])
-    config.pluginmanager.register(sys.modules[name], name)
+    """The fixtures of tests/clean.py and tests/postgresql.py, for all folders of tests."""
+    for file in ("clean", "postgresql"):
+        name = f"aims_gates_{file}"
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{file}.py")
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+        config.pluginmanager.register(sys.modules[name], name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
