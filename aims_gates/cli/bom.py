@@ -63,11 +63,9 @@ def _parts(settings: Settings, name: str, version: str) -> Parts:
         )
     counted = [model.ledger.count(model.plan, step, model.subject, now) for step in model.plan.steps if step.applies]
     evidence = {
-        evidence_count.row.digest: evidence_count.evidence
-        for evidence_count in counted
-        if evidence_count.row is not None
-        and evidence_count.evidence is not None
-        and evidence_count.standing != "missing"
+        gate_evidence.row.digest: gate_evidence.evidence
+        for gate_evidence in counted
+        if gate_evidence.row is not None and gate_evidence.evidence is not None and gate_evidence.standing != "missing"
     }
     purpose = record.system.purpose if record is not None else ""
     return Parts(name, version, model.subject, model.plan.system, model.plan.tier, purpose, evidence, records)

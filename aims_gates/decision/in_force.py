@@ -374,10 +374,10 @@ class StatementView:
 
     def count(self, plan: Plan, step: Step, subject: str, now: datetime) -> Counted:
         """A step's latest evidence about these bytes, and whether it counts."""
-        evidence_counts = self.seen(step, subject)
-        if not evidence_counts or evidence_counts[-1].row is None:
+        gate_evidences = self.seen(step, subject)
+        if not gate_evidences or gate_evidences[-1].row is None:
             return Counted(step, "missing", "there is no evidence about these bytes")
-        row, evidence = evidence_counts[-1].row, evidence_counts[-1].row.predicate
+        row, evidence = gate_evidences[-1].row, gate_evidences[-1].row.predicate
         standing, reason = self._judge(plan, step, row, evidence, now)
         return Counted(step, standing, reason, row, evidence)
 

@@ -110,13 +110,13 @@ def frozen(counted: Iterable[Counted]) -> tuple[Frozen, ...]:
     """What a request freezes of the evidence that exists."""
     return tuple(
         Frozen(
-            evidence_count.step.gate,
-            evidence_count.row.digest,
-            dict(evidence_count.evidence.data),
-            _outcomes(evidence_count.step, evidence_count.evidence.findings),
+            gate_evidence.step.gate,
+            gate_evidence.row.digest,
+            dict(gate_evidence.evidence.data),
+            _outcomes(gate_evidence.step, gate_evidence.evidence.findings),
         )
-        for evidence_count in counted
-        if evidence_count.row is not None and evidence_count.evidence is not None
+        for gate_evidence in counted
+        if gate_evidence.row is not None and gate_evidence.evidence is not None
     )
 
 
@@ -180,9 +180,9 @@ class _Answer:
     def _age_last(self) -> None:
         """Rule 4, last sentence."""
         places = [
-            evidence_count.row.position
-            for evidence_count in self.counted.values()
-            if evidence_count.row and not evidence_count.step.last
+            gate_evidence.row.position
+            for gate_evidence in self.counted.values()
+            if gate_evidence.row and not gate_evidence.step.last
         ]
         for gate, steps in self.counted.items():
             if (
@@ -208,13 +208,13 @@ class _Answer:
                 message = f"newer evidence is about other {role} data"
                 self.counted[gate] = Counted(count.step, "stale", message, count.row, count.evidence)
 
-    def _moved_on(self, evidence_count: Counted, role: str, others: Collection[Counted]) -> bool:
+    def _moved_on(self, gate_evidence: Counted, role: str, others: Collection[Counted]) -> bool:
         """Whether any gate saw other data in a role since, and does not stand by the same data again."""
-        if evidence_count.row is None or evidence_count.evidence is None or role not in evidence_count.evidence.data:
+        if gate_evidence.row is None or gate_evidence.evidence is None or role not in gate_evidence.evidence.data:
             return False
-        subject, data = evidence_count.row.statement.subject, evidence_count.evidence.data[role]
+        subject, data = gate_evidence.row.statement.subject, gate_evidence.evidence.data[role]
         return any(
-            evidence_count.row.position < newer.row.position and newer.evidence.data.get(role, data) != data
+            gate_evidence.row.position < newer.row.position and newer.evidence.data.get(role, data) != data
             for other in others
             if not _stands_by(other, role, data)
             for newer in self.ledger.seen(other.step, subject)
@@ -316,7 +316,7 @@ class _Answer:
         steps = [step for step in self.plan.steps if step.gate in requirement.gates]
         due = [self.counted[step.gate] for step in steps if step.applies]
         today = self.now.astimezone(UTC).date()
-        judged = [_judge(requirement.control, evidence_count, today) for evidence_count in due]
+        judged = [_judge(requirement.control, gate_evidence, today) for gate_evidence in due]
         undefined = sorted(set(requirement.gates) - {step.gate for step in steps})
         judged += [("missing", f"the plan does not say how {gate} is to run") for gate in undefined]
         if requirement.control == SEPARATION and self.plan.approvals:
@@ -342,26 +342,26 @@ class _Answer:
             state=state,
             reason=reason,
             findings=tuple(
-                (evidence_count.step.gate, finding)
-                for evidence_count in due
-                for finding in _bearing(requirement.control, evidence_count)
+                (gate_evidence.step.gate, finding)
+                for gate_evidence in due
+                for finding in _bearing(requirement.control, gate_evidence)
             ),
-            evidence=tuple(self._shown(evidence_count) for evidence_count in due if evidence_count.row is not None),
+            evidence=tuple(self._shown(gate_evidence) for gate_evidence in due if gate_evidence.row is not None),
             next=self._next(requirement.control, state, due, approvals),
             blocks=blocks,
         )
 
-    def _shown(self, evidence_count: Counted) -> dict[str, Any]:
-        assert evidence_count.row is not None and evidence_count.evidence is not None
-        age = age_days(evidence_count.row, evidence_count.evidence.produced_at, self.now)
-        signers = sorted({entry.person for entry in self.ledger.trust.holders(evidence_count.row)})
+    def _shown(self, gate_evidence: Counted) -> dict[str, Any]:
+        assert gate_evidence.row is not None and gate_evidence.evidence is not None
+        age = age_days(gate_evidence.row, gate_evidence.evidence.produced_at, self.now)
+        signers = sorted({entry.person for entry in self.ledger.trust.holders(gate_evidence.row)})
         return {
-            "gate": evidence_count.step.gate,
-            "statement": evidence_count.row.digest,
-            "position": evidence_count.row.position,
-            "standing": evidence_count.standing,
+            "gate": gate_evidence.step.gate,
+            "statement": gate_evidence.row.digest,
+            "position": gate_evidence.row.position,
+            "standing": gate_evidence.standing,
             "age_days": None if age is None else round(age, 2),
-            "expires_days": evidence_count.step.expires_days,
+            "expires_days": gate_evidence.step.expires_days,
             "signers": signers,
         }
 
@@ -369,7 +369,7 @@ class _Answer:
         name, version = self.ask.name, self.ask.version
         match state:
             case "missing" | "stale" | "failed" | "inconclusive":
-                findings = [finding for evidence_count in due for finding in _bearing(control, evidence_count)]
+                findings = [finding for gate_evidence in due for finding in _bearing(control, gate_evidence)]
                 bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
                 remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
                 # A record is fixed without a new model; what was measured is not.
@@ -443,27 +443,27 @@ class _Answer:
         Of each gate the latest evidence is compared; where that does not count, or fails, whatever came since as well.
         """
         then = {item.gate: item for item in request.predicate.evidence}
-        for gate, evidence_count in self.counted.items():
-            if evidence_count.row is None or evidence_count.evidence is None:
+        for gate, gate_evidence in self.counted.items():
+            if gate_evidence.row is None or gate_evidence.evidence is None:
                 continue
-            every = self.ledger.seen(evidence_count.step, evidence_count.row.statement.subject)
-            sound = evidence_count.standing == "counts" and not fails(evidence_count.evidence)
+            every = self.ledger.seen(gate_evidence.step, gate_evidence.row.statement.subject)
+            sound = gate_evidence.standing == "counts" and not fails(gate_evidence.evidence)
             since = [] if sound else [other for other in every if other.row and other.row.position > request.position]
-            for other in (evidence_count, *since):
+            for other in (gate_evidence, *since):
                 reason = self._differs(then.get(gate), other, every)
                 if reason is not None:
                     return reason
         return None
 
-    def _differs(self, before: Frozen | None, evidence_count: Counted, every: list[Counted]) -> str | None:
+    def _differs(self, before: Frozen | None, gate_evidence: Counted, every: list[Counted]) -> str | None:
         """In what a gate's evidence differs from what a request froze of it, for worse."""
-        assert evidence_count.evidence is not None
-        gate = evidence_count.step.gate
-        if before is None or dict(before.inputs) != dict(evidence_count.evidence.data):
+        assert gate_evidence.evidence is not None
+        gate = gate_evidence.step.gate
+        if before is None or dict(before.inputs) != dict(gate_evidence.evidence.data):
             return f"the inputs of {gate} changed since the request was opened"
         if before not in frozen(every):
             return f"the request says of {gate} what the ledger does not"
-        for control, outcome in _outcomes(evidence_count.step, evidence_count.evidence.findings).items():
+        for control, outcome in _outcomes(gate_evidence.step, gate_evidence.evidence.findings).items():
             if not (_RANK[outcome] <= _RANK[before.outcomes.get(control, "pass")]):
                 return f"{gate} got worse for {control} since the request was opened"
         return None
@@ -502,19 +502,19 @@ class _Answer:
         )
 
 
-def _stands_by(evidence_count: Counted, role: str, data: str) -> bool:
+def _stands_by(gate_evidence: Counted, role: str, data: str) -> bool:
     """Whether a gate's latest evidence counts, fails in nothing and is about these data."""
-    evidence = evidence_count.evidence
+    evidence = gate_evidence.evidence
     return (
         evidence is not None
-        and evidence_count.standing == "counts"
+        and gate_evidence.standing == "counts"
         and evidence.data.get(role) == data
         and not fails(evidence)
     )
 
 
-def _bearing(control: str, evidence_count: Counted) -> list[Finding]:
-    findings = evidence_count.evidence.findings if evidence_count.evidence else ()
+def _bearing(control: str, gate_evidence: Counted) -> list[Finding]:
+    findings = gate_evidence.evidence.findings if gate_evidence.evidence else ()
     return [finding for finding in findings if not finding.controls or control in finding.controls]
 
 
@@ -531,26 +531,26 @@ def _overtaken(finding: Finding, today: date) -> bool:
     return finding.stale or (finding.until is not None and (last is None or not (today <= last)))
 
 
-def _judge(control: str, evidence_count: Counted, today: date) -> tuple[State, str]:
+def _judge(control: str, gate_evidence: Counted, today: date) -> tuple[State, str]:
     """One gate's word on a control (rules 3 and 5)."""
-    if evidence_count.standing != "counts":
-        return evidence_count.standing, f"{evidence_count.step.gate}: {evidence_count.reason}"
-    findings = _bearing(control, evidence_count)
+    if gate_evidence.standing != "counts":
+        return gate_evidence.standing, f"{gate_evidence.step.gate}: {gate_evidence.reason}"
+    findings = _bearing(control, gate_evidence)
     outcomes = [outcome for finding in findings if (outcome := outcome_of(finding)) is not None]
     for finding in findings:
         outcome = outcome_of(finding)
         if outcome == "error" or (outcome == "fail" and not _overtaken(finding, today)):
             message = "failed" if outcome == "fail" else "could not be judged"
-            return "failed", f"{evidence_count.step.gate}: {finding.measure} {message}"
+            return "failed", f"{gate_evidence.step.gate}: {finding.measure} {message}"
     for finding in findings:
         if _overtaken(finding, today):
             message = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"
-            return "stale", f"{evidence_count.step.gate}: {finding.measure} {message}"
+            return "stale", f"{gate_evidence.step.gate}: {finding.measure} {message}"
     if outcomes and all(outcome == "pass" for outcome in outcomes):
-        return "met", f"{evidence_count.step.gate}: evidence criteria met"
+        return "met", f"{gate_evidence.step.gate}: evidence criteria met"
     if outcomes:
-        return "inconclusive", f"{evidence_count.step.gate}: the data cannot tell"
-    return "missing", f"{evidence_count.step.gate}: nothing under a limit bears on it"
+        return "inconclusive", f"{gate_evidence.step.gate}: the data cannot tell"
+    return "missing", f"{gate_evidence.step.gate}: nothing under a limit bears on it"
 
 
 def unfilled(needed: Sequence[Approver], approvals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -172,12 +172,12 @@ class Scenario:
 
     def _asked(self, evidence: list[Row], twist: Change) -> list[Row]:
         """The request and its approvals."""
-        evidence_counts = [
+        gate_evidences = [
             Counted(self.steps[row.predicate.gate], "counts", "", row, row.predicate)
             for row in evidence
             if row.predicate.gate in self.steps
         ]
-        requested = Request(_WORKSPACE, MODEL, "1", _BYTES, self._plan_digest, frozen(evidence_counts))
+        requested = Request(_WORKSPACE, MODEL, "1", _BYTES, self._plan_digest, frozen(gate_evidences))
         request = self._row(_REQUEST, requested, "developer")
         rows, left_out = [request], list(twist.absent)
         for rule in self.plan.approvals:

@@ -196,7 +196,7 @@ def ask(connection: Source, workspace: str, name: str, version: str, subject: st
         raise RefusedError(f"{name!r} is bound to no system", remedy=remedy)
     plan = binding.predicate.plan
     counted = [ledger.count(plan, step, subject, now) for step in plan.steps if step.applies]
-    frozens = frozen(evidence_count for evidence_count in counted if evidence_count.standing == "counts")
+    frozens = frozen(gate_evidence for gate_evidence in counted if gate_evidence.standing == "counts")
     changes = _changes(ledger, frozens, subject)
     request = Request(workspace, name, version, subject, digest(plan), frozens, reason, changes)
     return Draft(request, Subject("model", subject, f"{name}/{version}"))

@@ -151,9 +151,9 @@ def predict_table(
     before = data.digest
     _names_are_free(data, perturbed=perturbations is not None)
     with tempfile.TemporaryDirectory(prefix="aims-predict-") as place:
-        terms = model_columns(model_folder, data)
+        columns = model_columns(model_folder, data)
         worker = _Worker(model_folder, Path(place), positive, timeout, isolation)
-        features, table = data.arrow(terms), data.arrow(data.columns)
+        features, table = data.arrow(columns), data.arrow(data.columns)
         rows = sample(data.rows, perturbations) if perturbations else ()
         variants = dict(copies(features.take(rows), perturbations)) if perturbations else {}
         answers = worker.ask({**variants, _FEATURES: features})

@@ -130,10 +130,10 @@ def makers(places: Iterable[str]) -> tuple[str, ...] | None:
     """
     if _ENGINE is None:
         return None
-    terms = {origin for place in places for origin in made_by(place)}
+    origins = {origin for place in places for origin in made_by(place)}
     people: set[str] = set()
     with _ENGINE.connect() as connection:
-        for kind, id in terms | _runs_of(connection, terms):
+        for kind, id in origins | _runs_of(connection, origins):
             scalar_result = connection.execute(
                 sqlalchemy.select(table.c.person).where(table.c.kind == kind, table.c.id == id)
             ).scalars()
