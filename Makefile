@@ -27,7 +27,7 @@ UV := index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(RUN) p
 
 .PHONY: help
 help: ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 
 .venv/.stamp: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with venv was found. Install one" \
@@ -44,15 +44,28 @@ help: ## say what there is
 demo: .venv/.stamp ## the main job, start to end: a promotion refused, fixed, approved and granted
 	@.venv/bin/python examples/pipelines/credit_scoring/run.py
 
+# What takes long, by its markers. Each seed gives the files of one share a random order; together they are all files.
+LONG := spark or story or long
+SEEDS := 1 2 3
+FILES := -n 3 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
-test: .venv/.stamp ## the whole test suite; every branch of the decision, the evidence and the ledger has to be taken
+test: .venv/.stamp ## the test suite; every branch of the decision, the evidence and the ledger has to be taken
 	$(RUN) pytest -n 3 $(PURE_TESTS) --cov --cov-report=
 	@$(RUN) coverage report --skip-covered --show-missing --fail-under=100 --include='$(subst $(space),$(comma),$(PURE))'
-	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PURE_TESTS)) $(TEST_ARGS)
+	$(RUN) pytest $(FILES) -m 'not ($(LONG))' $(addprefix --ignore=,$(PURE_TESTS)) $(TEST_ARGS)
+
+.PHONY: test-all
+test-all: test ## the same, then Spark, every story, what takes long, and all files in random order (SEEDS='7 8 9')
+	$(RUN) pytest $(FILES) -m '$(LONG)'
+	@turn=0; for seed in $(SEEDS); do turn=$$((turn + 1)); \
+		echo "share $$turn/$(words $(SEEDS)) in the random order of seed $$seed"; \
+		AIMS_GATES_TEST_SHARE=$$turn/$(words $(SEEDS)) $(RUN) pytest $(FILES) -p pytest_randomly --randomly-seed=$$seed \
+			-m 'not ($(LONG))' || exit 1; done
 
 .PHONY: coverage
 coverage: .venv/.stamp ## how much of the package the suite runs, line by line (tracing makes it half as fast)
-	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report= $(TEST_ARGS)
+	$(RUN) pytest $(FILES) --cov --cov-report= $(TEST_ARGS)
 	@$(RUN) coverage report --skip-covered --show-missing --fail-under=90
 
 .PHONY: bench

@@ -15,8 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: Variables of MLflow and of this project by which the person who runs the suite chooses; all others are taken away.
-CHOICES = ("AIMS_GATES_LONG", "AIMS_GATES_PLAIN_CLIENTS", "AIMS_GATES_TEST_POSTGRESQL")
+#: Variables (without ``AIMS_GATES_``) by which the person who runs the suite chooses what it does; they stay.
+CHOICES = (
+    "ATTACKED_WORKSPACE", "CHAIN_EVERYWHERE", "CONTROL_CASES", "DROP_IN_EXAMPLES", "FUZZ", "FUZZ_EXAMPLES", "KILLS",
+    "PLAIN_CLIENTS", "RACES", "SCHEMATHESIS_EXAMPLES", "SEED", "SIMULATIONS", "SOAK_KILLS", "SOAK_LAWS", "SOAK_RACES",
+    "SOAK_SEED", "SOAK_STEPS", "TAMPER_BITS", "TEST_POSTGRESQL", "TEST_SHARE", "UPDATE_GOLDENS",
+)  # fmt: skip
+#: All others of MLflow and of this project are taken away.
 SETTINGS = ("MLFLOW_", "_MLFLOW_", "AIMS_")
 
 #: Modules of MLflow that keep a registry of opened stores, and the name of it.
@@ -60,7 +65,9 @@ def _end_runs() -> None:
 
 
 def _clean_settings() -> None:
-    for name in [name for name in os.environ if name.startswith(SETTINGS) and name not in CHOICES]:
+    for name in [
+        name for name in os.environ if name.startswith(SETTINGS) and name.removeprefix("AIMS_GATES_") not in CHOICES
+    ]:
         del os.environ[name]
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 

@@ -6,6 +6,8 @@ and a real ledger in SQLite. Both have one registered model, ``credit``, of one 
 
 import hashlib
 import importlib.util
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -44,8 +47,21 @@ GATE = digest_bytes(b"a gate's code")
 ROLES = ("policy", "ci", "developer", "risk", "compliance", "on-call")
 
 
-#: Folders of tests with real servers, databases and processes.
-LONG = {"attacks", "faults", "measure", "registry"}
+#: What takes longest, each given to one worker whole: it is begun first, or the end would wait for it.
+LONGEST = (
+    "tests/attacks",
+    "tests/examples/test_start.py",
+    "tests/test_docs.py",
+    "tests/mlflow_plugin/test_check.py",
+    "tests/mlflow_plugin/test_isolation.py",
+    "tests/data/test_engines.py",
+    "tests/mlflow_plugin/test_guards.py",
+    "tests/mlflow_plugin/server/test_overrun.py",
+    "tests/examples/test_records.py",
+    "tests/gates/test_drift.py",
+    "tests/faults",
+    "tests/mlflow_plugin",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,10 +75,35 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(sys.modules[name], name)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long first: begun last, one of them would keep everybody waiting."""
-    slow = {item.path for item in items if item.get_closest_marker("slow") or LONG & set(item.path.parts)}
-    items.sort(key=lambda item: item.path not in slow)
+def _turn(item: pytest.Item) -> int:
+    path = item.nodeid.partition("::")[0]
+    return next(
+        (turn for turn, start in enumerate(LONGEST) if path == start or path.startswith(f"{start}/")), len(LONGEST)
+    )
+
+
+def _in_share(path: str, share: str) -> bool:
+    """Whether a file is in a share: of ``2/3`` it is the second third, by a checksum of its path."""
+    turn, shares = map(int, share.split("/"))
+    return crc32(path.encode()) % shares == turn - 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The share that ``AIMS_GATES_TEST_SHARE`` asks for; files that take long first, but for a random order."""
+    share = os.environ.get("AIMS_GATES_TEST_SHARE")
+    if share:
+        rest = [item for item in items if not _in_share(item.nodeid.partition("::")[0], share)]
+        config.hook.pytest_deselected(items=rest)
+        items[:] = [item for item in items if _in_share(item.nodeid.partition("::")[0], share)]
+    if not config.pluginmanager.hasplugin("pytest_randomly"):
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (_turn(item), item.path not in slow))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test on Spark is left out where there is no Java."""
+    if item.get_closest_marker("spark") and shutil.which("java") is None:
+        pytest.skip("there is no Java here, which Spark needs")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

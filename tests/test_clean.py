@@ -1,6 +1,7 @@
 """Every test begins clean: one of these two runs second, and would begin with what the other leaves."""
 
 import os
+import re
 from pathlib import Path
 
 import mlflow
@@ -30,3 +31,10 @@ def test_nothing_of_another_test_is_left(turn: str, tmp_path: Path, monkeypatch:
     assert opened.cache_info().currsize == 1
     os.environ.update(dict.fromkeys(LEFT, "left"))
     os.chdir(tmp_path)
+
+
+def test_every_switch_of_the_suite_reaches_the_tests(pytestconfig: pytest.Config) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    read = set(re.findall(r"""environ\.get\(\s*["']AIMS_GATES_(\w+)""", text)) - {"ARTIFACTS_DESTINATION"}
+    choices = pytestconfig.pluginmanager.get_plugin("aims_gates_clean").CHOICES
+    assert read <= set(choices)

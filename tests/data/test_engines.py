@@ -42,13 +42,12 @@ GATES = (
 )
 COMPAS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "compas"
 RACE, CITY = 'race "a".b 🙂', "chunk"
-java = pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java here, which Spark needs")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _light() -> Iterator[None]:
+def _light(request: pytest.FixtureRequest) -> Iterator[None]:
     """A Spark that starts fast: no query here runs long enough to be worth compiling well."""
-    if shutil.which("java") is None:
+    if shutil.which("java") is None or not any(_on_spark(item, request) for item in request.session.items):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
@@ -59,6 +58,10 @@ def _light() -> Iterator[None]:
     spark.conf.set("spark.sql.shuffle.partitions", "1")
     yield
     spark.stop()
+
+
+def _on_spark(item: pytest.Item, request: pytest.FixtureRequest) -> bool:
+    return item.path == request.path and item.get_closest_marker("spark") is not None
 
 
 def people(rows: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
@@ -216,7 +219,7 @@ def test_a_larger_case_says_the_same_of_frames_and_of_a_file(gate: str, tmp_path
         compare(file, _large(gate, engine, tmp_path), f"{gate} on {engine}")
 
 
-@java
+@pytest.mark.spark
 @pytest.mark.parametrize("gate", large())
 def test_a_larger_case_says_the_same_on_spark(gate: str, tmp_path: Path) -> None:
     compare(_large(gate, "duckdb", tmp_path), _large(gate, "spark", tmp_path), gate)
@@ -245,7 +248,7 @@ def test_every_sample_says_the_same_read_by_pandas_and_by_polars(gate: str) -> N
             compare(expected, _sample(gate, name, engine), f"{gate}/{name} on {engine}")
 
 
-@java
+@pytest.mark.spark
 @pytest.mark.parametrize("gate", GATES)
 def test_a_sample_that_passes_and_one_that_fails_say_the_same_on_spark(gate: str) -> None:
     seen: set[str] = set()
@@ -295,14 +298,14 @@ def plain(rows: list[tuple[Any, ...]]) -> str:
     return str([tuple(float(x) if isinstance(x, int | float) else x for x in row) for row in rows])
 
 
-@java
+@pytest.mark.spark
 @pytest.mark.parametrize("sql", QUERIES)
 def test_a_query_means_on_spark_what_it_means_on_duckdb(sql: str) -> None:
     duck, spark = (Dataset.open(ODD, role="evaluation", engine=engine) for engine in ("duckdb", "spark"))
     assert plain(spark.query(sql)) == plain(duck.query(sql))
 
 
-@java
+@pytest.mark.spark
 def test_what_spark_would_compute_otherwise_is_refused() -> None:
     data = Dataset.open(ODD, role="evaluation", engine="spark")
     for sql in ("SELECT unnest([1, 2]), unnest([3, 4]) FROM data", "SELECT nothing FROM data", "SELECT FROM WHERE"):
@@ -310,7 +313,7 @@ def test_what_spark_would_compute_otherwise_is_refused() -> None:
             data.query(sql)
 
 
-@java
+@pytest.mark.spark
 def test_a_spark_data_frame_stays_there_and_its_digest_knows_no_order() -> None:
     spark = session()
     rows = spark.createDataFrame(
@@ -331,7 +334,7 @@ def test_a_spark_data_frame_stays_there_and_its_digest_knows_no_order() -> None:
     assert turned.digest == data.digest != changed.digest
 
 
-@java
+@pytest.mark.spark
 def test_rows_without_an_order_are_not_paired_by_place_nor_cut_by_number() -> None:
     data = Dataset.open(session().range(10).selectExpr("id AS d"), role="evaluation")
     for sql in (
@@ -343,7 +346,7 @@ def test_rows_without_an_order_are_not_paired_by_place_nor_cut_by_number() -> No
         assert caught.value.remedy and "id" in caught.value.remedy
 
 
-@java
+@pytest.mark.spark
 def test_sets_on_two_engines_are_not_compared_in_one_query() -> None:
     duck, spark = (Dataset.open(ODD, role="evaluation", engine=engine) for engine in ("duckdb", "spark"))
     for here, there in ((duck, spark), (spark, duck)):
@@ -352,7 +355,7 @@ def test_sets_on_two_engines_are_not_compared_in_one_query() -> None:
         assert "engine" in str(caught.value.remedy)
 
 
-@java
+@pytest.mark.spark
 def test_only_so_many_values_leave_spark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aims_gates.data._spark.held.MOST_VALUES", 11)
     data = Dataset.open(ODD, role="evaluation", engine="spark")
@@ -365,7 +368,7 @@ def test_only_so_many_values_leave_spark(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "psi" in str(caught.value.remedy)
 
 
-@java
+@pytest.mark.spark
 def test_the_callers_session_keeps_its_settings() -> None:
     spark = session()
     zone, ansi = "spark.sql.session.timeZone", "spark.sql.ansi.enabled"
@@ -381,7 +384,7 @@ def test_the_callers_session_keeps_its_settings() -> None:
         spark.conf.set(ansi, "true")
 
 
-@java
+@pytest.mark.spark
 def test_rows_of_several_files_keep_their_place_whatever_the_files_are_called(tmp_path: Path) -> None:
     for place, name in enumerate(("1 a+b%20.parquet", "2 it's.parquet", "3 ü.parquet")):
         ODD.iloc[2 * place : 2 * place + 2].to_parquet(tmp_path / name)
@@ -391,7 +394,7 @@ def test_rows_of_several_files_keep_their_place_whatever_the_files_are_called(tm
         assert [n for (n,) in found] == [first + 1, first + 2, first + 3]
 
 
-@java
+@pytest.mark.spark
 def test_types_that_spark_does_not_know_keep_their_names_and_texts(tmp_path: Path) -> None:
     path = tmp_path / "types.parquet"
     duckdb.sql(
@@ -405,7 +408,7 @@ def test_types_that_spark_does_not_know_keep_their_names_and_texts(tmp_path: Pat
     assert spark.query("SELECT epoch(ns) FROM data") == duck.query("SELECT epoch(ns) FROM data")
 
 
-@java
+@pytest.mark.spark
 def test_a_damaged_file_is_an_error_on_spark_too(tmp_path: Path) -> None:
     ODD.to_parquet(tmp_path / "0.parquet")
     (tmp_path / "1.parquet").write_bytes((tmp_path / "0.parquet").read_bytes()[:-30])
@@ -471,7 +474,7 @@ def tried(*arguments: str, before: str = "pass", **env: str) -> subprocess.Compl
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
 
 
-@java
+@pytest.mark.spark
 def test_compas_on_spark_gives_the_same_json_and_nothing_else() -> None:
     if not COMPAS.is_dir():
         pytest.skip("the shared data are not here")

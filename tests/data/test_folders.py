@@ -1,6 +1,5 @@
 """A folder's name is no data: it neither replaces a column nor adds one, on any engine and by any way in."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ FRAME = pd.DataFrame({
 })  # fmt: skip
 ROWS = [tuple(row) for row in FRAME.itertuples(index=False)]
 ENGINES = ["duckdb", "pandas", "polars"]
-java = pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java here, which Spark needs")
 
 
 def _written(folder: Path) -> None:
@@ -68,7 +66,7 @@ def spark() -> Iterator[Any]:
     session().stop()
 
 
-@java
+@pytest.mark.spark
 @pytest.mark.parametrize("way", [name for name, path in WAYS.items() if not path.endswith("gz")])
 def test_a_folders_name_is_no_column_on_spark(
     way: str, spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,7 +77,7 @@ def test_a_folders_name_is_no_column_on_spark(
     _same(Dataset.open(f"../{WAYS[way]}", role="evaluation", engine="spark"))
 
 
-@java
+@pytest.mark.spark
 def test_an_address_that_spark_reads_itself_makes_no_column_of_a_folders_name(spark: Any, tmp_path: Path) -> None:
     _written(tmp_path)
     for path in (tmp_path, tmp_path / "race=White", tmp_path / "race=White" / "run=6" / "a.parquet"):
@@ -106,7 +104,7 @@ ODD = ["a'b.parquet", 'a"b.parquet', "a[1].parquet", "a]b.parquet", "[!a]*.parqu
        "a;b--c.parquet", "a b#1%20.parquet", "\N{GRINNING FACE}.parquet", "~.parquet", "$HOME.parquet"]  # fmt: skip
 
 
-@pytest.mark.parametrize("engine", [*ENGINES, pytest.param("spark", marks=java)])
+@pytest.mark.parametrize("engine", [*ENGINES, pytest.param("spark", marks=pytest.mark.spark)])
 def test_a_files_name_is_a_name_and_neither_sql_nor_a_pattern(
     engine: Any, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

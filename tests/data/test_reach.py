@@ -2,7 +2,6 @@
 
 import gc
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from aims_gates.data._duckdb.engine import connection, lock, scratch
 
 FRAME = pd.DataFrame({"n": [1, 2, 3]})
 SECRET = "nobody's business"
-java = pytest.mark.skipif(shutil.which("java") is None, reason="there is no Java here, which Spark needs")
 
 
 @pytest.fixture
@@ -158,7 +156,7 @@ def test_a_table_of_a_database_may_have_any_name(tmp_path: Path) -> None:
             assert data.query("SELECT n FROM data") == [(place,)]
 
 
-@java
+@pytest.mark.spark
 def test_a_query_on_spark_reads_no_file_and_is_one_select(tmp_path: Path) -> None:
     from aims_gates.data._spark.session import session
 

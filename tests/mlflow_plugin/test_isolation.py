@@ -120,7 +120,7 @@ def test_nothing_that_a_model_starts_survives_it_or_rewrites_its_table(
         table.unchanged()
     else:
         with pytest.raises(error):
-            predict_table(model, evaluation, out, isolation=around, timeout=40 if "600" in ends else 300)
+            predict_table(model, evaluation, out, isolation=around, timeout=20 if "600" in ends else 300)
         assert not out.exists()
     assert alive(marker) == []
 

@@ -111,8 +111,7 @@ def test_the_application_guards_listed_accounts_and_governed_workspaces(
     )
 
 
-@pytest.mark.slow
-@pytest.mark.skipif("AIMS_GATES_LONG" not in os.environ, reason="takes a minute: set AIMS_GATES_LONG")
+@pytest.mark.long
 def test_a_server_that_may_not_start_ends_whole_with_its_workers(tmp_path: Path, empty_database: bytes) -> None:
     (tmp_path / "stock.db").write_bytes(empty_database)
     command = [
