@@ -55,9 +55,12 @@ test: .venv/.stamp ## the test suite; every branch of the decision, the evidence
 	@$(RUN) coverage report --skip-covered --show-missing --fail-under=100 --include='$(subst $(space),$(comma),$(PURE))'
 	$(RUN) pytest $(FILES) -m 'not ($(LONG))' $(addprefix --ignore=,$(PURE_TESTS)) $(TEST_ARGS)
 
-.PHONY: test-all
-test-all: test ## the same, then Spark, every story, what takes long, and all files in random order (SEEDS='7 8 9')
+.PHONY: test-long
+test-long: .venv/.stamp ## what `make test` leaves out: Spark, every story, what takes long
 	$(RUN) pytest $(FILES) -m '$(LONG)'
+
+.PHONY: test-all
+test-all: test test-long ## both, then all files in random order, a share for each seed (SEEDS='7 8 9')
 	@turn=0; for seed in $(SEEDS); do turn=$$((turn + 1)); \
 		echo "share $$turn/$(words $(SEEDS)) in the random order of seed $$seed"; \
 		AIMS_GATES_TEST_SHARE=$$turn/$(words $(SEEDS)) $(RUN) pytest $(FILES) -p pytest_randomly --randomly-seed=$$seed \

@@ -118,3 +118,9 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_the_page_of_exit_codes_is_made_from_the_code() -> None:
     rows = "".join(f"| {code} | {said} |\n" for code, said in EXITS.items())
     assert rows in (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+
+
+def test_the_index_of_decisions_names_each_once() -> None:
+    folder = ROOT / "docs" / "adr"
+    pages = sorted(path.name for path in folder.glob("0*.md"))
+    assert sorted(re.findall(r"\]\((0[^)]*)\)", (folder / "README.md").read_text())) == pages
