@@ -17,6 +17,7 @@ import click
 from pydantic import BaseModel
 
 from aims_gates.cli import program
+from aims_gates.cli.commands import GROUPS
 from aims_gates.decision.rights import FAILING, PARTS, REVOKING, WITHDRAWING, Right
 from aims_gates.governance.controls import DECISION_STEPS, Clause, Control, catalogue, clauses, title_of
 from aims_gates.governance.controls.crosswalk import FRAMEWORKS
@@ -163,8 +164,8 @@ def _page(title: str, *parts: list[str]) -> str:
     return "\n\n".join([f"# {title}", *("\n".join(part) for part in parts if part)])
 
 
-def _part(heading: str, lines: list[str]) -> list[str]:
-    return [f"## {heading}", "", *lines] if lines else []
+def _part(heading: str, lines: list[str], level: int = 2) -> list[str]:
+    return [f"{'#' * level} {heading}", "", *lines] if lines else []
 
 
 def _commands(*lines: str) -> list[str]:
@@ -481,15 +482,30 @@ def commands_page() -> str:
     """Every command and what its help says."""
     context = click.Context(program, info_name="aims-gates")
     parts = []
-    for name in program.list_commands(context):
-        command = program.get_command(context, name)
-        assert command is not None
-        subcommands = list(command.commands.items()) if isinstance(command, click.Group) else []
-        rows = [(f"`{name} {sub}`", _first(item)) for sub, item in subcommands]
-        parts.append(_part(name, [*_help(command), *(["", *_table(("", "what it does"), rows)] if rows else [])]))
+    for group, entries in GROUPS.items():
+        rows = [(f"[{name}](#{name})", entry.summary) for name, entry in entries.items()]
+        parts.append(_part(group, _table(("command", "what it does"), rows)))
+        for name in entries:
+            command = program.get_command(context, name)
+            assert command is not None
+            parts.append(_command_part(name, command))
     intro = "What each command does, as its own `--help` says; that lists the options too."
     more = "Most take `--json`. Exit codes are told on [a page of their own](exit-codes.md)."
     return _page("Commands", [intro, more], *parts)
+
+
+def _command_part(name: str, command: click.Command) -> list[str]:
+    rows = list(_subcommands(name, command))
+    lines = [*_help(command), *(["", *_table(("", "what it does"), rows)] if rows else [])]
+    return _part(name, lines, level=3)
+
+
+def _subcommands(name: str, command: click.Command) -> Iterator[tuple[str, str]]:
+    if not isinstance(command, click.Group):
+        return
+    for word, subcommand in command.commands.items():
+        yield f"`{name} {word}`", _first(subcommand)
+        yield from _subcommands(f"{name} {word}", subcommand)
 
 
 def _first(command: click.Command) -> str:

@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from aims_gates import __version__
+from aims_gates.cli.commands import COMMANDS, GROUPS, RENAMED
 from aims_gates.documents.spelling import check_argument
 from aims_gates.errors import AimsGatesError, IntegrityError, RefusedError, StaleError
 
@@ -24,67 +25,40 @@ EXITS: Mapping[int, str] = {
     6: "expired profile or waiver",
 }
 
-_COMMANDS: Mapping[str, tuple[str, str]] = {
-    "init": ("init", "Start a pack with one system in an empty folder."),
-    "doctor": ("doctor", "Say what is wrong with this installation."),
-    "try": ("try_gate", "Run one gate on files; no MLflow, no profile."),
-    "classify": ("classify", "Classify a system: its tier, the places that decide it, its duties."),
-    "rules": ("rules", "List the classification's rule bundles, their dates and differences."),
-    "plan": ("plan", "Show what a system's profile requires."),
-    "check": ("check", "Run the plan's gates on a model; record the evidence."),
-    "predict": ("predict", "Run a model over a data set; write the signed prediction table."),
-    "explain": ("explain", "Say what stands between a version and production, or what a control asks."),
-    "request": ("request", "Open, list, show or withdraw a request for promotion."),
-    "approve": ("approve", "Approve a request, in a role."),
-    "reject": ("reject", "Reject a request, in a role."),
-    "waive": ("waive", "Accept a control as unmet for one version, until a date."),
-    "revoke": ("revoke", "Revoke evidence, an approval, a waiver or a grant."),
-    "promote": ("promote", "Stage a version's bytes and set the production alias."),
-    "rollback": ("rollback", "Return to a version granted before (on call)."),
-    "halt": ("halt", "Take a model out of production at once (on call)."),
-    "resume": ("resume", "End a halt: what it stopped loads again."),
-    "adopt": ("adopt", "Take in a registry that is already in use."),
-    "break-glass": ("break_glass", "Order one promotion against unmet controls (two people)."),
-    "grant": ("grant", "Export a grant to where the model is deployed."),
-    "verify-grant": ("grant:verify_command", "Check a model folder against a portable grant, offline."),
-    "bind": ("bind", "Bind a registered model to a system, under its profile."),
-    "keys": ("keys", "Make, trust, rotate, revoke and list keys."),
-    "gates": ("gates", "List the gates, or show one."),
-    "suite": ("suite", "Draft a great-expectations suite from reference data."),
-    "controls": ("controls", "List the Annex A controls, show one, or find it in other frameworks."),
-    "glossary": ("glossary", "Say what a word means here."),
-    "profile": ("profile", "List, show, lint, test or compare profiles."),
-    "status": ("status", "Show where every model stands, in one table."),
-    "schedule": ("schedule", "Show what is due, and when."),
-    "report": ("report", "Write the Statement of Applicability, control coverage, or a page for one audience."),
-    "bom": ("bom", "Write a version's bill of materials (CycloneDX)."),
-    "records": ("records", "List, start and check records: policies, roles, assessments, plans."),
-    "systems": ("systems", "List the systems of your packs."),
-    "server": ("server", "Serve MLflow with the gated registry."),
-    "db": ("db", "Upgrade or check what the registry's database holds of ours; open mode."),
-    "detach": ("detach", "Take the guards away: stock MLflow may write the registry again."),
-    "ledger": ("ledger", "Verify, export or checkpoint the ledger."),
-    "digest": ("digest", "Print the digest of a file, a model folder or a data set."),
-    "schema": ("schema", "Print the JSON Schema of a record."),
-}
-
 
 class _Commands(click.Group):
     """Loads a command's module when it is called; the list and its help need none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        module, _, attribute = COMMANDS[cmd_name].module.partition(":")
         command: click.Command = getattr(import_module(f"aims_gates.cli.{module}"), attribute or "command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        new = RENAMED.get(args[0])
+        if new is None:
+            return super().resolve_command(ctx, args)
+        if not ctx.resilient_parsing:
+            spelled = " ".join(new)
+            click.echo(f"note: write aims-gates {spelled}; aims-gates {args[0]} ends with the next release", err=True)
+        return super().resolve_command(ctx, [*new, *args[1:]])
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, help_text) for name, (_, help_text) in _COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for group, commands in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name.ljust(width), entry.summary) for name, entry in commands.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXITS.items()])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -94,10 +68,6 @@ def program() -> None:
 
     A normal day: `aims-gates check --model NAME --version N`, then `aims-gates explain NAME N --to production`, which
     ends with the next commands. In an empty folder begin with `aims-gates init`.
-
-    \b
-    Exit codes: 0 pass, 1 usage or unusable input, 2 failed control or refused, 3 missing, stale or
-    inconclusive evidence, 4 awaiting approval, 5 signature or integrity failure, 6 expired profile or waiver.
     """
 
 

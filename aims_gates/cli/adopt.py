@@ -31,6 +31,8 @@ def command(
 ) -> int:
     """Take in an existing MLflow registry in place: the models NAMES, or all.
 
+    To adopt a version is to let it stay in production for a time, without evidence, while somebody answers for it.
+
     \b
     A usual way in:
       aims-gates adopt --dry-run

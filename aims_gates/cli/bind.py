@@ -16,6 +16,7 @@ from aims_gates.attestation.trust_list import alike
 from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.cli.plan import plan_of
 from aims_gates.documents.canonical import digest
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.governance.records.reader import SystemRecord, find_system, read_system
 from aims_gates.ledger.table import Source
@@ -79,6 +80,8 @@ def command(
     settings: Settings,
 ) -> None:
     """Bind the registered MODEL (or prompt) to a system: sign its tier, purpose and whole plan.
+
+    To bind a name is to say, signed, which system's plan decides about its promotions.
 
     From then on the decision applies this plan. Changed files, packs or gates change nothing until you bind again. A
     name that was bound once stays governed, whatever becomes of its binding: revoked, it is refused everything until it
@@ -163,7 +166,7 @@ def _refuse_inactive(connection: Source, plan: Plan) -> None:
 
     policy_rows = rows(connection, ["trust", "revocation", "profiles"])
     if not StatementView(policy_rows, "", "").active(plan.profile_digest):
-        remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {plan.profile}"
+        remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {quoted(plan.profile)}"
         raise RefusedError(f"this content of the profile {plan.profile!r} is not active", remedy=remedy)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import click
 
 from aims_gates.cli.options import settings_options
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.reports.bom import Parts, bill, unknown_suppliers
 from aims_gates.settings import Settings
@@ -50,7 +51,7 @@ def _parts(settings: Settings, name: str, version: str) -> Parts:
             if model.plan
             else f"its system: {name!r} {model.ledger.unbound()}"
         )
-        remedy = f"Run: aims-gates check --model {name} --version {version}"
+        remedy = f"Run: aims-gates check --model {quoted(name)} --version {quoted(version)}"
         raise InputError(f"the ledger does not know {what}", where=f"{name} {version}", remedy=remedy)
     record = system_of(settings, model.plan.system)
     records = dict(record.records) if record is not None else {}

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import echo, key_option, progress, settings_options
+from aims_gates.documents.shell import quoted
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -39,4 +40,4 @@ def command(name: str, version: str, reason: str, hours: float, key: Path | None
         )
         row = break_glass(settings, name, str(version_number(version)), reason, hours, signing, staging)
     echo(f"break-glass order for {name} version {version}, until {row.predicate.expires}", red=True)
-    echo(f"it takes two people; then: aims-gates promote {name} {version}")
+    echo(f"it takes two people; then: aims-gates promote {quoted(name, version)}")

@@ -18,7 +18,11 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """Upgrade or check what the registry's database holds of ours; open mode."""
+    """Upgrade or check the tables and guards in the registry's database, or switch open mode.
+
+    Guards are triggers that refuse what aims-gates did not write; `aims-gates detach` takes them away. Open mode leaves
+    a name that no system was ever bound to as in stock MLflow.
+    """
 
 
 @command.command("upgrade")

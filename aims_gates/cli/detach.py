@@ -18,7 +18,8 @@ __all__ = ["command"]
 def command(reason: str, yes: bool, key: Path | None, settings: Settings) -> None:
     """Take the guards away, so that stock MLflow may write the registry again; role policy.
 
-    The ledger stays, and whatever is promoted from here on has no grant in it. To guard again: aims-gates db upgrade.
+    To detach a registry is to remove the triggers that refuse what aims-gates did not write. The ledger stays, and
+    whatever is promoted from here on has no grant in it. To guard again: aims-gates db upgrade.
     """
     from aims_gates.mlflow_plugin.store.installation import detach
 

@@ -1,10 +1,11 @@
-"""``aims-gates gates``: what gates there are, and what one takes."""
+"""``aims-gates gates``: what gates there are, what one takes, and a suite for one of them."""
 
 from typing import Any
 
 import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.cli.suite import command as suite
 from aims_gates.errors import InputError
 from aims_gates.packs.find import bundled, find_gates
 from aims_gates.packs.gate import Gate
@@ -15,7 +16,10 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """List the gates, or show one."""
+    """List the gates, show one, or draft a suite for the gate data_quality."""
+
+
+command.add_command(suite)
 
 
 def _found(settings: Settings) -> dict[str, Gate]:

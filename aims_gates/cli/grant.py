@@ -13,6 +13,7 @@ from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
 from aims_gates.ledger.remote import Remote, is_remote
 from aims_gates.settings import Settings, load, signer
+from aims_gates.workflow.portable_grant import ACCEPTABLE
 
 __all__ = ["command", "verify_command"]
 
@@ -21,7 +22,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.group()
 def command() -> None:
-    """Carry a grant to where the model is deployed."""
+    """Carry a grant to where the model is deployed; there, verify-grant checks the model against it."""
 
 
 @command.command("export")
@@ -138,13 +139,15 @@ def _issued_by_server(registry: str, name: str, alias: str, days: int, checkpoin
 )
 @click.option(
     "--accept",
-    type=click.Choice(["break-glass", "adopted"]),
+    type=click.Choice(list(ACCEPTABLE)),
     multiple=True,
     help="Rely on a grant that came about so, without approvals. Repeatable.",
 )
 @as_json
 def verify_command(file: Path, model_dir: Path, keys: tuple[Path, ...], accept: tuple[str, ...], json_: bool) -> None:
     """Check that MODEL_DIR holds exactly the bytes that FILE says were granted. No database, no network.
+
+    FILE is what `aims-gates grant export` wrote.
 
     Two different people whose keys you trust must have signed it: the issuer (a policy owner or the registry's server)
     and the signer of the checkpoint. The approvals in it are verified by the lists of trust that it carries.

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.documents.shell import quoted
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -17,6 +18,8 @@ __all__ = ["command"]
 @settings_options
 def command(name: str, reason: str, key: Path | None, settings: Settings) -> None:
     """Take NAME out of production: its grants and requests end, its governed aliases are removed; role on-call.
+
+    A halt is a signed order that stops a model at once and needs nobody's approval.
 
     From then on no bytes that were granted under NAME load: by no alias, stage or version number, not as `latest`,
     under no other name or workspace that holds a copy, and not from the server's artifacts. Versions that were never
@@ -45,4 +48,4 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
     echo(f"{name} is halted; removed: {', '.join(aliases) or 'no alias stood'}")
     if versions:
         echo(f"no longer loads: {', '.join(versions)}")
-        echo(f"next: aims-gates rollback {name} VERSION, or to lift the halt: aims-gates resume {name}")
+        echo(f"next: aims-gates rollback {quoted(name)} VERSION, or to lift the halt: aims-gates resume {quoted(name)}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import AimsGatesError, InputError
 
 __all__ = ["command"]
@@ -147,7 +148,7 @@ def _example(example: str, folder: Path, no_start: bool) -> None:
     written = write_example(example, folder, datetime.now(UTC).date())
     click.echo(f"wrote {len(written)} files to {folder.resolve()}: {info.title}", err=True)
     if no_start:
-        click.echo(f"\nNext:\n  cd {folder}\n  python {info.start}")
+        click.echo(f"\nNext:\n  cd {quoted(folder)}\n  python {quoted(info.start)}")
         return
     # In a process of its own: it works in its folder, with its own modules and MLflow's settings.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -164,7 +165,8 @@ Next, in {folder}:
   aims-gates check
   aims-gates report soa
   aims-gates status
-  delete or change a file under records/, check again, and: aims-gates explain {info.system} 1 --to production"""
+  delete or change a file under records/, check again, and:
+  aims-gates explain {quoted(info.system)} 1 --to production"""
     )
 
 
@@ -188,10 +190,10 @@ def _empty(folder: Path, name: str, tier: str) -> None:
     click.echo(
         f"""
 Next:
-  1. Fill in every REPLACE in {folder / "records/systems" / name}, and see what is due: aims-gates plan {name}
+  1. Fill in every REPLACE in {folder / "records/systems" / name}, and see what is due: aims-gates plan {quoted(name)}
   2. Keys: aims-gates keys new keys/policy, then
      aims-gates keys trust keys/policy.pub --person YOU --role policy --first --key keys/policy.key
      and the same, without --first, for CI (--role ci --service), developers (--role developer) and approvers.
-  3. Bind: aims-gates bind {name} --system {name} --key keys/policy.key
-  4. Log a model with MLflow, register it, and: aims-gates check --model {name} --version 1 --key keys/ci.key"""
+  3. Bind: aims-gates bind {quoted(name)} --system {quoted(name)} --key keys/policy.key
+  4. Log a model with MLflow, register it, and: aims-gates check --model {quoted(name)} --version 1 --key keys/ci.key"""
     )

@@ -16,6 +16,7 @@ from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import TrustHistory, check_trust
 from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options, table
 from aims_gates.documents.canonical import digest
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.model import Subject
 from aims_gates.settings import Settings, signer
@@ -172,27 +173,33 @@ def _plain(name: str, since: int, exposure: Any, dry_run: bool) -> dict[str, Any
 
 def _next(value: dict[str, Any], entries: list[TrustedKey | TrustedUser]) -> list[str]:
     entry, key = entries[-1], value["key"]
-    roles = " ".join(f"--role {role}" for role in entry.roles)
+    roles = [word for role in entry.roles for word in ("--role", role)]
     grants = []
     if not value["revoked"]:
-        grants.append(f"aims-gates keys compromised {key} --from {value['from']} --reason ... --key POLICY.key")
+        grants.append(
+            f"aims-gates keys compromised {quoted(key)} --from {quoted(value['from'])} --reason ... --key POLICY.key"
+        )
     for grant in value["grants"]:
         if grant["stands"]:
-            grants.append(f"aims-gates halt {grant['name']} --reason ... --key ON-CALL.key   # if it must stop now")
             grants.append(
-                f"aims-gates revoke {grant['statement'][7:19]} --reason ... --key POLICY.key   # ends the grant"
+                f"aims-gates halt {quoted(grant['name'])} --reason ... --key ON-CALL.key   # if it must stop now"
             )
-            grants.append(f"aims-gates check --model {grant['name']} --version {grant['version']} --key NEW.key")
-            grants.append(f"aims-gates request open {grant['name']} {grant['version']} --key DEVELOPER.key")
+            grants.append(
+                f"aims-gates revoke {quoted(grant['statement'][7:19])} --reason ... --key POLICY.key   # ends the grant"
+            )
+            grants.append(
+                f"aims-gates check --model {quoted(grant['name'])} --version {quoted(grant['version'])} --key NEW.key"
+            )
+            grants.append(f"aims-gates request open {quoted(grant['name'], grant['version'])} --key DEVELOPER.key")
     what = {statement["what"] for statement in value["said"]}
     if what & {"trust", "key-revocation"}:
         grants.append("aims-gates keys list   # lists that it signed stay in force until you write another")
     if "binding" in what or "activation" in what:
         grants.append("aims-gates bind NAME --system SYSTEM --key POLICY.key   # for each model that it bound")
     if isinstance(entry, TrustedKey):
-        service = " --service" if entry.service else ""
+        who = ["--person", entry.person, *roles, *(["--service"] if entry.service else [])]
         grants.append("aims-gates keys new NEW")
-        grants.append(f"aims-gates keys trust NEW.pub --person {entry.person!r} {roles}{service} --key POLICY.key")
+        grants.append(f"aims-gates keys trust NEW.pub {quoted(*who)} --key POLICY.key")
     if any(may_sign(role, type_of(Checkpoint)) for role in entry.roles):
         grants.append(
             f"# move away the checkpoints that it signed of {value['from']} rows and more: they prove nothing now"

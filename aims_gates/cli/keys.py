@@ -11,7 +11,7 @@ import click
 from aims_gates.attestation.signing.envelope import sign
 from aims_gates.attestation.signing.keys import new_key
 from aims_gates.attestation.statements.policy import KeyRevocation, Trust, TrustedKey, TrustedUser
-from aims_gates.attestation.statements.types import ROLES
+from aims_gates.attestation.statements.types import ROLE_TASKS, ROLES
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import check_trust
 from aims_gates.cli.key_drills import compromised, public_of, rotate
@@ -24,14 +24,16 @@ from aims_gates.settings import Settings, signer
 __all__ = ["command"]
 
 
-@click.group()
-def command() -> None:
-    """Make, trust, rotate, revoke and list keys.
+_TASKS = ", ".join(f"{role} ({task})" for role, task in ROLE_TASKS.items())
+_HELP = f"""Make, trust, rotate, revoke and list keys.
 
-    Roles: policy (trust list, bindings, revocations), ci (evidence, predictions), developer (requests),
-    on-call (halt, rollback), server (speaks for the users on the list). Any other name is an approver's role, as your
-    profile names it.
-    """
+Roles: {_TASKS}. Any other name is an approver's role, as your profile names it.
+"""
+
+
+@click.group(help=_HELP)
+def command() -> None:
+    """The group of commands for keys."""
 
 
 command.add_command(rotate)

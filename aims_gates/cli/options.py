@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from aims_gates.attestation.signing.keys import ENVIRONMENT
+from aims_gates.mlflow_plugin.client.isolation import CHOICES
+from aims_gates.reports import FORMATS
 from aims_gates.settings import SCHEMES, Settings, load
 
 __all__ = [
@@ -38,19 +40,19 @@ key_option = click.option(
 )
 isolation_option = click.option(
     "--isolation",
-    type=click.Choice(("auto", "bwrap", "container", "job", "none")),
+    type=click.Choice(list(CHOICES)),
     default="auto",
     show_default=True,
-    help="How the model's process is kept apart. bwrap: namespaces without network, keys or labels. auto: that where "
-    "it works, else none. container, job: this command itself runs in one that is thrown away and holds no key; what "
-    "is verified of it is recorded. See docs/isolation.md.",
+    help="What keeps the model's process apart. "
+    + "; ".join(f"{choice}: {meaning}" for choice, meaning in CHOICES.items())
+    + ". What is verified of it is recorded. See docs/isolation.md.",
 )
 reports_option = click.option(
     "--report",
     "reports",
     multiple=True,
     metavar="FORMAT:FILE",
-    help="Write a report too: html, json, junit or text. Repeatable.",
+    help=f"Write a report too; FORMAT: {', '.join(FORMATS)}. Repeatable.",
 )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aims_gates.cli.options import echo, isolation_option, key_option, progress, settings_options
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.settings import Settings, maybe_signer, signer
 
@@ -102,8 +103,9 @@ def command(
     echo(f"wrote {table.path} ({table.rows} rows, {table.output}) and {beside}")
     echo(table.isolation.said(), err=True)
     if signing is None:
-        words = f"--sign {table.path.name} --isolation {table.isolation.kind}"
-        echo(f"Unsigned. Sign it where the key is: aims-gates predict --model {model} {words}", err=True)
+        options = ("--sign", table.path.name, "--isolation", table.isolation.kind)
+        line = f"aims-gates predict --model {quoted(model, *options)}"
+        echo(f"Unsigned. Sign it where the key is: {line}", err=True)
 
 
 def _keep(out: Path, statement: "Statement", signing: "Key | None", settings: Settings) -> Path:

@@ -14,7 +14,10 @@ __all__ = ["command"]
 @click.option("--alias", default="production", show_default=True, help="The governed alias.")
 @settings_options
 def command(name: str, version: str, alias: str, settings: Settings) -> None:
-    """Stage a version's bytes into the released folder and set the alias. The registry decides."""
+    """Stage a version's bytes into the released folder and set the alias. The registry decides.
+
+    What lies there is the released copy: the granted bytes, which whoever loads by a governed alias gets.
+    """
     with progress() as report_progress:
         from aims_gates.mlflow_plugin.client.release import promote, use
         from aims_gates.mlflow_plugin.store.governed_names import version_number

@@ -9,7 +9,7 @@ import click
 
 from aims_gates.cli.options import settings_options
 from aims_gates.errors import InputError
-from aims_gates.reports.pages import PAGES
+from aims_gates.reports.pages import FORMATS, PAGES
 from aims_gates.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_pages(group: click.Group) -> None:
 def _options(name: str, command: click.Command) -> click.Command:
     """What all pages share: --format and --out."""
     command.params += [
-        click.Option(["--format", "how"], type=click.Choice(("md", "html")), help="Default: by --out, else md."),
+        click.Option(["--format", "how"], type=click.Choice(FORMATS), help="Default: by --out, else md."),
         click.Option(
             ["--out"],
             type=click.Path(path_type=Path, dir_okay=False),

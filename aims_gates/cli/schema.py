@@ -23,10 +23,13 @@ _SCHEMAS: Mapping[str, type[BaseModel]] = {
 }
 
 
-@click.command()
+_OTHERS = ", ".join(name for name in _SCHEMAS if name not in SHAPES)
+
+
+@click.command(help=f"Print the JSON Schema of NAME: {_OTHERS}, or a record (`aims-gates records list`).")
 @click.argument("name")
 def command(name: str) -> None:
-    """Print the JSON Schema of NAME: system, requirements, profile, gate, or a record (`aims-gates records list`)."""
+    """Print the JSON Schema of a record."""
     if name not in _SCHEMAS:
         raise InputError(f"there is no schema {name!r}", remedy=f"Choose from: {', '.join(_SCHEMAS)}.")
     click.echo(json.dumps(_SCHEMAS[name].model_json_schema(), indent=1))

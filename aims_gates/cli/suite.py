@@ -1,16 +1,18 @@
-"""``aims-gates suite``: draft a great-expectations suite from reference data."""
+"""``aims-gates gates suite``: draft a great-expectations suite from reference data."""
 
 import json
 from collections.abc import Iterator
 from math import ceil, floor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aims_gates.cli.options import as_json
-from aims_gates.data import Dataset
 from aims_gates.errors import InputError
+
+if TYPE_CHECKING:
+    from aims_gates.data import Dataset
 
 __all__ = ["command", "propose"]
 
@@ -27,7 +29,7 @@ _TYPES = {
 }
 
 
-@click.group()
+@click.group("suite")
 def command() -> None:
     """Draft a great-expectations suite from reference data."""
 
@@ -48,12 +50,14 @@ def propose_suite(file: str, out: Path | None, force: bool, left_out: tuple[str,
     \b
     Ranges, lengths and the row count are drafted as warnings, which do not fail the gate; raise what must hold to
     critical, and delete what is chance. Then:
-      aims-gates suite propose reference.parquet --out suite.json
+      aims-gates gates suite propose reference.parquet --out suite.json
       aims-gates try data_quality --data evaluation=new.parquet --param suite='"suite.json"'
     In a system's record name it as suite: {file: suite.json}; its content then stands in the signed plan.
     """
     if out is not None and out.exists() and not force:
         raise InputError("there is a file already", where=str(out), remedy="Name another, or add --force.")
+    from aims_gates.data import Dataset
+
     suite = propose(Dataset.open(file, role="reference"), left_out)
     text = json.dumps(suite, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     if out is not None:
@@ -63,7 +67,7 @@ def propose_suite(file: str, out: Path | None, force: bool, left_out: tuple[str,
         click.echo(text, nl=False)
 
 
-def propose(data: Dataset, left_out: tuple[str, ...] = ()) -> dict[str, Any]:
+def propose(data: "Dataset", left_out: tuple[str, ...] = ()) -> dict[str, Any]:
     """A suite, in great-expectations' JSON, that the data pass.
 
     Args:
@@ -86,24 +90,24 @@ def propose(data: Dataset, left_out: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"name": "proposed", "expectations": expectations, "meta": meta}
 
 
-def _kind(data: Dataset, name: str) -> str:
+def _kind(data: "Dataset", name: str) -> str:
     type_name = data.type(name)
     if type_name in _WHOLE:
         return "whole"
     return {"DOUBLE": "real", "FLOAT": "real", "VARCHAR": "text"}.get(type_name, "other")
 
 
-def _facts(data: Dataset, columns: list[str]) -> tuple[Any, ...]:
+def _facts(data: "Dataset", columns: list[str]) -> tuple[Any, ...]:
     """Of each column: values held, least and greatest (of a text its length), about how many different ones."""
     expectations = []
     for name in columns:
-        x = Dataset.quote(name)
+        x = data.quote(name)
         size = {"text": f"length({x})", "other": "NULL"}.get(_kind(data, name), x)
         expectations += [f"count({x})", f"min({size})", f"max({size})", f"approx_count_distinct({x})"]
     return data.query(f"SELECT {', '.join(expectations)} FROM data")[0] if expectations else ()
 
 
-def _of_column(data: Dataset, name: str, facts: tuple[Any, ...]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _of_column(data: "Dataset", name: str, facts: tuple[Any, ...]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     non_null, low, high, values = facts
     kind = _kind(data, name)
     yield "expect_column_to_exist", "critical", {}
@@ -144,9 +148,9 @@ def _range(low: float, high: float, kind: str) -> dict[str, Any]:
     return {"min_value": float(least), "max_value": float(most)}
 
 
-def _members(data: Dataset, name: str) -> list[Any] | None:
+def _members(data: "Dataset", name: str) -> list[Any] | None:
     """The values, sorted; None where they are too many, or so few rows share one that it may tell who somebody is."""
-    x = Dataset.quote(name)
+    x = data.quote(name)
     groups = f"SELECT {x} AS v, count(*) AS n FROM data WHERE {x} IS NOT NULL GROUP BY {x}"
     result = data.query(f"SELECT v, n FROM ({groups}) AS g ORDER BY v LIMIT {_MOST_MEMBERS + 1}")
     if len(result) > _MOST_MEMBERS or any(rows < _LEAST_ROWS for _, rows in result):
@@ -154,5 +158,5 @@ def _members(data: Dataset, name: str) -> list[Any] | None:
     return [value for value, _ in result]
 
 
-def _unique(data: Dataset, name: str, non_null: int) -> bool:
-    return bool(data.query(f"SELECT count(DISTINCT {Dataset.quote(name)}) FROM data")[0][0] == non_null)
+def _unique(data: "Dataset", name: str, non_null: int) -> bool:
+    return bool(data.query(f"SELECT count(DISTINCT {data.quote(name)}) FROM data")[0][0] == non_null)

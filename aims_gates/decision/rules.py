@@ -68,6 +68,7 @@ from aims_gates.decision.halts import elsewhere, told
 from aims_gates.decision.in_force import Ask, Counted, StatementView, age_days
 from aims_gates.decision.rights import fails, outcome_of
 from aims_gates.documents.canonical import digest_of
+from aims_gates.documents.shell import quoted
 from aims_gates.model import Approver, ControlState, Decision, Finding, Plan, Requirement, State, Step
 
 __all__ = ["SEPARATION", "Ask", "decide", "frozen", "unfilled"]
@@ -140,7 +141,7 @@ def _prompted(ledger: StatementView, decision: Decision) -> Decision:
 
 def _unbound(ask: Ask, ledger: StatementView) -> Decision:
     message = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
-    action = f"aims-gates bind {ask.name} --system SYSTEM --key POLICY.key"
+    action = f"aims-gates bind {quoted(ask.name)} --system SYSTEM --key POLICY.key"
     if ledger.kind == "prompt":
         message, action = f"{message}; {_UNREAD}", _PROMPTS
     return Decision(
@@ -372,9 +373,12 @@ class _Answer:
                 findings = [finding for gate_evidence in due for finding in _bearing(control, gate_evidence)]
                 bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
                 remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
-                # A record is fixed without a new model; what was measured is not.
-                fixed = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
-                return (*remedies, f"aims-gates check --model {name} --version {version if fixed else _NEW}")
+                # A record is mended without a new model; what was measured is not.
+                mended = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
+                return (
+                    *remedies,
+                    f"aims-gates check --model {quoted(name, '--version', version if mended else _NEW)}",
+                )
             case "awaiting-approval":
                 return self._approve(approvals)
             case _:
@@ -382,10 +386,12 @@ class _Answer:
 
     def _approve(self, approvals: Mapping[str, Any]) -> tuple[str, ...]:
         if self.request is None:
-            return (f"aims-gates request open {self.ask.name} {self.ask.version} --key YOUR.key",)
+            return (f"aims-gates request open {quoted(self.ask.name, self.ask.version)} --key YOUR.key",)
         short = self.request.digest[7:19]
         roles = [item["role"] for item in approvals["missing"] for _ in range(item["count"])]
-        return tuple(f"aims-gates approve {short} --role {role} --key {role.upper()}.key" for role in roles)
+        return tuple(
+            f"aims-gates approve {quoted(short, '--role', role, '--key', role.upper() + '.key')}" for role in roles
+        )
 
     def _actions(self, controls: tuple[ControlState, ...], approvals: Mapping[str, Any]) -> tuple[str, ...]:
         """The shortest ordered list: fix, then check, then ask, then approve."""
@@ -406,11 +412,11 @@ class _Answer:
         elif self._unmade():
             reasons.append("log the model again, signed in to the server, and register that as a new version")
         elif self.request is None or self._outdated():
-            reasons.append(f"aims-gates request open {name} {version} --key YOUR.key")
+            reasons.append(f"aims-gates request open {quoted(name, version)} --key YOUR.key")
         elif approvals["missing"]:
             reasons.extend(self._approve(approvals))
         elif self.ask.digest is None:
-            reasons.append(f"aims-gates promote {name} {version}")
+            reasons.append(f"aims-gates promote {quoted(name, version)}")
         return tuple(dict.fromkeys(reasons))
 
     def _outdated(self) -> bool:

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from aims_gates.data import Dataset
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.whereabouts import finding_anywhere
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
@@ -121,7 +122,7 @@ def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple
         if need == "required" and name not in bench.record.records:
             place = str(bench.record.folder / f"{name}.yaml")
             raise InputError(
-                "this record is missing", where=place, remedy=f"Write it; see: aims-gates gates show {gate.id}"
+                "this record is missing", where=place, remedy=f"Write it; see: aims-gates gates show {quoted(gate.id)}"
             )
     roles = bench.roles()
     for role, need in needs.roles.items():

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from aims_gates.documents.schema import StrictModel
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import DataError, GateError, InputError
 from aims_gates.model import Finding, Limit, Outcome
 from aims_gates.packs.case import Case
@@ -201,7 +202,7 @@ def _finding(fact: Fact, names: "Names", today: date) -> Finding:
     until = _until(fact, names, outcome, today) if outcome != "error" else None
     overtaken = outcome == "fail" and (until is not None or (fact.lapses and (note or "").endswith(fact.says)))
     missing = (note or "").startswith(_MISSING)
-    remedy = f"Write it: aims-gates records new {fact.record}" if missing else fact.remedy
+    remedy = f"Write it: aims-gates records new {quoted(fact.record)}" if missing else fact.remedy
     return Finding(
         fact.id,
         {"pass": 1.0, "fail": 0.0}.get(outcome),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from aims_gates.attestation.statements.policy import Trust
 from aims_gates.attestation.trust_list import TrustHistory, day
 from aims_gates.decision.in_force import age_days
+from aims_gates.documents.shell import quoted
 from aims_gates.portfolio.fleet import ModelView
 
 __all__ = ["Deadline", "due_fields", "due_keys", "due_of", "sort_due"]
@@ -71,13 +72,14 @@ def due_of(model: ModelView) -> Iterator[Deadline]:
     yield from _evidence(model, about)
     yield from _people(model, about)
     if plan.profile_expires is not None and day(plan.profile_expires) is not None:
-        todo = f"have the profile reviewed, then: aims-gates bind {model.name} --system {plan.system} --key POLICY.key"
+        bind = f"aims-gates bind {quoted(model.name)} --system {quoted(plan.system)} --key POLICY.key"
+        todo = f"have the profile reviewed, then: {bind}"
         yield Deadline(plan.profile_expires, "profile", about, f"the profile {plan.profile}", todo)
 
 
 def _evidence(model: ModelView, about: str) -> Iterator[Deadline]:
     assert model.plan is not None and model.subject is not None
-    todo = f"aims-gates check --model {model.name} --version {model.version}"
+    todo = f"aims-gates check --model {quoted(model.name)} --version {quoted(model.version)}"
     for step in model.plan.steps:
         counted = model.ledger.count(model.plan, step, model.subject, model.now) if step.applies else None
         if counted is None or counted.row is None or counted.evidence is None or counted.standing == "missing":
@@ -95,7 +97,7 @@ def _evidence(model: ModelView, about: str) -> Iterator[Deadline]:
 def _people(model: ModelView, about: str) -> Iterator[Deadline]:
     """Approvals of the request that carries the version or waits, and waivers."""
     assert model.plan is not None and model.subject is not None and model.version is not None
-    renew = f"aims-gates request open {model.name} {model.version} --key YOUR.key"
+    renew = f"aims-gates request open {quoted(model.name, model.version)} --key YOUR.key"
     request = model.ledger.request(model.version)
     for row in model.ledger.approvals(request, 10**6, model.now) if request else ():
         who = ", ".join(model.ledger.persons(row, row.predicate.role))
@@ -103,7 +105,8 @@ def _people(model: ModelView, about: str) -> Iterator[Deadline]:
         yield Deadline(_last(row.at, model.plan.approval_days), "approval", about, message, renew)
     for waivers in model.ledger.waivers(model.plan, model.subject, model.now):
         for control, row in waivers.items():
-            todo = f"meet {control}, or: aims-gates waive {model.name} {model.version} --control {control} ..."
+            waive = f"aims-gates waive {quoted(model.name, model.version, '--control', control)} ..."
+            todo = f"meet {control}, or: {waive}"
             yield Deadline(row.predicate.expires, "waiver", about, f"waiver of {control}", todo)
 
 

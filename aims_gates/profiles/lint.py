@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from aims_gates.documents.canonical import is_digest
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.errors import InputError, ProfileError
 from aims_gates.governance.controls import catalogue, title_of
@@ -93,7 +94,7 @@ class _Linter:
             yield self.problem((*path, "params"), error.message, error.remedy or "Fix it.")
         for index, waived in enumerate(use.accept):
             if not is_digest(waived):
-                remedy = f"Copy it from: aims-gates gates show {name}"
+                remedy = f"Copy it from: aims-gates gates show {quoted(name)}"
                 yield self.problem((*path, "accept", index), "not a digest (sha256:...)", remedy)
         for fact, expected in use.applies_when.items():
             if isinstance(expected, str) and expected.casefold() in _ANSWERS:
@@ -171,7 +172,7 @@ class _Linter:
 
     def _too_long(self, path: Place, days: float, control: str, bound: int) -> ProfileError:
         message = f"{days:g} days is longer than the catalogue's {bound} for {control}"
-        return self.problem(path, message, f"Set at most {bound}; see: aims-gates controls show {control}")
+        return self.problem(path, message, f"Set at most {bound}; see: aims-gates controls show {quoted(control)}")
 
     def _people(self) -> Iterator[ProfileError]:
         """Roles that can never approve or waive, and dates that are none."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, parse, read
 from aims_gates.errors import InputError, PackError, ProfileError
 from aims_gates.packs.find import find_profile
@@ -148,6 +149,8 @@ def read_profile(name: str, gates: Mapping[str, Gate], packs: Iterable[Path] = (
     profile, document = _shaped(name, packs)
     problems = lint(profile, gates, document)
     if problems:
-        more = f" (and {len(problems) - 1} more; see: aims-gates profile lint {name})" if len(problems) > 1 else ""
+        more = (
+            f" (and {len(problems) - 1} more; see: aims-gates profile lint {quoted(name)})" if len(problems) > 1 else ""
+        )
         raise ProfileError(problems[0].message + more, where=problems[0].where, remedy=problems[0].remedy)
     return Resolved(profile, profile.digest, document)

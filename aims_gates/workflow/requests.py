@@ -32,6 +32,7 @@ from aims_gates.decision.halts import hands, may_resume
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import frozen
 from aims_gates.documents.canonical import digest
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError, NotFoundError, RefusedError
 from aims_gates.ledger import append, history, rows
 from aims_gates.ledger.registry_acts import about
@@ -150,7 +151,7 @@ def standing_request(connection: Source, short: str) -> Row:
     state = request_state(connection, row)
     if state != "open":
         predicate = row.predicate
-        remedy = f"Open a new one: aims-gates request open {predicate.name} {predicate.version}"
+        remedy = f"Open a new one: aims-gates request open {quoted(predicate.name, predicate.version)}"
         raise InputError(f"the request {row.digest[7:19]} is {state}", remedy=remedy)
     return row
 
@@ -192,7 +193,7 @@ def ask(connection: Source, workspace: str, name: str, version: str, subject: st
     ledger = StatementView(about(connection, workspace, name, subject), workspace, name)
     binding = ledger.binding()
     if binding is None:
-        remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"
+        remedy = f"Run: aims-gates bind {quoted(name)} --system SYSTEM --key POLICY.key"
         raise RefusedError(f"{name!r} is bound to no system", remedy=remedy)
     plan = binding.predicate.plan
     counted = [ledger.count(plan, step, subject, now) for step in plan.steps if step.applies]
@@ -299,7 +300,7 @@ def waive(
     binding, request = ledger.binding(), ledger.request(version)
     if binding is None or request is None:
         missing = "is bound to no system" if binding is None else f"version {version} has no open request"
-        raise InputError(f"{name} {missing}", remedy=f"See: aims-gates explain {name} {version} --to production")
+        raise InputError(f"{name} {missing}", remedy=f"See: aims-gates explain {quoted(name, version)} --to production")
     plan: Plan = binding.predicate.plan
     _check_waiver(plan, control, role, until)
     waiver = Waiver(plan.system, request.predicate.digest, control, role, reason, risk, compensating_control, until)
@@ -308,7 +309,9 @@ def waive(
 
 def _check_waiver(plan: Plan, control: str, role: str, until: str) -> None:
     if control not in {requirement.control for requirement in plan.requirements}:
-        raise InputError(f"your profile does not require {control}", remedy=f"See: aims-gates plan {plan.system}")
+        raise InputError(
+            f"your profile does not require {control}", remedy=f"See: aims-gates plan {quoted(plan.system)}"
+        )
     if role not in plan.waiver_roles:
         allowed = ", ".join(plan.waiver_roles) or "nobody"
         raise RefusedError(f"the role {role!r} may not waive under this profile", remedy=f"May waive: {allowed}.")

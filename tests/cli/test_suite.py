@@ -1,4 +1,4 @@
-"""suite propose: the draft holds on its own data, loads in great-expectations, and overwrites nothing."""
+"""gates suite propose: the draft holds on its own data, loads in great-expectations, and overwrites nothing."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_drafted_suite_passes_on_the_data_it_is_drafted_from(file: Path, command: Any) -> None:
-    assert command("suite", "propose", str(file), "--out", "suite.json").code == 0
+    assert command("gates", "suite", "propose", str(file), "--out", "suite.json").code == 0
     said = command(
         "try", "data_quality", "--data", f"evaluation={file}", "--param", 'suite="suite.json"', "--param",
         'severities=["critical", "warning"]', "--json",
@@ -74,19 +74,19 @@ def test_a_draft_says_what_the_columns_show_and_names_nobody(file: Path) -> None
 
 def test_a_file_that_is_there_is_written_over_only_by_force(file: Path, command: Any) -> None:
     Path("suite.json").write_text("mine")
-    said = command("suite", "propose", str(file), "--out", "suite.json")
+    said = command("gates", "suite", "propose", str(file), "--out", "suite.json")
     assert said.code == 1 and "--force" in said.err
     assert Path("suite.json").read_text() == "mine"
-    assert command("suite", "propose", str(file), "--out", "suite.json", "--force").code == 0
+    assert command("gates", "suite", "propose", str(file), "--out", "suite.json", "--force").code == 0
     assert json.loads(Path("suite.json").read_text())["name"] == "proposed"
 
 
 def test_without_out_the_suite_goes_to_standard_output(file: Path, command: Any) -> None:
-    said = command("suite", "propose", str(file))
+    said = command("gates", "suite", "propose", str(file))
     assert json.loads(said.out)["expectations"]
 
 
 @pytest.mark.parametrize("arguments", [["gone.parquet"], ["reference.parquet", "--leave-out", "nowhere"]])
 def test_what_cannot_be_drafted_is_an_error_with_a_remedy(file: Path, command: Any, arguments: list[str]) -> None:
-    said = command("suite", "propose", str(file.parent / arguments[0]), *arguments[1:])
+    said = command("gates", "suite", "propose", str(file.parent / arguments[0]), *arguments[1:])
     assert said.code == 1 and "remedy:" in said.err

@@ -29,7 +29,7 @@ from aims_gates.attestation.statements.policy import (
 from aims_gates.attestation.statements.registry import Creation, Grant, Recorded, Registration, Transition
 from aims_gates.model import Evidence
 
-__all__ = ["REGISTRY_ACTS", "ROLES", "SAID_FOR", "may_sign", "type_of"]
+__all__ = ["REGISTRY_ACTS", "ROLES", "ROLE_TASKS", "SAID_FOR", "may_sign", "type_of"]
 
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 
@@ -108,6 +108,17 @@ ROLES: Mapping[str, frozenset[type]] = {
     "break-glass": frozenset({BreakGlass, Revocation}),
     # In its own name a server says how large the ledger is and what it granted; all else it says for a user (SAID_FOR).
     "server": frozenset({Checkpoint, PortableGrant}),
+}
+
+
+#: What each built-in role is for, in the order in which they are explained.
+ROLE_TASKS: Mapping[str, str] = {
+    "policy": "trust list, bindings, revocations",
+    "ci": "evidence, predictions",
+    "developer": "requests",
+    "on-call": "halt, rollback",
+    "break-glass": "one of two orders to promote against unmet controls",
+    "server": "speaks for the users on the list",
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aims_gates.documents.canonical import text_digest
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, problems
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.governance.record_schemas import SHAPES
@@ -167,7 +168,7 @@ def _for(name: str, path: tuple[str | int, ...]) -> str:
         part = definitions.get(str(part.get("$ref", "")).rsplit("/", 1)[-1], part)
         part = part.get("items", {}) if isinstance(key, int) else part.get("properties", {}).get(key, {})
         message = part.get("description", message)
-    return f"Write here: {message}" if message else f"See: aims-gates schema {name}"
+    return f"Write here: {message}" if message else f"See: aims-gates schema {quoted(name)}"
 
 
 def _is_past(key: str) -> bool:

@@ -15,6 +15,7 @@ from pydantic import Field, create_model
 
 from aims_gates.documents.canonical import digest, is_digest, text_digest
 from aims_gates.documents.schema import StrictModel
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, parse, read, read_yaml
 from aims_gates.errors import InputError
 
@@ -332,7 +333,7 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
         source = read(folder / "requirements.yaml")
         requirements = parse(Requirements, source)
         if not is_digest(requirements.evaluation.digest):
-            remedy = f"Write the digest that this prints: aims-gates digest {requirements.evaluation.file}"
+            remedy = f"Write the digest that this prints: aims-gates digest {quoted(requirements.evaluation.file)}"
             raise source.error(("evaluation", "digest"), "not a digest (sha256:...)", remedy)
         _refuse_blanks(source)
     shared = _shared_records(pack, system.tier) if whole else {}

@@ -16,6 +16,7 @@ from aims_gates.attestation.statements.people import Approval, Rejection, Reques
 from aims_gates.attestation.statements.types import may_sign, type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, history
 from aims_gates.ledger.attest import signed_checkpoint
@@ -99,7 +100,9 @@ def need_role(connection: Connection, role: str | None, who: Principal, shape: t
     trust = history(connection).current()
     entry = next((user for user in (trust.users if trust else ()) if user.login == who.name), None)
     if entry is None:
-        remedy = f"Have a policy owner add you: aims-gates keys trust --user {who.name} --person YOU --role ROLE"
+        remedy = (
+            f"Have a policy owner add you: aims-gates keys trust --user {quoted(who.name)} --person YOU --role ROLE"
+        )
         raise RefusedError(f"the trust list does not know the login {who.name!r}", remedy=remedy)
     if role is not None and role not in entry.roles:
         raise RefusedError(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from aims_gates.attestation.signing.envelope import Envelope, open_envelope
 from aims_gates.attestation.signing.keys import Key
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.ledger import history
 from aims_gates.ledger.checkpoint_folder import kept_since
@@ -61,7 +62,7 @@ def _anothers(connection: Connection, order: shapes.ToCarry, key: Key) -> Envelo
     message = "this server has no checkpoint since the grant that another key than its own signed"
     remedy = (
         "Sign one and send it along: aims-gates ledger checkpoint FILE --key YOUR.key, then "
-        f"aims-gates grant export {order.name} --checkpoint FILE --out GRANT"
+        f"aims-gates grant export {quoted(order.name)} --checkpoint FILE --out GRANT"
     )
     raise RefusedError(message, where=order.name, remedy=remedy)
 

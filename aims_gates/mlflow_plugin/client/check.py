@@ -21,6 +21,7 @@ from aims_gates.data import Dataset
 from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.canonical import digest, folder_digest, manifest
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.whereabouts import anywhere
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.plan import make_plan
@@ -252,7 +253,7 @@ def _say_differences(going: _Check, plan: Plan, binding: Row | None) -> None:
     if other and going.desk.key is not None:
         # Its column roles and data locations decide what is measured, and the plan does not hold them.
         message = f"the system differs from the one that {going.name!r} is bound to, so this check cannot be signed"
-        remedy = f"Undo the change, or have a policy owner bind it: aims-gates bind {going.name} --system NAME"
+        remedy = f"Undo the change, or have a policy owner bind it: aims-gates bind {quoted(going.name)} --system NAME"
         raise InputError(message, where=going.record.document.where, remedy=remedy)
     if other or digest(binding.predicate.plan) != digest(plan):
         going.notes.append("The files here differ from the signed binding. The binding holds; bind again to change it.")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from aims_gates.decision.halts import may_resume, told
 from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about, stopping
@@ -83,7 +84,11 @@ def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str
     predicate = halt.predicate
     of_name = StatementView(about(connection, predicate.workspace, predicate.name), predicate.workspace, predicate.name)
     roles = " or ".join(may_resume(of_name))
-    lift = f"aims-gates resume {predicate.name} (role {roles}) lifts that" if predicate.workspace == workspace else ""
+    lift = (
+        f"aims-gates resume {quoted(predicate.name)} (role {roles}) lifts that"
+        if predicate.workspace == workspace
+        else ""
+    )
     return ["; ".join(filter(None, [f"it loads under no name: {told(of_name, halt, workspace)}", lift]))]
 
 

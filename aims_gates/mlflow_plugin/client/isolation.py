@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,14 @@ from aims_gates.model import LEAST_ISOLATION
 __all__ = ["CHOICES", "WAYS", "Isolation", "Kind", "bwrap_command", "choose", "kind_of", "missing_namespaces", "weaker"]
 
 Kind = Literal["bwrap", "container", "job", "none"]
-CHOICES = ("auto", *get_args(Kind))
+#: What ``--isolation`` takes, and what each choice means.
+CHOICES: Mapping[str, str] = {
+    "auto": "bwrap where that works, else none",
+    "bwrap": "namespaces without network, keys or labels",
+    "container": "this command itself runs in a container that is thrown away and holds no key",
+    "job": "the same in a Job of Kubernetes",
+    "none": "nothing",
+}
 
 #: How to have namespaces; printed wherever they are asked for and missing.
 WAYS = (

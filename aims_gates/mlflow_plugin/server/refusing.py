@@ -6,6 +6,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import RefusedError
 from aims_gates.mlflow_plugin.server.routes import Door
 
@@ -63,7 +64,9 @@ def not_served(scope: Scope, door: Door) -> RefusalResponse:
     """404, and what to do where somebody could switch it on."""
     message = f"This server does not serve {scope['method'][:20]} {scope['path'][:200]}."
     if door.group is not None and door.group.serve == "named":
-        message += f" It belongs to {door.group.id!r}, which is off: `aims-gates server --serve {door.group.id}`."
+        message += (
+            f" It belongs to {door.group.id!r}, which is off: `aims-gates server --serve {quoted(door.group.id)}`."
+        )
     if door.group is not None and door.group.serve == "never":
         message += f" It belongs to {door.group.id!r}, which is never served. {door.group.what}"
     return _json(404, "ENDPOINT_NOT_FOUND", message)

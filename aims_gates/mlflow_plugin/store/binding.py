@@ -10,6 +10,7 @@ from sqlalchemy import inspect, text
 from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.decision.in_force import StatementView
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import RefusedError
 from aims_gates.ledger.registry_acts import about
 from aims_gates.ledger.remote import Remote
@@ -87,7 +88,7 @@ def refuse_live(connection: Source, registry: str, workspace: str, name: str, at
     """
     ends = standing_without_grant(connection, registry, workspace, name, at)
     if ends:
-        adopt = f"aims-gates adopt {name} --owner PERSON --until DATE --key POLICY.key"
+        adopt = f"aims-gates adopt {quoted(name)} --owner PERSON --until DATE --key POLICY.key"
         here = "where the database is" if isinstance(connection, Remote) else "or add --adopt, --owner and --until here"
         remedy = (
             f"Take it in, so that it loads on: {adopt} ({here}). Or take it away first: delete the alias, or archive "

@@ -19,6 +19,7 @@ from aims_gates.attestation.statements.registry import Grant, Registration
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.halts import may_resume, told
+from aims_gates.documents.shell import quoted
 from aims_gates.ledger import rows
 from aims_gates.ledger.registry_acts import stopping
 from aims_gates.ledger.table import HALTS, halt_said
@@ -50,10 +51,12 @@ def refuse(connection: Connection, halt: Row, workspace: str, what: str, act: st
     roles = " or ".join(may_resume(of_name))
     steps = [f"have it looked into by whoever called the halt, statement {halt.digest[7:19]}"]
     if predicate.workspace == workspace:
-        who = f"(role {roles}, by somebody without a hand in what was granted)"
+        who = f"role {roles}, by somebody without a hand in what was granted"
+        lift = f'aims-gates resume {quoted(predicate.name)} --reason "..." --key YOUR.key'
+        back = f'aims-gates rollback {quoted(predicate.name)} VERSION --reason "..." --key ON-CALL.key'
         steps = [
-            f'lift the halt: aims-gates resume {predicate.name} --reason "..." --key YOUR.key {who}',
-            f'or return to one version: aims-gates rollback {predicate.name} VERSION --reason "..." --key ON-CALL.key',
+            f"lift the halt: {lift} ({who})",
+            f"or return to one version: {back}",
         ]
     return refusal(f"{what} may not be {act}: {why}.", title=why, id="halt", state="failed", next=steps)
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from aims_gates.attestation.statements.registry import Creation, Registration, Transition
 from aims_gates.decision.in_force import StatementView
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
 from aims_gates.ledger import registry_acts
@@ -130,7 +131,9 @@ class LifecycleMixin(StoreBase):
                     f"{name} may not be renamed: evidence, approvals and grants are about that name.",
                     title="the name is, or was, bound to a system",
                     state="failed",
-                    next=[f"register the model under {new_name} and bind that (aims-gates bind {new_name} ...)"],
+                    next=[
+                        f"register the model under {new_name} and bind that (aims-gates bind {quoted(new_name)} ...)"
+                    ],
                 )
             # First: the database's own guards know a prompt's aliases under the new name by its record.
             self._ended(transaction, name, f"renamed to {new_name}")
@@ -275,7 +278,8 @@ class LifecycleMixin(StoreBase):
                 title="part of the record of a system",
                 state="failed",
                 next=[
-                    f"have a policy owner let the name go: aims-gates bind {name} --free --reason WHY --key POLICY.key"
+                    "have a policy owner let the name go: "
+                    f"aims-gates bind {quoted(name)} --free --reason WHY --key POLICY.key"
                 ],
             )
 

@@ -25,6 +25,7 @@ from aims_gates import ledger
 from aims_gates.attestation.statements.registry import Transition
 from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
 from aims_gates.ledger import registry_acts
@@ -248,7 +249,7 @@ class PromotionMixin(StoreBase):
             return _Prepared(version, kind, digest, version.location, hashed=False, makers=makers)
         root = self.released()
         if not holds(root, digest):
-            command = f"aims-gates promote {name} {number}"
+            command = f"aims-gates promote {quoted(name, number)}"
             return _Prepared(version, kind, None, version.location, False, makers, (command,))
         return _Prepared(version, kind, digest, root.location(digest), True, makers)
 

@@ -10,6 +10,7 @@ from aims_gates.attestation.statements.policy import UntestedMlflow
 from aims_gates.attestation.statements.wording import say
 from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import digest
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.ledger import append, rows
 from aims_gates.ledger.connect import open_database
@@ -82,5 +83,5 @@ def need_server_version(connection: Connection) -> None:
         f"aims-gates was tested with MLflow {spelled(FLOOR)} to {spelled(NEWEST)}; this is {version}, and no policy "
         "owner has signed for it",
         remedy=f"pip install 'mlflow[auth]<{spelled((NEWEST[0], NEWEST[1] + 1))}', or look at what is new there and "
-        f"sign: aims-gates db accept-mlflow {spelled(minor(version))} --reason ... --key POLICY.key",
+        f"sign: aims-gates db accept-mlflow {quoted(spelled(minor(version)))} --reason ... --key POLICY.key",
     )

@@ -11,7 +11,9 @@ from aims_gates.errors import InputError
 from aims_gates.reports.pages.facts import Facts
 from aims_gates.reports.pages.form import Page, Section, markdown
 
-__all__ = ["PAGES", "Facts", "Kind", "Page", "Section", "make", "render_page"]
+__all__ = ["FORMATS", "PAGES", "Facts", "Kind", "Page", "Section", "make", "render_page"]
+
+FORMATS = ("md", "html")
 
 
 class Kind(NamedTuple):
@@ -46,15 +48,15 @@ def make(name: str, facts: Facts) -> Page:
 
 
 def render_page(page: Page, how: str) -> str:
-    """The page as ``md`` or ``html``.
+    """The page in one of :data:`FORMATS`.
 
     Raises:
         InputError: there is no such format.
     """
+    if how not in FORMATS:
+        raise InputError(f"there is no format {how!r}", remedy=f"Choose from: {', '.join(FORMATS)}.")
     if how == "md":
         return markdown(page)
-    if how == "html":
-        from aims_gates.reports.html import page as html
+    from aims_gates.reports.html import page as html
 
-        return html("sections.html", {"page": page})
-    raise InputError(f"there is no format {how!r}", remedy="Choose from: md, html.")
+    return html("sections.html", {"page": page})

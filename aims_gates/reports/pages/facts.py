@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.governance.record_schemas.base import placeholder
 from aims_gates.governance.records.reader import SystemRecord
@@ -117,7 +118,7 @@ class Facts:
         due = {step.gate for step in model.plan.steps if step.applies}
         for gate in gates:
             if gate in due and not any(name == gate for name, _ in result.values()):
-                todo = f"aims-gates check --model {model.name} --version {model.version}"
+                todo = f"aims-gates check --model {quoted(model.name)} --version {quoted(model.version)}"
                 self.missing.append(f"signed evidence of {gate} that counts: {todo}")
         return list(result.values())
 

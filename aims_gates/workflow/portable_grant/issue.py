@@ -14,6 +14,7 @@ from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, day
 from aims_gates.decision.in_force import StatementView
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import parse
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.ledger import history, places, write_whole
@@ -80,7 +81,7 @@ def compose(
     ledger, head = StatementView(about(connection, workspace, name), workspace, name), claimed(checkpoint)
     grant, binding = ledger.standing(alias, at), ledger.binding()
     if grant is None or binding is None:
-        remedy = f"See what is missing: aims-gates explain {name} VERSION --to production"
+        remedy = f"See what is missing: aims-gates explain {quoted(name)} VERSION --to production"
         raise RefusedError(f"no grant stands for {name}, alias {alias}", remedy=remedy)
     if not grant.position < head.size:
         message = f"the checkpoint of {head.size} rows is older than the grant, which is row {grant.position}"

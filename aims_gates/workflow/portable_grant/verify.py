@@ -8,6 +8,7 @@ from pathlib import Path
 from aims_gates.attestation.statements.evidence import PortableGrant
 from aims_gates.attestation.trust_list import day
 from aims_gates.documents.canonical import check_left_out, folder_digest
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.workflow.portable_grant.basis import Basis, weighed
 from aims_gates.workflow.portable_grant.file import LONGEST_DAYS, File, read_file
@@ -114,7 +115,8 @@ def _not_too_long(proof: Proven, issued: datetime, where: str) -> None:
 def _in_time(statement: PortableGrant, now: datetime, where: str) -> None:
     last = day(statement.until)
     if last is None or not (now.astimezone(UTC).date() <= last):
-        remedy = f"Issue it again: aims-gates grant export {statement.name} --alias {statement.alias} --out FILE"
+        export = f"aims-gates grant export {quoted(statement.name, '--alias', statement.alias)} --out FILE"
+        remedy = f"Issue it again: {export}"
         raise RefusedError(f"it could be relied on until {statement.until}", where=where, remedy=remedy)
 
 
