@@ -223,6 +223,12 @@ def _coming(
     return tuple(comings)
 
 
+def _route(bundle: Bundle, answers: Answers, law: _Law) -> Literal["sectoral"] | None:
+    """``sectoral`` for a product under a sector's own law, unless a listed use makes it high-risk as well."""
+    sectoral = law.product and bundle.product is not None and answers[bundle.product.sectoral.id] == "yes"
+    return "sectoral" if sectoral and not law.uses else None
+
+
 def classify(bundle: Bundle, answers: Answers, *, as_of: Day, rules: Iterable[OrganizationRule] = ()) -> Result:
     """Classify a system. Pure: the same answers on the same day give the same result.
 
@@ -241,8 +247,7 @@ def classify(bundle: Bundle, answers: Answers, *, as_of: Day, rules: Iterable[Or
     counts_as: Tier = "high" if tier == "undetermined" else tier
     # The organization's own raise brings its profile, not the law's duties.
     by_law = "high" if law.tier == "undetermined" else law.tier
-    sectoral = law.product and bundle.product is not None and answers[bundle.product.sectoral.id] == "yes"
-    route: Literal["sectoral"] | None = "sectoral" if sectoral and not law.uses else None
+    route = _route(bundle, answers, law)
     duties = owed(
         bundle, answers, tier=by_law, articles=articles, uses=law.uses, product=law.product, route=route, as_of=as_of
     )
