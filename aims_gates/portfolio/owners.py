@@ -110,18 +110,16 @@ def _holders(role: str, records: Records) -> list[str]:
 
 def _by(model: ModelView, state: ControlState, ends: list[Deadline]) -> str:
     """The day on which what a control rests on ends, past or to come."""
-    gates = {f"evidence of {item['gate']}" for item in state.evidence}
-    facts = {f"{gate}: {finding.measure}" for gate, finding in state.findings}
-    rests = {("evidence", gate) for gate in gates} | {("fact", fact) for fact in facts}
-    own = [deadline.due for deadline in ends if (deadline.kind, deadline.said) in rests]
-    if state.state == "waived":
-        own = [
-            deadline.due
-            for deadline in ends
-            if deadline.kind == "waiver" and deadline.said == f"waiver of {state.control}"
-        ]
-    if state.state == "awaiting-approval" and model.grant is not None:
-        own = [deadline.due for deadline in ends if deadline.kind == "approval"]
     if state.state in ("met", "waived") or (state.state == "stale" and model.grant is not None):
-        return min(own, default="")
+        return min((deadline.due for deadline in ends if _rests_on(state, deadline)), default="")
     return "before promotion" if state.blocks else ""
+
+
+def _rests_on(state: ControlState, deadline: Deadline) -> bool:
+    """Whether a control rests on what ends then: its waiver, or a piece of its evidence, or a fact with a date."""
+    if state.state == "waived":
+        return deadline.kind == "waiver" and deadline.said == f"waiver of {state.control}"
+    if deadline.kind == "evidence":
+        return deadline.said in {f"evidence of {item['gate']}" for item in state.evidence}
+    facts = {f"{gate}: {finding.measure}" for gate, finding in state.findings}
+    return deadline.kind == "fact" and deadline.said in facts

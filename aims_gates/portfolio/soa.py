@@ -76,13 +76,7 @@ def _given(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
 
 
 def _row(control: str, entries: list[Mapping[str, Any]], plans: list[Plan], bound: list[ModelView]) -> SoaRow:
-    asking = [
-        f"profile {plan.profile} of {plan.system}"
-        for plan in plans
-        if any(
-            requirement.control == control and requirement.enforcement == "block" for requirement in plan.requirements
-        )
-    ]
+    asking = [f"profile {plan.profile} of {plan.system}" for plan in plans if _requires(plan, control)]
     entry = entries[0] if entries else None
     applicable, reason, source, problem = _reason(entry, asking)
     if len(entries) > 1:
@@ -90,8 +84,7 @@ def _row(control: str, entries: list[Mapping[str, Any]], plans: list[Plan], boun
     recorded = str(entry.get("state", "")) if entry else ""
     states = {model.name: state for model in bound for state in model.decision.controls if state.control == control}
     observed = {model.name for model in bound if model.decision.mode != "enforce"}
-    shown = [item for state in states.values() for item in state.evidence if item.get("standing") == "counts"]
-    dates = sorted(filter(None, (_date(item, model) for model in bound for item in _counting(model, control))))
+    since, until = _span(control, bound)
     return SoaRow(
         control=control,
         title=catalogue()[control].title,
@@ -101,11 +94,29 @@ def _row(control: str, entries: list[Mapping[str, Any]], plans: list[Plan], boun
         recorded=recorded,
         implementation=_implementation(states, observed, bool(asking)),
         models={name: ("observed" if name in observed else state.state) for name, state in states.items()},
-        since=dates[0][0] if dates else "",
-        until=min((date[1] for date in dates), default=""),
-        statements=tuple(sorted({str(item["statement"]) for item in shown})),
+        since=since,
+        until=until,
+        statements=_statements(states.values()),
         problem="; ".join(filter(None, (problem, _overstated(recorded, states, observed)))),
     )
+
+
+def _requires(plan: Plan, control: str) -> bool:
+    return any(
+        requirement.control == control and requirement.enforcement == "block" for requirement in plan.requirements
+    )
+
+
+def _span(control: str, bound: list[ModelView]) -> tuple[str, str]:
+    """The day of the oldest evidence that counts, and the last day of what ends first; empty where there is none."""
+    dates = sorted(filter(None, (_date(item, model) for model in bound for item in _counting(model, control))))
+    return (dates[0][0], min(last for _, last in dates)) if dates else ("", "")
+
+
+def _statements(states: Iterable[ControlState]) -> tuple[str, ...]:
+    """The digests of the evidence that counts, each once."""
+    items = (item for state in states for item in state.evidence)
+    return tuple(sorted({str(item["statement"]) for item in items if item.get("standing") == "counts"}))
 
 
 def _reason(entry: Mapping[str, Any] | None, asking: list[str]) -> tuple[bool | None, str, str, str]:

@@ -15,6 +15,7 @@ from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.errors import InputError, ProfileError
 from aims_gates.governance.controls import catalogue, title_of
+from aims_gates.model import Limit
 from aims_gates.packs.gate import Gate
 from aims_gates.packs.limits import beyond, limit_of, reachable, read_limit
 from aims_gates.packs.manifest import Measures
@@ -114,10 +115,7 @@ class _Linter:
     def _limit(self, path: Place, measure: str, raw: Any, measures: Measures | None) -> Iterator[ProfileError]:
         way = measures.way(measure) if measures is not None else None
         if measures is not None and way is None:
-            names = [*measures.more, *measures.less, *measures.either]
-            near = get_close_matches(measure, names, n=3, cutoff=0.6)
-            remedy = f"{f'Did you mean {near[0]}? ' if near else ''}Measures: {', '.join(sorted(names))}."
-            yield self.problem(path, f"the gate has no measure {measure!r}", remedy)
+            yield self._no_measure(path, measure, measures)
             return
         if isinstance(raw, Mapping) and raw and not {"op", "value"} & set(raw):
             for column, inner in raw.items():  # a limit for each column
@@ -129,34 +127,51 @@ class _Linter:
         except InputError as error:
             yield self.problem(path, error.message, error.remedy or "Fix it.")
             return
-        if limit is None:
-            return
+        if limit is not None:
+            yield from self._decides_nothing(path, measure, limit)
+
+    def _no_measure(self, path: Place, measure: str, measures: Measures) -> ProfileError:
+        names = [*measures.more, *measures.less, *measures.either]
+        near = get_close_matches(measure, names, n=3, cutoff=0.6)
+        remedy = f"{f'Did you mean {near[0]}? ' if near else ''}Measures: {', '.join(sorted(names))}."
+        return self.problem(path, f"the gate has no measure {measure!r}", remedy)
+
+    def _decides_nothing(self, path: Place, measure: str, limit: Limit) -> Iterator[ProfileError]:
+        """A limit that every value keeps, or none."""
         if beyond(measure, limit) is None:
-            raw = f"can never fire: every value that {measure} can have keeps {limit.op} {limit.value:g}"
-            yield self.problem(path, raw, "Set a limit that some value breaks, or take it out.")
+            message = f"can never fire: every value that {measure} can have keeps {limit.op} {limit.value:g}"
+            yield self.problem(path, message, "Set a limit that some value breaks, or take it out.")
         elif not reachable(measure, limit):
-            raw = f"can never be kept: no value that {measure} can have is {limit.op} {limit.value:g}"
-            yield self.problem(path, raw, "Set a limit that some value keeps.")
+            message = f"can never be kept: no value that {measure} can have is {limit.op} {limit.value:g}"
+            yield self.problem(path, message, "Set a limit that some value keeps.")
 
     def _ages(self, used: set[str]) -> Iterator[ProfileError]:
         """Evidence, approvals and the ages that gates allow, against what the catalogue says makes them old."""
         for name in sorted(used & set(self.gates)):
-            bounds = {
-                control: bound
-                for control, rule in self.profile.controls.items()
-                if name in rule.gates and rule.enforcement == "block" and (bound := self._bound(control)) is not None
-            }
-            rule = self.profile.gates.get(name, GateRule())
-            control = min(bounds, key=bounds.__getitem__, default="")
-            if control and (rule.expires_days or 0) > bounds[control]:
-                yield self._too_long(("gates", name, "expires_days"), rule.expires_days or 0, control, bounds[control])
-            longest = max(bounds, key=bounds.__getitem__, default="")
-            for param, value in rule.params.items():
-                if longest and _is_age(param) and isinstance(value, int | float) and value > bounds[longest]:
-                    yield self._too_long(("gates", name, "params", param), value, longest, bounds[longest])
+            yield from self._gate_ages(name, self.profile.gates.get(name, GateRule()))
         bound = self._bound(_APPROVALS)
         if bound is not None and self.profile.approval_days > bound:
             yield self._too_long(("approval_days",), self.profile.approval_days, _APPROVALS, bound)
+
+    def _gate_ages(self, name: str, rule: GateRule) -> Iterator[ProfileError]:
+        bounds = self._bounds(name)
+        if not bounds:
+            return
+        control, longest = min(bounds, key=bounds.__getitem__), max(bounds, key=bounds.__getitem__)
+        if (rule.expires_days or 0) > bounds[control]:
+            yield self._too_long(("gates", name, "expires_days"), rule.expires_days or 0, control, bounds[control])
+        for param, value in rule.params.items():
+            if _is_age(param) and isinstance(value, int | float) and value > bounds[longest]:
+                yield self._too_long(("gates", name, "params", param), value, longest, bounds[longest])
+
+    def _bounds(self, gate: str) -> dict[str, int]:
+        """The most days for each control that blocks and that this gate evidences, where the catalogue names any."""
+        blocking = [
+            control
+            for control, rule in self.profile.controls.items()
+            if gate in rule.gates and rule.enforcement == "block"
+        ]
+        return {control: bound for control in blocking if (bound := self._bound(control)) is not None}
 
     def _bound(self, control: str) -> int | None:
         """The most days the catalogue gives a control at this tier; None where it names none."""

@@ -5,19 +5,19 @@ draws any of them, so that every name is escaped and every colour follows the pa
 :mod:`aims_gates.reports.pictures`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aims_gates.model import Finding
-from aims_gates.reports import format
-from aims_gates.reports.pictures import domain, ticks
+from aims_gates.reports import canvas, format
+from aims_gates.reports.canvas import COLOURS, LEFT, RIGHT, WIDTH, Element, scale, short
+from aims_gates.reports.pictures import domain
 
-__all__ = ["Chart", "Element", "charts"]
+__all__ = ["Chart", "charts"]
 
-WIDTH, LEFT, RIGHT = 860, 262, 640
-_MOST_CELLS, _MOST_LINES, _MOST_HISTOGRAMS, _MOST_HEATS, _LABEL = 8, 12, 6, 2, 33
-#: Rows of a table, and points of a line: the page stays small, and the JSON report has them all.
-_MOST_ROWS, _MOST_POINTS = 100, 150
+_MOST_CELLS, _MOST_LINES, _MOST_HISTOGRAMS, _MOST_HEATS = 8, 12, 6, 2
+#: Rows of a table, points and marks of a line: the page stays small, and the JSON report has them all.
+_MOST_ROWS, _MOST_POINTS, _MOST_MARKS = 100, 150, 40
 _HEAT_FIRST = (
     "selection_rate",
     "scoring_rate",
@@ -26,24 +26,12 @@ _HEAT_FIRST = (
     "true_positive_rate",
     "accuracy",
 )
-_COLOURS: Mapping[str | None, str] = {"fail": "red", "error": "red", "inconclusive": "yellow", "pass": "green"}
-
-
-@dataclass(frozen=True)
-class Element:
-    """One element of an SVG.
-
-    Attributes:
-        tag: ``rect``, ``line``, ``circle``, ``path``, ``polyline`` or ``text``.
-        style: Its class; colours are the page's.
-        at: Its attributes; numbers are rounded.
-        text: Its content; of other shapes than text, what a pointer shows.
-    """
-
-    tag: str
-    style: str
-    at: Mapping[str, object]
-    text: str = ""
+#: Where the grid of a heat map begins, and the height of its cells.
+_GRID_LEFT, _GRID_TOP, _CELL = 200.0, 34.0, 40.0
+#: The height of one line over chunks, of one bin, and of one measure of two models.
+_TRACK, _BIN, _DUEL = 52.0, 30.0, 30.0
+#: The upper left corner of the square in which a calibration is drawn, and its side.
+_SQUARE_LEFT, _SQUARE_TOP, _SQUARE = 90.0, 14.0, 380.0
 
 
 @dataclass(frozen=True)
@@ -67,99 +55,98 @@ class Chart:
     width: int = WIDTH
 
 
-def _text(x: float, y: float, label: str, style: str = "", anchor: str = "start") -> Element:
-    return Element("text", style, {"x": round(x, 2), "y": round(y, 2), "text-anchor": anchor}, label)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Element:
-    return Element("line", style, {"x1": round(x1, 2), "y1": round(y1, 2), "x2": round(x2, 2), "y2": round(y2, 2)})
-
-
-def _rect(x: float, y: float, width: float, height: float, style: str, label: str = "", **more: object) -> Element:
-    at = {"x": round(x, 2), "y": round(y, 2), "width": round(max(width, 0.0), 2), "height": round(height, 2), **more}
-    return Element("rect", style, at, label)
-
-
-def _mark(x: float, y: float, outcome: str | None, label: str = "") -> Element:
-    """A diamond for what failed, an open circle for what is open, a dot for the rest."""
-    colour = _COLOURS.get(outcome, "grey")
-    if colour == "red":
-        return Element("path", f"dot {colour}", {"d": f"M{x:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z"}, label)
-    open_ = " open" if outcome == "inconclusive" else ""
-    return Element("circle", f"dot {colour}{open_}", {"cx": round(x, 2), "cy": round(y, 2), "r": 4.5}, label)
-
-
-def _short(text: str, most: int = _LABEL) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def _sentences(rows: Iterable[Sequence[str]]) -> str:
     return ". ".join(", ".join(cell for cell in row if cell) for row in rows) + "."
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
-    def place(value: float) -> float:
-        return start + (min(max(value, low), high) - low) / ((high - low) or 1.0) * (end - start)
-
-    return place
+def _value(finding: Finding) -> float:
+    return finding.value or 0.0
 
 
 # Heat map of intersections --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _HeatCell:
+    """A group of each of two columns, and what the findings say about both together, if anything."""
+
+    first: str
+    second: str
+    finding: Finding | None
+    smallest: int
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is a value that may be shown."""
+        return self.finding is not None and not format.withheld(self.finding, self.smallest)
+
+    @property
+    def message(self) -> str:
+        return "no rows" if self.finding is None else format.seen(self.finding, self.smallest)
+
+    @property
+    def label(self) -> str:
+        if self.finding is None:
+            return "–"
+        return format.number(_value(self.finding)) if self.readable else f"< {self.smallest} rows"
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        n = "" if self.finding is None else format.rows(self.finding, self.smallest)
+        return format.clean(self.first), format.clean(self.second), self.message, n
+
+    def shapes(self, x: float, y: float, width: float, keys: tuple[str, str], opacity: float) -> Iterator[Element]:
+        """The cell with its upper left corner here: its colour, its edge and its number."""
+        box = (x + 1, y + 1, width - 2, _CELL - 2)
+        if self.readable:
+            first, second = self.row[:2]
+            group = f"{format.clean(keys[0])} = {first}, {format.clean(keys[1])} = {second}"
+            yield canvas.rect(*box, "heat", f"{group}: {self.message}", **{"fill-opacity": round(opacity, 3)})
+        failed = self.finding is not None and self.finding.outcome == "fail"
+        yield canvas.rect(*box, "cell red" if failed else "cell")
+        style = "" if self.readable else "soft-text"
+        yield canvas.text(x + width / 2, y + _CELL / 2 + 4.5, self.label, style, "middle")
+
+
 def _heats(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
-    groups: dict[tuple[str, tuple[str, ...], str], list[Finding]] = {}
+    groups: dict[tuple[str, tuple[str, str], str], list[Finding]] = {}
     for finding in findings:
         if len(finding.by) == 2 and finding.value is not None and finding.measure in _HEAT_FIRST:
             extra = format.about(replace(finding, by={}))
-            groups.setdefault((finding.measure, tuple(sorted(finding.by)), extra), []).append(finding)
+            across, down = sorted(finding.by)
+            groups.setdefault((finding.measure, (across, down), extra), []).append(finding)
     order = sorted(groups, key=lambda key: (_HEAT_FIRST.index(key[0]), key[1:]))
     for measure, keys, extra in [key for key in order if len(groups[key]) > 3][:_MOST_HEATS]:
         yield _heat(measure, keys, extra, groups[measure, keys, extra], smallest)
 
 
-def _heat(measure: str, keys: tuple[str, ...], extra: str, some: Sequence[Finding], smallest: int) -> Chart:
-    across, down = keys
-    names = [_largest(some, key) for key in keys]
-    cells = {(f.by[across], f.by[down]): f for f in some}
-    values = [f.value for f in cells.values() if f.value is not None and not format.withheld(f, smallest)]
-    strength = _scale(min(values, default=0.0), max(values, default=1.0), 0.06, 0.6)
-    wide, high, left, top = min(110.0, 640 / len(names[0])), 40.0, 200.0, 34.0
-    shapes = [_text(left + wide * (i + 0.5), top - 10, _short(format.clean(n), int(wide / 7.5)), "axis", "middle")
-              for i, n in enumerate(names[0])]  # fmt: skip
+def _heat(measure: str, keys: tuple[str, str], extra: str, some: Sequence[Finding], smallest: int) -> Chart:
+    firsts, seconds = (_largest(some, key) for key in keys)
+    cells = {(f.by[keys[0]], f.by[keys[1]]): f for f in some}
+    values = [_value(f) for f in cells.values() if not format.withheld(f, smallest)]
+    strength = scale(min(values, default=0.0), max(values, default=1.0), 0.06, 0.6)
+    width = min(110.0, 640 / len(firsts))
+    shapes = [_heading(first, _GRID_LEFT + width * (i + 0.5), width) for i, first in enumerate(firsts)]
     rows = []
-    for j, second in enumerate(names[1]):
-        y = top + high * j
-        shapes.append(_text(left - 12, y + high / 2 + 4.5, _short(format.clean(second), 26), "", "end"))
-        for i, first in enumerate(names[0]):
-            x, f = left + wide * i, cells.get((first, second))
-            hidden = f is not None and format.withheld(f, smallest)
-            message = "no rows" if f is None else format.seen(f, smallest)
-            group = f"{format.clean(across)} = {format.clean(first)}, {format.clean(down)} = {format.clean(second)}"
-            if f is not None and not hidden:
-                shapes.append(
-                    _rect(x + 1, y + 1, wide - 2, high - 2, "heat", f"{group}: {message}",
-                          **{"fill-opacity": round(strength(f.value or 0.0), 3)})
-                )  # fmt: skip
-            shapes.append(
-                _rect(x + 1, y + 1, wide - 2, high - 2, "cell" + (" red" if f and f.outcome == "fail" else ""))
-            )
-            short = "–" if f is None else f"< {smallest} rows" if hidden else format.number(f.value or 0.0)
-            shapes.append(
-                _text(x + wide / 2, y + high / 2 + 4.5, short, "soft-text" if f is None or hidden else "", "middle")
-            )
-            rows.append(
-                (format.clean(first), format.clean(second), message, "" if f is None else format.rows(f, smallest))
-            )
-    left_out = len({f.by[across] for f in some}) > len(names[0]) or len({f.by[down] for f in some}) > len(names[1])
-    note = "The stronger the colour, the higher; a red edge: fails." + (
-        " The largest groups are drawn." if left_out else ""
-    )
-    title = (
-        f"{format.clean(measure)} by {format.clean(across)} and {format.clean(down)}{f' ({extra})' if extra else ''}"
-    )
-    headings = (format.clean(across), format.clean(down), format.clean(measure), "n")
-    return Chart(title, _sentences(rows), top + high * len(names[1]) + 6, tuple(shapes), headings, tuple(rows), note)
+    for j, second in enumerate(seconds):
+        y = _GRID_TOP + _CELL * j
+        shapes.append(canvas.text(_GRID_LEFT - 12, y + _CELL / 2 + 4.5, short(format.clean(second), 26), "", "end"))
+        for i, first in enumerate(firsts):
+            cell = _HeatCell(first, second, cells.get((first, second)), smallest)
+            opacity = strength(_value(cell.finding)) if cell.finding else 0.0
+            shapes += cell.shapes(_GRID_LEFT + width * i, y, width, keys, opacity)
+            rows.append(cell.row)
+    left_out = any(len({f.by[key] for f in some}) > _MOST_CELLS for key in keys)
+    note = "The stronger the colour, the higher; a red edge: fails."
+    note += " The largest groups are drawn." if left_out else ""
+    headings = (format.clean(keys[0]), format.clean(keys[1]), format.clean(measure), "n")
+    title = f"{headings[2]} by {headings[0]} and {headings[1]}{f' ({extra})' if extra else ''}"
+    height = _GRID_TOP + _CELL * len(seconds) + 6
+    return Chart(title, _sentences(rows), height, tuple(shapes), headings, tuple(rows), note)
+
+
+def _heading(name: str, x: float, width: float) -> Element:
+    return canvas.text(x, _GRID_TOP - 10, short(format.clean(name), int(width / 7.5)), "axis", "middle")
 
 
 def _largest(some: Sequence[Finding], key: str) -> list[str]:
@@ -174,72 +161,91 @@ def _largest(some: Sequence[Finding], key: str) -> list[str]:
 
 
 def _lines(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
-    rows: dict[str, dict[str, list[Finding]]] = {}
-    for finding in findings:
-        if set(finding.over or {}) == {"column", "chunk"} and finding.value is not None and not finding.by:
-            columns = rows.setdefault(finding.measure, {})
-            columns.setdefault(str((finding.over or {})["column"]), []).append(finding)
-    judged = {
-        measure: columns for measure, columns in rows.items() if any(f.limit for c in columns.values() for f in c)
-    }
-    for measure, columns in list((judged or rows).items())[:_MOST_HEATS]:
+    measures = _by_chunk(findings)
+    judged = {measure: columns for measure, columns in measures.items() if _has_limit(columns)}
+    for measure, columns in list((judged or measures).items())[:_MOST_HEATS]:
         drawn = {name: some for name, some in columns.items() if len(some) > 1}
         if drawn:
             yield _over_chunks(measure, drawn, smallest)
 
 
+def _by_chunk(findings: Sequence[Finding]) -> dict[str, dict[str, list[Finding]]]:
+    """The findings about a column in a chunk: measure -> column -> its chunks in order."""
+    measures: dict[str, dict[str, list[Finding]]] = {}
+    for finding in findings:
+        over = finding.over or {}
+        if set(over) == {"column", "chunk"} and finding.value is not None and not finding.by:
+            columns = measures.setdefault(finding.measure, {})
+            columns.setdefault(str(over["column"]), []).append(finding)
+    return measures
+
+
+def _has_limit(columns: Mapping[str, list[Finding]]) -> bool:
+    return any(finding.limit for some in columns.values() for finding in some)
+
+
+def _chunk(finding: Finding) -> str:
+    return format.clean((finding.over or {})["chunk"])
+
+
 def _over_chunks(measure: str, columns: Mapping[str, list[Finding]], smallest: int) -> Chart:
-    ranked = sorted(
-        columns, key=lambda name: (min(map(format.rank, columns[name])), -max(f.value or 0 for f in columns[name]))
-    )
-    names = ranked[:_MOST_LINES]
-    low, high = domain("column", [f for name in names for f in columns[name]])
-    tall, top, foot = 52.0, 8.0, 24.0
-    shapes, rows = [], []
-    for index, name in enumerate(names):
-        some, y = columns[name], top + tall * index
-        up = _scale(low, high, y + tall - 6, y + 6)
-        across = _scale(0, len(some) - 1, LEFT, RIGHT)
-        shapes.append(_line(LEFT, y + tall - 6, RIGHT, y + tall - 6, "grid"))
-        limit = next((f.limit for f in some if f.limit), None)
-        if limit:
-            shapes.append(_line(LEFT, up(limit.value), RIGHT, up(limit.value), "limit"))
-        every = -(-len(some) // _MOST_POINTS)
-        points = " ".join(f"{across(i):.1f},{up(f.value or 0.0):.1f}" for i, f in enumerate(some) if i % every == 0)
-        shapes.append(Element("polyline", "course", {"points": points}))
-        marked = [i for i, f in enumerate(some) if f.outcome in ("fail", "error") or (len(some) <= 40 and f.outcome)]
-        for i in marked[:: -(-len(marked) // 40) or 1]:
-            f = some[i]
-            shapes.append(
-                _mark(across(i), up(f.value or 0.0), f.outcome, f"{format.about(f)}: {format.seen(f, smallest)}")
-            )
-        worst = max(some, key=lambda f: f.value or 0.0)
-        chunk = format.clean((worst.over or {})["chunk"])
-        shapes.append(_text(LEFT - 14, y + tall / 2 + 4.5, _short(format.clean(name)), "", "end"))
-        message = f"greatest {format.number(worst.value or 0.0)} in chunk {_short(chunk, 19)}"
-        shapes.append(_text(RIGHT + 16, y + tall / 2 + 4.5, message, "said"))
-        rows += [
-            (format.clean(name), format.clean((f.over or {})["chunk"]), format.seen(f, smallest), f.outcome or "")
-            for f in format.worst_first(some)[: max(5, _MOST_ROWS // len(names))]
-        ]
-    bottom = top + tall * len(names)
-    ends = columns[names[0]]
-    for place, f, anchor in ((LEFT, ends[0], "start"), (RIGHT, ends[-1], "end")):
-        shapes.append(_text(place, bottom + 14, _short(format.clean((f.over or {})["chunk"]), 26), "axis", anchor))
+    ranked = sorted(columns, key=lambda name: (min(map(format.rank, columns[name])), -max(map(_value, columns[name]))))
+    drawn = {name: columns[name] for name in ranked[:_MOST_LINES]}
+    low, high = domain("column", [finding for some in drawn.values() for finding in some])
+    top, foot = 8.0, 24.0
+    shapes: list[Element] = []
+    rows: list[tuple[str, ...]] = []
+    for index, (name, some) in enumerate(drawn.items()):
+        shapes += _track(name, some, top + _TRACK * index, (low, high), smallest)
+        worst = format.worst_first(some)[: max(5, _MOST_ROWS // len(drawn))]
+        rows += [(format.clean(name), _chunk(f), format.seen(f, smallest), f.outcome or "") for f in worst]
+    bottom = top + _TRACK * len(drawn)
+    ends = columns[ranked[0]]
+    for x, finding, anchor in ((LEFT, ends[0], "start"), (RIGHT, ends[-1], "end")):
+        shapes.append(canvas.text(x, bottom + 14, short(_chunk(finding), 26), "axis", anchor))
     note = f"Chunks from left to right, each line from {low:.3g} to {high:.3g}; dashes: the limit; diamond: fails."
-    if len(ranked) > len(names):
-        note += f" {len(ranked) - len(names)} more columns are not drawn."
-    summary = _sentences(map(_course, ((name, columns[name]) for name in names)))
+    if len(ranked) > len(drawn):
+        note += f" {len(ranked) - len(drawn)} more columns are not drawn."
     title = f"{format.clean(measure)} per column over chunks"
     headings = ("column", "chunk", format.clean(measure), "outcome")
+    summary = _sentences(map(_course, drawn.items()))
     return Chart(title, summary, bottom + foot, tuple(shapes), headings, tuple(rows), note)
+
+
+def _track(name: str, some: Sequence[Finding], y: float, ends: tuple[float, float], smallest: int) -> Iterator[Element]:
+    """One column's line over its chunks, from ``y`` down: the limit, the course, the marks, and the worst in words."""
+    up = scale(*ends, y + _TRACK - 6, y + 6)
+    across = scale(0, len(some) - 1, LEFT, RIGHT)
+    yield canvas.line(LEFT, y + _TRACK - 6, RIGHT, y + _TRACK - 6, "grid")
+    limit = next((f.limit for f in some if f.limit), None)
+    if limit:
+        yield canvas.line(LEFT, up(limit.value), RIGHT, up(limit.value), "limit")
+    points = range(0, len(some), -(-len(some) // _MOST_POINTS))
+    yield canvas.polyline(((across(i), up(_value(some[i]))) for i in points), "course")
+    for i in _marked(some):
+        label = f"{format.about(some[i])}: {format.seen(some[i], smallest)}"
+        yield canvas.mark(across(i), up(_value(some[i])), some[i].outcome, label)
+    yield canvas.text(LEFT - 14, y + _TRACK / 2 + 4.5, short(format.clean(name)), "", "end")
+    worst = max(some, key=_value)
+    message = f"greatest {format.number(_value(worst))} in chunk {short(_chunk(worst), 19)}"
+    yield canvas.text(RIGHT + 16, y + _TRACK / 2 + 4.5, message, "said")
+
+
+def _marked(some: Sequence[Finding]) -> list[int]:
+    """The chunks that get a mark: those that fail, and all that are judged where there are few; evenly thinned."""
+    few = len(some) <= _MOST_MARKS
+    marked = [i for i, f in enumerate(some) if f.outcome in ("fail", "error") or (few and f.outcome)]
+    return marked[:: -(-len(marked) // _MOST_MARKS) or 1]
 
 
 def _course(item: tuple[str, list[Finding]]) -> tuple[str, str, str]:
     name, some = item
-    greatest = format.number(max(f.value or 0.0 for f in some))
     failed = sum(f.outcome == "fail" for f in some)
-    return format.clean(name), f"greatest {greatest}", f"{failed} of {len(some)} chunks fail"
+    return (
+        format.clean(name),
+        f"greatest {format.number(max(map(_value, some)))}",
+        f"{failed} of {len(some)} chunks fail",
+    )
 
 
 # Histograms -----------------------------------------------------------------------------------------------------------
@@ -256,75 +262,103 @@ def _histograms(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
 
 def _histogram(name: str, some: Sequence[Finding], smallest: int, more: int) -> Chart:
     bins = list(dict.fromkeys(f.by["bin"] for f in some))
-    shares = {(f.by["set"], f.by["bin"]): f for f in some}
-    place = _scale(0.0, max(f.value or 0.0 for f in some) or 1.0, LEFT, RIGHT)
-    tall, top = 30.0, 6.0
-    shapes, rows = [], []
+    by_set = {(f.by["set"], f.by["bin"]): f for f in some}
+    greatest = max(map(_value, some)) or 1.0
+    top = 6.0
+    shapes: list[Element] = []
+    rows = []
     for index, bin_ in enumerate(bins):
-        y, elements = top + tall * index, []
-        shapes.append(_text(LEFT - 14, y + tall / 2 + 3, _short(format.clean(bin_)), "", "end"))
-        for turn, set_ in enumerate(("reference", "production")):
-            f = shares.get((set_, bin_))
-            few = f is not None and format.withheld(f, smallest)
-            elements.append("" if f is None else f"< {smallest} rows" if few else f"{100 * (f.value or 0.0):.1f} %")
-            if f is not None and not few:
-                width = place(f.value or 0.0) - LEFT
-                shapes.append(_rect(LEFT, y + 4 + 11 * turn, width, 10, f"bar-{set_}", f"{set_}: {elements[-1]}"))
-        shapes.append(_text(RIGHT + 16, y + tall / 2 + 3, " → ".join(elements), "said"))
-        rows.append((format.clean(bin_), *elements))
-    shapes.append(_line(LEFT, top, LEFT, top + tall * len(bins), "zero"))
+        y = top + _BIN * index
+        shares = {set_: by_set.get((set_, bin_)) for set_ in ("reference", "production")}
+        labels = {set_: _share(finding, smallest) for set_, finding in shares.items()}
+        shapes.append(canvas.text(LEFT - 14, y + _BIN / 2 + 3, short(format.clean(bin_)), "", "end"))
+        shapes += _bars(shares, labels, y, greatest, smallest)
+        shapes.append(canvas.text(RIGHT + 16, y + _BIN / 2 + 3, " → ".join(labels.values()), "said"))
+        rows.append((format.clean(bin_), *labels.values()))
+    bottom = top + _BIN * len(bins)
+    shapes.append(canvas.line(LEFT, top, LEFT, bottom, "zero"))
     note = "Upper bar, grey: reference; lower bar, blue: production. Shares of the rows that hold a value."
     if more > 0:
         note += f" {more} more columns are not drawn."
     title = f"{format.clean(name)}: reference against production"
     headings = ("values", "reference", "production")
-    return Chart(title, _sentences(rows), top + tall * len(bins) + 6, tuple(shapes), headings, tuple(rows), note)
+    return Chart(title, _sentences(rows), bottom + 6, tuple(shapes), headings, tuple(rows), note)
+
+
+def _share(finding: Finding | None, smallest: int) -> str:
+    """A bin's share in words; empty where the set has none."""
+    if finding is None:
+        return ""
+    return f"< {smallest} rows" if format.withheld(finding, smallest) else f"{100 * _value(finding):.1f} %"
+
+
+def _bars(
+    shares: Mapping[str, Finding | None], labels: Mapping[str, str], y: float, greatest: float, smallest: int
+) -> Iterator[Element]:
+    """A bar for each set whose share of this bin may be shown."""
+    place = scale(0.0, greatest, LEFT, RIGHT)
+    for turn, (set_, finding) in enumerate(shares.items()):
+        if finding is not None and not format.withheld(finding, smallest):
+            width = place(_value(finding)) - LEFT
+            yield canvas.rect(LEFT, y + 4 + 11 * turn, width, 10, f"bar-{set_}", f"{set_}: {labels[set_]}")
 
 
 # Calibration ----------------------------------------------------------------------------------------------------------
 
 
+def _across(score: float) -> float:
+    return scale(0, 1, _SQUARE_LEFT, _SQUARE_LEFT + _SQUARE)(score)
+
+
+def _up(share: float) -> float:
+    return scale(0, 1, _SQUARE_TOP + _SQUARE, _SQUARE_TOP)(share)
+
+
 def _calibrations(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
-    some = [f for f in findings if set(f.over or {}) == {"bin", "mean_score"} and f.value is not None]
-    drawn = [f for f in some if (f.n or 0) >= smallest]
+    bins = [f for f in findings if set(f.over or {}) == {"bin", "mean_score"} and f.value is not None]
+    drawn = [f for f in bins if (f.n or 0) >= smallest]
     if len(drawn) < 2:
         return
-    left, top, size = 90.0, 14.0, 380.0
-    across, up = _scale(0, 1, left, left + size), _scale(0, 1, top + size, top)
-    shapes = []
-    for tick in (0, 0.2, 0.4, 0.6, 0.8, 1.0):
-        shapes += [
-            _line(across(tick), top, across(tick), top + size, "grid"),
-            _line(left, up(tick), left + size, up(tick), "grid"),
-            _text(across(tick), top + size + 16, f"{tick:g}", "axis", "middle"),
-            _text(left - 8, up(tick) + 4, f"{tick:g}", "axis", "end"),
-        ]
-    shapes.append(_line(across(0), up(0), across(1), up(1), "zero"))
-    points = " ".join(f"{across(_mean(f)):.1f},{up(f.value or 0.0):.1f}" for f in drawn)
-    shapes.append(Element("polyline", "course", {"points": points}))
-    rows = []
-    for f in drawn:
-        x = across(_mean(f))
-        if f.low is not None and f.high is not None:
-            shapes.append(_line(x, up(f.low), x, up(f.high), "whisker blue"))
-        share = f"came true {format.seen(f, smallest)}"
-        shapes.append(Element("circle", "dot blue", {"cx": round(x, 2), "cy": round(up(f.value or 0.0), 2), "r": 5},
-                            f"said {_mean(f):.3f}, {share}"))  # fmt: skip
-        rows.append(
-            (
-                f"{format.clean((f.over or {})['bin'])}",
-                f"{_mean(f):.3f}",
-                format.seen(f, smallest),
-                format.rows(f, smallest),
-            )
+    shapes = [*_square(), canvas.polyline(((_across(_mean(f)), _up(_value(f))) for f in drawn), "course")]
+    for finding in drawn:
+        shapes += _calibrated(finding, smallest)
+    beside, bottom = _SQUARE_LEFT + _SQUARE + 16, _SQUARE_TOP + _SQUARE
+    shapes.append(canvas.text(_SQUARE_LEFT + _SQUARE / 2, bottom + 36, "mean score", "axis", "middle"))
+    shapes.append(canvas.text(beside, _up(1) + 10, "upright: share that came true, with its interval", "axis"))
+    shapes.append(canvas.text(beside, _up(1) + 28, "grey line: what was said comes true", "axis"))
+    rows = [
+        (
+            format.clean((f.over or {})["bin"]),
+            f"{_mean(f):.3f}",
+            format.seen(f, smallest),
+            format.rows(f, smallest),
         )
-    shapes.append(_text(left + size / 2, top + size + 36, "mean score", "axis", "middle"))
-    shapes.append(_text(left + size + 16, up(1) + 10, "upright: share that came true, with its interval", "axis"))
-    shapes.append(_text(left + size + 16, up(1) + 28, "grey line: what was said comes true", "axis"))
+        for f in drawn
+    ]
     headings = ("scores", "mean score", "share that came true", "n")
-    hidden = len(some) - len(drawn)
+    hidden = len(bins) - len(drawn)
     note = f"{hidden} bins with fewer than {smallest} rows are not drawn." if hidden else ""
-    yield Chart("Calibration", _sentences(rows), top + size + 46, tuple(shapes), headings, tuple(rows), note)
+    yield Chart("Calibration", _sentences(rows), bottom + 46, tuple(shapes), headings, tuple(rows), note)
+
+
+def _square() -> Iterator[Element]:
+    """The grid from 0 to 1 on both axes, and the line on which scores come true as stated."""
+    right, bottom = _SQUARE_LEFT + _SQUARE, _SQUARE_TOP + _SQUARE
+    for tick in (0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        yield canvas.line(_across(tick), _SQUARE_TOP, _across(tick), bottom, "grid")
+        yield canvas.line(_SQUARE_LEFT, _up(tick), right, _up(tick), "grid")
+        yield canvas.text(_across(tick), bottom + 16, f"{tick:g}", "axis", "middle")
+        yield canvas.text(_SQUARE_LEFT - 8, _up(tick) + 4, f"{tick:g}", "axis", "end")
+    yield canvas.line(_across(0), _up(0), _across(1), _up(1), "zero")
+
+
+def _calibrated(finding: Finding, smallest: int) -> Iterator[Element]:
+    """One bin of scores: the interval of the share that came true, and the share."""
+    x = _across(_mean(finding))
+    if finding.low is not None and finding.high is not None:
+        yield canvas.line(x, _up(finding.low), x, _up(finding.high), "whisker blue")
+    label = f"said {_mean(finding):.3f}, came true {format.seen(finding, smallest)}"
+    yield canvas.circle(x, _up(_value(finding)), 5, "dot blue", label)
 
 
 def _mean(finding: Finding) -> float:
@@ -334,54 +368,61 @@ def _mean(finding: Finding) -> float:
 # Champion and challenger ----------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Duel:
+    """One measure of this model and of the champion, on the same rows, and the finding about their difference."""
+
+    measure: str
+    challenger: float
+    difference: Finding
+
+    @property
+    def champion(self) -> float:
+        return self.challenger - _value(self.difference)
+
+    def row(self, smallest: int) -> tuple[str, str, str, str, str]:
+        champion, challenger = format.number(self.champion, 4), format.number(self.challenger, 4)
+        difference = format.seen(self.difference, smallest)
+        return format.clean(self.measure), champion, challenger, difference, self.difference.outcome or ""
+
+
 def _duels(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
-    ours = {f.measure: f for f in findings if not f.by and not f.over and f.value is not None}
-    pairs = [
-        (name, ours[name], gap)
-        for gap in findings
-        if (name := gap.measure.removesuffix("_champion_difference")) != gap.measure
-        and name in ours
-        and gap.value is not None
-    ]
-    if not pairs:
+    duels = _measured_twice(findings)
+    if not duels:
         return
-    values = [v for _, f, gap in pairs for v in (f.value or 0.0, (f.value or 0.0) - (gap.value or 0.0))]
+    values = [value for duel in duels for value in (duel.challenger, duel.champion)]
     low, high = min(0.0, *values), max(1.0 if max(values) <= 1 else 0.0, *values)
-    place, tall, top = _scale(low, high, LEFT, RIGHT), 30.0, 6.0
-    bottom = top + tall * len(pairs)
-    shapes = [
-        shape
-        for tick in ticks(low, high)
-        for shape in (
-            _line(place(tick), top, place(tick), bottom, "grid"),
-            _text(place(tick), bottom + 16, f"{tick:.10g}", "axis", "middle"),
-        )
-    ]
-    rows = []
-    for index, (name, f, gap) in enumerate(pairs):
-        y, new = top + tall * (index + 0.5), f.value or 0.0
-        old = new - (gap.value or 0.0)
-        shapes += [
-            _text(LEFT - 14, y + 4.5, _short(format.clean(name)), "", "end"),
-            _line(place(old), y, place(new), y, f"whisker {_COLOURS.get(gap.outcome, 'grey')}"),
-            Element("circle", "dot grey open", {"cx": round(place(old), 2), "cy": y, "r": 5.5}, f"champion {old:.4g}"),
-            _mark(place(new), y, gap.outcome, f"challenger {new:.4g}"),
-            _text(RIGHT + 16, y + 4.5, f"{format.number(old, 3)} → {format.number(new, 3)}", "said"),
-        ]
-        rows.append(
-            (
-                format.clean(name),
-                format.number(old, 4),
-                format.number(new, 4),
-                format.seen(gap, smallest),
-                gap.outcome or "",
-            )
-        )
+    top = 6.0
+    bottom = top + _DUEL * len(duels)
+    shapes = canvas.axis(low, high, top, bottom)
+    for index, duel in enumerate(duels):
+        shapes += _drawn(duel, top + _DUEL * (index + 0.5), (low, high))
+    rows = tuple(duel.row(smallest) for duel in duels)
     note = "Open grey circle: the champion, now in production; filled: this model, on the same rows."
     headings = ("measure", "champion", "challenger", "difference", "outcome")
-    yield Chart(
-        "Champion against challenger", _sentences(rows), bottom + 26, tuple(shapes), headings, tuple(rows), note
-    )
+    yield Chart("Champion against challenger", _sentences(rows), bottom + 26, tuple(shapes), headings, rows, note)
+
+
+def _measured_twice(findings: Sequence[Finding]) -> list[_Duel]:
+    """The measures over all rows that stand beside a difference from the champion."""
+    ours = {f.measure: f for f in findings if not f.by and not f.over and f.value is not None}
+    duels = []
+    for gap in findings:
+        measure = gap.measure.removesuffix("_champion_difference")
+        if measure != gap.measure and measure in ours and gap.value is not None:
+            duels.append(_Duel(measure, _value(ours[measure]), gap))
+    return duels
+
+
+def _drawn(duel: _Duel, y: float, ends: tuple[float, float]) -> Iterator[Element]:
+    """One measure at this height: both models, the line between them, and both in words."""
+    place = scale(*ends, LEFT, RIGHT)
+    old, new, outcome = duel.champion, duel.challenger, duel.difference.outcome
+    yield canvas.text(LEFT - 14, y + 4.5, short(format.clean(duel.measure)), "", "end")
+    yield canvas.line(place(old), y, place(new), y, f"whisker {COLOURS.get(outcome, 'grey')}")
+    yield canvas.circle(place(old), y, 5.5, "dot grey open", f"champion {old:.4g}")
+    yield canvas.mark(place(new), y, outcome, f"challenger {new:.4g}")
+    yield canvas.text(RIGHT + 16, y + 4.5, f"{format.number(old, 3)} → {format.number(new, 3)}", "said")
 
 
 def charts(findings: Iterable[Finding], smallest: int = 5, rows: int = _MOST_ROWS) -> list[Chart]:

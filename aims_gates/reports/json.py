@@ -4,10 +4,31 @@ from collections.abc import Iterable
 from json import dumps
 from typing import Any
 
-from aims_gates.model import ControlState, Finding, Outcome
+from aims_gates.model import ControlState, Decision, Finding, Outcome
 from aims_gates.reports.view import Report
 
 __all__ = ["finding_json", "gate_json", "render", "report_json"]
+
+#: The fields of a decision that are printed, in their order.
+_OF_DECISION = (
+    "allowed",
+    "mode",
+    "tier",
+    "system",
+    "subject",
+    "plan",
+    "request",
+    "controls",
+    "approvals",
+    "actions",
+    "exit",
+    "name",
+    "version",
+    "profile",
+    "at",
+    "criteria_met",
+    "problems",
+)
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
@@ -49,28 +70,22 @@ def _control(control: ControlState) -> dict[str, Any]:
     }
 
 
+def _decision(decision: Decision | None) -> dict[str, Any]:
+    """What only a decision knows, null (or empty) without one."""
+    approvals: dict[str, Any] = {"needed": [], "given": [], "missing": []}
+    if decision is None:
+        return dict.fromkeys(_OF_DECISION) | {"controls": [], "approvals": approvals, "actions": [], "problems": []}
+    return {name: getattr(decision, name) for name in _OF_DECISION} | {
+        "controls": [_control(control) for control in decision.controls],
+        "approvals": approvals | dict(decision.approvals),
+        "actions": list(decision.actions),
+        "problems": list(decision.problems),
+    }
+
+
 def report_json(report: Report) -> dict[str, Any]:
     """The whole report; what only a decision knows is null (or empty) without one."""
-    d = report.decision
-    approvals = dict(d.approvals) if d else {}
-    return {
-        "allowed": d.allowed if d else None,
-        "mode": d.mode if d else None,
-        "tier": d.tier if d else None,
-        "system": d.system if d else None,
-        "subject": d.subject if d else None,
-        "plan": d.plan if d else None,
-        "request": d.request if d else None,
-        "controls": [_control(control) for control in d.controls] if d else [],
-        "approvals": {"needed": [], "given": [], "missing": []} | approvals,
-        "actions": list(d.actions) if d else [],
-        "exit": d.exit if d else None,
-        "name": d.name if d else None,
-        "version": d.version if d else None,
-        "profile": d.profile if d else None,
-        "at": d.at if d else None,
-        "criteria_met": d.criteria_met if d else None,
-        "problems": list(d.problems) if d else [],
+    return _decision(report.decision) | {
         "gates": [
             gate_json(gate, outcome, findings) | {"title": title} for gate, title, outcome, findings in report.gates
         ],

@@ -4,17 +4,19 @@ Only geometry stands here, in SVG user units; ``templates/pictures.html`` draws 
 name is escaped and every colour follows the page.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from aims_gates.model import Finding
+from aims_gates.model import Finding, Limit
 from aims_gates.reports import format
+from aims_gates.reports.canvas import LEFT, RIGHT, WIDTH, scale, short, ticks
 
-__all__ = ["Dot", "Picture", "domain", "pictures", "ticks"]
+__all__ = ["Dot", "Picture", "domain", "pictures"]
 
-WIDTH, LEFT, RIGHT, ROW, FOOT = 860, 262, 640, 28, 26
-_MOST_ROWS, _MOST_PICTURES, _LABEL = 20, 6, 33
+ROW, FOOT = 28, 26
+_MOST_ROWS, _MOST_PICTURES = 20, 6
+#: The height above the rows, with a shared limit named there and without.
+_NAMED_TOP, _TOP = 24, 6
 _FIRST = ("impact_ratio", "selection_rate", "true_positive_rate", "false_positive_rate", "accuracy")
 
 
@@ -71,7 +73,7 @@ class Picture:
     @property
     def top(self) -> int:
         """Where the rows begin; a shared limit is named above them."""
-        return 24 if self.limit else 6
+        return _NAMED_TOP if self.limit else _TOP
 
     @property
     def bottom(self) -> int:
@@ -114,13 +116,6 @@ def _label(kind: str, finding: Finding) -> str:
     return f"{name}, {where}" if where else name
 
 
-def _step(span: float) -> float:
-    """A round distance between ticks, about five of them."""
-    raw = span / 5
-    base = 10 ** math.floor(math.log10(raw))
-    return float(next(base * factor for factor in (1, 2, 2.5, 5, 10) if base * factor >= raw * 0.999))
-
-
 def domain(kind: str, findings: Sequence[Finding]) -> tuple[float, float]:
     """The ends of an axis that holds these values, and their intervals where those are not very wide."""
     points = [f.value for f in findings if f.value is not None] + [f.limit.value for f in findings if f.limit]
@@ -133,13 +128,6 @@ def domain(kind: str, findings: Sequence[Finding]) -> tuple[float, float]:
         return 0.0, 1.0 if high <= 1 else high
     pad = 0.06 * (high - low or 1.0)
     return (low - pad if low < 0 else 0.0), high + pad
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """Round numbers along an axis, about five."""
-    step = _step(high - low)
-    first = math.ceil(low / step - 1e-9)
-    return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def _chosen(findings: Sequence[Finding]) -> list[Finding]:
@@ -158,45 +146,44 @@ def _chosen(findings: Sequence[Finding]) -> list[Finding]:
 def _picture(kind: str, title: str, findings: Sequence[Finding], smallest: int) -> Picture:
     shown = _chosen(findings)
     low, high = domain(kind, shown)
+    whole = scale(low, high, LEFT, RIGHT)
 
     def place(value: float) -> float:
-        share = (min(max(value, low), high) - low) / (high - low)
-        return round(LEFT + share * (RIGHT - LEFT), 2)
+        return round(whole(value), 2)
 
     shared = shown[0].limit if len({f.limit for f in shown}) == 1 else None
-    dots = []
-    for index, f in enumerate(shown):
-        bound = f.limit
-        at = place(bound.value) if bound else None
-        bad = None
-        if bound and at is not None:
-            bad = (LEFT, at - LEFT) if bound.op in (">=", ">") else (at, RIGHT - at)
-        name = _label(kind, f)
-        dot = Dot(
-            label=name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…",
-            name=name,
-            said=format.seen(f, smallest),
-            y=(24 if shared else 6) + ROW * (index + 0.5),
-            x=place(f.value or 0.0),
-            low=None if f.low is None else place(f.low),
-            high=None if f.high is None else place(f.high),
-            limit=at,
-            bad=bad,
-            outcome=f.outcome or "information",
-        )
-        dots.append(dot)
-    limits = {format.limit(f) for f in shown}
-    message = ", ".join(sorted(limits)) if len(limits) > 1 else limits.pop()
+    middles = [(_NAMED_TOP if shared else _TOP) + ROW * (index + 0.5) for index in range(len(shown))]
     text = ". ".join(format.sentence(f, smallest) + (f": {f.outcome}" if f.outcome else "") for f in shown) + "."
     return Picture(
         title=title,
         text=text,
-        dots=tuple(dots),
+        dots=tuple(_dot(_label(kind, f), f, y, place, smallest) for f, y in zip(shown, middles, strict=True)),
         ticks=tuple((place(tick), f"{tick:.10g}") for tick in ticks(low, high)),
-        limit=(place(shared.value), f"limit {message}") if shared else None,
+        limit=(place(shared.value), f"limit {', '.join(sorted({format.limit(f) for f in shown}))}") if shared else None,
         hidden=len(findings) - len(shown),
         zero=place(0.0) if low < 0 < high else None,
     )
+
+
+def _dot(name: str, finding: Finding, y: float, place: Callable[[float], float], smallest: int) -> Dot:
+    return Dot(
+        label=short(name),
+        name=name,
+        said=format.seen(finding, smallest),
+        y=y,
+        x=place(finding.value or 0.0),
+        low=None if finding.low is None else place(finding.low),
+        high=None if finding.high is None else place(finding.high),
+        limit=place(finding.limit.value) if finding.limit else None,
+        bad=_bad(finding.limit, place) if finding.limit else None,
+        outcome=finding.outcome or "information",
+    )
+
+
+def _bad(limit: Limit, place: Callable[[float], float]) -> tuple[float, float]:
+    """Start and width of the side of a limit on which a value fails."""
+    at = place(limit.value)
+    return (LEFT, at - LEFT) if limit.op in (">=", ">") else (at, RIGHT - at)
 
 
 def _order(item: tuple[tuple[str, str], list[Finding]]) -> tuple[int, int, int]:

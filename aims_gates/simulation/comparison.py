@@ -50,25 +50,37 @@ def compare(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> tuple[Outc
 
 
 def _whole(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
-    if old.expires != new.expires:
-        later = (new.expires or "9999") > (old.expires or "9999")
-        message = f"the profile ends on {new.expires or 'no date'} instead of {old.expires or 'no date'}"
-        yield OutcomeChange("loosened" if later else "tightened", "expires", message)
+    yield from _end(old.expires, new.expires)
     if old.inconclusive != new.inconclusive:
         blocks = new.inconclusive == "blocks"
         message = "an inconclusive finding now blocks" if blocks else "an inconclusive finding no longer blocks"
         yield OutcomeChange("tightened" if blocks else "loosened", "inconclusive", message)
     for name in _DAYS:
         yield from _days(name, name.replace("_", " "), getattr(old, name), getattr(new, name))
-    least = old.isolation or "none", new.isolation or "none"
-    if least[0] != least[1]:
-        weaker = LEAST_ISOLATION[least[1]] < LEAST_ISOLATION[least[0]]
-        message = f"models must run in isolation {least[1]} at least instead of {least[0]}"
+    yield from _isolation(old.isolation or "none", new.isolation or "none")
+    yield from _other_fields(old.model_dump(mode="json"), new.model_dump(mode="json"))
+
+
+def _end(old: str | None, new: str | None) -> Iterator[OutcomeChange]:
+    """The day on which the profile ends."""
+    if old != new:
+        later = (new or "9999") > (old or "9999")
+        message = f"the profile ends on {new or 'no date'} instead of {old or 'no date'}"
+        yield OutcomeChange("loosened" if later else "tightened", "expires", message)
+
+
+def _isolation(old: str, new: str) -> Iterator[OutcomeChange]:
+    if old != new:
+        weaker = LEAST_ISOLATION[new] < LEAST_ISOLATION[old]
+        message = f"models must run in isolation {new} at least instead of {old}"
         yield OutcomeChange("loosened" if weaker else "tightened", "isolation", message)
-    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
-    for name in sorted({*before, *after} - _PARTS - {*_DAYS, "isolation"}):
-        if before.get(name) != after.get(name):
-            text = "changed" if name == "leaves_out" else f"{after.get(name)!r} instead of {before.get(name)!r}"
+
+
+def _other_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[OutcomeChange]:
+    """The fields of which no side asks for more."""
+    for name in sorted({*old, *new} - _PARTS - {*_DAYS, "isolation"}):
+        if old.get(name) != new.get(name):
+            text = "changed" if name == "leaves_out" else f"{new.get(name)!r} instead of {old.get(name)!r}"
             yield OutcomeChange("changed", name, f"{name.replace('_', ' ')}: {text}")
 
 

@@ -78,26 +78,30 @@ def own_findings(
     """
     data.require()
     yield from _missing(data, limits, counted(data)[0] if non_null is None else non_null)
-    features = data.columns
     limit = limits.shares.get("duplicate_share")
     # All rows have to be sorted for it: beside a suite that is done only where it decides something.
     if limit is not None or case.params.get("suite") is None:
         duplicates = data.rows - _distinct_rows(data)
         yield _share("duplicate_share", duplicates, data, limit, "rows that repeat an earlier one")
-    named = case.roles.get("target", ())
-    targets = [name for name in named if name in data.columns]
-    if len(targets) < len(named):
-        yield _unlabelled(data, [name for name in named if name not in targets], limits)
-    elif targets:
-        out = {name for role in _NO_FEATURES for name in case.roles.get(role, ())}
-        features = tuple(name for name in data.columns if name not in out)
-        yield from _conflicts(data, features, targets, limits)
-    elif "label_conflict_share" in limits.shares:
-        yield _needs("label_conflict_share", "target")
+    yield from _label_conflicts(data, limits, case)
     if case.roles.get("timestamp"):
         yield _currentness(data, case.roles["timestamp"][0], limits.age, case.now)
     elif limits.age is not None:
         yield _needs("currentness", "timestamp")
+
+
+def _label_conflicts(data: Dataset, limits: Limits, case: Case) -> Iterator[Finding]:
+    """label_conflict_share, where the columns in the role target are there."""
+    named = case.roles.get("target", ())
+    absent = [name for name in named if name not in data.columns]
+    if absent:
+        yield _unlabelled(data, absent, limits)
+    elif named:
+        out = {name for role in _NO_FEATURES for name in case.roles.get(role, ())}
+        features = tuple(name for name in data.columns if name not in out)
+        yield from _conflicts(data, features, list(named), limits)
+    elif "label_conflict_share" in limits.shares:
+        yield _needs("label_conflict_share", "target")
 
 
 def _unlabelled(data: Dataset, absent: Sequence[str], limits: Limits) -> Finding:

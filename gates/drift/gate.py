@@ -67,13 +67,7 @@ def _readings(
     case: Case, settings: Settings, reference: Dataset, production: Dataset
 ) -> tuple[dict[str, Reading], list[Finding | Measured]]:
     """How to read each column; a finding for each that cannot be read in both sets."""
-    left_out = {name for role in _NO_FEATURES for name in case.roles.get(role, ())}
-    late = {name for role in _ONE_SIDED for name in case.roles.get(role, ())}
-    columns = settings.columns
-    if columns is None:
-        named = settings.method if isinstance(settings.method, Mapping) else {}
-        union = [*reference.columns, *production.columns, *named]
-        columns = tuple(name for name in dict.fromkeys(union) if name not in left_out or name in named)
+    columns = _columns(case, settings, reference, production)
     text = texts(reference, (name for name in columns if name in production.columns))
     readings: dict[str, Reading] = {}
     findings: list[Finding | Measured] = []
@@ -83,19 +77,34 @@ def _readings(
             production.require(name, values=False)
             readings[name] = reading_of(name, reference, production, name in text)
         except DataError as error:
-            over = {"column": name}
-            measure = settings.methods_for(name, "drift")[0]
-            if (
-                settings.columns is None
-                and name in late
-                and name not in (set(reference.columns) & set(production.columns))
-            ):
+            measure, over = settings.methods_for(name, "drift")[0], {"column": name}
+            if _may_be_absent(name, case, settings, reference, production):
                 findings.append(Finding(measure, over=over, note=f"not measured: {error.message}"))
             else:
                 findings.append(_unmeasured(measure, over, error))
     if not readings and not findings:
         raise DataError("no column is left to compare", where=reference.where, remedy="Name some in columns.")
     return readings, findings
+
+
+def _columns(case: Case, settings: Settings, reference: Dataset, production: Dataset) -> tuple[str, ...]:
+    """The columns asked for; without any, all of either set that are features or have a method of their own."""
+    if settings.columns is not None:
+        return settings.columns
+    left_out = _in_roles(case, _NO_FEATURES)
+    named = settings.method if isinstance(settings.method, Mapping) else {}
+    union = [*reference.columns, *production.columns, *named]
+    return tuple(name for name in dict.fromkeys(union) if name not in left_out or name in named)
+
+
+def _may_be_absent(name: str, case: Case, settings: Settings, reference: Dataset, production: Dataset) -> bool:
+    """Whether nobody asked for a column that comes later than others, and one of the sets does not have it."""
+    in_both = name in reference.columns and name in production.columns
+    return settings.columns is None and name in _in_roles(case, _ONE_SIDED) and not in_both
+
+
+def _in_roles(case: Case, roles: Iterable[str]) -> set[str]:
+    return {name for role in roles for name in case.roles.get(role, ())}
 
 
 def _of_part(

@@ -69,29 +69,18 @@ class Settings:
         """
         params = case.params
         correction = params.get("correction") or _CORRECTIONS[0]
-        if correction not in _CORRECTIONS:
-            raise _wrong("correction", correction, f"Choose from: {', '.join(_CORRECTIONS)}.")
-        confidence = 0.95 if params.get("confidence") is None else params["confidence"]
-        if not 0.5 <= confidence < 1:
-            raise _wrong("confidence", confidence, "Give a number from 0.5 to below 1, such as 0.95.")
-        min_rows = 30 if params.get("min_rows") is None else params["min_rows"]
-        if min_rows < 2:
-            raise _wrong("min_rows", min_rows, "Give a whole number of at least 2.")
-        chunk = params.get("chunk")
-        if isinstance(chunk, int) and chunk < 1:
-            raise _wrong("chunk", chunk, 'Give a number of rows, or a period such as "1d".')
-        columns = params.get("columns")
-        if columns is not None and not (columns and all(isinstance(name, str) for name in columns)):
-            raise _wrong("columns", columns, "List at least one column name.")
-        names = tuple(dict.fromkeys(columns)) if columns else None
-        limits = _limits(params)
+        _require(correction in _CORRECTIONS, "correction", correction, f"Choose from: {', '.join(_CORRECTIONS)}.")
+        confidence = _value(params, "confidence", 0.95)
+        _require(0.5 <= confidence < 1, "confidence", confidence, "Give a number from 0.5 to below 1, such as 0.95.")
+        min_rows = _value(params, "min_rows", 30)
+        _require(min_rows >= 2, "min_rows", min_rows, "Give a whole number of at least 2.")
+        chunk, columns, limits = _chunk(params.get("chunk")), _columns(params.get("columns")), _limits(params)
         times = case.roles.get("timestamp", ())
         streams = read_streams(params.get("streams"), times[0] if len(times) == 1 else None, min_rows, limits)
-        most = 12 if params.get("histograms") is None else params["histograms"]
-        if not 0 <= most <= 100:
-            raise _wrong("histograms", most, "Give a number of columns from 0 to 100.")
+        most = _value(params, "histograms", 12)
+        _require(0 <= most <= 100, "histograms", most, "Give a number of columns from 0 to 100.")
         method, html = _methods(params.get("method")), bool(params.get("html"))
-        return cls(method, names, limits, chunk, correction, confidence, min_rows, streams, most, html)
+        return cls(method, columns, limits, chunk, correction, confidence, min_rows, streams, most, html)
 
     @property
     def tail(self) -> float:
@@ -107,6 +96,31 @@ class Settings:
 
 def _wrong(name: str, value: object, remedy: str) -> InputError:
     return InputError(f"{name} cannot be {value!r}", where=f"parameter {name}", remedy=remedy)
+
+
+def _require(sound: bool, name: str, value: object, remedy: str) -> None:
+    if not sound:
+        raise _wrong(name, value, remedy)
+
+
+def _value(params: Mapping[str, Any], name: str, default: float) -> Any:
+    return default if params.get(name) is None else params[name]
+
+
+def _chunk(raw: Any) -> int | str | None:
+    sound = not isinstance(raw, int) or raw >= 1
+    _require(sound, "chunk", raw, 'Give a number of rows, or a period such as "1d".')
+    chunk: int | str | None = raw
+    return chunk
+
+
+def _columns(raw: Any) -> tuple[str, ...] | None:
+    """The columns, each once; None where nobody named any."""
+    if raw is None:
+        return None
+    sound = bool(raw) and all(isinstance(name, str) for name in raw)
+    _require(sound, "columns", raw, "List at least one column name.")
+    return tuple(dict.fromkeys(raw))
 
 
 def _names(raw: Any) -> tuple[str, ...]:

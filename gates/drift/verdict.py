@@ -55,8 +55,7 @@ def _limit_of(measured: Measured, settings: Settings) -> tuple[Limit | None, boo
 def judge(measured: Sequence[Measured], settings: Settings) -> list[Finding]:
     """Findings in the order of the measurements; each family of verdicts is corrected for its size."""
     limits = [_limit_of(item, settings) for item in measured]
-    tests = [place for place, (limit, on_p) in enumerate(limits) if limit and on_p]
-    others = [place for place, (limit, on_p) in enumerate(limits) if limit and not on_p]
+    tests, others = _places(limits, on_p=True), _places(limits, on_p=False)
     plain = _family(tests, [_p(measured[place].statistic.p_value) for place in tests], settings)
     strict = _family(tests, [_strict(measured[place].statistic) for place in tests], settings)
     chances = {place: make() for place in others if (make := measured[place].statistic.chance) is not None}
@@ -77,6 +76,11 @@ def judge(measured: Sequence[Measured], settings: Settings) -> list[Finding]:
             outcome, note = _by_size(item, limit, chance, excess[place], settings)
             findings.append(_finding(item, settings, chance, limit, outcome, note))
     return findings
+
+
+def _places(limits: Sequence[tuple[Limit | None, bool]], *, on_p: bool) -> list[int]:
+    """The places of the measurements with a limit on the p-value, or of those with one on the statistic."""
+    return [place for place, (limit, is_on_p) in enumerate(limits) if limit and is_on_p == on_p]
 
 
 def _family(places: Sequence[int], p_values: Sequence[float], settings: Settings) -> dict[int, float]:

@@ -173,21 +173,28 @@ def _judged(
     verdicts = [_verdict(question, part, limit, ratio, families, len(parts)) for part in parts]
     failed = [(part, v.failing) for part, v in zip(parts, verdicts, strict=True) if v.outcome == "fail" and v.failing]
     if failed:
-        part, pair = failed[0]
-        same = part.rate == worst.rate and (set(pair) == set(worst.worst))
-        return "fail", None if same else f"surely outside: {' and '.join(table.name(i) for i in sorted(set(pair)))}"
+        return "fail", _elsewhere(table, worst, *failed[0])
     if all(verdict.outcome == "pass" for verdict in verdicts):
         return "pass", None
     if not any(verdict.pairs for verdict in verdicts):
         return "inconclusive", "fewer than two groups are large enough to judge"
-    notes = []
-    if not limit.met(worst.value):
-        notes.append("the value misses the limit, but with so few rows chance alone could do that")
-    if any(verdict.hidden for verdict in verdicts) and not any(verdict.open for verdict in verdicts):
-        notes.append("the groups that can be judged keep the limit, a smaller one could miss it")
     times = max(verdict.pairs for verdict in verdicts) * families * len(parts)
-    notes.append(_needed(question, table, worst, limit, ratio, times))
-    return "inconclusive", "; ".join(notes)
+    needed = _needed(question, table, worst, limit, ratio, times)
+    return "inconclusive", "; ".join([*_why_open(worst, limit, verdicts), needed])
+
+
+def _elsewhere(table: Table, worst: _Part, part: _Part, pair: tuple[int, int]) -> str | None:
+    """The pair that surely misses the limit, where it is another than the worst pair."""
+    if part.rate == worst.rate and set(pair) == set(worst.worst):
+        return None
+    return f"surely outside: {' and '.join(table.name(i) for i in sorted(set(pair)))}"
+
+
+def _why_open(worst: _Part, limit: Limit, verdicts: list[intervals.PairVerdict]) -> Iterator[str]:
+    if not limit.met(worst.value):
+        yield "the value misses the limit, but with so few rows chance alone could do that"
+    if any(verdict.hidden for verdict in verdicts) and not any(verdict.open for verdict in verdicts):
+        yield "the groups that can be judged keep the limit, a smaller one could miss it"
 
 
 def _needed(question: Question, table: Table, worst: _Part, limit: Limit, ratio: bool, times: int) -> str:

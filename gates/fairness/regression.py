@@ -1,6 +1,6 @@
 """Targets that are numbers: means by group and stratum. Differences of the worst pair, by Welch's interval."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import hypot, sqrt
@@ -16,6 +16,10 @@ __all__ = ["is_regression", "regression_findings"]
 
 #: More different values than this, or a fraction among them, and a numeric target is a quantity, not a label.
 _MOST_LABELS = 20
+_REMEDIES: Mapping[str, str] = {
+    "fail": "Compare the two groups' data and errors; mitigate; run again.",
+    "inconclusive": "Evaluate on more rows of the groups named, or have the open question waived with a reason.",
+}
 
 
 def is_regression(question: Question) -> bool:
@@ -157,18 +161,6 @@ def _difference(
     a, b = (a, b) if a.mean >= b.mean else (b, a)
     low, high = _welch(a, b, question.confidence, 1)
     outcome = _judge(question, pairs, limit, len(present) > len(usable), families) if limit else None
-    notes = [f"worst pair: {a.name} ({a.mean:.4g} of {a.n:g}) and {b.name} ({b.mean:.4g} of {b.n:g})"]
-    small = [group for group in present if group.size < question.min_size]
-    if small:
-        listed = ", ".join(f"{group.name} ({group.size:g})" for group in small[:8])
-        notes.append(f"fewer than {question.min_size:g} rows, not judged: {listed}")
-    if len(present) < len(groups):
-        listed = ", ".join(f"{group.name} ({group.size:g})" for group in groups if group not in present)
-        notes.append(f"under {question.min_share:.3g} of the rows, left out: {listed}")
-    remedy = {
-        "fail": "Compare the two groups' data and errors; mitigate; run again.",
-        "inconclusive": "Evaluate on more rows of the groups named, or have the open question waived with a reason.",
-    }.get(outcome or "")
     return Finding(
         name,
         a.mean - b.mean,
@@ -179,9 +171,27 @@ def _difference(
         over=over,
         limit=limit,
         outcome=outcome,
-        note="; ".join(notes),
-        remedy=remedy,
+        note="; ".join([f"worst pair: {_described(a)} and {_described(b)}", *_set_aside(question, groups, present)]),
+        remedy=_REMEDIES.get(outcome or ""),
     )
+
+
+def _described(group: _Group) -> str:
+    return f"{group.name} ({group.mean:.4g} of {group.n:g})"
+
+
+def _set_aside(question: Question, groups: list[_Group], present: list[_Group]) -> Iterator[str]:
+    """Which groups are not judged, and which are left out."""
+    small = [group for group in present if group.size < question.min_size]
+    if small:
+        yield f"fewer than {question.min_size:g} rows, not judged: {_sizes(small[:8])}"
+    if len(present) < len(groups):
+        absent = [group for group in groups if group not in present]
+        yield f"under {question.min_share:.3g} of the rows, left out: {_sizes(absent)}"
+
+
+def _sizes(groups: Iterable[_Group]) -> str:
+    return ", ".join(f"{group.name} ({group.size:g})" for group in groups)
 
 
 def _judge(

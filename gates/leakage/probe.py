@@ -29,13 +29,30 @@ def probe_findings(sets: Sets) -> Iterator[Finding]:
         InputError: its labels are not declared.
     """
     target = sets.columns["target"]
-    names = [name for name in ("single_feature_auc", "single_feature_r2") if name in sets.asked]
     if target is None:
-        note = "no column has the role target, so no column was asked whether it gives the label away"
-        yield from (Finding(name, limit=sets.limits[name], outcome="inconclusive", note=note) for name in names)
-        if not names:
-            yield Finding("single_feature_auc", note=note, remedy="Name it: --role target=COLUMN.")
+        yield from _without_target(sets)
         return
+    _check_target(sets, target)
+    labels = _labels(sets, target)
+    for name in sets.features:
+        if name == target:
+            continue
+        if labels is not None:
+            yield _area(sets, name, labels)
+        elif sets.training.kind(name) == "numeric" and sets.evaluation.kind(name) == "numeric":
+            yield _correlation(sets, name, target)
+
+
+def _without_target(sets: Sets) -> Iterator[Finding]:
+    note = "no column has the role target, so no column was asked whether it gives the label away"
+    names = [name for name in ("single_feature_auc", "single_feature_r2") if name in sets.asked]
+    yield from (Finding(name, limit=sets.limits[name], outcome="inconclusive", note=note) for name in names)
+    if not names:
+        yield Finding("single_feature_auc", note=note, remedy="Name it: --role target=COLUMN.")
+
+
+def _check_target(sets: Sets, target: str) -> None:
+    """Refuse a target that is not in both sets, is of another kind in each, or holds infinities."""
     for data in (sets.training, sets.evaluation):
         data.require(target)
         if data.kind(target) == "numeric" and data.query(
@@ -47,15 +64,6 @@ def probe_findings(sets: Sets) -> Iterator[Finding]:
         message = f"the target {target!r} is {sets.training.kind(target)} there and {sets.evaluation.kind(target)} here"
         where = f"{sets.training.where}, {sets.evaluation.where}"
         raise DataError(message, where=where, remedy="Write the labels alike in both sets.")
-    labels = _labels(sets, target)
-    for name in sets.features:
-        if name == target:
-            continue
-        if labels is None:
-            if sets.training.kind(name) == "numeric" and sets.evaluation.kind(name) == "numeric":
-                yield _correlation(sets, name, target)
-        else:
-            yield _area(sets, name, labels)
 
 
 def _labels(sets: Sets, target: str) -> list[str] | None:

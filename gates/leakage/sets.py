@@ -82,25 +82,37 @@ def read_sets(case: Case) -> Sets:
 
 
 def _features(case: Case, training: Dataset, evaluation: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    named, out = case.params["columns"], tuple(case.params["exclude"] or ())
+    """The columns to compare, and those left out because they number the rows."""
+    out = tuple(case.params["exclude"] or ())
     _there(out, (training, evaluation))
-    if named is not None:
-        if not named:
-            raise InputError("columns is empty", where="parameter columns", remedy="Name columns, or leave it out.")
-        for data in (training, evaluation):
-            data.require(*named)
-        return tuple(name for name in named if name not in out), ()
+    if case.params["columns"] is not None:
+        return _named(case.params["columns"], out, (training, evaluation)), ()
+    shared = _shared(case, out, training, evaluation)
+    numbered = tuple(name for name in shared if _numbers_rows(training, evaluation, name))
+    if len(numbered) == len(shared):
+        return shared, ()
+    return tuple(name for name in shared if name not in numbered), numbered
+
+
+def _named(names: Iterable[str], out: tuple[str, ...], sets: tuple[Dataset, Dataset]) -> tuple[str, ...]:
+    """The columns that the parameter names, which both sets must have."""
+    if not names:
+        raise InputError("columns is empty", where="parameter columns", remedy="Name columns, or leave it out.")
+    for data in sets:
+        data.require(*names)
+    return tuple(name for name in names if name not in out)
+
+
+def _shared(case: Case, out: tuple[str, ...], training: Dataset, evaluation: Dataset) -> tuple[str, ...]:
+    """The columns that both sets have and that may be features."""
     taken = {name for role in _NO_FEATURES for name in case.roles.get(role, ())} | set(out)
-    shared = [name for name in evaluation.columns if name in training.columns and name not in taken]
+    shared = tuple(name for name in evaluation.columns if name in training.columns and name not in taken)
     if not shared:
         remedy = f"The training set has: {', '.join(training.columns[:40])}. Give both the same names."
         raise DataError("the two sets share no feature column", where=evaluation.where, remedy=remedy)
     for data in (training, evaluation):
         data.require(*shared, values=False)
-    numbered = [name for name in shared if _numbers_rows(training, evaluation, name)]
-    if len(numbered) == len(shared):
-        numbered = []
-    return tuple(name for name in shared if name not in numbered), tuple(numbered)
+    return shared
 
 
 def _there(names: Iterable[str], sets: tuple[Dataset, ...]) -> None:

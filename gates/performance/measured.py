@@ -61,18 +61,7 @@ def finding(
         sure: The same with its interval corrected for several slices.
         note: Put before the note.
     """
-    outcome: Outcome | None = None
-    notes = [note, measured.note]
-    if limit is not None:
-        outcome = "inconclusive"
-        if small:
-            notes.append("too few rows to judge by")
-        elif measured.value is not None and measured.low is not None and measured.high is not None:
-            corrected = None if sure is None or sure.low is None or sure.high is None else (sure.low, sure.high)
-            outcome, why = judge_interval(limit, measured.value, (measured.low, measured.high), corrected)
-            notes.append(why)
-        elif measured.value is not None:
-            notes.append("there is no interval to judge by")
+    outcome, why = _judged(measured, limit, small, sure)
     return Finding(
         name,
         measured.value,
@@ -82,6 +71,22 @@ def finding(
         by=dict(by or {}),
         limit=limit,
         outcome=outcome,
-        note="; ".join(filter(None, notes)) or None,
+        note="; ".join(filter(None, (note, measured.note, why))) or None,
         remedy=outcome_remedy(outcome, "Improve the model, or have the limit reviewed."),
     )
+
+
+def _judged(
+    measured: Measured, limit: Limit | None, small: bool, sure: Measured | None
+) -> tuple[Outcome | None, str | None]:
+    """The verdict, and what is to be said about it."""
+    if limit is None:
+        return None, None
+    if small:
+        return "inconclusive", "too few rows to judge by"
+    if measured.value is None:
+        return "inconclusive", None
+    if measured.low is None or measured.high is None:
+        return "inconclusive", "there is no interval to judge by"
+    corrected = None if sure is None or sure.low is None or sure.high is None else (sure.low, sure.high)
+    return judge_interval(limit, measured.value, (measured.low, measured.high), corrected)

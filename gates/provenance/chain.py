@@ -41,7 +41,7 @@ class Chain:
         """Facts a step lacks, inputs nobody made or supplied, outputs that lead nowhere, times that turn back."""
         known = {str(source.get("digest")) for source in self.sources}
         makers: dict[str, str] = {}
-        outputs, used = {str(step.get("output")) for step in self.steps}, set()
+        outputs, used = {str(step.get("output")) for step in self.steps}, set[str]()
         latest: datetime | None = None
         for place, step in enumerate(self.steps):
             where = {"step": str(step.get("name") or place)}
@@ -51,22 +51,14 @@ class Chain:
                 used.add(digest)
                 yield from _input(digest, where, known, makers, outputs)
             output = str(step.get("output"))
-            yield from _shape(output, where)
-            if output in makers:
-                message, remedy = f"the step {makers[output]!r} made the same output", "Record each output once."
-                yield Problem("broken_link", {**where, "output": output}, message, remedy)
+            yield from _output(output, where, makers)
             makers[output] = where["step"]
             moment = _time(step.get("at"))
             if moment is None or moment > now or (latest is not None and moment < latest):
                 message = f"its time {step.get('at')!r} is none, lies in the future, or before the step above"
                 yield Problem("broken_link", where, message, "Record when each step ran, in order, as ISO times.")
-            latest = moment if moment is not None and (latest is None or moment > latest) else latest
-        for output in [*makers][:-1]:
-            if output not in used:
-                message = f"no later step uses its output {output[:19]}..."
-                yield Problem(
-                    "broken_link", {"step": makers[output]}, message, "Record the step that used it, or leave it out."
-                )
+            latest = max(filter(None, (latest, moment)), default=None)
+        yield from _unused(makers, used)
 
     @property
     def end(self) -> str:
@@ -86,6 +78,22 @@ def _input(
     else:
         remedy = "Record the source it came from under sources, or the step that made it."
         yield Problem("unknown_source", place, "its input is neither a source nor the output of a step", remedy)
+
+
+def _output(output: str, where: Mapping[str, str], makers: Mapping[str, str]) -> Iterator[Problem]:
+    yield from _shape(output, where)
+    if output in makers:
+        message, remedy = f"the step {makers[output]!r} made the same output", "Record each output once."
+        yield Problem("broken_link", {**where, "output": output}, message, remedy)
+
+
+def _unused(makers: Mapping[str, str], used: set[str]) -> Iterator[Problem]:
+    """The outputs that no step uses; the last one is what the chain ends at."""
+    for output in [*makers][:-1]:
+        if output not in used:
+            message = f"no later step uses its output {output[:19]}..."
+            remedy = "Record the step that used it, or leave it out."
+            yield Problem("broken_link", {"step": makers[output]}, message, remedy)
 
 
 def _shape(digest: str, where: Mapping[str, str]) -> Iterator[Problem]:

@@ -22,28 +22,46 @@ def chisquare(counts: Mapping[str, float], population: Population, limit: Limit 
 
     named = [group for group in population.counts if population.share(group) > 0]
     ours = [counts.get(group, 0.0) for group in named]
-    theirs = [population.counts[group] for group in named] if population.rows is not None else None
     n, over = sum(ours), {"sensitive": [population.column]}
     if len(named) < 2 or not n:
         why = "the population has one group only" if n else "no row belongs to a group of the population"
         return Finding("chisquare", n=n, over=over, limit=limit, outcome="inconclusive" if limit else None, note=why)
-    if theirs is None:
-        pairs = [(x, n * population.share(group)) for x, group in zip(ours, named, strict=True)]
-    else:
-        m = sum(theirs)
-        columns = [(x, y, (x + y) / (n + m)) for x, y in zip(ours, theirs, strict=True)]
-        pairs = [pair for x, y, share in columns for pair in ((x, share * n), (y, share * m))]
-    value = sum((visited - expected) ** 2 / expected for visited, expected in pairs)
+    pairs = _observed_and_expected(ours, population, named)
+    value = sum((observed - expected) ** 2 / expected for observed, expected in pairs)
     p_value = float(chdtrc(len(named) - 1, value))
     least = min(expected for _, expected in pairs)
-    outcome: Outcome | None = None
-    if limit is not None:
-        outcome = "fail" if not limit.met(p_value) else "pass" if least >= _LEAST_EXPECTED else "inconclusive"
+    outcome = _outcome(limit, p_value, least)
     remedy = "See which group's share differs, and collect more of it." if outcome == "fail" else None
     note = _note(population, sum(counts.values()) - n, least)
     return Finding(
         "chisquare", value, p_value=p_value, n=n, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy
     )
+
+
+def _observed_and_expected(ours: list[float], population: Population, named: list[str]) -> list[tuple[float, float]]:
+    """Each cell of the table: our groups alone where the shares are stated, the reference's rows too where it has some.
+
+    Args:
+        ours: The rows of each named group.
+        population: What they are compared with.
+        named: The groups that the population has.
+    """
+    n = sum(ours)
+    if population.rows is None:
+        return [(x, n * population.share(group)) for x, group in zip(ours, named, strict=True)]
+    theirs = [population.counts[group] for group in named]
+    m = sum(theirs)
+    columns = [(x, y, (x + y) / (n + m)) for x, y in zip(ours, theirs, strict=True)]
+    return [pair for x, y, share in columns for pair in ((x, share * n), (y, share * m))]
+
+
+def _outcome(limit: Limit | None, p_value: float, least: float) -> Outcome | None:
+    """Fail by the p-value; pass only where the least expected count lets it be trusted."""
+    if limit is None:
+        return None
+    if not limit.met(p_value):
+        return "fail"
+    return "pass" if least >= _LEAST_EXPECTED else "inconclusive"
 
 
 def _note(population: Population, strange: float, least: float) -> str:

@@ -28,14 +28,20 @@ def run(case: Case) -> Iterator[Finding]:
         by = {pairs.by: name} if pairs.by and name is not None else {}
         for finding in _perturbation(pairs, name, rows, by, limits, confidence):
             yield _open(finding) if constant and finding.outcome == "pass" else finding
-    for name in dict.fromkeys(case.params["required_perturbations"] or ()):
-        if str(name) not in pairs.names:
+    yield from _not_tried(case, pairs)
+    limit = limits.get("accuracy_drop")
+    if limit and "accuracy_drop" in (case.params["limits"] or {}) and not pairs.judged:
+        note, remedy = "it is under a limit and no column has the role target", "Name it: --role target=COLUMN."
+        yield Finding("accuracy_drop", limit=limit, outcome="inconclusive", note=note, remedy=remedy)
+
+
+def _not_tried(case: Case, pairs: Pairs) -> Iterator[Finding]:
+    """An error for each perturbation that is required and has no rows."""
+    for name in map(str, dict.fromkeys(case.params["required_perturbations"] or ())):
+        if name not in pairs.names:
             note = f"the perturbation {name!r} was not tried"
             remedy = "Add its predictions to the perturbed data, named in the column with the role perturbation."
-            yield Finding("flip_rate", over={"perturbation": str(name)}, outcome="error", note=note, remedy=remedy)
-    if "accuracy_drop" in (case.params["limits"] or {}) and limits.get("accuracy_drop") and not pairs.judged:
-        note, remedy = "it is under a limit and no column has the role target", "Name it: --role target=COLUMN."
-        yield Finding("accuracy_drop", limit=limits["accuracy_drop"], outcome="inconclusive", note=note, remedy=remedy)
+            yield Finding("flip_rate", over={"perturbation": name}, outcome="error", note=note, remedy=remedy)
 
 
 def _open(finding: Finding) -> Finding:

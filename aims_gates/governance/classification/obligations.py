@@ -65,6 +65,22 @@ def _effective(bundle: Bundle, duty: Obligation, released: date | None, high: da
     return effective
 
 
+def _owes(duty: Obligation, answers: Answers, high: date | None, *, sectoral: bool) -> bool:
+    """Whether the facts, the route and the day of release leave a duty of the tier standing.
+
+    Args:
+        duty: One that the tier and the roles bring.
+        answers: The facts, and the day of release.
+        high: The day from which the duties of the high tier apply.
+        sectoral: Whether the sectoral route replaces the duties of the high tier.
+    """
+    if duty.asks is not None and answers[duty.asks] == "no":
+        return False
+    if duty.sectoral != sectoral and duty.tiers == ("high",):
+        return False
+    return not duty.earlier or bool(answers.released_on and high and answers.released_on < high)
+
+
 def owed(
     bundle: Bundle,
     answers: Answers,
@@ -94,11 +110,7 @@ def owed(
         meets = tuple(role for role in roles if role in duty.roles)
         if not _concerns(duty, tier, articles, uses) or (duty.roles and not meets):
             continue
-        if duty.asks is not None and answers[duty.asks] == "no":
-            continue
-        if duty.sectoral != (route == "sectoral") and duty.tiers == ("high",):
-            continue
-        if duty.earlier and not (answers.released_on and high and answers.released_on < high):
+        if not _owes(duty, answers, high, sectoral=route == "sectoral"):
             continue
         effective = _effective(bundle, duty, answers.released_on, high)
         applies = effective is None or effective <= as_of

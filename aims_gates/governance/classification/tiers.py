@@ -41,7 +41,7 @@ from aims_gates.governance.classification.results import (
     Result,
     Tier,
 )
-from aims_gates.governance.classification.schema import Bundle, Pattern, Rule
+from aims_gates.governance.classification.schema import Bundle, Pattern, Product, Rule
 
 __all__ = ["classify"]
 
@@ -105,27 +105,33 @@ def _met(rules: Iterable[Rule], answers: Answers, *, also_open: bool = False) ->
 
 def _reading(bundle: Bundle, answers: Answers, as_of: Day, *, worst: bool) -> _Law:
     """The tier of an in-scope system, reading what is open as not met, or at its worst as met."""
-    applying = [rule for rule in bundle.prohibited if (bundle.on(rule.applies) or as_of) <= as_of]
-    prohibited = _met(applying, answers, also_open=worst)
+    prohibited = _prohibited(bundle, answers, as_of, worst=worst)
     if prohibited:
-        return _Law("prohibited", tuple(rule.article for rule in prohibited), (), False, None)
+        return _Law("prohibited", prohibited, (), False, None)
     product = status_of_product(bundle.product, answers) in ({"met", "open"} if worst else {"met"})
     uses = tuple(rule.article for rule in _met(bundle.uses, answers, also_open=worst))
     claim = _exemption(bundle, answers, uses, as_of)
     exempt = claim is not None and claim.granted
     duties = tuple(rule.article for rule in _met(bundle.transparency, answers, also_open=worst))
-    articles: list[str] = []
-    if product and bundle.product is not None:
-        articles.append(bundle.product.article)
-        if answers[bundle.product.sectoral.id] == "yes":
-            articles.append(bundle.product.sectoral.article)
-    if exempt and bundle.exemption is not None:
-        articles.append(bundle.exemption.article)
-    else:
-        articles += uses
+    by_use = (bundle.exemption.article,) if exempt and bundle.exemption is not None else uses
+    articles = (*(_product_articles(bundle.product, answers) if product else ()), *by_use, *duties)
     high = product or (bool(uses) and not exempt)
     tier: Tier = "high" if high else "limited" if duties else "minimal"
-    return _Law(tier, (*articles, *duties), () if exempt else uses, product, claim)
+    return _Law(tier, articles, () if exempt else uses, product, claim)
+
+
+def _prohibited(bundle: Bundle, answers: Answers, as_of: Day, *, worst: bool) -> tuple[str, ...]:
+    """The articles of the prohibitions that apply on this day and are met."""
+    applying = [rule for rule in bundle.prohibited if (bundle.on(rule.applies) or as_of) <= as_of]
+    return tuple(rule.article for rule in _met(applying, answers, also_open=worst))
+
+
+def _product_articles(rule: Product | None, answers: Answers) -> tuple[str, ...]:
+    """The articles that make a product high-risk, with that of the sectoral route where it is taken."""
+    if rule is None:
+        return ()
+    sectoral = answers[rule.sectoral.id] == "yes"
+    return (rule.article, rule.sectoral.article) if sectoral else (rule.article,)
 
 
 def _law(bundle: Bundle, answers: Answers, as_of: Day) -> _Law:
@@ -217,6 +223,12 @@ def _coming(
     return tuple(comings)
 
 
+def _route(bundle: Bundle, answers: Answers, law: _Law) -> Literal["sectoral"] | None:
+    """``sectoral`` for a product under a sector's own law, unless a listed use makes it high-risk as well."""
+    sectoral = law.product and bundle.product is not None and answers[bundle.product.sectoral.id] == "yes"
+    return "sectoral" if sectoral and not law.uses else None
+
+
 def classify(bundle: Bundle, answers: Answers, *, as_of: Day, rules: Iterable[OrganizationRule] = ()) -> Result:
     """Classify a system. Pure: the same answers on the same day give the same result.
 
@@ -235,8 +247,7 @@ def classify(bundle: Bundle, answers: Answers, *, as_of: Day, rules: Iterable[Or
     counts_as: Tier = "high" if tier == "undetermined" else tier
     # The organization's own raise brings its profile, not the law's duties.
     by_law = "high" if law.tier == "undetermined" else law.tier
-    sectoral = law.product and bundle.product is not None and answers[bundle.product.sectoral.id] == "yes"
-    route: Literal["sectoral"] | None = "sectoral" if sectoral and not law.uses else None
+    route = _route(bundle, answers, law)
     duties = owed(
         bundle, answers, tier=by_law, articles=articles, uses=law.uses, product=law.product, route=route, as_of=as_of
     )

@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aims_gates.documents.strict_yaml import read_yaml
 from aims_gates.errors import InputError
@@ -172,20 +172,24 @@ def _rows(text: str, findings: Mapping[str, Sequence[Finding]], smallest: int) -
 def _index(text: str, findings: Mapping[str, Sequence[Finding]]) -> Iterator[Finding | None]:
     """The same for the metrics of ``model-index``."""
     whole = {f.measure: f for f in findings.get("performance", ()) if not f.by and not f.over}
-    models = front_matter(text).get("model-index")
+    for metric in _metrics(front_matter(text).get("model-index")):
+        measure, value = str(metric.get("type")), metric.get("value")
+        finding = whole.get(measure)
+        row = ResultRow("model-index", (measure, "all rows", str(value)), 0)
+        if finding is None or finding.value is None:
+            yield _stray(row, f"model-index: no finding over all rows says {measure}")
+        elif not _agrees(str(value), finding.value):
+            yield _stray(row, f"model-index: {measure} {value} differs from the finding")
+        else:
+            yield None
+
+
+def _metrics(models: Any) -> Iterator[Mapping[str, Any]]:
+    """The metrics of every result of every model; an empty one for what is no mapping."""
     for model in models if isinstance(models, list) else []:
         for result in model.get("results") or [] if isinstance(model, dict) else []:
             for metric in result.get("metrics") or [] if isinstance(result, dict) else []:
-                metric_fields = metric if isinstance(metric, dict) else {}
-                measure, value = str(metric_fields.get("type")), metric_fields.get("value")
-                finding = whole.get(measure)
-                row = ResultRow("model-index", (measure, "all rows", str(value)), 0)
-                if finding is None or finding.value is None:
-                    yield _stray(row, f"model-index: no finding over all rows says {measure}")
-                elif not _agrees(str(value), finding.value):
-                    yield _stray(row, f"model-index: {measure} {value} differs from the finding")
-                else:
-                    yield None
+                yield metric if isinstance(metric, dict) else {}
 
 
 def check_card(text: str, findings: Mapping[str, Sequence[Finding]], *, smallest: int = 5) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ the card record (:data:`FIELDS`); what is missing there reads as "Not stated", a
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -230,6 +230,32 @@ def _section(level: int, heading: str, *body: str) -> list[str]:
     return ["#" * level + f" {heading}", "", *(line for part in body for line in (part, ""))]
 
 
+#: The sections before and after the results: level, heading, and the keys of the card that they hold.
+_BEFORE_RESULTS: Sequence[tuple[int, str, tuple[str, ...]]] = (
+    (2, "Uses", ()),
+    (3, "Direct Use", ("intended_use",)),
+    (3, "Downstream Use", ("downstream_use",)),
+    (3, "Out-of-Scope Use", ("out_of_scope_use",)),
+    (2, "Bias, Risks, and Limitations", ("risks", "limitations")),
+    (3, "Recommendations", ("recommendations",)),
+    (2, "Training Details", ()),
+    (3, "Training Data", ("training_data",)),
+    (3, "Training Procedure", ("training_procedure",)),
+    (2, "Evaluation", ()),
+    (3, "Testing Data, Factors & Metrics", ()),
+    (4, "Testing Data", ("evaluation_data",)),
+    (4, "Factors", ("factors",)),
+    (4, "Metrics", ("metrics",)),
+)
+_AFTER_RESULTS: Sequence[tuple[int, str, tuple[str, ...]]] = (
+    (2, "Environmental Impact", ("environment",)),
+    (2, "Technical Specifications", ("technical",)),
+    (2, "Citation", ("citation",)),
+    (2, "How to Contest a Decision", ("contest",)),
+    (2, "Model Card Contact", ("contact",)),
+)
+
+
 def render_card(
     card: Mapping[str, Any],
     system: Mapping[str, Any],
@@ -255,39 +281,23 @@ def render_card(
     """
     title = name or str(card.get("name") or system.get("title") or system.get("name") or "model")
     measured_parts = measured(findings)
-
-    def part(key: str) -> str:
-        return prose(card.get(key))
-
     lines = [
         *_front_matter(title, card, measured_parts),
         "",
-        *_section(1, f"Model Card for {_cell(title)}", part("summary")),
+        *_section(1, f"Model Card for {_cell(title)}", prose(card.get("summary"))),
         *_section(2, "Model Details"),
         *_details(card, system, version, subject, at),
         "",
-        *_section(2, "Uses"),
-        *_section(3, "Direct Use", part("intended_use")),
-        *_section(3, "Downstream Use", part("downstream_use")),
-        *_section(3, "Out-of-Scope Use", part("out_of_scope_use")),
-        *_section(2, "Bias, Risks, and Limitations", part("risks"), part("limitations")),
-        *_section(3, "Recommendations", part("recommendations")),
-        *_section(2, "Training Details"),
-        *_section(3, "Training Data", part("training_data")),
-        *_section(3, "Training Procedure", part("training_procedure")),
-        *_section(2, "Evaluation"),
-        *_section(3, "Testing Data, Factors & Metrics"),
-        *_section(4, "Testing Data", part("evaluation_data")),
-        *_section(4, "Factors", part("factors")),
-        *_section(4, "Metrics", part("metrics")),
-        *_section(3, "Results", *("\n".join(_results(measured_parts, smallest)),)),
-        *_section(2, "Environmental Impact", part("environment")),
-        *_section(2, "Technical Specifications", part("technical")),
-        *_section(2, "Citation", part("citation")),
-        *_section(2, "How to Contest a Decision", part("contest")),
-        *_section(2, "Model Card Contact", part("contact")),
+        *_sections(_BEFORE_RESULTS, card),
+        *_section(3, "Results", "\n".join(_results(measured_parts, smallest))),
+        *_sections(_AFTER_RESULTS, card),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _sections(headings: Sequence[tuple[int, str, tuple[str, ...]]], card: Mapping[str, Any]) -> Iterator[str]:
+    for level, heading, keys in headings:
+        yield from _section(level, heading, *(prose(card.get(key)) for key in keys))
 
 
 def card_html(markdown: str, title: str = "Model card") -> str:

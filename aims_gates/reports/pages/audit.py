@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from aims_gates.governance.controls.glossary import SOURCES, glossary
+from aims_gates.model import ControlState, Plan
 from aims_gates.portfolio import ModelView
 from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.pages.facts import Facts
@@ -27,40 +28,11 @@ def page(facts: Facts) -> Page:
             Section(
                 "Verdict", (f"{word}: {about}. {explanation[:1].upper()}{explanation[1:]}.",), approval_lines_of(model)
             ),
-            Section(
-                "The AI system",
-                (facts.text("system", "purpose"),),
-                columns=("What", "Value"),
-                rows=(
-                    ("Owner", facts.text("system", "owner")),
-                    ("Tier", plan.tier),
-                    ("Profile", f"{plan.profile} ({plan.profile_digest})"),
-                    ("Mode", decision.mode),
-                    ("Plan", str(decision.plan)),
-                    ("Request", decision.request or "none"),
-                    ("Classified by rules", facts.text("classification", "result.bundle_id")),
-                    ("Articles met", ", ".join(facts.texts("classification", "result.articles", empty=True))),
-                    ("In production", model.grant.predicate.version if model.grant else "nothing"),
-                ),
-            ),
+            _system(facts, model, plan),
             Section(
                 "Controls and their evidence",
                 columns=("Control", "Title", "Enforcement", "State", "Why", "Evidence statements"),
-                rows=tuple(
-                    (
-                        state.control,
-                        state.title,
-                        state.enforcement,
-                        marks(state.state).word,
-                        state.reason,
-                        "; ".join(
-                            f"{item['gate']} {str(item['statement'])[7:19]}"
-                            for item in state.evidence
-                            if item.get("statement")
-                        ),
-                    )
-                    for state in ordered(decision.controls)
-                ),
+                rows=tuple(map(_control, ordered(decision.controls))),
             ),
             Section("What was measured", columns=MEASURED, rows=facts.measured(*_computed(model))),
         ),
@@ -72,6 +44,34 @@ def page(facts: Facts) -> Page:
         ),
     )
     return Page(result.title, (*result.sections, appendix(result)), result.facts, result.notes)
+
+
+def _system(facts: Facts, model: ModelView, plan: Plan) -> Section:
+    decision = model.decision
+    return Section(
+        "The AI system",
+        (facts.text("system", "purpose"),),
+        columns=("What", "Value"),
+        rows=(
+            ("Owner", facts.text("system", "owner")),
+            ("Tier", plan.tier),
+            ("Profile", f"{plan.profile} ({plan.profile_digest})"),
+            ("Mode", decision.mode),
+            ("Plan", str(decision.plan)),
+            ("Request", decision.request or "none"),
+            ("Classified by rules", facts.text("classification", "result.bundle_id")),
+            ("Articles met", ", ".join(facts.texts("classification", "result.articles", empty=True))),
+            ("In production", model.grant.predicate.version if model.grant else "nothing"),
+        ),
+    )
+
+
+def _control(state: ControlState) -> tuple[str, str, str, str, str, str]:
+    """A control, its state and reason, and the statements that evidence it, by gate and the start of the digest."""
+    statements = "; ".join(
+        f"{item['gate']} {str(item['statement'])[7:19]}" for item in state.evidence if item.get("statement")
+    )
+    return state.control, state.title, state.enforcement, marks(state.state).word, state.reason, statements
 
 
 def approval_lines_of(model: ModelView) -> tuple[str, ...]:

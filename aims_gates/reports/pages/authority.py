@@ -29,17 +29,7 @@ def page(facts: Facts) -> Page:
     return Page(
         f"Information for authorities: {facts.text('system', 'title')}",
         (
-            Section(
-                "General description",
-                (facts.text("system", "purpose"), facts.text("impact_assessment", "description")),
-                columns=("What", "Value"),
-                rows=(
-                    ("On whom", facts.text("user_information", "context.population")),
-                    ("Where", facts.text("user_information", "context.geography")),
-                    ("For what", facts.text("user_information", "context.domain")),
-                    ("Owner", facts.text("system", "owner")),
-                ),
-            ),
+            _general(facts),
             Section("Classification", rows=tuple(_classified(facts)), columns=("What", "Value")),
             Section(
                 "Duties",
@@ -54,22 +44,39 @@ def page(facts: Facts) -> Page:
                 ),
             ),
             Section("What was measured", columns=MEASURED, rows=facts.measured("performance", "fairness")),
-            Section(
-                "Oversight, logs, incidents",
-                (
-                    facts.text("user_information", "notice.oversight"),
-                    f"It is stopped by: {facts.text('kill_switch', 'route')}. "
-                    f"Then: {facts.text('kill_switch', 'falls_back_to')}",
-                    f"Logs are kept for {facts.text('logging', 'retention_days')} days: "
-                    f"{facts.text('logging', 'integrity')}",
-                ),
-                columns=("Severity", "Who is told", "Within days", "How"),
-                rows=facts.entries("organization/incidents", "notices", "severity", "who", "within_days", "channel"),
-            ),
+            _oversight(facts),
             Section("Reported to others", rows=tuple(_outbound(facts)), columns=("Item", "State", "Detail")),
         ),
         facts.heads(),
         ("Dates and duties are our reading of the rules named above; read the law itself.",),
+    )
+
+
+def _general(facts: Facts) -> Section:
+    return Section(
+        "General description",
+        (facts.text("system", "purpose"), facts.text("impact_assessment", "description")),
+        columns=("What", "Value"),
+        rows=(
+            ("On whom", facts.text("user_information", "context.population")),
+            ("Where", facts.text("user_information", "context.geography")),
+            ("For what", facts.text("user_information", "context.domain")),
+            ("Owner", facts.text("system", "owner")),
+        ),
+    )
+
+
+def _oversight(facts: Facts) -> Section:
+    return Section(
+        "Oversight, logs, incidents",
+        (
+            facts.text("user_information", "notice.oversight"),
+            f"It is stopped by: {facts.text('kill_switch', 'route')}. "
+            f"Then: {facts.text('kill_switch', 'falls_back_to')}",
+            f"Logs are kept for {facts.text('logging', 'retention_days')} days: {facts.text('logging', 'integrity')}",
+        ),
+        columns=("Severity", "Who is told", "Within days", "How"),
+        rows=facts.entries("organization/incidents", "notices", "severity", "who", "within_days", "channel"),
     )
 
 

@@ -65,15 +65,7 @@ def page(facts: Facts) -> Page:
                 "Where the models stand",
                 () if facts.views else ("The ledger knows no model.",),
                 columns=("Model", "System", "In production", "State"),
-                rows=tuple(
-                    (
-                        model.name,
-                        model.plan.system if model.plan else "",
-                        model.grant.predicate.version if model.grant else "nothing",
-                        model.state,
-                    )
-                    for model in facts.views
-                ),
+                rows=tuple(map(_standing, facts.views)),
             ),
             Section(
                 "Risks that are open",
@@ -85,6 +77,12 @@ def page(facts: Facts) -> Page:
         {"From": since.date().isoformat(), "To": facts.now.date().isoformat()},
         ("Each act is a signed row of the ledger, or the registry's own: aims-gates ledger verify.",),
     )
+
+
+def _standing(model: ModelView) -> tuple[str, str, str, str]:
+    """A model, its system, its version in production and its state."""
+    version = model.grant.predicate.version if model.grant else "nothing"
+    return model.name, model.plan.system if model.plan else "", version, model.state
 
 
 def _acts(view: ModelView, since: str) -> Iterator[tuple[str, int, str, str, str]]:

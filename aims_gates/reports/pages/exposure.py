@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from aims_gates.documents.strict_yaml import parse, read_yaml
-from aims_gates.governance.classification import DEFAULT, bundle
+from aims_gates.governance.classification import DEFAULT, Bundle, bundle
 from aims_gates.reports.pages.facts import Facts
 from aims_gates.reports.pages.form import Page, Section
 
@@ -71,25 +71,13 @@ def page(facts: Facts) -> Page:
         system_record.system.name: _classified(facts, system_record.records, system_record.system.name)
         for system_record in facts.systems
     }
-    rows = []
-    for penalty in penalties():
-        start = rules.on(penalty.since)
-        assert isinstance(start, date)
-        named = sorted(name for name, text in classified.items() if penalty.concerns(*text))
-        rows.append(
-            (
-                penalty.article, penalty.about,
-                f"EUR {penalty.euros:,} or {penalty.turnover} % of worldwide yearly turnover",
-                f"{start.isoformat()} ({'in force' if start <= today else 'to come'})", ", ".join(named) or "none",
-            )
-        )  # fmt: skip
     return Page(
         "Exposure to penalties",
         (
             Section(
                 "The largest fines",
                 columns=("Article", "For", "At most", "From", "Systems it looks at"),
-                rows=tuple(rows),
+                rows=tuple(_fine(penalty, rules, today, classified) for penalty in penalties()),
             ),
             Section(
                 "The systems",
@@ -112,6 +100,18 @@ def page(facts: Facts) -> Page:
             "No legal conclusion: that a rule looks at a system does not mean that it is broken.",
         ),
     )
+
+
+def _fine(
+    penalty: Penalty, rules: Bundle, today: date, classified: Mapping[str, tuple[str, tuple[str, ...]]]
+) -> tuple[str, str, str, str, str]:
+    """One fine, from when it can be set, and the systems that it looks at."""
+    start = rules.on(penalty.since)
+    assert isinstance(start, date)
+    most = f"EUR {penalty.euros:,} or {penalty.turnover} % of worldwide yearly turnover"
+    since = f"{start.isoformat()} ({'in force' if start <= today else 'to come'})"
+    systems = sorted(name for name, (tier, articles) in classified.items() if penalty.concerns(tier, articles))
+    return penalty.article, penalty.about, most, since, ", ".join(systems) or "none"
 
 
 def _classified(facts: Facts, records: Mapping[str, Mapping[str, Any]], name: str) -> tuple[str, tuple[str, ...]]:

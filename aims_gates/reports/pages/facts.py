@@ -1,6 +1,6 @@
 """What a page may say: facts of records and of signed findings. What is missing is collected, and named all at once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -103,12 +103,7 @@ class Facts:
         """Findings under a limit in evidence of these gates that counts, each once; a gate without any is noted."""
         model = self.version()
         assert model.plan is not None
-        counting = {
-            item["statement"]
-            for state in model.decision.controls
-            for item in state.evidence
-            if item.get("standing") == "counts" and item.get("gate") in gates
-        }
+        counting = _counting(model, gates)
         result: dict[str, tuple[str, Finding]] = {}
         for state in model.decision.controls:
             standing = {item.get("gate") for item in state.evidence if item.get("statement") in counting}
@@ -116,8 +111,9 @@ class Facts:
                 if gate in gates and gate in standing and finding.outcome is not None:
                     result.setdefault(f"{gate} {format.sentence(finding)}", (gate, finding))
         due = {step.gate for step in model.plan.steps if step.applies}
+        evidenced = {gate for gate, _ in result.values()}
         for gate in gates:
-            if gate in due and not any(name == gate for name, _ in result.values()):
+            if gate in due and gate not in evidenced:
                 todo = f"aims-gates check --model {quoted(model.name)} --version {quoted(model.version)}"
                 self.missing.append(f"signed evidence of {gate} that counts: {todo}")
         return list(result.values())
@@ -157,3 +153,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "" if value is None else " ".join(str(value).split())
+
+
+def _counting(model: ModelView, gates: Collection[str]) -> set[Any]:
+    """The digests of the evidence of these gates that counts."""
+    items = (item for state in model.decision.controls for item in state.evidence)
+    return {item["statement"] for item in items if item.get("standing") == "counts" and item.get("gate") in gates}

@@ -16,23 +16,11 @@ def page(facts: Facts) -> Page:
     return Page(
         f"Guide for operators: {facts.text('system', 'title')}",
         (
-            Section(
-                "What it is for",
-                (facts.text("system", "purpose"), told("notice.ai_involved")),
-            ),
-            Section(
-                "How to read its output",
-                (
-                    told("operator_guide.reading"),
-                    told("notice.confidence"),
-                ),
-            ),
+            Section("What it is for", (facts.text("system", "purpose"), told("notice.ai_involved"))),
+            Section("How to read its output", (told("operator_guide.reading"), told("notice.confidence"))),
             Section(
                 "When to overrule it",
-                (
-                    told("operator_guide.when_to_override"),
-                    facts.text("oversight", "override"),
-                ),
+                (told("operator_guide.when_to_override"), facts.text("oversight", "override")),
             ),
             Section(
                 "When in doubt",
@@ -48,10 +36,7 @@ def page(facts: Facts) -> Page:
             ),
             Section(
                 "Where it is weak",
-                (
-                    told("notice.limits"),
-                    told("notice.failure_modes"),
-                ),
+                (told("notice.limits"), told("notice.failure_modes")),
                 columns=MEASURED,
                 rows=facts.measured("performance", "fairness"),
             ),
