@@ -373,11 +373,11 @@ class _Answer:
                 findings = [finding for gate_evidence in due for finding in _bearing(control, gate_evidence)]
                 bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
                 remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
-                # A record is mended without a new model; what was measured is not.
-                mended = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
+                # A record is fixed without a new model; what was measured is not.
+                fixed = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
                 return (
                     *remedies,
-                    f"aims-gates check --model {quoted(name, '--version', version if mended else _NEW)}",
+                    f"aims-gates check --model {quoted(name, '--version', version if fixed else _NEW)}",
                 )
             case "awaiting-approval":
                 return self._approve(approvals)
