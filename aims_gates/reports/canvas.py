@@ -4,7 +4,7 @@ Nothing here knows findings. Numbers are rounded, so that a page is the same on 
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "LEFT",
     "RIGHT",
     "WIDTH",
+    "Chart",
     "Element",
     "axis",
     "circle",
@@ -20,6 +21,7 @@ __all__ = [
     "polyline",
     "rect",
     "scale",
+    "sentences",
     "short",
     "text",
     "ticks",
@@ -47,6 +49,32 @@ class Element:
     style: str
     at: Mapping[str, object]
     text: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart.
+
+    Attributes:
+        title, text: What it shows, and the same as sentences.
+        shapes: From back to front.
+        headings, rows: The same as a table.
+        note: How to read it, and what was left out.
+    """
+
+    title: str
+    text: str
+    height: float
+    shapes: tuple[Element, ...]
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    width: int = WIDTH
+
+
+def sentences(rows: Iterable[Sequence[str]]) -> str:
+    """The rows of a table as sentences; empty cells are left out."""
+    return ". ".join(", ".join(cell for cell in row if cell) for row in rows) + "."
 
 
 def text(x: float, y: float, label: str, style: str = "", anchor: str = "start") -> Element:

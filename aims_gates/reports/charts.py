@@ -10,151 +10,23 @@ from dataclasses import dataclass, replace
 
 from aims_gates.model import Finding
 from aims_gates.reports import canvas, format
-from aims_gates.reports.canvas import COLOURS, LEFT, RIGHT, WIDTH, Element, scale, short
+from aims_gates.reports.canvas import COLOURS, LEFT, RIGHT, Chart, Element, scale, sentences, short
+from aims_gates.reports.heat_map import heat_maps
 from aims_gates.reports.pictures import domain
 
-__all__ = ["Chart", "charts"]
+__all__ = ["charts"]
 
-_MOST_CELLS, _MOST_LINES, _MOST_HISTOGRAMS, _MOST_HEATS = 8, 12, 6, 2
+_MOST_MEASURES, _MOST_LINES, _MOST_HISTOGRAMS = 2, 12, 6
 #: Rows of a table, points and marks of a line: the page stays small, and the JSON report has them all.
 _MOST_ROWS, _MOST_POINTS, _MOST_MARKS = 100, 150, 40
-_HEAT_FIRST = (
-    "selection_rate",
-    "scoring_rate",
-    "impact_ratio",
-    "false_positive_rate",
-    "true_positive_rate",
-    "accuracy",
-)
-#: Where the grid of a heat map begins, and the height of its cells.
-_GRID_LEFT, _GRID_TOP, _CELL = 200.0, 34.0, 40.0
 #: The height of one line over chunks, of one bin, and of one measure of two models.
 _TRACK, _BIN, _DUEL = 52.0, 30.0, 30.0
 #: The upper left corner of the square in which a calibration is drawn, and its side.
 _SQUARE_LEFT, _SQUARE_TOP, _SQUARE = 90.0, 14.0, 380.0
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A chart.
-
-    Attributes:
-        title, text: What it shows, and the same as sentences.
-        shapes: From back to front.
-        headings, rows: The same as a table.
-        note: How to read it, and what was left out.
-    """
-
-    title: str
-    text: str
-    height: float
-    shapes: tuple[Element, ...]
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-    width: int = WIDTH
-
-
-def _sentences(rows: Iterable[Sequence[str]]) -> str:
-    return ". ".join(", ".join(cell for cell in row if cell) for row in rows) + "."
-
-
 def _value(finding: Finding) -> float:
     return finding.value or 0.0
-
-
-# Heat map of intersections --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _HeatCell:
-    """A group of each of two columns, and what the findings say about both together, if anything."""
-
-    first: str
-    second: str
-    finding: Finding | None
-    smallest: int
-
-    @property
-    def readable(self) -> bool:
-        """Whether there is a value that may be shown."""
-        return self.finding is not None and not format.withheld(self.finding, self.smallest)
-
-    @property
-    def message(self) -> str:
-        return "no rows" if self.finding is None else format.seen(self.finding, self.smallest)
-
-    @property
-    def label(self) -> str:
-        if self.finding is None:
-            return "–"
-        return format.number(_value(self.finding)) if self.readable else f"< {self.smallest} rows"
-
-    @property
-    def row(self) -> tuple[str, str, str, str]:
-        n = "" if self.finding is None else format.rows(self.finding, self.smallest)
-        return format.clean(self.first), format.clean(self.second), self.message, n
-
-    def shapes(self, x: float, y: float, width: float, keys: tuple[str, str], opacity: float) -> Iterator[Element]:
-        """The cell with its upper left corner here: its colour, its edge and its number."""
-        box = (x + 1, y + 1, width - 2, _CELL - 2)
-        if self.readable:
-            first, second = self.row[:2]
-            group = f"{format.clean(keys[0])} = {first}, {format.clean(keys[1])} = {second}"
-            yield canvas.rect(*box, "heat", f"{group}: {self.message}", **{"fill-opacity": round(opacity, 3)})
-        failed = self.finding is not None and self.finding.outcome == "fail"
-        yield canvas.rect(*box, "cell red" if failed else "cell")
-        style = "" if self.readable else "soft-text"
-        yield canvas.text(x + width / 2, y + _CELL / 2 + 4.5, self.label, style, "middle")
-
-
-def _heats(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
-    groups: dict[tuple[str, tuple[str, str], str], list[Finding]] = {}
-    for finding in findings:
-        if len(finding.by) == 2 and finding.value is not None and finding.measure in _HEAT_FIRST:
-            extra = format.about(replace(finding, by={}))
-            across, down = sorted(finding.by)
-            groups.setdefault((finding.measure, (across, down), extra), []).append(finding)
-    order = sorted(groups, key=lambda key: (_HEAT_FIRST.index(key[0]), key[1:]))
-    for measure, keys, extra in [key for key in order if len(groups[key]) > 3][:_MOST_HEATS]:
-        yield _heat(measure, keys, extra, groups[measure, keys, extra], smallest)
-
-
-def _heat(measure: str, keys: tuple[str, str], extra: str, some: Sequence[Finding], smallest: int) -> Chart:
-    firsts, seconds = (_largest(some, key) for key in keys)
-    cells = {(f.by[keys[0]], f.by[keys[1]]): f for f in some}
-    values = [_value(f) for f in cells.values() if not format.withheld(f, smallest)]
-    strength = scale(min(values, default=0.0), max(values, default=1.0), 0.06, 0.6)
-    width = min(110.0, 640 / len(firsts))
-    shapes = [_heading(first, _GRID_LEFT + width * (i + 0.5), width) for i, first in enumerate(firsts)]
-    rows = []
-    for j, second in enumerate(seconds):
-        y = _GRID_TOP + _CELL * j
-        shapes.append(canvas.text(_GRID_LEFT - 12, y + _CELL / 2 + 4.5, short(format.clean(second), 26), "", "end"))
-        for i, first in enumerate(firsts):
-            cell = _HeatCell(first, second, cells.get((first, second)), smallest)
-            opacity = strength(_value(cell.finding)) if cell.finding else 0.0
-            shapes += cell.shapes(_GRID_LEFT + width * i, y, width, keys, opacity)
-            rows.append(cell.row)
-    left_out = any(len({f.by[key] for f in some}) > _MOST_CELLS for key in keys)
-    note = "The stronger the colour, the higher; a red edge: fails."
-    note += " The largest groups are drawn." if left_out else ""
-    headings = (format.clean(keys[0]), format.clean(keys[1]), format.clean(measure), "n")
-    title = f"{headings[2]} by {headings[0]} and {headings[1]}{f' ({extra})' if extra else ''}"
-    height = _GRID_TOP + _CELL * len(seconds) + 6
-    return Chart(title, _sentences(rows), height, tuple(shapes), headings, tuple(rows), note)
-
-
-def _heading(name: str, x: float, width: float) -> Element:
-    return canvas.text(x, _GRID_TOP - 10, short(format.clean(name), int(width / 7.5)), "axis", "middle")
-
-
-def _largest(some: Sequence[Finding], key: str) -> list[str]:
-    """The groups with the most rows, few enough to read, in order of name."""
-    sizes: dict[str, float] = {}
-    for finding in some:
-        sizes[finding.by[key]] = sizes.get(finding.by[key], 0.0) + (finding.n or 0.0)
-    return sorted(sorted(sizes, key=lambda name: -sizes[name])[:_MOST_CELLS])
 
 
 # Lines over chunks ----------------------------------------------------------------------------------------------------
@@ -163,7 +35,7 @@ def _largest(some: Sequence[Finding], key: str) -> list[str]:
 def _lines(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
     measures = _by_chunk(findings)
     judged = {measure: columns for measure, columns in measures.items() if _has_limit(columns)}
-    for measure, columns in list((judged or measures).items())[:_MOST_HEATS]:
+    for measure, columns in list((judged or measures).items())[:_MOST_MEASURES]:
         drawn = {name: some for name, some in columns.items() if len(some) > 1}
         if drawn:
             yield _over_chunks(measure, drawn, smallest)
@@ -208,7 +80,7 @@ def _over_chunks(measure: str, columns: Mapping[str, list[Finding]], smallest: i
         note += f" {len(ranked) - len(drawn)} more columns are not drawn."
     title = f"{format.clean(measure)} per column over chunks"
     headings = ("column", "chunk", format.clean(measure), "outcome")
-    summary = _sentences(map(_course, drawn.items()))
+    summary = sentences(map(_course, drawn.items()))
     return Chart(title, summary, bottom + foot, tuple(shapes), headings, tuple(rows), note)
 
 
@@ -282,7 +154,7 @@ def _histogram(name: str, some: Sequence[Finding], smallest: int, more: int) -> 
         note += f" {more} more columns are not drawn."
     title = f"{format.clean(name)}: reference against production"
     headings = ("values", "reference", "production")
-    return Chart(title, _sentences(rows), bottom + 6, tuple(shapes), headings, tuple(rows), note)
+    return Chart(title, sentences(rows), bottom + 6, tuple(shapes), headings, tuple(rows), note)
 
 
 def _share(finding: Finding | None, smallest: int) -> str:
@@ -338,7 +210,7 @@ def _calibrations(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]
     headings = ("scores", "mean score", "share that came true", "n")
     hidden = len(bins) - len(drawn)
     note = f"{hidden} bins with fewer than {smallest} rows are not drawn." if hidden else ""
-    yield Chart("Calibration", _sentences(rows), bottom + 46, tuple(shapes), headings, tuple(rows), note)
+    yield Chart("Calibration", sentences(rows), bottom + 46, tuple(shapes), headings, tuple(rows), note)
 
 
 def _square() -> Iterator[Element]:
@@ -400,7 +272,7 @@ def _duels(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
     rows = tuple(duel.row(smallest) for duel in duels)
     note = "Open grey circle: the champion, now in production; filled: this model, on the same rows."
     headings = ("measure", "champion", "challenger", "difference", "outcome")
-    yield Chart("Champion against challenger", _sentences(rows), bottom + 26, tuple(shapes), headings, rows, note)
+    yield Chart("Champion against challenger", sentences(rows), bottom + 26, tuple(shapes), headings, rows, note)
 
 
 def _measured_twice(findings: Sequence[Finding]) -> list[_Duel]:
@@ -431,5 +303,5 @@ def charts(findings: Iterable[Finding], smallest: int = 5, rows: int = _MOST_ROW
     Groups, bins and cells with fewer rows than ``smallest`` are withheld.
     """
     some = list(findings)
-    kinds = (_heats, _lines, _histograms, _calibrations, _duels)
+    kinds = (heat_maps, _lines, _histograms, _calibrations, _duels)
     return [replace(chart, rows=chart.rows[:rows]) for kind in kinds for chart in kind(some, smallest)]
