@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import AimsGatesError, DataError, GateError, InputError, IntegrityError, RefusedError
-from aims_gates.model import Artifacts, Decision, Finding, Limit, Outcome, Subject
+from aims_gates.model import Advisory, Artifacts, Decision, Finding, Limit, Outcome, Packages, Subject
 
 if TYPE_CHECKING:
     from aims_gates.data import Dataset, intervals
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aims_gates.reports import Report, card
 
 __all__ = [
+    "Advisory",
     "AimsGatesError",
     "Artifacts",
     "Case",
@@ -31,6 +32,7 @@ __all__ = [
     "IntegrityError",
     "Limit",
     "Outcome",
+    "Packages",
     "RefusedError",
     "Report",
     "Subject",

@@ -7,9 +7,11 @@ Every noun is a frozen dataclass of plain JSON values, so that what is signed is
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 __all__ = [
+    "Advisory",
     "Approver",
     "Artifacts",
     "ControlState",
@@ -21,6 +23,7 @@ __all__ = [
     "Limit",
     "Mode",
     "Outcome",
+    "Packages",
     "Plan",
     "Requirement",
     "State",
@@ -149,6 +152,55 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Advisory:
+    """A published advisory on a package that a model asks for.
+
+    Attributes:
+        package: Its normalized name.
+        version: The version that the model asks for.
+        ids: The advisory's ids, ``MAL-``, ``PYSEC-``, ``GHSA-`` and ``CVE-`` ones; the scanner's own choice first.
+        fixed: Versions that mend it; empty where there is none.
+    """
+
+    package: str
+    version: str
+    ids: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
+
+    @property
+    def malicious(self) -> bool:
+        """Whether the package itself is an attack: OSV's ids for these begin with ``MAL-``."""
+        return any(name.startswith("MAL-") for name in self.ids)
+
+
+@dataclass(frozen=True)
+class Packages:
+    """What a scanner says of the packages that a model asks for.
+
+    Attributes:
+        scanner: Its name and version.
+        service: Where it looked them up: the address, or ``pypi``.
+        at: When, with a time zone.
+        files: The model's files that ask for packages.
+        looked_up: The packages looked up, as ``name==version``.
+        advisories: What is known against them.
+        unknown: Requirement -> why it could not be looked up.
+        unread: File -> why it could not be read.
+        failed: Why nothing could be looked up; None where it could.
+    """
+
+    scanner: str
+    service: str
+    at: datetime
+    files: tuple[str, ...] = ()
+    looked_up: tuple[str, ...] = ()
+    advisories: tuple[Advisory, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    failed: str | None = None
+
+
+@dataclass(frozen=True)
 class Artifacts:
     """What a scanner says of a model's files, unopened.
 
@@ -160,6 +212,7 @@ class Artifacts:
         code: Source files that are run when the model is loaded.
         dangerous: File -> what it would import that no model needs (``os.system`` ...).
         unread: File -> why it could not be looked through.
+        packages: What is known against the packages that it asks for; None where nobody looked them up.
     """
 
     subject: str
@@ -169,6 +222,7 @@ class Artifacts:
     code: tuple[str, ...] = ()
     dangerous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    packages: Packages | None = None
 
 
 @dataclass(frozen=True)

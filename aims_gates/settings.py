@@ -8,13 +8,13 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from aims_gates.attestation.signing.keys import ENVIRONMENT, Key, read_private
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
 
 __all__ = [
+    "ADVISORIES",
     "DEFAULT_WORKSPACE",
     "SCHEMES",
     "Settings",
@@ -35,6 +35,8 @@ SCHEMES = {
 }
 _FORMS = "aims+sqlite:///FILE or aims+postgresql://USER@HOST/DATABASE"
 FILE = "aims.yaml"
+#: The environment variable that says where packages are looked up.
+ADVISORIES = "AIMS_GATES_ADVISORIES"
 #: The workspace of a registry without workspaces.
 DEFAULT_WORKSPACE = "default"
 
@@ -51,15 +53,14 @@ def chosen_workspace() -> str | None:
     return chosen or None
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _SettingsFile(StrictModel):
     packs: tuple[str, ...] = (".",)
     registry: str | None = None
     tracking: str | None = None
     key: str | None = None
     artifacts: str | None = None
     trusted_keys: tuple[str, ...] = ()
+    advisories: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Settings:
         artifacts: The folder that an MLflow server on this machine serves artifacts from
             (its ``--artifacts-destination``); None where artifacts are plain local files.
         trusted_keys: Public key files whose word counts where there is no ledger (portable grants).
+        advisories: Where the packages that a model asks for are looked up: ``osv``, ``pypi``, ``off`` or an address
+            (:func:`aims_gates.mlflow_plugin.client.packages.service_of`); None for nowhere.
     """
 
     packs: tuple[Path, ...] = ()
@@ -83,6 +86,7 @@ class Settings:
     key: Path | None = None
     artifacts: Path | None = None
     trusted_keys: tuple[Path, ...] = ()
+    advisories: str | None = None
 
     @property
     def workspace(self) -> str:
@@ -134,14 +138,15 @@ def _absolute(uri: str, folder: Path) -> str:
 
 
 def _from_file(path: Path) -> Settings:
-    said, folder = parse(_File, read(path)), path.resolve().parent
+    settings_file, folder = parse(_SettingsFile, read(path)), path.resolve().parent
     return Settings(
-        packs=tuple(folder / pack for pack in said.packs),
-        registry=_absolute(said.registry, folder) if said.registry else None,
-        tracking=_absolute(said.tracking, folder) if said.tracking else None,
-        key=folder / said.key if said.key else None,
-        artifacts=folder / said.artifacts if said.artifacts else None,
-        trusted_keys=tuple(folder / each for each in said.trusted_keys),
+        packs=tuple(folder / pack for pack in settings_file.packs),
+        registry=_absolute(settings_file.registry, folder) if settings_file.registry else None,
+        tracking=_absolute(settings_file.tracking, folder) if settings_file.tracking else None,
+        key=folder / settings_file.key if settings_file.key else None,
+        artifacts=folder / settings_file.artifacts if settings_file.artifacts else None,
+        trusted_keys=tuple(folder / trusted_key for trusted_key in settings_file.trusted_keys),
+        advisories=settings_file.advisories,
     )
 
 
@@ -158,15 +163,23 @@ def load(
         InputError: the file that --config names is missing, or aims.yaml is malformed.
     """
     path = config or Path(FILE)
-    found = _from_file(path) if config is not None or path.is_file() else Settings()
+    settings = _from_file(path) if config is not None or path.is_file() else Settings()
     here = Path.cwd()
     registry = registry or os.environ.get("MLFLOW_REGISTRY_URI")
     tracking = tracking or os.environ.get("MLFLOW_TRACKING_URI")
-    tracking = _absolute(tracking, here) if tracking else found.tracking
-    registry = _absolute(registry, here) if registry else found.registry
+    tracking = _absolute(tracking, here) if tracking else settings.tracking
+    registry = _absolute(registry, here) if registry else settings.registry
     if registry is None and tracking is not None and tracking.partition(":")[0].lower() in ("http", "https"):
         registry = tracking  # as for MLflow: who names no registry means the tracking server's
-    return replace(found, packs=packs or found.packs, registry=registry, tracking=tracking, key=key or found.key)
+    advisories = os.environ.get(ADVISORIES) or settings.advisories
+    return replace(
+        settings,
+        packs=packs or settings.packs,
+        registry=registry,
+        tracking=tracking,
+        key=key or settings.key,
+        advisories=advisories,
+    )
 
 
 def signer(settings: Settings, key: Path | None = None) -> Key:

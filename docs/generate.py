@@ -55,7 +55,7 @@ def rights_page() -> str:
     """Who may take back what."""
     head = "| Statement | Who may revoke it | Why | Or, instead |\n|---|---|---|---|"
     lines = [MADE, "", "# Who may take back what", "", RIGHTS, "", head]
-    lines += [_right(each) for each in (*REVOKING.values(), FAILING)]
+    lines += [_right(right) for right in (*REVOKING.values(), FAILING)]
     lines += ["", "## Withdraw a request", "", "`aims-gates request withdraw`", "", head.replace("revoke", "withdraw")]
     return "\n".join([*lines, _right(WITHDRAWING), ""])
 
@@ -72,25 +72,25 @@ def _profile(name: str) -> Profile:
 
 def pages() -> dict[str, str]:
     """Every generated page: path under docs/ -> text."""
-    found = {f"controls/{each.id}.md": control_page(each) for each in catalogue().values()}
-    found |= {f"gates/{each.id}.md": gate_page(each) for each in _shipped()}
-    found |= {f"records/{name}.md": record_page(name, shape) for name, shape in {**PLAIN, **SHAPES}.items()}
-    found |= {f"profiles/{name}.md": profile_page(_profile(name)) for name in _profiles()}
-    found["rights.md"] = rights_page()
-    found["controls/README.md"] = controls_index()
-    found["gates/README.md"] = gates_index()
-    found["records/README.md"] = records_index()
-    found["profiles/README.md"] = profiles_index()
-    found["glossary.md"] = glossary_page()
-    found["commands.md"] = commands_page()
-    return {name: f"{MADE}\n\n{text.rstrip()}\n" for name, text in sorted(found.items())}
+    control_pages = {f"controls/{control.id}.md": control_page(control) for control in catalogue().values()}
+    control_pages |= {f"gates/{gate.id}.md": gate_page(gate) for gate in _shipped()}
+    control_pages |= {f"records/{name}.md": record_page(name, shape) for name, shape in {**PLAIN, **SHAPES}.items()}
+    control_pages |= {f"profiles/{name}.md": profile_page(_profile(name)) for name in _profiles()}
+    control_pages["rights.md"] = rights_page()
+    control_pages["controls/README.md"] = controls_index()
+    control_pages["gates/README.md"] = gates_index()
+    control_pages["records/README.md"] = records_index()
+    control_pages["profiles/README.md"] = profiles_index()
+    control_pages["glossary.md"] = glossary_page()
+    control_pages["commands.md"] = commands_page()
+    return {name: f"{MADE}\n\n{text.rstrip()}\n" for name, text in sorted(control_pages.items())}
 
 
 def write() -> list[str]:
     """Write every page that differs and remove those that are no longer made; gives the names that changed."""
-    made = pages()
+    result = pages()
     changed = []
-    for name, text in made.items():
+    for name, text in result.items():
         place = HERE / name
         if not place.is_file() or place.read_text(encoding="utf-8") != text:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def write() -> list[str]:
             changed.append(name)
     for folder in ("controls", "gates", "records", "profiles"):
         for place in (HERE / folder).rglob("*.md"):
-            if place.relative_to(HERE).as_posix() not in made:
+            if place.relative_to(HERE).as_posix() not in result:
                 place.unlink()
                 changed.append(place.relative_to(HERE).as_posix())
     return changed
@@ -151,7 +151,7 @@ def _cell(text: Any) -> str:
 
 
 def _list(items: Iterable[str]) -> list[str]:
-    return [f"- {each}" for each in items]
+    return [f"- {item}" for item in items]
 
 
 def _table(headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
@@ -178,13 +178,14 @@ def control_page(entry: Control) -> str:
     """What a control asks, what evidences it, how to meet the criteria, when that is out of date, and the commands."""
     gates = [GATES[name] for name in entry.gates if name in GATES]
     records = _records_of(entry.id, gates)
-    asked = [(tier, due, _why(entry.id, tier)) for tier, due in entry.tiers.items()]
-    tiers = _table(("tier", "asked", "why"), asked)
+    requested = [(tier, due, _why(entry.id, tier)) for tier, due in entry.tiers.items()]
+    tiers = _table(("tier", "asked", "why"), requested)
     tiers += ["", f"Conditional: {entry.condition}."] if entry.condition else []
     ages = ", ".join(f"{days} days at tier {tier}" for tier, days in entry.max_age_days.items())
     stale = [*entry.stale_when, *([f"at the latest after {ages}; `profile lint` refuses more"] if ages else [])]
     crosswalk = _table(
-        ("framework", "places"), [(each.title, ", ".join(entry.crosswalk[each.key])) for each in FRAMEWORKS.values()]
+        ("framework", "places"),
+        [(framework.title, ", ".join(entry.crosswalk[framework.key])) for framework in FRAMEWORKS.values()],
     )
     reading = f"Guidance in the standard: {entry.guidance}. Beside it: {', '.join(entry.references)}. "
     reading += f"Risk sources it treats: {', '.join(entry.risk_sources)}."
@@ -260,9 +261,9 @@ def controls_index() -> str:
         ]
         heading = f"{category} {own[0].category_title}"
         parts.append(_part(heading, _table(("control", "title", "minimal", "limited", "high"), rows)))
-    clause_rows = [_clause_row(each) for each in clauses().values()]
-    said = ["The overlay [management-system](../profiles/management-system.md) asks for them.", ""]
-    parts.append(_part("Clauses 4 to 10", [*said, *_table(("clause", "title", "gates"), clause_rows)]))
+    clause_rows = [_clause_row(clause) for clause in clauses().values()]
+    text = ["The overlay [management-system](../profiles/management-system.md) asks for them.", ""]
+    parts.append(_part("Clauses 4 to 10", [*text, *_table(("clause", "title", "gates"), clause_rows)]))
     intro = f"The 38 controls of ISO/IEC 42001:2023, Annex A, and what evidences each. {OURS}"
     return _page("Controls", [intro], *parts, _commands("aims-gates controls list", "aims-gates controls crosswalk"))
 
@@ -276,22 +277,23 @@ def _clause_row(clause: Clause) -> tuple[str, str, str]:
 
 def gate_page(gate: Gate) -> str:
     """What a gate looks at, what must be so, its parameters, and how to try it."""
-    found = gate.manifest
+    manifest = gate.manifest
     inputs = [
-        *(f"data `{name}`, {need}" for name, need in found.inputs.data.items()),
-        *(f"column role `{name}`, {need}" for name, need in found.inputs.roles.items()),
-        *(f"record {_record(name)}, {need}" for name, need in found.inputs.records.items()),
+        *(f"data `{name}`, {need}" for name, need in manifest.inputs.data.items()),
+        *(f"column role `{name}`, {need}" for name, need in manifest.inputs.roles.items()),
+        *(f"record {_record(name)}, {need}" for name, need in manifest.inputs.records.items()),
     ]
-    facts = [(*_fact(fact), ", ".join(_control(name) for name in fact.controls)) for fact in found.facts]
+    facts = [(*_fact(fact), ", ".join(_control(name) for name in fact.controls)) for fact in manifest.facts]
     params = [
-        (f"`{name}`", _line(each.summary), f"`{each.default!r}`", each.owner) for name, each in found.parameters.items()
+        (f"`{name}`", _line(parameter.summary), f"`{parameter.default!r}`", parameter.owner)
+        for name, parameter in manifest.parameters.items()
     ]
-    trial = f"aims-gates try {gate.id} --help" if found.inputs.data else f"aims-gates gates show {gate.id} --json"
+    trial = f"aims-gates try {gate.id} --help" if manifest.inputs.data else f"aims-gates gates show {gate.id} --json"
     return _page(
-        f"{gate.id}: {found.title}",
-        [_line(found.summary)],
-        [f"Evidences {', '.join(map(_titled, found.controls))}."],
-        [f"Its evidence counts for {found.expires_days} days, unless a profile says less or more."],
+        f"{gate.id}: {manifest.title}",
+        [_line(manifest.summary)],
+        [f"Evidences {', '.join(map(_titled, manifest.controls))}."],
+        [f"Its evidence counts for {manifest.expires_days} days, unless a profile says less or more."],
         _part("What it looks at", _list(inputs)),
         _part(
             "What must be so", _table(("fact", "what must be so", "if it is not", "bears on"), facts) if facts else []
@@ -323,7 +325,7 @@ def record_page(name: str, shape: type[BaseModel]) -> str:
     suffix = ".md" if "text" in shape.model_fields else ".yaml"
     about = _line((shape.__doc__ or "").split("\n\n")[0])
     readers = [
-        (_gate(gate.id, "../.."), ", ".join(_control(each, "../..") for each in _controls_by(gate, name)))
+        (_gate(gate.id, "../.."), ", ".join(_control(entry, "../..") for entry in _controls_by(gate, name)))
         for gate in _shipped()
         if name in map(_full, gate.manifest.inputs.records)
     ]
@@ -342,7 +344,7 @@ def record_page(name: str, shape: type[BaseModel]) -> str:
 
 
 def _controls_by(gate: Gate, record: str) -> list[str]:
-    own = [each for fact in gate.manifest.facts if _full(fact.record) == record for each in fact.controls]
+    own = [control for fact in gate.manifest.facts if _full(fact.record) == record for control in fact.controls]
     return list(dict.fromkeys(own or gate.manifest.controls))
 
 
@@ -360,13 +362,13 @@ def _cycle(record: str, shape: type[BaseModel]) -> list[str]:
 
 
 def _fields(shape: type[BaseModel], before: str = "") -> Iterator[tuple[str, str, str]]:
-    told = _docstring_fields(shape)
+    docstring_fields = _docstring_fields(shape)
     for key, field in shape.model_fields.items():
         kind, many = _bare(field.annotation)
         name = f"{before}{field.alias or key}{'[]' if many else ''}"
-        said = field.description or told.get(key, "")
+        description = field.description or docstring_fields.get(key, "")
         need = "" if field.is_required() else ", optional"
-        yield f"`{name}`", said, f"{_kind(kind)}{need}"
+        yield f"`{name}`", description, f"{_kind(kind)}{need}"
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _fields(kind, f"{name}.")
 
@@ -374,14 +376,16 @@ def _fields(shape: type[BaseModel], before: str = "") -> Iterator[tuple[str, str
 def _docstring_fields(shape: type[BaseModel]) -> dict[str, str]:
     """Field -> what its class's docstring says of it under ``Attributes``."""
     lines = (shape.__doc__ or "").partition("Attributes:")[2]
-    found = re.findall(r"^ {8}([a-z_, ]+): (.+(?:\n {12}.+)*)", lines, re.MULTILINE)
-    return {name.strip(): _line(said).replace("``", "`") for names, said in found for name in names.split(",")}
+    findall = re.findall(r"^ {8}([a-z_, ]+): (.+(?:\n {12}.+)*)", lines, re.MULTILINE)
+    return {
+        name.strip(): _line(predicate).replace("``", "`") for names, predicate in findall for name in names.split(",")
+    }
 
 
 def _bare(kind: Any) -> tuple[Any, bool]:
     """The type without ``Annotated`` and ``None``, and whether there may be many."""
     while get_origin(kind) in (Annotated, Union, UnionType):
-        kind = next(each for each in get_args(kind) if each is not type(None))
+        kind = next(argument for argument in get_args(kind) if argument is not type(None))
     if get_origin(kind) is tuple:
         return _bare(get_args(kind)[0])[0], True
     return kind, False
@@ -426,7 +430,10 @@ def profile_page(profile: Profile) -> str:
         for name, rule in profile.controls.items()
     ]
     own = [(_gate(name), *_rule(rule)) for name, rule in profile.gates.items()]
-    people = ", ".join(f"{each.count} x {each.role}" for each in profile.approvals) or "as the profile under it says"
+    people = (
+        ", ".join(f"{approval_rule.count} x {approval_rule.role}" for approval_rule in profile.approvals)
+        or "as the profile under it says"
+    )
     overlay = profile.tier == "any"
     tier = f"Laid over another profile by name, e.g. `high+{profile.id}`." if overlay else f"For tier {profile.tier}."
     facts = [tier, f"Approvals: {people}."]
@@ -451,8 +458,8 @@ def _rule(rule: GateRule) -> tuple[str, str, str]:
 
 def profiles_index() -> str:
     """All profiles, and how they are laid one over the other."""
-    found = [_profile(name) for name in _profiles()]
-    rows = [(f"[{p.id}]({p.id}.md)", "overlay" if p.tier == "any" else p.tier, _line(p.summary)) for p in found]
+    profiles = [_profile(name) for name in _profiles()]
+    rows = [(f"[{p.id}]({p.id}.md)", "overlay" if p.tier == "any" else p.tier, _line(p.summary)) for p in profiles]
     intro = (
         "What is required for a tier. A profile may extend another (`extends: high`); an overlay is laid over one by "
         "name (`profile: limited+gpai-user` in system.yaml) and only adds and tightens."
@@ -463,7 +470,7 @@ def profiles_index() -> str:
 
 def glossary_page() -> str:
     """Every word."""
-    rows = [(f'<a id="{each.id}"></a>{each.term}', each.means, SOURCES[each.source]) for each in glossary().values()]
+    rows = [(f'<a id="{term.id}"></a>{term.term}', term.means, SOURCES[term.source]) for term in glossary().values()]
     intro = "Our own words. A term named in a standard is meant as there; its definition needs a licensed copy."
     return _page(
         "Glossary", [intro], _table(("word", "what it means here", "from"), rows), _commands("aims-gates glossary")
@@ -478,7 +485,7 @@ def commands_page() -> str:
         command = program.get_command(context, name)
         assert command is not None
         subcommands = list(command.commands.items()) if isinstance(command, click.Group) else []
-        rows = [(f"`{name} {sub}`", _first(each)) for sub, each in subcommands]
+        rows = [(f"`{name} {sub}`", _first(item)) for sub, item in subcommands]
         parts.append(_part(name, [*_help(command), *(["", *_table(("", "what it does"), rows)] if rows else [])]))
     intro = "What each command does, as its own `--help` says; that lists the options too."
     more = "Most take `--json`. Exit codes are told on [a page of their own](exit-codes.md)."

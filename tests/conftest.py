@@ -29,7 +29,7 @@ from aims_gates.attestation.statements.registry import Creation, Grant, Registra
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.ledger import append, install, lock
@@ -191,8 +191,8 @@ class Story:
         )
         return self.say(replace(made, **changes), by, about=about)
 
-    def ledger(self) -> Ledger:
-        return Ledger(self.rows, "default", "credit")
+    def ledger(self) -> StatementView:
+        return StatementView(self.rows, "default", "credit")
 
     def request(self, version: str = "1", by: str = "developer", about: str = BYTES, **changes: Any) -> Row:
         """A request that freezes the evidence there is."""

@@ -196,3 +196,12 @@ def test_planning_deciding_verifying_and_help_load_nothing_heavy(module: str) ->
     if not place.is_dir() and not place.with_suffix(".py").is_file():
         pytest.skip(f"{module} is not written yet")
     assert loaded(module) & HEAVY == set()
+
+
+def test_no_class_of_the_kernel_shares_its_name_with_another() -> None:
+    places: dict[str, list[str]] = {}
+    for path in KERNEL:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

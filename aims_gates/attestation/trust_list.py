@@ -67,17 +67,17 @@ class Row:
 def alike(name: str) -> str:
     """A person's or login's name as it is compared: without case, width, what nobody sees, and the kind of blank."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    seen = "".join(char for char in folded if unicodedata.category(char) != "Cf" and char not in INVISIBLE)
-    return " ".join(seen.split())
+    visible = "".join(char for char in folded if unicodedata.category(char) != "Cf" and char not in INVISIBLE)
+    return " ".join(visible.split())
 
 
 def day(text: str) -> date | None:
     """The date of ``YYYY-MM-DD`` in ASCII digits; None for any other text."""
     try:
-        found = date.fromisoformat(text)
+        result = date.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.isoformat() == text else None
+    return result if result.isoformat() == text else None
 
 
 def check_trust(trust: Trust, owners: Mapping[str, str] | None = None, logins: Mapping[str, str] | None = None) -> None:
@@ -94,19 +94,19 @@ def check_trust(trust: Trust, owners: Mapping[str, str] | None = None, logins: M
     """
     known = dict(owners or {})
     spelled = {alike(person): person for person in (*known.values(), *(logins or {}).values())}
-    seen: set[str] = set()
+    visited: set[str] = set()
     for entry in trust.keys:
         place = f"trust list, {entry.person!r}"
         if not is_public(entry.key):
             raise InputError("not a public key in hex", where=place, remedy="Take it from the .pub file.")
-        if entry.key in seen or known.get(entry.key, entry.person) != entry.person:
+        if entry.key in visited or known.get(entry.key, entry.person) != entry.person:
             remedy = "Give each person a key of their own, and name each key once."
             raise InputError(f"the same key already belongs to {known[entry.key]!r}", where=place, remedy=remedy)
         if _SERVER in entry.roles and len(entry.roles) > 1:
             remedy = "Give the server a key of its own, with the role server alone."
             raise InputError("a server's key speaks for others and holds no other role", where=place, remedy=remedy)
         _check_entry(entry, place, spelled)
-        seen.add(entry.key)
+        visited.add(entry.key)
         known[entry.key] = entry.person
     _check_users(trust, {**(logins or {})}, spelled)
     if not any("policy" in entry.roles for entry in trust.keys):
@@ -116,17 +116,17 @@ def check_trust(trust: Trust, owners: Mapping[str, str] | None = None, logins: M
 def _check_users(trust: Trust, known: dict[str, str], spelled: dict[str, str]) -> None:
     for key in trust.keys:
         known |= {alike(login): known.get(alike(login), key.person) for login in key.logins}
-    seen: set[str] = set()
+    visited: set[str] = set()
     for entry in trust.users:
         place, login = f"trust list, user {entry.login!r}", alike(entry.login)
         if not login or _SERVER in entry.roles:
-            said = "a user cannot be a server" if login else "a user needs a login"
-            raise InputError(said, where=place, remedy="Name the login as MLflow knows it, and an approver's roles.")
-        if login in seen or alike(known.get(login, entry.person)) != alike(entry.person):
+            message = "a user cannot be a server" if login else "a user needs a login"
+            raise InputError(message, where=place, remedy="Name the login as MLflow knows it, and an approver's roles.")
+        if login in visited or alike(known.get(login, entry.person)) != alike(entry.person):
             remedy = "Give each person a login of their own, and name each login once."
             raise InputError(f"the login already belongs to {known[login]!r}", where=place, remedy=remedy)
         _check_entry(entry, place, spelled)
-        seen.add(login)
+        visited.add(login)
         known[login] = entry.person
 
 
@@ -134,8 +134,8 @@ def _check_entry(entry: TrustedKey | TrustedUser, place: str, spelled: dict[str,
     if not entry.roles or not all(role.strip() for role in entry.roles) or not entry.person.strip():
         raise InputError("a key needs a person and at least one role", where=place, remedy="Name them.")
     if spelled.setdefault(alike(entry.person), entry.person) != entry.person:
-        said = f"the same person is already spelled {spelled[alike(entry.person)]!r}"
-        raise InputError(said, where=place, remedy="Spell a person in one way: people are counted by name.")
+        message = f"the same person is already spelled {spelled[alike(entry.person)]!r}"
+        raise InputError(message, where=place, remedy="Spell a person in one way: people are counted by name.")
     for text in filter(None, (entry.not_before, entry.not_after)):
         if day(text) is None:
             raise InputError(f"{text!r} is not a date", where=place, remedy="Write it as YYYY-MM-DD.")
@@ -198,14 +198,14 @@ class TrustHistory:
             )
         self.lists.append((row.position, predicate))
 
-    def _revoke(self, said: KeyRevocation, position: int) -> None:
-        if said.key not in self.keys() | {f"{_USER}{entry.login}" for entry in self._users()}:
+    def _revoke(self, key_revocation: KeyRevocation, position: int) -> None:
+        if key_revocation.key not in self.keys() | {f"{_USER}{entry.login}" for entry in self._users()}:
             remedy = "Name a key or user that is or was on the trust list: aims-gates keys list"
-            shown = said.key if said.key.startswith(_USER) else f"{said.key[:8]}..."
+            shown = key_revocation.key if key_revocation.key.startswith(_USER) else f"{key_revocation.key[:8]}..."
             raise InputError(f"no list holds the key {shown}", where="key revocation", remedy=remedy)
-        first = position if said.since is None else min(said.since, position)
-        self.revoked[said.key] = min(first, self.revoked.get(said.key, first))
-        self.told.setdefault(said.key, position)
+        first = position if key_revocation.since is None else min(key_revocation.since, position)
+        self.revoked[key_revocation.key] = min(first, self.revoked.get(key_revocation.key, first))
+        self.told.setdefault(key_revocation.key, position)
 
     def _need_policy(self, row: Row) -> None:
         if not self.holders(row):
@@ -214,8 +214,8 @@ class TrustHistory:
 
     def current(self, position: int | None = None) -> Trust | None:
         """The list in force at a place (the end, when None)."""
-        found = [trust for start, trust in self.lists if position is None or start < position]
-        return found[-1] if found else None
+        trusts = [trust for start, trust in self.lists if position is None or start < position]
+        return trusts[-1] if trusts else None
 
     def owners(self) -> dict[str, str]:
         """Every key that ever stood on a list, and its person."""
@@ -234,10 +234,12 @@ class TrustHistory:
 
     def people_of(self, login: str) -> set[str]:
         """The people behind a login by any list there was, and the login itself, as :func:`alike` compares them."""
-        asked = alike(login)
+        folded_login = alike(login)
         names = [(entry.person, *entry.logins) for _, trust in self.lists for entry in trust.keys]
         names += [(entry.person, entry.login) for entry in self._users()]
-        return {asked} | {alike(person) for person, *logins in names if asked in map(alike, (person, *logins))}
+        return {folded_login} | {
+            alike(person) for person, *logins in names if folded_login in map(alike, (person, *logins))
+        }
 
     def admitted(self, row: Row) -> list[TrustedKey]:
         """Those whose word a row is: trusted at its place, in their window, and allowed to say this.
@@ -266,11 +268,11 @@ class TrustHistory:
         servers = [entry for entry in signed if _SERVER in entry.roles and _in_window(entry, row.at)]
         return [
             TrustedKey(
-                server.key, said.person, said.roles, (said.login,), said.service, said.not_before, said.not_after
+                server.key, text.person, text.roles, (text.login,), text.service, text.not_before, text.not_after
             )
             for server in servers
-            for said in trust.users
-            if said.login == user
+            for text in trust.users
+            if text.login == user
         ]
 
     def _before(self, ends: Mapping[str, int], row: Row, entry: TrustedKey) -> bool:
@@ -282,5 +284,5 @@ class TrustHistory:
 
 def _user(row: Row) -> str | None:
     """The login for whom a row says that it was signed."""
-    found: str | None = row.predicate.user if row.type in SAID_FOR else None
-    return found
+    user: str | None = row.predicate.user if row.type in SAID_FOR else None
+    return user

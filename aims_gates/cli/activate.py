@@ -39,16 +39,16 @@ def activate(name: str, author: str | None, reason: str, key: Path | None, setti
     problems: list[ProfileError] = list(problems_of(name, gates, packs))
     if problems:
         raise problems[0]
-    found = read_profile(name, gates, packs)
-    file = Path(found.document.where)
+    resolved = read_profile(name, gates, packs)
+    file = Path(resolved.document.where)
     author = author or last_author(file.parent, file.name)
     if author is None:
         remedy = "Name the author of the change: --author NAME"
         raise InputError("git does not say who wrote this profile", where=str(file), remedy=remedy)
     signing = signer(settings, key)
-    said = Activation(name, found.digest, author, reason)
+    activation = Activation(name, resolved.digest, author, reason)
     with open_ledger(settings.need_registry(), write=True) as connection:
         refuse_author(connection, signing.public, author, "activate it")
-        made = sign(say(said, Subject("rules", found.digest, name)), signing)
-        row = append(connection, made, datetime.now(UTC))
-    echo(f"{name} is active ({found.digest[7:19]}) at ledger position {row.position}")
+        envelope = sign(say(activation, Subject("rules", resolved.digest, name)), signing)
+        row = append(connection, envelope, datetime.now(UTC))
+    echo(f"{name} is active ({resolved.digest[7:19]}) at ledger position {row.position}")

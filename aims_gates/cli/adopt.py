@@ -51,32 +51,44 @@ def command(
     use(settings)
     if dry_run:
         with open_database(settings.need_registry()) as connection:
-            found = survey(connection, datetime.now(UTC), names)
+            problems = survey(connection, datetime.now(UTC), names)
     elif owner is None or until is None:
         raise click.UsageError("say --owner and --until, or look first with --dry-run")
     else:
-        found = adopt(settings, owner, until.date(), signer(settings, key), names)
-    emit([_plain(each) for each in found], json_, lambda: _text(found, dry_run))
-    return 2 if any(each.trouble for each in found) else 0
+        problems = adopt(settings, owner, until.date(), signer(settings, key), names)
+    emit([_plain(problem) for problem in problems], json_, lambda: _text(problems, dry_run))
+    return 2 if any(problem.trouble for problem in problems) else 0
 
 
-def _plain(found: Any) -> dict[str, Any]:
-    said = {each: getattr(found, each) for each in ("workspace", "name", "version", "alias", "location", "digest")}
-    return said | {"missing": list(found.missing), "trouble": found.trouble, "system": found.decision.system}
+def _plain(candidate: Any) -> dict[str, Any]:
+    fields = {
+        field: getattr(candidate, field) for field in ("workspace", "name", "version", "alias", "location", "digest")
+    }
+    return fields | {
+        "missing": list(candidate.missing),
+        "trouble": candidate.trouble,
+        "system": candidate.decision.system,
+    }
 
 
-def _told(found: Any) -> str:
-    return str(found.trouble or "; ".join(found.missing[:3]))
+def _told(candidate: Any) -> str:
+    return str(candidate.trouble or "; ".join(candidate.missing[:3]))
 
 
-def _text(found: list[Any], dry_run: bool) -> str:
-    if not found:
+def _text(candidates: list[Any], dry_run: bool) -> str:
+    if not candidates:
         return "nothing stands in production without a grant"
     rows = [
-        (called(each.workspace, each.name), each.version, each.alias, each.decision.system or "-", _told(each))
-        for each in found
+        (
+            called(candidate.workspace, candidate.name),
+            candidate.version,
+            candidate.alias,
+            candidate.decision.system or "-",
+            _told(candidate),
+        )
+        for candidate in candidates
     ]
-    done = sum(each.trouble is None for each in found)
+    done = sum(candidate.trouble is None for candidate in candidates)
     what = "would be adopted" if dry_run else "adopted"
     shown = table(("MODEL", "VERSION", "ALIAS", "SYSTEM", "A PROMOTION WOULD BE TOLD"), rows)
-    return f"{shown}\n{done} of {len(found)} {what}"
+    return f"{shown}\n{done} of {len(candidates)} {what}"

@@ -22,13 +22,13 @@ def command(request: str, role: str, comment: str, key: Path | None, settings: S
     from aims_gates.cli.signed import state
     from aims_gates.workflow import requests as acts
 
-    asked = standing_request(settings, request).digest
-    said = {"role": role, "comment": comment}
+    digest = standing_request(settings, request).digest
+    comment_fields = {"role": role, "comment": comment}
     done = state(
         settings,
         key,
-        lambda ledger: acts.approve(ledger, asked, role, comment),
-        f"/requests/{asked}/approve",
-        said,
+        lambda ledger: acts.approve(ledger, digest, role, comment),
+        f"/requests/{digest}/approve",
+        comment_fields,
     )
-    echo(f"{done.person} approved request {asked[7:19]} as {role}")
+    echo(f"{done.person} approved request {digest[7:19]} as {role}")

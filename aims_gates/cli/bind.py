@@ -29,7 +29,7 @@ __all__ = ["command", "last_author", "refuse_author"]
 def last_author(folder: Path, path: str = ".") -> str | None:
     """Who last changed a path in a folder, as git says; None where git does not know."""
     try:
-        found = subprocess.run(
+        completed = subprocess.run(
             ["git", "-C", str(folder), "log", "-1", "--format=%ae", "--", path],
             capture_output=True,
             text=True,
@@ -37,7 +37,7 @@ def last_author(folder: Path, path: str = ".") -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.strip() or None
+    return completed.stdout.strip() or None
 
 
 def _modes(record: SystemRecord) -> tuple[Scheduled, ...]:
@@ -50,7 +50,7 @@ def _modes(record: SystemRecord) -> tuple[Scheduled, ...]:
                 ("modes", mode), f"{start!r} is not a date", "Write it as YYYY-MM-DD."
             ) from error
         modes.append(Scheduled(mode, start))
-    return tuple(sorted(modes, key=lambda each: each.start))
+    return tuple(sorted(modes, key=lambda scheduled: scheduled.start))
 
 
 @click.command()
@@ -104,40 +104,44 @@ def command(
         raise record.document.error(("models",), f"the system does not list the model {model!r}", remedy)
     plan = plan_of(settings, system)
     author = author or last_author(record.folder)
-    said = Binding(record.system.workspace, model, record.system.kind, plan, record.digest, _modes(record), author)
+    binding = Binding(record.system.workspace, model, record.system.kind, plan, record.digest, _modes(record), author)
     signing = signer(settings, key)
     registry = settings.need_registry()
-    taking = _taking(settings, said, owner, until.date()) if adopting and owner and until else None
+    taking = _taking(settings, binding, owner, until.date()) if adopting and owner and until else None
     opened = open_ledger(registry, write=True) if taking is None else open_database(registry, write=True)
     with opened as connection:
         refuse_author(connection, signing.public, author, "sign its binding")
         _refuse_inactive(connection, plan)
         adopted = taking(connection, signing) if taking is not None else []
-        refuse_live(connection, registry, said.workspace, model, datetime.now(UTC))
-        row = append(connection, sign(say(said, Subject("system", record.digest, system)), signing), datetime.now(UTC))
+        refuse_live(connection, registry, binding.workspace, model, datetime.now(UTC))
+        row = append(
+            connection, sign(say(binding, Subject("system", record.digest, system)), signing), datetime.now(UTC)
+        )
     what = f"tier {plan.tier}, profile {plan.profile}, plan {digest(plan)[7:19]}"
     for alias in adopted:
         echo(f"adopted: {model} {alias}, owner {owner}, until {until:%Y-%m-%d}")
     echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
 
 
-def _taking(settings: Settings, said: Binding, owner: str, until: date) -> Callable[[Any, Key], list[str]]:
+def _taking(settings: Settings, binding: Binding, owner: str, until: date) -> Callable[[Any, Key], list[str]]:
     """Reads what stands without a grant; what comes back adopts it in the transaction of the binding."""
     from aims_gates.mlflow_plugin.client.release import use
     from aims_gates.mlflow_plugin.store.adoption import readings, take_in
 
     use(settings)
     read = {
-        place: known for place, known in readings(settings, until, (said.name,)).items() if place[0] == said.workspace
+        place: known
+        for place, known in readings(settings, until, (binding.name,)).items()
+        if place[0] == binding.workspace
     }
 
     def take(connection: Any, key: Key) -> list[str]:
         done = take_in(connection, read, owner, until, key)
-        troubles = [f"{each.alias}: {each.trouble}" for each in done if each.trouble]
+        troubles = [f"{problem.alias}: {problem.trouble}" for problem in done if problem.trouble]
         if troubles:
             remedy = "Mend that, or take the alias or stage away first."
-            raise InputError(f"it cannot be adopted: {'; '.join(troubles)}", where=said.name, remedy=remedy)
-        return [f"version {each.version} ({each.alias})" for each in done]
+            raise InputError(f"it cannot be adopted: {'; '.join(troubles)}", where=binding.name, remedy=remedy)
+        return [f"version {problem.version} ({problem.alias})" for problem in done]
 
     return take
 
@@ -148,17 +152,17 @@ def _free(model: str, reason: str, key: Path | None, settings: Settings) -> None
 
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        said = requests.let_go(connection, settings.workspace, model, reason)
-        row, person = requests.sign_and_append(connection, said, signing, datetime.now(UTC))
+        draft = requests.let_go(connection, settings.workspace, model, reason)
+        row, person = requests.sign_and_append(connection, draft, signing, datetime.now(UTC))
     echo(f"{model} was let go by {person} at ledger position {row.position}; take its aliases away: reconcile tells")
 
 
 def _refuse_inactive(connection: Source, plan: Plan) -> None:
-    from aims_gates.decision.in_force import Ledger
+    from aims_gates.decision.in_force import StatementView
     from aims_gates.ledger import rows
 
-    found = rows(connection, ["trust", "revocation", "profiles"])
-    if not Ledger(found, "", "").active(plan.profile_digest):
+    policy_rows = rows(connection, ["trust", "revocation", "profiles"])
+    if not StatementView(policy_rows, "", "").active(plan.profile_digest):
         remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {plan.profile}"
         raise RefusedError(f"this content of the profile {plan.profile!r} is not active", remedy=remedy)
 
@@ -178,8 +182,8 @@ def refuse_author(connection: Source, public: str, author: str | None, what: str
     from aims_gates.ledger import history
 
     past = history(connection)
-    found = past.current()
-    person = next((entry.person for entry in (found.keys if found else ()) if entry.key == public), None)
+    trust = past.current()
+    person = next((entry.person for entry in (trust.keys if trust else ()) if entry.key == public), None)
     if author is not None and person is not None and alike(person) in past.people_of(author):
         remedy = "Have another policy owner sign it."
         raise InputError(f"{person} wrote this change and may not {what}", remedy=remedy)

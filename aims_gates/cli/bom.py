@@ -43,16 +43,16 @@ def _parts(settings: Settings, name: str, version: str) -> Parts:
 
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry()) as connection:
-        seen = view(connection, settings.workspace, name, now, version)
-    if seen.plan is None or seen.subject is None:
+        model = view(connection, settings.workspace, name, now, version)
+    if model.plan is None or model.subject is None:
         what = (
             "its bytes: nothing was said about them yet"
-            if seen.plan
-            else f"its system: {name!r} {seen.ledger.unbound()}"
+            if model.plan
+            else f"its system: {name!r} {model.ledger.unbound()}"
         )
         remedy = f"Run: aims-gates check --model {name} --version {version}"
         raise InputError(f"the ledger does not know {what}", where=f"{name} {version}", remedy=remedy)
-    record = system_of(settings, seen.plan.system)
+    record = system_of(settings, model.plan.system)
     records = dict(record.records) if record is not None else {}
     for place, supplier in unknown_suppliers(records) if record is not None else ():
         assert record is not None
@@ -61,11 +61,13 @@ def _parts(settings: Settings, name: str, version: str) -> Parts:
         raise document.error(
             ("components", place, "supplier"), f"there is no record of the supplier {supplier!r}", remedy
         )
-    counted = [seen.ledger.count(seen.plan, step, seen.subject, now) for step in seen.plan.steps if step.applies]
+    counted = [model.ledger.count(model.plan, step, model.subject, now) for step in model.plan.steps if step.applies]
     evidence = {
-        each.row.digest: each.evidence
-        for each in counted
-        if each.row is not None and each.evidence is not None and each.standing != "missing"
+        evidence_count.row.digest: evidence_count.evidence
+        for evidence_count in counted
+        if evidence_count.row is not None
+        and evidence_count.evidence is not None
+        and evidence_count.standing != "missing"
     }
     purpose = record.system.purpose if record is not None else ""
-    return Parts(name, version, seen.subject, seen.plan.system, seen.plan.tier, purpose, evidence, records)
+    return Parts(name, version, model.subject, model.plan.system, model.plan.tier, purpose, evidence, records)

@@ -26,13 +26,17 @@ def command(name: str, version: str, reason: str, hours: float, key: Path | None
     ledger.
     """
     signing = signer(settings, key)
-    with progress() as told:
+    with progress() as report_progress:
         from aims_gates.mlflow_plugin.client.break_glass import break_glass
         from aims_gates.mlflow_plugin.client.release import use
         from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
-        staging = None if told is None else (lambda done, total: told(f"staging {done} of {total} bytes", 0, 0))
+        staging = (
+            None
+            if report_progress is None
+            else (lambda done, total: report_progress(f"staging {done} of {total} bytes", 0, 0))
+        )
         row = break_glass(settings, name, str(version_number(version)), reason, hours, signing, staging)
     echo(f"break-glass order for {name} version {version}, until {row.predicate.expires}", red=True)
     echo(f"it takes two people; then: aims-gates promote {name} {version}")

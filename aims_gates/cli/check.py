@@ -1,5 +1,6 @@
 """``aims-gates check``: run the plan's gates on a model and record the evidence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from aims_gates.cli.options import (
 )
 from aims_gates.errors import InputError
 from aims_gates.reports import Report, parse_target
-from aims_gates.settings import Settings, maybe_signer
+from aims_gates.settings import ADVISORIES, Settings, maybe_signer
 
 __all__ = ["command"]
 
@@ -32,6 +33,12 @@ __all__ = ["command"]
     help="A table that `aims-gates predict` wrote and signed: the model is not run again.",
 )
 @isolation_option
+@click.option(
+    "--advisories",
+    metavar="SERVICE",
+    help="Look up the packages that the model asks for (pip-audit): osv, pypi, the address of your own copy of OSV, or "
+    f"off. Their names leave this machine. Default: {ADVISORIES}, then advisories in aims.yaml, else off.",
+)
 @click.option("--preview", is_flag=True, help="Sign and record nothing, whatever key is named.")
 @key_option
 @reports_option
@@ -44,6 +51,7 @@ def command(
     version: str | None,
     predictions: Path | None,
     isolation: str,
+    advisories: str | None,
     preview: bool,
     key: Path | None,
     reports: tuple[str, ...],
@@ -65,13 +73,14 @@ def command(
         raise InputError("--version of what?", remedy="Pass --model NAME too.")
     if run_id is not None and (model or version):
         raise InputError("--run and --model name two things to check", remedy="Pass one of them.")
-    for each in reports:
-        parse_target(each)
+    for name in reports:
+        parse_target(name)
+    settings = replace(settings, advisories=advisories or settings.advisories)
     signing = None if preview else maybe_signer(settings, key)
-    with progress() as told:
-        if told is not None:
-            told("loading MLflow", 0, 0)
-        from aims_gates.mlflow_plugin.client.check import Desk, check_target, system_of
+    with progress() as report_progress:
+        if report_progress is not None:
+            report_progress("loading MLflow", 0, 0)
+        from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
         from aims_gates.mlflow_plugin.client.release import use
         from aims_gates.mlflow_plugin.client.targets import find_target, newest
 
@@ -81,7 +90,7 @@ def command(
             echo(f"checking {model} version {version}, the newest", err=True)
         target = find_target(run_id, model, version)
         record = system_of(settings, system, target.name)
-        report = check_target(Desk(settings, signing, told, isolation, predictions), record, target)
+        report = check_target(CheckContext(settings, signing, report_progress, isolation, predictions), record, target)
     return show(report, reports, json_)
 
 

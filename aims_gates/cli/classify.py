@@ -55,35 +55,35 @@ def _with_system(answers: Answers, document: Document | None, system: SystemReco
     return replace(answers, system=system.system.name, purpose=answers.purpose or system.system.purpose)
 
 
-def _with_flags(answers: Answers, found: Bundle, roles: tuple[str, ...], gpai: str | None) -> Answers:
-    unknown = sorted(set(roles) - set(found.roles))
-    if unknown and found.roles:
-        raise InputError(f"{unknown[0]!r} is no role", remedy=f"Choose from: {', '.join(found.roles)}.")
-    given = dict(answers.answers)
+def _with_flags(answers: Answers, bundle: Bundle, roles: tuple[str, ...], gpai: str | None) -> Answers:
+    unknown = sorted(set(roles) - set(bundle.roles))
+    if unknown and bundle.roles:
+        raise InputError(f"{unknown[0]!r} is no role", remedy=f"Choose from: {', '.join(bundle.roles)}.")
+    answers_so_far = dict(answers.answers)
     if gpai is not None:
-        known = found.questions()
+        known = bundle.questions()
         sides = {"gpai.provider": gpai == "provider", "gpai.user": gpai == "user"}
-        given |= {question: "yes" if side else "no" for question, side in sides.items() if question in known}
-    return replace(answers, answers=given, role=tuple(dict.fromkeys(roles)) or answers.role)
+        answers_so_far |= {question: "yes" if side else "no" for question, side in sides.items() if question in known}
+    return replace(answers, answers=answers_so_far, role=tuple(dict.fromkeys(roles)) or answers.role)
 
 
-def _titles(found: Bundle) -> dict[str, str]:
-    rules = (*found.prohibited, *found.uses, *found.transparency)
-    titles = {exit_.article: exit_.title for exit_ in found.scope} | {rule.article: rule.title for rule in rules}
-    if found.product is not None:
-        titles |= {found.product.article: found.product.title, found.product.sectoral.article: "sectoral route"}
-    if found.exemption is not None:
-        titles[found.exemption.article] = "exempt from a high-risk use"
-    return titles | {each.article: each.overlay for each in found.gpai if each.article is not None}
+def _titles(bundle: Bundle) -> dict[str, str]:
+    rules = (*bundle.prohibited, *bundle.uses, *bundle.transparency)
+    titles = {exit_.article: exit_.title for exit_ in bundle.scope} | {rule.article: rule.title for rule in rules}
+    if bundle.product is not None:
+        titles |= {bundle.product.article: bundle.product.title, bundle.product.sectoral.article: "sectoral route"}
+    if bundle.exemption is not None:
+        titles[bundle.exemption.article] = "exempt from a high-risk use"
+    return titles | {overlay.article: overlay.overlay for overlay in bundle.gpai if overlay.article is not None}
 
 
-def _said(result: Result, found: Bundle) -> str:
-    titles = _titles(found)
+def _said(result: Result, bundle: Bundle) -> str:
+    titles = _titles(bundle)
     lines = [f"{result.system or 'This system'}: {result.tier}"]
     lines += [f"  {article:<10} {titles.get(article, '')}".rstrip() for article in result.articles]
     lines += [f"  raised by your organization's rule {name}" for name in result.raised_by]
     if result.exemption is not None and not result.exemption.granted:
-        lines += ["", "The exemption is refused:", *(f"  - {each}" for each in result.exemption.refused_because)]
+        lines += ["", "The exemption is refused:", *(f"  - {name}" for name in result.exemption.refused_because)]
     for overlay in result.overlays:
         lines.append(f"  overlay {overlay.id}" + (f": {', '.join(overlay.controls)}" if overlay.controls else ""))
     if result.obligations and result.tier != "undetermined":
@@ -91,9 +91,9 @@ def _said(result: Result, found: Bundle) -> str:
         lines += [f"  {due.article:<10} {due.effective or '-'!s:<10}  {due.what}" for due in result.obligations]
     if result.missing:
         lines += ["", f"Missing, {len(result.missing)}; until they are answered nothing is promoted:"]
-        lines += [f"  {each.id}: {each.question}" for each in result.missing]
-    lines += [f"\nFrom {each.date}: {each.tier} ({', '.join(each.articles)})" for each in result.coming]
-    lines += [f"\nNote: {each}." for each in result.notes]
+        lines += [f"  {missing.id}: {missing.question}" for missing in result.missing]
+    lines += [f"\nFrom {coming.date}: {coming.tier} ({', '.join(coming.articles)})" for coming in result.coming]
+    lines += [f"\nNote: {note}." for note in result.notes]
     return "\n".join([*lines, "", f"{result.bundle_id} {result.bundle_sha256}, as of {result.as_of}; no legal advice."])
 
 
@@ -158,30 +158,30 @@ def command(
         raise InputError("there is no questionnaire, and no terminal to ask on", remedy=remedy)
     document = read(source) if source is not None else None
     latest = max(today, as_of or today)
-    answers, found = _start(document, latest, rules_name)
-    answers = _with_flags(answers, found, roles, gpai)
+    answers, source_bundle = _start(document, latest, rules_name)
+    answers = _with_flags(answers, source_bundle, roles, gpai)
     answers = _with_system(answers, document, system) if system else answers
     target = out or (place if file is not None or asking else None)
-    applied = organization_rules(settings.packs, found)
+    applied = organization_rules(settings.packs, source_bundle)
     if asking:
-        answers = _asked(found, answers, as_of or today, today, applied, target)
-    result = classify(found, answers, as_of=as_of or today, rules=applied)
+        answers = _asked(source_bundle, answers, as_of or today, today, applied, target)
+    result = classify(source_bundle, answers, as_of=as_of or today, rules=applied)
     if target is not None:
         _write(target, record_text(record(answers, result)))
         click.echo(f"wrote {target}", err=True)
-    emit(result.value(), json_, lambda: _said(result, found))
+    emit(result.value(), json_, lambda: _said(result, source_bundle))
     return _exit(result)
 
 
 def _start(document: Document | None, latest: date, rules_name: str | None) -> tuple[Answers, Bundle]:
     if document is None:
-        found = bundle(rules_name or DEFAULT)
-        return Answers(bundle=found.id), found
+        chosen_bundle = bundle(rules_name or DEFAULT)
+        return Answers(bundle=chosen_bundle.id), chosen_bundle
     return read_answers(document, today=latest, name=rules_name)
 
 
 def _asked(
-    found: Bundle,
+    bundle: Bundle,
     answers: Answers,
     as_of: date,
     today: date,
@@ -196,4 +196,4 @@ def _asked(
 
     if target is None:
         click.echo("Nothing is kept: name a file with --out to keep the answers.", err=True)
-    return ask(found, answers, as_of=as_of, today=today, rules=rules, keep=keep)
+    return ask(bundle, answers, as_of=as_of, today=today, rules=rules, keep=keep)

@@ -25,7 +25,9 @@ def command() -> None:
 @as_json
 def list_controls(json_: bool) -> None:
     """All 38 controls: id and short title."""
-    rows = [{"id": each.id, "title": each.title, "category": each.category} for each in catalogue().values()]
+    rows = [
+        {"id": control.id, "title": control.title, "category": control.category} for control in catalogue().values()
+    ]
     emit(rows, json_, lambda: table(("CONTROL", "TITLE"), [(row["id"], row["title"]) for row in rows]))
 
 
@@ -59,55 +61,58 @@ def crosswalk(
     """
     if csv_ and json_:
         raise InputError("--csv and --json at once", remedy="Choose one.")
-    found = links(framework, control_id=control_id, place=place)
+    matching = links(framework, control_id=control_id, place=place)
     by = by or ("place" if place is not None else "control")
     if csv_:
-        click.echo(_csv(found, by), nl=False)
+        click.echo(_csv(matching, by), nl=False)
     elif by == "place":
-        emit(_places(found), json_, lambda: _place_text(found))
+        emit(_places(matching), json_, lambda: _place_text(matching))
     else:
         chosen = [framework] if framework is not None else list(FRAMEWORKS)
-        emit(_controls(found, chosen), json_, lambda: _control_text(found, chosen))
+        emit(_controls(matching, chosen), json_, lambda: _control_text(matching, chosen))
 
 
-def _csv(found: tuple[Link, ...], by: str) -> str:
+def _csv(links: tuple[Link, ...], by: str) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    rows = found if by == "control" else [each for group in by_place(found).values() for each in group]
+    rows = links if by == "control" else [link for group in by_place(links).values() for link in group]
     writer.writerow(("framework", "place", "control", "title"))
-    writer.writerows((each.framework, each.place, each.control, each.title) for each in rows)
+    writer.writerows((link.framework, link.place, link.control, link.title) for link in rows)
     return out.getvalue()
 
 
-def _places(found: tuple[Link, ...]) -> list[dict[str, Any]]:
+def _places(links: tuple[Link, ...]) -> list[dict[str, Any]]:
     return [
         {"framework": name, "place": place, "controls": [{"id": e.control, "title": e.title} for e in group]}
-        for (name, place), group in by_place(found).items()
+        for (name, place), group in by_place(links).items()
     ]
 
 
-def _controls(found: tuple[Link, ...], chosen: list[str]) -> list[dict[str, Any]]:
+def _controls(links: tuple[Link, ...], chosen: list[str]) -> list[dict[str, Any]]:
     return [
         {"control": name, "title": control(name).title}
-        | {each: [link.place for link in found if (link.control, link.framework) == (name, each)] for each in chosen}
-        for name in dict.fromkeys(link.control for link in found)
+        | {
+            framework_id: [link.place for link in links if (link.control, link.framework) == (name, framework_id)]
+            for framework_id in chosen
+        }
+        for name in dict.fromkeys(link.control for link in links)
     ]
 
 
-def _place_text(found: tuple[Link, ...]) -> str:
+def _place_text(links: tuple[Link, ...]) -> str:
     rows = [
-        (name, place, ", ".join(f"{each.control} {each.title}" for each in group))
-        for (name, place), group in by_place(found).items()
+        (name, place, ", ".join(f"{link.control} {link.title}" for link in group))
+        for (name, place), group in by_place(links).items()
     ]
     return table(("FRAMEWORK", "PLACE", "CONTROLS"), rows)
 
 
-def _control_text(found: tuple[Link, ...], chosen: list[str]) -> str:
+def _control_text(links: tuple[Link, ...], chosen: list[str]) -> str:
     rows = [
-        (row["control"], row["title"], *(", ".join(row[each]) or "-" for each in chosen))
-        for row in _controls(found, chosen)
+        (row["control"], row["title"], *(", ".join(row[name]) or "-" for name in chosen))
+        for row in _controls(links, chosen)
     ]
-    return table(("CONTROL", "TITLE", *(each.upper().replace("-", " ") for each in chosen)), rows)
+    return table(("CONTROL", "TITLE", *(name.upper().replace("-", " ") for name in chosen)), rows)
 
 
 def text_of(identifier: str) -> str:
@@ -116,20 +121,20 @@ def text_of(identifier: str) -> str:
     Raises:
         InputError: there is neither.
     """
-    found = clause_or_control(identifier)
+    result = clause_or_control(identifier)
     here = find_gates()
-    gates = [f"  {gate}{'' if gate in here else '  (taken by the decision itself)'}" for gate in found.gates]
+    gates = [f"  {gate}{'' if gate in here else '  (taken by the decision itself)'}" for gate in result.gates]
     note = "The wording is ours; the standard's own text needs a licensed copy."
     if identifier not in catalogue():
-        return "\n".join([f"{found.id} {found.title}", "", "Gates:", *gates, "", note])
+        return "\n".join([f"{result.id} {result.title}", "", "Gates:", *gates, "", note])
     entry = control(identifier)
     lines = [f"{entry.id} {entry.title}", "", entry.paraphrase, "", "What evidences it:"]
-    lines += [f"  - {each}" for each in entry.evidence]
-    lines += ["", "Out of date when:", *(f"  - {each}" for each in entry.stale_when)]
+    lines += [f"  - {name}" for name in entry.evidence]
+    lines += ["", "Out of date when:", *(f"  - {name}" for name in entry.stale_when)]
     lines += ["", "Shipped profiles:", f"  {', '.join(f'{tier} {due}' for tier, due in entry.tiers.items())}"]
     lines += [f"  conditional: {entry.condition}"] if entry.condition else []
     lines += ["", "Gates:", *gates, "", "Elsewhere (our own mapping, informative):"]
-    lines += [f"  {each.title}: {', '.join(entry.crosswalk[each.key])}" for each in FRAMEWORKS.values()]
+    lines += [f"  {framework.title}: {', '.join(entry.crosswalk[framework.key])}" for framework in FRAMEWORKS.values()]
     lines += ["", f"Guidance in the standard: {entry.guidance}. To read beside it: {', '.join(entry.references)}."]
     lines += [f"Risk sources it treats: {', '.join(entry.risk_sources)}."]
     return "\n".join([*lines, "", note])

@@ -49,7 +49,9 @@ def check(settings: Settings, json_: bool) -> int:
     with open_database(settings.need_registry()) as connection:
         problems = database.problems(connection)
         value = {"ok": not problems, "migration": database.current(connection), "problems": problems}
-    emit(value, json_, lambda: "\n".join([f"x {each}" for each in problems] or ["tables and guards are in place"]))
+    emit(
+        value, json_, lambda: "\n".join([f"x {problem}" for problem in problems] or ["tables and guards are in place"])
+    )
     return 5 if problems else 0
 
 
@@ -92,10 +94,10 @@ def open_mode(switch: str, reason: str, prompts: bool, key: Path | None, setting
     from aims_gates.ledger.connect import open_ledger
 
     order = OpenMode(switch == "on", reason, scope="prompt" if prompts else "")
-    said = say(order, Subject("organization", digest(reason), "open mode"))
+    statement = say(order, Subject("organization", digest(reason), "open mode"))
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        append(connection, sign(said, signing), datetime.now(UTC))
+        append(connection, sign(statement, signing), datetime.now(UTC))
     what = "prompt" if prompts else "name"
     on = f"{what}s that no system is bound to are not governed" if switch == "on" else f"every {what} is governed"
     echo(f"open mode is {switch}{' for prompts' if prompts else ''}: {on}")

@@ -33,12 +33,12 @@ def _python() -> Iterator[Check]:
 def _versions() -> Iterator[Check]:
     for name, least in _NEEDED.items():
         try:
-            found = version(name)
+            installed = version(name)
         except PackageNotFoundError:
             yield name, False, "not installed", f"pip install '{name}'"
             continue
-        numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
-        yield name, numbers >= least, found, f"pip install -U '{name}>={'.'.join(map(str, least))}'"
+        numbers = tuple(int(part) for part in installed.split(".")[:2] if part.isdigit())
+        yield name, numbers >= least, installed, f"pip install -U '{name}>={'.'.join(map(str, least))}'"
     for name, gate in _EXTRAS.items():
         try:
             yield name, True, version(name), ""
@@ -80,18 +80,18 @@ def _store() -> Iterator[Check]:
 
 
 def _plugin() -> Iterator[Check]:
-    found = {point.name for point in entry_points(group="mlflow.model_registry_store")}
+    names = {point.name for point in entry_points(group="mlflow.model_registry_store")}
     for scheme in SCHEMES:
         remedy = "Install aims-gates into the environment that runs MLflow: pip install aims-gates"
-        yield f"scheme {scheme}", scheme in found, "known to MLflow" if scheme in found else "unknown to MLflow", remedy
+        yield f"scheme {scheme}", scheme in names, "known to MLflow" if scheme in names else "unknown to MLflow", remedy
 
 
 def _gates(settings: Settings) -> Iterator[Check]:
     try:
-        found = find_gates(pack for pack in settings.packs if pack.resolve() != bundled().resolve())
-        for gate in found.values():
+        gates = find_gates(pack for pack in settings.packs if pack.resolve() != bundled().resolve())
+        for gate in gates.values():
             _ = gate.manifest
-        yield "gates", bool(found), f"{len(found)} found", "Reinstall aims-gates."
+        yield "gates", bool(gates), f"{len(gates)} found", "Reinstall aims-gates."
     except AimsGatesError as error:
         yield "gates", False, error.message, error.remedy or ""
 
@@ -155,14 +155,14 @@ def command(settings: Settings, json_: bool) -> int:
         lambda: _key(settings),
         lambda: _registry(settings),
     ]
-    found = [check for each in checks for check in each()]
+    results = [check for result in checks for check in result()]
     rows = [
-        {"check": name, "ok": good, "found": said, "remedy": None if good else remedy}
-        for name, good, said, remedy in found
+        {"check": name, "ok": good, "found": message, "remedy": None if good else remedy}
+        for name, good, message, remedy in results
     ]
     lines = [
-        f"{'ok' if good else 'NO':<3} {name:<20} {said}" + ("" if good else f"\n    {remedy}")
-        for name, good, said, remedy in found
+        f"{'ok' if good else 'NO':<3} {name:<20} {message}" + ("" if good else f"\n    {remedy}")
+        for name, good, message, remedy in results
     ]
     emit(rows, json_, lambda: "\n".join(lines))
-    return 0 if all(good for _, good, _, _ in found) else 1
+    return 0 if all(good for _, good, _, _ in results) else 1

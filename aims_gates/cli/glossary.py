@@ -16,13 +16,13 @@ __all__ = ["command"]
 def command(term: str | None, json_: bool) -> None:
     """What TERM means here, in our own words; without TERM, every word."""
     if term is not None:
-        found = find(term)
-        emit(plain(found), json_, lambda: _text(found))
+        matches = find(term)
+        emit(plain(matches), json_, lambda: _text(matches))
         return
     every = list(glossary().values())
-    rows = [(each.term, each.source, each.means) for each in every]
-    emit([plain(each) for each in every], json_, lambda: table(("TERM", "FROM", "MEANS"), rows))
+    rows = [(term.term, term.source, term.means) for term in every]
+    emit([plain(term) for term in every], json_, lambda: table(("TERM", "FROM", "MEANS"), rows))
 
 
-def _text(found: Term) -> str:
-    return f"{found.term} ({SOURCES[found.source]}; id {found.id})\n\n{found.means}"
+def _text(term: Term) -> str:
+    return f"{term.term} ({SOURCES[term.source]}; id {term.id})\n\n{term.means}"

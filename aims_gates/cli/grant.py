@@ -69,8 +69,11 @@ def export(
     signing, at = signer(settings, key), datetime.now(UTC)
     envelope = _envelope(settings, checkpoint, checkpoint_key) or _of_server(settings.need_registry())
     with open_ledger(settings.need_registry()) as connection:
-        said = issue(connection, settings.workspace, name, alias, signing, at, days, out, envelope)
-    echo(f"wrote {out}: {name} version {said.version}, {said.digest}, to be relied on until {said.until}")
+        portable_grant = issue(connection, settings.workspace, name, alias, signing, at, days, out, envelope)
+    echo(
+        f"wrote {out}: {name} version {portable_grant.version}, {portable_grant.digest}, "
+        f"to be relied on until {portable_grant.until}"
+    )
 
 
 def _envelope(settings: Settings, checkpoint: Path | None, key: Path | None) -> Envelope | None:

@@ -139,22 +139,22 @@ def _asked() -> tuple[str | None, str | None]:
 def _example(example: str, folder: Path, no_start: bool) -> None:
     from aims_gates.packs.examples import about, write_example
 
-    said = about(example)
-    lacking = [each for each in said.needs if importlib.util.find_spec(each) is None]
+    info = about(example)
+    lacking = [need for need in info.needs if importlib.util.find_spec(need) is None]
     if lacking and not no_start:
-        remedy = f"Run: pip install 'aims-gates[{said.extra}]'; or write the files alone: --no-start"
+        remedy = f"Run: pip install 'aims-gates[{info.extra}]'; or write the files alone: --no-start"
         raise InputError(f"this example needs {', '.join(lacking)}", where=f"--example {example}", remedy=remedy)
     written = write_example(example, folder, datetime.now(UTC).date())
-    click.echo(f"wrote {len(written)} files to {folder.resolve()}: {said.title}", err=True)
+    click.echo(f"wrote {len(written)} files to {folder.resolve()}: {info.title}", err=True)
     if no_start:
-        click.echo(f"\nNext:\n  cd {folder}\n  python {said.start}")
+        click.echo(f"\nNext:\n  cd {folder}\n  python {info.start}")
         return
     # In a process of its own: it works in its folder, with its own modules and MLflow's settings.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, said.start], cwd=folder, env=environment, check=False)
+    done = subprocess.run([sys.executable, info.start], cwd=folder, env=environment, check=False)
     if done.returncode != 0:
         raise AimsGatesError(
-            f"{said.start} stopped with exit code {done.returncode}",
+            f"{info.start} stopped with exit code {done.returncode}",
             where=str(folder),
             remedy="Its output above says why. Remove registry.db there and run it again.",
         )
@@ -164,7 +164,7 @@ Next, in {folder}:
   aims-gates check
   aims-gates report soa
   aims-gates status
-  delete or change a file under records/, check again, and: aims-gates explain {said.system} 1 --to production"""
+  delete or change a file under records/, check again, and: aims-gates explain {info.system} 1 --to production"""
     )
 
 

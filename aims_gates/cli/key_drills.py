@@ -62,7 +62,7 @@ def rotate(old: str, new: str, overlap: int, key: Path | None, settings: Setting
 def _rotated(past: TrustHistory, before: str, after: str, last: str) -> tuple[Trust, TrustedKey]:
     """The next list, and the new key's entry on it."""
     listed = past.current()
-    entry = next((each for each in (listed.keys if listed else ()) if each.key == before), None)
+    entry = next((key for key in (listed.keys if listed else ()) if key.key == before), None)
     if listed is None or entry is None:
         raise InputError("the old key is not on the trust list", where=before[:12], remedy=_LIST)
     if before in past.revoked:
@@ -71,11 +71,11 @@ def _rotated(past: TrustHistory, before: str, after: str, last: str) -> tuple[Tr
     if not is_public(after):
         raise InputError("not a key", where=after, remedy="Pass the new key's .pub file.")
     ends = min(last, entry.not_after) if entry.not_after else last
-    kept = tuple(replace(each, not_after=ends) if each.key == before else each for each in listed.keys)
+    keys = tuple(replace(key, not_after=ends) if key.key == before else key for key in listed.keys)
     fresh = replace(entry, key=after, not_before=None)
-    made = replace(listed, version=listed.version + 1, keys=(*kept, fresh))
-    check_trust(made, past.owners(), past.logins())
-    return made, fresh
+    trust = replace(listed, version=listed.version + 1, keys=(*keys, fresh))
+    check_trust(trust, past.owners(), past.logins())
+    return trust, fresh
 
 
 @click.command("compromised")
@@ -110,19 +110,23 @@ def compromised(
         if not dry_run:
             signing = signer(settings, key)
             _need_another(past, name, signing.public)
-            said = KeyRevocation(name, str(reason), since)
-            append(connection, sign(say(said, Subject("organization", digest(said), "key")), signing), now)
-        found = exposed(connection, name, since, now)
-    value = _plain(name, since, found, dry_run)
+            key_revocation = KeyRevocation(name, str(reason), since)
+            append(
+                connection,
+                sign(say(key_revocation, Subject("organization", digest(key_revocation), "key")), signing),
+                now,
+            )
+        exposure = exposed(connection, name, since, now)
+    value = _plain(name, since, exposure, dry_run)
     value["next"] = _next(value, entries)
     emit(value, json_, lambda: _text(value))
-    return 2 if any(each["stands"] for each in value["grants"]) else 0
+    return 2 if any(grant["stands"] for grant in value["grants"]) else 0
 
 
 def _entries(past: TrustHistory, name: str) -> list[TrustedKey | TrustedUser]:
     """The entries of a key or user on any list, the latest last."""
-    keys = [each for _, trust in past.lists for each in trust.keys if each.key == name]
-    users = [each for _, trust in past.lists for each in trust.users if f"user:{each.login}" == name]
+    keys = [key for _, trust in past.lists for key in trust.keys if key.key == name]
+    users = [user for _, trust in past.lists for user in trust.users if f"user:{user.login}" == name]
     if not (keys or users):
         raise InputError("no trust list ever held it", where=name[:16], remedy=_LIST)
     return [*keys, *users]
@@ -132,9 +136,9 @@ def _need_another(past: TrustHistory, name: str, signer_: str) -> None:
     """Refuse to leave nobody who may change the trust list, and to take the word of the key itself."""
     listed = past.current()
     others = [
-        each.key
-        for each in (listed.keys if listed else ())
-        if "policy" in each.roles and each.key != name and each.key not in past.revoked
+        key.key
+        for key in (listed.keys if listed else ())
+        if "policy" in key.roles and key.key != name and key.key not in past.revoked
     ]
     if not others or signer_ == name:
         remedy = "Have another policy owner sign this; if there is none, trust one first: aims-gates keys trust ..."
@@ -145,82 +149,84 @@ def _what(row: Any) -> str:
     return str(row.type.removeprefix("aims-gates:").partition("/")[0] if "aims-gates:" in row.type else "evidence")
 
 
-def _plain(name: str, since: int, found: Any, dry_run: bool) -> dict[str, Any]:
-    said = [
+def _plain(name: str, since: int, exposure: Any, dry_run: bool) -> dict[str, Any]:
+    statement_rows = [
         {"position": row.position, "what": _what(row), "statement": row.digest, "subject": row.statement.subject}
-        for row in found.said
+        for row in exposure.said
     ]
     grants = [
         {
-            "name": each.grant.predicate.name,
-            "workspace": each.grant.predicate.workspace,
-            "version": each.grant.predicate.version,
-            "alias": each.grant.predicate.alias,
-            "statement": each.grant.digest,
-            "position": each.grant.position,
-            "stands": each.stands,
-            "rests_on": [f"{_what(row)} {row.position}" for row in each.on],
+            "name": grant.grant.predicate.name,
+            "workspace": grant.grant.predicate.workspace,
+            "version": grant.grant.predicate.version,
+            "alias": grant.grant.predicate.alias,
+            "statement": grant.grant.digest,
+            "position": grant.grant.position,
+            "stands": grant.stands,
+            "rests_on": [f"{_what(row)} {row.position}" for row in grant.on],
         }
-        for each in found.grants
+        for grant in exposure.grants
     ]
-    return {"key": name, "from": since, "revoked": not dry_run, "said": said, "grants": grants}
+    return {"key": name, "from": since, "revoked": not dry_run, "said": statement_rows, "grants": grants}
 
 
 def _next(value: dict[str, Any], entries: list[TrustedKey | TrustedUser]) -> list[str]:
     entry, key = entries[-1], value["key"]
     roles = " ".join(f"--role {role}" for role in entry.roles)
-    found = []
+    grants = []
     if not value["revoked"]:
-        found.append(f"aims-gates keys compromised {key} --from {value['from']} --reason ... --key POLICY.key")
+        grants.append(f"aims-gates keys compromised {key} --from {value['from']} --reason ... --key POLICY.key")
     for grant in value["grants"]:
         if grant["stands"]:
-            found.append(f"aims-gates halt {grant['name']} --reason ... --key ON-CALL.key   # if it must stop now")
-            found.append(
+            grants.append(f"aims-gates halt {grant['name']} --reason ... --key ON-CALL.key   # if it must stop now")
+            grants.append(
                 f"aims-gates revoke {grant['statement'][7:19]} --reason ... --key POLICY.key   # ends the grant"
             )
-            found.append(f"aims-gates check --model {grant['name']} --version {grant['version']} --key NEW.key")
-            found.append(f"aims-gates request open {grant['name']} {grant['version']} --key DEVELOPER.key")
-    what = {each["what"] for each in value["said"]}
+            grants.append(f"aims-gates check --model {grant['name']} --version {grant['version']} --key NEW.key")
+            grants.append(f"aims-gates request open {grant['name']} {grant['version']} --key DEVELOPER.key")
+    what = {statement["what"] for statement in value["said"]}
     if what & {"trust", "key-revocation"}:
-        found.append("aims-gates keys list   # lists that it signed stay in force until you write another")
+        grants.append("aims-gates keys list   # lists that it signed stay in force until you write another")
     if "binding" in what or "activation" in what:
-        found.append("aims-gates bind NAME --system SYSTEM --key POLICY.key   # for each model that it bound")
+        grants.append("aims-gates bind NAME --system SYSTEM --key POLICY.key   # for each model that it bound")
     if isinstance(entry, TrustedKey):
         service = " --service" if entry.service else ""
-        found.append("aims-gates keys new NEW")
-        found.append(f"aims-gates keys trust NEW.pub --person {entry.person!r} {roles}{service} --key POLICY.key")
+        grants.append("aims-gates keys new NEW")
+        grants.append(f"aims-gates keys trust NEW.pub --person {entry.person!r} {roles}{service} --key POLICY.key")
     if any(may_sign(role, type_of(Checkpoint)) for role in entry.roles):
-        found.append(
+        grants.append(
             f"# move away the checkpoints that it signed of {value['from']} rows and more: they prove nothing now"
         )
-    found += [
+    grants += [
         "aims-gates ledger verify --checkpoint FOLDER",
         "aims-gates ledger checkpoint --into FOLDER --key POLICY.key",
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(grants))
 
 
 def _text(value: dict[str, Any]) -> str:
     shown = value["key"] if value["key"].startswith("user:") else value["key"][:12]
     done = "revoked" if value["revoked"] else "not revoked yet (--dry-run)"
     lines = [f"{shown} {done}, from ledger position {value['from']} on", ""]
-    said = [(str(each["position"]), each["what"], each["statement"][7:19]) for each in value["said"]]
+    cells = [
+        (str(statement["position"]), statement["what"], statement["statement"][7:19]) for statement in value["said"]
+    ]
     lines.append(
-        f"said with it since then: {len(said)}, none of which counts"
+        f"said with it since then: {len(cells)}, none of which counts"
         if value["revoked"]
-        else f"said with it: {len(said)}"
+        else f"said with it: {len(cells)}"
     )
-    lines += [table(("POSITION", "WHAT", "STATEMENT"), said), ""] if said else [""]
+    lines += [table(("POSITION", "WHAT", "STATEMENT"), cells), ""] if cells else [""]
     grants = [
         (
-            each["name"],
-            each["version"],
-            each["alias"],
-            "stands" if each["stands"] else "ended",
-            ", ".join(each["rests_on"]),
+            grant["name"],
+            grant["version"],
+            grant["alias"],
+            "stands" if grant["stands"] else "ended",
+            ", ".join(grant["rests_on"]),
         )
-        for each in value["grants"]
+        for grant in value["grants"]
     ]
     lines.append(f"grants that rest on it: {len(grants)}")
     lines += [table(("MODEL", "VERSION", "ALIAS", "", "RESTS ON (WHAT, POSITION)"), grants), ""] if grants else [""]
-    return "\n".join([*lines, "next:", *(f"  {each}" for each in value["next"])])
+    return "\n".join([*lines, "next:", *(f"  {command}" for command in value["next"])])

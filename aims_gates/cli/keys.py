@@ -43,8 +43,8 @@ command.add_command(compromised)
 def new(path: Path) -> None:
     """Make a key: PATH (mode 0600, keep it secret) and its .pub beside it."""
     path = path if path.suffix else path.with_suffix(".key")
-    made = new_key(path)
-    echo(f"wrote {path} (secret, mode 0600) and {path.with_suffix('.pub')}\npublic key {made.public}")
+    key = new_key(path)
+    echo(f"wrote {path} (secret, mode 0600) and {path.with_suffix('.pub')}\npublic key {key.public}")
 
 
 @command.command("trust")
@@ -114,8 +114,8 @@ def _with(now: Trust | None, entry: TrustedKey | TrustedUser) -> Trust:
     listed = now or Trust(0, ())
     if isinstance(entry, TrustedKey):
         return replace(listed, version=listed.version + 1, keys=(*listed.keys, entry))
-    kept = tuple(each for each in listed.users if each.login != entry.login)
-    return replace(listed, version=listed.version + 1, users=(*kept, entry))
+    users = tuple(user for user in listed.users if user.login != entry.login)
+    return replace(listed, version=listed.version + 1, users=(*users, entry))
 
 
 @command.command("revoke")
@@ -131,18 +131,20 @@ def revoke(public: str, reason: str, since: int | None, key: Path | None, settin
     from aims_gates.ledger import append, history
     from aims_gates.ledger.connect import open_ledger
 
-    said = KeyRevocation(public_of(public), reason, since)
+    key_revocation = KeyRevocation(public_of(public), reason, since)
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        found = history(connection).current()
-        listed = [entry.key for entry in found.keys] if found else []
-        listed += [f"user:{entry.login}" for entry in found.users] if found else []
-        if said.key not in listed:
+        trust = history(connection).current()
+        listed = [entry.key for entry in trust.keys] if trust else []
+        listed += [f"user:{entry.login}" for entry in trust.users] if trust else []
+        if key_revocation.key not in listed:
             raise InputError("this key is not on the trust list", remedy="See: aims-gates keys list")
         row = append(
-            connection, sign(say(said, Subject("organization", digest(said), "key")), signing), datetime.now(UTC)
+            connection,
+            sign(say(key_revocation, Subject("organization", digest(key_revocation), "key")), signing),
+            datetime.now(UTC),
         )
-    shown = said.key if said.key.startswith("user:") else f"{said.key[:8]}..."
+    shown = key_revocation.key if key_revocation.key.startswith("user:") else f"{key_revocation.key[:8]}..."
     echo(f"revoked {shown} at ledger position {row.position}")
 
 
@@ -156,31 +158,31 @@ def list_keys(settings: Settings, json_: bool) -> None:
 
     with open_ledger(settings.need_registry()) as connection:
         past = history(connection)
-    found = past.current()
+    trust = past.current()
     rows: list[dict[str, Any]] = [
         {
-            "key": each.key,
-            "person": each.person,
-            "roles": list(each.roles),
-            "logins": list(each.logins),
-            "service": each.service,
-            "not_before": each.not_before,
-            "not_after": each.not_after,
-            "revoked_from": past.revoked.get(each.key),
+            "key": key.key,
+            "person": key.person,
+            "roles": list(key.roles),
+            "logins": list(key.logins),
+            "service": key.service,
+            "not_before": key.not_before,
+            "not_after": key.not_after,
+            "revoked_from": past.revoked.get(key.key),
         }
-        for each in (found.keys if found else ())
+        for key in (trust.keys if trust else ())
     ]
     rows += [
         {
-            "user": each.login,
-            "person": each.person,
-            "roles": list(each.roles),
-            "service": each.service,
-            "not_before": each.not_before,
-            "not_after": each.not_after,
-            "revoked_from": past.revoked.get(f"user:{each.login}"),
+            "user": user.login,
+            "person": user.person,
+            "roles": list(user.roles),
+            "service": user.service,
+            "not_before": user.not_before,
+            "not_after": user.not_after,
+            "revoked_from": past.revoked.get(f"user:{user.login}"),
         }
-        for each in (found.users if found else ())
+        for user in (trust.users if trust else ())
     ]
     shown = [(_name(r), r["person"], ", ".join(r["roles"]), _revoked(r)) for r in rows]
     emit(rows, json_, lambda: table(("KEY OR USER", "PERSON", "ROLES", ""), shown))

@@ -73,32 +73,38 @@ def verify(
     if begin is not None and (exported is not None or is_remote(settings.need_registry())):
         remedy = "Leave --since out, or run this on the registry's machine."
         raise InputError("a part of the ledger is verified in its database only", where="--since", remedy=remedy)
-    kept = [each for path in checkpoints for each in read_kept(path)]
-    if checkpoints and not kept:
+    envelopes = [envelope for path in checkpoints for envelope in read_kept(path)]
+    if checkpoints and not envelopes:
         remedy = "Name the folder that aims-gates ledger checkpoint --into wrote to."
         raise InputError("there is no checkpoint", where=str(checkpoints[0]), remedy=remedy)
-    spared = 0 if every_statement else attested(kept)
+    spared = 0 if every_statement else attested(envelopes)
     if exported is not None:
-        found = export.verify_export(exported, kept)
+        verification = export.verify_export(exported, envelopes)
     elif is_remote(settings.need_registry()):
-        found, problems = _remote(settings.need_registry(), kept)
+        verification, problems = _remote(settings.need_registry(), envelopes)
     else:
         with open_database(settings.need_registry()) as connection:
-            found = (
-                verify_in_processes(connection, kept, os.cpu_count() or 1, attested=spared)
+            verification = (
+                verify_in_processes(connection, envelopes, os.cpu_count() or 1, attested=spared)
                 if begin is None
-                else verify_ledger(connection, kept, since=begin)
+                else verify_ledger(connection, envelopes, since=begin)
             )
-            problems = reconcile(connection, settings.artifacts) if found.ok and begin is None else []
-    problems = [*found.problems, *problems]
-    how = {"rows_by_bytes": found.by_bytes, "rows_by_statement": found.by_statement}
-    value = {"ok": not problems, "size": found.size, "root": found.root, "problems": problems, **how}
-    emit(value, json_, lambda: "\n".join([*_told(problems, "the ledger holds", found.size, found.root), _how(found)]))
+            problems = reconcile(connection, settings.artifacts) if verification.ok and begin is None else []
+    problems = [*verification.problems, *problems]
+    how = {"rows_by_bytes": verification.by_bytes, "rows_by_statement": verification.by_statement}
+    value = {"ok": not problems, "size": verification.size, "root": verification.root, "problems": problems, **how}
+    emit(
+        value,
+        json_,
+        lambda: "\n".join(
+            [*_told(problems, "the ledger holds", verification.size, verification.root), _how(verification)]
+        ),
+    )
     return 5 if problems else 0
 
 
 def _told(problems: Sequence[str], well: str, size: int, root: str) -> list[str]:
-    return [f"x {each}" for each in problems] or [f"{well}: {size} rows, root {root}"]
+    return [f"x {problem}" for problem in problems] or [f"{well}: {size} rows, root {root}"]
 
 
 @command.command("reconcile")
@@ -132,20 +138,20 @@ def reconcile_(settings: Settings, json_: bool) -> int:
 
 
 def _server_reconciles(server: Remote) -> dict[str, Any]:
-    said = server.get("/ledger/reconcile", timeout=STAGING_SECONDS)
-    problems = [str(problem) for problem in said["problems"]]
-    return {"ok": not problems, "size": int(said["size"]), "root": str(said["root"]), "problems": problems}
+    predicate = server.get("/ledger/reconcile", timeout=STAGING_SECONDS)
+    problems = [str(problem) for problem in predicate["problems"]]
+    return {"ok": not problems, "size": int(predicate["size"]), "root": str(predicate["root"]), "problems": problems}
 
 
-def _how(found: Verification) -> str:
-    read, stated = found.by_bytes, found.by_statement
-    left = found.size - read
-    said = f"verified: {read} rows by their bytes and the index, of these {stated} by their statement"
-    said += f"; the other {read - stated} statements a checkpoint attests" if read > stated else ""
-    return said + (f"; the {left} rows before were not read" if left > 0 else "")
+def _how(verification: Verification) -> str:
+    read, stated = verification.by_bytes, verification.by_statement
+    left = verification.size - read
+    message = f"verified: {read} rows by their bytes and the index, of these {stated} by their statement"
+    message += f"; the other {read - stated} statements a checkpoint attests" if read > stated else ""
+    return message + (f"; the {left} rows before were not read" if left > 0 else "")
 
 
-def _remote(registry: str, kept: Sequence[Envelope]) -> tuple[Verification, list[str]]:
+def _remote(registry: str, envelopes: Sequence[Envelope]) -> tuple[Verification, list[str]]:
     """Fetch every row and verify here; the server compares its registry with its ledger, which no other machine can."""
     from aims_gates.ledger import export
 
@@ -153,8 +159,8 @@ def _remote(registry: str, kept: Sequence[Envelope]) -> tuple[Verification, list
         with TemporaryDirectory(prefix="aims-ledger-") as folder:
             place = Path(folder) / "ledger.jsonl"
             export.export(server, place)
-            found = export.verify_export(place, kept)
-        return found, _server_reconciles(server)["problems"]
+            verification = export.verify_export(place, envelopes)
+        return verification, _server_reconciles(server)["problems"]
 
 
 @command.command("export")
@@ -207,12 +213,12 @@ def _keep(settings: Settings, folder: Path, key: Path | None) -> None:
     from aims_gates.ledger.connect import open_database
 
     if is_remote(settings.need_registry()):
-        made = _keep_from_afar(settings, folder, key)
+        path = _keep_from_afar(settings, folder, key)
     else:
         signing = signer(settings, key)
         with open_database(settings.need_registry()) as connection:
-            made = keep(connection, folder, signing, datetime.now(UTC))
-    click.echo(f"wrote {made}" if made else "nothing was appended since the last checkpoint, which holds")
+            path = keep(connection, folder, signing, datetime.now(UTC))
+    click.echo(f"wrote {path}" if path else "nothing was appended since the last checkpoint, which holds")
 
 
 def _keep_from_afar(settings: Settings, folder: Path, key: Path | None) -> Path | None:

@@ -126,7 +126,7 @@ def save_reports(report: Any, targets: tuple[str, ...]) -> None:
     """Write each ``--report``."""
     from aims_gates.reports import parse_target, save
 
-    for target in [parse_target(each) for each in targets]:
+    for target in [parse_target(target) for target in targets]:
         click.echo(f"wrote {save(report, target)}", err=True)
 
 

@@ -36,17 +36,17 @@ def plan_of(settings: Settings, system: str) -> Plan:
 @as_json
 def command(system: str, settings: Settings, json_: bool) -> None:
     """Show what SYSTEM's profile requires: controls, gates with their limits, approvals."""
-    found = plan_of(settings, system)
-    emit({**plain(found), "digest": digest(found)}, json_, lambda: _text(found))
+    plan = plan_of(settings, system)
+    emit({**plain(plan), "digest": digest(plan)}, json_, lambda: _text(plan))
 
 
-def _text(found: Plan) -> str:
+def _text(plan: Plan) -> str:
     controls = [
-        (r.control, r.title, r.enforcement, ", ".join(r.gates) or "approvals", r.why) for r in found.requirements
+        (r.control, r.title, r.enforcement, ", ".join(r.gates) or "approvals", r.why) for r in plan.requirements
     ]
-    lines = [f"{found.system}: tier {found.tier}, profile {found.profile}", ""]
+    lines = [f"{plan.system}: tier {plan.tier}, profile {plan.profile}", ""]
     lines += [table(("CONTROL", "TITLE", "UNMET", "EVIDENCED BY", "WHY"), controls), "", "Gates:"]
-    for step in found.steps:
+    for step in plan.steps:
         lines.append(f"  {step.gate}  (evidence counts for {step.expires_days} days)")
         if not step.applies:
             lines.append(f"      does not apply: {step.reason}")
@@ -57,8 +57,8 @@ def _text(found: Plan) -> str:
                 if isinstance(limit, dict)
                 else f"      {measure}: {limit}"
             )
-    people = ", ".join(f"{each.count} x {each.role}" for each in found.approvals) or "none"
-    lines += ["", f"Approvals: {people}", f"Evaluation set fixed beforehand: {found.evaluation_digest or 'none'}"]
-    if found.leaves_out:
-        lines += ["", f"What this profile leaves out: {found.leaves_out.strip()}"]
+    people = ", ".join(f"{approver.count} x {approver.role}" for approver in plan.approvals) or "none"
+    lines += ["", f"Approvals: {people}", f"Evaluation set fixed beforehand: {plan.evaluation_digest or 'none'}"]
+    if plan.leaves_out:
+        lines += ["", f"What this profile leaves out: {plan.leaves_out.strip()}"]
     return "\n".join(lines)

@@ -57,9 +57,9 @@ def command(
         raise InputError("name one table", remedy="Pass --out FILE to run the model, or --sign FILE to sign a table.")
     apart = isolation in ("container", "job") and sign is None
     signing = maybe_signer(settings, key) if apart else signer(settings, key)
-    with progress() as told:
-        if told is not None:
-            told("predicting" if out else "comparing", 0, 0)
+    with progress() as report_progress:
+        if report_progress is not None:
+            report_progress("predicting" if out else "comparing", 0, 0)
         from aims_gates.mlflow_plugin.client.check import positive_label, system_of
         from aims_gates.mlflow_plugin.client.isolation import choose
         from aims_gates.mlflow_plugin.client.perturb import read_perturbations
@@ -77,7 +77,7 @@ def command(
 
         chosen = None if sign else choose(isolation, key=signing is not None)
         use(settings)
-        asked = read_perturbations(perturb) if perturb else None
+        perturbations = read_perturbations(perturb) if perturb else None
         target = find_target(model=model, version=version)
         record = system_of(settings, system, target.name)
         place = data or record.location("evaluation")
@@ -88,15 +88,17 @@ def command(
         with local_folder(target.address) as folder:
             if out is None:
                 assert sign is not None
-                made = read_unsigned(sign)
-                table = vouched(confirmed(sign, made, folder, place), isolation)
+                statement = read_unsigned(sign)
+                table = vouched(confirmed(sign, statement, folder, place), isolation)
             else:
                 positive = positive_label(record)
-                table = predict_table(folder, place, out, positive=positive, perturbations=asked, isolation=chosen)
+                table = predict_table(
+                    folder, place, out, positive=positive, perturbations=perturbations, isolation=chosen
+                )
             subject = Subject("model", table.subject, target.name or model)
         # Who made the model is said by who signs, never by the step that ran it.
-        made = statement_of(table, datetime.now(UTC), target.facts, subject)
-    beside = _keep(table.path, made, signing, settings)
+        statement = statement_of(table, datetime.now(UTC), target.facts, subject)
+    beside = _keep(table.path, statement, signing, settings)
     echo(f"wrote {table.path} ({table.rows} rows, {table.output}) and {beside}")
     echo(table.isolation.said(), err=True)
     if signing is None:
@@ -104,18 +106,18 @@ def command(
         echo(f"Unsigned. Sign it where the key is: aims-gates predict --model {model} {words}", err=True)
 
 
-def _keep(out: Path, made: "Statement", signing: "Key | None", settings: Settings) -> Path:
+def _keep(out: Path, statement: "Statement", signing: "Key | None", settings: Settings) -> Path:
     """Leave the statement beside its table, signed and recorded where there is a key."""
     from aims_gates.attestation.signing.envelope import sign
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_ledger
-    from aims_gates.mlflow_plugin.client.check import Desk
+    from aims_gates.mlflow_plugin.client.check import CheckContext
     from aims_gates.mlflow_plugin.client.prediction_statements import write_signed, write_unsigned
 
     if signing is None:
-        return write_unsigned(out, made)
-    envelope = sign(made, signing)
-    if Desk(settings).gated:
+        return write_unsigned(out, statement)
+    envelope = sign(statement, signing)
+    if CheckContext(settings).gated:
         with open_ledger(settings.need_registry(), write=True) as connection:
             append(connection, envelope, datetime.now(UTC))
     return write_signed(out, envelope)

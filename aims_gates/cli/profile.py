@@ -35,8 +35,8 @@ def list_profiles(settings: Settings, json_: bool) -> None:
     """Every profile: tier and title."""
     packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
     gates = find_gates(packs)
-    found = [read_profile(name, gates, packs).profile for name in sorted(profile_names(packs))]
-    rows = [{"id": each.id, "tier": each.tier, "title": each.title} for each in found]
+    profiles = [read_profile(name, gates, packs).profile for name in sorted(profile_names(packs))]
+    rows = [{"id": profile.id, "tier": profile.tier, "title": profile.title} for profile in profiles]
     emit(rows, json_, lambda: table(("PROFILE", "TIER", "TITLE"), [(r["id"], r["tier"], r["title"]) for r in rows]))
 
 
@@ -46,8 +46,8 @@ def list_profiles(settings: Settings, json_: bool) -> None:
 def show(name: str, settings: Settings) -> None:
     """A profile with its parents merged in, as JSON."""
     packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
-    found = read_profile(name, find_gates(packs), packs)
-    emit({**found.profile.model_dump(mode="json"), "digest": found.digest}, True, str)
+    resolved = read_profile(name, find_gates(packs), packs)
+    emit({**resolved.profile.model_dump(mode="json"), "digest": resolved.digest}, True, str)
 
 
 @command.command("lint")
@@ -59,7 +59,12 @@ def lint(names: tuple[str, ...], settings: Settings, json_: bool) -> int:
     packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
     gates = find_gates(packs)
     chosen = names or sorted(profile_names(packs))
-    problems: list[ProfileError] = [each for name in chosen for each in problems_of(name, gates, packs)]
-    rows = [{"where": each.where, "message": each.message, "remedy": each.remedy} for each in problems]
+    problems: list[ProfileError] = [
+        profile_error for name in chosen for profile_error in problems_of(name, gates, packs)
+    ]
+    rows = [
+        {"where": profile_error.where, "message": profile_error.message, "remedy": profile_error.remedy}
+        for profile_error in problems
+    ]
     emit(rows, json_, lambda: "\n".join(map(str, problems)) or "no problems")
     return 1 if problems else 0

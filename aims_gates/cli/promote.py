@@ -15,11 +15,15 @@ __all__ = ["command"]
 @settings_options
 def command(name: str, version: str, alias: str, settings: Settings) -> None:
     """Stage a version's bytes into the released folder and set the alias. The registry decides."""
-    with progress() as told:
+    with progress() as report_progress:
         from aims_gates.mlflow_plugin.client.release import promote, use
         from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
-        staging = None if told is None else (lambda done, total: told(f"staging {done} of {total} bytes", 0, 0))
+        staging = (
+            None
+            if report_progress is None
+            else (lambda done, total: report_progress(f"staging {done} of {total} bytes", 0, 0))
+        )
         digest = promote(settings, name, str(version_number(version)), alias, staging)
     echo(f"{name} version {version} is {alias} ({digest})")

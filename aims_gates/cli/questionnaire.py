@@ -9,10 +9,10 @@ import click
 
 from aims_gates.governance.classification import (
     Answers,
-    Asked,
     Assessment,
     Bundle,
     ExemptionProof,
+    OpenQuestion,
     OrganizationRule,
     ScopeReason,
     contradiction,
@@ -39,8 +39,8 @@ def _say(text: str = "") -> None:
 
 
 def _text(label: str, *, optional: bool = False) -> str | None:
-    said = str(click.prompt(label, default="" if optional else None, show_default=False, err=True)).strip()
-    return said or None
+    message = str(click.prompt(label, default="" if optional else None, show_default=False, err=True)).strip()
+    return message or None
 
 
 def _day(label: str, today: date, *, optional: bool = False, past: bool = True) -> date | None:
@@ -48,57 +48,57 @@ def _day(label: str, today: date, *, optional: bool = False, past: bool = True) 
         if optional and not text.strip():
             return None
         try:
-            found = date.fromisoformat(text.strip())
+            result = date.fromisoformat(text.strip())
         except ValueError as error:
             raise click.BadParameter("write the day as YYYY-MM-DD") from error
-        if past and found > today:
+        if past and result > today:
             raise click.BadParameter("that day lies in the future")
-        return found
+        return result
 
     default = "" if optional else None
-    found: date | None = click.prompt(label, default=default, show_default=False, value_proc=day, err=True)
-    return found
+    answer: date | None = click.prompt(label, default=default, show_default=False, value_proc=day, err=True)
+    return answer
 
 
 def _head(bundle: Bundle, answers: Answers, today: date) -> Answers:
     """Purpose, assessor, role and release, where they are not filled in."""
-    found: dict[str, Any] = {"date": today}
+    record: dict[str, Any] = {"date": today}
     if answers.purpose is None:
-        found["purpose"] = _text("What is the system for, for whom, and what is decided with it?")
+        record["purpose"] = _text("What is the system for, for whom, and what is decided with it?")
     if answers.assessor is None:
-        found["assessor"] = _text("Who answers?")
+        record["assessor"] = _text("Who answers?")
     if bundle.roles and not answers.role:
-        found["role"] = _role(bundle)
+        record["role"] = _role(bundle)
     if bundle.roles and answers.released_on is None:
         label = "Day of first release, past or planned (YYYY-MM-DD; Enter: not known yet)"
-        found["released_on"] = _day(label, today, optional=True, past=False)
-    return replace(answers, **found)
+        record["released_on"] = _day(label, today, optional=True, past=False)
+    return replace(answers, **record)
 
 
 def _role(bundle: Bundle) -> tuple[str, ...]:
     def roles(text: str) -> tuple[str, ...]:
-        found = tuple(dict.fromkeys(text.replace(",", " ").lower().split()))
-        if not found or set(found) - set(bundle.roles):
+        fromkeys = tuple(dict.fromkeys(text.replace(",", " ").lower().split()))
+        if not fromkeys or set(fromkeys) - set(bundle.roles):
             raise click.BadParameter(f"choose from {', '.join(bundle.roles)}")
-        return found
+        return fromkeys
 
     label = f"What are you towards it? ({', '.join(bundle.roles)}; one or several)"
-    found: tuple[str, ...] = click.prompt(label, value_proc=roles, err=True)
-    return found
+    answer: tuple[str, ...] = click.prompt(label, value_proc=roles, err=True)
+    return answer
 
 
-def _one(question: Asked, bundle: Bundle, answers: Answers) -> Answers:
+def _one(question: OpenQuestion, bundle: Bundle, answers: Answers) -> Answers:
     """Ask one question until its answer goes together with the others."""
     _say(f"\n[{question.id}] {question.ask}")
     if question.help:
         _say(click.style(f"  {question.help}", dim=True))
     while True:
         answer: Answer = click.prompt("  yes, no or unknown", value_proc=_reply, err=True)
-        given = {**answers.answers, question.id: answer}
-        found = contradiction(bundle, given)
-        if found is None:
-            return replace(answers, answers=given)
-        _say(f"  That contradicts another answer: {found[1]}. Write unknown where in doubt.")
+        value = {**answers.answers, question.id: answer}
+        conflict = contradiction(bundle, value)
+        if conflict is None:
+            return replace(answers, answers=value)
+        _say(f"  That contradicts another answer: {conflict[1]}. Write unknown where in doubt.")
 
 
 def _papers(bundle: Bundle, answers: Answers, today: date) -> Answers:
@@ -115,7 +115,7 @@ def _papers(bundle: Bundle, answers: Answers, today: date) -> Answers:
     proofs = asks is not None and answers[asks.material.id] == "yes" and answers[asks.profiling.id] == "no"
     if asks is None or not proofs or answers.exemption is not None:
         return answers
-    if all(answers[each.id] != "yes" for each in asks.any_of):
+    if all(answers[question.id] != "yes" for question in asks.any_of):
         return answers
     _say("\nThe exemption counts only with a signed assessment, dated before release, and a registration.")
     reference = _text("  Where the assessment is (Enter: there is none)", optional=True)
@@ -152,18 +152,25 @@ def ask(
     _say(f"{bundle.title}. Answer yes, no or unknown (y, n, u); Ctrl-C stops.\n")
     answers = _head(bundle, answers, today)
     keep(answers)
-    seen: set[str] = set()
+    visited: set[str] = set()
     section = None
     while True:
-        asked = relevant(bundle, answers, as_of=as_of, rules=(*rules, *answers.organization_rules))
-        question = next((each for each in asked if each.id not in seen and answers[each.id] == "unknown"), None)
+        open_questions = relevant(bundle, answers, as_of=as_of, rules=(*rules, *answers.organization_rules))
+        question = next(
+            (
+                open_question
+                for open_question in open_questions
+                if open_question.id not in visited and answers[open_question.id] == "unknown"
+            ),
+            None,
+        )
         if question is None:
             break
         if question.section != section:
             _say(f"\n== {HEADINGS[question.section]} ==")
         section = question.section
         answers = _one(question, bundle, answers)
-        seen.add(question.id)
+        visited.add(question.id)
         keep(answers)
     answers = _papers(bundle, answers, today)
     keep(answers)

@@ -42,10 +42,10 @@ def _found(settings: Settings, name: str) -> list[Path]:
         for folder in (
             [pack / "records" / "organization"]
             if group == "organization"
-            else [pack / "records" / "systems" / each for each in system_names(pack)]
+            else [pack / "records" / "systems" / system_name for system_name in system_names(pack)]
         )
     ]
-    return [path for folder in folders for each, path in record_files(folder).items() if each == stem]
+    return [path for folder in folders for name, path in record_files(folder).items() if name == stem]
 
 
 def _full(name: str) -> str:
@@ -56,15 +56,15 @@ def _full(name: str) -> str:
     """
     if name in SHAPES:
         return name
-    found = [each for each in SHAPES if each.split("/")[1] == name]
-    if len(found) == 1:
-        return found[0]
+    shapes = [shape for shape in SHAPES if shape.split("/")[1] == name]
+    if len(shapes) == 1:
+        return shapes[0]
     if name.removeprefix("system/") == "classification":
         raise InputError("a classification is made by questions", remedy="Run: aims-gates classify --system NAME")
     if name.removeprefix("system/") in ("requirements", "card", "system"):
         raise InputError(f"{name!r} comes with its system", remedy="Run: aims-gates init --system NAME --tier TIER")
-    remedy = f"Choose from: {', '.join(found or SHAPES)}."
-    raise InputError(f"there {'are two records' if found else 'is no record'} {name!r}", remedy=remedy)
+    remedy = f"Choose from: {', '.join(shapes or SHAPES)}."
+    raise InputError(f"there {'are two records' if shapes else 'is no record'} {name!r}", remedy=remedy)
 
 
 @command.command("new")
@@ -96,10 +96,10 @@ def _folder(settings: Settings, group: str, system: str | None) -> Path:
         raise InputError("no pack is named", remedy="Name one with --pack, or start one: aims-gates init")
     if group == "organization":
         return packs[0] / "records" / "organization"
-    known = sorted({each for pack in packs for each in system_names(pack)})
+    known = sorted({system_name for pack in packs for system_name in system_names(pack)})
     if system is None and len(known) != 1:
-        said = f"there are {len(known)} systems here, and none is named"
-        raise InputError(said, remedy=f"Name one with --system (systems here: {', '.join(known) or 'none'}).")
+        message = f"there are {len(known)} systems here, and none is named"
+        raise InputError(message, remedy=f"Name one with --system (systems here: {', '.join(known) or 'none'}).")
     name = system or known[0]
     return find_system(packs, name) / "records" / "systems" / name
 
@@ -109,7 +109,7 @@ def _folder(settings: Settings, group: str, system: str | None) -> Path:
 @as_json
 def validate(settings: Settings, json_: bool) -> int:
     """Check every record: shape, dates, and where records contradict each other. Exit code 1 where any does."""
-    found = check_packs(settings.packs, datetime.now(UTC).date())
-    rows = [{"where": each.where, "message": each.message, "remedy": each.remedy} for each in found]
-    emit(rows, json_, lambda: "\n".join(map(str, found)) or "no problems")
-    return 1 if found else 0
+    errors = check_packs(settings.packs, datetime.now(UTC).date())
+    rows = [{"where": error.where, "message": error.message, "remedy": error.remedy} for error in errors]
+    emit(rows, json_, lambda: "\n".join(map(str, errors)) or "no problems")
+    return 1 if errors else 0

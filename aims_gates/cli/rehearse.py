@@ -46,15 +46,15 @@ def test(names: tuple[str, ...], everything: bool, settings: Settings, json_: bo
 
     packs = own_packs(settings)
     gates, known = find_gates(packs), profile_names(packs)
-    found = []
-    for name in [full for each in names or sorted(known) for full in _under(each, gates, packs)]:
+    result = []
+    for name in [full for short in names or sorted(known) for full in _under(short, gates, packs)]:
         resolved = read_profile(name, gates, packs)
         trials = list(rehearse(resolved, gates))
         last = name.split(OVER)[-1]
         fixtures = known[last].with_name(f"{last}.tests.yaml")
         if fixtures.is_file():
             trials += fixtures_of(fixtures, resolved, gates)
-        found.append((name, trials))
+        result.append((name, trials))
     rows = [
         {
             "profile": name,
@@ -62,19 +62,19 @@ def test(names: tuple[str, ...], everything: bool, settings: Settings, json_: bo
             "fired": sum(t.fired for t in trials),
             "trials": list(map(plain, trials)),
         }
-        for name, trials in found
+        for name, trials in result
     ]
-    emit(rows, json_, lambda: "\n".join(_said(name, trials, everything) for name, trials in found))
-    return 1 if any(not each.fired for _, trials in found for each in trials) else 0
+    emit(rows, json_, lambda: "\n".join(_said(name, trials, everything) for name, trials in result))
+    return 1 if any(not trial.fired for _, trials in result for trial in trials) else 0
 
 
 def _said(name: str, trials: list[Any], everything: bool) -> str:
-    silent = [each for each in trials if not each.fired]
+    silent = [trial for trial in trials if not trial.fired]
     lines = [f"{name}: {len(trials) - len(silent)} of {len(trials)} rules fire"]
-    for each in trials if everything else silent:
-        blocked = f" (blocked: {', '.join(each.blocked)})" if each.blocked else ""
-        why = "" if each.fired else f": does NOT fire{f', {each.note}' if each.note else ''}"
-        lines.append(f"  {'ok ' if each.fired else '!! '} {each.rule}{why}{blocked}")
+    for item in trials if everything else silent:
+        blocked = f" (blocked: {', '.join(item.blocked)})" if item.blocked else ""
+        why = "" if item.fired else f": does NOT fire{f', {item.note}' if item.note else ''}"
+        lines.append(f"  {'ok ' if item.fired else '!! '} {item.rule}{why}{blocked}")
     return "\n".join(lines)
 
 
@@ -102,15 +102,18 @@ def diff(old: str, new: str, what_if: bool, settings: Settings, json_: bool) -> 
     before, (after, document) = open_profile(old, packs)[0], open_profile(new, packs)
     changes = compare(before, after, gates)
     if not what_if:
-        emit([plain(each) for each in changes], json_, lambda: _changes(changes))
+        emit([plain(outcome_change) for outcome_change in changes], json_, lambda: _changes(changes))
         return 0
     problems = lint(after, gates, document)
     if problems:
         raise problems[0]
-    found = _outlooks(settings, before.id, after, document)
-    value = {"changes": [plain(each) for each in changes], "models": [plain(each) for each in found]}
-    emit(value, json_, lambda: f"{_changes(changes)}\n\n{_refused(found)}")
-    return 2 if any(each.refused and not each.already for each in found) else 0
+    outlooks = _outlooks(settings, before.id, after, document)
+    value = {
+        "changes": [plain(outcome_change) for outcome_change in changes],
+        "models": [plain(outlook) for outlook in outlooks],
+    }
+    emit(value, json_, lambda: f"{_changes(changes)}\n\n{_refused(outlooks)}")
+    return 2 if any(outlook.refused and not outlook.already for outlook in outlooks) else 0
 
 
 def _changes(changes: tuple[Any, ...]) -> str:
@@ -118,8 +121,8 @@ def _changes(changes: tuple[Any, ...]) -> str:
         return "the two ask for the same"
     lines: list[str] = []
     for way, heading in (("tightened", "Asks for more:"), ("loosened", "Asks for less:"), ("changed", "Differs:")):
-        said = [f"  {each.said}" for each in changes if each.way == way]
-        lines += [heading, *said] if said else []
+        text = [f"  {change.said}" for change in changes if change.way == way]
+        lines += [heading, *text] if text else []
     return "\n".join(lines)
 
 
@@ -137,19 +140,21 @@ def _outlooks(settings: Settings, old: str, profile: Any, document: Any) -> list
     systems = {record.system.name: record for record in all_.systems}
     resolved = Resolved(profile, profile.digest, document)
     return [
-        foreseen(seen.rows, grant, systems.get(seen.plan.system), resolved, gates, now)
-        for seen in all_.seen
-        if seen.plan is not None and seen.plan.profile == old
-        for grant in standing_grants(seen.ledger, seen.now)[:1]
+        foreseen(model.rows, grant, systems.get(model.plan.system), resolved, gates, now)
+        for model in all_.seen
+        if model.plan is not None and model.plan.profile == old
+        for grant in standing_grants(model.ledger, model.now)[:1]
     ]
 
 
-def _refused(found: list[Any]) -> str:
-    if not found:
+def _refused(outlooks: list[Any]) -> str:
+    if not outlooks:
         return "no version in production stands under the old profile"
     rows = []
-    for each in found:
-        verdict = each.unknown or ("already unmet" if each.already else "refused" if each.refused else "stands")
-        why = [f"{control} {reason}" for control, reason in each.controls.items()] + list(each.problems)
-        rows.append((each.name, each.version, each.system, verdict, "; ".join(why) or "-"))
+    for outlook in outlooks:
+        verdict = outlook.unknown or (
+            "already unmet" if outlook.already else "refused" if outlook.refused else "stands"
+        )
+        why = [f"{control} {reason}" for control, reason in outlook.controls.items()] + list(outlook.problems)
+        rows.append((outlook.name, outlook.version, outlook.system, verdict, "; ".join(why) or "-"))
     return table(("MODEL", "VERSION", "SYSTEM", "UNDER THE NEW PROFILE", "WHY"), rows)

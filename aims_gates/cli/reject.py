@@ -22,9 +22,9 @@ def command(request: str, role: str, reason: str, key: Path | None, settings: Se
     from aims_gates.cli.signed import state
     from aims_gates.workflow import requests as acts
 
-    asked = find_request(settings, request).digest
-    said = {"role": role, "reason": reason}
+    digest = find_request(settings, request).digest
+    predicate = {"role": role, "reason": reason}
     done = state(
-        settings, key, lambda ledger: acts.reject(ledger, asked, role, reason), f"/requests/{asked}/reject", said
+        settings, key, lambda ledger: acts.reject(ledger, digest, role, reason), f"/requests/{digest}/reject", predicate
     )
-    echo(f"{done.person} rejected request {asked[7:19]} as {role}")
+    echo(f"{done.person} rejected request {digest[7:19]} as {role}")

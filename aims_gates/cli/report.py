@@ -44,9 +44,9 @@ def soa(how: str | None, out: Path | None, settings: Settings) -> int:
     from aims_gates.reports import put
 
     now = datetime.now(UTC)
-    found = gather(settings, now)
-    record = _record(found.folders)
-    rows = statement_of_applicability(record, found.plans.values(), found.seen)
+    gathered = gather(settings, now)
+    record = _record(gathered.folders)
+    rows = statement_of_applicability(record, gathered.plans.values(), gathered.seen)
     how = how or _SUFFIXES.get(out.suffix.lower() if out else "", "md")
     text = _json(rows, record, now) if how == "json" else _table(rows, record, now, how)
     if out is None:
@@ -54,8 +54,8 @@ def soa(how: str | None, out: Path | None, settings: Settings) -> int:
     else:
         click.echo(f"wrote {put(text, out)}", err=True)
     for problem in dict.fromkeys(row.problem for row in rows if row.problem):
-        said = ", ".join(row.control for row in rows if row.problem == problem)
-        click.echo(f"aims-gates: {said}: {problem}", err=True)
+        message = ", ".join(row.control for row in rows if row.problem == problem)
+        click.echo(f"aims-gates: {message}: {problem}", err=True)
     unknown = strangers(record)
     if unknown:
         click.echo(f"aims-gates: the record has rows for what is no control: {', '.join(unknown)}", err=True)
@@ -71,16 +71,18 @@ def _record(packs: tuple[Path, ...]) -> Mapping[str, Any] | None:
     from aims_gates.governance.records.reader import read_record, record_files
 
     files = [record_files(pack / "records" / "organization") for pack in packs]
-    found = [each["statement_of_applicability"] for each in files if "statement_of_applicability" in each]
-    if len(found) > 1:
-        where = ", ".join(map(str, found))
+    paths = [file["statement_of_applicability"] for file in files if "statement_of_applicability" in file]
+    if len(paths) > 1:
+        where = ", ".join(map(str, paths))
         raise InputError("an organization has one statement of applicability", where=where, remedy="Keep one of them.")
-    return read_record(found[0]).value if found else None
+    return read_record(paths[0]).value if paths else None
 
 
 def _facts(record: Mapping[str, Any] | None, now: datetime) -> dict[str, str]:
-    said = record or {}
-    facts = {name: str(said.get(name) or "") for name in ("version", "owner", "approver", "approved_on", "next_review")}
+    statement = record or {}
+    facts = {
+        name: str(statement.get(name) or "") for name in ("version", "owner", "approver", "approved_on", "next_review")
+    }
     return {"as_of": now.date().isoformat(), **facts}
 
 
@@ -90,12 +92,12 @@ def _json(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetime
 
 
 def _table(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetime, how: str) -> str:
-    from aims_gates.reports.tables import Table, render_table
+    from aims_gates.reports.tables import ReportTable, render_table
 
     answers = {True: "yes", False: "no", None: "not decided"}
 
     def shown(digests: tuple[str, ...]) -> str:
-        return " ".join(digests if how == "csv" else (each[7:19] for each in digests))
+        return " ".join(digests if how == "csv" else (digest[7:19] for digest in digests))
 
     cells = tuple(
         (
@@ -114,7 +116,7 @@ def _table(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetim
         "Titles after ISO/IEC 42001:2023, Annex A. What evidence shows is about the bound models and the criteria of "
         "their profiles; it certifies nobody. Each statement is in the ledger: aims-gates ledger export FILE."
     )
-    return render_table(Table("Statement of Applicability", facts, headings, cells, (note,)), how)
+    return render_table(ReportTable("Statement of Applicability", facts, headings, cells, (note,)), how)
 
 
 @command.command("coverage")
@@ -134,12 +136,12 @@ def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
 
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry()) as connection:
-        seen = view(connection, settings.workspace, name, now, version)
-    if seen.plan is None:
+        model = view(connection, settings.workspace, name, now, version)
+    if model.plan is None:
         remedy = f"Bind it: aims-gates bind {name} --system SYSTEM --key POLICY.key"
-        raise InputError(f"{name!r} {seen.ledger.unbound()}", remedy=remedy)
-    record = system_of(settings, seen.plan.system)
-    rows = covered(seen, due_of(seen), record.records if record is not None else {})
+        raise InputError(f"{name!r} {model.ledger.unbound()}", remedy=remedy)
+    record = system_of(settings, model.plan.system)
+    rows = covered(model, due_of(model), record.records if record is not None else {})
     emit([plain(row) for row in rows], json_, lambda: _covered(rows, name, version))
     return 3 if any(row.missing for row in rows) else 0
 
@@ -158,5 +160,5 @@ def _covered(rows: tuple[Any, ...], name: str, version: str) -> str:
         for row in rows
     ]
     missing = sum(row.missing for row in rows)
-    said = f"{name} version {version}: {missing} of {len(rows)} required controls missing"
-    return f"{said}\n\n{table(('CONTROL', 'TITLE', 'STATE', 'OWNER', 'BY', 'MISSING', 'NEXT'), cells)}"
+    message = f"{name} version {version}: {missing} of {len(rows)} required controls missing"
+    return f"{message}\n\n{table(('CONTROL', 'TITLE', 'STATE', 'OWNER', 'BY', 'MISSING', 'NEXT'), cells)}"

@@ -83,14 +83,14 @@ def of_version(settings: Settings, model: str, version: str) -> "Facts":
 
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry()) as connection:
-        seen = view(connection, settings.workspace, model, now, version)
-    facts = Facts(now, {}, seen=seen)
+        visited = view(connection, settings.workspace, model, now, version)
+    facts = Facts(now, {}, seen=visited)
     plan = facts.version().plan
     assert plan is not None
     pack = find_system(list(settings.packs), plan.system)
     record = read_system(pack, plan.system)
     places = {name: str(path) for name, path in _files(pack, plan.system).items()}
-    return Facts(now, record.records, places, record, seen, (record,), {plan.system: plan})
+    return Facts(now, record.records, places, record, visited, (record,), {plan.system: plan})
 
 
 def of_organization(settings: Settings) -> "Facts":
@@ -100,8 +100,8 @@ def of_organization(settings: Settings) -> "Facts":
     from aims_gates.reports.pages import Facts
 
     now = datetime.now(UTC)
-    found = gather(settings, now)
-    systems = tuple(read_system(each.pack, each.system.name) for each in found.systems)
+    gathered = gather(settings, now)
+    systems = tuple(read_system(system_record.pack, system_record.system.name) for system_record in gathered.systems)
     records: dict[str, Mapping[str, Any]] = {}
     places: dict[str, str] = {}
     for pack in own_packs(settings):
@@ -110,7 +110,7 @@ def of_organization(settings: Settings) -> "Facts":
                 remedy = "An organization has one; keep one of them."
                 raise InputError(f"the record {name} is also in {places[name]}", where=str(path), remedy=remedy)
             records[name], places[name] = read_record(path).value, str(path)
-    return Facts(now, records, places, systems=systems, plans=found.plans, views=found.seen)
+    return Facts(now, records, places, systems=systems, plans=gathered.plans, views=gathered.seen)
 
 
 def _files(pack: Path, system: str | None = None) -> dict[str, Path]:

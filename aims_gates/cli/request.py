@@ -53,7 +53,7 @@ def standing_request(settings: Settings, short: str) -> Row:
 def open_(name: str, version: str, reason: str, key: Path | None, settings: Settings, json_: bool) -> None:
     """Stage a version's bytes and ask for its promotion: subject, plan and evidence are frozen for approvers."""
     signing = None if by_server(settings, key) else signer(settings, key)
-    with progress() as told:
+    with progress() as report_progress:
         from aims_gates.mlflow_plugin.client.release import open_request, use
         from aims_gates.mlflow_plugin.store.governed_names import version_number
 
@@ -63,7 +63,11 @@ def open_(name: str, version: str, reason: str, key: Path | None, settings: Sett
             done = attested(settings, "/requests", {"name": name, "version": number, "reason": reason})
             row = find_request(settings, done.statement)
         else:
-            staging = None if told is None else (lambda done, total: told(f"staging {done} of {total} bytes", 0, 0))
+            staging = (
+                None
+                if report_progress is None
+                else (lambda done, total: report_progress(f"staging {done} of {total} bytes", 0, 0))
+            )
             row = open_request(settings, name, number, signing, reason, staging)
     emit(_shown(row), json_, lambda: f"request {row.digest[7:19]} is open for {name} version {version}\n{_lines(row)}")
 
@@ -74,8 +78,8 @@ def open_(name: str, version: str, reason: str, key: Path | None, settings: Sett
 def list_(settings: Settings, json_: bool) -> None:
     """Every request, newest first."""
     with open_ledger(settings.need_registry()) as ledger:
-        found, past = acts.requests(ledger), history(ledger)
-    rows = [_shown(row) | {"by": [entry.person for entry in past.holders(row)]} for row in reversed(found)]
+        requests, past = acts.requests(ledger), history(ledger)
+    rows = [_shown(row) | {"by": [entry.person for entry in past.holders(row)]} for row in reversed(requests)]
     shown = [(r["id"][7:19], r["name"], r["version"], ", ".join(r["by"]), r["at"]) for r in rows]
     emit(rows, json_, lambda: table(("REQUEST", "MODEL", "VERSION", "BY", "OPENED"), shown))
 
@@ -88,8 +92,8 @@ def show(request: str, settings: Settings, json_: bool) -> None:
     """One request: what is asked, on which evidence, and what changed since the last grant."""
     with open_ledger(settings.need_registry()) as ledger:
         row = acts.find_request(ledger, request)
-        standing, asked = acts.request_state(ledger, row), row.predicate
-    due = f"  see       aims-gates explain {asked.name} {asked.version} --to production"
+        standing, predicate = acts.request_state(ledger, row), row.predicate
+    due = f"  see       aims-gates explain {predicate.name} {predicate.version} --to production"
     emit(_shown(row) | {"state": standing}, json_, lambda: f"request {row.digest} is {standing}\n{_lines(row)}\n{due}")
 
 
@@ -100,10 +104,12 @@ def show(request: str, settings: Settings, json_: bool) -> None:
 @settings_options
 def withdraw(request: str, reason: str, key: Path | None, settings: Settings) -> None:
     """Take a request back."""
-    asked = find_request(settings, request).digest
-    said = {"reason": reason}
-    state(settings, key, lambda ledger: acts.withdraw(ledger, asked, reason), f"/requests/{asked}/withdraw", said)
-    echo(f"request {asked[7:19]} is withdrawn")
+    digest = find_request(settings, request).digest
+    predicate = {"reason": reason}
+    state(
+        settings, key, lambda ledger: acts.withdraw(ledger, digest, reason), f"/requests/{digest}/withdraw", predicate
+    )
+    echo(f"request {digest[7:19]} is withdrawn")
 
 
 def _shown(row: Row) -> dict[str, Any]:
@@ -116,16 +122,16 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 def _lines(row: Row) -> str:
-    asked: Request = row.predicate
+    request: Request = row.predicate
     lines = [
-        f"  model     {asked.name} version {asked.version}",
-        f"  subject   {asked.digest}",
-        f"  plan      {asked.plan}",
+        f"  model     {request.name} version {request.version}",
+        f"  subject   {request.digest}",
+        f"  plan      {request.plan}",
     ]
     # One line each: whoever asks must not write lines of ours.
-    lines += [f"  reason    {' '.join(asked.reason.split())}"] if asked.reason else []
-    lines += [f"  changed   {' '.join(each.split())}" for each in asked.changes]
-    for each in asked.evidence:
-        worst = ", ".join(f"{control} {outcome}" for control, outcome in sorted(each.outcomes.items()))
-        lines.append(f"  evidence  {each.gate}: {worst}  ({each.statement[7:19]})")
+    lines += [f"  reason    {' '.join(request.reason.split())}"] if request.reason else []
+    lines += [f"  changed   {' '.join(change.split())}" for change in request.changes]
+    for frozen in request.evidence:
+        worst = ", ".join(f"{control} {outcome}" for control, outcome in sorted(frozen.outcomes.items()))
+        lines.append(f"  evidence  {frozen.gate}: {worst}  ({frozen.statement[7:19]})")
     return "\n".join(lines)

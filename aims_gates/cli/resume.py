@@ -29,9 +29,9 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
 
     public = "" if by_server(settings, key) else signer(settings, key).public
 
-    def make(connection: Source) -> requests.Said:
+    def make(connection: Source) -> requests.Draft:
         listed = history(connection).current()
-        entry = next((each for each in (listed.keys if listed else ()) if each.key == public), None)
+        entry = next((key for key in (listed.keys if listed else ()) if key.key == public), None)
         return requests.resume(connection, settings.workspace, name, reason, entry)
 
     done = state(settings, key, make, "/resume", {"name": name, "reason": reason})

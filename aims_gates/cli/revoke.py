@@ -27,7 +27,7 @@ def command(statement: str, reason: str, key: Path | None, settings: Settings) -
     from aims_gates.workflow import requests
 
     with open_ledger(settings.need_registry()) as ledger:
-        found = requests.find_statement(ledger, statement)
-    said = {"statement": found, "reason": reason}
-    done = state(settings, key, lambda ledger: requests.revoke(ledger, found, reason), "/revoke", said)
-    echo(f"{done.person} revoked {found[7:19]} at ledger position {done.position}")
+        found_digest = requests.find_statement(ledger, statement)
+    predicate = {"statement": found_digest, "reason": reason}
+    done = state(settings, key, lambda ledger: requests.revoke(ledger, found_digest, reason), "/revoke", predicate)
+    echo(f"{done.person} revoked {found_digest[7:19]} at ledger position {done.position}")

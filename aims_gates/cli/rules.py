@@ -14,7 +14,7 @@ from aims_gates.errors import InputError
 from aims_gates.governance.classification import (
     DEFAULT,
     Bundle,
-    Change,
+    ClassificationChange,
     Result,
     bundle,
     bundle_names,
@@ -42,21 +42,21 @@ def command() -> None:
 @as_json
 def list_bundles(json_: bool) -> None:
     """Every bundle: what it is, from when it holds, its digest."""
-    found = [bundle(name) for name in bundle_names()]
+    bundles = [bundle(name) for name in bundle_names()]
     rows = [
         {
-            "id": each.id,
-            "title": each.title,
-            "law": each.law,
-            "in_force": each.in_force.isoformat() if each.in_force else None,
-            "verified": each.verified,
-            "questions": len(each.questions()),
-            "sha256": each.sha256,
-            "default": each.id == DEFAULT,
+            "id": bundle.id,
+            "title": bundle.title,
+            "law": bundle.law,
+            "in_force": bundle.in_force.isoformat() if bundle.in_force else None,
+            "verified": bundle.verified,
+            "questions": len(bundle.questions()),
+            "sha256": bundle.sha256,
+            "default": bundle.id == DEFAULT,
         }
-        for each in found
+        for bundle in bundles
     ]
-    cells = [(each.id, str(each.in_force or "-"), each.title, each.sha256) for each in found]
+    cells = [(bundle.id, str(bundle.in_force or "-"), bundle.title, bundle.sha256) for bundle in bundles]
     emit(rows, json_, lambda: table(("BUNDLE", "IN FORCE", "TITLE", "DIGEST"), cells))
 
 
@@ -65,16 +65,19 @@ def list_bundles(json_: bool) -> None:
 @as_json
 def dates(name: str, json_: bool) -> None:
     """The dates of a bundle, in order."""
-    found = sorted(bundle(name).dates, key=lambda each: each.date)
+    dateds = sorted(bundle(name).dates, key=lambda dated: dated.date)
     today = _today()
-    rows = [{"date": each.date.isoformat(), "id": each.id, "what": each.what, "source": each.source} for each in found]
+    rows = [
+        {"date": dated.date.isoformat(), "id": dated.id, "what": dated.what, "source": dated.source} for dated in dateds
+    ]
     cells = [
-        (each.date.isoformat(), "past" if each.date <= today else "to come", each.what, each.source) for each in found
+        (dated.date.isoformat(), "past" if dated.date <= today else "to come", dated.what, dated.source)
+        for dated in dateds
     ]
     emit(rows, json_, lambda: table(("DATE", "", "WHAT", "SOURCE"), cells))
 
 
-def _told(change: Change) -> str:
+def _told(change: ClassificationChange) -> str:
     place = ".".join(part for part in (change.section, change.id, change.field) if part)
     match change.kind:
         case "added":
@@ -104,15 +107,15 @@ def _system(name: str, path: Path, old: Bundle, new: Bundle, packs: tuple[Path, 
     first = classify(old, before, as_of=today, rules=organization_rules(packs, old))
     then = classify(new, replace(after, bundle=new.id), as_of=today, rules=organization_rules(packs, new))
     why = [f"tier {first.tier} -> {then.tier}"] if first.tier != then.tier else []
-    known = {each.id for each in first.missing}
-    why += [f"to be answered: {each.id}" for each in then.missing if each.id not in known]
+    known = {missing.id for missing in first.missing}
+    why += [f"to be answered: {missing.id}" for missing in then.missing if missing.id not in known]
     earlier, later = _dates_of(first), _dates_of(then)
     moved = sorted(
-        {f"{earlier[each]} -> {later[each]}" for each in earlier if later.get(each, earlier[each]) != earlier[each]}
+        {f"{earlier[duty]} -> {later[duty]}" for duty in earlier if later.get(duty, earlier[duty]) != earlier[duty]}
     )
-    why += [f"duties move: {each}" for each in moved]
-    why += [f"duty {each} is new" for each in later if each not in earlier]
-    why += [f"duty {each} is gone" for each in earlier if each not in later]
+    why += [f"duties move: {duty}" for duty in moved]
+    why += [f"duty {duty} is new" for duty in later if duty not in earlier]
+    why += [f"duty {duty} is gone" for duty in earlier if duty not in later]
     return row | {"why": why or ["made under the old bundle; nothing else changes"]}
 
 
@@ -124,7 +127,7 @@ def _system(name: str, path: Path, old: Bundle, new: Bundle, packs: tuple[Path, 
 def diff(old: str, new: str, settings: Settings, json_: bool) -> None:
     """What NEW changes against OLD, and which recorded systems are to be classified again."""
     before, after = bundle(old), bundle(new)
-    found = changes(before, after)
+    classification_changes = changes(before, after)
     systems = [
         row
         for pack in settings.packs
@@ -135,18 +138,36 @@ def diff(old: str, new: str, settings: Settings, json_: bool) -> None:
     value = {
         "old": {"id": before.id, "sha256": before.sha256},
         "new": {"id": after.id, "sha256": after.sha256},
-        "changes": [asdict(each) for each in found],
+        "changes": [asdict(classification_change) for classification_change in classification_changes],
         "systems": systems,
     }
-    emit(value, json_, lambda: _text(before, after, found, systems))
+    emit(value, json_, lambda: _text(before, after, classification_changes, systems))
 
 
-def _text(before: Bundle, after: Bundle, found: tuple[Change, ...], systems: list[dict[str, Any]]) -> str:
-    decides = [_told(each) for each in found if each.kind != "wording"]
-    words = [_told(each) for each in found if each.kind == "wording"]
-    lines = [f"{before.id} -> {after.id}", "", "Changes that decide:", *(f"  {each}" for each in decides or ["none"])]
-    lines += ["", "Changes of wording:", *(f"  {each}" for each in words or ["none"])]
+def _text(
+    before: Bundle,
+    after: Bundle,
+    classification_changes: tuple[ClassificationChange, ...],
+    systems: list[dict[str, Any]],
+) -> str:
+    decides = [
+        _told(classification_change)
+        for classification_change in classification_changes
+        if classification_change.kind != "wording"
+    ]
+    words = [
+        _told(classification_change)
+        for classification_change in classification_changes
+        if classification_change.kind == "wording"
+    ]
+    lines = [
+        f"{before.id} -> {after.id}",
+        "",
+        "Changes that decide:",
+        *(f"  {decide}" for decide in decides or ["none"]),
+    ]
+    lines += ["", "Changes of wording:", *(f"  {word}" for word in words or ["none"])]
     lines += ["", "Systems to classify again:"]
     for row in systems:
-        lines += [f"  {row['system']} ({row['record']})", *(f"    {each}" for each in row["why"])]
+        lines += [f"  {row['system']} ({row['record']})", *(f"    {reason}" for reason in row["why"])]
     return "\n".join(lines if systems else [*lines, "  none recorded here"])

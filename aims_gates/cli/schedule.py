@@ -8,7 +8,7 @@ from aims_gates.attestation.trust_list import day
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
-from aims_gates.portfolio import Due
+from aims_gates.portfolio import Deadline
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -30,19 +30,24 @@ def command(as_of: str | None, within: int | None, settings: Settings, json_: bo
     if today is None:
         raise InputError(f"{as_of!r} is not a date", where="--as-of", remedy="Write it as YYYY-MM-DD.")
     moment = datetime.now(UTC) if as_of is None else datetime.combine(today, time(23, 59, 59), UTC)
-    found = gather(settings, moment).schedule()
-    shown = [each for each in found if within is None or each.days(today) <= within]
-    rows = [{**plain(each), "days": each.days(today), "overdue": each.days(today) < 0} for each in shown]
+    deadlines = gather(settings, moment).schedule()
+    shown = [deadline for deadline in deadlines if within is None or deadline.days(today) <= within]
+    rows = [
+        {**plain(deadline), "days": deadline.days(today), "overdue": deadline.days(today) < 0} for deadline in shown
+    ]
     emit(rows, json_, lambda: _text(shown, today))
 
 
-def _text(found: list[Due], today: date) -> str:
-    if not found:
+def _text(deadlines: list[Deadline], today: date) -> str:
+    if not deadlines:
         return "nothing is due"
-    rows = [(each.due, _left(each.days(today)), each.kind, each.about, each.said, each.next) for each in found]
-    late = sum(each.days(today) < 0 for each in found)
+    rows = [
+        (deadline.due, _left(deadline.days(today)), deadline.kind, deadline.about, deadline.said, deadline.next)
+        for deadline in deadlines
+    ]
+    late = sum(deadline.days(today) < 0 for deadline in deadlines)
     headings = ("LAST DAY", "LEFT", "WHAT", "ABOUT", "ENDS", "NEXT")
-    return f"{table(headings, rows)}\n{len(found)} dates as of {today.isoformat()}, {late} overdue"
+    return f"{table(headings, rows)}\n{len(deadlines)} dates as of {today.isoformat()}, {late} overdue"
 
 
 def _left(days: int) -> str:

@@ -86,7 +86,7 @@ def command(
     """
     registry = settings.registry or f"aims+sqlite:///{Path('registry.db').resolve()}"
     ways = _ways("none" if no_auth else auth, oidc, proxies)
-    said = _environment(ways, registry, auth_config)
+    environment = _environment(ways, registry, auth_config)
     named = {
         "AIMS_GATES_OIDC": oidc and oidc.resolve(),
         "AIMS_GATES_KEY": server_key and server_key.resolve(),
@@ -97,16 +97,16 @@ def command(
         "AIMS_GATES_CHECKPOINTS": checkpoints and checkpoints.resolve(),
         "AIMS_GATES_CHECKPOINT_MINUTES": checkpoint_minutes,
     }
-    said |= {name: str(value) for name, value in named.items() if value}
+    environment |= {name: str(value) for name, value in named.items() if value}
     line = [
         *(sys.executable, "-m", "mlflow", "server", "--app-name", "aims-gates", "--host", host, "--port", str(port)),
         *("--workers", str(workers), "--registry-store-uri", registry, "--backend-store-uri", _runs(backend, settings)),
         *("--artifacts-destination", str((artifacts or settings.artifacts or Path("artifacts")).resolve())),
         *more,
     ]
-    start = _Start(tuple(line), said, _folder(registry))
+    start = _Start(tuple(line), environment, _folder(registry))
     if dry_run:
-        for name, value in sorted(said.items()):
+        for name, value in sorted(environment.items()):
             click.echo(f"{name}={'...' if name in (_SECRET, _PASSWORD) else shlex.quote(value)}")
         click.echo(shlex.join(line))
         return
@@ -116,15 +116,15 @@ def command(
         click.secho(_LOUD, fg="red", err=True)
     # The administrator exists now; workers need not know the password that made it.
     inherited = {name: value for name, value in os.environ.items() if name != _PASSWORD}
-    os.execve(sys.executable, line, {**inherited, **said, BOOTSTRAPPED: "true"})
+    os.execve(sys.executable, line, {**inherited, **environment, BOOTSTRAPPED: "true"})
 
 
 def _ways(auth: str, oidc: Path | None, proxies: tuple[str, ...]) -> str:
-    found = [each.strip() for each in auth.split(",")]
-    more = [name for name, there in (("oidc", oidc), ("proxy", proxies)) if there and name not in found]
-    if found == ["none"] and more:
+    parts = [part.strip() for part in auth.split(",")]
+    more = [name for name, there in (("oidc", oidc), ("proxy", proxies)) if there and name not in parts]
+    if parts == ["none"] and more:
         raise InputError(f"none and {', '.join(more)} exclude each other", where="--auth", remedy="Leave one out.")
-    return ",".join([*found, *more])
+    return ",".join([*parts, *more])
 
 
 def _parts(parts: tuple[str, ...]) -> str:
@@ -138,10 +138,10 @@ def _parts(parts: tuple[str, ...]) -> str:
 
 def _runs(backend: str | None, settings: Settings) -> str:
     """The database of runs."""
-    said = backend or settings.tracking or f"sqlite:///{Path('mlflow.db').resolve()}"
-    if said.partition("+")[0].partition(":")[0] not in ("sqlite", "postgresql", "mysql", "mssql"):
-        raise InputError("runs need a database here", where=said, remedy="Pass --backend sqlite:///FILE.")
-    return said
+    message = backend or settings.tracking or f"sqlite:///{Path('mlflow.db').resolve()}"
+    if message.partition("+")[0].partition(":")[0] not in ("sqlite", "postgresql", "mysql", "mssql"):
+        raise InputError("runs need a database here", where=message, remedy="Pass --backend sqlite:///FILE.")
+    return message
 
 
 def _folder(registry: str) -> Path:
@@ -161,13 +161,13 @@ def _shown(registry: str) -> str:
 
 def _environment(ways: str, registry: str, auth_config: Path | None) -> dict[str, str]:
     """What the workers are told beside the command line; what the operator has set already stays."""
-    said = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "AIMS_GATES_AUTH": ways}
-    said |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # its routes are never served
+    variables = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "AIMS_GATES_AUTH": ways}
+    variables |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # its routes are never served
     usual: dict[str, str] = {}
     if ways != "none":
         config = auth_config or _folder(registry) / "aims-auth.ini"
         usual |= {_SECRET: secrets.token_urlsafe(32), _ADMIN: "admin", "MLFLOW_AUTH_CONFIG_PATH": str(config.resolve())}
-    return said | {name: os.environ.get(name) or value for name, value in usual.items()}
+    return variables | {name: os.environ.get(name) or value for name, value in usual.items()}
 
 
 def _prepare(start: _Start, registry: str, ways: str) -> None:
@@ -180,12 +180,12 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
     from aims_gates.mlflow_plugin.server.configuration import configuration
     from aims_gates.mlflow_plugin.store.store import gated_store
 
-    told = configuration()
+    settings = configuration()
     store = gated_store(registry)
     try:
-        if told.checkpoints is not None:
+        if settings.checkpoints is not None:
             with store.primary() as session:
-                hold(session.connection(), told.checkpoints)
+                hold(session.connection(), settings.checkpoints)
     finally:
         close(store)
     if ways == "none":

@@ -11,7 +11,7 @@ from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
 from aims_gates.ledger.table import Source
 from aims_gates.settings import Settings, maybe_signer, signer
-from aims_gates.workflow.requests import Said, sign_and_append
+from aims_gates.workflow.requests import Draft, sign_and_append
 
 __all__ = ["Done", "attested", "by_server", "state"]
 
@@ -48,10 +48,10 @@ def attested(settings: Settings, path: str, body: Mapping[str, Any]) -> Done:
     """
     server = Remote(settings.need_registry())
     try:
-        said = server.post(path, body, timeout=STAGING_SECONDS)
-        person = ", ".join(said["by"])
-        aliases, reaches = tuple(map(str, said["aliases"])), tuple(map(str, said.get("reaches", ())))
-        return Done(str(said["statement"]), int(said["position"]), person, aliases, reaches)
+        reply = server.post(path, body, timeout=STAGING_SECONDS)
+        person = ", ".join(reply["by"])
+        aliases, reaches = tuple(map(str, reply["aliases"])), tuple(map(str, reply.get("reaches", ())))
+        return Done(str(reply["statement"]), int(reply["position"]), person, aliases, reaches)
     except (KeyError, TypeError, ValueError) as error:
         remedy = "Check the address and its version."
         raise LedgerError("the server's answer is none of ours", where=server.address, remedy=remedy) from error
@@ -60,7 +60,7 @@ def attested(settings: Settings, path: str, body: Mapping[str, Any]) -> Done:
 
 
 def state(
-    settings: Settings, key: Path | None, make: Callable[[Source], Said], path: str, body: Mapping[str, Any]
+    settings: Settings, key: Path | None, make: Callable[[Source], Draft], path: str, body: Mapping[str, Any]
 ) -> Done:
     """Say something: signed with the personal key that is named, else by the server for its user.
 

@@ -11,22 +11,22 @@ import click
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
-from aims_gates.portfolio import Status
+from aims_gates.portfolio import ModelStatus
 from aims_gates.reports.format import clean
 from aims_gates.settings import Settings
 
 if TYPE_CHECKING:
-    from aims_gates.portfolio import Phase
+    from aims_gates.portfolio import VersionPhase
     from aims_gates.portfolio.gather import Gathered
 
 __all__ = ["command"]
 
-_COLUMNS = tuple(each.name for each in fields(Status))
+_COLUMNS = tuple(field.name for field in fields(ModelStatus))
 _WORST = (
     "break-glass", "halted", "prohibited", "unmet", "renewal due", "unbound", "open", "adopted", "observe",
     "warn", "met",
 )  # fmt: skip
-_KEYS: Mapping[str, Callable[[Status], Any]] = {
+_KEYS: Mapping[str, Callable[[ModelStatus], Any]] = {
     "state": lambda row: (_WORST.index(_word(row)), -row.missing),
     "missing": lambda row: -row.missing,
     "version": lambda row: (not row.version, int(row.version or 0)),
@@ -36,7 +36,7 @@ _KEYS: Mapping[str, Callable[[Status], Any]] = {
 }
 
 
-def _word(row: Status) -> str:
+def _word(row: ModelStatus) -> str:
     return "unmet" if row.state.startswith("unmet") else row.state
 
 
@@ -56,13 +56,13 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     """
     from aims_gates.portfolio.gather import gather
 
-    found = gather(settings, datetime.now(UTC))
-    rows = sorted(found.statuses(), key=lambda row: (row.model, row.system))
+    gathered = gather(settings, datetime.now(UTC))
+    rows = sorted(gathered.statuses(), key=lambda row: (row.model, row.system))
     if model is not None:
         rows = [row for row in rows if row.model == model]
-        passed = _phases(model, found, settings)
+        passed = _phases(model, gathered, settings)
         reach = _reach(settings, model) if rows and rows[0].state == "halted" else []
-        value = {**(plain(rows[0]) if rows else {}), "phases": [plain(each) for each in passed]}
+        value = {**(plain(rows[0]) if rows else {}), "phases": [plain(version_phase) for version_phase in passed]}
         value |= {"halt_reaches": reach} if reach else {}
         more = f"\n\nThe halt reaches: {', '.join(reach)}" if reach else ""
         emit(value, json_, lambda: f"{_text(rows)}\n\n{_passed(passed)}{more}")
@@ -84,7 +84,7 @@ def _reach(settings: Settings, model: str) -> list[str]:
     return reaches(settings, model)
 
 
-def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Phase, ...]":
+def _phases(model: str, gathered: "Gathered", settings: Settings) -> "tuple[VersionPhase, ...]":
     """The phases of the version of a model that is in production, else of the newest.
 
     Raises:
@@ -93,24 +93,27 @@ def _phases(model: str, found: "Gathered", settings: Settings) -> "tuple[Phase, 
     from aims_gates.portfolio import phases
     from aims_gates.portfolio.gather import system_of
 
-    seen = next((each for each in found.seen if found.called(each) == model), None)
-    if seen is None:
-        known = ", ".join(map(found.called, found.seen)) or "none"
+    visited = next((item for item in gathered.seen if gathered.called(item) == model), None)
+    if visited is None:
+        known = ", ".join(map(gathered.called, gathered.seen)) or "none"
         raise InputError(f"the ledger knows no model {model!r}", remedy=f"It knows: {known}.")
-    record = system_of(settings, seen.plan.system) if seen.plan is not None else None
-    return phases(seen, record.records if record is not None else {})
+    record = system_of(settings, visited.plan.system) if visited.plan is not None else None
+    return phases(visited, record.records if record is not None else {})
 
 
-def _passed(passed: "tuple[Phase, ...]") -> str:
-    cells = [(each.phase, each.state, each.on or "-", each.source or "-") for each in passed]
+def _passed(passed: "tuple[VersionPhase, ...]") -> str:
+    cells = [
+        (version_phase.phase, version_phase.state, version_phase.on or "-", version_phase.source or "-")
+        for version_phase in passed
+    ]
     return table(("PHASE", "STATE", "ON", "SOURCE"), cells)
 
 
-def _text(rows: list[Status]) -> str:
+def _text(rows: list[ModelStatus]) -> str:
     if not rows:
         return "no models yet: register one through the gated registry, or start a pack with aims-gates init"
     headings = tuple(name.replace("_", " ").upper() for name in _COLUMNS)
     cells = [tuple(str(getattr(row, name) or "-") for name in _COLUMNS) for row in rows]
     counts = Counter(map(_word, rows))
-    said = ", ".join(f"{counts[word]} {word}" for word in _WORST if counts[word])
-    return f"{table(headings, cells)}\n{len(rows)} model{'' if len(rows) == 1 else 's'}: {said}"
+    message = ", ".join(f"{counts[word]} {word}" for word in _WORST if counts[word])
+    return f"{table(headings, cells)}\n{len(rows)} model{'' if len(rows) == 1 else 's'}: {message}"

@@ -87,32 +87,32 @@ def propose(data: Dataset, left_out: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _kind(data: Dataset, name: str) -> str:
-    found = data.type(name)
-    if found in _WHOLE:
+    type_name = data.type(name)
+    if type_name in _WHOLE:
         return "whole"
-    return {"DOUBLE": "real", "FLOAT": "real", "VARCHAR": "text"}.get(found, "other")
+    return {"DOUBLE": "real", "FLOAT": "real", "VARCHAR": "text"}.get(type_name, "other")
 
 
 def _facts(data: Dataset, columns: list[str]) -> tuple[Any, ...]:
     """Of each column: values held, least and greatest (of a text its length), about how many different ones."""
-    wanted = []
+    expectations = []
     for name in columns:
         x = Dataset.quote(name)
         size = {"text": f"length({x})", "other": "NULL"}.get(_kind(data, name), x)
-        wanted += [f"count({x})", f"min({size})", f"max({size})", f"approx_count_distinct({x})"]
-    return data.query(f"SELECT {', '.join(wanted)} FROM data")[0] if wanted else ()
+        expectations += [f"count({x})", f"min({size})", f"max({size})", f"approx_count_distinct({x})"]
+    return data.query(f"SELECT {', '.join(expectations)} FROM data")[0] if expectations else ()
 
 
 def _of_column(data: Dataset, name: str, facts: tuple[Any, ...]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    held, low, high, values = facts
+    non_null, low, high, values = facts
     kind = _kind(data, name)
     yield "expect_column_to_exist", "critical", {}
-    if not held:
+    if not non_null:
         return
     if kind in _TYPES:
         yield "expect_column_values_to_be_in_type_list", "critical", {"type_list": _TYPES[kind]}
-    mostly = floor(100 * held / data.rows * (1 - _HEADROOM / 2)) / 100
-    if held == data.rows:
+    mostly = floor(100 * non_null / data.rows * (1 - _HEADROOM / 2)) / 100
+    if non_null == data.rows:
         yield "expect_column_values_to_not_be_null", "critical", {}
     elif mostly > 0:
         yield "expect_column_values_to_not_be_null", "critical", {"mostly": mostly}
@@ -125,7 +125,12 @@ def _of_column(data: Dataset, name: str, facts: tuple[Any, ...]) -> Iterator[tup
         yield "expect_column_value_lengths_to_be_between", "warning", ends
     elif kind in ("whole", "real") and abs(low) < 2**52 and abs(high) < 2**52:
         yield "expect_column_values_to_be_between", "warning", _range(low, high, kind)
-    if kind in ("whole", "text") and held >= _UNIQUE_FROM and values > 0.8 * held and _unique(data, name, held):
+    if (
+        kind in ("whole", "text")
+        and non_null >= _UNIQUE_FROM
+        and values > 0.8 * non_null
+        and _unique(data, name, non_null)
+    ):
         yield "expect_column_values_to_be_unique", "critical", {}
 
 
@@ -143,11 +148,11 @@ def _members(data: Dataset, name: str) -> list[Any] | None:
     """The values, sorted; None where they are too many, or so few rows share one that it may tell who somebody is."""
     x = Dataset.quote(name)
     groups = f"SELECT {x} AS v, count(*) AS n FROM data WHERE {x} IS NOT NULL GROUP BY {x}"
-    found = data.query(f"SELECT v, n FROM ({groups}) AS g ORDER BY v LIMIT {_MOST_MEMBERS + 1}")
-    if len(found) > _MOST_MEMBERS or any(rows < _LEAST_ROWS for _, rows in found):
+    result = data.query(f"SELECT v, n FROM ({groups}) AS g ORDER BY v LIMIT {_MOST_MEMBERS + 1}")
+    if len(result) > _MOST_MEMBERS or any(rows < _LEAST_ROWS for _, rows in result):
         return None
-    return [value for value, _ in found]
+    return [value for value, _ in result]
 
 
-def _unique(data: Dataset, name: str, held: int) -> bool:
-    return bool(data.query(f"SELECT count(DISTINCT {Dataset.quote(name)}) FROM data")[0][0] == held)
+def _unique(data: Dataset, name: str, non_null: int) -> bool:
+    return bool(data.query(f"SELECT count(DISTINCT {Dataset.quote(name)}) FROM data")[0][0] == non_null)

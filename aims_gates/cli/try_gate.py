@@ -26,12 +26,14 @@ ENGINES = ("duckdb", "pandas", "polars", "spark")
 EXITS = {"pass": 0, "fail": 2, "inconclusive": 3, "error": 1}
 
 
-def _pairs(given: Iterable[str], option: str) -> list[tuple[str, str]]:
+def _pairs(options: Iterable[str], option: str) -> list[tuple[str, str]]:
     pairs = []
-    for each in given:
-        name, equals, value = each.partition("=")
+    for option_text in options:
+        name, equals, value = option_text.partition("=")
         if not equals or not name or not value:
-            raise InputError(f"{each!r} is not KEY=VALUE", where=option, remedy=f"Write it as {option} KEY=VALUE.")
+            raise InputError(
+                f"{option_text!r} is not KEY=VALUE", where=option, remedy=f"Write it as {option} KEY=VALUE."
+            )
         pairs.append((name, value))
     return pairs
 
@@ -47,8 +49,8 @@ def _roles(pairs: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     roles: dict[str, tuple[str, ...]] = {}
     for role, column in pairs:
         if role in roles and (role in _ONE or column in roles[role]):
-            said = f"the role {role!r} is given twice: {', '.join((*roles[role], column))}"
-            raise InputError(said, where="--role", remedy="Give one column for it.")
+            message = f"the role {role!r} is given twice: {', '.join((*roles[role], column))}"
+            raise InputError(message, where="--role", remedy="Give one column for it.")
         roles[role] = (*roles.get(role, ()), column)
     return roles
 
@@ -97,12 +99,12 @@ def _run(
     filled = gate.params(params, "--param")
     opened = {role: Dataset.open(place, role=role, engine=engine) for role, place in data.items()}
     case = Case(gate.id, filled, roles, opened, datetime.now(UTC))
-    found = run_gate(gate, case)
+    findings = run_gate(gate, case)
     for name, content in case.attached.items():
         file = Path(f"{gate.id}-{Path(name).name}")
         file.write_bytes(content)
         click.echo(f"wrote {file}", err=True)
-    return found
+    return findings
 
 
 @click.command(
@@ -151,10 +153,10 @@ def command(
     gate = gates[gate_id]
     try:
         filled = {name: _json(name, text) for name, text in _once(_pairs(params, "--param"), "--param").items()}
-        found = _run(gate, _once(_pairs(data, "--data"), "--data"), _roles(_pairs(roles, "--role")), filled, engine)
+        findings = _run(gate, _once(_pairs(data, "--data"), "--data"), _roles(_pairs(roles, "--role")), filled, engine)
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
-        found = (
+        findings = (
             Finding(
                 gate.id,
                 outcome="error",
@@ -163,19 +165,19 @@ def command(
                 remedy=error.remedy,
             ),
         )
-    outcome = outcome_of(found)
-    _print(gate.id, outcome, found, json_)
+    outcome = outcome_of(findings)
+    _print(gate.id, outcome, findings, json_)
     return EXITS[outcome]
 
 
-def _print(gate: str, outcome: Outcome, found: tuple[Finding, ...], json_: bool) -> None:
+def _print(gate: str, outcome: Outcome, findings: tuple[Finding, ...], json_: bool) -> None:
     if json_:
         import json
 
         from aims_gates.reports.json import gate_json
 
-        click.echo(json.dumps(gate_json(gate, outcome, found), indent=1, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(gate_json(gate, outcome, findings), indent=1, ensure_ascii=False, allow_nan=False))
         return
     from aims_gates.reports.text import show_gate
 
-    show_gate(gate, outcome, found)
+    show_gate(gate, outcome, findings)

@@ -38,7 +38,7 @@ def command(
     from aims_gates.ledger.connect import open_ledger
     from aims_gates.workflow import requests
 
-    said = {
+    predicate = {
         "control": control,
         "role": role,
         "reason": reason,
@@ -48,14 +48,14 @@ def command(
     }
     with open_ledger(settings.need_registry()) as ledger:
         requests.waive(
-            ledger, settings.workspace, name, version, **said
+            ledger, settings.workspace, name, version, **predicate
         )  # says what is amiss before a key is asked for
     done = state(
         settings,
         key,
-        lambda ledger: requests.waive(ledger, settings.workspace, name, version, **said),
+        lambda ledger: requests.waive(ledger, settings.workspace, name, version, **predicate),
         "/waive",
-        {"name": name, "version": version, **said},
+        {"name": name, "version": version, **predicate},
     )
     click.echo(
         f"{done.person} waived {control} for {name} version {version} until {until} (statement {done.statement[7:19]})"

@@ -97,12 +97,12 @@ class Dataset:
 
     def kind(self, column: str) -> Kind:
         """What the column holds; text (and all that is neither number, truth value nor date) is categorical."""
-        found = self.type(column)
-        if found in _NUMERIC or found.startswith("DECIMAL"):
+        type_name = self.type(column)
+        if type_name in _NUMERIC or type_name.startswith("DECIMAL"):
             return "numeric"
-        if found == "BOOLEAN":
+        if type_name == "BOOLEAN":
             return "boolean"
-        return "datetime" if found == "DATE" or found.startswith("TIMESTAMP") else "categorical"
+        return "datetime" if type_name == "DATE" or type_name.startswith("TIMESTAMP") else "categorical"
 
     def require(self, *columns: str, values: bool = True) -> None:
         """Refuse a data set that cannot answer about these columns.
@@ -170,9 +170,9 @@ class Dataset:
 
     def arrow(self, columns: Iterable[str]) -> "pa.Table":
         """These columns of every row, as an Arrow table; for libraries that need rows."""
-        wanted = list(columns)
-        self.require(*wanted, values=False)
-        return self._held.arrow(wanted)
+        names = list(columns)
+        self.require(*names, values=False)
+        return self._held.arrow(names)
 
     def batches(self, sql: str) -> "Iterator[pa.RecordBatch]":
         """The rows of a query as Arrow, some at a time, for what needs the values and not all of the table.

@@ -39,8 +39,8 @@ def read_frame(source: Any, role: str, engine: str) -> Source:
         remedy = f"Install it: pip install {engine}"
         raise InputError(f"{engine} is not installed", where=f"engine {engine}", remedy=remedy) from error
     except Exception as error:
-        said = f"{engine} cannot read it: {' '.join(str(error).split())[:300]}"
-        raise DataError(said, where=plain.where, remedy=_REMEDY) from error
+        message = f"{engine} cannot read it: {' '.join(str(error).split())[:300]}"
+        raise DataError(message, where=plain.where, remedy=_REMEDY) from error
     opened = open_frame(frame, role)
     sql = opened.sql if plain.dialect is None else _typed(opened.sql, table.types)
     return replace(

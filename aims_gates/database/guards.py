@@ -154,10 +154,10 @@ _WORDS = {
 
 
 def _when(guard: Guard, dialect: str) -> str:
-    found = guard.when
+    when = guard.when
     for word, spelled in _WORDS[dialect].items():
-        found = found.replace(f"{{{word}}}", spelled)
-    return found
+        when = when.replace(f"{{{word}}}", spelled)
+    return when
 
 
 def _sqlite(guard: Guard) -> str:
@@ -202,8 +202,10 @@ def attach(connection: Connection) -> None:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(_sqlite(guard))
             continue
-        made = f"CREATE FUNCTION {guard.trigger}() RETURNS trigger LANGUAGE plpgsql AS $aims${_function(guard)}$aims$"
-        for statement in (made, *_postgresql(guard).values()):
+        function_sql = (
+            f"CREATE FUNCTION {guard.trigger}() RETURNS trigger LANGUAGE plpgsql AS $aims${_function(guard)}$aims$"
+        )
+        for statement in (function_sql, *_postgresql(guard).values()):
             connection.exec_driver_sql(statement)
 
 
@@ -244,16 +246,18 @@ def faults(connection: Connection) -> list[str]:
     """The guards that are missing, switched off or changed, one sentence each."""
     if connection.dialect.name == "sqlite":
         there = _in_sqlite(connection)
-        wanted = {guard.trigger: (guard, _sqlite(guard)) for guard in _due(connection)}
+        expected = {guard.trigger: (guard, _sqlite(guard)) for guard in _due(connection)}
     else:
         there, bodies = _in_postgresql(connection)
-        wanted = {}
+        expected = {}
         for guard in _due(connection):
             same = bodies.get(guard.trigger) == _function(guard)
-            wanted.update({name: (guard, made if same else "") for name, made in _postgresql(guard).items()})
-    found = []
-    for name, (guard, made) in wanted.items():
-        if there.get(name) != made:
+            expected.update(
+                {name: (guard, function_sql if same else "") for name, function_sql in _postgresql(guard).items()}
+            )
+    problems_found = []
+    for name, (guard, sql) in expected.items():
+        if there.get(name) != sql:
             how = "is not the one that belongs there" if name in there else "is missing or switched off"
-            found.append(f"the trigger {name} on {guard.table} {how}")
-    return found
+            problems_found.append(f"the trigger {name} on {guard.table} {how}")
+    return problems_found

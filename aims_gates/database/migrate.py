@@ -18,9 +18,9 @@ HEAD = "0005"
 
 def current(connection: Connection) -> str | None:
     """Which of our migrations the database has; ``0000`` for tables of before there were migrations, None for none."""
-    found = inspect(connection)
-    if not found.has_table(TABLE):
-        return "0000" if found.has_table("aims_head") else None
+    inspector = inspect(connection)
+    if not inspector.has_table(TABLE):
+        return "0000" if inspector.has_table("aims_head") else None
     return connection.execute(text(f"SELECT version_num FROM {TABLE}")).scalar()
 
 
@@ -30,12 +30,12 @@ def migrate(connection: Connection) -> None:
     Raises:
         LedgerError: a later version of aims-gates made them.
     """
-    found = current(connection)
-    if found == HEAD:
+    revision = current(connection)
+    if revision == HEAD:
         return
-    if found is not None and found > HEAD:
-        said = f"its tables are those of a later version of aims-gates ({found}; this one knows {HEAD})"
-        raise LedgerError(said, where=TABLE, remedy="Upgrade aims-gates: pip install -U aims-gates")
+    if revision is not None and revision > HEAD:
+        message = f"its tables are those of a later version of aims-gates ({revision}; this one knows {HEAD})"
+        raise LedgerError(message, where=TABLE, remedy="Upgrade aims-gates: pip install -U aims-gates")
     from alembic.runtime.environment import EnvironmentContext
 
     config, script = _script()
@@ -56,4 +56,4 @@ def _script() -> tuple[Any, Any]:
 
 def revisions() -> list[str]:
     """Every migration there is, the latest first."""
-    return [each.revision for each in _script()[1].walk_revisions()]
+    return [walk_revision.revision for walk_revision in _script()[1].walk_revisions()]

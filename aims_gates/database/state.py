@@ -33,11 +33,11 @@ def mark(connection: Connection, now: State) -> None:
 
 def problems(connection: Connection) -> list[str]:
     """Why the database is not the one a gated store may work on; empty when it is."""
-    found = current(connection)
-    if found is None:
+    revision = current(connection)
+    if revision is None:
         return ["it holds no tables of aims-gates"]
-    if found != HEAD:
-        return [f"its tables are those of migration {found}; this version of aims-gates needs {HEAD}"]
+    if revision != HEAD:
+        return [f"its tables are those of migration {revision}; this version of aims-gates needs {HEAD}"]
     gone = sorted(OURS - set(inspect(connection).get_table_names()))
     if gone:
         return [f"its table {table} is gone" for table in gone]
@@ -53,7 +53,7 @@ def need_guarded(connection: Connection, where: str) -> None:
     Raises:
         LedgerError: they are not, or its tables are those of another version.
     """
-    found = problems(connection)
-    if found:
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        raise LedgerError(f"the registry is not guarded: {found[0]}{more}", where=where, remedy=_UPGRADE)
+    drift = problems(connection)
+    if drift:
+        more = f" (and {len(drift) - 1} more)" if len(drift) > 1 else ""
+        raise LedgerError(f"the registry is not guarded: {drift[0]}{more}", where=where, remedy=_UPGRADE)

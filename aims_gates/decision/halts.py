@@ -14,12 +14,12 @@ from aims_gates.attestation.statements.people import BreakGlass, Halt, Request, 
 from aims_gates.attestation.statements.policy import Adoption
 from aims_gates.attestation.statements.registry import Grant, Registration
 from aims_gates.attestation.trust_list import Row, alike
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 
 __all__ = ["elsewhere", "hands", "may_resume", "stopping", "told"]
 
 
-def elsewhere(ledger: Ledger, digest: str | None) -> Row | None:
+def elsewhere(ledger: StatementView, digest: str | None) -> Row | None:
     """The latest halt of another name that these bytes were granted under, not ended since: nothing promotes them.
 
     What the ledger's own name was halted for ends with a request that is opened afterwards (rule 8).
@@ -31,7 +31,7 @@ def elsewhere(ledger: Ledger, digest: str | None) -> Row | None:
     return None
 
 
-def stopping(ledger: Ledger, digest: str, version: str | None = None) -> Row | None:
+def stopping(ledger: StatementView, digest: str, version: str | None = None) -> Row | None:
     """The latest halt that keeps these bytes from being loaded; None where none does.
 
     Args:
@@ -48,7 +48,7 @@ def stopping(ledger: Ledger, digest: str, version: str | None = None) -> Row | N
     return None
 
 
-def told(ledger: Ledger, halt: Row, workspace: str) -> str:
+def told(ledger: StatementView, halt: Row, workspace: str) -> str:
     """A halt in words: what was halted, when, by whom and why; of another workspace's no more than which statement.
 
     Args:
@@ -56,20 +56,20 @@ def told(ledger: Ledger, halt: Row, workspace: str) -> str:
         halt: The halt.
         workspace: The one that is told.
     """
-    said = halt.predicate
+    predicate = halt.predicate
     when = halt.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
-    if said.workspace != workspace:
+    if predicate.workspace != workspace:
         return f"a model of another workspace was halted on {when} UTC (statement {halt.digest[7:19]})"
     who = " and ".join(sorted({entry.person for entry in ledger.trust.admitted(halt)}))
-    return f"{said.name} was halted on {when} UTC by {who}: {said.reason}"
+    return f"{predicate.name} was halted on {when} UTC by {who}: {predicate.reason}"
 
 
 def _same_name(row: Row, other: Row) -> bool:
-    said, about = row.predicate, other.predicate
-    return bool((said.workspace, said.name) == (about.workspace, about.name))
+    predicate, about = row.predicate, other.predicate
+    return bool((predicate.workspace, predicate.name) == (about.workspace, about.name))
 
 
-def _granted_anew(ledger: Ledger, halt: Row, digest: str, version: str | None) -> bool:
+def _granted_anew(ledger: StatementView, halt: Row, digest: str, version: str | None) -> bool:
     return any(
         grant.position > halt.position
         and grant.predicate.digest == digest
@@ -79,25 +79,25 @@ def _granted_anew(ledger: Ledger, halt: Row, digest: str, version: str | None) -
     )
 
 
-def _begun(ledger: Ledger, grant: Row, version: str | None) -> int:
+def _begun(ledger: StatementView, grant: Row, version: str | None) -> int:
     """The place of what a grant came from: its request, its adoption, or the order; -1 where there is none."""
-    said = grant.predicate
+    predicate = grant.predicate
     orders = {"rollback": RollbackOrder, "break-glass": BreakGlass}
-    if said.transition not in orders:
-        asked = [row for row in (*ledger.of(Request), *ledger.of(Adoption)) if row.digest == said.request]
-        return max((row.position for row in asked if row.position < grant.position), default=-1)
-    if said.transition == "rollback" and version not in (None, said.version):
+    if predicate.transition not in orders:
+        rows = [row for row in (*ledger.of(Request), *ledger.of(Adoption)) if row.digest == predicate.request]
+        return max((row.position for row in rows if row.position < grant.position), default=-1)
+    if predicate.transition == "rollback" and version not in (None, predicate.version):
         return -1
-    ordered = [row for row in ledger.of(orders[said.transition]) if row.position < grant.position]
+    ordered = [row for row in ledger.of(orders[predicate.transition]) if row.position < grant.position]
     return max(
-        (row.position for row in ordered if _same_name(row, grant) and row.predicate.version == said.version),
+        (row.position for row in ordered if _same_name(row, grant) and row.predicate.version == predicate.version),
         default=-1,
     )
 
 
-def _resumed(ledger: Ledger, halt: Row) -> bool:
-    said = halt.predicate
-    there = ledger.of_name(said.workspace, said.name)
+def _resumed(ledger: StatementView, halt: Row) -> bool:
+    predicate = halt.predicate
+    there = ledger.of_name(predicate.workspace, predicate.name)
     return any(
         row.position > halt.position
         and _same_name(row, halt)
@@ -107,11 +107,11 @@ def _resumed(ledger: Ledger, halt: Row) -> bool:
     )
 
 
-def _resuming(ledger: Ledger, row: Row) -> set[str]:
+def _resuming(ledger: StatementView, row: Row) -> set[str]:
     return {person for role in may_resume(ledger) for person in ledger.persons(row, role)}
 
 
-def may_resume(ledger: Ledger) -> tuple[str, ...]:
+def may_resume(ledger: StatementView) -> tuple[str, ...]:
     """The roles in which a halt of the ledger's name may be ended: policy, and those of which its plan asks approvals.
 
     In either it has to be a person without a hand in what was granted under that name (:func:`hands`).
@@ -121,14 +121,14 @@ def may_resume(ledger: Ledger) -> tuple[str, ...]:
     return ("policy", *dict.fromkeys(rule.role for rule in approvals))
 
 
-def hands(ledger: Ledger) -> set[str]:
+def hands(ledger: StatementView) -> set[str]:
     """Who made, registered or requested a version granted under the ledger's name, as trust lists compare people."""
     return {person for name in _named(ledger) for person in ledger.trust.people_of(name)}
 
 
-def _named(ledger: Ledger) -> Iterator[str]:
+def _named(ledger: StatementView) -> Iterator[str]:
     grants = [row.predicate for row in ledger.of(Grant) if ledger.concerns(row.predicate)]
-    versions, requests = {each.version for each in grants}, {each.request for each in grants}
+    versions, requests = {grant.version for grant in grants}, {grant.request for grant in grants}
     for row in ledger.of(Registration):
         if ledger.concerns(row.predicate) and row.predicate.version in versions:
             yield row.predicate.actor
@@ -136,5 +136,5 @@ def _named(ledger: Ledger) -> Iterator[str]:
         if row.digest in requests:
             yield from (entry.person for entry in ledger.trust.admitted(row))
             yield from filter(None, [row.predicate.on_behalf_of])
-    for digest in sorted({each.digest for each in grants}):
+    for digest in sorted({grant.digest for grant in grants}):
         yield from ledger.authors(digest)

@@ -31,7 +31,7 @@ from aims_gates.decision import rights
 from aims_gates.documents.canonical import digest_of
 from aims_gates.model import LEAST_ISOLATION, Evidence, Mode, Plan, Step
 
-__all__ = ["Ask", "Counted", "Ledger", "age_days"]
+__all__ = ["Ask", "Counted", "StatementView", "age_days"]
 
 #: How long an on-call order to roll back may wait for its alias write.
 ORDER_LIFE = timedelta(hours=24)
@@ -78,10 +78,10 @@ class Counted:
 
 def _time(iso: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(iso)
+        moment = datetime.fromisoformat(iso)
     except ValueError:
         return None
-    return found if found.tzinfo is not None else None
+    return moment if moment.tzinfo is not None else None
 
 
 def age_days(row: Row, produced_at: str, now: datetime) -> float | None:
@@ -92,10 +92,10 @@ def age_days(row: Row, produced_at: str, now: datetime) -> float | None:
     return (now - min(produced, row.at)) / _DAY
 
 
-def _apart(plan: Plan, said: Predictions) -> bool:
+def _apart(plan: Plan, predictions: Predictions) -> bool:
     """Whether the model's process was kept apart as far as the plan asks (rule 14); what is not known was not."""
     return not plan.isolation or (
-        LEAST_ISOLATION.get(said.isolation, 0) >= LEAST_ISOLATION.get(plan.isolation, len(LEAST_ISOLATION))
+        LEAST_ISOLATION.get(predictions.isolation, 0) >= LEAST_ISOLATION.get(plan.isolation, len(LEAST_ISOLATION))
     )
 
 
@@ -103,7 +103,7 @@ def _isolated(plan: Plan) -> str:
     return f" in isolation, and your profile requires at least {plan.isolation}" if plan.isolation else ""
 
 
-class Ledger:
+class StatementView:
     """The rows that bear on a question, with what stands among them."""
 
     def __init__(self, rows: Iterable[Row], workspace: str, name: str) -> None:
@@ -122,14 +122,14 @@ class Ledger:
 
     def _first_said(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The registry's acts, and what a trusted key said that had not said it before."""
-        said: set[tuple[str, str]] = set()
+        pairs: set[tuple[str, str]] = set()
         for row in rows:
             if row.type in REGISTRY_ACTS:
                 yield row
                 continue
-            fresh = {(row.digest, entry.key) for entry in self.trust.admitted(row)} - said
+            fresh = {(row.digest, entry.key) for entry in self.trust.admitted(row)} - pairs
             if fresh:
-                said |= fresh
+                pairs |= fresh
                 yield row
 
     def _of(self, kind: type, keep: Callable[[Any], bool] = lambda _: True) -> list[Row]:
@@ -146,9 +146,9 @@ class Ledger:
         """Whether a predicate that names a registered model names this one."""
         return self._ours(predicate)
 
-    def of_name(self, workspace: str, name: str) -> "Ledger":
+    def of_name(self, workspace: str, name: str) -> "StatementView":
         """The same rows, asked about another name."""
-        return self if (workspace, name) == (self.workspace, self.name) else Ledger(self._every, workspace, name)
+        return self if (workspace, name) == (self.workspace, self.name) else StatementView(self._every, workspace, name)
 
     def persons(self, row: Row, role: str | None = None) -> list[str]:
         """The people who signed a row (in this role); a service account is no person."""
@@ -157,28 +157,28 @@ class Ledger:
 
     def binding(self) -> Row | None:
         """The latest binding; None too when it does not count (:meth:`unbound`)."""
-        found = self._of(Binding, self._ours)
-        return None if self.unbound() is not None else found[-1]
+        rows = self._of(Binding, self._ours)
+        return None if self.unbound() is not None else rows[-1]
 
     def unbound(self) -> str | None:
         """Why no binding counts; None where one does."""
-        found = self._of(Binding, self._ours)
-        if not found:
+        rows = self._of(Binding, self._ours)
+        if not rows:
             return "is bound to no system" + ("; in open mode nothing is asked of it" if self.open() else "")
         let_go = self._of(Freed, self._ours)
-        if let_go and let_go[-1].position > found[-1].position:
+        if let_go and let_go[-1].position > rows[-1].position:
             return "was bound to a system and let go" + ("" if self.freed() else " by a word that counts no longer")
-        if found[-1].digest in self.revoked:
+        if rows[-1].digest in self.revoked:
             return "has a binding that was revoked"
-        signers = {alike(person) for person in self.persons(found[-1])}
+        signers = {alike(person) for person in self.persons(rows[-1])}
         if not signers:
             return "has a binding that no person signed whose key counts"
-        author = found[-1].predicate.author
+        author = rows[-1].predicate.author
         alone = author is not None and not signers - self.trust.people_of(author)
         if alone:
             return "has a binding that nobody signed but the author of the change"
-        plan = found[-1].predicate.plan
-        if not self.active(plan.profile_digest, found[-1].position):
+        plan = rows[-1].predicate.plan
+        if not self.active(plan.profile_digest, rows[-1].position):
             return f"has a binding under a content of the profile {plan.profile!r} that was not activated before"
         return None
 
@@ -191,11 +191,11 @@ class Ledger:
 
     def freed(self) -> Row | None:
         """The word of a policy owner that this name is governed by nobody; None where it was bound or granted since."""
-        said = self._of(Freed, self._ours)
-        if not said or said[-1].digest in self.revoked or not self.persons(said[-1]):
+        rows = self._of(Freed, self._ours)
+        if not rows or rows[-1].digest in self.revoked or not self.persons(rows[-1]):
             return None
         since = (*self._of(Binding, self._ours), *self._of(Grant, self._ours))
-        return None if any(row.position > said[-1].position for row in since) else said[-1]
+        return None if any(row.position > rows[-1].position for row in since) else rows[-1]
 
     def governed(self) -> bool:
         """Whether this name was ever bound or granted, and nobody freed it since: whatever became of its binding."""
@@ -207,8 +207,8 @@ class Ledger:
         Args:
             kind: As if the name were of this kind; the one that it has when None.
         """
-        said = self._of(OpenMode, lambda said: said.scope in ("", kind or self.kind))
-        on = bool(said) and said[-1].predicate.on and said[-1].digest not in self.revoked and self.persons(said[-1])
+        rows = self._of(OpenMode, lambda predicate: predicate.scope in ("", kind or self.kind))
+        on = bool(rows) and rows[-1].predicate.on and rows[-1].digest not in self.revoked and self.persons(rows[-1])
         return bool(on) and not self.governed()
 
     def active(self, profile: str, before: int | None = None) -> bool:
@@ -220,21 +220,21 @@ class Ledger:
             profile: Digest of the profile's merged content.
             before: The place in the ledger that is asked about; its end when None.
         """
-        found = [row for row in self._of(Activation) if before is None or row.position < before]
-        return not found or any(
+        rows = [row for row in self._of(Activation) if before is None or row.position < before]
+        return not rows or any(
             row.predicate.digest == profile
             and row.digest not in self.revoked
             and {alike(person) for person in self.persons(row)} - self.trust.people_of(row.predicate.author)
-            for row in found
+            for row in rows
         )
 
     def mode(self, binding: Binding, now: datetime) -> Mode:
         """The mode in force: the last that has begun; enforce where none has, or where a date is none."""
-        if any(day(each.start) is None for each in binding.modes):
+        if any(day(scheduled.start) is None for scheduled in binding.modes):
             return "enforce"
         today = now.astimezone(UTC).date().isoformat()
-        begun = [each for each in binding.modes if each.start <= today]
-        return max(begun, key=lambda each: (each.start, _STRICT[each.mode])).mode if begun else "enforce"
+        begun = [scheduled for scheduled in binding.modes if scheduled.start <= today]
+        return max(begun, key=lambda scheduled: (scheduled.start, _STRICT[scheduled.mode])).mode if begun else "enforce"
 
     def registration(self, version: str) -> Row | None:
         """Who registered this version, since the model was created."""
@@ -242,8 +242,8 @@ class Ledger:
 
     def registrations(self) -> dict[str, Row]:
         """The same of every version."""
-        found = self._of(Registration, self._ours)
-        return {row.predicate.version: row for row in found if row.position > self.born}
+        rows = self._of(Registration, self._ours)
+        return {row.predicate.version: row for row in rows if row.position > self.born}
 
     def halted_at(self, digest: str | None = None) -> int:
         """Position of the last halt of this name, or of these bytes under whatever name; -1 where there is none."""
@@ -257,20 +257,20 @@ class Ledger:
         name = (halt.predicate.workspace, halt.predicate.name)
         return digest is not None and any(
             row.position < halt.position and (row.predicate.workspace, row.predicate.name) == name
-            for row in self._of(Grant, lambda said: said.digest == digest)
+            for row in self._of(Grant, lambda predicate: predicate.digest == digest)
         )
 
     def request(self, version: str) -> Row | None:
         """The latest request for this version, unless taken back, untrusted, or older than a halt of its bytes."""
-        found = self.asked(version)
-        if found is None or found.position < self.halted_at(found.predicate.digest) or not self.trust.holders(found):
+        row = self.asked(version)
+        if row is None or row.position < self.halted_at(row.predicate.digest) or not self.trust.holders(row):
             return None
-        return None if found.digest in self.withdrawn | self.revoked else found
+        return None if row.digest in self.withdrawn | self.revoked else row
 
     def asked(self, version: str) -> Row | None:
         """The latest request for this version since the model was created, standing or not."""
-        found = [row for row in self._of(Request, self._ours) if row.predicate.version == version]
-        return found[-1] if found and found[-1].position > self.born else None
+        rows = [row for row in self._of(Request, self._ours) if row.predicate.version == version]
+        return rows[-1] if rows and rows[-1].position > self.born else None
 
     def requesters(self, version: str) -> set[str]:
         """Who asked for the latest request for this version, standing or not, and the human for whom a service did.
@@ -286,7 +286,7 @@ class Ledger:
 
     def rejection(self, request: Row) -> tuple[str, str] | None:
         """Who rejected this request, and why. It stays: only a new request leads on."""
-        for row in self._of(Rejection, lambda said: said.request == request.digest):
+        for row in self._of(Rejection, lambda predicate: predicate.request == request.digest):
             who = sorted(
                 entry.person
                 for entry in self.trust.admitted(row)
@@ -310,7 +310,7 @@ class Ledger:
         """The approvals of this request that are in role, after it, young enough and not revoked."""
         return [
             row
-            for row in self._of(Approval, lambda said: said.request == request.digest)
+            for row in self._of(Approval, lambda predicate: predicate.request == request.digest)
             if self.persons(row, row.predicate.role)
             and row.position > request.position
             and row.digest not in self.revoked
@@ -332,7 +332,7 @@ class Ledger:
         """
         standing: dict[str, Row] = {}
         ended: dict[str, Row] = {}
-        for row in self._of(Waiver, lambda said: said.digest == subject and said.system == plan.system):
+        for row in self._of(Waiver, lambda predicate: predicate.digest == subject and predicate.system == plan.system):
             waiver, last = row.predicate, day(row.predicate.expires)
             capped = last is not None and (last - row.at.astimezone(UTC).date()).days <= plan.waiver_days
             people = {alike(person) for person in self.persons(row, waiver.role)}
@@ -352,20 +352,21 @@ class Ledger:
         """
         return [
             Counted(step, "stale", "", row, row.predicate)
-            for row in self._of(Evidence, lambda said: said.gate == step.gate and self._here(said.facts))
+            for row in self._of(Evidence, lambda predicate: predicate.gate == step.gate and self._here(predicate.facts))
             if row.statement.subject == subject
         ]
 
     def evidenced(self, version: str) -> str | None:
         """The bytes that trusted evidence says this version has; to explain with, never to promote with."""
-        found = [
+        rows = [
             row
             for row in self._of(
-                Evidence, lambda said: (said.facts.get("name"), said.facts.get("version")) == (self.name, version)
+                Evidence,
+                lambda predicate: (predicate.facts.get("name"), predicate.facts.get("version")) == (self.name, version),
             )
             if row.position > self.born and self._here(row.predicate.facts)
         ]
-        return found[-1].statement.subject if found else None
+        return rows[-1].statement.subject if rows else None
 
     def _here(self, facts: Mapping[str, Any]) -> bool:
         """Whether evidence was made in this workspace, or names none."""
@@ -373,10 +374,10 @@ class Ledger:
 
     def count(self, plan: Plan, step: Step, subject: str, now: datetime) -> Counted:
         """A step's latest evidence about these bytes, and whether it counts."""
-        found = self.seen(step, subject)
-        if not found or found[-1].row is None:
+        evidence_counts = self.seen(step, subject)
+        if not evidence_counts or evidence_counts[-1].row is None:
             return Counted(step, "missing", "there is no evidence about these bytes")
-        row, evidence = found[-1].row, found[-1].row.predicate
+        row, evidence = evidence_counts[-1].row, evidence_counts[-1].row.predicate
         standing, reason = self._judge(plan, step, row, evidence, now)
         return Counted(step, standing, reason, row, evidence)
 
@@ -423,22 +424,28 @@ class Ledger:
             evidence.predictions is not None
             and evidence.data.get("evaluation") == plan.evaluation_digest
             and self._predicted(
-                plan, row, lambda said: said.output == evidence.predictions and (not isolated or _apart(plan, said))
+                plan,
+                row,
+                lambda predictions: (
+                    predictions.output == evidence.predictions and (not isolated or _apart(plan, predictions))
+                ),
             )
         )
 
     def _named(self, plan: Plan, row: Row, role: str, table: str) -> bool:
         """Whether a further table was made beside signed predictions, of whatever run on the fixed evaluation set."""
-        return self._predicted(plan, row, lambda said: said.tables.get(role) == table and _apart(plan, said))
+        return self._predicted(
+            plan, row, lambda predictions: predictions.tables.get(role) == table and _apart(plan, predictions)
+        )
 
     def _predicted(self, plan: Plan, row: Row, keep: Callable[[Predictions], bool]) -> bool:
         """Whether signed predictions by the row's subject, on the set fixed beforehand, stand and are such."""
         fixed = plan.evaluation_digest
         return fixed is not None and any(
-            said.statement.subject == row.statement.subject
-            and said.digest not in self.revoked
-            and self.trust.holders(said)
-            for said in self._of(Predictions, lambda said: said.data == fixed and keep(said))
+            text.statement.subject == row.statement.subject
+            and text.digest not in self.revoked
+            and self.trust.holders(text)
+            for text in self._of(Predictions, lambda predicate: predicate.data == fixed and keep(predicate))
         )
 
     def grants(self, version: str | None = None, alias: str | None = None) -> list[Row]:
@@ -453,31 +460,34 @@ class Ledger:
 
     def _ends(self, grant: Row) -> list[Row]:
         """What took this grant's place or ended it: later grants of its alias, transitions, halts, the name let go."""
-        said = grant.predicate
+        predicate = grant.predicate
         moved = self._of(
             Transition,
             lambda other: (
                 # Whatever the registry's row said then, an alias that was taken away has ended.
                 self._ours(other)
-                and (other.alias == said.alias or (other.alias is None and other.version in (None, said.version)))
+                and (
+                    other.alias == predicate.alias
+                    or (other.alias is None and other.version in (None, predicate.version))
+                )
             ),
         )
-        ends = [*self.grants(alias=said.alias), *moved, *self._of(Halt, self._ours), *self._of(Freed, self._ours)]
+        ends = [*self.grants(alias=predicate.alias), *moved, *self._of(Halt, self._ours), *self._of(Freed, self._ours)]
         return [row for row in ends if row.position > grant.position]
 
     def _taken_back(self, grant: Row) -> bool:
         """Whether a grant was revoked, or the adoption that it came from."""
-        said = grant.predicate
-        return grant.digest in self.revoked or (said.transition == "adopted" and said.request in self.revoked)
+        predicate = grant.predicate
+        return grant.digest in self.revoked or (predicate.transition == "adopted" and predicate.request in self.revoked)
 
     def standing(self, alias: str, now: datetime) -> Row | None:
         """The grant that stands for this alias now: the latest, not taken away, revoked, halted or past its own end."""
-        found = self.grants(alias=alias)
-        if not found or self._ends(found[-1]) or self._taken_back(found[-1]):
+        rows = self.grants(alias=alias)
+        if not rows or self._ends(rows[-1]) or self._taken_back(rows[-1]):
             return None
-        ends = found[-1].predicate.expires
+        ends = rows[-1].predicate.expires
         last = None if ends is None else day(ends)
-        return found[-1] if ends is None or (last and now.astimezone(UTC).date() <= last) else None
+        return rows[-1] if ends is None or (last and now.astimezone(UTC).date() <= last) else None
 
     def in_force(self, now: datetime) -> list[Row]:
         """The grants that stand now, by alias."""
@@ -486,8 +496,8 @@ class Ledger:
 
     def ordered(self, version: str) -> str | None:
         """The bytes that the latest break-glass order for this version names, whether or not it carries."""
-        found = self._of(BreakGlass, lambda said: self._ours(said) and said.version == version)
-        return found[-1].predicate.digest if found else None
+        rows = self._of(BreakGlass, lambda predicate: self._ours(predicate) and predicate.version == version)
+        return rows[-1].predicate.digest if rows else None
 
     def broken(self, version: str, digest: str | None, now: datetime, since: int = -1) -> tuple[list[str], str] | None:
         """The two people whose break-glass orders let these bytes through once, and their reasons; None without two.
@@ -496,21 +506,25 @@ class Ledger:
         where the place ``since`` is after it.
         """
         last = max([since, self.halted_at(digest), self.born, *(row.position for row in self.grants())])
-        found: dict[str, str] = {}
+        result: dict[str, str] = {}
         for row in self._of(BreakGlass, self._ours):
-            said, ends = row.predicate, _time(row.predicate.expires)
-            if (said.version, said.digest) != (version, digest) or row.position <= last or row.digest in self.revoked:
+            predicate, ends = row.predicate, _time(row.predicate.expires)
+            if (
+                (predicate.version, predicate.digest) != (version, digest)
+                or row.position <= last
+                or row.digest in self.revoked
+            ):
                 continue
             if ends is not None and row.at <= now <= min(ends, row.at + _DAY):
-                found.update((person, said.reason) for person in self.persons(row))
-        return (sorted(found), "; ".join(found[person] for person in sorted(found))) if len(found) >= 2 else None
+                result.update((person, predicate.reason) for person in self.persons(row))
+        return (sorted(result), "; ".join(result[person] for person in sorted(result))) if len(result) >= 2 else None
 
     def rollback(self, version: str, now: datetime) -> Row | None:
         """A person's on-call order for this version that is fresh, later than a halt, and not yet used."""
-        found = self._of(RollbackOrder, self._ours)
-        if not found or found[-1].predicate.version != version or found[-1].digest in self.revoked:
+        rows = self._of(RollbackOrder, self._ours)
+        if not rows or rows[-1].predicate.version != version or rows[-1].digest in self.revoked:
             return None
-        order = found[-1]
+        order = rows[-1]
         used = any(row.position > order.position for row in self.grants())
         halted = max([self.halted_at(), *(self.halted_at(row.predicate.digest) for row in self.grants(version)[-1:])])
         fresh = order.at <= now <= order.at + ORDER_LIFE and order.position > max(halted, self.born)
@@ -518,15 +532,15 @@ class Ledger:
 
     def returnable(self, version: str, digest: str | None, days: int, now: datetime) -> tuple[int, str] | None:
         """Why these bytes of a version may not be rolled back to, with the exit code; None where they may."""
-        found = self.grants(version=version)
-        fallen = {row.predicate.request for row in found if self._taken_back(row)} - {None}
-        if not found or self._taken_back(found[-1]) or found[-1].predicate.request in fallen:
+        rows = self.grants(version=version)
+        fallen = {row.predicate.request for row in rows if self._taken_back(row)} - {None}
+        if not rows or self._taken_back(rows[-1]) or rows[-1].predicate.request in fallen:
             return 2, f"version {version} was never granted, or its grant was revoked"
         if digest is None:
             return 3, "the version's bytes are not staged and hashed yet"
-        if found[-1].predicate.digest != digest:
+        if rows[-1].predicate.digest != digest:
             return 5, "the bytes differ from those granted"
-        ended = min((row.at for row in self._ends(found[-1])), default=now)
+        ended = min((row.at for row in self._ends(rows[-1])), default=now)
         if not ((now - ended) / _DAY <= days):
             return 2, f"the rollback window of {days} days has passed"
         return None

@@ -171,8 +171,8 @@ def fails(evidence: Evidence) -> bool:
 
 def named(row: Row) -> str:
     """The digest of the statement that a revocation or a withdrawal takes back."""
-    said = row.predicate
-    return str(said.request if isinstance(said, Withdrawal) else said.statement)
+    withdrawal = row.predicate
+    return str(withdrawal.request if isinstance(withdrawal, Withdrawal) else withdrawal.statement)
 
 
 def _right(row: Row, target: Row) -> Right:
@@ -185,22 +185,24 @@ def _right(row: Row, target: Row) -> Right:
 
 def _parts(trust: TrustHistory, by: TrustedKey, target: Row, approvals: Iterable[Row]) -> set[Part]:
     """What somebody is to a statement: an approver where they signed one of the request's approvals, in its role."""
-    said, signers = target.predicate, trust.admitted(target)
-    found: set[Part] = set()
+    waiver, signers = target.predicate, trust.admitted(target)
+    parts: set[Part] = set()
     if "policy" in by.roles:
-        found.add("policy")
+        parts.add("policy")
     if "on-call" in by.roles:
-        found.add("on-call")
+        parts.add("on-call")
     if alike(by.person) in {alike(entry.person) for entry in signers}:
-        found |= {"signer", "requester"}
-    if getattr(said, "on_behalf_of", None) and alike(by.person) in trust.people_of(said.on_behalf_of):
-        found.add("requester")
-    if set(by.roles) & ({said.role} if isinstance(said, Waiver) else {role for each in signers for role in each.roles}):
-        found.add("role")
+        parts |= {"signer", "requester"}
+    if getattr(waiver, "on_behalf_of", None) and alike(by.person) in trust.people_of(waiver.on_behalf_of):
+        parts.add("requester")
+    if set(by.roles) & (
+        {waiver.role} if isinstance(waiver, Waiver) else {role for key in signers for role in key.roles}
+    ):
+        parts.add("role")
     approvers = [entry for row in approvals for entry in trust.admitted(row) if row.predicate.role in entry.roles]
     if alike(by.person) in {alike(entry.person) for entry in approvers}:
-        found.add("approver")
-    return found
+        parts.add("approver")
+    return parts
 
 
 def lawful(trust: TrustHistory, row: Row, targets: Iterable[Row], approvals: Sequence[Row]) -> bool:
@@ -227,8 +229,8 @@ def counting(trust: TrustHistory, rows: Iterable[Row], every: Sequence[Row]) -> 
         rows: The revocations and withdrawals.
         every: The rows among which their targets are.
     """
-    asked = list(rows)
-    about = {named(row) for row in asked}
+    listed = list(rows)
+    about = {named(row) for row in listed}
     targets: dict[str, list[Row]] = {}
     approvals: dict[str, list[Row]] = {}
     for row in every if about else ():
@@ -236,7 +238,7 @@ def counting(trust: TrustHistory, rows: Iterable[Row], every: Sequence[Row]) -> 
             approvals.setdefault(row.predicate.request, []).append(row)
         if row.digest in about:
             targets.setdefault(row.digest, []).append(row)
-    return [row for row in asked if lawful(trust, row, targets.get(named(row), ()), approvals.get(named(row), []))]
+    return [row for row in listed if lawful(trust, row, targets.get(named(row), ()), approvals.get(named(row), []))]
 
 
 def refuse(trust: TrustHistory, row: Row, target: Row) -> NoReturn:

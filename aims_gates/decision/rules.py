@@ -65,7 +65,7 @@ from aims_gates.attestation.statements.people import Frozen, Halt, Request
 from aims_gates.attestation.statements.registry import NOBODY
 from aims_gates.attestation.trust_list import Row, alike, day
 from aims_gates.decision.halts import elsewhere, told
-from aims_gates.decision.in_force import Ask, Counted, Ledger, age_days
+from aims_gates.decision.in_force import Ask, Counted, StatementView, age_days
 from aims_gates.decision.rights import fails, outcome_of
 from aims_gates.documents.canonical import digest_of
 from aims_gates.model import Approver, ControlState, Decision, Finding, Plan, Requirement, State, Step
@@ -99,7 +99,7 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
         ask: The question.
         rows: Every ledger row that bears on it; rows that do not are ignored.
     """
-    ledger = Ledger(rows, ask.workspace, ask.name)
+    ledger = StatementView(rows, ask.workspace, ask.name)
     binding = ledger.binding()
     if binding is None:
         return _unbound(ask, ledger)
@@ -109,9 +109,14 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
 def frozen(counted: Iterable[Counted]) -> tuple[Frozen, ...]:
     """What a request freezes of the evidence that exists."""
     return tuple(
-        Frozen(each.step.gate, each.row.digest, dict(each.evidence.data), _outcomes(each.step, each.evidence.findings))
-        for each in counted
-        if each.row is not None and each.evidence is not None
+        Frozen(
+            evidence_count.step.gate,
+            evidence_count.row.digest,
+            dict(evidence_count.evidence.data),
+            _outcomes(evidence_count.step, evidence_count.evidence.findings),
+        )
+        for evidence_count in counted
+        if evidence_count.row is not None and evidence_count.evidence is not None
     )
 
 
@@ -125,7 +130,7 @@ def _outcomes(step: Step, findings: Iterable[Finding]) -> dict[str, str]:
     return worst
 
 
-def _prompted(ledger: Ledger, decision: Decision) -> Decision:
+def _prompted(ledger: StatementView, decision: Decision) -> Decision:
     """A refused prompt is told no command that cannot work on it: there is no check that reads one."""
     if ledger.kind != "prompt" or decision.allowed:
         return decision
@@ -133,14 +138,14 @@ def _prompted(ledger: Ledger, decision: Decision) -> Decision:
     return replace(decision, controls=controls, actions=(_BOUND,), problems=(*decision.problems, _UNREAD))
 
 
-def _unbound(ask: Ask, ledger: Ledger) -> Decision:
-    said = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
+def _unbound(ask: Ask, ledger: StatementView) -> Decision:
+    message = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
     action = f"aims-gates bind {ask.name} --system SYSTEM --key POLICY.key"
     if ledger.kind == "prompt":
-        said, action = f"{said}; {_UNREAD}", _PROMPTS
+        message, action = f"{message}; {_UNREAD}", _PROMPTS
     return Decision(
         False, "enforce", False, ask.name, ask.version, ask.digest, None, None, None, None, None, (),
-        {"needed": [], "given": [], "missing": []}, (action,), (said,), 3, _iso(ask.now),
+        {"needed": [], "given": [], "missing": []}, (action,), (message,), 3, _iso(ask.now),
     )  # fmt: skip
 
 
@@ -151,15 +156,15 @@ def _iso(at: datetime) -> str:
 class _Answer:
     """One question, answered step by step."""
 
-    def __init__(self, ask: Ask, ledger: Ledger, binding: Row) -> None:
+    def __init__(self, ask: Ask, ledger: StatementView, binding: Row) -> None:
         self.ask, self.ledger, self.now = ask, ledger, ask.now
         self.plan: Plan = binding.predicate.plan
         self.plan_digest = digest_of(self.plan)
         self.mode = ledger.mode(binding.predicate, ask.now)
         self.request = ledger.request(ask.version)
         self.registration = ledger.registration(ask.version)
-        asked = self.request.predicate.digest if self.request else None
-        self.subject: str | None = ask.digest or asked or ledger.evidenced(ask.version)
+        digest = self.request.predicate.digest if self.request else None
+        self.subject: str | None = ask.digest or digest or ledger.evidenced(ask.version)
         self.counted = {step.gate: self._count(step) for step in self.plan.steps if step.applies}
         self._age_last()
         self._age_data()
@@ -174,16 +179,20 @@ class _Answer:
 
     def _age_last(self) -> None:
         """Rule 4, last sentence."""
-        places = [each.row.position for each in self.counted.values() if each.row and not each.step.last]
-        for gate, each in self.counted.items():
+        places = [
+            evidence_count.row.position
+            for evidence_count in self.counted.values()
+            if evidence_count.row and not evidence_count.step.last
+        ]
+        for gate, steps in self.counted.items():
             if (
-                each.standing == "counts"
-                and each.step.last
-                and each.row
-                and any(place > each.row.position for place in places)
+                steps.standing == "counts"
+                and steps.step.last
+                and steps.row
+                and any(place > steps.row.position for place in places)
             ):
-                said = "other evidence is newer than it"
-                self.counted[gate] = Counted(each.step, "stale", said, each.row, each.evidence)
+                message = "other evidence is newer than it"
+                self.counted[gate] = Counted(steps.step, "stale", message, steps.row, steps.evidence)
 
     def _unmade(self) -> bool:
         """Whether approvals are asked for and a server that records makers knows none (rule 8)."""
@@ -193,19 +202,19 @@ class _Answer:
         """Rule 14. Where the evaluation set is fixed beforehand, evidence about another one counts for nothing."""
         counted = dict(self.counted)
         roles = [role for role in _FIXED_DATA if role != "evaluation" or self.plan.evaluation_digest is None]
-        for gate, each in counted.items():
-            role = next((role for role in roles if self._moved_on(each, role, counted.values())), None)
-            if each.standing == "counts" and role is not None:
-                said = f"newer evidence is about other {role} data"
-                self.counted[gate] = Counted(each.step, "stale", said, each.row, each.evidence)
+        for gate, count in counted.items():
+            role = next((role for role in roles if self._moved_on(count, role, counted.values())), None)
+            if count.standing == "counts" and role is not None:
+                message = f"newer evidence is about other {role} data"
+                self.counted[gate] = Counted(count.step, "stale", message, count.row, count.evidence)
 
-    def _moved_on(self, each: Counted, role: str, others: Collection[Counted]) -> bool:
+    def _moved_on(self, evidence_count: Counted, role: str, others: Collection[Counted]) -> bool:
         """Whether any gate saw other data in a role since, and does not stand by the same data again."""
-        if each.row is None or each.evidence is None or role not in each.evidence.data:
+        if evidence_count.row is None or evidence_count.evidence is None or role not in evidence_count.evidence.data:
             return False
-        subject, data = each.row.statement.subject, each.evidence.data[role]
+        subject, data = evidence_count.row.statement.subject, evidence_count.evidence.data[role]
         return any(
-            each.row.position < newer.row.position and newer.evidence.data.get(role, data) != data
+            evidence_count.row.position < newer.row.position and newer.evidence.data.get(role, data) != data
             for other in others
             if not _stands_by(other, role, data)
             for newer in self.ledger.seen(other.step, subject)
@@ -255,7 +264,7 @@ class _Answer:
             controls=controls,
             approvals=approvals,
             actions=self._actions(controls, approvals),
-            problems=tuple(said for _, said in hard + soft),
+            problems=tuple(message for _, message in hard + soft),
             exit=next((code for code in _ORDER if code in codes), 0),
             at=_iso(self.now),
         )
@@ -272,8 +281,8 @@ class _Answer:
             hard.append((3, "a service registered this version and named nobody for whom it did"))
         if self._unmade():
             soft.append((3, "the server has no record of who made this model: nobody can be shown to be independent"))
-        asked = self.ledger.asked(self.ask.version)
-        if asked is not None and self.subject not in (None, asked.predicate.digest):
+        row = self.ledger.asked(self.ask.version)
+        if row is not None and self.subject not in (None, row.predicate.digest):
             hard.append((5, "the bytes differ from those in the request"))
         expires = self.plan.profile_expires
         last = day(expires) if expires is not None else None
@@ -307,14 +316,14 @@ class _Answer:
         steps = [step for step in self.plan.steps if step.gate in requirement.gates]
         due = [self.counted[step.gate] for step in steps if step.applies]
         today = self.now.astimezone(UTC).date()
-        judged = [_judge(requirement.control, each, today) for each in due]
+        judged = [_judge(requirement.control, evidence_count, today) for evidence_count in due]
         undefined = sorted(set(requirement.gates) - {step.gate for step in steps})
         judged += [("missing", f"the plan does not say how {gate} is to run") for gate in undefined]
         if requirement.control == SEPARATION and self.plan.approvals:
             waiting = "approvals are outstanding" if approvals["missing"] else "approved"
             judged.append(("awaiting-approval" if approvals["missing"] else "met", waiting))
         state, reason = min(
-            judged, key=lambda found: _WORST.index(found[0]), default=("missing", "no gate evidences it")
+            judged, key=lambda result: _WORST.index(result[0]), default=("missing", "no gate evidences it")
         )
         if not judged and steps:
             state, reason = "not-applicable", "; ".join(step.reason for step in steps)
@@ -332,23 +341,27 @@ class _Answer:
             enforcement=requirement.enforcement,
             state=state,
             reason=reason,
-            findings=tuple((each.step.gate, found) for each in due for found in _bearing(requirement.control, each)),
-            evidence=tuple(self._shown(each) for each in due if each.row is not None),
+            findings=tuple(
+                (evidence_count.step.gate, finding)
+                for evidence_count in due
+                for finding in _bearing(requirement.control, evidence_count)
+            ),
+            evidence=tuple(self._shown(evidence_count) for evidence_count in due if evidence_count.row is not None),
             next=self._next(requirement.control, state, due, approvals),
             blocks=blocks,
         )
 
-    def _shown(self, each: Counted) -> dict[str, Any]:
-        assert each.row is not None and each.evidence is not None
-        age = age_days(each.row, each.evidence.produced_at, self.now)
-        signers = sorted({entry.person for entry in self.ledger.trust.holders(each.row)})
+    def _shown(self, evidence_count: Counted) -> dict[str, Any]:
+        assert evidence_count.row is not None and evidence_count.evidence is not None
+        age = age_days(evidence_count.row, evidence_count.evidence.produced_at, self.now)
+        signers = sorted({entry.person for entry in self.ledger.trust.holders(evidence_count.row)})
         return {
-            "gate": each.step.gate,
-            "statement": each.row.digest,
-            "position": each.row.position,
-            "standing": each.standing,
+            "gate": evidence_count.step.gate,
+            "statement": evidence_count.row.digest,
+            "position": evidence_count.row.position,
+            "standing": evidence_count.standing,
             "age_days": None if age is None else round(age, 2),
-            "expires_days": each.step.expires_days,
+            "expires_days": evidence_count.step.expires_days,
             "signers": signers,
         }
 
@@ -356,8 +369,8 @@ class _Answer:
         name, version = self.ask.name, self.ask.version
         match state:
             case "missing" | "stale" | "failed" | "inconclusive":
-                found = [finding for each in due for finding in _bearing(control, each)]
-                bad = [finding for finding in found if outcome_of(finding) not in (None, "pass")]
+                findings = [finding for evidence_count in due for finding in _bearing(control, evidence_count)]
+                bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
                 remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
                 # A record is mended without a new model; what was measured is not.
                 mended = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
@@ -371,14 +384,14 @@ class _Answer:
         if self.request is None:
             return (f"aims-gates request open {self.ask.name} {self.ask.version} --key YOUR.key",)
         short = self.request.digest[7:19]
-        roles = [each["role"] for each in approvals["missing"] for _ in range(each["count"])]
+        roles = [item["role"] for item in approvals["missing"] for _ in range(item["count"])]
         return tuple(f"aims-gates approve {short} --role {role} --key {role.upper()}.key" for role in roles)
 
     def _actions(self, controls: tuple[ControlState, ...], approvals: Mapping[str, Any]) -> tuple[str, ...]:
         """The shortest ordered list: mend, then check, then ask, then approve."""
         name, version = self.ask.name, self.ask.version
         mend: tuple[State, ...] = ("failed", "inconclusive")
-        bad = [state for wanted in mend for state in controls if state.blocks and state.state == wanted]
+        bad = [state for expected in mend for state in controls if state.blocks and state.state == expected]
         old = [state for state in controls if state.blocks and state.state in ("missing", "stale")]
         if bad or old:
             remedies = [step for state in [*bad, *old] for step in state.next[:-1]]
@@ -386,24 +399,24 @@ class _Answer:
             new = [step for step in checks if step.endswith(_NEW)]
             mended = [f"register the mended model as a new version of {name}", *new] if new else checks
             return tuple(dict.fromkeys([*remedies, *mended]))
-        found: list[str] = []
+        reasons: list[str] = []
         if self.registration is None:
-            said = f"no registrar is on record for {self.ask.version}"
-            found.append(f"register the model again through the gated registry ({said})")
+            message = f"no registrar is on record for {self.ask.version}"
+            reasons.append(f"register the model again through the gated registry ({message})")
         elif self._unmade():
-            found.append("log the model again, signed in to the server, and register that as a new version")
+            reasons.append("log the model again, signed in to the server, and register that as a new version")
         elif self.request is None or self._outdated():
-            found.append(f"aims-gates request open {name} {version} --key YOUR.key")
+            reasons.append(f"aims-gates request open {name} {version} --key YOUR.key")
         elif approvals["missing"]:
-            found.extend(self._approve(approvals))
+            reasons.extend(self._approve(approvals))
         elif self.ask.digest is None:
-            found.append(f"aims-gates promote {name} {version}")
-        return tuple(dict.fromkeys(found))
+            reasons.append(f"aims-gates promote {name} {version}")
+        return tuple(dict.fromkeys(reasons))
 
     def _outdated(self) -> bool:
         assert self.request is not None
-        asked: Request = self.request.predicate
-        differs = asked.plan != self.plan_digest or asked.digest != self.subject
+        request: Request = self.request.predicate
+        differs = request.plan != self.plan_digest or request.digest != self.subject
         return differs or self._void(self.request) is not None or self.ledger.rejection(self.request) is not None
 
     def _approvals(self) -> dict[str, Any]:
@@ -412,16 +425,16 @@ class _Answer:
         if self.request is None:
             return answer
         void = self._void(self.request)
-        given: list[dict[str, Any]] = []
+        approvals: list[dict[str, Any]] = []
         for row in self.ledger.approvals(self.request, self.plan.approval_days, self.now):
             for person in self.ledger.persons(row, row.predicate.role):
-                said = {"person": person, "role": row.predicate.role, "at": _iso(row.at), "statement": row.digest}
+                approval = {"person": person, "role": row.predicate.role, "at": _iso(row.at), "statement": row.digest}
                 if void or alike(person) in self.hands:
-                    answer["refused"].append(said | {"reason": void or "had a hand in this version or its request"})
+                    answer["refused"].append(approval | {"reason": void or "had a hand in this version or its request"})
                 else:
-                    given.append(said)
-        answer["given"] = given
-        answer["missing"] = unfilled(self.plan.approvals, given)
+                    approvals.append(approval)
+        answer["given"] = approvals
+        answer["missing"] = unfilled(self.plan.approvals, approvals)
         return answer
 
     def _void(self, request: Row) -> str | None:
@@ -429,28 +442,28 @@ class _Answer:
 
         Of each gate the latest evidence is compared; where that does not count, or fails, whatever came since as well.
         """
-        then = {each.gate: each for each in request.predicate.evidence}
-        for gate, each in self.counted.items():
-            if each.row is None or each.evidence is None:
+        then = {item.gate: item for item in request.predicate.evidence}
+        for gate, evidence_count in self.counted.items():
+            if evidence_count.row is None or evidence_count.evidence is None:
                 continue
-            every = self.ledger.seen(each.step, each.row.statement.subject)
-            sound = each.standing == "counts" and not fails(each.evidence)
+            every = self.ledger.seen(evidence_count.step, evidence_count.row.statement.subject)
+            sound = evidence_count.standing == "counts" and not fails(evidence_count.evidence)
             since = [] if sound else [other for other in every if other.row and other.row.position > request.position]
-            for other in (each, *since):
+            for other in (evidence_count, *since):
                 reason = self._differs(then.get(gate), other, every)
                 if reason is not None:
                     return reason
         return None
 
-    def _differs(self, before: Frozen | None, each: Counted, every: list[Counted]) -> str | None:
+    def _differs(self, before: Frozen | None, evidence_count: Counted, every: list[Counted]) -> str | None:
         """In what a gate's evidence differs from what a request froze of it, for worse."""
-        assert each.evidence is not None
-        gate = each.step.gate
-        if before is None or dict(before.inputs) != dict(each.evidence.data):
+        assert evidence_count.evidence is not None
+        gate = evidence_count.step.gate
+        if before is None or dict(before.inputs) != dict(evidence_count.evidence.data):
             return f"the inputs of {gate} changed since the request was opened"
         if before not in frozen(every):
             return f"the request says of {gate} what the ledger does not"
-        for control, outcome in _outcomes(each.step, each.evidence.findings).items():
+        for control, outcome in _outcomes(evidence_count.step, evidence_count.evidence.findings).items():
             if not (_RANK[outcome] <= _RANK[before.outcomes.get(control, "pass")]):
                 return f"{gate} got worse for {control} since the request was opened"
         return None
@@ -475,31 +488,34 @@ class _Answer:
         """Rule 11."""
         since = self.halt.position if self.halt is not None else -1
         ordered = self.ledger.broken(self.ask.version, self.ask.digest, self.now, since)
-        asked = self.ledger.asked(self.ask.version)
-        other = asked is not None and asked.predicate.digest != self.subject
+        row = self.ledger.asked(self.ask.version)
+        other = row is not None and row.predicate.digest != self.subject
         if ordered is None or other or self.registration is None:
             return usual
         people, reasons = ordered
         if all(alike(person) in self.hands for person in people):
-            said = "a break-glass order needs somebody who had no hand in this version"
-            return replace(usual, problems=(*usual.problems, said))
-        said = f"break-glass by {', '.join(people)}: {reasons}"
+            message = "a break-glass order needs somebody who had no hand in this version"
+            return replace(usual, problems=(*usual.problems, message))
+        message = f"break-glass by {', '.join(people)}: {reasons}"
         return replace(
-            usual, allowed=True, actions=(), problems=(said, *usual.problems), exit=0, transition="break-glass"
+            usual, allowed=True, actions=(), problems=(message, *usual.problems), exit=0, transition="break-glass"
         )
 
 
-def _stands_by(each: Counted, role: str, data: str) -> bool:
+def _stands_by(evidence_count: Counted, role: str, data: str) -> bool:
     """Whether a gate's latest evidence counts, fails in nothing and is about these data."""
-    evidence = each.evidence
+    evidence = evidence_count.evidence
     return (
-        evidence is not None and each.standing == "counts" and evidence.data.get(role) == data and not fails(evidence)
+        evidence is not None
+        and evidence_count.standing == "counts"
+        and evidence.data.get(role) == data
+        and not fails(evidence)
     )
 
 
-def _bearing(control: str, each: Counted) -> list[Finding]:
-    findings = each.evidence.findings if each.evidence else ()
-    return [found for found in findings if not found.controls or control in found.controls]
+def _bearing(control: str, evidence_count: Counted) -> list[Finding]:
+    findings = evidence_count.evidence.findings if evidence_count.evidence else ()
+    return [finding for finding in findings if not finding.controls or control in finding.controls]
 
 
 def _of_record(finding: Finding) -> bool:
@@ -515,34 +531,34 @@ def _overtaken(finding: Finding, today: date) -> bool:
     return finding.stale or (finding.until is not None and (last is None or not (today <= last)))
 
 
-def _judge(control: str, each: Counted, today: date) -> tuple[State, str]:
+def _judge(control: str, evidence_count: Counted, today: date) -> tuple[State, str]:
     """One gate's word on a control (rules 3 and 5)."""
-    if each.standing != "counts":
-        return each.standing, f"{each.step.gate}: {each.reason}"
-    found = _bearing(control, each)
-    outcomes = [outcome for finding in found if (outcome := outcome_of(finding)) is not None]
-    for finding in found:
+    if evidence_count.standing != "counts":
+        return evidence_count.standing, f"{evidence_count.step.gate}: {evidence_count.reason}"
+    findings = _bearing(control, evidence_count)
+    outcomes = [outcome for finding in findings if (outcome := outcome_of(finding)) is not None]
+    for finding in findings:
         outcome = outcome_of(finding)
         if outcome == "error" or (outcome == "fail" and not _overtaken(finding, today)):
-            said = "failed" if outcome == "fail" else "could not be judged"
-            return "failed", f"{each.step.gate}: {finding.measure} {said}"
-    for finding in found:
+            message = "failed" if outcome == "fail" else "could not be judged"
+            return "failed", f"{evidence_count.step.gate}: {finding.measure} {message}"
+    for finding in findings:
         if _overtaken(finding, today):
-            said = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"
-            return "stale", f"{each.step.gate}: {finding.measure} {said}"
+            message = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"
+            return "stale", f"{evidence_count.step.gate}: {finding.measure} {message}"
     if outcomes and all(outcome == "pass" for outcome in outcomes):
-        return "met", f"{each.step.gate}: evidence criteria met"
+        return "met", f"{evidence_count.step.gate}: evidence criteria met"
     if outcomes:
-        return "inconclusive", f"{each.step.gate}: the data cannot tell"
-    return "missing", f"{each.step.gate}: nothing under a limit bears on it"
+        return "inconclusive", f"{evidence_count.step.gate}: the data cannot tell"
+    return "missing", f"{evidence_count.step.gate}: nothing under a limit bears on it"
 
 
-def unfilled(needed: Sequence[Approver], given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def unfilled(needed: Sequence[Approver], approvals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The roles still open, when every person fills at most one (a maximum bipartite matching, Kuhn's algorithm)."""
     slots = [rule.role for rule in needed for _ in range(rule.count)]
     roles: dict[str, set[str]] = {}
-    for said in given:
-        roles.setdefault(said["person"], set()).add(said["role"])
+    for approval in approvals:
+        roles.setdefault(approval["person"], set()).add(approval["role"])
     filled: dict[str, int] = {}
 
     def place(slot: int, tried: set[str]) -> bool:

@@ -51,10 +51,10 @@ def plain(value: Any) -> Any:
 
 
 def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(fields)
-    if not found.get("isolation", True):
-        del found["isolation"]
-    return found
+    items = dict(fields)
+    if not items.get("isolation", True):
+        del items["isolation"]
+    return items
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -125,10 +125,10 @@ def digest(value: Any) -> str:
 def digest_of(noun: Any, field: str | None = None) -> str:
     """As :func:`digest` of a frozen noun or of one of its fields, made once and kept with the noun."""
     place = f"_digest of {field}"
-    found: str | None = noun.__dict__.get(place)
-    if found is None:
-        found = noun.__dict__[place] = digest(noun if field is None else getattr(noun, field))
-    return found
+    result: str | None = noun.__dict__.get(place)
+    if result is None:
+        result = noun.__dict__[place] = digest(noun if field is None else getattr(noun, field))
+    return result
 
 
 def text_digest(text: str) -> str:
@@ -214,8 +214,8 @@ def check_left_out(folder: Path) -> None:
     text = data.decode("utf-8", "replace")
     plain_text = len(data) <= _META_BYTES and text.replace("\n", "").isprintable() and "\ufffd" not in text
     if not plain_text or _META.fullmatch(text) is None:
-        said = "it holds what MLflow never writes there, and no digest covers it"
-        raise IntegrityError(said, where=str(path), remedy="Remove it, and find out who wrote it.")
+        message = "it holds what MLflow never writes there, and no digest covers it"
+        raise IntegrityError(message, where=str(path), remedy="Remove it, and find out who wrote it.")
 
 
 def folder_digest(folder: Path) -> str:

@@ -22,10 +22,10 @@ def json_lines(text: str) -> dict[tuple[str | int, ...], int]:
     """Path of keys and indices -> line from 1, for a text that is JSON already (RFC 8259); the root's path is ()."""
     lines: dict[tuple[str | int, ...], int] = {}
     stack: list[_Open] = []
-    line, seen = 1, 0
-    for found in _TOKENS.finditer(text):
-        line, seen = line + text.count("\n", seen, found.start()), found.start()
-        token = found.group()
+    line, open_count = 1, 0
+    for match in _TOKENS.finditer(text):
+        line, open_count = line + text.count("\n", open_count, match.start()), match.start()
+        token = match.group()
         if token == ":":
             continue
         if token in "]}":
@@ -38,7 +38,7 @@ def json_lines(text: str) -> dict[tuple[str | int, ...], int]:
         elif stack and stack[-1].awaits_key:
             stack[-1].at, stack[-1].awaits_key = json.loads(token), False
         else:
-            lines[tuple(each.at for each in stack)] = line
+            lines[tuple(level.at for level in stack)] = line
             if token in "[{":
                 stack.append(_Open(0, False) if token == "[" else _Open("", True))
     return lines

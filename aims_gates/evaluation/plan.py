@@ -31,11 +31,11 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
             f"{system.name}: the tier is prohibited", where=record.document.place(("tier",)), remedy=remedy
         )
     if profile.tier == "any":
-        said = f"the profile {profile.id!r} is an overlay and stands on no system alone"
-        raise record.document.error(("profile",), said, f"Lay it over a profile: {system.tier}+{profile.id}")
+        message = f"the profile {profile.id!r} is an overlay and stands on no system alone"
+        raise record.document.error(("profile",), message, f"Lay it over a profile: {system.tier}+{profile.id}")
     if profile.tier != system.tier:
-        said = f"the profile {profile.id!r} is for tier {profile.tier}, the system's tier is {system.tier}"
-        raise record.document.error(("profile",), said, "Choose a profile of that tier: aims-gates profile list")
+        message = f"the profile {profile.id!r} is for tier {profile.tier}, the system's tier is {system.tier}"
+        raise record.document.error(("profile",), message, "Choose a profile of that tier: aims-gates profile list")
     requirements = [_requirement(control, profile) for control in profile.controls]
     if profile.approvals and _SEPARATION not in profile.controls:
         why = "a promotion needs people other than those who made the version"
@@ -73,8 +73,8 @@ def _requirement(control: str, profile: Profile) -> Requirement:
 
 def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
     manifest, rule = gate.manifest, profile.gates.get(gate.id)
-    given = _system_params(record, gate)
-    params = gate.params(given | (rule.params if rule else {}), record.document.place(("gates", gate.id)))
+    system_params = _system_params(record, gate)
+    params = gate.params(system_params | (rule.params if rule else {}), record.document.place(("gates", gate.id)))
     judged = record.system.tier in ("high", "limited")
     tables = [role for role, when in manifest.trusted_tables.items() if _applies(when, record.system.facts)[0]]
     applies, reason = _applies(rule.applies_when if rule else {}, record.system.facts)
@@ -95,21 +95,21 @@ def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
 
 
 def _system_params(record: SystemRecord, gate: Gate) -> dict[str, Any]:
-    given = record.system.gates.get(gate.id, {})
-    for name in given:
+    settings = record.system.gates.get(gate.id, {})
+    for name in settings:
         parameter = gate.manifest.parameters.get(name)
         if parameter is not None and parameter.owner != "system":
             place = ("gates", gate.id, name)
             raise record.document.error(
                 place, "only a profile may set this", "Set it in the profile and have that reviewed."
             )
-    return dict(given)
+    return dict(settings)
 
 
 def _applies(when: Mapping[str, bool | str], facts: Mapping[str, bool | str]) -> tuple[bool, str]:
     """Whether a gate applies; an unknown fact means it does."""
-    for fact, wanted in when.items():
-        if fact in facts and facts[fact] != wanted:
+    for fact, expected in when.items():
+        if fact in facts and facts[fact] != expected:
             return False, f"the system's fact {fact} is {facts[fact]!r}"
     return True, ""
 

@@ -51,8 +51,8 @@ def _sound(gate: Gate, finding: object) -> Finding:
     try:
         finding = parse(Finding, plain(replace(finding, **finite)), f"a finding of {gate.id}")  # type: ignore[arg-type]
     except (InputError, TypeError, ValueError) as error:
-        said = error.message if isinstance(error, InputError) else str(error)
-        return _broken(gate, f"the gate returned a finding that is not one: {said}", "Mend the gate.")
+        message = error.message if isinstance(error, InputError) else str(error)
+        return _broken(gate, f"the gate returned a finding that is not one: {message}", "Mend the gate.")
     strange = set(finding.controls) - set(gate.manifest.controls)
     if strange:
         return _broken(gate, f"it names {', '.join(sorted(strange))}, which gate.yaml does not", "Mend the gate.")
@@ -86,7 +86,7 @@ def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
         return
     try:
         returned = gate.load()(case)
-        found = list(returned) if returned is not None else []
+        findings = list(returned) if returned is not None else []
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
         yield _broken(gate, f"{place}{error.message}", error.remedy or "Mend the input.")
@@ -94,9 +94,9 @@ def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a gate does, the run goes on and says so
         yield _broken(gate, f"the gate raised {type(error).__name__}: {error}", "Report this with the input's shape.")
         return
-    if not found:
+    if not findings:
         yield _broken(gate, "the gate returned nothing", "A gate must return at least one finding.")
-    for finding in found:
+    for finding in findings:
         yield _sound(gate, finding)
 
 

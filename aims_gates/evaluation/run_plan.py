@@ -18,7 +18,7 @@ from aims_gates.model import Artifacts, Evidence, Finding, Plan, Step, Subject
 from aims_gates.packs.case import Case
 from aims_gates.packs.gate import Gate
 
-__all__ = ["Bench", "library_versions", "run_plan"]
+__all__ = ["GateInputs", "library_versions", "run_plan"]
 
 _LIBRARIES = (
     "aims-gates",
@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Bench:
+class GateInputs:
     """What the gates of one check work on.
 
     Attributes:
@@ -92,20 +92,20 @@ class Bench:
 
 def library_versions() -> dict[str, str]:
     """The installed versions of the libraries that decide what a number means."""
-    found = {}
+    findings = {}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            findings[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return findings
 
 
-def _lacking(gate: Gate, said: str, remedy: str) -> tuple[Finding, ...]:
-    return (Finding(gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=said, remedy=remedy),)
+def _lacking(gate: Gate, message: str, remedy: str) -> tuple[Finding, ...]:
+    return (Finding(gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=message, remedy=remedy),)
 
 
-def _case(gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Finding, ...]], now: datetime) -> Case:
+def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime) -> Case:
     needs = gate.manifest.inputs
     data: dict[str, Dataset] = {}
     for role, need in needs.data.items():
@@ -138,7 +138,7 @@ def _case(gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Findin
         now,
         bench.subject,
         bench.record.records,
-        dict(found),
+        dict(earlier),
         bench.facts,
         artifacts=bench.artifacts,
     )
@@ -146,12 +146,12 @@ def _case(gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Findin
 
 def _pinned(record: SystemRecord) -> dict[str, str]:
     """What evidence says it was made under, for steps that pin it."""
-    found = {"purpose": record.purpose_digest, "specification": record.specification_digest}
-    return {name: value for name, value in found.items() if value is not None}
+    digests = {"purpose": record.purpose_digest, "specification": record.specification_digest}
+    return {name: value for name, value in digests.items() if value is not None}
 
 
 def _evidence(
-    gate: Gate, step: Step, bench: Bench, found: Mapping[str, tuple[Finding, ...]], now: datetime
+    gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime
 ) -> Evidence:
     data: dict[str, str] = {}
     rows: dict[str, int] = {}
@@ -161,7 +161,7 @@ def _evidence(
             raise InputError(
                 "the gate differs from the one the plan names", where=str(gate.folder), remedy="Bind again."
             )
-        case = _case(gate, step, bench, found, now)
+        case = _case(gate, step, bench, earlier, now)
         for role, dataset in case.data.items():
             source = bench.source(role) if role == "evaluation" else dataset
             data[role], rows[role] = (source or dataset).digest, dataset.rows
@@ -187,7 +187,7 @@ def _evidence(
 
 
 def run_plan(
-    plan: Plan, gates: Mapping[str, Gate], bench: Bench, now: datetime, progress: Progress | None = None
+    plan: Plan, gates: Mapping[str, Gate], bench: GateInputs, now: datetime, progress: Progress | None = None
 ) -> Iterator[Evidence]:
     """Run every step that applies, in order; the steps that read others' findings come last.
 
@@ -199,7 +199,7 @@ def run_plan(
         progress: Told the gate, its place and the number of gates, before each runs.
     """
     due = sorted((step for step in plan.steps if step.applies), key=lambda step: step.last)
-    found: dict[str, tuple[Finding, ...]] = {}
+    findings: dict[str, tuple[Finding, ...]] = {}
     for index, step in enumerate(due):
         if progress is not None:
             progress(step.gate, index, len(due))
@@ -207,6 +207,6 @@ def run_plan(
             raise InputError(
                 f"the plan asks for the gate {step.gate!r}, which is not here", remedy="Name its pack with --pack."
             )
-        evidence = _evidence(gates[step.gate], step, bench, found, now)
-        found[step.gate] = evidence.findings
+        evidence = _evidence(gates[step.gate], step, bench, findings, now)
+        findings[step.gate] = evidence.findings
         yield evidence

@@ -37,7 +37,7 @@ _REMEDY = "Sign nothing. See all that is wrong: aims-gates ledger verify; then r
 
 def attested(checkpoints: Sequence[Envelope]) -> int:
     """How many of the first rows one of these checkpoints attests; whether it holds, a verification shows."""
-    return max((claimed(each).size for each in checkpoints if claimed(each).trust), default=0)
+    return max((claimed(envelope).size for envelope in checkpoints if claimed(envelope).trust), default=0)
 
 
 def write_checkpoint(
@@ -53,9 +53,9 @@ def write_checkpoint(
         IntegrityError, LedgerError, RefusedError: as there; nothing is written.
         InputError: the file cannot be written.
     """
-    made = signed_checkpoint(connection, key, at, since)
-    write_envelope(path, made)
-    return claimed(made)
+    envelope = signed_checkpoint(connection, key, at, since)
+    write_envelope(path, envelope)
+    return claimed(envelope)
 
 
 def signed_checkpoint(connection: Source, key: Key, at: datetime, since: Envelope | None = None) -> Envelope:
@@ -76,9 +76,9 @@ def signed_checkpoint(connection: Source, key: Key, at: datetime, since: Envelop
     size, root = tree_head(connection)
     if size == 0:
         raise LedgerError("the ledger is empty", remedy="Start with: aims-gates keys trust --first ...")
-    made = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"))
-    said = say(made, Subject("organization", f"sha256:{made.root}", "ledger"))
-    if not history(connection).holders(Row(size, at, said, (key.public,))):
+    checkpoint = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"))
+    statement = say(checkpoint, Subject("organization", f"sha256:{checkpoint.root}", "ledger"))
+    if not history(connection).holders(Row(size, at, statement, (key.public,))):
         remedy = "Sign with a key that has the role policy, ci or server: aims-gates keys list"
         raise RefusedError(f"the key {key.public[:8]}... may not sign a checkpoint", remedy=remedy)
     replay = _fetched(connection) if isinstance(connection, Remote) else _gone_through(connection, size, since)
@@ -86,8 +86,8 @@ def signed_checkpoint(connection: Source, key: Key, at: datetime, since: Envelop
         replay.problem("the head", _unlike(replay, size))
     if replay.problems:
         raise IntegrityError(f"the ledger does not hold: {replay.problems[0]}", remedy=_REMEDY)
-    made = replace(made, frontier=tuple(node.hex() for node in replay.frontier), trust=replay.trust)
-    return sign(say(made, Subject("organization", f"sha256:{made.root}", "ledger")), key)
+    checkpoint = replace(checkpoint, frontier=tuple(node.hex() for node in replay.frontier), trust=replay.trust)
+    return sign(say(checkpoint, Subject("organization", f"sha256:{checkpoint.root}", "ledger")), key)
 
 
 def _unlike(replay: Replay, size: int) -> str:
@@ -118,11 +118,11 @@ def _gone_through(connection: Connection, size: int, since: Envelope | None) -> 
 
 def _from(connection: Connection, since: Envelope) -> Replay | None:
     """Where a checkpoint lets one begin; None where it attests nothing, or does not hold."""
-    said = claimed(since)
-    if not said.trust:
+    checkpoint = claimed(since)
+    if not checkpoint.trust:
         return None
     try:
         replay = begun(connection, (), since)
     except AimsGatesError:
         return None
-    return None if replay.problems or unfit(since, replay.past, replay.roots, said.size) else replay
+    return None if replay.problems or unfit(since, replay.past, replay.roots, checkpoint.size) else replay

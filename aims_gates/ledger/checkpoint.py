@@ -61,24 +61,24 @@ def claimed(envelope: Envelope, where: str = "checkpoint") -> Checkpoint:
     Raises:
         InputError, IntegrityError: it is no checkpoint.
     """
-    made = predicate_of(Statement(envelope.payload))
-    if not isinstance(made, Checkpoint) or made.size < 1:
+    checkpoint = predicate_of(Statement(envelope.payload))
+    if not isinstance(checkpoint, Checkpoint) or checkpoint.size < 1:
         remedy = "Pass a file that aims-gates ledger checkpoint wrote."
         raise IntegrityError("not a checkpoint", where=where, remedy=remedy)
-    return made
+    return checkpoint
 
 
-def tree_of(said: Checkpoint) -> list[bytes]:
+def tree_of(checkpoint: Checkpoint) -> list[bytes]:
     """What the row after a checkpoint is appended to.
 
     Raises:
         InputError: the checkpoint does not carry it.
     """
     try:
-        frontier = [bytes.fromhex(node) for node in said.frontier]
+        frontier = [bytes.fromhex(node) for node in checkpoint.frontier]
     except ValueError:
         frontier = []
-    if len(frontier) != said.size.bit_count() or merkle.root_of_frontier(frontier).hex() != said.root:
+    if len(frontier) != checkpoint.size.bit_count() or merkle.root_of_frontier(frontier).hex() != checkpoint.root:
         remedy = "Verify the whole ledger, and make a checkpoint anew: aims-gates ledger checkpoint FILE"
         raise InputError("the checkpoint does not carry its tree", where="--since", remedy=remedy)
     return frontier
@@ -94,29 +94,29 @@ def unfit(envelope: Envelope, past: TrustHistory, roots: Mapping[int, bytes], si
         size: The ledger's size.
     """
     try:
-        said = claimed(envelope)
-        place = f"checkpoint of size {said.size}"
-        made, signers = open_envelope(envelope, past.keys(), place)
-        row = Row(said.size, _at(said, place), made, signers)
+        checkpoint = claimed(envelope)
+        place = f"checkpoint of size {checkpoint.size}"
+        statement, signers = open_envelope(envelope, past.keys(), place)
+        row = Row(checkpoint.size, _at(checkpoint, place), statement, signers)
         if not past.holders(row):
             return f"{place}: its signer may not sign checkpoints. Use one signed with the role policy or ci."
     except AimsGatesError as error:
         return str(error).replace("\n  remedy: ", ". ")
-    if said.size > size:
+    if checkpoint.size > size:
         return f"{place}: the ledger holds {size} rows now: rows were removed. Restore it from a backup."
-    if said.size not in roots:
+    if checkpoint.size not in roots:
         return f"{place}: it is older than the one that was begun from. Verify the whole ledger against it."
-    if roots[said.size].hex() != said.root:
-        return f"{place}: rows before {said.size} are not those of then. Restore the ledger from a backup."
+    if roots[checkpoint.size].hex() != checkpoint.root:
+        return f"{place}: rows before {checkpoint.size} are not those of then. Restore the ledger from a backup."
     return None
 
 
-def _at(said: Checkpoint, place: str) -> datetime:
+def _at(checkpoint: Checkpoint, place: str) -> datetime:
     try:
-        found: Any = datetime.fromisoformat(said.said_at)
+        day: Any = datetime.fromisoformat(checkpoint.said_at)
     except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
+        day = None
+    if day is None or day.tzinfo is None:
         raise IntegrityError("it has no time", where=place, remedy="Make the checkpoint again.")
-    at: datetime = found
+    at: datetime = day
     return at

@@ -36,7 +36,7 @@ def read_kept(place: Path) -> list[Envelope]:
     """
     if not place.is_dir():
         return [read_checkpoint(place)]
-    return sorted(map(read_checkpoint, sorted(place.glob(_GLOB))), key=lambda each: claimed(each).size)
+    return sorted(map(read_checkpoint, sorted(place.glob(_GLOB))), key=lambda envelope: claimed(envelope).size)
 
 
 def last_kept(place: Path) -> Envelope | None:
@@ -62,26 +62,26 @@ def kept_since(place: Path, position: int) -> Iterator[Envelope]:
         yield envelope
 
 
-def hold_against(connection: Connection, kept: Sequence[Envelope]) -> list[str]:
+def hold_against(connection: Connection, envelopes: Sequence[Envelope]) -> list[str]:
     """Why the ledger does not hold against these checkpoints, one sentence each; nothing where it does.
 
     Makes the tree from the leaves as they stand, in some seconds for a million rows: what was removed or made anew does
     not hold. Whether each row's bytes are those of its leaf, ``ledger verify`` and every decision look.
     """
     size, root = tree_head(connection)
-    wanted = {claimed(each).size for each in kept}
+    terms = {claimed(envelope).size for envelope in envelopes}
     roots: dict[int, bytes] = {}
     frontier: list[bytes] = []
     place = 0
     for place, leaf in enumerate(_leaves(connection, 0, size), 1):
         frontier = merkle.append(frontier, place - 1, leaf)
-        if place in wanted:
+        if place in terms:
             roots[place] = merkle.root_of_frontier(frontier)
     past = history(connection)
-    found = [unfit(each, past, roots, size) for each in kept]
+    unfits = [unfit(envelope, past, roots, size) for envelope in envelopes]
     if (place, merkle.root_of_frontier(frontier)) != (size, root):
-        found.append(f"the head: its {size} rows are not those of the tree. {_RESTORE}.")
-    return [each for each in found if each is not None]
+        unfits.append(f"the head: its {size} rows are not those of the tree. {_RESTORE}.")
+    return [problem for problem in unfits if problem is not None]
 
 
 def hold(connection: Connection, place: Path) -> int:
@@ -91,17 +91,17 @@ def hold(connection: Connection, place: Path) -> int:
         IntegrityError: it does not: rows were removed or changed, or an older backup was restored.
         InputError: as :func:`read_kept`.
     """
-    kept = read_kept(place)
-    problems = hold_against(connection, kept) if kept else []
+    envelopes = read_kept(place)
+    problems = hold_against(connection, envelopes) if envelopes else []
     if problems:
         raise IntegrityError(f"the ledger does not hold: {problems[0]}", where=str(place), remedy=_RESTORE)
-    return len(kept)
+    return len(envelopes)
 
 
 def _leaves(connection: Connection, begin: int, end: int) -> Iterator[bytes]:
     query = text("SELECT leaf FROM aims_ledger WHERE position >= :begin AND position < :end ORDER BY position")
-    found = connection.execute(query, {"begin": begin, "end": end}, execution_options={"yield_per": 5_000})
-    for leaf in found.scalars():
+    cursor_result = connection.execute(query, {"begin": begin, "end": end}, execution_options={"yield_per": 5_000})
+    for leaf in cursor_result.scalars():
         try:
             yield bytes.fromhex(leaf)
         except (TypeError, ValueError):
@@ -110,19 +110,19 @@ def _leaves(connection: Connection, begin: int, end: int) -> Iterator[bytes]:
 
 def _follows(connection: Connection, before: Envelope) -> str | None:
     """Why the ledger is not the one of a checkpoint, grown since; reads only the leaves that came after it."""
-    said, (size, root) = claimed(before), tree_head(connection)
-    if size < said.size:
-        return f"it holds {size} rows and held {said.size} then: rows were removed"
+    checkpoint, (size, root) = claimed(before), tree_head(connection)
+    if size < checkpoint.size:
+        return f"it holds {size} rows and held {checkpoint.size} then: rows were removed"
     try:
-        frontier = tree_of(said)
+        frontier = tree_of(checkpoint)
     except InputError as error:
         return error.message
-    place = said.size
-    for leaf in _leaves(connection, said.size, size):
+    place = checkpoint.size
+    for leaf in _leaves(connection, checkpoint.size, size):
         frontier = merkle.append(frontier, place, leaf)
         place += 1
     grown = (place, merkle.root_of_frontier(frontier)) == (size, root)
-    return None if grown else f"its first {said.size} rows are not those of then"
+    return None if grown else f"its first {checkpoint.size} rows are not those of then"
 
 
 @contextmanager
@@ -159,18 +159,18 @@ def keep(connection: Connection, folder: Path, key: Key, at: datetime, every: ti
         InputError: the folder cannot be read or written, or holds what is no checkpoint.
     """
     with _alone(folder):
-        kept = read_kept(folder)
-        if kept:
-            last = claimed(kept[-1])
+        envelopes = read_kept(folder)
+        if envelopes:
+            last = claimed(envelopes[-1])
             # A clock that was turned back must not keep checkpoints from being written.
             if abs(at - _time(last.said_at)) < every:
                 return None
-            wrong = _follows(connection, kept[-1])
+            wrong = _follows(connection, envelopes[-1])
             if wrong is not None:
                 raise _another(folder, wrong)
             if tree_head(connection)[0] == last.size:
                 return None
-        return _written(folder, signed_checkpoint(connection, key, at, kept[-1] if kept else None))
+        return _written(folder, signed_checkpoint(connection, key, at, envelopes[-1] if envelopes else None))
 
 
 def keep_from_afar(server: Remote, folder: Path, signed: Callable[[], Envelope]) -> Path | None:
@@ -185,12 +185,12 @@ def keep_from_afar(server: Remote, folder: Path, signed: Callable[[], Envelope])
         As :func:`keep`; LedgerError: the server cannot be reached, or its answer is none of ours.
     """
     with _alone(folder):
-        kept, envelope = read_kept(folder), signed()
-        if kept:
-            wrong = _unproven(server, claimed(kept[-1]), claimed(envelope))
+        envelopes, envelope = read_kept(folder), signed()
+        if envelopes:
+            wrong = _unproven(server, claimed(envelopes[-1]), claimed(envelope))
             if wrong is not None:
                 raise _another(folder, wrong)
-            if claimed(envelope).size == claimed(kept[-1]).size:
+            if claimed(envelope).size == claimed(envelopes[-1]).size:
                 return None
         return _written(folder, envelope)
 
@@ -199,9 +199,9 @@ def _unproven(server: Remote, last: Checkpoint, now: Checkpoint) -> str | None:
     """Why the server's tree is not the one of a checkpoint, grown since (RFC 9162, section 2.1.4.2)."""
     if now.size < last.size:
         return f"it holds {now.size} rows and held {last.size} then: rows were removed"
-    said = server.get("/ledger/consistency", {"first": last.size, "second": now.size})
+    predicate = server.get("/ledger/consistency", {"first": last.size, "second": now.size})
     try:
-        proof = [bytes.fromhex(each) for each in said["hashes"]]
+        proof = [bytes.fromhex(text) for text in predicate["hashes"]]
     except (KeyError, TypeError, ValueError) as error:
         remedy = "Check the address and its version."
         raise LedgerError("the server's answer is none of ours", where=server.address, remedy=remedy) from error
@@ -211,8 +211,8 @@ def _unproven(server: Remote, last: Checkpoint, now: Checkpoint) -> str | None:
 
 
 def _another(folder: Path, why: str) -> IntegrityError:
-    said = f"the ledger is not that of the last checkpoint: {why}"
-    return IntegrityError(said, where=str(folder), remedy=_RESTORE)
+    message = f"the ledger is not that of the last checkpoint: {why}"
+    return IntegrityError(message, where=str(folder), remedy=_RESTORE)
 
 
 def _written(folder: Path, envelope: Envelope) -> Path:
@@ -223,7 +223,7 @@ def _written(folder: Path, envelope: Envelope) -> Path:
 
 def _time(said_at: str) -> datetime:
     try:
-        found = datetime.fromisoformat(said_at)
+        moment = datetime.fromisoformat(said_at)
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -108,10 +108,10 @@ def open_database(registry: str, *, write: bool = False, older: bool = False) ->
 
 
 def _need_current(connection: Connection, registry: str) -> None:
-    found = current(connection)
-    if found != HEAD:
-        said = f"its tables are those of migration {found}; this version of aims-gates needs {HEAD}"
-        raise LedgerError(said, where=registry, remedy="Take a backup, then run: aims-gates db upgrade")
+    revision = current(connection)
+    if revision != HEAD:
+        message = f"its tables are those of migration {revision}; this version of aims-gates needs {HEAD}"
+        raise LedgerError(message, where=registry, remedy="Take a backup, then run: aims-gates db upgrade")
 
 
 def _refuse_no_file(engine: Engine, registry: str, write: bool) -> None:

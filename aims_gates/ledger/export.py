@@ -94,10 +94,10 @@ def replay_export(path: Path, checkpoints: Sequence[Envelope] = (), progress: Pr
             _replay(file, replay, header.get("size", 0), progress)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path), remedy="Check the path.") from error
-    found = {"export": _FORMAT, "root": merkle.root_of_frontier(replay.frontier).hex(), "size": replay.size}
-    if header and header != found:
-        said = f"size {header.get('size')} and its root are not those of the {replay.size} rows"
-        replay.problem("line 1", said, f"Rows were removed, added, edited or swapped. {_AGAIN}")
+    result = {"export": _FORMAT, "root": merkle.root_of_frontier(replay.frontier).hex(), "size": replay.size}
+    if header and header != result:
+        message = f"size {header.get('size')} and its root are not those of the {replay.size} rows"
+        replay.problem("line 1", message, f"Rows were removed, added, edited or swapped. {_AGAIN}")
     return replay
 
 

@@ -25,8 +25,10 @@ __all__ = ["LIVE_TYPES", "differences", "follow", "rebuild"]
 LIVE_TYPES = frozenset(map(type_of, (Binding, Creation, Freed, Grant, Halt, OpenMode, Revocation, Transition)))
 _LIVE = ("workspace", "name", "alias", "version", "location", "expires", "statement", "adoption", "position")
 _NAMES = ("workspace", "name", "kind", "binding", "governed", "position")
-_INSERT = text(f"INSERT INTO aims_grants_live ({', '.join(_LIVE)}) VALUES ({', '.join(f':{each}' for each in _LIVE)})")
-_NAME = f"INSERT INTO aims_names ({', '.join(_NAMES)}) VALUES ({', '.join(f':{each}' for each in _NAMES)})"
+_INSERT = text(
+    f"INSERT INTO aims_grants_live ({', '.join(_LIVE)}) VALUES ({', '.join(f':{column}' for column in _LIVE)})"
+)
+_NAME = f"INSERT INTO aims_names ({', '.join(_NAMES)}) VALUES ({', '.join(f':{column}' for column in _NAMES)})"
 #: Open mode's rows, by what a statement is about: all kinds, or prompts alone.
 _OPEN_MODE = {"": ("", "prompt"), "prompt": ("prompt",)}
 #: A binding that was revoked leaves the name governed; that it was let go, revoked, makes it so again.
@@ -45,38 +47,42 @@ def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
         row: What is appended; of :data:`LIVE_TYPES`.
         revoked: Digests of the statements that were revoked before it.
     """
-    said = row.predicate
-    if isinstance(said, Revocation):
-        gone = {"digest": said.statement, "position": row.position}
+    revocation = row.predicate
+    if isinstance(revocation, Revocation):
+        gone = {"digest": revocation.statement, "position": row.position}
         connection.execute(text("DELETE FROM aims_grants_live WHERE :digest IN (statement, adoption)"), gone)
         connection.execute(_TAKEN_BACK, gone)
         return
-    if isinstance(said, OpenMode):
-        on = said.on and row.digest not in revoked
-        for kind in _OPEN_MODE[said.scope]:
+    if isinstance(revocation, OpenMode):
+        on = revocation.on and row.digest not in revoked
+        for kind in _OPEN_MODE[revocation.scope]:
             place = {"workspace": "", "name": kind}
             _named(connection, place, row.position, kind="open mode", binding=row.digest if on else None)
         return
-    place = {"workspace": said.workspace, "name": said.name}
-    if isinstance(said, Creation):
+    place = {"workspace": revocation.workspace, "name": revocation.name}
+    if isinstance(revocation, Creation):
         connection.execute(text(_OF_NAME), place)
-        _named(connection, place, row.position, kind=said.kind)
-    elif isinstance(said, Binding):
+        _named(connection, place, row.position, kind=revocation.kind)
+    elif isinstance(revocation, Binding):
         binding = None if row.digest in revoked else row.digest
         _named(connection, place, row.position, binding=binding, governed=1)
-    elif isinstance(said, Freed):
+    elif isinstance(revocation, Freed):
         connection.execute(text(_OF_NAME), place)
         again = row.digest in revoked
         _named(connection, place, row.position, binding=None if again else row.digest, governed=int(again))
-    elif isinstance(said, Halt):
+    elif isinstance(revocation, Halt):
         connection.execute(text(_OF_NAME), place)
-    elif isinstance(said, Transition):
-        which = " AND (alias = :alias" + (" OR version = :version)" if said.alias is None else ")")
-        everything = said.alias is None and said.version is None
-        some = {**place, "alias": said.alias, **({"version": said.version} if said.alias is None else {})}
+    elif isinstance(revocation, Transition):
+        which = " AND (alias = :alias" + (" OR version = :version)" if revocation.alias is None else ")")
+        everything = revocation.alias is None and revocation.version is None
+        some = {
+            **place,
+            "alias": revocation.alias,
+            **({"version": revocation.version} if revocation.alias is None else {}),
+        }
         connection.execute(text(_OF_NAME if everything else _OF_NAME + which), place if everything else some)
     else:
-        connection.execute(text(f"{_OF_NAME} AND alias = :alias"), {**place, "alias": said.alias})
+        connection.execute(text(f"{_OF_NAME} AND alias = :alias"), {**place, "alias": revocation.alias})
         entry = _entry(row)
         if not revoked_by(entry, revoked):
             connection.execute(_INSERT, entry)
@@ -90,16 +96,16 @@ def revoked_by(entry: dict[str, Any], revoked: Iterable[str]) -> bool:
 
 
 def _entry(row: Row) -> dict[str, Any]:
-    said = row.predicate
+    predicate = row.predicate
     return {
-        "workspace": said.workspace,
-        "name": said.name,
-        "alias": said.alias,
-        "version": said.version,
-        "location": said.location,
-        "expires": said.expires,
+        "workspace": predicate.workspace,
+        "name": predicate.name,
+        "alias": predicate.alias,
+        "version": predicate.version,
+        "location": predicate.location,
+        "expires": predicate.expires,
         "statement": row.digest,
-        "adoption": said.request if said.transition == "adopted" else None,
+        "adoption": predicate.request if predicate.transition == "adopted" else None,
         "position": row.position,
     }
 
@@ -141,12 +147,14 @@ def differences(connection: Connection, rows: Iterable[Row], size: int) -> list[
     with engine.connect() as other:
         migrate(other)
         rebuild(other, rows, size)
-        found = []
+        problems = []
         for table, columns in (("aims_grants_live", _LIVE), ("aims_names", _NAMES)):
             query = text(f"SELECT {', '.join(columns)} FROM {table}")
-            there, wanted = ({tuple(row) for row in each.execute(query)} for each in (connection, other))
-            for row in sorted(there ^ wanted, key=repr):
+            there, terms = ({tuple(row) for row in side.execute(query)} for side in (connection, other))
+            for row in sorted(there ^ terms, key=repr):
                 how = "holds" if row in there else "does not hold"
-                found.append(f"{row[1]}: {table} {how} {' '.join(str(each) for each in row[2:4])}, unlike the ledger")
+                problems.append(
+                    f"{row[1]}: {table} {how} {' '.join(str(cell) for cell in row[2:4])}, unlike the ledger"
+                )
     engine.dispose()
-    return found
+    return problems

@@ -10,11 +10,11 @@ from aims_gates.ledger import merkle
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import Source, tree_head
 
-__all__ = ["Place", "places"]
+__all__ = ["TreePlace", "places"]
 
 
 @dataclass(frozen=True)
-class Place:
+class TreePlace:
     """A row in its tree.
 
     Attributes:
@@ -29,7 +29,7 @@ class Place:
     path: tuple[bytes, ...]
 
 
-def places(connection: Source, positions: Sequence[int], size: int) -> list[Place]:
+def places(connection: Source, positions: Sequence[int], size: int) -> list[TreePlace]:
     """Rows with their audit paths in the tree of the first ``size`` rows, in the order in which they are named.
 
     Reads the hash of every row once: a second or two at a million rows.
@@ -49,22 +49,22 @@ def places(connection: Source, positions: Sequence[int], size: int) -> list[Plac
     return [_place(connection, position, leaves[:size]) for position in positions]
 
 
-def _place(connection: Connection, position: int, leaves: Sequence[bytes]) -> Place:
+def _place(connection: Connection, position: int, leaves: Sequence[bytes]) -> TreePlace:
     body = connection.execute(text(_BODY), {"position": position}).scalar_one()
     if merkle.leaf_hash(body.encode()) != leaves[position]:
         raise _not_the_tree()
-    return Place(body, len(leaves), merkle.root(leaves), tuple(merkle.inclusion_proof(position, leaves)))
+    return TreePlace(body, len(leaves), merkle.root(leaves), tuple(merkle.inclusion_proof(position, leaves)))
 
 
 def _not_the_tree() -> LedgerError:
     return LedgerError("the rows are not those of the tree", remedy="Run: aims-gates ledger verify")
 
 
-def _of_server(server: Remote, position: int, size: int) -> Place:
+def _of_server(server: Remote, position: int, size: int) -> TreePlace:
     body, (root, path) = server.body(position), server.inclusion(position, size)
     if not merkle.verify_inclusion(position, size, merkle.leaf_hash(body.encode()), path, root):
         raise LedgerError("the server's proof does not hold", remedy="Run: aims-gates ledger verify")
-    return Place(body, size, root, path)
+    return TreePlace(body, size, root, path)
 
 
 _LEAVES = "SELECT leaf FROM aims_ledger ORDER BY position"

@@ -16,7 +16,7 @@ from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision import halts
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import RefusedError
@@ -50,24 +50,28 @@ def about(
     """
     first = [*_COMMON, f"model {workspace}/{name}"]
     first += [f"versions {workspace}/{name}" if version is None else f"version {workspace}/{name}/{version}"]
-    found = {row.position: row for row in rows(connection, first)}
-    asked = [row for row in found.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)]
-    requests = [row for row in asked if row.type == type_of(Request)]
-    subjects = {row.predicate.digest for row in (asked if version is not None else requests)}
-    subjects |= {row.statement.subject for row in found.values() if row.type == type_of(Evidence)}
+    by_position = {row.position: row for row in rows(connection, first)}
+    requested = [
+        row for row in by_position.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)
+    ]
+    requests = [row for row in requested if row.type == type_of(Request)]
+    subjects = {row.predicate.digest for row in (requested if version is not None else requests)}
+    subjects |= {row.statement.subject for row in by_position.values() if row.type == type_of(Evidence)}
     subjects = {subject} if subject else subjects
-    wanted = [f"subject {each}" for each in sorted(subjects)] + [f"request {row.digest}" for row in requests]
-    found.update({row.position: row for row in rows(connection, wanted)})
-    for each in sorted(subjects) if not isinstance(connection, Remote) else ():
-        found.update(_halting(connection, each, (workspace, name)))
-    return [found[position] for position in sorted(found)]
+    terms = [f"subject {subject}" for subject in sorted(subjects)] + [f"request {row.digest}" for row in requests]
+    by_position.update({row.position: row for row in rows(connection, terms)})
+    for its_digest in sorted(subjects) if not isinstance(connection, Remote) else ():
+        by_position.update(_halting(connection, its_digest, (workspace, name)))
+    return [by_position[position] for position in sorted(by_position)]
 
 
-def _halts_elsewhere(connection: Source, found: Iterable[Row], here: tuple[str, str]) -> list[Row]:
+def _halts_elsewhere(connection: Source, candidates: Iterable[Row], here: tuple[str, str]) -> list[Row]:
     """The halts of other names under which the same bytes were granted: a halt reaches them here too."""
-    granted = {(row.predicate.workspace, row.predicate.name) for row in found if row.type == type_of(Grant)} - {here}
-    wanted = [f"model {space}/{name}" for space, name in sorted(granted)]
-    return rows(connection, wanted, types={type_of(Halt)}) if wanted else []
+    granted = {(row.predicate.workspace, row.predicate.name) for row in candidates if row.type == type_of(Grant)} - {
+        here
+    }
+    terms = [f"model {space}/{name}" for space, name in sorted(granted)]
+    return rows(connection, terms, types={type_of(Halt)}) if terms else []
 
 
 def stopping(connection: Source, workspace: str, name: str, digest: str, version: str | None = None) -> Row | None:
@@ -83,12 +87,12 @@ def stopping(connection: Source, workspace: str, name: str, digest: str, version
     Raises:
         IntegrityError: one of the rows does not hold; nothing may be loaded then.
     """
-    found = _halting(connection, digest)
-    if not found:
+    halting = _halting(connection, digest)
+    if not halting:
         return None
-    wanted = [*_COMMON, f"model {workspace}/{name}"]
-    found.update({row.position: row for row in rows(connection, wanted)})
-    return halts.stopping(Ledger(found.values(), workspace, name), digest, version)
+    terms = [*_COMMON, f"model {workspace}/{name}"]
+    halting.update({row.position: row for row in rows(connection, terms)})
+    return halts.stopping(StatementView(halting.values(), workspace, name), digest, version)
 
 
 def _halting(connection: Source, digest: str, but: tuple[str, str] | None = None) -> dict[int, Row]:
@@ -104,14 +108,14 @@ def _halting(connection: Source, digest: str, but: tuple[str, str] | None = None
     names = sorted((granted & halted) - {but})
     if not names:
         return {}
-    wanted = [*_COMMON, f"subject {digest}", *(f"model {space}/{each}" for space, each in names)]
-    found = {row.position: row for row in rows(connection, wanted)}
-    resumed = {_name(row) for row in found.values() if row.type == type_of(Resume)}
+    terms = [*_COMMON, f"subject {digest}", *(f"model {space}/{name}" for space, name in names)]
+    by_position = {row.position: row for row in rows(connection, terms)}
+    resumed = {_name(row) for row in by_position.values() if row.type == type_of(Resume)}
     if resumed:  # who may resume depends on who had a hand in what was granted there
-        wanted = [f"versions {space}/{each}" for space, each in sorted(resumed)]
-        wanted += [f"subject {row.predicate.digest}" for row in found.values() if row.type == type_of(Grant)]
-        found.update({row.position: row for row in rows(connection, wanted)})
-    return found
+        terms = [f"versions {space}/{name}" for space, name in sorted(resumed)]
+        terms += [f"subject {row.predicate.digest}" for row in by_position.values() if row.type == type_of(Grant)]
+        by_position.update({row.position: row for row in rows(connection, terms)})
+    return by_position
 
 
 def _name(row: Row) -> tuple[str, str]:
@@ -130,7 +134,7 @@ def act(connection: Connection, predicate: Any, at: datetime, subject: str | Non
 
 def record(connection: Connection, ask: Ask, decision: Decision) -> str:
     """Append the decision, allow or deny; gives its digest."""
-    made = digest(decision)
+    decision_digest = digest(decision)
     aims = {
         "workspace": ask.workspace,
         "name": ask.name,
@@ -146,17 +150,17 @@ def record(connection: Connection, ask: Ask, decision: Decision) -> str:
         "request": decision.request,
         "controls": {state.control: state.state for state in decision.controls},
         "problems": list(decision.problems),
-        "decision": made,
+        "decision": decision_digest,
         **({} if ask.makers is None else {"makers": list(ask.makers)}),
     }
-    said = Recorded(
+    recorded = Recorded(
         verifier={"id": f"aims-gates {__version__}"},
         timeCreated=ask.now.astimezone(UTC).isoformat(timespec="seconds"),
         properties=("AIMS_GATES_EVIDENCE_CRITERIA_MET",) if decision.criteria_met else (),
         aims=aims,
     )
-    act(connection, said, ask.now, decision.subject)
-    return made
+    act(connection, recorded, ask.now, decision.subject)
+    return decision_digest
 
 
 def grant(connection: Connection, ask: Ask, decision: Decision, location: str) -> Row:
@@ -168,19 +172,19 @@ def grant(connection: Connection, ask: Ask, decision: Decision, location: str) -
     if not decision.allowed or ask.digest is None or ask.digest != decision.subject:
         remedy = "Decide again, on the staged bytes."
         raise RefusedError("a grant needs a decision that allows these bytes", where=ask.name, remedy=remedy)
-    made = record(connection, ask, decision)
-    said = Grant(
+    decision_digest = record(connection, ask, decision)
+    predicate = Grant(
         ask.workspace, ask.name, ask.version, ask.alias, ask.digest, location,
-        decision.transition, decision.mode, decision.request, made, ask.actor,
+        decision.transition, decision.mode, decision.request, decision_digest, ask.actor,
     )  # fmt: skip
-    return act(connection, said, ask.now, ask.digest)
+    return act(connection, predicate, ask.now, ask.digest)
 
 
 def bound(connection: Source, workspace: str, name: str) -> Row | None:
     """The binding that counts for a registered model."""
-    return Ledger(about(connection, workspace, name), workspace, name).binding()
+    return StatementView(about(connection, workspace, name), workspace, name).binding()
 
 
 def standing(connection: Source, workspace: str, name: str, alias: str) -> Row | None:
     """The grant that stands for an alias now."""
-    return Ledger(about(connection, workspace, name), workspace, name).standing(alias, datetime.now(UTC))
+    return StatementView(about(connection, workspace, name), workspace, name).standing(alias, datetime.now(UTC))

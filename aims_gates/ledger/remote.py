@@ -41,12 +41,12 @@ def _credentials() -> tuple[str | None, str | None]:
     user, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
     if user and password:
         return user, password
-    said = configparser.ConfigParser(interpolation=None)
+    parser = configparser.ConfigParser(interpolation=None)
     try:
-        said.read(Path("~/.mlflow/credentials").expanduser(), encoding="utf-8")
+        parser.read(Path("~/.mlflow/credentials").expanduser(), encoding="utf-8")
     except (configparser.Error, OSError, UnicodeDecodeError):
         return user, password
-    section = said["mlflow"] if said.has_section("mlflow") else {}
+    section = parser["mlflow"] if parser.has_section("mlflow") else {}
     return user or section.get("mlflow_tracking_username"), password or section.get("mlflow_tracking_password")
 
 
@@ -117,9 +117,9 @@ class Remote:
 
     def head(self) -> tuple[int, bytes]:
         """The ledger's size, as of which everything is read, and its root."""
-        said = self.get("/ledger")
+        predicate = self.get("/ledger")
         try:
-            size, root = int(said["size"]), bytes.fromhex(said["root"])
+            size, root = int(predicate["size"]), bytes.fromhex(predicate["root"])
         except (KeyError, TypeError, ValueError) as error:
             raise _strange(self.address) from error
         self._size = size if self._size is None else self._size
@@ -128,35 +128,35 @@ class Remote:
     def _as_of(self) -> int:
         return self.head()[0] if self._size is None else self._size
 
-    def under(self, wanted: Iterable[str]) -> Iterator[tuple[str, int, str]]:
+    def under(self, terms: Iterable[str]) -> Iterator[tuple[str, int, str]]:
         """Term, position and body of the rows under these index terms, in order for each term."""
-        asked = dict.fromkeys(wanted)
-        unknown = [term for term in asked if term not in self._known]
+        fromkeys = dict.fromkeys(terms)
+        unknown = [term for term in fromkeys if term not in self._known]
         for start in range(0, len(unknown), _AT_ONCE):
             self._fetch(unknown[start : start + _AT_ONCE])
-        for term in asked:
+        for term in fromkeys:
             yield from ((term, position, body) for position, body in sorted(self._known[term].items()))
 
     def _fetch(self, terms: list[str]) -> None:
-        found: dict[str, dict[int, str]] = {term: {} for term in terms}
+        bodies: dict[str, dict[int, str]] = {term: {} for term in terms}
         params = [("term", term) for term in terms]
         for row in self._pages("/ledger/rows", params):
             for term in row["terms"]:
-                if term in found:
-                    found[term][row["position"]] = row["body"]
-        self._known |= found
+                if term in bodies:
+                    bodies[term][row["position"]] = row["body"]
+        self._known |= bodies
 
     def _pages(self, path: str, params: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
         after = -1
         while True:
             where = [*params, ("after", str(after)), ("before", str(self._as_of()))]
-            said = self.get(path, where)
+            predicate = self.get(path, where)
             try:
                 page = [
                     {"position": int(row["position"]), "body": str(row["body"]), "terms": list(row["terms"])}
-                    for row in said["rows"]
+                    for row in predicate["rows"]
                 ]
-                following = said["next"]
+                following = predicate["next"]
             except (KeyError, TypeError, ValueError) as error:
                 raise _strange(self.address) from error
             yield from page
@@ -177,16 +177,16 @@ class Remote:
         Raises:
             InputError: it was not.
         """
-        found = next((rows[position] for rows in self._known.values() if position in rows), None)
-        if found is None:
+        row = next((rows[position] for rows in self._known.values() if position in rows), None)
+        if row is None:
             raise InputError(f"row {position} was not read yet", where=self.address, remedy="Read it by its terms.")
-        return found
+        return row
 
     def inclusion(self, position: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
         """The root of the tree of the first ``size`` rows, and a row's audit path in it (RFC 6962, 2.1.1)."""
-        said = self.get("/ledger/inclusion", {"position": position, "size": size})
+        predicate = self.get("/ledger/inclusion", {"position": position, "size": size})
         try:
-            return bytes.fromhex(said["root"]), tuple(bytes.fromhex(each) for each in said["hashes"])
+            return bytes.fromhex(predicate["root"]), tuple(bytes.fromhex(text) for text in predicate["hashes"])
         except (KeyError, TypeError, ValueError) as error:
             raise _strange(self.address) from error
 
@@ -196,9 +196,9 @@ class Remote:
 
     def append(self, envelope: Envelope) -> tuple[int, str]:
         """Hand in a signed statement; gives its position and body."""
-        said = self.post("/statements", {"envelope": envelope.to_json()})
+        reply = self.post("/statements", {"envelope": envelope.to_json()})
         try:
-            return int(said["position"]), str(said["body"])
+            return int(reply["position"]), str(reply["body"])
         except (KeyError, TypeError, ValueError) as error:
             raise _strange(self.address) from error
 
@@ -211,16 +211,16 @@ def _strange(address: str) -> LedgerError:
 
 def _refusal(status: int, value: Any, address: str) -> AimsGatesError:
     """The server's refusal as the error that it was there."""
-    said = value if isinstance(value, dict) else {}
-    message = str(said.get("aims_message") or said.get("message") or f"HTTP {status}")
-    remedy = said.get("aims_remedy")
+    fields = value if isinstance(value, dict) else {}
+    message = str(fields.get("aims_message") or fields.get("message") or f"HTTP {status}")
+    remedy = fields.get("aims_remedy")
     if status == 401:
         remedy = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
         return RefusedError("the server does not know who you are", where=address, remedy=remedy)
-    kind = getattr(errors, str(said.get("aims_error")), None)
+    kind = getattr(errors, str(fields.get("aims_error")), None)
     if isinstance(kind, type) and issubclass(kind, AimsGatesError):
-        return kind(message, where=said.get("aims_where") or address, remedy=remedy)
-    if status == 404 and said.get("error_code") != "RESOURCE_DOES_NOT_EXIST":
+        return kind(message, where=fields.get("aims_where") or address, remedy=remedy)
+    if status == 404 and fields.get("error_code") != "RESOURCE_DOES_NOT_EXIST":
         remedy = "Start it with: aims-gates server. Or name the database: --registry aims+sqlite:///FILE"
         return NoLedgerError("this server has no routes of ours", where=address, remedy=remedy)
     if status == 404:

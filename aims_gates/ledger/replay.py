@@ -110,10 +110,10 @@ class Replay:
             except AimsGatesError:
                 continue  # told by finish()
 
-    def problem(self, place: str, said: str, remedy: str = _RESTORE) -> None:
+    def problem(self, place: str, message: str, remedy: str = _RESTORE) -> None:
         """Note a problem."""
         if len(self.problems) < MOST:
-            self.problems.append(f"{place}: {said}. {remedy}")
+            self.problems.append(f"{place}: {message}. {remedy}")
         else:
             self.untold += 1
 
@@ -134,8 +134,8 @@ class Replay:
             self.frontiers[self.size] = self.frontier
             self.roots[self.size] = merkle.root_of_frontier(self.frontier)
         try:
-            found = self._attested(body, place) if position < self.attested else None
-            return leaf, found or self._stated(position, body, place, leaf)
+            attested = self._attested(body, place) if position < self.attested else None
+            return leaf, attested or self._stated(position, body, place, leaf)
         except AimsGatesError as error:
             message = error.message if error.where in (None, place) else f"{error.where}: {error.message}"
             self.problem(place, message)
@@ -143,22 +143,22 @@ class Replay:
 
     def _attested(self, body: str, place: str) -> set[str] | None:
         """The index terms of a row whose statement a checkpoint attests; None of one that changes whom is trusted."""
-        at, said = skim(body, place)
-        found = terms(said)
-        if said.type in TRUST_TYPES:
+        at, statement = skim(body, place)
+        words = terms(statement)
+        if statement.type in TRUST_TYPES:
             return None
         self._clock(at, place)
-        self.told.add(bytes.fromhex(said.digest[7:39]))
-        return found
+        self.told.add(bytes.fromhex(statement.digest[7:39]))
+        return words
 
     def _stated(self, position: int, body: str, place: str, leaf: bytes) -> set[str]:
         """The index terms of a row whose statement holds."""
-        found = unwrap(body, place)
-        if not found.canonical:
+        parsed_body = unwrap(body, place)
+        if not parsed_body.canonical:
             self.problem(place, "it is not in canonical form (RFC 8785)")
         if self._keys is None:
             self._keys = frozenset(self.past.keys())
-        row = verified(found, position, self._keys or None)
+        row = verified(parsed_body, position, self._keys or None)
         self._clock(row.at, place)
         index = self._sound(row)
         if row.type in TRUST_TYPES:
@@ -204,18 +204,18 @@ class Replay:
 
     def _repeated(self, row: Row, entries: Sequence[TrustedKey]) -> None:
         half = bytes.fromhex(row.digest[7:39])
-        said = {half + bytes.fromhex(entry.key[:16]) for entry in entries}
-        if said and (said <= self.said or half in self.told):
+        key_prefixes = {half + bytes.fromhex(entry.key[:16]) for entry in entries}
+        if key_prefixes and (key_prefixes <= self.said or half in self.told):
             remedy = "It counts once, at its first place. Ask who wrote it: it was not appended by us."
             self.problem(f"ledger row {row.position}", "its signers said the same before", remedy)
-        self.said |= said
+        self.said |= key_prefixes
 
     def finish(self) -> Verification:
         """The result, the checkpoints looked at."""
         for envelope in self.checkpoints:
-            said = unfit(envelope, self.past, self.roots, self.size)
-            if said is not None:
-                self.problems.append(said)
+            message = unfit(envelope, self.past, self.roots, self.size)
+            if message is not None:
+                self.problems.append(message)
         if self.untold:
             self.problems.append(f"... and {self.untold} more.")
         root = merkle.root_of_frontier(self.frontier).hex()

@@ -23,7 +23,7 @@ __all__ = [
     "HALTS",
     "OPEN_MODE",
     "TRUST_TYPES",
-    "Body",
+    "ParsedBody",
     "body_of",
     "read_body",
     "skim",
@@ -59,7 +59,7 @@ _LOOK = "Run: aims-gates ledger verify"
 
 
 @dataclass(frozen=True)
-class Body:
+class ParsedBody:
     """What a body holds, before anybody looked at its signatures.
 
     Attributes:
@@ -75,8 +75,8 @@ class Body:
 
 def body_of(entry: Envelope | Statement, at: datetime) -> bytes:
     """The bytes that become a leaf: time and entry, canonical."""
-    said = {"envelope": entry.to_json()} if isinstance(entry, Envelope) else {"statement": entry.payload.decode()}
-    return canonical_bytes({"at": at.astimezone(UTC).isoformat(timespec="microseconds"), **said})
+    content = {"envelope": entry.to_json()} if isinstance(entry, Envelope) else {"statement": entry.payload.decode()}
+    return canonical_bytes({"at": at.astimezone(UTC).isoformat(timespec="microseconds"), **content})
 
 
 def skim(body: str, where: str) -> tuple[datetime, Statement]:
@@ -85,10 +85,10 @@ def skim(body: str, where: str) -> tuple[datetime, Statement]:
     Raises:
         IntegrityError, InputError: it is no ledger row.
     """
-    found = _PLAIN.fullmatch(body)
+    match = _PLAIN.fullmatch(body)
     try:
-        if found is not None:
-            return _utc(found[1]), Statement.trusting(a2b_base64(found[2]))
+        if match is not None:
+            return _utc(match[1]), Statement.trusting(a2b_base64(match[2]))
         value = json.loads(body) if len(body) <= MAX_BYTES else {}
         if set(value) == {"at", "statement"}:
             return _utc(value["at"]), Statement.trusting(value["statement"].encode())
@@ -110,7 +110,7 @@ def type_in(body: str, where: str) -> str:
         raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
 
 
-def unwrap(body: str, where: str) -> Body:
+def unwrap(body: str, where: str) -> ParsedBody:
     """Read a body; nothing is verified.
 
     Args:
@@ -124,8 +124,8 @@ def unwrap(body: str, where: str) -> Body:
     try:
         at = _utc(value["at"])
         if set(value) == {"at", "statement"}:
-            return Body(at, Statement(value["statement"].encode()), canonical)
-        return Body(at, Envelope.from_json(value["envelope"], where), canonical)
+            return ParsedBody(at, Statement(value["statement"].encode()), canonical)
+        return ParsedBody(at, Envelope.from_json(value["envelope"], where), canonical)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError("not a ledger row", where=where, remedy=_LOOK) from error
 
@@ -139,9 +139,9 @@ def _utc(iso: str) -> datetime:
 
 def _value(body: str, where: str) -> tuple[Any, bool]:
     """A body as JSON, and whether it is in canonical form; one of the usual form is read sooner."""
-    found = _PLAIN.fullmatch(body) if len(body) <= MAX_BYTES else None
-    if found is not None:
-        at, payload, kind, key, signature = found.groups()
+    match = _PLAIN.fullmatch(body) if len(body) <= MAX_BYTES else None
+    if match is not None:
+        at, payload, kind, key, signature = match.groups()
         signed = {"payload": payload, "payloadType": kind, "signatures": [{"keyid": key, "sig": signature}]}
         return {"at": at, "envelope": signed}, True
     data = body.encode()
@@ -152,24 +152,24 @@ def _value(body: str, where: str) -> tuple[Any, bool]:
     return value, is_canonical(value, data)
 
 
-def verified(found: Body, position: int, trusted: Iterable[str] | None) -> Row:
+def verified(parsed_body: ParsedBody, position: int, trusted: Iterable[str] | None) -> Row:
     """A row from its body, its signatures verified.
 
     Args:
-        found: The body.
+        parsed_body: The body.
         position: Its place.
         trusted: Public keys to verify against; None takes the keys a trust list names for itself.
 
     Raises:
         IntegrityError, InputError: the statement is malformed or no trusted signature holds.
     """
-    where, entry = f"ledger row {position}", found.entry
+    where, entry = f"ledger row {position}", parsed_body.entry
     if isinstance(entry, Statement):
         if entry.type not in REGISTRY_ACTS:
             raise IntegrityError(f"an unsigned statement of type {entry.type}", where=where, remedy=_LOOK)
-        return Row(position, found.at, entry, ())
-    made, signers = open_envelope(entry, _named_keys(entry) if trusted is None else trusted, where)
-    return Row(position, found.at, made, signers)
+        return Row(position, parsed_body.at, entry, ())
+    statement, signers = open_envelope(entry, _named_keys(entry) if trusted is None else trusted, where)
+    return Row(position, parsed_body.at, statement, signers)
 
 
 def read_body(body: str, position: int, trusted: Iterable[str] | None) -> Row:
@@ -178,48 +178,50 @@ def read_body(body: str, position: int, trusted: Iterable[str] | None) -> Row:
 
 
 def _named_keys(envelope: Envelope) -> set[str]:
-    made = Statement(envelope.payload)
-    predicate = predicate_of(made)
+    statement = Statement(envelope.payload)
+    predicate = predicate_of(statement)
     if not isinstance(predicate, Trust):
         raise IntegrityError(
             "there is no trust list yet",
-            where=f"a {made.type} statement",
+            where=f"a {statement.type} statement",
             remedy="Run: aims-gates keys trust --first ...",
         )
     check_trust(predicate)
     return {entry.key for entry in predicate.keys}
 
 
-def terms(made: Statement) -> set[str]:
+def terms(statement: Statement) -> set[str]:
     """The index terms of a statement; its predicate is not checked beyond what they are made of.
 
     Raises:
         InputError: it has not even that.
     """
     try:
-        if made.type == SUMMARY:
-            return _decided(made.predicate)
-        return {f"subject {made.subject}", f"statement {made.digest}"} | _terms(made.type, made.predicate)
+        if statement.type == SUMMARY:
+            return _decided(statement.predicate)
+        return {f"subject {statement.subject}", f"statement {statement.digest}"} | _terms(
+            statement.type, statement.predicate
+        )
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"not of the shape of its type: {error!r}", where="statement", remedy=_LOOK) from error
 
 
-def _decided(said: Any) -> set[str]:
-    return {f"decision {said['aims'].get('workspace')}/{said['aims'].get('name')}"}
+def _decided(predicate: Any) -> set[str]:
+    return {f"decision {predicate['aims'].get('workspace')}/{predicate['aims'].get('name')}"}
 
 
-def _terms(kind: str, said: Any) -> set[str]:
-    found = {_COMMON[kind]} if kind in _COMMON else set()
+def _terms(kind: str, predicate: Any) -> set[str]:
+    words = {_COMMON[kind]} if kind in _COMMON else set()
     if kind == TEST_RESULT:
-        facts = said["aims"].get("facts", {})
+        facts = predicate["aims"].get("facts", {})
         if facts.get("name") and facts.get("version"):
-            found.add(f"version {facts.get('workspace', 'default')}/{facts['name']}/{facts['version']}")
-        return found
+            words.add(f"version {facts.get('workspace', 'default')}/{facts['name']}/{facts['version']}")
+        return words
     if kind == _REGISTRATION:
-        name = f"{said['workspace']}/{said['name']}"
-        return {f"versions {name}", f"version {name}/{said['version']}"}
-    if "workspace" in said:
-        found.add(f"model {said['workspace']}/{said['name']}")
-    if isinstance(said.get("request"), str):
-        found.add(f"request {said['request']}")
-    return found
+        name = f"{predicate['workspace']}/{predicate['name']}"
+        return {f"versions {name}", f"version {name}/{predicate['version']}"}
+    if "workspace" in predicate:
+        words.add(f"model {predicate['workspace']}/{predicate['name']}")
+    if isinstance(predicate.get("request"), str):
+        words.add(f"request {predicate['request']}")
+    return words

@@ -84,7 +84,7 @@ def verify_in_processes(
         length: Rows of a segment, a power of two, so that it is a perfect subtree.
         attested: As there.
     """
-    found, tried = None, False
+    verification, tried = None, False
     try:
         size, root = tree_head(connection)
         if size > length and connection.engine.url.database not in (None, "", ":memory:"):
@@ -93,10 +93,10 @@ def verify_in_processes(
             whole.size = size
             places = range(0, size, length)
             jobs = [_Job(_url(connection), begin, length, size, attested, whole.wanted) for begin in places]
-            found = _joined(whole, root, length, _segments(jobs, processes, progress))
+            verification = _joined(whole, root, length, _segments(jobs, processes, progress))
     except (AimsGatesError, SQLAlchemyError, BrokenProcessPool, OSError):
-        found = None  # said in order below
-    return found or verify(connection, checkpoints, progress, attested=0 if tried else attested)
+        verification = None  # said in order below
+    return verification or verify(connection, checkpoints, progress, attested=0 if tried else attested)
 
 
 def _url(connection: Connection) -> str:
@@ -106,11 +106,11 @@ def _url(connection: Connection) -> str:
 def _segments(jobs: Sequence[_Job], processes: int, progress: Progress | None) -> Iterator[_Segment | None]:
     """Each segment in turn, and nothing after one that does not hold."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) if processes > 1 else nullcontext() as pool:
-        for job, found in zip(jobs, pool.map(_segment, jobs) if pool else map(_segment, jobs), strict=True):
+        for job, segment in zip(jobs, pool.map(_segment, jobs) if pool else map(_segment, jobs), strict=True):
             if progress is not None:
                 progress(job.end, job.size)
-            yield found
-            if found is None:
+            yield segment
+            if segment is None:
                 if pool:
                     pool.shutdown(cancel_futures=True)
                 return
@@ -129,28 +129,28 @@ def _segment(job: _Job) -> _Segment | None:
         engine.dispose()
     if replay.problems or replay.size != job.end or replay.earliest is None or replay.latest is None:
         return None
-    found = job.begin, replay.frontier, replay.frontiers, replay.earliest, replay.latest, replay.said, replay.told
-    return _Segment(*found)
+    state = job.begin, replay.frontier, replay.frontiers, replay.earliest, replay.latest, replay.said, replay.told
+    return _Segment(*state)
 
 
-def _again(whole: Replay, each: _Segment) -> bool:
+def _again(whole: Replay, segment: _Segment) -> bool:
     """Whether the segment may hold what was said before it."""
-    return bool(whole.said & each.said or (whole.told and {said[:16] for said in each.said} & whole.told))
+    return bool(whole.said & segment.said or (whole.told and {prefix[:16] for prefix in segment.said} & whole.told))
 
 
 def _joined(whole: Replay, root: bytes, length: int, segments: Iterable[_Segment | None]) -> Verification | None:
     """The whole from its segments; None where it does not hold."""
-    for each in segments:
-        if each is None or _again(whole, each) or (whole.latest and whole.latest - each.earliest > SKEW):
+    for segment in segments:
+        if segment is None or _again(whole, segment) or (whole.latest and whole.latest - segment.earliest > SKEW):
             return None
-        whole.latest = max(whole.latest or each.latest, each.latest)
-        whole.said |= each.said
-        whole.told |= each.told
-        whole.roots |= {at: merkle.root_of_frontier(whole.frontier + then) for at, then in each.frontiers.items()}
-        if each.begin + length <= whole.size:
+        whole.latest = max(whole.latest or segment.latest, segment.latest)
+        whole.said |= segment.said
+        whole.told |= segment.told
+        whole.roots |= {at: merkle.root_of_frontier(whole.frontier + then) for at, then in segment.frontiers.items()}
+        if segment.begin + length <= whole.size:
             # A full segment is one leaf of the tree of segments, which has the same shape.
-            whole.frontier = merkle.append(whole.frontier, each.begin // length, *each.frontier)
+            whole.frontier = merkle.append(whole.frontier, segment.begin // length, *segment.frontier)
         else:
-            whole.frontier = whole.frontier + each.frontier
-    found = whole.finish()
-    return found if found.ok and found.root == root.hex() else None
+            whole.frontier = whole.frontier + segment.frontier
+    verification = whole.finish()
+    return verification if verification.ok and verification.root == root.hex() else None

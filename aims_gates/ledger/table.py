@@ -149,8 +149,8 @@ def bearing(connection: Connection) -> list[Row]:
     Raises:
         IntegrityError: one of them does not hold.
     """
-    wanted = [*all_terms(connection, "model "), "revocation", OPEN_MODE]
-    return live(rows(connection, wanted, types=live_tables.LIVE_TYPES | {type_of(Adoption)}), history(connection))
+    terms = [*all_terms(connection, "model "), "revocation", OPEN_MODE]
+    return live(rows(connection, terms, types=live_tables.LIVE_TYPES | {type_of(Adoption)}), history(connection))
 
 
 def live(every: Iterable[Row], past: TrustHistory) -> list[Row]:
@@ -192,11 +192,11 @@ def size(connection: Source) -> int:
 
 
 def _head(connection: Connection) -> tuple[int, list[bytes]]:
-    found = connection.execute(text("SELECT size, frontier FROM aims_head WHERE id = 1")).one_or_none()
-    if found is None:
+    row = connection.execute(text("SELECT size, frontier FROM aims_head WHERE id = 1")).one_or_none()
+    if row is None:
         raise LedgerError("the ledger's head is missing", remedy=_LOOK)
     try:
-        length, frontier = int(found[0]), [bytes.fromhex(node) for node in json.loads(found[1])]
+        length, frontier = int(row[0]), [bytes.fromhex(node) for node in json.loads(row[1])]
     except (ValueError, TypeError) as error:
         raise LedgerError("the ledger's head is malformed", where="aims_head", remedy=_LOOK) from error
     if length < 0 or len(frontier) != length.bit_count() or {len(node) for node in frontier} - {32}:
@@ -204,21 +204,21 @@ def _head(connection: Connection) -> tuple[int, list[bytes]]:
     return length, frontier
 
 
-def select(connection: Source, wanted: Iterable[str]) -> list[tuple[int, str]]:
+def select(connection: Source, terms: Iterable[str]) -> list[tuple[int, str]]:
     """Positions and bodies under these terms, in order; whole rows below the tree's size, or none at all.
 
     Raises:
         IntegrityError: the index names a row that is not there, or a row was edited.
     """
-    return sorted({position: body for _, position, body in _under(connection, wanted)}.items())
+    return sorted({position: body for _, position, body in _under(connection, terms)}.items())
 
 
-def _under(connection: Source, wanted: Iterable[str]) -> list[tuple[str, int, str]]:
+def _under(connection: Source, terms: Iterable[str]) -> list[tuple[str, int, str]]:
     """Terms, positions and bodies, as :func:`select` has them; a row comes with each of its terms that is wanted."""
     if isinstance(connection, Remote):
-        return list(connection.under(wanted))
-    found = []
-    for some in _batches(sorted(set(wanted))):
+        return list(connection.under(terms))
+    rows_found = []
+    for some in _batches(sorted(set(terms))):
         for term, position, body, leaf, length in connection.execute(_UNDER, {"terms": some}):
             where = f"ledger row {position}"
             if not isinstance(length, int):
@@ -227,12 +227,12 @@ def _under(connection: Source, wanted: Iterable[str]) -> list[tuple[str, int, st
                 raise IntegrityError("the index names a row that is not there", where=where, remedy=_LOOK)
             if merkle.leaf_hash(body.encode()).hex() != leaf:
                 raise IntegrityError("the row was edited", where=where, remedy=_LOOK)
-            found.append((term, position, body))
-    return found
+            rows_found.append((term, position, body))
+    return rows_found
 
 
-def _batches(wanted: Iterable[str]) -> Iterator[list[str]]:
-    left = iter(wanted)
+def _batches(terms: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(terms)
     while some := list(islice(left, _TERMS)):
         yield some
 
@@ -254,8 +254,8 @@ def governed(connection: Connection, workspace: str, name: str) -> bool:
 
     By the table that the guards look at, which proves nothing: let it spare a look only where that refuses.
     """
-    found = connection.execute(_GOVERNED, {"workspace": workspace, "name": name}).scalar_one_or_none()
-    return bool(found)
+    row = connection.execute(_GOVERNED, {"workspace": workspace, "name": name}).scalar_one_or_none()
+    return bool(row)
 
 
 def anything_governed(connection: Connection) -> bool:
@@ -272,16 +272,16 @@ def history(connection: Source) -> TrustHistory:
     return _history(select(connection, (_TRUST,)))
 
 
-def _history(found: Iterable[tuple[int, str]]) -> TrustHistory:
-    made = TrustHistory()
-    for position, body in found:
-        made.take(_verified(position, body, frozenset(made.keys()) or None))
-    return made
+def _history(bodies: Iterable[tuple[int, str]]) -> TrustHistory:
+    trust_history = TrustHistory()
+    for position, body in bodies:
+        trust_history.take(_verified(position, body, frozenset(trust_history.keys()) or None))
+    return trust_history
 
 
 def rows(
     connection: Source,
-    wanted: Iterable[str],
+    terms: Iterable[str],
     trusted: Iterable[str] | None = None,
     types: Collection[str] | None = None,
 ) -> list[Row]:
@@ -289,19 +289,19 @@ def rows(
 
     Args:
         connection: The ledger.
-        wanted: The terms.
+        terms: The terms.
         trusted: Public keys to verify against; those that ever stood on a trust list, read in the same look, when None.
         types: Statement types that are asked for; rows of others are passed over without verifying them.
 
     Raises:
         IntegrityError: a row was edited or its signature does not hold: nothing is decided on such a ledger.
     """
-    asked = set(wanted)
-    found = _under(connection, asked if trusted is not None else {*asked, _TRUST})
+    named = set(terms)
+    indexed = _under(connection, named if trusted is not None else {*named, _TRUST})
     if trusted is None:
-        trusted = _history(sorted((position, body) for term, position, body in found if term == _TRUST)).keys()
+        trusted = _history(sorted((position, body) for term, position, body in indexed if term == _TRUST)).keys()
     keys = frozenset(trusted)
-    bodies = {position: body for term, position, body in found if term in asked}
+    bodies = {position: body for term, position, body in indexed if term in named}
     return [
         _verified(position, bodies[position], keys)
         for position in sorted(bodies)
@@ -417,15 +417,15 @@ def _insert(connection: Connection, row: Row, body: str, leaf: bytes) -> None:
 
 def _revoked(connection: Connection, row: Row) -> set[str]:
     """What was revoked before a grant, a binding or open mode came: said again, it does not stand."""
-    said = row.predicate
-    if not isinstance(said, Grant | Binding | Freed | OpenMode):
+    predicate = row.predicate
+    if not isinstance(predicate, Grant | Binding | Freed | OpenMode):
         return set()
-    named = {row.digest, said.request if isinstance(said, Grant) else None}
-    revoking = [each for each in rows(connection, ("revocation",)) if each.predicate.statement in named]
+    named = {row.digest, predicate.request if isinstance(predicate, Grant) else None}
+    revoking = [row for row in rows(connection, ("revocation",)) if row.predicate.statement in named]
     if not revoking:
         return set()
-    every = [row, *rows(connection, [f"statement {each.predicate.statement}" for each in revoking])]
-    return {rights.named(each) for each in rights.counting(history(connection), revoking, every)}
+    every = [row, *rows(connection, [f"statement {row.predicate.statement}" for row in revoking])]
+    return {rights.named(row) for row in rights.counting(history(connection), revoking, every)}
 
 
 def _said_before(connection: Connection, row: Row, past: TrustHistory) -> Row | None:
@@ -433,8 +433,8 @@ def _said_before(connection: Connection, row: Row, past: TrustHistory) -> Row | 
     if row.type in REGISTRY_ACTS:
         return None
     earlier = rows(connection, (f"statement {row.digest}",), past.keys() | set(row.signers))
-    said = {entry.key for found in earlier for entry in past.admitted(found)}
-    return earlier[0] if earlier and {entry.key for entry in past.admitted(row)} <= said else None
+    keys = {entry.key for row in earlier for entry in past.admitted(row)}
+    return earlier[0] if earlier and {entry.key for entry in past.admitted(row)} <= keys else None
 
 
 def admit(row: Row, past: TrustHistory) -> None:
@@ -465,8 +465,10 @@ def _need_right(connection: Connection, row: Row, past: TrustHistory) -> None:
     digest = rights.named(row)
     targets = rows(connection, (f"statement {digest}",), past.keys())
     if not targets:
-        said = f"the ledger holds no statement {digest[:19]} to take back"
-        raise InputError(said, where="statement", remedy="Take its digest from: aims-gates explain NAME VERSION --json")
+        message = f"the ledger holds no statement {digest[:19]} to take back"
+        raise InputError(
+            message, where="statement", remedy="Take its digest from: aims-gates explain NAME VERSION --json"
+        )
     approvals = rows(connection, (f"request {digest}",), past.keys(), {type_of(Approval)})
     if not rights.lawful(past, row, targets, approvals):
         rights.refuse(past, row, targets[0])
@@ -482,5 +484,5 @@ def all_terms(connection: Source, prefix: str) -> list[str]:
 
 def names(connection: Source) -> list[tuple[str, str]]:
     """Workspace and name of every registered model that the ledger speaks of."""
-    found = [term.removeprefix("model ").partition("/") for term in all_terms(connection, "model ")]
-    return [(workspace, name) for workspace, _, name in found]
+    partitions = [term.removeprefix("model ").partition("/") for term in all_terms(connection, "model ")]
+    return [(workspace, name) for workspace, _, name in partitions]

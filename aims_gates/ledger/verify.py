@@ -53,9 +53,9 @@ def verify(
         InputError: the checkpoint to begin from does not carry what later rows are appended to.
     """
     if attested and since is None:
-        found = _verify(connection, Replay(checkpoints, attested=attested), progress)
-        if found.ok:
-            return found
+        verification = _verify(connection, Replay(checkpoints, attested=attested), progress)
+        if verification.ok:
+            return verification
     replay = Replay(checkpoints) if since is None else begun(connection, checkpoints, since)
     return _verify(connection, replay, progress)
 
@@ -71,8 +71,8 @@ def _verify(connection: Connection, replay: Replay, progress: Progress | None) -
     except SQLAlchemyError as error:
         replay.problem(f"after {replay.size} rows", f"the database cannot be read: {_brief(error)}")
     if size >= 0 and (size, root) != (replay.size, merkle.root_of_frontier(replay.frontier)):
-        said = f"size {size} and root {root.hex()[:16]}... are not those of the {replay.size} rows"
-        replay.problem("the head", said)
+        message = f"size {size} and root {root.hex()[:16]}... are not those of the {replay.size} rows"
+        replay.problem("the head", message)
     return replay.finish()
 
 
@@ -82,16 +82,18 @@ def begun(connection: Connection, checkpoints: Sequence[Envelope], since: Envelo
     Raises:
         InputError: the checkpoint does not carry its tree.
     """
-    said = claimed(since)
-    frontier = tree_of(said)
-    replay = Replay((*checkpoints, since), said.size, frontier)
-    replay.roots[said.size] = merkle.root_of_frontier(frontier)
+    checkpoint = claimed(since)
+    frontier = tree_of(checkpoint)
+    replay = Replay((*checkpoints, since), checkpoint.size, frontier)
+    replay.roots[checkpoint.size] = merkle.root_of_frontier(frontier)
     try:
         follow_trust(connection, replay)
     except (AimsGatesError, SQLAlchemyError) as error:
         replay.problem("the trust list", _brief(error))
-    if said.trust not in ("", replay.trust):
-        replay.problem("the trust list", f"the lists of trust before row {said.size} are not those of the checkpoint")
+    if checkpoint.trust not in ("", replay.trust):
+        replay.problem(
+            "the trust list", f"the lists of trust before row {checkpoint.size} are not those of the checkpoint"
+        )
     return replay
 
 
@@ -108,8 +110,8 @@ def follow_trust(connection: Connection, replay: Replay) -> None:
 
 
 def _brief(error: Exception) -> str:
-    said = error.message if isinstance(error, AimsGatesError) else str(getattr(error, "orig", None) or error)
-    return said.splitlines()[0]
+    message = error.message if isinstance(error, AimsGatesError) else str(getattr(error, "orig", None) or error)
+    return message.splitlines()[0]
 
 
 def go_through(
@@ -128,17 +130,17 @@ def go_through(
     where, bounds = _FROM if last else _UNTIL, {"begin": begin or _ALL} | ({} if last else {"end": size})
     index = _Index(connection, where, bounds)
     query = text(f"SELECT position, leaf, body FROM aims_ledger{where} ORDER BY position")
-    found = connection.execute(query, bounds, execution_options={"yield_per": _BATCH})
-    for position, leaf, body in found:
+    cursor_result = connection.execute(query, bounds, execution_options={"yield_per": _BATCH})
+    for position, leaf, body in cursor_result:
         place = f"ledger row {position}"
         _missing(replay, expected, min(position, size))
         expected = max(expected, position + 1)
         if size >= 0 and not 0 <= position < size:
             replay.problem(place, f"it stands outside the tree of {size} rows: it was not appended by us")
-        made, wanted = replay.take(position, body)
-        if made.hex() != leaf and isinstance(body, str):
+        row, terms = replay.take(position, body)
+        if row.hex() != leaf and isinstance(body, str):
             replay.problem(place, "the row was edited: its bytes are not those of its leaf")
-        index.compare(position, wanted, replay)
+        index.compare(position, terms, replay)
         if progress is not None and replay.size % 500 == 0:
             progress(replay.size, size)
     _missing(replay, expected, size)
@@ -149,10 +151,10 @@ def go_through(
 
 def _missing(replay: Replay, first: int, end: int) -> None:
     """Tell of the rows that are not there; a forged head may claim more of them than could ever be told."""
-    told = min(end, first + MOST)
-    for absent in range(first, told):
+    end_of_batch = min(end, first + MOST)
+    for absent in range(first, end_of_batch):
         replay.problem(f"ledger row {absent}", "the row is missing")
-    replay.untold += max(end - max(told, first), 0)
+    replay.untold += max(end - max(end_of_batch, first), 0)
 
 
 class _Index:
@@ -160,8 +162,8 @@ class _Index:
 
     def __init__(self, connection: Connection, where: str, bounds: dict[str, int]) -> None:
         query = text(f"SELECT position, term FROM aims_index{where} ORDER BY position")
-        found = connection.execute(query, bounds, execution_options={"yield_per": _BATCH})
-        self._entries: Iterator[Any] = iter(found)
+        cursor_result = connection.execute(query, bounds, execution_options={"yield_per": _BATCH})
+        self._entries: Iterator[Any] = iter(cursor_result)
         self._next: Any = next(self._entries, None)
 
     def _until(self, position: int) -> Iterable[tuple[Any, str]]:
@@ -170,24 +172,24 @@ class _Index:
             yield self._next[0], self._next[1]
             self._next = next(self._entries, None)
 
-    def compare(self, position: int, wanted: set[str] | None, replay: Replay) -> None:
+    def compare(self, position: int, terms: set[str] | None, replay: Replay) -> None:
         """Compare the entries up to this row with those it must have; None is a row that is a problem anyhow."""
-        found: set[str] = set()
+        wrong: set[str] = set()
         for place, term in self._until(position):
-            if place == position and wanted is None:
+            if place == position and terms is None:
                 continue
-            if place != position or wanted is None or term not in wanted:
-                said = f"the index wrongly lists it under {term!r}"
-                replay.problem(f"ledger row {place}", said, "Remove the entry, and ask who made it.")
+            if place != position or terms is None or term not in terms:
+                message = f"the index wrongly lists it under {term!r}"
+                replay.problem(f"ledger row {place}", message, "Remove the entry, and ask who made it.")
             else:
-                found.add(term)
-        for term in sorted((wanted or found) - found):
-            said = f"the index does not list it under {term!r}: decisions do not see it"
-            replay.problem(f"ledger row {position}", said, "Decide nothing until it is restored from a backup.")
+                wrong.add(term)
+        for term in sorted((terms or wrong) - wrong):
+            message = f"the index does not list it under {term!r}: decisions do not see it"
+            replay.problem(f"ledger row {position}", message, "Decide nothing until it is restored from a backup.")
 
     def rest(self, replay: Replay) -> None:
         """Entries after the last row."""
         left = () if self._next is None else chain([self._next], self._entries)
         for place, term in left:
-            said = f"the index lists it under {term!r} and there is no such row"
-            replay.problem(f"ledger row {place}", said)
+            message = f"the index lists it under {term!r} and there is no such row"
+            replay.problem(f"ledger row {place}", message)

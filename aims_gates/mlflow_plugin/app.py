@@ -28,7 +28,7 @@ from aims_gates.mlflow_plugin.server.client_address import remember_peers
 from aims_gates.mlflow_plugin.server.configuration import Configuration, configuration
 from aims_gates.mlflow_plugin.server.heads import bound_heads
 from aims_gates.mlflow_plugin.server.live_store import store as live_store
-from aims_gates.mlflow_plugin.server.middleware import Gate
+from aims_gates.mlflow_plugin.server.middleware import SignInMiddleware
 from aims_gates.mlflow_plugin.server.overrun import end_statements, watched
 from aims_gates.mlflow_plugin.server.routes import open_doors
 from aims_gates.mlflow_plugin.server.workspaces import guard_workspaces
@@ -73,34 +73,34 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _made(app: Any) -> Gate:
+def _made(app: Any) -> SignInMiddleware:
     if served_by() != "uvicorn":
         remedy = "Start it by `mlflow server` or `aims-gates server`, without --gunicorn-opts and --waitress-opts."
         raise RefusedError("aims-gates guards a server that uvicorn runs, and no other", remedy=remedy)
     destination = proxied_root()
     if destination is not None and RELEASED in destination.split("/"):
         raise RefusedError(f"a folder {RELEASED} is for released copies only", where=destination)
-    told = configuration()
+    settings = configuration()
     remember_peers()
     store = live_store()
     _need_known(store)
-    if not told.ways:
+    if not settings.ways:
         print("aims-gates: nobody signs in here: everybody is the same unknown person", file=sys.stderr, flush=True)
     from aims_gates.mlflow_plugin.internals.server import handlers
 
     handlers.forget_secrets()
     flask = app or handlers.flask_application()
-    served = _with_sign_in(flask, told, store) if told.ways else handlers.native_application(flask)
+    served = _with_sign_in(flask, settings, store) if settings.ways else handlers.native_application(flask)
     flask.wsgi_app = watched(flask.wsgi_app)
     end_statements()
     bound_heads()
-    _guard_artifacts(store, signed_in=bool(told.ways))
+    _guard_artifacts(store, signed_in=bool(settings.ways))
     guard_workspaces(store)
-    keep_checkpoints(store, told.checkpoints, timedelta(minutes=told.checkpoint_minutes))
+    keep_checkpoints(store, settings.checkpoints, timedelta(minutes=settings.checkpoint_minutes))
     _add_routes(served)
-    doors = open_doors(served, told.serve)
-    gate = Gate(served, told, _sign_in(told), doors)
-    _try_out(gate, served, signed_in=bool(told.ways))
+    doors = open_doors(served, settings.serve)
+    gate = SignInMiddleware(served, settings, _sign_in(settings), doors)
+    _try_out(gate, served, signed_in=bool(settings.ways))
     return gate
 
 
@@ -112,7 +112,7 @@ def _need_known(store: StoreBase) -> None:
         need_server_version(session.connection())
 
 
-def _try_out(gate: Gate, served: Any, *, signed_in: bool) -> None:
+def _try_out(gate: SignInMiddleware, served: Any, *, signed_in: bool) -> None:
     from aims_gates.mlflow_plugin.server.probe import unguarded
 
     problems = unguarded(gate, served, signed_in=signed_in)
@@ -120,23 +120,25 @@ def _try_out(gate: Gate, served: Any, *, signed_in: bool) -> None:
         raise RefusedError(f"this server would let through what it must not: {'; '.join(problems)}")
 
 
-def _sign_in(told: Configuration) -> Callable[[Any], Any]:
-    if not told.ways:
+def _sign_in(configuration: Configuration) -> Callable[[Any], Any]:
+    if not configuration.ways:
         return lambda scope: Principal(ANONYMOUS, "http", False, False, None)
     from aims_gates.mlflow_plugin.server.attempts import Attempts, shared_file
     from aims_gates.mlflow_plugin.server.signin import SignIn
 
     supervisor = multiprocessing.parent_process()  # none where there is a single worker
-    return SignIn(told, Attempts(shared_file(os.getpid() if supervisor is None else supervisor.pid or os.getpid())))
+    return SignIn(
+        configuration, Attempts(shared_file(os.getpid() if supervisor is None else supervisor.pid or os.getpid()))
+    )
 
 
-def _with_sign_in(flask_app: Any, told: Configuration, store: StoreBase) -> Any:
+def _with_sign_in(flask_app: Any, configuration: Configuration, store: StoreBase) -> Any:
     """MLflow's own authentication and permissions, asking us who is there."""
     from aims_gates.mlflow_plugin.internals.server import auth
     from aims_gates.mlflow_plugin.server.accounts import guard_accounts, guard_listings
     from aims_gates.mlflow_plugin.server.signin import take_over
 
-    take_over(told)
+    take_over(configuration)
     served = auth.application(flask_app)
     guard_accounts(store, auth.users())
     guard_listings(auth.users())
@@ -146,7 +148,7 @@ def _with_sign_in(flask_app: Any, told: Configuration, store: StoreBase) -> Any:
 def _guard_artifacts(store: StoreBase, *, signed_in: bool) -> None:
     """Record who makes runs and models; guard released artifacts, and the logged models they came from."""
     from aims_gates.mlflow_plugin.internals.server.handlers import replace_class, tracking_store
-    from aims_gates.mlflow_plugin.server.artifacts import Guard
+    from aims_gates.mlflow_plugin.server.artifacts import ArtifactGuard
     from aims_gates.mlflow_plugin.server.permissions import may_read
     from aims_gates.mlflow_plugin.store import authorship
 
@@ -156,7 +158,7 @@ def _guard_artifacts(store: StoreBase, *, signed_in: bool) -> None:
         remedy = "Keep runs in a database: --backend-store-uri sqlite:///FILE or postgresql://..."
         raise RefusedError("who makes a run can only be recorded in a database", remedy=remedy)
     authorship.install(engine)
-    guard = Guard(store, may_read)
+    guard = ArtifactGuard(store, may_read)
     guard.install()
     replace_class(tracking, _keeping_sources(type(tracking), guard))
     if signed_in:

@@ -50,9 +50,9 @@ def _filled(value: Any) -> bool:
     if isinstance(value, str):
         return not placeholder(value)
     if isinstance(value, Mapping):
-        return bool(value) and all(_filled(each) for each in value.values())
+        return bool(value) and all(_filled(part) for part in value.values())
     if isinstance(value, list | tuple):
-        return bool(value) and all(_filled(each) for each in value)
+        return bool(value) and all(_filled(part) for part in value)
     return True
 
 
@@ -85,8 +85,8 @@ def _every(value: Any, field: Any, keys: Any) -> bool:
     for index, entry in enumerate(entries):
         try:
             _stated(entry, keys)
-        except Lacking as said:
-            raise Lacking(f"{field}[{index}]: {said}") from said
+        except Lacking as lacking:
+            raise Lacking(f"{field}[{index}]: {lacking}") from lacking
     return True
 
 
@@ -197,7 +197,8 @@ class Names:
         self._misses: list[str] = []
         self._lacks: list[str] = []
         self._functions = {
-            name: self._telling(each) for name, each in _functions(_Clock(today, self._read_on), records).items()
+            name: self._telling(function)
+            for name, function in _functions(_Clock(today, self._read_on), records).items()
         }
 
     def value(self, plain: Any) -> Any:
@@ -209,8 +210,8 @@ class Names:
         try:
             return self._value(plain)
         except (TypeError, ValueError, RecursionError) as error:
-            said = f"a record holds what no expression can look at: {error}"
-            raise DataError(said, remedy="Mend the record.") from error
+            message = f"a record holds what no expression can look at: {error}"
+            raise DataError(message, remedy="Mend the record.") from error
 
     def _value(self, plain: Any) -> Any:
         match plain:
@@ -219,11 +220,11 @@ class Names:
             case bool():
                 return BoolType(plain)
             case dict():
-                made = _Map({StringType(key): self._value(each) for key, each in plain.items()})
-                made.misses = self._misses
-                return made
+                Map = _Map({StringType(key): self._value(part) for key, part in plain.items()})
+                Map.misses = self._misses
+                return Map
             case list() | tuple():
-                return ListType([self._value(each) for each in plain])
+                return ListType([self._value(part) for part in plain])
             case _:
                 return json_to_cel(plain)
 
@@ -245,11 +246,11 @@ class Names:
         return records[StringType(name)] if name in records else None
 
     def _telling(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def told(*given: Any) -> Any:
+        def told(*arguments: Any) -> Any:
             try:
-                return self._value(function(*given))
-            except Lacking as said:
-                self._lacks.append(str(said))
+                return self._value(function(*arguments))
+            except Lacking as lacking:
+                self._lacks.append(str(lacking))
                 raise
 
         return told
@@ -265,7 +266,7 @@ class Names:
         self._lacks.clear()
         values = self.values if record is None else {**self.values, "record": record}
         try:
-            found = _environment().program(_tree(expression), functions=dict(self._functions)).evaluate(values)
+            result = _environment().program(_tree(expression), functions=dict(self._functions)).evaluate(values)
         except CELParseError as error:
             raise InputError(f"the expression cannot be read: {expression}", remedy="Mend gate.yaml.") from error
         except (CELEvalError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -274,7 +275,7 @@ class Names:
             if self._misses and "undeclared" not in str(error.args[:1]):
                 raise DataError(f"the field {self._misses[-1]!r} is missing") from error
             raise InputError(f"cannot be judged: {error.args[0] if error.args else error} in: {expression}") from error
-        return bool(found) if isinstance(found, BoolType | bool) else found
+        return bool(result) if isinstance(result, BoolType | bool) else result
 
 
 def _reclassified(today: date, records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:

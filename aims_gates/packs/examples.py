@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import parse, read, read_yaml
 from aims_gates.errors import InputError
 from aims_gates.governance.classification import classify, organization_rules, read_answers, record, record_text
@@ -24,7 +25,7 @@ _DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
 _SKIPPED = {"__pycache__", "data", "keys", "mlruns", "artifacts"}
 
 
-class About(BaseModel):
+class About(StrictModel):
     """example.yaml.
 
     Attributes:
@@ -35,8 +36,6 @@ class About(BaseModel):
         extra, needs: The extra of aims-gates that the script needs, and the modules it imports from there.
         leaves_out: Files that a copy does without.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = Field(min_length=1)
     as_of: date
@@ -75,7 +74,7 @@ def about(name: str) -> About:
 
 def shifted(text: str, days: int) -> str:
     """The text with every ISO date in it moved by so many days."""
-    return _DATE.sub(lambda found: (date.fromisoformat(found[0]) + timedelta(days=days)).isoformat(), text)
+    return _DATE.sub(lambda match: (date.fromisoformat(match[0]) + timedelta(days=days)).isoformat(), text)
 
 
 def _files(source: Path, leaves_out: tuple[str, ...]) -> Iterator[Path]:
@@ -97,9 +96,9 @@ def write_example(name: str, folder: Path, today: date) -> list[Path]:
     Raises:
         InputError: there is no such example, or one of its files is there already.
     """
-    source, said = folder_of(name), about(name)
-    days = (today - said.as_of).days
-    inner = list(_files(source, said.leaves_out))
+    source, example = folder_of(name), about(name)
+    days = (today - example.as_of).days
+    inner = list(_files(source, example.leaves_out))
     taken = next((folder / path for path in inner if (folder / path).exists()), None)
     if taken is not None:
         remedy = "Name an empty folder: aims-gates init --example NAME FOLDER"

@@ -20,8 +20,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from aims_gates.documents.schema import StrictModel
 from aims_gates.errors import DataError, GateError, InputError
 from aims_gates.model import Finding, Limit, Outcome
 from aims_gates.packs.case import Case
@@ -44,7 +45,7 @@ _HORIZON = timedelta(days=400)
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
 
-class Fact(BaseModel):
+class Fact(StrictModel):
     """One fact of gate.yaml; its ``id`` becomes the finding's measure.
 
     Attributes:
@@ -57,8 +58,6 @@ class Fact(BaseModel):
         remedy: What to do when it is not so.
         lapses: That it is not so means that a change or an event has overtaken the record: stale rather than failed.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     controls: tuple[str, ...] = Field(min_length=1)
@@ -104,7 +103,7 @@ def _names(case: Case) -> "Names":
     names = expressions.Names(now.date(), case.records)
     records = {name: names.value(record) for name, record in case.records.items()}
     records |= {f"system/{name}": value for name, value in records.items() if "/" not in name}
-    found = {
+    findings = {
         "params": dict(case.params),
         "system": system,
         "facts": facts,
@@ -113,7 +112,7 @@ def _names(case: Case) -> "Names":
         "subject": case.subject.digest if case.subject else "",
         "first_release": case.run.get("first_release", facts.get("first_release", False)) is True,
     }
-    values = {name: names.value(value) for name, value in found.items()}
+    values = {name: names.value(value) for name, value in findings.items()}
     return names.holding(values | {"records": names.value(records), "now": expressions.timestamp(now)})
 
 
@@ -148,10 +147,10 @@ def _answer(fact: Fact, names: "Names") -> tuple[Outcome, str | None]:
     for expression in fact.requires:
         try:
             answer = names.evaluate(expression, record)
-        except DataError as said:
-            return "fail", f"{fact.record}: {said.message}"
-        except InputError as said:
-            return "error", f"{fact.record}: {said.message}"
+        except DataError as problem:
+            return "fail", f"{fact.record}: {problem.message}"
+        except InputError as problem:
+            return "error", f"{fact.record}: {problem.message}"
         if answer is False:
             return "fail", f"{fact.record}: not so: {fact.says}"
         if answer is not True:

@@ -25,7 +25,7 @@ def installed() -> list[Path]:
     Raises:
         PackError: a distribution offers a package that is not there.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     for point in entry_points(group="aims_gates.packs"):
         top, *rest = point.module.split(".")
         spec = find_spec(top)
@@ -35,8 +35,8 @@ def installed() -> list[Path]:
             raise PackError(
                 f"offers the pack {point.module!r}, which is not there", where=name, remedy="Install it again."
             )
-        found.extend(place for place in places if place.is_dir())
-    return found
+        paths.extend(place for place in places if place.is_dir())
+    return paths
 
 
 def _roots(packs: Iterable[Path]) -> list[Path]:
@@ -53,16 +53,16 @@ def find_gates(packs: Iterable[Path] = ()) -> dict[str, Gate]:
     Raises:
         PackError: a pack is missing, or two offer a gate of the same id.
     """
-    found: dict[str, Gate] = {}
+    gates: dict[str, Gate] = {}
     for root in _roots(packs):
         for folder in sorted(path.parent for path in (root / "gates").glob("*/gate.yaml")):
-            if folder.name in found:
-                other = found[folder.name].folder
+            if folder.name in gates:
+                other = gates[folder.name].folder
                 raise PackError(
                     f"the gate {folder.name!r} is already in {other}", where=str(folder), remedy="Rename one."
                 )
-            found[folder.name] = Gate.read(folder)
-    return found
+            gates[folder.name] = Gate.read(folder)
+    return gates
 
 
 def profile_names(packs: Iterable[Path] = ()) -> dict[str, Path]:
@@ -71,17 +71,17 @@ def profile_names(packs: Iterable[Path] = ()) -> dict[str, Path]:
     Raises:
         PackError: two packs offer a profile of the same id.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for root in _roots(packs):
         for path in sorted((root / "profiles").glob("*.yaml")):
             if path.name.endswith(".tests.yaml"):
                 continue
-            if path.stem in found:
+            if path.stem in paths:
                 raise PackError(
-                    f"the profile {path.stem!r} is already {found[path.stem]}", where=str(path), remedy="Rename one."
+                    f"the profile {path.stem!r} is already {paths[path.stem]}", where=str(path), remedy="Rename one."
                 )
-            found[path.stem] = path
-    return found
+            paths[path.stem] = path
+    return paths
 
 
 def find_profile(name: str, packs: Iterable[Path] = ()) -> Document:

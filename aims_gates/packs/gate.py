@@ -79,56 +79,56 @@ class Gate:
             PackError: with file, line and field.
         """
         try:
-            found = parse(Manifest, self.document)
+            result = parse(Manifest, self.document)
         except InputError as error:
             raise PackError(error.message, where=error.where, remedy=error.remedy) from error
-        if found.id != self.id:
+        if result.id != self.id:
             place = self.document.place(("id",))
             raise PackError(
-                f"id {found.id!r} differs from the folder {self.id!r}", where=place, remedy="Make them equal."
+                f"id {result.id!r} differs from the folder {self.id!r}", where=place, remedy="Make them equal."
             )
-        for index, name in enumerate(found.controls):
+        for index, name in enumerate(result.controls):
             if name not in catalogue() and name not in clauses():
                 remedy = "`aims-gates controls list` shows all."
                 raise PackError(
                     f"there is no control {name!r}", where=self.document.place(("controls", index)), remedy=remedy
                 )
-        for name, parameter in found.parameters.items():
+        for name, parameter in result.parameters.items():
             if not parameter.accepts(parameter.default):
                 place = self.document.place(("parameters", name, "default"))
                 raise PackError(
                     f"the default of {name!r} is no {parameter.type}", where=place, remedy="Mend the default."
                 )
-        self._check_facts(found)
-        return found
+        self._check_facts(result)
+        return result
 
-    def _check_facts(self, found: Manifest) -> None:
-        names = [fact.id for fact in found.facts]
-        for index, fact in enumerate(found.facts):
+    def _check_facts(self, manifest: Manifest) -> None:
+        names = [fact.id for fact in manifest.facts]
+        for index, fact in enumerate(manifest.facts):
             if names.index(fact.id) != index:
                 place = self.document.place(("facts", index, "id"))
                 raise PackError(f"two facts are called {fact.id!r}", where=place, remedy="Rename one.")
-            strange = set(fact.controls) - set(found.controls)
+            strange = set(fact.controls) - set(manifest.controls)
             if strange:
-                said = f"the fact {fact.id!r} names {', '.join(sorted(strange))}, which the gate does not"
+                message = f"the fact {fact.id!r} names {', '.join(sorted(strange))}, which the gate does not"
                 place = self.document.place(("facts", index, "controls"))
-                raise PackError(said, where=place, remedy="Add it to the gate's controls, or take it off the fact.")
+                raise PackError(message, where=place, remedy="Add it to the gate's controls, or take it off the fact.")
 
-    def params(self, given: Mapping[str, Any], where: str = "parameters") -> dict[str, Any]:
+    def params(self, settings: Mapping[str, Any], where: str = "parameters") -> dict[str, Any]:
         """Defaults overlaid with what was given.
 
         Raises:
             InputError: an unknown parameter or a value of the wrong type.
         """
         known = self.manifest.parameters
-        for name, value in given.items():
+        for name, value in settings.items():
             if name not in known:
                 remedy = f"Choose from: {', '.join(known) or 'it takes none'}."
                 raise InputError(f"the gate {self.id!r} has no parameter {name!r}", where=where, remedy=remedy)
             if not known[name].accepts(value):
                 remedy = f"Give a value of type {known[name].type}: {known[name].summary}"
                 raise InputError(f"{self.id}: {name} cannot be {value!r}", where=where, remedy=remedy)
-        return deepcopy({name: parameter.default for name, parameter in known.items()} | dict(given))
+        return deepcopy({name: parameter.default for name, parameter in known.items()} | dict(settings))
 
     def load(self) -> Callable[[Case], Iterable[Finding]]:
         """What runs the gate: its facts, then the ``run`` of its gate.py, where it has them.

@@ -72,7 +72,7 @@ def better(measure: str) -> Literal["more", "less"] | None:
     return "less" if base in _LESS or (base == measure and measure.endswith("_difference")) else None
 
 
-def read_limit(measure: str, given: Any, where: str = "limits", way: Way | None = None) -> Limit:
+def read_limit(measure: str, raw: Any, where: str = "limits", way: Way | None = None) -> Limit:
     """One limit: ``{"op": "<=", "value": 0.1}``.
 
     Args:
@@ -84,10 +84,10 @@ def read_limit(measure: str, given: Any, where: str = "limits", way: Way | None 
         InputError: it has another shape, is not finite, or stands the wrong way round (a floor on a
             difference or an error rate, a ceiling on a ratio or a score).
     """
-    if not isinstance(given, Mapping) or set(given) != {"op", "value"} or given["op"] not in _OPS:
+    if not isinstance(raw, Mapping) or set(raw) != {"op", "value"} or raw["op"] not in _OPS:
         remedy = f'Write {{"op": "<=", "value": 0.1}}; op is one of {", ".join(_OPS)}.'
-        raise InputError(f"the limit on {measure!r} cannot be read: {given!r}", where=where, remedy=remedy)
-    value, op = given["value"], given["op"]
+        raise InputError(f"the limit on {measure!r} cannot be read: {raw!r}", where=where, remedy=remedy)
+    value, op = raw["value"], raw["op"]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InputError(f"the limit on {measure!r} is no finite number", where=where, remedy="Write a number.")
     way = better(measure) if way is None else way
@@ -98,61 +98,59 @@ def read_limit(measure: str, given: Any, where: str = "limits", way: Way | None 
     return Limit(op, float(value))
 
 
-def read_limits(given: Any, known: Any = None, where: str = "limits") -> dict[str, Limit]:
+def read_limits(raw: Any, known: Any = None, where: str = "limits") -> dict[str, Limit]:
     """All limits of a gate, by measure.
 
     Args:
-        given: ``{measure: {"op": ..., "value": ...}}`` or None.
+        raw: ``{measure: {"op": ..., "value": ...}}`` or None.
         known: The measures there are; None accepts any name.
         where: For messages.
 
     Raises:
         InputError: as :func:`read_limit`, or a measure is unknown.
     """
-    if given is None:
+    if raw is None:
         return {}
-    if not isinstance(given, Mapping):
+    if not isinstance(raw, Mapping):
         remedy = 'Write {"measure": {"op": "<=", "value": 0.1}}.'
         raise InputError("limits must be an object, one key per measure", where=where, remedy=remedy)
-    for measure in given:
+    for measure in raw:
         if known is not None and measure not in known:
             remedy = f"Choose from: {', '.join(sorted(known))}."
             raise InputError(f"there is no measure {measure!r} to set a limit on", where=where, remedy=remedy)
-    return {measure: read_limit(measure, limit, where) for measure, limit in given.items()}
+    return {measure: read_limit(measure, limit, where) for measure, limit in raw.items()}
 
 
-def with_conventions(
-    given: Any, conventions: Mapping[str, Limit], known: Any, where: str = "limits"
-) -> dict[str, Limit]:
+def with_conventions(raw: Any, conventions: Mapping[str, Limit], known: Any, where: str = "limits") -> dict[str, Limit]:
     """A gate's conventions, overlaid with the limits that were given; null takes one away.
 
     Args:
-        given: As for :func:`read_limits`; a measure may also be null.
+        raw: As for :func:`read_limits`; a measure may also be null.
         conventions: The limits that hold where nothing was given.
         known, where: As for :func:`read_limits`.
 
     Raises:
         InputError: as :func:`read_limits`.
     """
-    if not isinstance(given or {}, Mapping):
-        return read_limits(given, known, where)
-    asked = dict(given or {})
-    left = {name: limit for name, limit in conventions.items() if name not in asked}
-    return left | read_limits({name: limit for name, limit in asked.items() if limit is not None}, known, where)
+    if not isinstance(raw or {}, Mapping):
+        return read_limits(raw, known, where)
+    limits = dict(raw or {})
+    left = {name: limit for name, limit in conventions.items() if name not in limits}
+    return left | read_limits({name: limit for name, limit in limits.items() if limit is not None}, known, where)
 
 
-def limit_of(measure: str, said: Any, way: Way | None = None) -> Limit | None:
+def limit_of(measure: str, raw: Any, way: Way | None = None) -> Limit | None:
     """A limit as it is meant: ``{"op", "value"}``, a bare number as gates' defaults write it, or None for none.
 
     Raises:
         InputError: it cannot be read.
     """
-    if said is None:
+    if raw is None:
         return None
-    if isinstance(said, int | float) and not isinstance(said, bool):
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
         more = (way or better(measure)) == "more"
-        said = {"op": ">=" if more else "<=", "value": said}
-    return read_limit(measure, said, way=way)
+        raw = {"op": ">=" if more else "<=", "value": raw}
+    return read_limit(measure, raw, way=way)
 
 
 def span(measure: str) -> tuple[float, float]:

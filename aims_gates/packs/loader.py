@@ -27,7 +27,7 @@ class _Loader(InspectLoader):
         return self.source_to_code(self.source, self.path)
 
 
-class _Finder(MetaPathFinder):
+class _GateFinder(MetaPathFinder):
     """Finds the modules of loaded gates, by full name, in memory."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class _Finder(MetaPathFinder):
 
     def drop(self, name: str) -> None:
         """Forget a gate's modules."""
-        for full in [found for found in self.loaders if found == name or found.startswith(f"{name}.")]:
+        for full in [loader for loader in self.loaders if loader == name or loader.startswith(f"{name}.")]:
             del self.loaders[full]
             sys.modules.pop(full, None)
 
@@ -55,7 +55,7 @@ class _Finder(MetaPathFinder):
         return spec_from_loader(fullname, loader, origin=loader.path) if loader else None
 
 
-FINDER = _Finder()
+FINDER = _GateFinder()
 
 
 def import_gate(name: str) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from aims_gates.documents.schema import StrictModel
 from aims_gates.packs.facts import Fact
 from aims_gates.packs.limits import Way
 
@@ -25,11 +26,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 Kind = Literal["any", "number", "integer", "string", "boolean", "object", "array"]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Measures(_Shape):
+class Measures(StrictModel):
     """The measures that a parameter of limits may name (``*`` stands for any text), by the way each improves.
 
     Attributes:
@@ -50,7 +47,7 @@ class Measures(_Shape):
         return next((way for way, names in ways if any(fnmatchcase(measure, name) for name in names)), None)
 
 
-class Parameter(_Shape):
+class Parameter(StrictModel):
     """One parameter of a gate.
 
     ``owner`` says who may set it: ``profile`` for limits and anything that moves a verdict,
@@ -76,7 +73,7 @@ class Parameter(_Shape):
         return any(isinstance(value, _TYPES[kind]) for kind in kinds)
 
 
-class Inputs(_Shape):
+class Inputs(StrictModel):
     """What a gate looks at: data sets and column roles, each ``required`` or ``optional``."""
 
     data: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
@@ -84,7 +81,7 @@ class Inputs(_Shape):
     records: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
 
 
-class Manifest(_Shape):
+class Manifest(StrictModel):
     """gate.yaml.
 
     ``trusted_predictions``: at the tiers limited and high its evidence counts only on predictions that a trusted key

@@ -13,7 +13,7 @@ from aims_gates.attestation.trust_list import TrustHistory, day
 from aims_gates.decision.in_force import age_days
 from aims_gates.portfolio.fleet import ModelView
 
-__all__ = ["Due", "due_fields", "due_keys", "due_of", "sort_due"]
+__all__ = ["Deadline", "due_fields", "due_keys", "due_of", "sort_due"]
 
 Kind = Literal["evidence", "fact", "approval", "waiver", "profile", "review", "key"]
 #: Fields of records that name the last day of something.
@@ -31,7 +31,7 @@ _DONE = ("closed_on", "done_on")
 
 
 @dataclass(frozen=True)
-class Due:
+class Deadline:
     """One thing that ends.
 
     Attributes:
@@ -53,71 +53,71 @@ class Due:
         return (date.fromisoformat(self.due) - today).days
 
 
-def sort_due(found: Iterable[Due]) -> list[Due]:
+def sort_due(deadlines: Iterable[Deadline]) -> list[Deadline]:
     """By date, so that what is overdue comes first."""
-    return sorted(found, key=lambda each: (each.due, each.kind, each.about, each.said))
+    return sorted(deadlines, key=lambda deadline: (deadline.due, deadline.kind, deadline.about, deadline.said))
 
 
 def _last(start: datetime, days: float) -> str:
     return (start + timedelta(days=days)).astimezone(UTC).date().isoformat()
 
 
-def due_of(seen: ModelView) -> Iterator[Due]:
+def due_of(model: ModelView) -> Iterator[Deadline]:
     """What the version of a model that was looked at rests on."""
-    plan, subject = seen.plan, seen.subject
-    if plan is None or subject is None or seen.version is None:
+    plan, subject = model.plan, model.subject
+    if plan is None or subject is None or model.version is None:
         return
-    about = f"{seen.name} {seen.version}"
-    yield from _evidence(seen, about)
-    yield from _people(seen, about)
+    about = f"{model.name} {model.version}"
+    yield from _evidence(model, about)
+    yield from _people(model, about)
     if plan.profile_expires is not None and day(plan.profile_expires) is not None:
-        todo = f"have the profile reviewed, then: aims-gates bind {seen.name} --system {plan.system} --key POLICY.key"
-        yield Due(plan.profile_expires, "profile", about, f"the profile {plan.profile}", todo)
+        todo = f"have the profile reviewed, then: aims-gates bind {model.name} --system {plan.system} --key POLICY.key"
+        yield Deadline(plan.profile_expires, "profile", about, f"the profile {plan.profile}", todo)
 
 
-def _evidence(seen: ModelView, about: str) -> Iterator[Due]:
-    assert seen.plan is not None and seen.subject is not None
-    todo = f"aims-gates check --model {seen.name} --version {seen.version}"
-    for step in seen.plan.steps:
-        counted = seen.ledger.count(seen.plan, step, seen.subject, seen.now) if step.applies else None
+def _evidence(model: ModelView, about: str) -> Iterator[Deadline]:
+    assert model.plan is not None and model.subject is not None
+    todo = f"aims-gates check --model {model.name} --version {model.version}"
+    for step in model.plan.steps:
+        counted = model.ledger.count(model.plan, step, model.subject, model.now) if step.applies else None
         if counted is None or counted.row is None or counted.evidence is None or counted.standing == "missing":
             continue
-        age = age_days(counted.row, counted.evidence.produced_at, seen.now)
+        age = age_days(counted.row, counted.evidence.produced_at, model.now)
         if age is not None:
-            last = _last(seen.now - timedelta(days=age), step.expires_days)
-            yield Due(last, "evidence", about, f"evidence of {step.gate}", todo)
+            last = _last(model.now - timedelta(days=age), step.expires_days)
+            yield Deadline(last, "evidence", about, f"evidence of {step.gate}", todo)
             for finding in counted.evidence.findings:
                 if finding.limit is not None and finding.until is not None and finding.until < last:
                     renew = f"renew {(finding.over or {}).get('record', 'the record')}, then: {todo}"
-                    yield Due(finding.until, "fact", about, f"{step.gate}: {finding.measure}", renew)
+                    yield Deadline(finding.until, "fact", about, f"{step.gate}: {finding.measure}", renew)
 
 
-def _people(seen: ModelView, about: str) -> Iterator[Due]:
+def _people(model: ModelView, about: str) -> Iterator[Deadline]:
     """Approvals of the request that carries the version or waits, and waivers."""
-    assert seen.plan is not None and seen.subject is not None and seen.version is not None
-    renew = f"aims-gates request open {seen.name} {seen.version} --key YOUR.key"
-    request = seen.ledger.request(seen.version)
-    for row in seen.ledger.approvals(request, 10**6, seen.now) if request else ():
-        who = ", ".join(seen.ledger.persons(row, row.predicate.role))
-        said = f"approval by {who} as {row.predicate.role}"
-        yield Due(_last(row.at, seen.plan.approval_days), "approval", about, said, renew)
-    for waivers in seen.ledger.waivers(seen.plan, seen.subject, seen.now):
+    assert model.plan is not None and model.subject is not None and model.version is not None
+    renew = f"aims-gates request open {model.name} {model.version} --key YOUR.key"
+    request = model.ledger.request(model.version)
+    for row in model.ledger.approvals(request, 10**6, model.now) if request else ():
+        who = ", ".join(model.ledger.persons(row, row.predicate.role))
+        message = f"approval by {who} as {row.predicate.role}"
+        yield Deadline(_last(row.at, model.plan.approval_days), "approval", about, message, renew)
+    for waivers in model.ledger.waivers(model.plan, model.subject, model.now):
         for control, row in waivers.items():
-            todo = f"meet {control}, or: aims-gates waive {seen.name} {seen.version} --control {control} ..."
-            yield Due(row.predicate.expires, "waiver", about, f"waiver of {control}", todo)
+            todo = f"meet {control}, or: aims-gates waive {model.name} {model.version} --control {control} ..."
+            yield Deadline(row.predicate.expires, "waiver", about, f"waiver of {control}", todo)
 
 
-def due_keys(trust: TrustHistory) -> Iterator[Due]:
+def due_keys(trust: TrustHistory) -> Iterator[Deadline]:
     """Keys on the trust list in force that end and were not revoked."""
     current: Trust | None = trust.current()
     for entry in current.keys if current else ():
         if entry.not_after is not None and day(entry.not_after) is not None and entry.key not in trust.revoked:
-            said = f"key {entry.key[:8]}... ({', '.join(entry.roles)})"
+            message = f"key {entry.key[:8]}... ({', '.join(entry.roles)})"
             todo = "aims-gates keys new, then: aims-gates keys trust NEW.pub ... --key POLICY.key"
-            yield Due(entry.not_after, "key", entry.person, said, todo)
+            yield Deadline(entry.not_after, "key", entry.person, message, todo)
 
 
-def due_fields(value: Any, about: str, path: tuple[str, ...] = ()) -> Iterator[Due]:
+def due_fields(value: Any, about: str, path: tuple[str, ...] = ()) -> Iterator[Deadline]:
     """The dates in a record on which something of it ends.
 
     Args:
@@ -133,7 +133,7 @@ def due_fields(value: Any, about: str, path: tuple[str, ...] = ()) -> Iterator[D
                 named = next((str(value[key]) for key in ("name", "supplier", "tool", "id") if key in value), "")
                 whose = f"{named}: " if named and path else ""
                 field = ".".join((*path, str(name)))
-                yield Due(part, "review", about, f"{whose}{_FIELDS[name]}", f"review it and set {field}")
+                yield Deadline(part, "review", about, f"{whose}{_FIELDS[name]}", f"review it and set {field}")
             else:
                 yield from due_fields(part, about, (*path, str(name)))
     elif isinstance(value, list | tuple):

@@ -7,14 +7,14 @@ from functools import cached_property
 
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.halts import elsewhere, stopping
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.ledger import rows as rows_under
 from aims_gates.ledger.registry_acts import about
 from aims_gates.ledger.table import Source, names
 from aims_gates.model import ControlState, Decision, Plan, State
 
-__all__ = ["ModelView", "Status", "registered", "standing_grants", "status", "view", "views"]
+__all__ = ["ModelView", "ModelStatus", "registered", "standing_grants", "status", "view", "views"]
 
 _PRODUCTION = "production"
 #: States that time alone brings; with a standing grant they mean that renewal is due.
@@ -47,15 +47,15 @@ class ModelView:
     subject: str | None
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> StatementView:
         """What counts among the rows."""
-        return Ledger(self.rows, self.workspace, self.name)
+        return StatementView(self.rows, self.workspace, self.name)
 
     @cached_property
     def plan(self) -> Plan | None:
         """The plan in force; None without a binding that counts."""
-        found = self.ledger.binding()
-        return found.predicate.plan if found is not None else None
+        row = self.ledger.binding()
+        return row.predicate.plan if row is not None else None
 
     @cached_property
     def decision(self) -> Decision:
@@ -73,8 +73,10 @@ class ModelView:
         """Whether a halt is the last word on what runs: of this name, or of another with the same bytes."""
         granted = max((row.position for row in self.ledger.grants()), default=-1)
         if self.grant is not None:
-            said = self.grant.predicate
-            return all((elsewhere(self.ledger, said.digest), stopping(self.ledger, said.digest, said.version)))
+            predicate = self.grant.predicate
+            return all(
+                (elsewhere(self.ledger, predicate.digest), stopping(self.ledger, predicate.digest, predicate.version))
+            )
         return self.ledger.halted_at() > granted
 
     @property
@@ -100,17 +102,17 @@ class ModelView:
     def request(self) -> Row | None:
         """The newest request that waits for an answer or for its promotion."""
         granted = {row.predicate.request for row in self.ledger.grants()}
-        asked = (self.ledger.request(version) for version in registered(self.ledger))
-        found = [row for row in asked if row and row.digest not in granted and not self.ledger.rejection(row)]
-        return max(found, key=lambda row: row.position, default=None)
+        requests = (self.ledger.request(version) for version in registered(self.ledger))
+        rows = [row for row in requests if row and row.digest not in granted and not self.ledger.rejection(row)]
+        return max(rows, key=lambda row: row.position, default=None)
 
 
-def registered(ledger: Ledger) -> list[str]:
+def registered(ledger: StatementView) -> list[str]:
     """The versions registered since the model was created, oldest first."""
     return sorted(ledger.registrations(), key=int)
 
 
-def standing_grants(ledger: Ledger, now: datetime) -> list[Row]:
+def standing_grants(ledger: StatementView, now: datetime) -> list[Row]:
     """The grants that stand now, that for ``production`` first."""
     return sorted(ledger.in_force(now), key=lambda row: row.predicate.alias.casefold() != _PRODUCTION)
 
@@ -121,18 +123,18 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
     Raises:
         IntegrityError: a row does not hold; nothing is said on such a ledger.
     """
-    wanted = ("trust", "revocation", f"model {workspace}/{name}", f"versions {workspace}/{name}")
-    named = rows_under(connection, wanted)
-    ledger = Ledger(named, workspace, name)
+    terms = ("trust", "revocation", f"model {workspace}/{name}", f"versions {workspace}/{name}")
+    named = rows_under(connection, terms)
+    ledger = StatementView(named, workspace, name)
     grants = [row for row in standing_grants(ledger, now) if version in (None, row.predicate.version)]
     grant = grants[0] if grants else None
     known = registered(ledger)
     looked = version or (grant.predicate.version if grant else known[-1] if known else None)
-    asked = ledger.request(looked) if looked is not None else None
-    subject = grant.predicate.digest if grant else asked.predicate.digest if asked else None
+    request = ledger.request(looked) if looked is not None else None
+    subject = grant.predicate.digest if grant else request.predicate.digest if request else None
     rows = about(connection, workspace, name, subject, looked)
     if subject is None and looked is not None:
-        subject = Ledger(rows, workspace, name).evidenced(looked)
+        subject = StatementView(rows, workspace, name).evidenced(looked)
         rows = about(connection, workspace, name, subject, looked) if subject else rows
     every = {row.position: row for row in (*named, *rows)}
     return ModelView(workspace, name, tuple(every[place] for place in sorted(every)), now, grant, looked, subject)
@@ -149,7 +151,7 @@ def views(connection: Source, now: datetime) -> Iterator[ModelView]:
 
 
 @dataclass(frozen=True)
-class Status:
+class ModelStatus:
     """One line of the table of all models.
 
     Attributes:
@@ -173,23 +175,23 @@ class Status:
     next_expiry: str = ""
 
 
-def status(seen: ModelView, ends: Iterable[str]) -> Status:
+def status(model: ModelView, ends: Iterable[str]) -> ModelStatus:
     """A model's line.
 
     Args:
-        seen: The model.
+        model: The model.
         ends: The ISO dates on which what it rests on ends.
     """
-    said, plan, grant = seen.decision, seen.plan, seen.grant
-    return Status(
-        model=seen.name,
+    decision, plan, grant = model.decision, model.plan, model.grant
+    return ModelStatus(
+        model=model.name,
         system=plan.system if plan else "",
         tier=plan.tier if plan else "",
-        mode=said.mode if plan else "",
+        mode=decision.mode if plan else "",
         version=grant.predicate.version if grant else "",
         since=grant.at.date().isoformat() if grant else "",
-        state=seen.state,
-        missing=len(seen.missing),
-        request=seen.request.digest[7:19] if seen.request else "",
+        state=model.state,
+        missing=len(model.missing),
+        request=model.request.digest[7:19] if model.request else "",
         next_expiry=min(ends, default=""),
     )

@@ -20,8 +20,8 @@ from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import Plan
 from aims_gates.packs.find import bundled, find_gates
-from aims_gates.portfolio.due import Due, due_fields, due_keys, due_of, sort_due
-from aims_gates.portfolio.fleet import ModelView, Status, status, views
+from aims_gates.portfolio.due import Deadline, due_fields, due_keys, due_of, sort_due
+from aims_gates.portfolio.fleet import ModelStatus, ModelView, status, views
 from aims_gates.profiles import Resolved, read_profile
 from aims_gates.settings import DEFAULT_WORKSPACE, Settings, called
 
@@ -50,34 +50,34 @@ class Gathered:
     folders: tuple[Path, ...] = ()
     workspace: str = DEFAULT_WORKSPACE
 
-    def called(self, seen: ModelView) -> str:
+    def called(self, model: ModelView) -> str:
         """What a registered model goes by here."""
-        return called(seen.workspace, seen.name, self.workspace)
+        return called(model.workspace, model.name, self.workspace)
 
-    def statuses(self) -> list[Status]:
+    def statuses(self) -> list[ModelStatus]:
         """A line for each model of the ledger, then for each that only a pack names."""
-        found = [
-            replace(status(each, [due.due for due in due_of(each)]), model=self.called(each)) for each in self.seen
+        model_statuses = [
+            replace(status(model, [due.due for due in due_of(model)]), model=self.called(model)) for model in self.seen
         ]
-        known = {self.called(each) for each in self.seen}
-        return found + [line for line in self._unregistered() if line.model not in known]
+        known = {self.called(model) for model in self.seen}
+        return model_statuses + [line for line in self._unregistered() if line.model not in known]
 
-    def _unregistered(self) -> Iterator[Status]:
+    def _unregistered(self) -> Iterator[ModelStatus]:
         for record in self.systems:
             plan = self.plans.get(record.system.name)
-            due = sum(each.enforcement == "block" for each in plan.requirements) if plan else 0
+            due = sum(requirement.enforcement == "block" for requirement in plan.requirements) if plan else 0
             state = "unbound" if plan else "prohibited"
             for model in record.system.models:
-                yield Status(model, record.system.name, record.system.tier, state=state, missing=due)
+                yield ModelStatus(model, record.system.name, record.system.tier, state=state, missing=due)
 
-    def schedule(self) -> list[Due]:
+    def schedule(self) -> list[Deadline]:
         """Everything that has a date, by date."""
-        found = [due for each in self.seen for due in due_of(each)]
-        found += due_keys(self.trust)
+        deadlines = [due for model in self.seen for due in due_of(model)]
+        deadlines += due_keys(self.trust)
         for pack in self.folders:
             for path in record_paths(pack):
-                found += due_fields(read_record(path).value, path.relative_to(pack).as_posix())
-        return sort_due(found)
+                deadlines += due_fields(read_record(path).value, path.relative_to(pack).as_posix())
+        return sort_due(deadlines)
 
 
 def system_of(settings: Settings, name: str) -> SystemRecord | None:
@@ -115,13 +115,13 @@ def gather(settings: Settings, now: datetime) -> Gathered:
     systems = tuple(read_system(pack, name, whole=False) for pack in packs for name in system_names(pack))
     profiles: dict[str, Resolved] = {}
     plans = {}
-    for each in systems:
-        name = each.system.profile or each.system.tier
-        if each.system.tier != "prohibited":
+    for system_record in systems:
+        name = system_record.system.profile or system_record.system.tier
+        if system_record.system.tier != "prohibited":
             profiles[name] = profiles.get(name) or read_profile(name, gates, packs)
-            plans[each.system.name] = make_plan(each, profiles[name], gates)
-    seen, trust = _ledger(settings, now)
-    return Gathered(now, systems, plans, seen, trust, tuple(packs), settings.workspace)
+            plans[system_record.system.name] = make_plan(system_record, profiles[name], gates)
+    models, trust = _ledger(settings, now)
+    return Gathered(now, systems, plans, models, trust, tuple(packs), settings.workspace)
 
 
 def _ledger(settings: Settings, now: datetime) -> tuple[tuple[ModelView, ...], TrustHistory]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aims_gates.governance.controls import catalogue
 from aims_gates.model import ControlState
-from aims_gates.portfolio.due import Due
+from aims_gates.portfolio.due import Deadline
 from aims_gates.portfolio.fleet import ModelView
 
 __all__ = ["Covered", "coverage"]
@@ -49,11 +49,11 @@ class Covered:
     next: str
 
 
-def coverage(seen: ModelView, due: Iterable[Due], records: Records) -> tuple[Covered, ...]:
+def coverage(model: ModelView, due: Iterable[Deadline], records: Records) -> tuple[Covered, ...]:
     """Every required control of the version looked at; what is missing first.
 
     Args:
-        seen: The version.
+        model: The version.
         due: What it rests on, with dates.
         records: The records by name, for roles and their holders; empty where none are known.
     """
@@ -67,11 +67,11 @@ def coverage(seen: ModelView, due: Iterable[Due], records: Records) -> tuple[Cov
             state=state.state,
             reason=state.reason,
             missing=state.blocks,
-            owner=_owner(seen, state, records),
-            by=_by(seen, state, ends),
+            owner=_owner(model, state, records),
+            by=_by(model, state, ends),
             next=state.next[0] if state.next else "",
         )
-        for state in seen.decision.controls
+        for state in model.decision.controls
     ]
     return tuple(sorted(rows, key=lambda row: not row.missing))
 
@@ -84,9 +84,9 @@ def role_of(control: str) -> str:
     return _LEVEL[catalogue()[control].level] if control in catalogue() else "system_owner"
 
 
-def _owner(seen: ModelView, state: ControlState, records: Records) -> str:
+def _owner(model: ModelView, state: ControlState, records: Records) -> str:
     if state.state == "awaiting-approval":
-        roles = [each["role"] for each in seen.decision.approvals["missing"]]
+        roles = [lack["role"] for lack in model.decision.approvals["missing"]]
         return f"approvers: {', '.join(roles)}"
     role = role_of(state.control)
     holders = _assigned(role, records) or _holders(role, records)
@@ -95,29 +95,33 @@ def _owner(seen: ModelView, state: ControlState, records: Records) -> str:
 
 def _assigned(role: str, records: Records) -> list[str]:
     """Who has this role for this very system."""
-    given = (records.get("assignments") or {}).get("assignments")
-    person = given.get(role) if isinstance(given, Mapping) else None
+    assignments = (records.get("assignments") or {}).get("assignments")
+    person = assignments.get(role) if isinstance(assignments, Mapping) else None
     return [person] if isinstance(person, str) and person else []
 
 
 def _holders(role: str, records: Records) -> list[str]:
     roles = (records.get("organization/roles") or {}).get("roles")
-    for each in roles if isinstance(roles, list | tuple) else ():
-        if isinstance(each, Mapping) and each.get("role") == role and isinstance(each.get("holders"), list | tuple):
-            return [str(holder) for holder in each["holders"]]
+    for item in roles if isinstance(roles, list | tuple) else ():
+        if isinstance(item, Mapping) and item.get("role") == role and isinstance(item.get("holders"), list | tuple):
+            return [str(holder) for holder in item["holders"]]
     return []
 
 
-def _by(seen: ModelView, state: ControlState, ends: list[Due]) -> str:
+def _by(model: ModelView, state: ControlState, ends: list[Deadline]) -> str:
     """The day on which what a control rests on ends, past or to come."""
     gates = {f"evidence of {item['gate']}" for item in state.evidence}
     facts = {f"{gate}: {finding.measure}" for gate, finding in state.findings}
-    rests = {("evidence", said) for said in gates} | {("fact", said) for said in facts}
-    own = [each.due for each in ends if (each.kind, each.said) in rests]
+    rests = {("evidence", gate) for gate in gates} | {("fact", fact) for fact in facts}
+    own = [deadline.due for deadline in ends if (deadline.kind, deadline.said) in rests]
     if state.state == "waived":
-        own = [each.due for each in ends if each.kind == "waiver" and each.said == f"waiver of {state.control}"]
-    if state.state == "awaiting-approval" and seen.grant is not None:
-        own = [each.due for each in ends if each.kind == "approval"]
-    if state.state in ("met", "waived") or (state.state == "stale" and seen.grant is not None):
+        own = [
+            deadline.due
+            for deadline in ends
+            if deadline.kind == "waiver" and deadline.said == f"waiver of {state.control}"
+        ]
+    if state.state == "awaiting-approval" and model.grant is not None:
+        own = [deadline.due for deadline in ends if deadline.kind == "approval"]
+    if state.state in ("met", "waived") or (state.state == "stale" and model.grant is not None):
         return min(own, default="")
     return "before promotion" if state.blocks else ""

@@ -47,45 +47,47 @@ class SoaRow:
 
 
 def statement_of_applicability(
-    record: Mapping[str, Any] | None, plans: Iterable[Plan], seen: Iterable[ModelView]
+    record: Mapping[str, Any] | None, plans: Iterable[Plan], models: Iterable[ModelView]
 ) -> tuple[SoaRow, ...]:
     """A row for each control.
 
     Args:
         record: The record organization/statement_of_applicability; None where there is none.
         plans: The plans of the systems, bound or not.
-        seen: The registered models.
+        models: The registered models.
     """
     rows: dict[str, list[Mapping[str, Any]]] = {}
-    for each in _given(record):
-        rows.setdefault(str(each["control"]), []).append(each)
-    bound = [model for model in seen if model.plan is not None]
+    for entry in _given(record):
+        rows.setdefault(str(entry["control"]), []).append(entry)
+    bound = [model for model in models if model.plan is not None]
     known = {plan.system: plan for plan in plans} | {model.plan.system: model.plan for model in bound if model.plan}
     return tuple(_row(control, rows.get(control, []), list(known.values()), bound) for control in catalogue())
 
 
 def strangers(record: Mapping[str, Any] | None) -> list[str]:
     """What the record has rows for and the catalogue does not hold."""
-    return sorted({str(each["control"]) for each in _given(record)} - set(catalogue()))
+    return sorted({str(entry["control"]) for entry in _given(record)} - set(catalogue()))
 
 
 def _given(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
     rows = (record or {}).get("rows")
     known = rows if isinstance(rows, list | tuple) else ()
-    return [each for each in known if isinstance(each, Mapping) and "control" in each]
+    return [entry for entry in known if isinstance(entry, Mapping) and "control" in entry]
 
 
-def _row(control: str, given: list[Mapping[str, Any]], plans: list[Plan], bound: list[ModelView]) -> SoaRow:
+def _row(control: str, entries: list[Mapping[str, Any]], plans: list[Plan], bound: list[ModelView]) -> SoaRow:
     asking = [
         f"profile {plan.profile} of {plan.system}"
         for plan in plans
-        if any(each.control == control and each.enforcement == "block" for each in plan.requirements)
+        if any(
+            requirement.control == control and requirement.enforcement == "block" for requirement in plan.requirements
+        )
     ]
-    said = given[0] if given else None
-    applicable, reason, source, problem = _reason(said, asking)
-    if len(given) > 1:
+    entry = entries[0] if entries else None
+    applicable, reason, source, problem = _reason(entry, asking)
+    if len(entries) > 1:
         problem = "the record has more than one row for it"
-    recorded = str(said.get("state", "")) if said else ""
+    recorded = str(entry.get("state", "")) if entry else ""
     states = {model.name: state for model in bound for state in model.decision.controls if state.control == control}
     observed = {model.name for model in bound if model.decision.mode != "enforce"}
     shown = [item for state in states.values() for item in state.evidence if item.get("standing") == "counts"]
@@ -100,17 +102,17 @@ def _row(control: str, given: list[Mapping[str, Any]], plans: list[Plan], bound:
         implementation=_implementation(states, observed, bool(asking)),
         models={name: ("observed" if name in observed else state.state) for name, state in states.items()},
         since=dates[0][0] if dates else "",
-        until=min((each[1] for each in dates), default=""),
+        until=min((date[1] for date in dates), default=""),
         statements=tuple(sorted({str(item["statement"]) for item in shown})),
         problem="; ".join(filter(None, (problem, _overstated(recorded, states, observed)))),
     )
 
 
-def _reason(said: Mapping[str, Any] | None, asking: list[str]) -> tuple[bool | None, str, str, str]:
+def _reason(entry: Mapping[str, Any] | None, asking: list[str]) -> tuple[bool | None, str, str, str]:
     """Applicable, reason, its source, and what is wrong with them."""
     required = f"required by {', '.join(asking)}"
-    if said is not None and isinstance(said.get("applicable"), bool):
-        applicable, reason = bool(said["applicable"]), str(said.get("reason") or "")
+    if entry is not None and isinstance(entry.get("applicable"), bool):
+        applicable, reason = bool(entry["applicable"]), str(entry.get("reason") or "")
         if placeholder(reason):
             if applicable and asking:
                 return True, required, "profile", ""
@@ -172,5 +174,5 @@ def _date(item: Mapping[str, Any], model: ModelView) -> tuple[str, str] | None:
     age = item.get("age_days")
     if age is None:
         return None
-    made = model.now - timedelta(days=float(age))
-    return made.date().isoformat(), (made + timedelta(days=int(item["expires_days"]))).date().isoformat()
+    moment = model.now - timedelta(days=float(age))
+    return moment.date().isoformat(), (moment + timedelta(days=int(item["expires_days"]))).date().isoformat()

@@ -36,22 +36,22 @@ def _depth(document: Document, path: Place) -> int:
 
 def merged(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any]:
     """The child over the parent; ``controls`` and ``gates`` entry by entry, and a gate's params key by key."""
-    found = dict(parent) | dict(child)
+    result = dict(parent) | dict(child)
     for part in ("controls", "gates"):
         ours, theirs = child.get(part, {}), parent.get(part, {})
         if not (isinstance(ours, dict) and isinstance(theirs, dict)):
             continue  # the shape check names it
-        found[part] = dict(theirs)
+        result[part] = dict(theirs)
         for name, rule in ours.items():
             base = theirs.get(name)
-            found[part][name] = _rule(base, rule) if isinstance(base, dict) and isinstance(rule, dict) else rule
-    return found
+            result[part][name] = _rule(base, rule) if isinstance(base, dict) and isinstance(rule, dict) else rule
+    return result
 
 
 def _rule(base: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(base) | dict(rule)
+    merged = dict(base) | dict(rule)
     theirs, ours = base.get("params"), rule.get("params")
-    return found | {"params": theirs | ours} if isinstance(theirs, dict) and isinstance(ours, dict) else found
+    return merged | {"params": theirs | ours} if isinstance(theirs, dict) and isinstance(ours, dict) else merged
 
 
 def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,10 +66,10 @@ def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, 
         controls[name] = _control(controls[name], rule) if name in controls else rule
     for name, rule in overlay.get("gates", {}).items():
         gates[name] = _gate(gates.get(name, {}), rule) if name in used else rule
-    approvals = {each["role"]: each for each in base.get("approvals", ())}
-    for each in overlay.get("approvals", ()):
-        count = max(each.get("count", 1), approvals.get(each["role"], each).get("count", 1))
-        approvals[each["role"]] = {"role": each["role"], "count": count}
+    approvals = {approval["role"]: approval for approval in base.get("approvals", ())}
+    for approver in overlay.get("approvals", ()):
+        count = max(approver.get("count", 1), approvals.get(approver["role"], approver).get("count", 1))
+        approvals[approver["role"]] = {"role": approver["role"], "count": count}
     return {
         **base,
         "title": f"{base['title']}, {overlay['title']}",
@@ -83,8 +83,8 @@ def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, 
 
 
 def _isolation(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    said = [each["isolation"] for each in (base, overlay) if each.get("isolation")]
-    return {"isolation": max(said, key=LEAST_ISOLATION.__getitem__)} if said else {}
+    isolations = [layer["isolation"] for layer in (base, overlay) if layer.get("isolation")]
+    return {"isolation": max(isolations, key=LEAST_ISOLATION.__getitem__)} if isolations else {}
 
 
 def _both(base: Mapping[str, Any], overlay: Mapping[str, Any], field: str) -> str:
@@ -92,36 +92,36 @@ def _both(base: Mapping[str, Any], overlay: Mapping[str, Any], field: str) -> st
 
 
 def _control(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    means = max((each.get("enforcement", "block") for each in (base, over)), key=_STRICT.__getitem__)
+    means = max((layer.get("enforcement", "block") for layer in (base, over)), key=_STRICT.__getitem__)
     gates = list(dict.fromkeys([*base.get("gates", ()), *over.get("gates", ())]))
     return {**base, **over, "gates": gates, "enforcement": means}
 
 
 def _gate(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    found = {**base, **over, "params": dict(base.get("params", {}))}
+    merged = {**base, **over, "params": dict(base.get("params", {}))}
     for name, value in over.get("params", {}).items():
-        ours = found["params"].get(name)
+        ours = merged["params"].get(name)
         both = isinstance(ours, dict) and isinstance(value, dict)
-        found["params"][name] = _limits(ours, value) if both else value
-    days = [each["expires_days"] for each in (base, over) if each.get("expires_days") is not None]
+        merged["params"][name] = _limits(ours, value) if both else value
+    days = [layer["expires_days"] for layer in (base, over) if layer.get("expires_days") is not None]
     accept = [*base.get("accept", ()), *over.get("accept", ())]
     when, more = base.get("applies_when", {}), over.get("applies_when")
-    kept = when if more is None else {fact: value for fact, value in when.items() if more.get(fact) == value}
-    return found | {
+    conditions = when if more is None else {fact: value for fact, value in when.items() if more.get(fact) == value}
+    return merged | {
         "expires_days": min(days, default=None),
         "accept": list(dict.fromkeys(accept)),
-        "applies_when": kept,
+        "applies_when": conditions,
     }
 
 
 def _limits(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Both, entry by entry; of two limits on one measure the tighter."""
-    found = dict(base)
+    merged = dict(base)
     for measure, limit in over.items():
         ours = base.get(measure)
         if isinstance(ours, dict) and isinstance(limit, dict) and ours.get("op") == limit.get("op") is not None:
             tighter = max if str(limit["op"]).startswith(">") else min
-            found[measure] = tighter(ours, limit, key=lambda each: each["value"])
+            merged[measure] = tighter(ours, limit, key=lambda choice: choice["value"])
         else:
-            found[measure] = ours if limit is None else limit
-    return found
+            merged[measure] = ours if limit is None else limit
+    return merged

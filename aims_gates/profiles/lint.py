@@ -42,8 +42,8 @@ class _Linter:
     def __init__(self, profile: Profile, gates: Mapping[str, Gate], document: Document) -> None:
         self.profile, self.gates, self.document = profile, gates, document
 
-    def problem(self, path: Place, said: str, remedy: str) -> ProfileError:
-        return ProfileError(f"{'.'.join(map(str, path))}: {said}", where=self.document.place(path), remedy=remedy)
+    def problem(self, path: Place, message: str, remedy: str) -> ProfileError:
+        return ProfileError(f"{'.'.join(map(str, path))}: {message}", where=self.document.place(path), remedy=remedy)
 
     def problems(self) -> Iterator[ProfileError]:
         used: set[str] = set()
@@ -60,8 +60,8 @@ class _Linter:
             if name not in self.gates:
                 yield self._no_gate(("gates", name), name)
             elif name not in used:
-                said = "no control names this gate, so it never runs"
-                yield self.problem(("gates", name), said, "Name it under a control, or take it out.")
+                message = "no control names this gate, so it never runs"
+                yield self.problem(("gates", name), message, "Name it under a control, or take it out.")
             else:
                 yield from self._gate(name, use, self.gates[name])
         yield from self._ages(used)
@@ -73,7 +73,7 @@ class _Linter:
         return self.problem(path, f"there is no gate {name!r}", remedy)
 
     def _control(self, control: str, rule: ControlRule) -> Iterator[ProfileError]:
-        fits = sorted(each for each, gate in self.gates.items() if control in gate.manifest.controls)
+        fits = sorted(name for name, gate in self.gates.items() if control in gate.manifest.controls)
         if not rule.gates and not (control == "A.3.2" and self.profile.approvals):
             remedy = f"Name one of: {', '.join(fits) or 'none yet'}; or remove the control."
             yield self.problem(("controls", control), "no gate evidences it", remedy)
@@ -82,8 +82,8 @@ class _Linter:
             if name not in self.gates:
                 yield self._no_gate(path, name)
             elif control not in self.gates[name].manifest.controls:
-                said = f"the gate {name!r} does not evidence {control}"
-                yield self.problem(path, said, f"Gates that do: {', '.join(fits) or 'none yet'}.")
+                message = f"the gate {name!r} does not evidence {control}"
+                yield self.problem(path, message, f"Gates that do: {', '.join(fits) or 'none yet'}.")
 
     def _gate(self, name: str, use: GateRule, gate: Gate) -> Iterator[ProfileError]:
         path: Place = ("gates", name)
@@ -91,15 +91,17 @@ class _Linter:
             gate.params(use.params)
         except InputError as error:
             yield self.problem((*path, "params"), error.message, error.remedy or "Mend it.")
-        for index, each in enumerate(use.accept):
-            if not is_digest(each):
+        for index, waived in enumerate(use.accept):
+            if not is_digest(waived):
                 remedy = f"Copy it from: aims-gates gates show {name}"
                 yield self.problem((*path, "accept", index), "not a digest (sha256:...)", remedy)
-        for fact, wanted in use.applies_when.items():
-            if isinstance(wanted, str) and wanted.casefold() in _ANSWERS:
-                right = "true" if wanted.casefold() in ("yes", "true", "on", "y") else "false"
-                said = f"{wanted!r} is a text, which no fact that is true or false equals: the gate could never apply"
-                yield self.problem((*path, "applies_when", fact), said, f"Write {right}, without quotes.")
+        for fact, expected in use.applies_when.items():
+            if isinstance(expected, str) and expected.casefold() in _ANSWERS:
+                right = "true" if expected.casefold() in ("yes", "true", "on", "y") else "false"
+                message = (
+                    f"{expected!r} is a text, which no fact that is true or false equals: the gate could never apply"
+                )
+                yield self.problem((*path, "applies_when", fact), message, f"Write {right}, without quotes.")
         for param, value in use.params.items():
             known = gate.manifest.parameters.get(param)
             measures = known.measures if known else None
@@ -108,7 +110,7 @@ class _Linter:
                     where = (*path, "params", param, measure)
                     yield from self._limit(where, measure, limit, measures)
 
-    def _limit(self, path: Place, measure: str, said: Any, measures: Measures | None) -> Iterator[ProfileError]:
+    def _limit(self, path: Place, measure: str, raw: Any, measures: Measures | None) -> Iterator[ProfileError]:
         way = measures.way(measure) if measures is not None else None
         if measures is not None and way is None:
             names = [*measures.more, *measures.less, *measures.either]
@@ -116,24 +118,24 @@ class _Linter:
             remedy = f"{f'Did you mean {near[0]}? ' if near else ''}Measures: {', '.join(sorted(names))}."
             yield self.problem(path, f"the gate has no measure {measure!r}", remedy)
             return
-        if isinstance(said, Mapping) and said and not {"op", "value"} & set(said):
-            for column, inner in said.items():  # a limit for each column
+        if isinstance(raw, Mapping) and raw and not {"op", "value"} & set(raw):
+            for column, inner in raw.items():  # a limit for each column
                 yield from self._limit((*path, column), measure, inner, measures)
             return
         try:
             loose = measures is not None and measures.numbers
-            limit = limit_of(measure, said, way) if loose or said is None else read_limit(measure, said, way=way)
+            limit = limit_of(measure, raw, way) if loose or raw is None else read_limit(measure, raw, way=way)
         except InputError as error:
             yield self.problem(path, error.message, error.remedy or "Mend it.")
             return
         if limit is None:
             return
         if beyond(measure, limit) is None:
-            said = f"can never fire: every value that {measure} can have keeps {limit.op} {limit.value:g}"
-            yield self.problem(path, said, "Set a limit that some value breaks, or take it out.")
+            raw = f"can never fire: every value that {measure} can have keeps {limit.op} {limit.value:g}"
+            yield self.problem(path, raw, "Set a limit that some value breaks, or take it out.")
         elif not reachable(measure, limit):
-            said = f"can never be kept: no value that {measure} can have is {limit.op} {limit.value:g}"
-            yield self.problem(path, said, "Set a limit that some value keeps.")
+            raw = f"can never be kept: no value that {measure} can have is {limit.op} {limit.value:g}"
+            yield self.problem(path, raw, "Set a limit that some value keeps.")
 
     def _ages(self, used: set[str]) -> Iterator[ProfileError]:
         """Evidence, approvals and the ages that gates allow, against what the catalogue says makes them old."""
@@ -160,12 +162,16 @@ class _Linter:
         entry = catalogue().get(control)
         if entry is None:
             return None
-        found = dict(entry.max_age_days)
-        return max(found.values(), default=None) if self.profile.tier == "any" else found.get(self.profile.tier)
+        max_age_days = dict(entry.max_age_days)
+        return (
+            max(max_age_days.values(), default=None)
+            if self.profile.tier == "any"
+            else max_age_days.get(self.profile.tier)
+        )
 
     def _too_long(self, path: Place, days: float, control: str, bound: int) -> ProfileError:
-        said = f"{days:g} days is longer than the catalogue's {bound} for {control}"
-        return self.problem(path, said, f"Set at most {bound}; see: aims-gates controls show {control}")
+        message = f"{days:g} days is longer than the catalogue's {bound} for {control}"
+        return self.problem(path, message, f"Set at most {bound}; see: aims-gates controls show {control}")
 
     def _people(self) -> Iterator[ProfileError]:
         """Roles that can never approve or waive, and dates that are none."""
@@ -181,9 +187,9 @@ class _Linter:
                 remedy = f"Choose another name; {', '.join(NOT_APPROVERS)} have other work."
                 yield self.problem(path, f"a key with the role {role!r} cannot approve or waive", remedy)
         for index, rule in enumerate(profile.approvals):
-            if rule.role in [each.role for each in profile.approvals[:index]]:
-                said = f"the role {rule.role!r} stands twice"
-                yield self.problem(("approvals", index), said, "Write it once, with a count.")
+            if rule.role in [approval_rule.role for approval_rule in profile.approvals[:index]]:
+                message = f"the role {rule.role!r} stands twice"
+                yield self.problem(("approvals", index), message, "Write it once, with a count.")
 
 
 def _is_age(param: str) -> bool:

@@ -30,14 +30,14 @@ _OVERLAY_SETS = {
 }
 
 
-def _content(name: str, packs: list[Path], seen: tuple[str, ...]) -> Document:
+def _content(name: str, packs: list[Path], lineage: tuple[str, ...]) -> Document:
     """The document of a name with everything under it merged in."""
     first, *overlays = name.split(OVER)
     document = find_profile(first, packs)
-    found = _inherited(document, first, packs, seen)
-    for each in overlays:
-        found = _laid_over(found, _content(each, packs, seen))
-    return replace(found, value={**found.value, "id": name}) if overlays else found
+    inherited = _inherited(document, first, packs, lineage)
+    for overlay in overlays:
+        inherited = _laid_over(inherited, _content(overlay, packs, lineage))
+    return replace(inherited, value={**inherited.value, "id": name}) if overlays else inherited
 
 
 def _laid_over(base: Document, overlay: Document) -> Document:
@@ -56,7 +56,7 @@ def _laid_over(base: Document, overlay: Document) -> Document:
     return Layered(laid_over(base.value, overlay.value), base.where, base.lines, overlay)
 
 
-def _inherited(document: Document, name: str, packs: list[Path], seen: tuple[str, ...]) -> Document:
+def _inherited(document: Document, name: str, packs: list[Path], lineage: tuple[str, ...]) -> Document:
     if not isinstance(document.value, dict):
         raise ProfileError(
             "a profile is a mapping", where=document.where, remedy="See the shape: aims-gates schema profile"
@@ -64,12 +64,12 @@ def _inherited(document: Document, name: str, packs: list[Path], seen: tuple[str
     parent = document.value.get("extends")
     if parent is None:
         return document
-    if parent in (*seen, name):
-        chain = " -> ".join((*seen, name, parent))
+    if parent in (*lineage, name):
+        chain = " -> ".join((*lineage, name, parent))
         place = document.place(("extends",))
         raise ProfileError(f"the profile extends itself: {chain}", where=place, remedy="Remove one 'extends'.")
     try:
-        base = _content(str(parent), packs, (*seen, name))
+        base = _content(str(parent), packs, (*lineage, name))
     except PackError as error:
         if error.where is not None:
             raise

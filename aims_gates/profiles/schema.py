@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aims_gates.documents.canonical import digest
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document
 from aims_gates.model import Enforcement
 
@@ -15,11 +16,7 @@ __all__ = ["NOT_APPROVERS", "ApprovalRule", "ControlRule", "GateRule", "Profile"
 NOT_APPROVERS = ("policy", "ci", "developer", "on-call", "break-glass", "server")
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ControlRule(_Shape):
+class ControlRule(StrictModel):
     """A control or clause the profile requires: why, which gates evidence it, and what an unmet state does."""
 
     why: str = Field(min_length=1)
@@ -27,7 +24,7 @@ class ControlRule(_Shape):
     enforcement: Enforcement = "block"
 
 
-class GateRule(_Shape):
+class GateRule(StrictModel):
     """A gate's limits and parameters, life of its evidence, and the digests accepted beside the present one."""
 
     params: dict[str, Any] = Field(default_factory=dict)
@@ -36,21 +33,21 @@ class GateRule(_Shape):
     applies_when: dict[str, bool | str] = Field(default_factory=dict)
 
 
-class ApprovalRule(_Shape):
+class ApprovalRule(StrictModel):
     """``count`` people of ``role``."""
 
     role: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     count: int = Field(default=1, gt=0, le=9)
 
 
-class WaiverRule(_Shape):
+class WaiverRule(StrictModel):
     """The longest life of a waiver, and the roles that may grant one (none: no waivers)."""
 
     max_days: int = Field(default=90, gt=0)
     roles: tuple[str, ...] = ()
 
 
-class Profile(_Shape):
+class Profile(StrictModel):
     """A profile as its file says it, parents merged in.
 
     One of tier ``any`` is an overlay: it stands on no system alone and is laid over a profile by name, ``high+NAME``.

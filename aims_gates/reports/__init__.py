@@ -13,7 +13,7 @@ from typing import NamedTuple
 from aims_gates.errors import InputError
 from aims_gates.reports.view import GateRun, Report
 
-__all__ = ["FORMATS", "GateRun", "Report", "Target", "parse_target", "put", "render", "save"]
+__all__ = ["FORMATS", "GateRun", "Report", "ReportTarget", "parse_target", "put", "render", "save"]
 
 #: Name -> module, imported when first used.
 FORMATS: Mapping[str, str] = {
@@ -24,14 +24,14 @@ FORMATS: Mapping[str, str] = {
 }
 
 
-class Target(NamedTuple):
+class ReportTarget(NamedTuple):
     """One ``--report FORMAT:FILE``."""
 
     format: str
     path: Path
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str) -> ReportTarget:
     """Read ``html:out.html``.
 
     Raises:
@@ -44,7 +44,7 @@ def parse_target(text: str) -> Target:
     if not colon or not path.strip():
         remedy = f"Write the format and a file, for example --report {name}:report.{name}."
         raise InputError(f"{text!r} names no file", where="--report", remedy=remedy)
-    return Target(name, Path(path))
+    return ReportTarget(name, Path(path))
 
 
 def render(name: str, report: Report) -> str:
@@ -60,7 +60,7 @@ def render(name: str, report: Report) -> str:
     return text
 
 
-def save(report: Report, target: Target) -> Path:
+def save(report: Report, target: ReportTarget) -> Path:
     """Write the report to its file, whole or not at all.
 
     Raises:

@@ -13,20 +13,20 @@ def _role(item: Mapping[str, Any]) -> str:
 
 
 def _person(item: Mapping[str, Any]) -> str:
-    said = f"{clean(item.get('person', ''))} as {clean(item.get('role', ''))} on {clean(item.get('at', ''))[:10]}"
-    return f"{said} ({clean(item['reason'])})" if item.get("reason") else said
+    message = f"{clean(item.get('person', ''))} as {clean(item.get('role', ''))} on {clean(item.get('at', ''))[:10]}"
+    return f"{message} ({clean(item['reason'])})" if item.get("reason") else message
 
 
 def approval_lines(approvals: Mapping[str, Any]) -> list[str]:
     """What is needed, given, missing and not counted, one line each; nothing where none is needed."""
     lines = []
-    for name, said, form in (
+    for name, title, form in (
         ("needed", "needed", _role),
         ("given", "given", _person),
         ("missing", "missing", _role),
         ("refused", "not counted", _person),
     ):
-        found = [form(item) for item in approvals.get(name) or ()]
-        if found:
-            lines.append(f"{said}: {'; '.join(found)}")
+        forms = [form(item) for item in approvals.get(name) or ()]
+        if forms:
+            lines.append(f"{title}: {'; '.join(forms)}")
     return lines

@@ -48,11 +48,11 @@ class Parts:
 
 def unknown_suppliers(records: Records) -> list[tuple[int, str]]:
     """Place and supplier of each component in the record ``components`` that organization/suppliers does not hold."""
-    known = {str(each.get("supplier", "")).casefold() for each in _rows(records, "organization/suppliers", "suppliers")}
+    known = {str(row.get("supplier", "")).casefold() for row in _rows(records, "organization/suppliers", "suppliers")}
     return [
-        (place, str(each["supplier"]))
-        for place, each in enumerate(_rows(records, "components", "components"))
-        if each.get("supplier") and str(each["supplier"]).casefold() not in known
+        (place, str(supplier_row["supplier"]))
+        for place, supplier_row in enumerate(_rows(records, "components", "components"))
+        if supplier_row.get("supplier") and str(supplier_row["supplier"]).casefold() not in known
     ]
 
 
@@ -73,11 +73,11 @@ def bill(parts: Parts, serial: UUID | None = None) -> str:
     except ImportError as error:
         remedy = "Install the extra: pip install 'aims-gates[bom]'"
         raise InputError("CycloneDX's own library is not installed", remedy=remedy) from error
-    made = make_outputter(_bom(parts, serial), OutputFormat.JSON, SchemaVersion.V1_6).output_as_string()
-    wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(made)
+    output_as_string = make_outputter(_bom(parts, serial), OutputFormat.JSON, SchemaVersion.V1_6).output_as_string()
+    wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(output_as_string)
     if wrong is not None:
         raise InputError(f"the bill does not keep the CycloneDX schema: {wrong}", remedy="Mend the record it names.")
-    return json.dumps(json.loads(made), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(json.loads(output_as_string), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _bom(parts: Parts, serial: UUID | None) -> "Bom":
@@ -94,21 +94,21 @@ def _bom(parts: Parts, serial: UUID | None) -> "Bom":
     seed = digest([parts.name, parts.version, parts.digest, sorted(parts.evidence), digest(records)])
     metadata = BomMetaData(component=model, timestamp=_newest(parts), properties=_properties(_about(parts)))
     metadata.tools.components.add(tool)
-    made = Bom(serial_number=serial or uuid5(NAMESPACE_URL, seed), components=others, metadata=metadata)
-    made.register_dependency(model, others)
-    return made
+    bom = Bom(serial_number=serial or uuid5(NAMESPACE_URL, seed), components=others, metadata=metadata)
+    bom.register_dependency(model, others)
+    return bom
 
 
 def _newest(parts: Parts) -> datetime:
     """The time of the newest evidence; without any, the beginning of time as computers count it."""
-    times = [datetime.fromisoformat(each.produced_at) for each in parts.evidence.values()]
-    return max((each.astimezone(UTC) for each in times), default=datetime(1970, 1, 1, tzinfo=UTC))
+    times = [datetime.fromisoformat(evidence.produced_at) for evidence in parts.evidence.values()]
+    return max((moment.astimezone(UTC) for moment in times), default=datetime(1970, 1, 1, tzinfo=UTC))
 
 
-def _properties(given: Iterable[tuple[str, object]]) -> "list[Property]":
+def _properties(pairs: Iterable[tuple[str, object]]) -> "list[Property]":
     from cyclonedx.model import Property
 
-    return [Property(name=f"aims-gates:{name}", value=str(value)) for name, value in given if value not in (None, "")]
+    return [Property(name=f"aims-gates:{name}", value=str(value)) for name, value in pairs if value not in (None, "")]
 
 
 def _hash(text: str) -> "list[Any]":
@@ -123,8 +123,8 @@ def _about(parts: Parts) -> Iterator[tuple[str, object]]:
     yield "tier", parts.tier
     for role, person in sorted(_mapping(parts.records, "assignments", "assignments").items()):
         yield f"role:{role}", person
-    for each in _rows(parts.records, "organization/roles", "roles"):
-        yield f"organization-role:{each.get('role')}", ", ".join(map(str, each.get("holders") or ()))
+    for row in _rows(parts.records, "organization/roles", "roles"):
+        yield f"organization-role:{row.get('role')}", ", ".join(map(str, row.get("holders") or ()))
     yield from _flat("compute", _mapping(parts.records, "resources", "compute"))
     for name in ("hardware", "people", "services", "lock_digest"):
         yield name, _words((parts.records.get("resources") or {}).get(name))
@@ -147,13 +147,17 @@ def _words(value: Any) -> str:
 
 
 def _mapping(records: Records, record: str, name: str) -> Mapping[str, Any]:
-    found = (records.get(record) or {}).get(name)
-    return found if isinstance(found, Mapping) else {}
+    record_value = (records.get(record) or {}).get(name)
+    return record_value if isinstance(record_value, Mapping) else {}
 
 
 def _rows(records: Records, record: str, name: str) -> list[Mapping[str, Any]]:
-    found = (records.get(record) or {}).get(name)
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
+    record_value = (records.get(record) or {}).get(name)
+    return (
+        [entry for entry in record_value if isinstance(entry, Mapping)]
+        if isinstance(record_value, list | tuple)
+        else []
+    )
 
 
 def _model(parts: Parts) -> "Component":
@@ -176,25 +180,23 @@ def _data(parts: Parts) -> "Iterator[Component]":
     """Data sets by digest: those that evidence used, with their roles, and those in the registry of data sets."""
     from cyclonedx.model.component import Component, ComponentType
 
-    sheets = {
-        str(each["digest"]): each for each in _rows(parts.records, "datasheets", "datasets") if each.get("digest")
-    }
+    sheets = {str(row["digest"]): row for row in _rows(parts.records, "datasheets", "datasets") if row.get("digest")}
     used: dict[str, set[str]] = {}
     counted: dict[str, int] = {}
     for evidence in parts.evidence.values():
-        for role, found in evidence.data.items():
-            used.setdefault(found, set()).add(role)
-            counted[found] = evidence.rows.get(role, 0)
-    for found in sorted({*used, *sheets}):
-        sheet, roles = sheets.get(found, {}), sorted(used.get(found, ()))
-        facts = [("role", ", ".join(roles)), ("rows", counted.get(found)), ("digest", found)]
+        for role, data_digest in evidence.data.items():
+            used.setdefault(data_digest, set()).add(role)
+            counted[data_digest] = evidence.rows.get(role, 0)
+    for data_digest in sorted({*used, *sheets}):
+        sheet, roles = sheets.get(data_digest, {}), sorted(used.get(data_digest, ()))
+        facts = [("role", ", ".join(roles)), ("rows", counted.get(data_digest)), ("digest", data_digest)]
         facts += [(name, _words(sheet.get(name))) for name in ("purpose", "source", "licence", "retention_until")]
         yield Component(
             name=str(sheet.get("name") or f"{' and '.join(roles)} data"),
-            version=str(sheet.get("version") or found[7:19]),
+            version=str(sheet.get("version") or data_digest[7:19]),
             type=ComponentType.DATA,
-            bom_ref=f"data:{found}",
-            hashes=_hash(found),
+            bom_ref=f"data:{data_digest}",
+            hashes=_hash(data_digest),
             properties=_properties(facts),
         )
 
@@ -204,12 +206,12 @@ def _libraries(parts: Parts) -> "Iterator[Component]":
     from cyclonedx.model.component import Component, ComponentType
     from packageurl import PackageURL
 
-    found = {
+    components = {
         (str(name), str(version))
         for evidence in parts.evidence.values()
         for name, version in dict(evidence.facts.get("libraries") or {}).items()
     }
-    for name, version in sorted(found):
+    for name, version in sorted(components):
         address = PackageURL("pypi", name=name.lower().replace("_", "-"), version=version)
         ref = f"library:{name}@{version}"
         yield Component(name=name, version=version, type=ComponentType.LIBRARY, bom_ref=ref, purl=address)
@@ -219,11 +221,11 @@ def _tools(parts: Parts) -> "Iterator[Component]":
     from cyclonedx.model.component import Component, ComponentType
 
     uses: dict[tuple[str, str], list[str]] = {}
-    for each in _rows(parts.records, "resources", "tools"):
-        uses.setdefault((str(each.get("tool")), str(each.get("version") or "")), []).append(str(each.get("use")))
-    for (name, version), said in sorted(uses.items()):
-        facts = [("use", ", ".join(said))]
-        ref = f"tool:{name}@{version}:{'+'.join(said)}"
+    for row in _rows(parts.records, "resources", "tools"):
+        uses.setdefault((str(row.get("tool")), str(row.get("version") or "")), []).append(str(row.get("use")))
+    for (name, version), use in sorted(uses.items()):
+        facts = [("use", ", ".join(use))]
+        ref = f"tool:{name}@{version}:{'+'.join(use)}"
         yield Component(
             name=name,
             version=version or None,
@@ -239,13 +241,13 @@ def _supplied(parts: Parts) -> "Iterator[Component]":
     from cyclonedx.model.contact import OrganizationalEntity
 
     kinds = {"data": ComponentType.DATA, "model": ComponentType.MACHINE_LEARNING_MODEL}
-    for place, each in enumerate(_rows(parts.records, "components", "components")):
-        supplier = each.get("supplier")
+    for place, component in enumerate(_rows(parts.records, "components", "components")):
+        supplier = component.get("supplier")
         yield Component(
-            name=str(each.get("name") or "component"),
-            version=str(each["version"]) if each.get("version") else None,
-            type=kinds.get(str(each.get("kind")), ComponentType.LIBRARY),
-            bom_ref=f"component:{place}:{each.get('name')}",
+            name=str(component.get("name") or "component"),
+            version=str(component["version"]) if component.get("version") else None,
+            type=kinds.get(str(component.get("kind")), ComponentType.LIBRARY),
+            bom_ref=f"component:{place}:{component.get('name')}",
             supplier=OrganizationalEntity(name=str(supplier)) if supplier else None,
-            properties=_properties([("kind", each.get("kind")), ("pinned", each.get("pinned"))]),
+            properties=_properties([("kind", component.get("kind")), ("pinned", component.get("pinned"))]),
         )

@@ -12,7 +12,7 @@ from aims_gates.model import Finding
 from aims_gates.reports import format
 from aims_gates.reports.pictures import domain, ticks
 
-__all__ = ["Chart", "Shape", "charts"]
+__all__ = ["Chart", "Element", "charts"]
 
 WIDTH, LEFT, RIGHT = 860, 262, 640
 _MOST_CELLS, _MOST_LINES, _MOST_HISTOGRAMS, _MOST_HEATS, _LABEL = 8, 12, 6, 2, 33
@@ -30,7 +30,7 @@ _COLOURS: Mapping[str | None, str] = {"fail": "red", "error": "red", "inconclusi
 
 
 @dataclass(frozen=True)
-class Shape:
+class Element:
     """One element of an SVG.
 
     Attributes:
@@ -60,33 +60,33 @@ class Chart:
     title: str
     text: str
     height: float
-    shapes: tuple[Shape, ...]
+    shapes: tuple[Element, ...]
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     width: int = WIDTH
 
 
-def _text(x: float, y: float, said: str, style: str = "", anchor: str = "start") -> Shape:
-    return Shape("text", style, {"x": round(x, 2), "y": round(y, 2), "text-anchor": anchor}, said)
+def _text(x: float, y: float, label: str, style: str = "", anchor: str = "start") -> Element:
+    return Element("text", style, {"x": round(x, 2), "y": round(y, 2), "text-anchor": anchor}, label)
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Shape:
-    return Shape("line", style, {"x1": round(x1, 2), "y1": round(y1, 2), "x2": round(x2, 2), "y2": round(y2, 2)})
+def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Element:
+    return Element("line", style, {"x1": round(x1, 2), "y1": round(y1, 2), "x2": round(x2, 2), "y2": round(y2, 2)})
 
 
-def _rect(x: float, y: float, width: float, height: float, style: str, said: str = "", **more: object) -> Shape:
+def _rect(x: float, y: float, width: float, height: float, style: str, label: str = "", **more: object) -> Element:
     at = {"x": round(x, 2), "y": round(y, 2), "width": round(max(width, 0.0), 2), "height": round(height, 2), **more}
-    return Shape("rect", style, at, said)
+    return Element("rect", style, at, label)
 
 
-def _mark(x: float, y: float, outcome: str | None, said: str = "") -> Shape:
+def _mark(x: float, y: float, outcome: str | None, label: str = "") -> Element:
     """A diamond for what failed, an open circle for what is open, a dot for the rest."""
     colour = _COLOURS.get(outcome, "grey")
     if colour == "red":
-        return Shape("path", f"dot {colour}", {"d": f"M{x:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z"}, said)
+        return Element("path", f"dot {colour}", {"d": f"M{x:.2f} {y - 6:.2f}l6 6l-6 6l-6 -6z"}, label)
     open_ = " open" if outcome == "inconclusive" else ""
-    return Shape("circle", f"dot {colour}{open_}", {"cx": round(x, 2), "cy": round(y, 2), "r": 4.5}, said)
+    return Element("circle", f"dot {colour}{open_}", {"cx": round(x, 2), "cy": round(y, 2), "r": 4.5}, label)
 
 
 def _short(text: str, most: int = _LABEL) -> str:
@@ -108,22 +108,22 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 
 def _heats(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
-    found: dict[tuple[str, tuple[str, ...], str], list[Finding]] = {}
-    for each in findings:
-        if len(each.by) == 2 and each.value is not None and each.measure in _HEAT_FIRST:
-            extra = format.about(replace(each, by={}))
-            found.setdefault((each.measure, tuple(sorted(each.by)), extra), []).append(each)
-    order = sorted(found, key=lambda key: (_HEAT_FIRST.index(key[0]), key[1:]))
-    for measure, keys, extra in [key for key in order if len(found[key]) > 3][:_MOST_HEATS]:
-        yield _heat(measure, keys, extra, found[measure, keys, extra], smallest)
+    groups: dict[tuple[str, tuple[str, ...], str], list[Finding]] = {}
+    for finding in findings:
+        if len(finding.by) == 2 and finding.value is not None and finding.measure in _HEAT_FIRST:
+            extra = format.about(replace(finding, by={}))
+            groups.setdefault((finding.measure, tuple(sorted(finding.by)), extra), []).append(finding)
+    order = sorted(groups, key=lambda key: (_HEAT_FIRST.index(key[0]), key[1:]))
+    for measure, keys, extra in [key for key in order if len(groups[key]) > 3][:_MOST_HEATS]:
+        yield _heat(measure, keys, extra, groups[measure, keys, extra], smallest)
 
 
 def _heat(measure: str, keys: tuple[str, ...], extra: str, some: Sequence[Finding], smallest: int) -> Chart:
     across, down = keys
     names = [_largest(some, key) for key in keys]
     cells = {(f.by[across], f.by[down]): f for f in some}
-    seen = [f.value for f in cells.values() if f.value is not None and not format.withheld(f, smallest)]
-    strength = _scale(min(seen, default=0.0), max(seen, default=1.0), 0.06, 0.6)
+    values = [f.value for f in cells.values() if f.value is not None and not format.withheld(f, smallest)]
+    strength = _scale(min(values, default=0.0), max(values, default=1.0), 0.06, 0.6)
     wide, high, left, top = min(110.0, 640 / len(names[0])), 40.0, 200.0, 34.0
     shapes = [_text(left + wide * (i + 0.5), top - 10, _short(format.clean(n), int(wide / 7.5)), "axis", "middle")
               for i, n in enumerate(names[0])]  # fmt: skip
@@ -134,11 +134,11 @@ def _heat(measure: str, keys: tuple[str, ...], extra: str, some: Sequence[Findin
         for i, first in enumerate(names[0]):
             x, f = left + wide * i, cells.get((first, second))
             hidden = f is not None and format.withheld(f, smallest)
-            said = "no rows" if f is None else format.seen(f, smallest)
+            message = "no rows" if f is None else format.seen(f, smallest)
             group = f"{format.clean(across)} = {format.clean(first)}, {format.clean(down)} = {format.clean(second)}"
             if f is not None and not hidden:
                 shapes.append(
-                    _rect(x + 1, y + 1, wide - 2, high - 2, "heat", f"{group}: {said}",
+                    _rect(x + 1, y + 1, wide - 2, high - 2, "heat", f"{group}: {message}",
                           **{"fill-opacity": round(strength(f.value or 0.0), 3)})
                 )  # fmt: skip
             shapes.append(
@@ -149,7 +149,7 @@ def _heat(measure: str, keys: tuple[str, ...], extra: str, some: Sequence[Findin
                 _text(x + wide / 2, y + high / 2 + 4.5, short, "soft-text" if f is None or hidden else "", "middle")
             )
             rows.append(
-                (format.clean(first), format.clean(second), said, "" if f is None else format.rows(f, smallest))
+                (format.clean(first), format.clean(second), message, "" if f is None else format.rows(f, smallest))
             )
     left_out = len({f.by[across] for f in some}) > len(names[0]) or len({f.by[down] for f in some}) > len(names[1])
     note = "The stronger the colour, the higher; a red edge: fails." + (
@@ -165,8 +165,8 @@ def _heat(measure: str, keys: tuple[str, ...], extra: str, some: Sequence[Findin
 def _largest(some: Sequence[Finding], key: str) -> list[str]:
     """The groups with the most rows, few enough to read, in order of name."""
     sizes: dict[str, float] = {}
-    for each in some:
-        sizes[each.by[key]] = sizes.get(each.by[key], 0.0) + (each.n or 0.0)
+    for finding in some:
+        sizes[finding.by[key]] = sizes.get(finding.by[key], 0.0) + (finding.n or 0.0)
     return sorted(sorted(sizes, key=lambda name: -sizes[name])[:_MOST_CELLS])
 
 
@@ -174,15 +174,15 @@ def _largest(some: Sequence[Finding], key: str) -> list[str]:
 
 
 def _lines(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
-    found: dict[str, dict[str, list[Finding]]] = {}
-    for each in findings:
-        if set(each.over or {}) == {"column", "chunk"} and each.value is not None and not each.by:
-            columns = found.setdefault(each.measure, {})
-            columns.setdefault(str((each.over or {})["column"]), []).append(each)
+    rows: dict[str, dict[str, list[Finding]]] = {}
+    for finding in findings:
+        if set(finding.over or {}) == {"column", "chunk"} and finding.value is not None and not finding.by:
+            columns = rows.setdefault(finding.measure, {})
+            columns.setdefault(str((finding.over or {})["column"]), []).append(finding)
     judged = {
-        measure: columns for measure, columns in found.items() if any(f.limit for c in columns.values() for f in c)
+        measure: columns for measure, columns in rows.items() if any(f.limit for c in columns.values() for f in c)
     }
-    for measure, columns in list((judged or found).items())[:_MOST_HEATS]:
+    for measure, columns in list((judged or rows).items())[:_MOST_HEATS]:
         drawn = {name: some for name, some in columns.items() if len(some) > 1}
         if drawn:
             yield _over_chunks(measure, drawn, smallest)
@@ -206,7 +206,7 @@ def _over_chunks(measure: str, columns: Mapping[str, list[Finding]], smallest: i
             shapes.append(_line(LEFT, up(limit.value), RIGHT, up(limit.value), "limit"))
         every = -(-len(some) // _MOST_POINTS)
         points = " ".join(f"{across(i):.1f},{up(f.value or 0.0):.1f}" for i, f in enumerate(some) if i % every == 0)
-        shapes.append(Shape("polyline", "course", {"points": points}))
+        shapes.append(Element("polyline", "course", {"points": points}))
         marked = [i for i, f in enumerate(some) if f.outcome in ("fail", "error") or (len(some) <= 40 and f.outcome)]
         for i in marked[:: -(-len(marked) // 40) or 1]:
             f = some[i]
@@ -216,8 +216,8 @@ def _over_chunks(measure: str, columns: Mapping[str, list[Finding]], smallest: i
         worst = max(some, key=lambda f: f.value or 0.0)
         chunk = format.clean((worst.over or {})["chunk"])
         shapes.append(_text(LEFT - 14, y + tall / 2 + 4.5, _short(format.clean(name)), "", "end"))
-        said = f"greatest {format.number(worst.value or 0.0)} in chunk {_short(chunk, 19)}"
-        shapes.append(_text(RIGHT + 16, y + tall / 2 + 4.5, said, "said"))
+        message = f"greatest {format.number(worst.value or 0.0)} in chunk {_short(chunk, 19)}"
+        shapes.append(_text(RIGHT + 16, y + tall / 2 + 4.5, message, "said"))
         rows += [
             (format.clean(name), format.clean((f.over or {})["chunk"]), format.seen(f, smallest), f.outcome or "")
             for f in format.worst_first(some)[: max(5, _MOST_ROWS // len(names))]
@@ -246,12 +246,12 @@ def _course(item: tuple[str, list[Finding]]) -> tuple[str, str, str]:
 
 
 def _histograms(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
-    found: dict[str, list[Finding]] = {}
-    for each in findings:
-        if set(each.by) == {"column", "bin", "set"} and each.value is not None:
-            found.setdefault(each.by["column"], []).append(each)
-    for name, some in list(found.items())[:_MOST_HISTOGRAMS]:
-        yield _histogram(name, some, smallest, len(found) - _MOST_HISTOGRAMS)
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if set(finding.by) == {"column", "bin", "set"} and finding.value is not None:
+            groups.setdefault(finding.by["column"], []).append(finding)
+    for name, some in list(groups.items())[:_MOST_HISTOGRAMS]:
+        yield _histogram(name, some, smallest, len(groups) - _MOST_HISTOGRAMS)
 
 
 def _histogram(name: str, some: Sequence[Finding], smallest: int, more: int) -> Chart:
@@ -261,17 +261,17 @@ def _histogram(name: str, some: Sequence[Finding], smallest: int, more: int) -> 
     tall, top = 30.0, 6.0
     shapes, rows = [], []
     for index, bin_ in enumerate(bins):
-        y, said = top + tall * index, []
+        y, elements = top + tall * index, []
         shapes.append(_text(LEFT - 14, y + tall / 2 + 3, _short(format.clean(bin_)), "", "end"))
         for turn, set_ in enumerate(("reference", "production")):
             f = shares.get((set_, bin_))
             few = f is not None and format.withheld(f, smallest)
-            said.append("" if f is None else f"< {smallest} rows" if few else f"{100 * (f.value or 0.0):.1f} %")
+            elements.append("" if f is None else f"< {smallest} rows" if few else f"{100 * (f.value or 0.0):.1f} %")
             if f is not None and not few:
                 width = place(f.value or 0.0) - LEFT
-                shapes.append(_rect(LEFT, y + 4 + 11 * turn, width, 10, f"bar-{set_}", f"{set_}: {said[-1]}"))
-        shapes.append(_text(RIGHT + 16, y + tall / 2 + 3, " → ".join(said), "said"))
-        rows.append((format.clean(bin_), *said))
+                shapes.append(_rect(LEFT, y + 4 + 11 * turn, width, 10, f"bar-{set_}", f"{set_}: {elements[-1]}"))
+        shapes.append(_text(RIGHT + 16, y + tall / 2 + 3, " → ".join(elements), "said"))
+        rows.append((format.clean(bin_), *elements))
     shapes.append(_line(LEFT, top, LEFT, top + tall * len(bins), "zero"))
     note = "Upper bar, grey: reference; lower bar, blue: production. Shares of the rows that hold a value."
     if more > 0:
@@ -301,14 +301,14 @@ def _calibrations(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]
         ]
     shapes.append(_line(across(0), up(0), across(1), up(1), "zero"))
     points = " ".join(f"{across(_mean(f)):.1f},{up(f.value or 0.0):.1f}" for f in drawn)
-    shapes.append(Shape("polyline", "course", {"points": points}))
+    shapes.append(Element("polyline", "course", {"points": points}))
     rows = []
     for f in drawn:
         x = across(_mean(f))
         if f.low is not None and f.high is not None:
             shapes.append(_line(x, up(f.low), x, up(f.high), "whisker blue"))
         share = f"came true {format.seen(f, smallest)}"
-        shapes.append(Shape("circle", "dot blue", {"cx": round(x, 2), "cy": round(up(f.value or 0.0), 2), "r": 5},
+        shapes.append(Element("circle", "dot blue", {"cx": round(x, 2), "cy": round(up(f.value or 0.0), 2), "r": 5},
                             f"said {_mean(f):.3f}, {share}"))  # fmt: skip
         rows.append(
             (
@@ -364,7 +364,7 @@ def _duels(findings: Sequence[Finding], smallest: int) -> Iterator[Chart]:
         shapes += [
             _text(LEFT - 14, y + 4.5, _short(format.clean(name)), "", "end"),
             _line(place(old), y, place(new), y, f"whisker {_COLOURS.get(gap.outcome, 'grey')}"),
-            Shape("circle", "dot grey open", {"cx": round(place(old), 2), "cy": y, "r": 5.5}, f"champion {old:.4g}"),
+            Element("circle", "dot grey open", {"cx": round(place(old), 2), "cy": y, "r": 5.5}, f"champion {old:.4g}"),
             _mark(place(new), y, gap.outcome, f"challenger {new:.4g}"),
             _text(RIGHT + 16, y + 4.5, f"{format.number(old, 3)} → {format.number(new, 3)}", "said"),
         ]

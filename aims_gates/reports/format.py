@@ -180,8 +180,8 @@ def commands(text: str) -> tuple[str, tuple[str, ...]]:
     text = clean(text).strip()
     if text.startswith(_PROGRAMS) and "`" not in text:
         return "", (text,)
-    found = tuple(re.findall(r"`([^`]+)`", text))
-    runs = tuple(part for part in found if part.startswith(_PROGRAMS))
+    findall = tuple(re.findall(r"`([^`]+)`", text))
+    runs = tuple(part for part in findall if part.startswith(_PROGRAMS))
     rest = text
     for part in runs:
         rest = rest.replace(f"`{part}`", "")

@@ -38,8 +38,8 @@ def safe_link(target: str) -> bool:
 
 def _ticks(text: object) -> Markup:
     """Backticks as code; a text that is one command as code; all else escaped."""
-    said, runs = format.commands(str(text))
-    if runs and not said:
+    prose, runs = format.commands(str(text))
+    if runs and not prose:
         return Markup('<code class="command">{}</code>').format(runs[0])
     parts = format.clean(text).split("`")
     if len(parts) % 2 == 0:
@@ -109,7 +109,7 @@ def render(report: Report) -> str:
 
 
 def _rendered(report: Report, most: tuple[int, int, int]) -> str:
-    word, about, said = verdict(report)
+    word, about, explanation = verdict(report)
     decision = report.decision
     return page(
         "report.html",
@@ -118,7 +118,7 @@ def _rendered(report: Report, most: tuple[int, int, int]) -> str:
             "decision": decision,
             "word": word,
             "about": about,
-            "said": said,
+            "said": explanation,
             "controls": ordered(decision.controls) if decision else (),
             "stopping": blocking(decision) if decision else (),
             "approvals": approval_lines(decision.approvals) if decision else [],

@@ -28,10 +28,10 @@ def _finding(gate: str, finding: Finding, smallest: int, stops: bool, index: int
     where = about(finding)
     name = f"{finding.measure}{f' [{where}]' if where else ''} #{index}"
     lines = [sentence(finding, smallest), finding.note or "", finding.remedy or ""]
-    said = "\n".join(line for line in lines if line)
+    message = "\n".join(line for line in lines if line)
     outcome = finding.outcome or "error"
     result = "pass" if outcome == "pass" else "skipped" if not stops else "failure" if outcome == "fail" else "error"
-    return _Test(name, gate, result, said, outcome)
+    return _Test(name, gate, result, message, outcome)
 
 
 def _control(control: ControlState, smallest: int) -> Iterator[_Test]:
@@ -45,8 +45,8 @@ def _control(control: ControlState, smallest: int) -> Iterator[_Test]:
         result = "skipped"
     else:
         result = "failure" if control.state == "failed" else "error"
-    said = "\n".join([control.reason, *(f"next: {text}" for text in control.next)])
-    yield _Test(f"{control.control} is met", "control", result, said, control.state)
+    message = "\n".join([control.reason, *(f"next: {text}" for text in control.next)])
+    yield _Test(f"{control.control} is met", "control", result, message, control.state)
 
 
 def _promotion(report: Report) -> Iterator[_Test]:
@@ -61,14 +61,14 @@ def _promotion(report: Report) -> Iterator[_Test]:
 
 
 def _suite(root: Element, name: str, tests: Iterable[_Test], at: str | None) -> None:
-    found = list(tests)
-    suite = SubElement(root, "testsuite", name=clean(name), tests=str(len(found)))
+    cases = list(tests)
+    suite = SubElement(root, "testsuite", name=clean(name), tests=str(len(cases)))
     for key, result in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(key, str(sum(test.result == result for test in found)))
+        suite.set(key, str(sum(test.result == result for test in cases)))
     suite.set("time", "0")
     if at:
         suite.set("timestamp", clean(at).split("+")[0].rstrip("Z"))
-    for test in found:
+    for test in cases:
         case = SubElement(suite, "testcase", classname=clean(test.group), name=clean(test.name), time="0")
         first = clean(test.said.partition("\n")[0])
         if test.result == "skipped":
@@ -79,8 +79,8 @@ def _suite(root: Element, name: str, tests: Iterable[_Test], at: str | None) -> 
 
 def render(report: Report) -> str:
     """The report as JUnit XML."""
-    word, where, said = verdict(report)
-    root = Element("testsuites", name=clean(f"{word} {where}: {said}"))
+    word, where, explanation = verdict(report)
+    root = Element("testsuites", name=clean(f"{word} {where}: {explanation}"))
     d = report.decision
     if d is not None:
         promotion = list(_promotion(report))

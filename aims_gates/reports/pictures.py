@@ -151,8 +151,8 @@ def _chosen(findings: Sequence[Finding]) -> list[Finding]:
     def interest(finding: Finding) -> tuple[int, float]:
         return format.rank(finding), -abs((finding.value or 0.0) - middle)
 
-    kept = {id(f) for f in sorted(findings, key=interest)[:_MOST_ROWS]}
-    return [f for f in findings if id(f) in kept]
+    shown = {id(f) for f in sorted(findings, key=interest)[:_MOST_ROWS]}
+    return [f for f in findings if id(f) in shown]
 
 
 def _picture(kind: str, title: str, findings: Sequence[Finding], smallest: int) -> Picture:
@@ -186,14 +186,14 @@ def _picture(kind: str, title: str, findings: Sequence[Finding], smallest: int) 
         )
         dots.append(dot)
     limits = {format.limit(f) for f in shown}
-    said = ", ".join(sorted(limits)) if len(limits) > 1 else limits.pop()
+    message = ", ".join(sorted(limits)) if len(limits) > 1 else limits.pop()
     text = ". ".join(format.sentence(f, smallest) + (f": {f.outcome}" if f.outcome else "") for f in shown) + "."
     return Picture(
         title=title,
         text=text,
         dots=tuple(dots),
         ticks=tuple((place(tick), f"{tick:.10g}") for tick in ticks(low, high)),
-        limit=(place(shared.value), f"limit {said}") if shared else None,
+        limit=(place(shared.value), f"limit {message}") if shared else None,
         hidden=len(findings) - len(shown),
         zero=place(0.0) if low < 0 < high else None,
     )
@@ -212,11 +212,11 @@ def pictures(findings: Iterable[Finding], smallest: int = 5) -> list[Picture]:
 
     Groups with fewer rows than ``smallest`` are not drawn.
     """
-    found: dict[tuple[str, str], list[Finding]] = {}
+    groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         kind = _kind(finding)
         if kind is not None and not format.withheld(finding, smallest):
-            found.setdefault(kind, []).append(finding)
+            groups.setdefault(kind, []).append(finding)
     # One lone group compares with nothing.
-    drawn = [item for item in found.items() if len(item[1]) > 1 or item[0][0] != "group"]
+    drawn = [item for item in groups.items() if len(item[1]) > 1 or item[0][0] != "group"]
     return [_picture(kind, title, some, smallest) for (kind, title), some in sorted(drawn, key=_order)[:_MOST_PICTURES]]

@@ -9,7 +9,7 @@ from aims_gates.errors import InputError
 from aims_gates.reports.format import clean
 from aims_gates.reports.html import page
 
-__all__ = ["FORMATS", "Table", "render_table"]
+__all__ = ["FORMATS", "ReportTable", "render_table"]
 
 FORMATS = ("csv", "md", "html")
 #: What a spreadsheet would take for a formula.
@@ -18,7 +18,7 @@ _SPECIAL = str.maketrans({"\\": "\\\\", "|": "\\|", "\n": " ", "<": "&lt;", "`":
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A titled table.
 
     Attributes:
@@ -36,7 +36,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def render_table(table: Table, how: str) -> str:
+def render_table(table: ReportTable, how: str) -> str:
     """The table in one of :data:`FORMATS`.
 
     Raises:
@@ -52,14 +52,14 @@ def render_table(table: Table, how: str) -> str:
     raise InputError(f"there is no format {how!r}", remedy=f"Choose from: {', '.join(FORMATS)}.")
 
 
-def _narrow(table: Table) -> Table:
+def _narrow(table: ReportTable) -> ReportTable:
     """Without the columns in which nothing stands: people read this."""
-    kept = [place for place in range(len(table.headings)) if any(row[place] for row in table.rows)]
-    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
-    return replace(table, headings=tuple(table.headings[place] for place in kept), rows=rows)
+    places = [place for place in range(len(table.headings)) if any(row[place] for row in table.rows)]
+    rows = tuple(tuple(row[place] for place in places) for row in table.rows)
+    return replace(table, headings=tuple(table.headings[place] for place in places), rows=rows)
 
 
-def _csv(table: Table) -> str:
+def _csv(table: ReportTable) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.headings)
@@ -72,7 +72,7 @@ def _line(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(clean(cell).translate(_SPECIAL) for cell in cells)} |"
 
 
-def _markdown(table: Table) -> str:
+def _markdown(table: ReportTable) -> str:
     lines = [f"# {clean(table.title)}", ""]
     lines += [f"- {clean(name)}: {clean(value).translate(_SPECIAL)}" for name, value in table.facts.items() if value]
     lines += ["", _line(table.headings), f"|{' --- |' * len(table.headings)}", *map(_line, table.rows), ""]

@@ -67,20 +67,20 @@ def _command(command: str, indent: int) -> Text:
 
 
 def _step(lead: str, text: str) -> Iterator[RenderableType]:
-    said, runs = format.commands(text)
-    if said:
-        yield Padding(_hanging(lead, said), (0, 0, 0, 2))
+    prose, runs = format.commands(text)
+    if prose:
+        yield Padding(_hanging(lead, prose), (0, 0, 0, 2))
     for place, command in enumerate(runs):
-        first = not said and place == 0
+        first = not prose and place == 0
         yield _command(f"{lead} {command}" if first else command, 2 if first else 3 + len(lead))
 
 
 def _observed(control: ControlState, smallest: int) -> str:
     judged = [finding for _, finding in control.findings if finding.outcome is not None]
     if stands(control) or not judged:
-        kept = sum(finding.outcome == "pass" for finding in judged)
-        if control.state == "met" and kept and kept == len(judged):
-            return format.sentence(judged[0], smallest) if kept == 1 else f"{kept} findings, each within its limit"
+        total = sum(finding.outcome == "pass" for finding in judged)
+        if control.state == "met" and total and total == len(judged):
+            return format.sentence(judged[0], smallest) if total == 1 else f"{total} findings, each within its limit"
         return format.clean(control.reason)
     worst = format.worst_first(judged)
     bad = [finding for finding in worst if finding.outcome != "pass"]
@@ -103,9 +103,9 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> 
         state = _mark(marks(control.state), plain)
         if not control.blocks and not stands(control):
             state.append("\n(does not block)", style="dim")
-        seen = _observed(control, report.smallest_cell)
+        observed = _observed(control, report.smallest_cell)
         table.add_row(
-            _text(control.control), _text(control.title), state, _text(seen), format.age(oldest(control)) or "none"
+            _text(control.control), _text(control.title), state, _text(observed), format.age(oldest(control)) or "none"
         )
     return table
 
@@ -163,8 +163,8 @@ def _decision(report: Report, plain: bool) -> Iterator[RenderableType]:
     if d is None:
         return
     yield Padding(_text(_facts(report), "dim"), (0, 0, 0, 2))
-    said = verdict(report)[2]
-    for problem in [each for each in d.problems if each not in said]:
+    message = verdict(report)[2]
+    for problem in [problem for problem in d.problems if problem not in message]:
         yield Padding(_hanging("!", problem, "bold red"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
@@ -215,15 +215,15 @@ def _gate(
     hidden = len(judged) + len(information) - table.row_count
     if hidden:
         yield _text(f"and {hidden} more, see --json", "dim")
-    said = dict.fromkeys((f.note, f.remedy) for f in judged if f.outcome != "pass" and (f.note or f.remedy))
-    for note, remedy in list(said)[:shown]:
+    fromkeys = dict.fromkeys((f.note, f.remedy) for f in judged if f.outcome != "pass" and (f.note or f.remedy))
+    for note, remedy in list(fromkeys)[:shown]:
         yield _hanging("-", ". ".join(part.rstrip(".") for part in (note, remedy) if part) + ".")
 
 
 def _parts(report: Report, plain: bool) -> Iterator[RenderableType]:
-    word, about, said = verdict(report)
+    word, about, explanation = verdict(report)
     head = f"{format.clean(about)}: " if about else ""
-    yield Text.assemble((word, _VERDICTS[word]), f"  {head}{format.clean(said)}")
+    yield Text.assemble((word, _VERDICTS[word]), f"  {head}{format.clean(explanation)}")
     yield from _decision(report, plain)
     if report.decision is None:
         for gate, _, outcome, findings in report.gates:

@@ -114,8 +114,8 @@ def _count(decision: Decision) -> str:
     states = Counter("met" if control.state == "met" else marks(control.state).word for control in required)
     if set(states) == {"met"}:
         return f"all {len(required)} controls your profile requires are met"
-    said = ", ".join(f"{count} {state}" for state, count in states.items())
-    return f"none of {len(required)} controls your profile requires blocks: {said}"
+    message = ", ".join(f"{count} {state}" for state, count in states.items())
+    return f"none of {len(required)} controls your profile requires blocks: {message}"
 
 
 def _waits(decision: Decision) -> bool:
@@ -125,8 +125,8 @@ def _waits(decision: Decision) -> bool:
 
 def _refused(decision: Decision) -> tuple[str, str]:
     if _waits(decision):
-        said = decision.problems[0] if decision.problems else "approvals are missing"
-        return "WAITING", f"the evidence criteria are met; {said}"
+        problem = decision.problems[0] if decision.problems else "approvals are missing"
+        return "WAITING", f"the evidence criteria are met; {problem}"
     if decision.problems and not blocking(decision):
         return "REFUSED", "; ".join(decision.problems)
     return "REFUSED", _count(decision)
@@ -153,8 +153,8 @@ def verdict(report: Report) -> tuple[str, str, str]:
     rollback = decision.transition == "rollback"
     about = f"{decision.name} v{decision.version} -> production{' (rollback)' if rollback else ''}"
     if not decision.allowed:
-        word, said = _refused(decision)
-        return word, about, said
+        word, explanation = _refused(decision)
+        return word, about, explanation
     if decision.transition == "break-glass":
         return "BREAK-GLASS", about, f"{decision.problems[0]}; {_count(decision)}"
     if rollback:

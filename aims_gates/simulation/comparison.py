@@ -12,7 +12,7 @@ from aims_gates.packs.gate import Gate
 from aims_gates.packs.limits import better, limit_of
 from aims_gates.profiles import ControlRule, GateRule, Profile
 
-__all__ = ["Change", "compare"]
+__all__ = ["OutcomeChange", "compare"]
 
 Way = Literal["tightened", "loosened", "changed"]
 _STRICT: Mapping[str, int] = {"note": 0, "warn": 1, "block": 2}
@@ -24,7 +24,7 @@ _DAYS = ("approval_days", "rollback_days")
 
 
 @dataclass(frozen=True)
-class Change:
+class OutcomeChange:
     """One difference.
 
     Attributes:
@@ -38,7 +38,7 @@ class Change:
     said: str
 
 
-def compare(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> tuple[Change, ...]:
+def compare(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> tuple[OutcomeChange, ...]:
     """What the new profile asks for that the old one does not, and the other way round.
 
     Args:
@@ -49,115 +49,117 @@ def compare(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> tuple[Chan
     return tuple(chain.from_iterable(parts))
 
 
-def _whole(old: Profile, new: Profile) -> Iterator[Change]:
+def _whole(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
     if old.expires != new.expires:
         later = (new.expires or "9999") > (old.expires or "9999")
-        said = f"the profile ends on {new.expires or 'no date'} instead of {old.expires or 'no date'}"
-        yield Change("loosened" if later else "tightened", "expires", said)
+        message = f"the profile ends on {new.expires or 'no date'} instead of {old.expires or 'no date'}"
+        yield OutcomeChange("loosened" if later else "tightened", "expires", message)
     if old.inconclusive != new.inconclusive:
         blocks = new.inconclusive == "blocks"
-        said = "an inconclusive finding now blocks" if blocks else "an inconclusive finding no longer blocks"
-        yield Change("tightened" if blocks else "loosened", "inconclusive", said)
+        message = "an inconclusive finding now blocks" if blocks else "an inconclusive finding no longer blocks"
+        yield OutcomeChange("tightened" if blocks else "loosened", "inconclusive", message)
     for name in _DAYS:
         yield from _days(name, name.replace("_", " "), getattr(old, name), getattr(new, name))
     least = old.isolation or "none", new.isolation or "none"
     if least[0] != least[1]:
         weaker = LEAST_ISOLATION[least[1]] < LEAST_ISOLATION[least[0]]
-        said = f"models must run in isolation {least[1]} at least instead of {least[0]}"
-        yield Change("loosened" if weaker else "tightened", "isolation", said)
+        message = f"models must run in isolation {least[1]} at least instead of {least[0]}"
+        yield OutcomeChange("loosened" if weaker else "tightened", "isolation", message)
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     for name in sorted({*before, *after} - _PARTS - {*_DAYS, "isolation"}):
         if before.get(name) != after.get(name):
             text = "changed" if name == "leaves_out" else f"{after.get(name)!r} instead of {before.get(name)!r}"
-            yield Change("changed", name, f"{name.replace('_', ' ')}: {text}")
+            yield OutcomeChange("changed", name, f"{name.replace('_', ' ')}: {text}")
 
 
-def _days(place: str, what: str, before: int, after: int) -> Iterator[Change]:
+def _days(place: str, what: str, before: int, after: int) -> Iterator[OutcomeChange]:
     if before != after:
-        yield Change("tightened" if after < before else "loosened", place, f"{what}: {after} instead of {before}")
+        yield OutcomeChange(
+            "tightened" if after < before else "loosened", place, f"{what}: {after} instead of {before}"
+        )
 
 
-def _controls(old: Profile, new: Profile) -> Iterator[Change]:
+def _controls(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
     for control in sorted({*old.controls, *new.controls}, key=order):
         title = title_of(control) or "not in the catalogue"
         named, place = f"{control} ({title})", f"controls.{control}"
         if control not in old.controls:
             rule = new.controls[control]
-            yield Change("tightened", place, f"{named} added, {rule.enforcement}: {rule.why}")
+            yield OutcomeChange("tightened", place, f"{named} added, {rule.enforcement}: {rule.why}")
         elif control not in new.controls:
-            yield Change("loosened", place, f"{named} removed")
+            yield OutcomeChange("loosened", place, f"{named} removed")
         else:
             yield from _control(named, place, old.controls[control], new.controls[control])
 
 
-def _control(named: str, place: str, old: ControlRule, new: ControlRule) -> Iterator[Change]:
+def _control(named: str, place: str, old: ControlRule, new: ControlRule) -> Iterator[OutcomeChange]:
     if old.enforcement != new.enforcement:
         way: Way = "tightened" if _STRICT[new.enforcement] > _STRICT[old.enforcement] else "loosened"
-        yield Change(way, f"{place}.enforcement", f"{named}: {new.enforcement} instead of {old.enforcement}")
+        yield OutcomeChange(way, f"{place}.enforcement", f"{named}: {new.enforcement} instead of {old.enforcement}")
     for gate in new.gates:
         if gate not in old.gates:
-            yield Change("tightened", f"{place}.gates", f"{named}: the gate {gate} is due too")
+            yield OutcomeChange("tightened", f"{place}.gates", f"{named}: the gate {gate} is due too")
     for gate in old.gates:
         if gate not in new.gates:
-            yield Change("loosened", f"{place}.gates", f"{named}: the gate {gate} is no longer due")
+            yield OutcomeChange("loosened", f"{place}.gates", f"{named}: the gate {gate} is no longer due")
     if old.why != new.why:
-        yield Change("changed", f"{place}.why", f"{named}: another reason: {new.why}")
+        yield OutcomeChange("changed", f"{place}.why", f"{named}: another reason: {new.why}")
 
 
 def _used(profile: Profile) -> set[str]:
     return {gate for rule in profile.controls.values() for gate in rule.gates}
 
 
-def _gates(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> Iterator[Change]:
+def _gates(old: Profile, new: Profile, gates: Mapping[str, Gate]) -> Iterator[OutcomeChange]:
     """The gates that both use; one that only one of them uses shows under its controls."""
     for gate in sorted(_used(old) & _used(new)):
         before, after = old.gates.get(gate, GateRule()), new.gates.get(gate, GateRule())
         defaults = gates[gate].manifest.parameters if gate in gates else {}
-        given = {name: parameter.default for name, parameter in defaults.items()}
+        defaults_by_name = {name: parameter.default for name, parameter in defaults.items()}
         place, usual = f"gates.{gate}", gates[gate].manifest.expires_days if gate in gates else 0
         life = before.expires_days or usual, after.expires_days or usual
         yield from _days(f"{place}.expires_days", f"{gate}: days for which evidence counts", *life)
-        yield from _params(gate, given | before.params, given | after.params)
-        for each in set(after.accept) - set(before.accept):
-            yield Change("loosened", f"{place}.accept", f"{gate}: also accepts the version {each[:19]}")
-        for each in set(before.accept) - set(after.accept):
-            yield Change("tightened", f"{place}.accept", f"{gate}: no longer accepts the version {each[:19]}")
+        yield from _params(gate, defaults_by_name | before.params, defaults_by_name | after.params)
+        for waived in set(after.accept) - set(before.accept):
+            yield OutcomeChange("loosened", f"{place}.accept", f"{gate}: also accepts the version {waived[:19]}")
+        for waived in set(before.accept) - set(after.accept):
+            yield OutcomeChange("tightened", f"{place}.accept", f"{gate}: no longer accepts the version {waived[:19]}")
         if before.applies_when != after.applies_when:
-            said = f"{gate}: applies when {_listed(after.applies_when)} instead of {_listed(before.applies_when)}"
-            yield Change("changed", f"{place}.applies_when", said)
+            message = f"{gate}: applies when {_listed(after.applies_when)} instead of {_listed(before.applies_when)}"
+            yield OutcomeChange("changed", f"{place}.applies_when", message)
 
 
 def _listed(facts: Mapping[str, Any]) -> str:
     return " and ".join(f"{name} is {value!r}" for name, value in facts.items()) or "always"
 
 
-def _params(gate: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def _params(gate: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[OutcomeChange]:
     for name in sorted({*old, *new} - {"limits"}):
         if old.get(name) != new.get(name):
-            said = f"{gate}: {name} is {new.get(name)!r} instead of {old.get(name)!r}"
-            yield Change("changed", f"gates.{gate}.params.{name}", said)
-    before, after = (each.get("limits") or {} for each in (old, new))
+            message = f"{gate}: {name} is {new.get(name)!r} instead of {old.get(name)!r}"
+            yield OutcomeChange("changed", f"gates.{gate}.params.{name}", message)
+    before, after = (rule.get("limits") or {} for rule in (old, new))
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for measure in sorted({*before, *after}):
             yield from _limit(gate, measure, before.get(measure), after.get(measure))
 
 
-def _limit(gate: str, measure: str, old: Any, new: Any) -> Iterator[Change]:
+def _limit(gate: str, measure: str, old: Any, new: Any) -> Iterator[OutcomeChange]:
     place = f"gates.{gate}.params.limits.{measure}"
     try:
         before, after = limit_of(measure, old), limit_of(measure, new)
     except InputError:
         if old != new:
-            yield Change("changed", place, f"{gate}: the limit on {measure} is {new!r} instead of {old!r}")
+            yield OutcomeChange("changed", place, f"{gate}: the limit on {measure} is {new!r} instead of {old!r}")
         return
     if before == after:
         return
     if before is None or after is None:
-        said = f"{gate}: {measure} must be {_words(after)}" if after else f"{gate}: no limit on {measure} any more"
-        yield Change("tightened" if after else "loosened", place, said)
+        message = f"{gate}: {measure} must be {_words(after)}" if after else f"{gate}: no limit on {measure} any more"
+        yield OutcomeChange("tightened" if after else "loosened", place, message)
     else:
-        said = f"{gate}: {measure} must be {_words(after)} instead of {_words(before)}"
-        yield Change(_way(measure, before, after), place, said)
+        message = f"{gate}: {measure} must be {_words(after)} instead of {_words(before)}"
+        yield OutcomeChange(_way(measure, before, after), place, message)
 
 
 def _words(limit: Limit | None) -> str:
@@ -175,19 +177,19 @@ def _way(measure: str, before: Limit, after: Limit) -> Way:
     return "tightened" if len(after.op) == 1 else "loosened"
 
 
-def _approvals(old: Profile, new: Profile) -> Iterator[Change]:
-    before = {each.role: each.count for each in old.approvals}
-    after = {each.role: each.count for each in new.approvals}
+def _approvals(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
+    before = {approval_rule.role: approval_rule.count for approval_rule in old.approvals}
+    after = {approval_rule.role: approval_rule.count for approval_rule in new.approvals}
     for role in sorted({*before, *after}):
         then, now = before.get(role, 0), after.get(role, 0)
         if then != now:
-            said = f"approvals by {role}: {now or 'none'} instead of {then or 'none'}"
-            yield Change("tightened" if now > then else "loosened", f"approvals.{role}", said)
+            message = f"approvals by {role}: {now or 'none'} instead of {then or 'none'}"
+            yield OutcomeChange("tightened" if now > then else "loosened", f"approvals.{role}", message)
 
 
-def _waivers(old: Profile, new: Profile) -> Iterator[Change]:
+def _waivers(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
     yield from _days("waivers.max_days", "longest waiver in days", old.waivers.max_days, new.waivers.max_days)
     for role in sorted({*new.waivers.roles} - {*old.waivers.roles}):
-        yield Change("loosened", "waivers.roles", f"{role} may grant waivers too")
+        yield OutcomeChange("loosened", "waivers.roles", f"{role} may grant waivers too")
     for role in sorted({*old.waivers.roles} - {*new.waivers.roles}):
-        yield Change("tightened", "waivers.roles", f"{role} may no longer grant waivers")
+        yield OutcomeChange("tightened", "waivers.roles", f"{role} may no longer grant waivers")

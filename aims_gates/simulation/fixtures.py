@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aims_gates.documents.canonical import digest
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document, parse, read
 from aims_gates.evaluation.plan import make_plan
 from aims_gates.governance.controls import title_of
@@ -15,7 +16,7 @@ from aims_gates.governance.records.reader import Requirements, System, SystemRec
 from aims_gates.model import Evidence, Outcome, Plan, Step
 from aims_gates.packs.gate import Gate
 from aims_gates.profiles import Profile, Resolved
-from aims_gates.simulation.scene import Scene, Twist, finding_of
+from aims_gates.simulation.scene import Change, Scenario, finding_of
 from aims_gates.simulation.trials import Trial, trials
 
 __all__ = ["Fixture", "fixtures_of", "rehearse", "synthetic"]
@@ -23,7 +24,7 @@ __all__ = ["Fixture", "fixtures_of", "rehearse", "synthetic"]
 Said = Literal["pass", "fail", "inconclusive", "error", "missing", "stale"]
 
 
-class Fixture(BaseModel):
+class Fixture(StrictModel):
     """One case: everything is met but what it says, and the answer it expects.
 
     Attributes:
@@ -35,8 +36,6 @@ class Fixture(BaseModel):
         controls: The controls that block, exactly; left out, only the answer is compared.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str = ""
     facts: dict[str, bool | str] = Field(default_factory=dict)
     evidence: dict[str, Said | dict[str, Said]] = Field(default_factory=dict)
@@ -47,7 +46,7 @@ class Fixture(BaseModel):
 
 def synthetic(profile: Profile, facts: Mapping[str, bool | str] | None = None) -> SystemRecord:
     """A system of the profile's tier that exists nowhere; a fact that is not given is unknown."""
-    said: dict[str, Any] = {
+    content: dict[str, Any] = {
         "name": "rehearsal",
         "purpose": "Show that every rule of a profile stops what it is there to stop.",
         "owner": "nobody",
@@ -61,7 +60,7 @@ def synthetic(profile: Profile, facts: Mapping[str, bool | str] | None = None) -
         "decided_by": "nobody",
         "evaluation": {"file": "none", "digest": digest("rehearsal")},
     }
-    document = Document(said, "rehearsal")
+    document = Document(content, "rehearsal")
     system, requirements = parse(System, document), parse(Requirements, Document(fixed, "rehearsal"))
     records = {"system": system.model_dump(mode="json"), "requirements": fixed}
     return SystemRecord(Path(), Path(), system, requirements, records, document)
@@ -76,16 +75,18 @@ def rehearse(resolved: Resolved, gates: Mapping[str, Gate]) -> Iterator[Trial]:
     """
     yield from trials(make_plan(synthetic(resolved.profile), resolved, gates))
     for gate, rule in resolved.profile.gates.items():
-        for fact, wanted in rule.applies_when.items():
-            yield _condition(resolved, gates, gate, fact, wanted)
+        for fact, expected in rule.applies_when.items():
+            yield _condition(resolved, gates, gate, fact, expected)
 
 
-def _condition(resolved: Resolved, gates: Mapping[str, Gate], gate: str, fact: str, wanted: bool | str) -> Trial:
+def _condition(resolved: Resolved, gates: Mapping[str, Gate], gate: str, fact: str, expected: bool | str) -> Trial:
     """A gate applies where its fact holds; where it does not, a promotion needs nothing of it."""
-    other: bool | str = not wanted if isinstance(wanted, bool) else f"not {wanted}"
-    due, spared = (make_plan(synthetic(resolved.profile, {fact: value}), resolved, gates) for value in (wanted, other))
-    fired = _applies(due, gate) and not _applies(spared, gate) and Scene(spared).play().allowed
-    return Trial("condition", f"{gate} applies where {fact} is {wanted!r} alone", (), (), fired)
+    other: bool | str = not expected if isinstance(expected, bool) else f"not {expected}"
+    due, spared = (
+        make_plan(synthetic(resolved.profile, {fact: value}), resolved, gates) for value in (expected, other)
+    )
+    fired = _applies(due, gate) and not _applies(spared, gate) and Scenario(spared).play().allowed
+    return Trial("condition", f"{gate} applies where {fact} is {expected!r} alone", (), (), fired)
 
 
 def _applies(plan: Plan, gate: str) -> bool:
@@ -107,11 +108,11 @@ def fixtures_of(path: Path, resolved: Resolved, gates: Mapping[str, Gate]) -> It
 
 def _check(fixture: Fixture, plan: Plan, document: Document, place: int) -> None:
     steps = {step.gate: step for step in plan.steps if step.applies}
-    for gate, said in fixture.evidence.items():
+    for gate, fixture_outcome in fixture.evidence.items():
         if gate not in steps:
             remedy = f"Choose from: {', '.join(steps)}."
             raise document.error((place, "evidence", gate), "the profile does not ask for this gate here", remedy)
-        for control in said if isinstance(said, dict) else ():
+        for control in fixture_outcome if isinstance(fixture_outcome, dict) else ():
             if control not in steps[gate].controls:
                 remedy = f"Choose from: {', '.join(steps[gate].controls)}."
                 raise document.error((place, "evidence", gate, control), f"{gate} does not evidence it here", remedy)
@@ -120,7 +121,7 @@ def _check(fixture: Fixture, plan: Plan, document: Document, place: int) -> None
             raise document.error(
                 (place, "controls"), f"there is no control {control!r}", "See: aims-gates controls list"
             )
-    roles = [each.role for each in plan.approvals]
+    roles = [approver.role for approver in plan.approvals]
     for role in fixture.without:
         if role not in roles:
             remedy = f"Choose from: {', '.join(roles) or 'it asks for none'}."
@@ -128,9 +129,11 @@ def _check(fixture: Fixture, plan: Plan, document: Document, place: int) -> None
 
 
 def _played(fixture: Fixture, plan: Plan, place: int) -> Trial:
-    scene = Scene(plan)
-    evidence = {gate: _evidence(scene, scene.steps[gate], said) for gate, said in fixture.evidence.items()}
-    decision = scene.play(Twist(evidence, absent=fixture.without))
+    scene = Scenario(plan)
+    evidence = {
+        gate: _evidence(scene, scene.steps[gate], fixture_outcome) for gate, fixture_outcome in fixture.evidence.items()
+    }
+    decision = scene.play(Change(evidence, absent=fixture.without))
     blocked = tuple(state.control for state in decision.controls if state.blocks)
     fired = decision.allowed == (fixture.expect == "allow")
     fired = fired and (fixture.controls is None or set(blocked) == set(fixture.controls))
@@ -139,8 +142,8 @@ def _played(fixture: Fixture, plan: Plan, place: int) -> Trial:
     return Trial("fixture", rule, fixture.controls or (), blocked, fired, f"the answer was {answer}")
 
 
-def _evidence(scene: Scene, step: Step, said: Said | dict[str, Said]) -> Evidence | None:
-    outcomes = said if isinstance(said, dict) else dict.fromkeys(step.controls, said)
+def _evidence(scene: Scenario, step: Step, fixture_outcome: Said | dict[str, Said]) -> Evidence | None:
+    outcomes = fixture_outcome if isinstance(fixture_outcome, dict) else dict.fromkeys(step.controls, fixture_outcome)
     if outcomes and set(outcomes.values()) == {"missing"} and set(outcomes) == set(step.controls):
         return None
     findings = []
@@ -149,7 +152,7 @@ def _evidence(scene: Scene, step: Step, said: Said | dict[str, Said]) -> Evidenc
         if outcome not in ("missing", "stale"):
             judged: Outcome = outcome  # type: ignore[assignment]
             findings.append(finding_of(judged, control))
-    made = scene.says(step.gate, *findings)
+    evidence = scene.says(step.gate, *findings)
     if "stale" not in outcomes.values():
-        return made
-    return replace(made, produced_at=scene.aged(step.gate, step.expires_days + 1).produced_at)
+        return evidence
+    return replace(evidence, produced_at=scene.aged(step.gate, step.expires_days + 1).produced_at)

@@ -20,7 +20,7 @@ from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.model import Decision, Evidence, Finding, Limit, Outcome, Plan, Step, Subject
 
-__all__ = ["MODEL", "UNISOLATED", "Scene", "Twist", "finding_of"]
+__all__ = ["MODEL", "UNISOLATED", "Scenario", "Change", "finding_of"]
 
 #: The registered model of every rehearsal.
 MODEL = "rehearsal"
@@ -36,7 +36,7 @@ _REQUEST, _WAIVER, _GRANTS = 100_000, 200_000, 300_000
 
 
 @dataclass(frozen=True)
-class Twist:
+class Change:
     """How a case differs from the one in which everything is met.
 
     Attributes:
@@ -68,7 +68,7 @@ def _key(person: str) -> str:
     return hashlib.sha256(person.encode()).hexdigest()
 
 
-class Scene:
+class Scenario:
     """A plan with everything met.
 
     Attributes:
@@ -82,7 +82,7 @@ class Scene:
         self.plan = plan
         self.now = datetime.combine(last, time(12), UTC) if last else _USUAL
         self.steps: dict[str, Step] = {step.gate: step for step in plan.steps if step.applies}
-        self.roles = list(dict.fromkeys([*(each.role for each in plan.approvals), *plan.waiver_roles]))
+        self.roles = list(dict.fromkeys([*(approver.role for approver in plan.approvals), *plan.waiver_roles]))
         self._plan_digest = digest(plan)
         self._start = self._beginning()
         places = enumerate(self.steps.values(), len(self._start))
@@ -97,36 +97,36 @@ class Scene:
 
     def _people(self) -> dict[str, tuple[str, ...]]:
         """Person -> roles: one for each work, one for each approval, and a requester who holds approvers' roles too."""
-        counts = {each.role: each.count for each in self.plan.approvals}
-        found: dict[str, tuple[str, ...]] = {name: (name,) for name in ("policy", "ci", "on-call")}
-        found["developer"] = ("developer", *self.roles)
+        counts = {approver.role: approver.count for approver in self.plan.approvals}
+        signers: dict[str, tuple[str, ...]] = {name: (name,) for name in ("policy", "ci", "on-call")}
+        signers["developer"] = ("developer", *self.roles)
         for role in self.roles:
-            found.update({f"{role} {place}": (role,) for place in range(counts.get(role, 1))})
-        return found
+            signers.update({f"{role} {place}": (role,) for place in range(counts.get(role, 1))})
+        return signers
 
     def _beginning(self) -> list[Row]:
         entries = [TrustedKey(_key(name), name, roles, (), name == "ci") for name, roles in self._people().items()]
         binding = Binding(_WORKSPACE, MODEL, "model", self.plan, digest("system"), author="developer")
-        made = Registration(_WORKSPACE, MODEL, "1", "models:/m-1", None, "developer", "rehearsal")
+        registration = Registration(_WORKSPACE, MODEL, "1", "models:/m-1", None, "developer", "rehearsal")
         further = {role: _OUTPUT for step in self.steps.values() for role in step.tables}
         table = Predictions(
             self.plan.evaluation_digest or _TABLE, _OUTPUT, 1, self.now.isoformat(), {}, further, self.plan.isolation
         )
-        said: list[tuple[Any, tuple[str, ...]]] = [
+        acts: list[tuple[Any, tuple[str, ...]]] = [
             (Trust(1, tuple(entries)), ("policy",)),
             (Creation(_WORKSPACE, MODEL, "model", "developer", "rehearsal"), ()),
             (binding, ("policy",)),
-            (made, ()),
+            (registration, ()),
             (table, ("ci",)),
             (replace(table, output=UNISOLATED, isolation=""), ("ci",)),
         ]
-        return [self._row(place, predicate, *people) for place, (predicate, people) in enumerate(said)]
+        return [self._row(place, predicate, *people) for place, (predicate, people) in enumerate(acts)]
 
     def met(self, gate: str, **outcomes: Outcome) -> Evidence:
         """A gate's evidence in which every control passes, or has the outcome given for it (dots as underscores)."""
         step = self.steps[gate]
-        given = {control: outcomes.get(control.replace(".", "_"), "pass") for control in step.controls}
-        return self.says(gate, *(finding_of(outcome, control) for control, outcome in given.items()))
+        outcomes_by_control = {control: outcomes.get(control.replace(".", "_"), "pass") for control in step.controls}
+        return self.says(gate, *(finding_of(outcome, control) for control, outcome in outcomes_by_control.items()))
 
     def says(self, gate: str, *findings: Finding) -> Evidence:
         """A gate's evidence with these findings, all else in order."""
@@ -153,15 +153,15 @@ class Scene:
         ends = (self.now + timedelta(days=days)).date().isoformat()
         return Waiver(self.plan.system, _BYTES, control, role, "a reason", "a risk", "another measure", ends)
 
-    def play(self, twist: Twist | None = None) -> Decision:
+    def play(self, twist: Change | None = None) -> Decision:
         """The answer in this case."""
-        twist = twist or Twist()
+        twist = twist or Change()
         evidence = dict(self._met)
-        for gate, said in twist.evidence.items():
-            if said is None:
+        for gate, change in twist.evidence.items():
+            if change is None:
                 evidence.pop(gate, None)
             else:
-                evidence[gate] = self._row(self._places[gate], said, "ci")
+                evidence[gate] = self._row(self._places[gate], change, "ci")
         rows = [*self._start, *evidence.values(), *self._asked(list(evidence.values()), twist)]
         if twist.waiver is not None:
             rows.append(self._row(_WAIVER, twist.waiver, f"{twist.waiver.role} 0", age=twist.waiver_age))
@@ -170,15 +170,15 @@ class Scene:
         now = self.now + timedelta(days=twist.later)
         return decide(Ask(_WORKSPACE, MODEL, "1", _BYTES, "production", now, "developer"), rows)
 
-    def _asked(self, evidence: list[Row], twist: Twist) -> list[Row]:
+    def _asked(self, evidence: list[Row], twist: Change) -> list[Row]:
         """The request and its approvals."""
-        seen = [
+        evidence_counts = [
             Counted(self.steps[row.predicate.gate], "counts", "", row, row.predicate)
             for row in evidence
             if row.predicate.gate in self.steps
         ]
-        asked = Request(_WORKSPACE, MODEL, "1", _BYTES, self._plan_digest, frozen(seen))
-        request = self._row(_REQUEST, asked, "developer")
+        requested = Request(_WORKSPACE, MODEL, "1", _BYTES, self._plan_digest, frozen(evidence_counts))
+        request = self._row(_REQUEST, requested, "developer")
         rows, left_out = [request], list(twist.absent)
         for rule in self.plan.approvals:
             for place in range(rule.count):
@@ -187,8 +187,8 @@ class Scene:
                     continue
                 own = twist.self_approved == rule.role and place == 0
                 who = "developer" if own else f"{rule.role} {place}"
-                said = Approval(request.digest, rule.role, f"approval {place}")
-                rows.append(self._row(_REQUEST + len(rows), said, who, age=twist.approvals_age))
+                approval = Approval(request.digest, rule.role, f"approval {place}")
+                rows.append(self._row(_REQUEST + len(rows), approval, who, age=twist.approvals_age))
         return rows
 
     def _granted_before(self, ended: float) -> list[Row]:
@@ -201,6 +201,6 @@ class Scene:
         ]
         order = RollbackOrder(_WORKSPACE, MODEL, "1", "the newer version misbehaves")
         return [
-            *(self._row(_GRANTS + place, said, age=ended) for place, said in enumerate(grants)),
+            *(self._row(_GRANTS + place, grant, age=ended) for place, grant in enumerate(grants)),
             self._row(_GRANTS + 2, order, "on-call"),
         ]

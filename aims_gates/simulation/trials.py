@@ -9,7 +9,7 @@ from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError
 from aims_gates.model import Decision, Evidence, Finding, Outcome, Plan, Requirement, Step
 from aims_gates.packs.limits import beyond, limit_of, reachable
-from aims_gates.simulation.scene import UNISOLATED, Scene, Twist, finding_of
+from aims_gates.simulation.scene import UNISOLATED, Change, Scenario, finding_of
 
 __all__ = ["Trial", "trials"]
 
@@ -42,10 +42,12 @@ def _blocking(decision: Decision) -> tuple[str, ...]:
     return tuple(state.control for state in decision.controls if state.blocks)
 
 
-def _denied(kind: str, rule: str, decision: Decision, expected: tuple[str, ...], said: str = "") -> Trial:
+def _denied(kind: str, rule: str, decision: Decision, expected: tuple[str, ...], message: str = "") -> Trial:
     """A trial in which the answer must be no and name exactly these controls (or, where there are none, say this)."""
     blocked = _blocking(decision)
-    named = set(blocked) == set(expected) and (bool(expected) or any(said in each for each in decision.problems))
+    named = set(blocked) == set(expected) and (
+        bool(expected) or any(message in problem for problem in decision.problems)
+    )
     fired = named and not decision.allowed and not decision.criteria_met
     note = "" if fired else ("; ".join(decision.problems) or f"the decision was {'yes' if decision.allowed else 'no'}")
     return Trial(kind, rule, expected, blocked, fired, note)
@@ -53,13 +55,17 @@ def _denied(kind: str, rule: str, decision: Decision, expected: tuple[str, ...],
 
 def _allowed(kind: str, rule: str, decision: Decision) -> Trial:
     """A trial in which the answer must be yes."""
-    why = [f"{each.control} {each.state}: {each.reason}" for each in decision.controls if each.blocks]
+    why = [
+        f"{control_state.control} {control_state.state}: {control_state.reason}"
+        for control_state in decision.controls
+        if control_state.blocks
+    ]
     return Trial(kind, rule, (), _blocking(decision), decision.allowed, "; ".join([*decision.problems, *why]))
 
 
 def _shown(kind: str, rule: str, decision: Decision, control: str) -> Trial:
     """A trial of a control that is shown and does not block."""
-    states = {each.control: each.state for each in decision.controls}
+    states = {control_state.control: control_state.state for control_state in decision.controls}
     fired = decision.allowed and states.get(control) not in (None, "met", "waived", "not-applicable")
     return Trial(kind, f"{rule} (shown, does not block)", (), _blocking(decision), fired, str(states.get(control)))
 
@@ -69,7 +75,7 @@ def trials(plan: Plan) -> Iterator[Trial]:
 
     Nothing else is tried where that fails.
     """
-    scene = Scene(plan)
+    scene = Scenario(plan)
     first = _allowed("met", "a case in which everything is met is allowed", scene.play())
     yield first
     if not first.fired:
@@ -84,15 +90,19 @@ def trials(plan: Plan) -> Iterator[Trial]:
 
 
 def _blocks(plan: Plan, *controls: str) -> tuple[str, ...]:
-    return tuple(each.control for each in plan.requirements if each.control in controls and each.enforcement == "block")
+    return tuple(
+        requirement.control
+        for requirement in plan.requirements
+        if requirement.control in controls and requirement.enforcement == "block"
+    )
 
 
-def _worse(scene: Scene, gate: str, control: str, outcome: Outcome) -> Twist:
+def _worse(scene: Scenario, gate: str, control: str, outcome: Outcome) -> Change:
     outcomes: dict[str, Outcome] = {control.replace(".", "_"): outcome}
-    return Twist({gate: scene.met(gate, **outcomes)})
+    return Change({gate: scene.met(gate, **outcomes)})
 
 
-def _control(scene: Scene, requirement: Requirement) -> Iterator[Trial]:
+def _control(scene: Scenario, requirement: Requirement) -> Iterator[Trial]:
     """Each gate of a control fails for it alone."""
     control = requirement.control
     for gate in requirement.gates:
@@ -100,10 +110,10 @@ def _control(scene: Scene, requirement: Requirement) -> Iterator[Trial]:
         if gate not in scene.steps:
             yield Trial("finding", rule, (control,), (), False, "the gate does not apply where no fact is known")
             continue
-        others = [finding_of("pass", each) for each in scene.steps[gate].controls if each != control]
+        others = [finding_of("pass", name) for name in scene.steps[gate].controls if name != control]
         ways = {
             rule: scene.play(_worse(scene, gate, control, "fail")),
-            f"{control} by {gate}: no finding about it": scene.play(Twist({gate: scene.says(gate, *others)})),
+            f"{control} by {gate}: no finding about it": scene.play(Change({gate: scene.says(gate, *others)})),
         }
         for named, decision in ways.items():
             blocks = requirement.enforcement == "block"
@@ -111,7 +121,7 @@ def _control(scene: Scene, requirement: Requirement) -> Iterator[Trial]:
             yield denied if blocks else _shown("finding", named, decision, control)
 
 
-def _step(scene: Scene, step: Step) -> Iterator[Trial]:
+def _step(scene: Scenario, step: Step) -> Iterator[Trial]:
     """A gate's evidence is missing, too old, by another gate, or made with other parameters."""
     gate, met = step.gate, scene.met(step.gate)
     ways: list[tuple[str, str, Evidence | None]] = [
@@ -131,17 +141,17 @@ def _step(scene: Scene, step: Step) -> Iterator[Trial]:
     for role in step.tables:
         other = replace(met, data={**met.data, role: _OTHER})
         ways.append(("data", f"evidence on {role} data that no signed predictions name", other))
-    for kind, said, evidence in ways:
-        yield _stops(scene, step, kind, f"{gate}: {said}", evidence)
+    for kind, title, evidence in ways:
+        yield _stops(scene, step, kind, f"{gate}: {title}", evidence)
 
 
-def _limits(scene: Scene, step: Step) -> Iterator[Trial]:
+def _limits(scene: Scenario, step: Step) -> Iterator[Trial]:
     """A number beyond each limit, and evidence made without it."""
-    said, controls = step.params.get("limits"), _blocks(scene.plan, *step.controls)
-    given: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
-    for measure, each in given.items():
+    limits, controls = step.params.get("limits"), _blocks(scene.plan, *step.controls)
+    expected_limits: Mapping[str, Any] = limits if isinstance(limits, Mapping) else {}
+    for measure, item in expected_limits.items():
         try:
-            limit = limit_of(measure, each)
+            limit = limit_of(measure, item)
         except InputError as error:
             yield Trial("limit", f"{step.gate}: the limit on {measure}", controls, (), False, error.message)
             continue
@@ -152,42 +162,44 @@ def _limits(scene: Scene, step: Step) -> Iterator[Trial]:
             why = "every value that the measure can have keeps it" if value is None else "no value can keep it"
             yield Trial("limit", rule, controls, (), False, why)
             continue
-        found = Finding(measure, value, n=1, limit=limit, outcome=limit.verdict(value))
-        loose = {**step.params, "limits": {name: other for name, other in given.items() if name != measure}}
+        finding = Finding(measure, value, n=1, limit=limit, outcome=limit.verdict(value))
+        loose = {**step.params, "limits": {name: other for name, other in expected_limits.items() if name != measure}}
         without = replace(scene.met(step.gate), params=loose)
-        yield _stops(scene, step, "limit", f"{rule}, {value:g} found", scene.says(step.gate, found))
+        yield _stops(scene, step, "limit", f"{rule}, {value:g} found", scene.says(step.gate, finding))
         yield _stops(scene, step, "limit", f"{rule}, left out of the evidence", without)
 
 
-def _stops(scene: Scene, step: Step, kind: str, rule: str, evidence: Evidence | None) -> Trial:
+def _stops(scene: Scenario, step: Step, kind: str, rule: str, evidence: Evidence | None) -> Trial:
     """With this evidence of a gate its controls block, all of them; where none blocks, they are shown."""
-    decision, controls = scene.play(Twist({step.gate: evidence})), _blocks(scene.plan, *step.controls)
+    decision, controls = scene.play(Change({step.gate: evidence})), _blocks(scene.plan, *step.controls)
     return _denied(kind, rule, decision, controls) if controls else _shown(kind, rule, decision, step.controls[0])
 
 
-def _approvals(scene: Scene) -> Iterator[Trial]:
+def _approvals(scene: Scenario) -> Iterator[Trial]:
     """Each approval removed, given by the requester, or too old."""
     plan = scene.plan
     separated = _blocks(plan, SEPARATION)
 
     def missing(rule: str, decision: Decision, *roles: str) -> Trial:
         trial = _denied("approval", rule, decision, separated)
-        found = {each["role"] for each in decision.approvals["missing"]}
+        result = {lack["role"] for lack in decision.approvals["missing"]}
         if separated:
-            return replace(trial, fired=trial.fired and found == set(roles))
-        return replace(trial, fired=not decision.allowed and found == set(roles))
+            return replace(trial, fired=trial.fired and result == set(roles))
+        return replace(trial, fired=not decision.allowed and result == set(roles))
 
-    for each in plan.approvals:
-        said = f"approval by {each.count} x {each.role}"
-        yield missing(f"{said}: one removed", scene.play(Twist(absent=(each.role,))), each.role)
-        yield missing(f"{said}: one is the requester's own", scene.play(Twist(self_approved=each.role)), each.role)
+    for approver in plan.approvals:
+        message = f"approval by {approver.count} x {approver.role}"
+        yield missing(f"{message}: one removed", scene.play(Change(absent=(approver.role,))), approver.role)
+        yield missing(
+            f"{message}: one is the requester's own", scene.play(Change(self_approved=approver.role)), approver.role
+        )
     if plan.approvals:
-        old = scene.play(Twist(approvals_age=plan.approval_days + 1))
+        old = scene.play(Change(approvals_age=plan.approval_days + 1))
         rule = f"approvals older than {plan.approval_days} days"
-        yield missing(rule, old, *(each.role for each in plan.approvals))
+        yield missing(rule, old, *(approval.role for approval in plan.approvals))
 
 
-def _broken(scene: Scene) -> tuple[str, str] | None:
+def _broken(scene: Scenario) -> tuple[str, str] | None:
     """A control that blocks, and one of its gates; None where no gate's control blocks."""
     for requirement in scene.plan.requirements:
         gates = [gate for gate in requirement.gates if gate in scene.steps]
@@ -196,7 +208,7 @@ def _broken(scene: Scene) -> tuple[str, str] | None:
     return None
 
 
-def _waivers(scene: Scene) -> Iterator[Trial]:
+def _waivers(scene: Scenario) -> Iterator[Trial]:
     """A waiver carries a failed control inside its cap and its dates, in role, and not otherwise."""
     plan, broken = scene.plan, _broken(scene)
     if broken is None:
@@ -204,21 +216,21 @@ def _waivers(scene: Scene) -> Iterator[Trial]:
     control, gate = broken
     failed, cap = _worse(scene, gate, control, "fail").evidence, plan.waiver_days
     if not plan.waiver_roles:
-        for role in dict.fromkeys(each.role for each in plan.approvals):
-            decision = scene.play(Twist(failed, waiver=scene.waiver(control, 1, role)))
+        for role in dict.fromkeys(approver.role for approver in plan.approvals):
+            decision = scene.play(Change(failed, waiver=scene.waiver(control, 1, role)))
             yield _denied("waiver", f"no waivers: one by {role}", decision, (control,))
         return
     for role in plan.waiver_roles:
-        within = scene.play(Twist(failed, waiver=scene.waiver(control, cap, role)))
+        within = scene.play(Change(failed, waiver=scene.waiver(control, cap, role)))
         yield _allowed("waiver", f"a waiver by {role} of {cap} days carries {control}", within)
     role = plan.waiver_roles[0]
-    past = scene.play(Twist(failed, waiver=scene.waiver(control, cap + 1, role)))
+    past = scene.play(Change(failed, waiver=scene.waiver(control, cap + 1, role)))
     yield _denied("waiver", f"a waiver longer than {cap} days", past, (control,))
-    ended = scene.play(Twist(failed, waiver=scene.waiver(control, -1, role), waiver_age=min(cap, 2)))
+    ended = scene.play(Change(failed, waiver=scene.waiver(control, -1, role), waiver_age=min(cap, 2)))
     yield _denied("waiver", "a waiver past its end", ended, (control,))
 
 
-def _inconclusive(scene: Scene) -> Iterator[Trial]:
+def _inconclusive(scene: Scenario) -> Iterator[Trial]:
     broken = _broken(scene)
     if broken is None:
         return
@@ -230,21 +242,21 @@ def _inconclusive(scene: Scene) -> Iterator[Trial]:
         yield _shown("inconclusive", "an inconclusive finding", decision, control)
 
 
-def _expiry(scene: Scene) -> Iterator[Trial]:
+def _expiry(scene: Scenario) -> Iterator[Trial]:
     """The day after the profile's last."""
     if scene.plan.profile_expires is not None:
-        decision = scene.play(Twist(later=1))
+        decision = scene.play(Change(later=1))
         rule = f"the profile ends on {scene.plan.profile_expires}"
         trial = _denied("expiry", rule, decision, _blocking(decision))
-        said = any("expired" in each for each in decision.problems)
-        yield replace(trial, expected=(), fired=said and not decision.allowed)
+        expired = any("expired" in problem for problem in decision.problems)
+        yield replace(trial, expected=(), fired=expired and not decision.allowed)
 
 
-def _rollback(scene: Scene) -> Iterator[Trial]:
+def _rollback(scene: Scenario) -> Iterator[Trial]:
     """Back to a version granted before, inside the window and after it, with no evidence at all."""
     days, nothing = scene.plan.rollback_days, dict.fromkeys(scene.steps)
     if nothing:
-        back = scene.play(Twist(nothing, ended=days - 0.5))
+        back = scene.play(Change(nothing, ended=days - 0.5))
         yield _allowed("rollback", f"a rollback within {days} days is allowed", back)
-        late = scene.play(Twist(nothing, ended=days + 1))
+        late = scene.play(Change(nothing, ended=days + 1))
         yield _denied("rollback", f"a rollback after {days} days", late, (), "rollback window")

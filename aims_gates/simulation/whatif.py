@@ -14,7 +14,7 @@ from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ask, Counted, Ledger
+from aims_gates.decision.in_force import Ask, Counted, StatementView
 from aims_gates.decision.rules import decide, frozen
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import AimsGatesError, InputError
@@ -63,7 +63,7 @@ def outlook(ask: Ask, rows: Iterable[Row], plan: Plan) -> Outlook:
     now, then = decide(ask, known), decide(ask, retold(known, plan, ask))
     before = {state.control for state in now.controls if state.blocks}
     new = {state.control: _said(state) for state in then.controls if state.blocks and state.control not in before}
-    problems = tuple(each for each in then.problems if each not in now.problems)
+    problems = tuple(problem for problem in then.problems if problem not in now.problems)
     return Outlook(ask.name, ask.version, plan.system, not then.criteria_met, not now.criteria_met, new, problems)
 
 
@@ -87,19 +87,21 @@ def foreseen(
         gates: The gates there are.
         now: The time of the question.
     """
-    said, known = grant.predicate, list(rows)
-    binding = Ledger(known, said.workspace, said.name).binding()
+    predicate, known = grant.predicate, list(rows)
+    binding = StatementView(known, predicate.workspace, predicate.name).binding()
     if binding is None or record is None:
         why = "it is bound to no system" if binding is None else "its system is not in these packs"
         system = binding.predicate.plan.system if binding is not None else ""
-        return Outlook(said.name, said.version, system, False, False, {}, (), f"unknown: {why}")
+        return Outlook(predicate.name, predicate.version, system, False, False, {}, (), f"unknown: {why}")
     bound: Plan = binding.predicate.plan
     try:
         plan = make_plan(record, resolved, gates)
     except AimsGatesError as error:
-        return Outlook(said.name, said.version, bound.system, True, False, {}, (error.message,))
+        return Outlook(predicate.name, predicate.version, bound.system, True, False, {}, (error.message,))
     plan = replace(plan, evaluation_digest=bound.evaluation_digest, purpose_digest=bound.purpose_digest)
-    return outlook(Ask(said.workspace, said.name, said.version, said.digest, said.alias, now), known, plan)
+    return outlook(
+        Ask(predicate.workspace, predicate.name, predicate.version, predicate.digest, predicate.alias, now), known, plan
+    )
 
 
 def _said(state: ControlState) -> str:
@@ -115,82 +117,82 @@ class _Teller:
     def __init__(self, rows: list[Row], plan: Plan, ask: Ask) -> None:
         self.rows, self.plan, self.ask = sorted(rows, key=lambda row: row.position), plan, ask
         self.steps = {step.gate: step for step in plan.steps}
-        found = [row.predicate.plan for row in rows if row.type == type_of(Binding) and self._ours(row.predicate)]
-        self.before = {step.gate: step for step in found[-1].steps} if found else {}
+        plans = [row.predicate.plan for row in rows if row.type == type_of(Binding) and self._ours(row.predicate)]
+        self.before = {step.gate: step for step in plans[-1].steps} if plans else {}
         self.renamed: dict[str, Row] = {}
 
-    def _ours(self, said: Any) -> bool:
-        return (said.workspace, said.name) == (self.ask.workspace, self.ask.name)
+    def _ours(self, predicate: Any) -> bool:
+        return (predicate.workspace, predicate.name) == (self.ask.workspace, self.ask.name)
 
     def told(self) -> list[Row]:
         return [self._row(row) for row in self.rows]
 
     def _row(self, row: Row) -> Row:
-        said = self._said(row.predicate)
-        if said is row.predicate:
+        predicate = self._said(row.predicate)
+        if predicate is row.predicate:
             return row
-        made = Row(row.position, row.at, say(said, Subject("model", row.statement.subject)), row.signers)
-        self.renamed[row.digest] = made
-        return made
+        result = Row(row.position, row.at, say(predicate, Subject("model", row.statement.subject)), row.signers)
+        self.renamed[row.digest] = result
+        return result
 
-    def _said(self, said: Any) -> Any:
-        match said:
-            case Binding() if self._ours(said):
-                return replace(said, plan=self.plan)
-            case Evidence() if said.gate in self.steps and said.gate in self.before:
-                return _judged(said, self.before[said.gate], self.steps[said.gate])
-            case Request() if self._ours(said):
-                return replace(said, plan=digest(self.plan), evidence=tuple(map(self._frozen, said.evidence)))
+    def _said(self, binding: Any) -> Any:
+        match binding:
+            case Binding() if self._ours(binding):
+                return replace(binding, plan=self.plan)
+            case Evidence() if binding.gate in self.steps and binding.gate in self.before:
+                return _judged(binding, self.before[binding.gate], self.steps[binding.gate])
+            case Request() if self._ours(binding):
+                return replace(binding, plan=digest(self.plan), evidence=tuple(map(self._frozen, binding.evidence)))
         for part in ("request", "statement"):
-            named = getattr(said, part, None)
+            named = getattr(binding, part, None)
             if isinstance(named, str) and named in self.renamed:
-                return replace(said, **{part: self.renamed[named].digest})
-        return said
+                return replace(binding, **{part: self.renamed[named].digest})
+        return binding
 
-    def _frozen(self, each: Frozen) -> Frozen:
-        row = self.renamed.get(each.statement)
+    def _frozen(self, evidence: Frozen) -> Frozen:
+        row = self.renamed.get(evidence.statement)
         if row is None:
-            return each
-        return frozen([Counted(self.steps[each.gate], "counts", "", row, row.predicate)])[0]
+            return evidence
+        return frozen([Counted(self.steps[evidence.gate], "counts", "", row, row.predicate)])[0]
 
 
 def _judged(evidence: Evidence, old: Step, new: Step) -> Evidence:
     """Evidence judged again where nothing but its limits differs; else as it is, and so no longer counting."""
-    rest, wanted = ({**step.params, "limits": None} for step in (old, new))
+    rest, params = ({**step.params, "limits": None} for step in (old, new))
     same = digest(evidence.params) == digest(old.params)
-    if not same or digest(rest) != digest(wanted) or digest(old.params) == digest(new.params):
+    if not same or digest(rest) != digest(params) or digest(old.params) == digest(new.params):
         return evidence
     try:
         before, after = (_limits(step) for step in (old, new))
     except InputError:
         return evidence
-    findings = [_finding(each, before, after) for each in evidence.findings]
-    measured = {each.measure for each in findings} | {"p_value"}
+    findings = [_finding(finding, before, after) for finding in evidence.findings]
+    measured = {finding.measure for finding in findings} | {"p_value"}
     findings += [
         Finding(measure, limit=limit, outcome="inconclusive", note="what is stored does not hold this measure")
         for measure, limit in after.items()
         if measure not in measured
     ]
-    outcome = worst([each.outcome for each in findings if each.outcome is not None])
+    outcome = worst([finding.outcome for finding in findings if finding.outcome is not None])
     return replace(evidence, params=new.params, findings=tuple(findings), outcome=outcome)
 
 
 def _limits(step: Step) -> dict[str, Limit]:
-    given = step.params.get("limits")
-    read = {name: limit_of(name, said) for name, said in (given if isinstance(given, Mapping) else {}).items()}
+    limits = step.params.get("limits")
+    read = {name: limit_of(name, limit) for name, limit in (limits if isinstance(limits, Mapping) else {}).items()}
     return {name: limit for name, limit in read.items() if limit is not None}
 
 
-def _finding(found: Finding, before: Mapping[str, Limit], after: Mapping[str, Limit]) -> Finding:
+def _finding(finding: Finding, before: Mapping[str, Limit], after: Mapping[str, Limit]) -> Finding:
     """A finding under the new limit of its measure, or of p-values where it was judged by its own."""
-    by_test = found.p_value is not None and found.limit is not None and found.limit == before.get("p_value")
-    name = "p_value" if by_test else found.measure
-    if found.limit != before.get(name):
-        return found
+    by_test = finding.p_value is not None and finding.limit is not None and finding.limit == before.get("p_value")
+    name = "p_value" if by_test else finding.measure
+    if finding.limit != before.get(name):
+        return finding
     limit = after.get(name)
-    if limit == found.limit:
-        return found
+    if limit == finding.limit:
+        return finding
     if limit is None:
-        return replace(found, limit=None, outcome=None)
-    outcome = limit.verdict(found.p_value) if by_test else limit.verdict(found.value, found.low, found.high)
-    return replace(found, limit=limit, outcome=outcome)
+        return replace(finding, limit=None, outcome=None)
+    outcome = limit.verdict(finding.p_value) if by_test else limit.verdict(finding.value, finding.low, finding.high)
+    return replace(finding, limit=limit, outcome=outcome)

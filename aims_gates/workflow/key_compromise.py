@@ -13,7 +13,7 @@ from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.types import SAID_FOR, type_of
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.errors import IntegrityError
 from aims_gates.ledger import history, merkle
 from aims_gates.ledger.registry_acts import about
@@ -22,7 +22,7 @@ from aims_gates.ledger.row import read_body
 from aims_gates.ledger.table import Source
 from aims_gates.model import Evidence
 
-__all__ = ["Exposed", "Resting", "exposed"]
+__all__ = ["Exposure", "AffectedGrant", "exposed"]
 
 _USER = "user:"
 #: What is said of bytes, so that a grant of the same bytes may rest on it.
@@ -30,7 +30,7 @@ _OF_BYTES = tuple(map(type_of, (Evidence, Predictions, Waiver, BreakGlass)))
 
 
 @dataclass(frozen=True)
-class Resting:
+class AffectedGrant:
     """A grant, what it rests on that the key said, and whether it stands now."""
 
     grant: Row
@@ -39,14 +39,14 @@ class Resting:
 
 
 @dataclass(frozen=True)
-class Exposed:
+class Exposure:
     """What was said with a key since a place in the ledger, and the grants that rest on any of it."""
 
     said: tuple[Row, ...]
-    grants: tuple[Resting, ...]
+    grants: tuple[AffectedGrant, ...]
 
 
-def exposed(connection: Source, key: str, since: int, now: datetime) -> Exposed:
+def exposed(connection: Source, key: str, since: int, now: datetime) -> Exposure:
     """Go through the ledger from a place on.
 
     Args:
@@ -58,17 +58,21 @@ def exposed(connection: Source, key: str, since: int, now: datetime) -> Exposed:
     Raises:
         IntegrityError: a row was edited, or no trusted signature on it holds.
     """
-    said: list[Row] = []
-    grants: list[Resting] = []
+    rows: list[Row] = []
+    grants: list[AffectedGrant] = []
     for row in _rows(connection, since):
         if _by(row, key):
-            said.append(row)
+            rows.append(row)
         if row.type == type_of(Grant):
-            on = tuple(each for each in said if _bears(each, row.predicate))
-            on += tuple(each.grant for each in grants if _returns(row.predicate, each.grant.predicate))
+            on = tuple(item for item in rows if _bears(item, row.predicate))
+            on += tuple(
+                affected_grant.grant
+                for affected_grant in grants
+                if _returns(row.predicate, affected_grant.grant.predicate)
+            )
             if on:
-                grants.append(Resting(row, on, _stands(connection, row, now)))
-    return Exposed(tuple(said), tuple(grants))
+                grants.append(AffectedGrant(row, on, _stands(connection, row, now)))
+    return Exposure(tuple(rows), tuple(grants))
 
 
 def _rows(connection: Source, since: int) -> Iterator[Row]:
@@ -95,12 +99,12 @@ def _by(row: Row, key: str) -> bool:
 
 def _bears(row: Row, grant: Grant) -> bool:
     """Whether a grant that came later may rest on a row."""
-    said = row.predicate
-    if row.digest == grant.request or (isinstance(said, Approval) and said.request == grant.request):
+    approval = row.predicate
+    if row.digest == grant.request or (isinstance(approval, Approval) and approval.request == grant.request):
         return True
-    if isinstance(said, Binding | RollbackOrder):
-        ours = (said.workspace, said.name) == (grant.workspace, grant.name)
-        return ours and getattr(said, "version", grant.version) == grant.version
+    if isinstance(approval, Binding | RollbackOrder):
+        ours = (approval.workspace, approval.name) == (grant.workspace, grant.name)
+        return ours and getattr(approval, "version", grant.version) == grant.version
     return row.type in _OF_BYTES and row.statement.subject == grant.digest
 
 
@@ -111,7 +115,9 @@ def _returns(grant: Grant, before: Grant) -> bool:
 
 
 def _stands(connection: Source, grant: Row, now: datetime) -> bool:
-    said = grant.predicate
-    seen = Ledger(about(connection, said.workspace, said.name, said.digest), said.workspace, said.name)
-    found = seen.standing(said.alias, now)
-    return found is not None and found.position == grant.position
+    predicate = grant.predicate
+    statement_view = StatementView(
+        about(connection, predicate.workspace, predicate.name, predicate.digest), predicate.workspace, predicate.name
+    )
+    row = statement_view.standing(predicate.alias, now)
+    return row is not None and row.position == grant.position

@@ -29,7 +29,7 @@ from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.halts import hands, may_resume
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import frozen
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import InputError, NotFoundError, RefusedError
@@ -39,7 +39,7 @@ from aims_gates.ledger.table import Source, all_terms
 from aims_gates.model import Plan, Subject
 
 __all__ = [
-    "Said",
+    "Draft",
     "approve",
     "ask",
     "find_request",
@@ -60,7 +60,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Said:
+class Draft:
     """Something to be said.
 
     Attributes:
@@ -74,18 +74,18 @@ class Said:
     role: str | None = None
 
 
-def sign_and_append(connection: Source, said: Said, key: Key, at: datetime) -> tuple[Row, str]:
+def sign_and_append(connection: Source, draft: Draft, key: Key, at: datetime) -> tuple[Row, str]:
     """Say it with a personal key; gives the row and the person.
 
     Raises:
         RefusedError: the key may not say this, or does not hold the role.
     """
     trust = history(connection).current()
-    entry = next((each for each in (trust.keys if trust else ()) if each.key == key.public), None)
-    if entry is not None and said.role is not None and said.role not in entry.roles:
+    entry = next((entry for entry in (trust.keys if trust else ()) if entry.key == key.public), None)
+    if entry is not None and draft.role is not None and draft.role not in entry.roles:
         remedy = f"Use a role the key holds: {', '.join(entry.roles)}."
-        raise RefusedError(f"{entry.person} does not hold the role {said.role!r}", remedy=remedy)
-    row = append(connection, sign(say(said.predicate, said.subject), key), at)
+        raise RefusedError(f"{entry.person} does not hold the role {draft.role!r}", remedy=remedy)
+    row = append(connection, sign(say(draft.predicate, draft.subject), key), at)
     return row, entry.person if entry else key.public[:12]
 
 
@@ -96,19 +96,19 @@ def find_statement(connection: Source, short: str) -> str:
         NotFoundError: none does, or more than one.
     """
     start = short.removeprefix("sha256:").lower()
-    found = all_terms(connection, f"statement sha256:{start}") if start.isalnum() and start.isascii() else []
-    if len(found) != 1:
-        said = "more than one statement begins" if found else "no statement begins"
+    terms_found = all_terms(connection, f"statement sha256:{start}") if start.isalnum() and start.isascii() else []
+    if len(terms_found) != 1:
+        message = "more than one statement begins" if terms_found else "no statement begins"
         remedy = "Take the digest from: aims-gates explain NAME VERSION --json"
-        raise NotFoundError(f"{said} with {short!r}", remedy=remedy)
-    return found[0].removeprefix("statement ")
+        raise NotFoundError(f"{message} with {short!r}", remedy=remedy)
+    return terms_found[0].removeprefix("statement ")
 
 
 def requests(connection: Source, name: str | None = None, workspace: str | None = None) -> list[Row]:
     """Every request, oldest first; of one registered model where it is named."""
     prefix = "model " if workspace is None else f"model {workspace}/"
-    wanted = all_terms(connection, prefix) if name is None else [f"model {workspace or 'default'}/{name}"]
-    return [row for row in rows(connection, wanted) if row.type == type_of(Request)]
+    terms = all_terms(connection, prefix) if name is None else [f"model {workspace or 'default'}/{name}"]
+    return [row for row in rows(connection, terms) if row.type == type_of(Request)]
 
 
 def find_request(connection: Source, short: str) -> Row:
@@ -118,26 +118,26 @@ def find_request(connection: Source, short: str) -> Row:
         NotFoundError: none does, or more than one.
     """
     start = short.removeprefix("sha256:").lower()
-    wanted = all_terms(connection, f"statement sha256:{start}") if start.isalnum() and start.isascii() else []
-    found = [row for row in rows(connection, wanted) if row.type == type_of(Request)]
-    if len(found) != 1:
-        said = "more than one request begins" if found else "no request begins"
-        raise NotFoundError(f"{said} with {short!r}", remedy="See: aims-gates request list")
-    return found[0]
+    terms = all_terms(connection, f"statement sha256:{start}") if start.isalnum() and start.isascii() else []
+    requests = [row for row in rows(connection, terms) if row.type == type_of(Request)]
+    if len(requests) != 1:
+        message = "more than one request begins" if requests else "no request begins"
+        raise NotFoundError(f"{message} with {short!r}", remedy="See: aims-gates request list")
+    return requests[0]
 
 
 def request_state(connection: Source, row: Row) -> str:
     """``open``, ``granted``, ``rejected``, or why it no longer stands."""
-    asked = row.predicate
-    ledger = Ledger(about(connection, asked.workspace, asked.name), asked.workspace, asked.name)
-    latest = ledger.asked(asked.version)
+    predicate = row.predicate
+    ledger = StatementView(about(connection, predicate.workspace, predicate.name), predicate.workspace, predicate.name)
+    latest = ledger.asked(predicate.version)
     if latest is None or latest.digest != row.digest:
         return "replaced by a later one"
     if ledger.rejection(row) is not None:
         return "rejected"
     if any(grant.predicate.request == row.digest for grant in ledger.grants()):
         return "granted"
-    return "open" if ledger.request(asked.version) is not None else "withdrawn, revoked or ended by a halt"
+    return "open" if ledger.request(predicate.version) is not None else "withdrawn, revoked or ended by a halt"
 
 
 def standing_request(connection: Source, short: str) -> Row:
@@ -149,32 +149,34 @@ def standing_request(connection: Source, short: str) -> Row:
     row = find_request(connection, short)
     state = request_state(connection, row)
     if state != "open":
-        asked = row.predicate
-        remedy = f"Open a new one: aims-gates request open {asked.name} {asked.version}"
+        predicate = row.predicate
+        remedy = f"Open a new one: aims-gates request open {predicate.name} {predicate.version}"
         raise InputError(f"the request {row.digest[7:19]} is {state}", remedy=remedy)
     return row
 
 
-def _changes(ledger: Ledger, asked: Iterable[Frozen], found: str) -> tuple[str, ...]:
+def _changes(ledger: StatementView, frozens: Iterable[Frozen], digest: str) -> tuple[str, ...]:
     """What differs from the last grant, in plain lines."""
     grants = ledger.grants()
     if not grants:
         return ("first promotion of this model",)
     last = grants[-1].predicate
-    lines = [f"production is version {last.version}" if last.digest != found else "the bytes are those in production"]
+    lines = [f"production is version {last.version}" if last.digest != digest else "the bytes are those in production"]
     before = next((row.predicate for row in ledger.rows if row.digest == last.request), None)
-    then = {each.gate: each for each in before.evidence} if isinstance(before, Request) else {}
-    for each in asked:
-        was = then.get(each.gate)
+    then = {frozen.gate: frozen for frozen in before.evidence} if isinstance(before, Request) else {}
+    for entry in frozens:
+        was = then.get(entry.gate)
         if was is None:
-            lines.append(f"{each.gate}: not in the last grant's evidence")
-        elif dict(was.outcomes) != dict(each.outcomes):
-            differ = sorted(control for control in each.outcomes if was.outcomes.get(control) != each.outcomes[control])
-            lines += [f"{each.gate}: {c} was {was.outcomes.get(c, 'absent')}, is {each.outcomes[c]}" for c in differ]
+            lines.append(f"{entry.gate}: not in the last grant's evidence")
+        elif dict(was.outcomes) != dict(entry.outcomes):
+            differ = sorted(
+                control for control in entry.outcomes if was.outcomes.get(control) != entry.outcomes[control]
+            )
+            lines += [f"{entry.gate}: {c} was {was.outcomes.get(c, 'absent')}, is {entry.outcomes[c]}" for c in differ]
     return tuple(lines)
 
 
-def ask(connection: Source, workspace: str, name: str, version: str, subject: str, reason: str, now: datetime) -> Said:
+def ask(connection: Source, workspace: str, name: str, version: str, subject: str, reason: str, now: datetime) -> Draft:
     """A request for promotion: subject, plan and evidence frozen.
 
     Args:
@@ -187,51 +189,51 @@ def ask(connection: Source, workspace: str, name: str, version: str, subject: st
     Raises:
         RefusedError: the model is bound to no system.
     """
-    ledger = Ledger(about(connection, workspace, name, subject), workspace, name)
+    ledger = StatementView(about(connection, workspace, name, subject), workspace, name)
     binding = ledger.binding()
     if binding is None:
         remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"
         raise RefusedError(f"{name!r} is bound to no system", remedy=remedy)
     plan = binding.predicate.plan
     counted = [ledger.count(plan, step, subject, now) for step in plan.steps if step.applies]
-    asked = frozen(each for each in counted if each.standing == "counts")
-    changes = _changes(ledger, asked, subject)
-    said = Request(workspace, name, version, subject, digest(plan), asked, reason, changes)
-    return Said(said, Subject("model", subject, f"{name}/{version}"))
+    frozens = frozen(evidence_count for evidence_count in counted if evidence_count.standing == "counts")
+    changes = _changes(ledger, frozens, subject)
+    request = Request(workspace, name, version, subject, digest(plan), frozens, reason, changes)
+    return Draft(request, Subject("model", subject, f"{name}/{version}"))
 
 
-def approve(connection: Source, short: str, role: str, comment: str = "") -> Said:
+def approve(connection: Source, short: str, role: str, comment: str = "") -> Draft:
     """Yes to a standing request, in a role."""
     row = standing_request(connection, short)
-    return Said(Approval(row.digest, role, comment), Subject("model", row.predicate.digest, row.predicate.name), role)
+    return Draft(Approval(row.digest, role, comment), Subject("model", row.predicate.digest, row.predicate.name), role)
 
 
-def reject(connection: Source, short: str, role: str, reason: str) -> Said:
+def reject(connection: Source, short: str, role: str, reason: str) -> Draft:
     """No to a request, in a role; a no is taken whatever became of the request."""
     row = find_request(connection, short)
-    return Said(Rejection(row.digest, role, reason), Subject("model", row.predicate.digest, row.predicate.name), role)
+    return Draft(Rejection(row.digest, role, reason), Subject("model", row.predicate.digest, row.predicate.name), role)
 
 
-def withdraw(connection: Source, short: str, reason: str) -> Said:
+def withdraw(connection: Source, short: str, reason: str) -> Draft:
     """A request taken back, by whoever may (:data:`aims_gates.decision.rights.WITHDRAWING`)."""
     row = find_request(connection, short)
-    return Said(Withdrawal(row.digest, reason), Subject("model", row.predicate.digest, row.predicate.name))
+    return Draft(Withdrawal(row.digest, reason), Subject("model", row.predicate.digest, row.predicate.name))
 
 
-def revoke(connection: Source, short: str, reason: str) -> Said:
+def revoke(connection: Source, short: str, reason: str) -> Draft:
     """A statement that no longer counts; who may say so, :mod:`aims_gates.decision.rights` decides where it is
     appended."""
-    found = find_statement(connection, short)
-    return Said(Revocation(found, reason), Subject("organization", found, "statement"))
+    statement = find_statement(connection, short)
+    return Draft(Revocation(statement, reason), Subject("organization", statement, "statement"))
 
 
-def halt(workspace: str, name: str, reason: str) -> Said:
+def halt(workspace: str, name: str, reason: str) -> Draft:
     """A registered model stopped."""
-    said = Halt(workspace, name, reason)
-    return Said(said, Subject("model", digest(said), name))
+    predicate = Halt(workspace, name, reason)
+    return Draft(predicate, Subject("model", digest(predicate), name))
 
 
-def resume(connection: Source, workspace: str, name: str, reason: str, by: TrustedKey | TrustedUser | None) -> Said:
+def resume(connection: Source, workspace: str, name: str, reason: str, by: TrustedKey | TrustedUser | None) -> Draft:
     """A halt ended: what it stopped may be loaded again, while grants and requests that it ended stay ended.
 
     Args:
@@ -244,7 +246,7 @@ def resume(connection: Source, workspace: str, name: str, reason: str, by: Trust
         InputError: the model was never halted.
         RefusedError: they do not hold a role that resumes, or had a hand in what was granted under this name.
     """
-    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    ledger = StatementView(about(connection, workspace, name), workspace, name)
     if ledger.halted_at() < 0:
         raise InputError(f"{name!r} was never halted", remedy="See: aims-gates status")
     roles = may_resume(ledger)
@@ -252,26 +254,26 @@ def resume(connection: Source, workspace: str, name: str, reason: str, by: Trust
         had = "had a hand in what was granted" if set(roles) & set(by.roles) else "does not hold a role that resumes"
         remedy = f"May do it: a person of the role {' or '.join(roles)} who made, registered or requested none of it."
         raise RefusedError(f"{by.person} {had} under {name!r}", remedy=remedy)
-    said = Resume(workspace, name, reason)
-    return Said(said, Subject("model", digest(said), name))
+    predicate = Resume(workspace, name, reason)
+    return Draft(predicate, Subject("model", digest(predicate), name))
 
 
-def let_go(connection: Source, workspace: str, name: str, reason: str) -> Said:
+def let_go(connection: Source, workspace: str, name: str, reason: str) -> Draft:
     """A name that was bound is governed by nobody from here on.
 
     Raises:
         InputError: nothing governs it.
     """
-    if not Ledger(about(connection, workspace, name), workspace, name).governed():
+    if not StatementView(about(connection, workspace, name), workspace, name).governed():
         raise InputError(f"nothing governs {name!r}: it was never bound, or let go", remedy="See: aims-gates status")
-    said = Freed(workspace, name, reason)
-    return Said(said, Subject("model", digest(said), name))
+    freed = Freed(workspace, name, reason)
+    return Draft(freed, Subject("model", digest(freed), name))
 
 
-def order_rollback(workspace: str, name: str, version: str, reason: str) -> Said:
+def order_rollback(workspace: str, name: str, version: str, reason: str) -> Draft:
     """An order to return to a version granted before."""
-    said = RollbackOrder(workspace, name, version, reason)
-    return Said(said, Subject("model", digest(said), name))
+    rollback_order = RollbackOrder(workspace, name, version, reason)
+    return Draft(rollback_order, Subject("model", digest(rollback_order), name))
 
 
 def waive(
@@ -286,22 +288,22 @@ def waive(
     risk: str,
     compensating_control: str,
     until: str,
-) -> Said:
+) -> Draft:
     """A control accepted as unmet for exactly the bytes of a version for which a request is open.
 
     Raises:
         InputError: no binding or request, a control the plan does not require, a date out of bounds.
         RefusedError: the role may not waive under the plan.
     """
-    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    ledger = StatementView(about(connection, workspace, name), workspace, name)
     binding, request = ledger.binding(), ledger.request(version)
     if binding is None or request is None:
         missing = "is bound to no system" if binding is None else f"version {version} has no open request"
         raise InputError(f"{name} {missing}", remedy=f"See: aims-gates explain {name} {version} --to production")
     plan: Plan = binding.predicate.plan
     _check_waiver(plan, control, role, until)
-    said = Waiver(plan.system, request.predicate.digest, control, role, reason, risk, compensating_control, until)
-    return Said(said, Subject("model", said.digest, f"{name}/{version}"), role)
+    waiver = Waiver(plan.system, request.predicate.digest, control, role, reason, risk, compensating_control, until)
+    return Draft(waiver, Subject("model", waiver.digest, f"{name}/{version}"), role)
 
 
 def _check_waiver(plan: Plan, control: str, role: str, until: str) -> None:
@@ -315,9 +317,9 @@ def _check_waiver(plan: Plan, control: str, role: str, until: str) -> None:
     except ValueError as error:
         raise InputError(f"{until!r} is not a date", where="--until", remedy="Write it as YYYY-MM-DD.") from error
     if not 0 <= days <= plan.waiver_days:
-        said = (
+        message = (
             f"{until} has passed"
             if days < 0
             else f"{until} is {days} days ahead; the profile allows {plan.waiver_days}"
         )
-        raise InputError(said, where="--until", remedy=f"Choose a day at most {plan.waiver_days} days ahead.")
+        raise InputError(message, where="--until", remedy=f"Choose a day at most {plan.waiver_days} days ahead.")

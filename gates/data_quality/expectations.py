@@ -44,19 +44,19 @@ def judge_suite(
     data.require()
     absent = {item.place: _absent(item, data) for item in suite.expectations}
     to_run = [item for item in suite.expectations if not absent[item.place]]
-    answers, held = push([] if library else to_run, data)
+    answers, non_null = push([] if library else to_run, data)
     results: dict[int, Any] = dict(answers)
     left = [item for item in to_run if item.place not in results]
     if left:
         results.update(_validate(suite, left, data))
-    found = []
+    findings = []
     for item in suite.expectations:
         if absent[item.place]:
             finding = _missing(item, absent[item.place], data)
         else:
             finding = _finding(item, results[item.place], data)
-        found.append(_weighed(finding, item, severities))
-    return found, held
+        findings.append(_weighed(finding, item, severities))
+    return findings, non_null
 
 
 def _over(item: Expectation) -> dict[str, Any]:
@@ -85,8 +85,11 @@ def _weighed(finding: Finding, item: Expectation, severities: Sequence[str]) -> 
     """A finding of a severity that does not fail the gate, as information; an error stays one."""
     if item.severity in severities or finding.outcome in (None, "error"):
         return finding
-    wanted = f"wanted {finding.limit.op} {finding.limit.value:g}: " if finding.limit else ""
-    notes = [f"severity {item.severity}, {wanted}{finding.outcome}", *([finding.note] if finding.note else [])]
+    expectation_text = f"wanted {finding.limit.op} {finding.limit.value:g}: " if finding.limit else ""
+    notes = [
+        f"severity {item.severity}, {expectation_text}{finding.outcome}",
+        *([finding.note] if finding.note else []),
+    ]
     return replace(finding, limit=None, outcome=None, note="; ".join(notes))
 
 
@@ -131,10 +134,10 @@ def _validate(suite: Suite, items: Sequence[Expectation], data: Dataset) -> dict
         definition = source.add_batch_definition_whole_dataframe("all")
         about_names = [item for item in items if item.place in built and _about_names(item)]
         others = [item for item in items if item.place in built and not _about_names(item)]
-        for asked, frame in ((about_names, _names), (others, _frame)):
-            if asked:
-                batch = definition.get_batch({"dataframe": frame(asked, data)})
-                for group in _rounds(asked):
+        for expectations, frame in ((about_names, _names), (others, _frame)):
+            if expectations:
+                batch = definition.get_batch({"dataframe": frame(expectations, data)})
+                for group in _rounds(expectations):
                     results.update(_round(batch, group, built, suite.parameters))
     for item in items:
         note = "great-expectations gave no result for it"
@@ -174,7 +177,7 @@ def _round(
     except Exception as error:  # noqa: BLE001 - whatever the library raises is a finding of that expectation
         if len(items) > 1:
             alone = [_round(batch, [item], built, parameters) for item in items]
-            return {place: result for found in alone for place, result in found.items()}
+            return {place: result for outcome in alone for place, result in outcome.items()}
         note = f"great-expectations could not run it: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
         return {items[0].place: _error(items[0], note, "Check its arguments, and the suite's parameters.")}
     # What could not run is listed first, so the place is read from the mark, not from the order.
@@ -190,13 +193,13 @@ def _build(items: Iterable[Expectation]) -> tuple[dict[int, Any], dict[int, Any]
     built, refused = {}, {}
     for item in items:
         try:
-            given = ExpectationConfiguration(
+            expectation_configuration = ExpectationConfiguration(
                 type=item.type,
                 kwargs=dict(item.kwargs),
                 meta={_MARK: item.place},
                 severity=FailureSeverity(item.severity),
             )
-            built[item.place] = given.to_domain_obj()
+            built[item.place] = expectation_configuration.to_domain_obj()
         except GreatExpectationsError as error:
             note = f"great-expectations does not know it: {error}"
             refused[item.place] = _error(item, note, "Check its spelling, or import what defines it.")
@@ -315,8 +318,8 @@ def _mapped(item: Expectation, success: bool, answer: Mapping[str, Any]) -> Find
         limit = _share_limit(item)
         outcome: Any = "inconclusive" if empty else "error"
         return Finding(item.type, n=n, over=_over(item), limit=limit, outcome=outcome, note=note, remedy=remedy)
-    found = Finding(item.type, share / 100, n=n, over=_over(item), limit=_share_limit(item))
-    return _judged(found, item, success)
+    finding = Finding(item.type, share / 100, n=n, over=_over(item), limit=_share_limit(item))
+    return _judged(finding, item, success)
 
 
 def _share_limit(item: Expectation) -> Limit:
@@ -327,16 +330,16 @@ def _share_limit(item: Expectation) -> Limit:
 def _limits(kwargs: Mapping[str, Any], observed: float) -> list[Limit]:
     low, high = _number(kwargs.get("min_value")), _number(kwargs.get("max_value"))
     exact, threshold = _number(kwargs.get("value")), _number(kwargs.get("threshold"))
-    found = []
+    limits = []
     if low is not None:
-        found.append(Limit(">" if kwargs.get("strict_min") else ">=", low))
+        limits.append(Limit(">" if kwargs.get("strict_min") else ">=", low))
     if high is not None:
-        found.append(Limit("<" if kwargs.get("strict_max") else "<=", high))
+        limits.append(Limit("<" if kwargs.get("strict_max") else "<=", high))
     if exact is not None:
-        found.append(Limit(">=" if observed < exact else "<=", exact))
+        limits.append(Limit(">=" if observed < exact else "<=", exact))
     if threshold is not None:
-        found.append(Limit("<=", threshold))
-    return found
+        limits.append(Limit("<=", threshold))
+    return limits
 
 
 def _deciding(limits: Sequence[Limit], observed: float, success: bool) -> Limit:
@@ -369,5 +372,5 @@ def _yes_or_no(item: Expectation, success: bool, answer: Mapping[str, Any], data
         note += "; no bound is given, so it holds whatever the data"
     elif observed is not None and any(part in item.type for part in _SHOWN):
         note += f"; observed: {str(observed)[:200]}"
-    found = Finding(item.type, float(not success), n=data.rows, over=_over(item), limit=Limit("<=", 0), note=note)
-    return _judged(found, item, success)
+    finding = Finding(item.type, float(not success), n=data.rows, over=_over(item), limit=Limit("<=", 0), note=note)
+    return _judged(finding, item, success)

@@ -30,8 +30,8 @@ def run(case: Case) -> Iterable[Finding]:
     suite = None if case.params.get("suite") is None else read_suite(case.params["suite"])
     sets = _sets(case)
     for data in sets:
-        found, held = judge_suite(suite, data, severities) if suite is not None else ([], None)
-        for finding in (*found, *own_findings(data, limits, case, held)):
+        findings, non_null = judge_suite(suite, data, severities) if suite is not None else ([], None)
+        for finding in (*findings, *own_findings(data, limits, case, non_null)):
             yield replace(finding, over={**(finding.over or {}), "dataset": data.role}) if len(sets) > 1 else finding
 
 
@@ -41,8 +41,8 @@ def _sets(case: Case) -> list[Dataset]:
     Raises:
         DataError: one was not given.
     """
-    asked = case.params.get("dataset") or "evaluation"
-    names = [asked] if isinstance(asked, str) else list(dict.fromkeys(asked))
+    dataset = case.params.get("dataset") or "evaluation"
+    names = [dataset] if isinstance(dataset, str) else list(dict.fromkeys(dataset))
     for name in names:
         if name not in case.data:
             remedy = (

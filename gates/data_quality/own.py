@@ -44,38 +44,40 @@ class Limits:
             InputError: an unknown measure, or a limit that makes no sense.
         """
         shares, missing = {}, {}
-        for measure, given in (params.get("limits") or {}).items():
+        for measure, value in (params.get("limits") or {}).items():
             if measure not in _MEASURES:
                 message = f"limits cannot name {measure!r}"
                 raise InputError(message, where="parameter limits", remedy=f"Choose from: {', '.join(_MEASURES)}.")
-            if measure == "missing_share" and isinstance(given, Mapping) and "op" not in given:
-                missing = {column: _limit(measure, limit) for column, limit in given.items()}
-            elif given is not None:
-                shares[measure] = _limit(measure, given)
+            if measure == "missing_share" and isinstance(value, Mapping) and "op" not in value:
+                missing = {column: _limit(measure, limit) for column, limit in value.items()}
+            elif value is not None:
+                shares[measure] = _limit(measure, value)
         age = params.get("max_age_days")
         if age is not None and not (math.isfinite(age) and age > 0):
             raise InputError(f"max_age_days cannot be {age!r}", where="parameters", remedy="Give a number above 0.")
         return cls(shares, missing, None if age is None else Limit("<=", float(age)))
 
 
-def _limit(measure: str, given: Any) -> Limit:
-    shape = given if isinstance(given, Mapping) else {"op": "<=", "value": given}
+def _limit(measure: str, raw: Any) -> Limit:
+    shape = raw if isinstance(raw, Mapping) else {"op": "<=", "value": raw}
     op, value = shape.get("op"), shape.get("value")
     sound = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
     if set(shape) != {"op", "value"} or op not in _OPS or not sound:
-        message = f"the limit of {measure} cannot be {given!r}"
+        message = f"the limit of {measure} cannot be {raw!r}"
         raise InputError(message, where="parameter limits", remedy='Write a share, or {"op": "<=", "value": 0.05}.')
     return Limit(op, float(value or 0))
 
 
-def own_findings(data: Dataset, limits: Limits, case: Case, held: Mapping[str, int] | None = None) -> Iterator[Finding]:
+def own_findings(
+    data: Dataset, limits: Limits, case: Case, non_null: Mapping[str, int] | None = None
+) -> Iterator[Finding]:
     """missing_share of every column, duplicate_share, label_conflict_share and currentness where roles allow.
 
-    Shares are facts about this set, not estimates, and have no interval. ``held`` says how many values each column
+    Shares are facts about this set, not estimates, and have no interval. ``non_null`` says how many values each column
     holds, where that was counted already.
     """
     data.require()
-    yield from _missing(data, limits, counted(data)[0] if held is None else held)
+    yield from _missing(data, limits, counted(data)[0] if non_null is None else non_null)
     features = data.columns
     limit = limits.shares.get("duplicate_share")
     # All rows have to be sorted for it: beside a suite that is done only where it decides something.
@@ -121,10 +123,10 @@ def _share(
     return Finding(measure, value, n=data.rows, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy)
 
 
-def _missing(data: Dataset, limits: Limits, held: Mapping[str, int]) -> Iterator[Finding]:
+def _missing(data: Dataset, limits: Limits, non_null: Mapping[str, int]) -> Iterator[Finding]:
     for name in data.columns:
         limit = limits.missing.get(name, limits.shares.get("missing_share"))
-        yield _share("missing_share", data.rows - held[name], data, limit, None, {"column": name})
+        yield _share("missing_share", data.rows - non_null[name], data, limit, None, {"column": name})
     for name in limits.missing:
         if name not in data.columns:
             note = f"there is no column {name!r} in the {data.role} data"
@@ -141,14 +143,14 @@ def _distinct_rows(data: Dataset) -> int:
     """Counted in slices of the hash, sorted, so that memory stays bounded."""
     slices = -(-data.rows // _PASS_ROWS)
     inner = f"SELECT {_row(data.columns)} AS h FROM data"
-    found = 0
+    columns_missing = 0
     for place in range(slices):
         sliced = f"SELECT h FROM ({inner}) AS r" + (f" WHERE h % {slices} = {place}" if slices > 1 else "")
         parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in data.batches(sliced)]
         hashes = np.concatenate(parts) if parts else np.empty(0, np.uint64)
         hashes.sort()
-        found += int(np.count_nonzero(hashes[1:] != hashes[:-1])) + bool(len(hashes))
-    return found
+        columns_missing += int(np.count_nonzero(hashes[1:] != hashes[:-1])) + bool(len(hashes))
+    return columns_missing
 
 
 def _conflicts(data: Dataset, features: tuple[str, ...], targets: list[str], limits: Limits) -> Iterator[Finding]:

@@ -35,20 +35,20 @@ class Pattern:
     ends: bool = False
 
 
-def portable(given: str) -> Pattern | None:
+def portable(pattern: str) -> Pattern | None:
     """The pattern, if every part of it is known to mean the same; None where that is not sure."""
     try:
-        re.compile(given)
+        re.compile(pattern)
     except (re.error, RecursionError):
         return None
     at, last, kinds = 0, "", set()
-    while at < len(given):
-        found = _TOKEN.match(given, at)
-        if found is None or found.lastgroup is None:
+    while at < len(pattern):
+        match = _TOKEN.match(pattern, at)
+        if match is None or match.lastgroup is None:
             return None
-        kind, text = found.lastgroup, found.group()
+        kind, text = match.lastgroup, match.group()
         if kind == "repeat" and last not in ("plain", "escaped", "digit", "word", "set", "any", "closed"):
             return None
         kinds.add(kind)
-        at, last = found.end(), "closed" if text == ")" else kind
-    return Pattern(given, bool(kinds & {"digit", "word"}), "end" in kinds) if len(given) <= 500 else None
+        at, last = match.end(), "closed" if text == ")" else kind
+    return Pattern(pattern, bool(kinds & {"digit", "word"}), "end" in kinds) if len(pattern) <= 500 else None

@@ -49,25 +49,25 @@ def push(items: Iterable[Expectation], data: Dataset) -> tuple[dict[int, Answer]
 
     One query for all that are aggregates.
     """
-    asked: dict[int, _Ask] = {}
+    asks: dict[int, _Ask] = {}
     for item in items:
         known = _PLANS.get(item.type)
         if known is None or not set(item.kwargs) <= known[0] or not _mostly(item) or len(set(item.columns)) > 20:
             continue
         ask = known[1](item, data)
         if ask is not None:
-            asked[item.place] = ask
-    held, found = counted(data, [sql for ask in asked.values() for sql in ask.aggregates])
-    answers = {place: ask.answer(*(found[sql] for sql in ask.aggregates)) for place, ask in asked.items()}
-    return {place: answer for place, answer in answers.items() if answer is not None}, held
+            asks[item.place] = ask
+    non_null, counts_by_sql = counted(data, [sql for ask in asks.values() for sql in ask.aggregates])
+    answers = {place: ask.answer(*(counts_by_sql[sql] for sql in ask.aggregates)) for place, ask in asks.items()}
+    return {place: answer for place, answer in answers.items() if answer is not None}, non_null
 
 
 def counted(data: Dataset, aggregates: Iterable[str] = ()) -> tuple[dict[str, int], dict[str, Any]]:
     """Column -> how many values it holds, and aggregate -> its value, from one look at the data."""
     counts = [f"count({Dataset.quote(name)})" for name in data.columns]
-    wanted = list(dict.fromkeys([*counts, *aggregates]))
-    found = dict(zip(wanted, data.query(f"SELECT {', '.join(wanted)} FROM data")[0], strict=True))
-    return {name: int(found[sql]) for name, sql in zip(data.columns, counts, strict=True)}, found
+    fromkeys = list(dict.fromkeys([*counts, *aggregates]))
+    counts_by_sql = dict(zip(fromkeys, data.query(f"SELECT {', '.join(fromkeys)} FROM data")[0], strict=True))
+    return {name: int(counts_by_sql[sql]) for name, sql in zip(data.columns, counts, strict=True)}, counts_by_sql
 
 
 # Arguments -----------------------------------------------------------------------------------------------------------
@@ -86,8 +86,8 @@ def _kind(data: Dataset, name: Any) -> str | None:
     """``whole``, ``real``, ``text``; None for every other type, and for a name that is none."""
     if not isinstance(name, str) or name not in data.columns:
         return None
-    found = data.type(name)
-    return "whole" if found in _WHOLE else {"DOUBLE": "real", "VARCHAR": "text"}.get(found)
+    type_name = data.type(name)
+    return "whole" if type_name in _WHOLE else {"DOUBLE": "real", "VARCHAR": "text"}.get(type_name)
 
 
 def _literal(value: float, kind: str) -> str:
@@ -113,33 +113,33 @@ def _within(item: Expectation, value: float) -> bool:
 
 def _members(item: Expectation, kind: str | None) -> list[str] | None:
     """The ``value_set`` as SQL; None where a member is of another kind than the column, or too odd to write down."""
-    given = item.kwargs.get("value_set")
-    if not isinstance(given, list | tuple) or not 0 < len(given) <= _MOST_MEMBERS:
+    value_set = item.kwargs.get("value_set")
+    if not isinstance(value_set, list | tuple) or not 0 < len(value_set) <= _MOST_MEMBERS:
         return None
-    if kind == "text" and all(isinstance(value, str) and "\x00" not in value for value in given):
-        return ["'" + value.replace("'", "''") + "'" for value in given]
-    if kind == "whole" and all(_is_number(value) and isinstance(value, int) for value in given):
-        return [str(value) for value in given]
-    if kind == "real" and all(_is_number(value) for value in given):
-        return [_literal(value, "real") for value in given]
+    if kind == "text" and all(isinstance(value, str) and "\x00" not in value for value in value_set):
+        return ["'" + value.replace("'", "''") + "'" for value in value_set]
+    if kind == "whole" and all(_is_number(value) and isinstance(value, int) for value in value_set):
+        return [str(value) for value in value_set]
+    if kind == "real" and all(_is_number(value) for value in value_set):
+        return [_literal(value, "real") for value in value_set]
     return None
 
 
 # Expectations of each value ------------------------------------------------------------------------------------------
 
 
-def _mapped(item: Expectation, rows: int, held: int, unexpected: int) -> Answer | None:
-    if not held:
+def _mapped(item: Expectation, rows: int, non_null: int, unexpected: int) -> Answer | None:
+    if not non_null:
         return None
-    percent = unexpected / held * 100
-    met = (float(held) - float(unexpected)) / float(held) >= item.kwargs.get("mostly", 1.0)
-    return Answer(met, {"element_count": rows, "missing_count": rows - held, "unexpected_percent": percent})
+    percent = unexpected / non_null * 100
+    met = (float(non_null) - float(unexpected)) / float(non_null) >= item.kwargs.get("mostly", 1.0)
+    return Answer(met, {"element_count": rows, "missing_count": rows - non_null, "unexpected_percent": percent})
 
 
 def _each(item: Expectation, name: str, unexpected: str) -> _Ask:
     """``unexpected`` is SQL that is true of an unexpected value, and not of NULL."""
-    wanted = ["count(*)", f"count({Dataset.quote(name)})", f"count(CASE WHEN {unexpected} THEN 1 END)"]
-    return _Ask(wanted, lambda rows, held, found: _mapped(item, rows, held, found))
+    expressions = ["count(*)", f"count({Dataset.quote(name)})", f"count(CASE WHEN {unexpected} THEN 1 END)"]
+    return _Ask(expressions, lambda rows, non_null, unexpected: _mapped(item, rows, non_null, unexpected))
 
 
 def _nulls(item: Expectation, data: Dataset) -> _Ask | None:
@@ -148,11 +148,11 @@ def _nulls(item: Expectation, data: Dataset) -> _Ask | None:
         return None
     wanted_null = item.type.endswith("to_be_null")
 
-    def answer(rows: int, held: int) -> Answer | None:
-        found = _mapped(item, rows, rows, held if wanted_null else rows - held)
-        if found is None:
+    def answer(rows: int, non_null: int) -> Answer | None:
+        result = _mapped(item, rows, rows, non_null if wanted_null else rows - non_null)
+        if result is None:
             return None
-        return Answer(found.success, {key: found.result[key] for key in ("element_count", "unexpected_percent")})
+        return Answer(result.success, {key: result.result[key] for key in ("element_count", "unexpected_percent")})
 
     return _Ask(["count(*)", f"count({Dataset.quote(name)})"], answer)
 
@@ -185,20 +185,20 @@ def _in_set(item: Expectation, data: Dataset) -> _Ask | None:
 
 
 def _regex(item: Expectation, data: Dataset) -> _Ask | None:
-    name, given = item.kwargs.get("column"), item.kwargs.get("regex")
-    found = portable(given) if isinstance(given, str) else None
-    if found is None or _kind(data, name) != "text":
+    name, regex = item.kwargs.get("column"), item.kwargs.get("regex")
+    pattern = portable(regex) if isinstance(regex, str) else None
+    if pattern is None or _kind(data, name) != "text":
         return None
     x = Dataset.quote(str(name))
-    matches = f"regexp_matches({x}, '{found.text.replace(chr(39), chr(39) * 2)}')"
-    each = _each(item, str(name), matches if "not_match" in item.type else f"NOT {matches}")
-    unsure = [f"strlen({x}) <> length({x})"] if found.classes else []
-    unsure += [f"right({x}, 1) = chr(10)"] if found.ends else []
+    matches = f"regexp_matches({x}, '{pattern.text.replace(chr(39), chr(39) * 2)}')"
+    ask = _each(item, str(name), matches if "not_match" in item.type else f"NOT {matches}")
+    unsure = [f"strlen({x}) <> length({x})"] if pattern.classes else []
+    unsure += [f"right({x}, 1) = chr(10)"] if pattern.ends else []
     if not unsure:
-        return each
+        return ask
     return _Ask(
-        [*each.aggregates, f"count(CASE WHEN {' OR '.join(unsure)} THEN 1 END)"],
-        lambda rows, held, unexpected, strange: None if strange else each.answer(rows, held, unexpected),
+        [*ask.aggregates, f"count(CASE WHEN {' OR '.join(unsure)} THEN 1 END)"],
+        lambda rows, non_null, unexpected, strange: None if strange else ask.answer(rows, non_null, unexpected),
     )
 
 
@@ -229,9 +229,10 @@ def _pair(item: Expectation, data: Dataset) -> _Ask | None:
         return None
     op = "=" if equal else ">=" if item.kwargs.get("or_equal") else ">"
     a, b = (Dataset.quote(str(name)) for name in (first, second))
-    wanted = ["count(*)", f"count({a})", f"count({b})", f"count(CASE WHEN NOT ({a} {op} {b}) THEN 1 END)"]
+    expressions = ["count(*)", f"count({a})", f"count({b})", f"count(CASE WHEN NOT ({a} {op} {b}) THEN 1 END)"]
     return _Ask(
-        wanted, lambda rows, one, other, found: _mapped(item, rows, rows, found) if one == other == rows else None
+        expressions,
+        lambda rows, one, other, unexpected: _mapped(item, rows, rows, unexpected) if one == other == rows else None,
     )
 
 
@@ -244,8 +245,8 @@ def _repeated(data: Dataset, names: Sequence[str]) -> tuple[int, int, int]:
     there = " AND ".join(f"{Dataset.quote(name)} IS NOT NULL" for name in names)
     groups = f"SELECT count(*) AS n FROM data WHERE {there} GROUP BY {keys}"
     sums = "coalesce(sum(n), 0), count(*), coalesce(sum(CASE WHEN n > 1 THEN n ELSE 0 END), 0)"
-    held, values, rows = data.query(f"SELECT {sums} FROM ({groups}) AS g")[0]
-    return int(held), int(values), int(rows)
+    non_null, values, rows = data.query(f"SELECT {sums} FROM ({groups}) AS g")[0]
+    return int(non_null), int(values), int(rows)
 
 
 def _exactly(data: Dataset, name: str) -> str:
@@ -266,8 +267,8 @@ def _unique(item: Expectation, data: Dataset) -> _Ask | None:
     if _kind(data, name) is None:
         return None
 
-    def answer(rows: int, held: int, rounded: int) -> Answer | None:
-        return None if rounded or not held else _mapped(item, rows, held, _repeated(data, [str(name)])[2])
+    def answer(rows: int, non_null: int, rounded: int) -> Answer | None:
+        return None if rounded or not non_null else _mapped(item, rows, non_null, _repeated(data, [str(name)])[2])
 
     return _Ask(["count(*)", f"count({Dataset.quote(str(name))})", _exactly(data, str(name))], answer)
 
@@ -277,8 +278,8 @@ def _compound(item: Expectation, data: Dataset) -> _Ask | None:
     if not isinstance(names, list | tuple) or len(names) < 2 or any(_kind(data, name) is None for name in names):
         return None
 
-    def answer(rows: int, *held: int) -> Answer | None:
-        return _mapped(item, rows, rows, _repeated(data, names)[2]) if set(held) == {rows} else None
+    def answer(rows: int, *non_null: int) -> Answer | None:
+        return _mapped(item, rows, rows, _repeated(data, names)[2]) if set(non_null) == {rows} else None
 
     return _Ask(["count(*)", *(f"count({Dataset.quote(name)})" for name in names)], answer)
 
@@ -288,11 +289,11 @@ def _distinct(item: Expectation, data: Dataset) -> _Ask | None:
     if _bounds(item) is None or _kind(data, name) is None:
         return None
 
-    def answer(held: int, rounded: int) -> Answer | None:
-        if rounded or not held:
+    def answer(non_null: int, rounded: int) -> Answer | None:
+        if rounded or not non_null:
             return None
         values = _repeated(data, [str(name)])[1]
-        observed = values / held if "proportion" in item.type else values
+        observed = values / non_null if "proportion" in item.type else values
         return Answer(_within(item, observed), {"observed_value": observed})
 
     return _Ask([f"count({Dataset.quote(str(name))})", _exactly(data, str(name))], answer)
@@ -305,12 +306,12 @@ def _distinct_set(item: Expectation, data: Dataset) -> _Ask | None:
         return None
     x, size, listed = Dataset.quote(str(name)), len(set(item.kwargs["value_set"])), ", ".join(members)
 
-    def answer(rows: int, held: int, others: int, seen: int) -> Answer | None:
-        if held < rows or not held:
+    def answer(rows: int, non_null: int, others: int, distinct: int) -> Answer | None:
+        if non_null < rows or not non_null:
             return None
         if item.type.endswith("contain_set"):
-            return Answer(seen == size, {})
-        met = others == 0 and (seen == size or item.type.endswith("in_set"))
+            return Answer(distinct == size, {})
+        met = others == 0 and (distinct == size or item.type.endswith("in_set"))
         return Answer(met, {"unexpected_count": others})
 
     inside, outside = (f"count(DISTINCT CASE WHEN {x} {op} ({listed}) THEN {x} END)" for op in ("IN", "NOT IN"))
@@ -327,27 +328,27 @@ def _aggregate(item: Expectation, data: Dataset) -> _Ask | None:
         return None
     what = item.type.removeprefix("expect_column_").removesuffix("_to_be_between")
     x = Dataset.quote(str(name))
-    wanted = {
+    expressions = {
         "mean": f"sum({x})" if kind == "whole" else f"avg({x})",
         "stdev": f"stddev_samp(CASE WHEN abs({x}) < 1e150 THEN {x} END)",
     }
 
-    def answer(held: int, largest: Any, found: Any) -> Answer | None:
+    def answer(non_null: int, largest: Any, longest: Any) -> Answer | None:
         if (
-            found is None
-            or not abs(float(found)) < 1e150
+            longest is None
+            or not abs(float(longest)) < 1e150
             or not float(largest) < (_EXACT if kind == "whole" else 1e150)
         ):
             return None
-        if kind == "whole" and what in ("mean", "sum") and abs(found) >= _EXACT:
+        if kind == "whole" and what in ("mean", "sum") and abs(longest) >= _EXACT:
             return None
-        value = float(found) / held if kind == "whole" and what == "mean" else float(found)
+        value = float(longest) / non_null if kind == "whole" and what == "mean" else float(longest)
         exact = what in ("min", "max") or (kind == "whole" and what in ("mean", "sum"))
         if not exact and any(math.isclose(value, end, rel_tol=1e-9, abs_tol=1e-9) for end in _ends(item)):
             return None
         return Answer(_within(item, value), {"observed_value": value})
 
-    return _Ask([f"count({x})", _largest(x), wanted.get(what, f"{what}({x})")], answer)
+    return _Ask([f"count({x})", _largest(x), expressions.get(what, f"{what}({x})")], answer)
 
 
 def _ends(item: Expectation) -> list[float]:
@@ -378,17 +379,17 @@ def _exists(item: Expectation, data: Dataset) -> _Ask | None:
 
 def _types(item: Expectation, data: Dataset) -> _Ask | None:
     """NumPy's type of a column of numbers in pandas; whole numbers become float64 where a value is missing."""
-    name, given = item.kwargs.get("column"), item.kwargs.get("type_list")
+    name, type_list = item.kwargs.get("column"), item.kwargs.get("type_list")
     known = {*_NUMPY.values(), "uint64"}
     if not isinstance(name, str) or data.type(name) not in _NUMPY:
         return None
-    if not isinstance(given, list | tuple) or not given or not all(kind in known for kind in given):
+    if not isinstance(type_list, list | tuple) or not type_list or not all(kind in known for kind in type_list):
         return None
     plain = _NUMPY[data.type(name)]
 
-    def answer(rows: int, held: int) -> Answer | None:
-        observed = plain if held == rows or plain.startswith("float") else "float64"
-        return Answer(observed in given, {"observed_value": observed}) if held else None
+    def answer(rows: int, non_null: int) -> Answer | None:
+        observed = plain if non_null == rows or plain.startswith("float") else "float64"
+        return Answer(observed in type_list, {"observed_value": observed}) if non_null else None
 
     return _Ask(["count(*)", f"count({Dataset.quote(name)})"], answer)
 

@@ -59,14 +59,14 @@ class Suite:
     parameters: Mapping[str, Any]
 
 
-def read_suite(given: Any) -> Suite:
+def read_suite(raw: Any) -> Suite:
     """Read a suite: a mapping as great-expectations writes it, a list of expectations, or a path.
 
     Raises:
         InputError: it cannot be read, is empty, or an entry is no expectation; with its place.
     """
-    where = given if isinstance(given, str) else "parameter suite"
-    content = _file(given) if isinstance(given, str) else given
+    where = raw if isinstance(raw, str) else "parameter suite"
+    content = _file(raw) if isinstance(raw, str) else raw
     listed = content.get("expectations") if isinstance(content, Mapping) else content
     if not isinstance(listed, list | tuple):
         raise InputError("this is no suite", where=where, remedy='Write {"expectations": [...]}, as GX saves a suite.')
@@ -113,11 +113,11 @@ def _file(name: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
-    return found
+    return fields
 
 
 def _no_constant(text: str) -> Any:

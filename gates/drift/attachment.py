@@ -50,8 +50,8 @@ def _page(reference: Dataset, production: Dataset, columns: Sequence[str]) -> by
             from evidently.presets import DataDriftPreset
 
             current, before = (data.pandas(columns) for data in (production, reference))
-            made = Report([DataDriftPreset(columns=list(columns))]).run(current, before)
-            made.save_html(str(Path(place) / NAME))
+            snapshot = Report([DataDriftPreset(columns=list(columns))]).run(current, before)
+            snapshot.save_html(str(Path(place) / NAME))
             return (Path(place) / NAME).read_bytes()
     finally:
         np.random.set_state(state)

@@ -64,7 +64,7 @@ def _binned(pair: Pair) -> tuple[list[str], tuple[Counts, Counts]]:
         edges = _middle(*(column.ordered for column in both))
         below = [np.searchsorted(column.ordered, edges[1:-1], side="left") for column in both]
         ends = (np.array([0, *inner, column.n]) for inner, column in zip(below, both, strict=True))
-        rows = tuple(np.diff(each) for each in ends)
+        rows = tuple(np.diff(end) for end in ends)
     elif "edges" in pair.__dict__:
         step = -(-(len(pair.edges) - 1) // _MOST_BINS)
         starts = np.arange(0, len(pair.edges) - 1, step)
@@ -98,9 +98,9 @@ def first_columns(bins: Mapping[str, Sequence[Finding]], findings: Sequence[Find
     """The bins of so many columns, those that drifted first."""
     ranks = {"error": 0, "fail": 0, "inconclusive": 1, "pass": 2}
     worst: dict[str, int] = {}
-    for found in findings:
-        column = str((found.over or {}).get("column"))
+    for finding in findings:
+        column = str((finding.over or {}).get("column"))
         if column in bins:
-            worst[column] = min(worst.get(column, 3), ranks.get(found.outcome or "", 3))
+            worst[column] = min(worst.get(column, 3), ranks.get(finding.outcome or "", 3))
     for name in sorted(bins, key=lambda name: worst.get(name, 3))[:most]:
         yield from bins[name]

@@ -85,14 +85,16 @@ def texts(data: Dataset, names: Iterable[str]) -> frozenset[str]:
 
     Free text has more distinct values than categories have: over half of the rows (evidently's rule), or over 10,000.
     """
-    asked = [name for name in names if name in data.columns and data.kind(name) == "categorical"]
-    if not asked:
+    requested = [name for name in names if name in data.columns and data.kind(name) == "categorical"]
+    if not requested:
         return frozenset()
-    each = ", ".join(f"count({Dataset.quote(name)}), approx_count_distinct({Dataset.quote(name)})" for name in asked)
-    facts = data.query(f"SELECT {each} FROM data")[0]
+    aggregates = ", ".join(
+        f"count({Dataset.quote(name)}), approx_count_distinct({Dataset.quote(name)})" for name in requested
+    )
+    facts = data.query(f"SELECT {aggregates} FROM data")[0]
     return frozenset(
         name
-        for name, rows, distinct in zip(asked, facts[::2], facts[1::2], strict=True)
+        for name, rows, distinct in zip(requested, facts[::2], facts[1::2], strict=True)
         if distinct > _TEXT_AT_LEAST and (distinct > rows / 2 or distinct > _TEXT_AT_MOST)
     )
 
@@ -229,38 +231,38 @@ def profile(part: Part, readings: Mapping[str, Reading]) -> dict[str, Column]:
         return {}
     inner = ", ".join(f"{reading.sql(name)} AS x{place}" for place, (name, reading) in enumerate(readings.items()))
     inner = f"SELECT {inner} FROM {part.sql}"
-    each = [
+    item = [
         f"count(x{place}), "
         + (f"min(x{place}), max(x{place})" if reading.form == "number" else f"approx_count_distinct(x{place}), NULL")
         for place, reading in enumerate(readings.values())
     ]
-    rows, *facts = part.data.query(f"SELECT count(*), {', '.join(each)} FROM ({inner}) AS r")[0]
+    rows, *facts = part.data.query(f"SELECT count(*), {', '.join(item)} FROM ({inner}) AS r")[0]
     distinct = ", ".join(
         f"count(DISTINCT x{place})" if reading.form == "number" else "0"
         for place, reading in enumerate(readings.values())
     )
     prefix = part.data.query(f"SELECT {distinct} FROM ({inner} LIMIT 4096) AS r")[0]
-    found = {}
+    columns = {}
     for place, (name, reading) in enumerate(readings.items()):
-        held, low, high = facts[3 * place : 3 * place + 3]
-        missing = int(rows) - int(held)
+        filled, low, high = facts[3 * place : 3 * place + 3]
+        missing = int(rows) - int(filled)
         dtype = _dtype(part.data.type(name), reading.how, missing)
         values, ends = 0, [float("nan") if end is None else float(end) for end in (low, high)]
         if reading.form == "category":
             values, ends = int(low), [float("nan")] * 2
-        found[name] = Column(
+        columns[name] = Column(
             name, part, reading, int(rows), missing, 0, ends[0], ends[1], dtype, int(prefix[place]), values
         )
-    for column in found.values():
+    for column in columns.values():
         if np.isinf(column.low) or np.isinf(column.high):
             _look_past_infinities(column)
-    return found
+    return columns
 
 
 def _look_past_infinities(column: Column) -> None:
     """Count the infinite values of a column that has some, and find the extremes of the others."""
     finite = "abs(x) < CAST('Infinity' AS DOUBLE)"
     ends = f"min(CASE WHEN {finite} THEN x END), max(CASE WHEN {finite} THEN x END)"
-    held, low, high = column.query(f"count(CASE WHEN {finite} THEN 1 END), {ends}")[0]
-    column.infinite = column.n - int(held)
+    filled, low, high = column.query(f"count(CASE WHEN {finite} THEN 1 END), {ends}")[0]
+    column.infinite = column.n - int(filled)
     column.low, column.high = (float("nan") if end is None else float(end) for end in (low, high))

@@ -36,15 +36,15 @@ def run(case: Case) -> Iterable[Finding]:
     """Findings by column (and chunk), then the share of drifted columns."""
     settings = Settings.of(case)
     reference, production = (_set(case, role) for role in ("reference", "production"))
-    readings, found = _readings(case, settings, reference, production)
+    readings, result = _readings(case, settings, reference, production)
     base = profile(Part(reference), readings)
     count_together(base.values())
     bins: dict[str, list[Finding]] = {}
     for part in parts_of(production, settings.chunk, case):
-        found += _of_part(base, profile(part, readings), settings, part, bins)
-    judged = judge([item for item in found if isinstance(item, Measured)], settings)
+        result += _of_part(base, profile(part, readings), settings, part, bins)
+    judged = judge([item for item in result if isinstance(item, Measured)], settings)
     verdicts = iter(judged)
-    findings = [next(verdicts) if isinstance(item, Measured) else item for item in found]
+    findings = [next(verdicts) if isinstance(item, Measured) else item for item in result]
     yield from findings
     yield from _drift_shares(findings, settings)
     yield from first_columns(bins, findings, settings.histograms)
@@ -69,15 +69,15 @@ def _readings(
     """How to read each column; a finding for each that cannot be read in both sets."""
     left_out = {name for role in _NO_FEATURES for name in case.roles.get(role, ())}
     late = {name for role in _ONE_SIDED for name in case.roles.get(role, ())}
-    asked = settings.columns
-    if asked is None:
+    columns = settings.columns
+    if columns is None:
         named = settings.method if isinstance(settings.method, Mapping) else {}
         union = [*reference.columns, *production.columns, *named]
-        asked = tuple(name for name in dict.fromkeys(union) if name not in left_out or name in named)
-    text = texts(reference, (name for name in asked if name in production.columns))
+        columns = tuple(name for name in dict.fromkeys(union) if name not in left_out or name in named)
+    text = texts(reference, (name for name in columns if name in production.columns))
     readings: dict[str, Reading] = {}
-    found: list[Finding | Measured] = []
-    for name in asked:
+    findings: list[Finding | Measured] = []
+    for name in columns:
         try:
             reference.require(name, values=False)
             production.require(name, values=False)
@@ -90,12 +90,12 @@ def _readings(
                 and name in late
                 and name not in (set(reference.columns) & set(production.columns))
             ):
-                found.append(Finding(measure, over=over, note=f"not measured: {error.message}"))
+                findings.append(Finding(measure, over=over, note=f"not measured: {error.message}"))
             else:
-                found.append(_unmeasured(measure, over, error))
-    if not readings and not found:
+                findings.append(_unmeasured(measure, over, error))
+    if not readings and not findings:
         raise DataError("no column is left to compare", where=reference.where, remedy="Name some in columns.")
-    return readings, found
+    return readings, findings
 
 
 def _of_part(
@@ -106,18 +106,18 @@ def _of_part(
     bins: dict[str, list[Finding]],
 ) -> list[Finding | Measured]:
     """Measure a part; of all of production the bins are kept too."""
-    found: list[Finding | Measured] = []
+    findings: list[Finding | Measured] = []
     pairs = {name: Pair(base[name], columns[name]) for name in columns}
     count_together(columns.values())
     _count_bins(pairs.values(), settings)
     for name, pair in pairs.items():
         over = {"column": name} if part.chunk is None else {"column": name, "chunk": part.chunk}
-        found += _measured(pair, over, settings)
-        found += _shares(pair, over, settings)
+        findings += _measured(pair, over, settings)
+        findings += _shares(pair, over, settings)
         if part.chunk is None and settings.histograms:
             bins[name] = _bins(pair)
         pair.forget(whole=part.chunk is None)
-    return found
+    return findings
 
 
 def _sound(pair: Pair) -> None:
@@ -211,9 +211,9 @@ def _shares(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Iterator
     before = pair.reference.missing / pair.reference.rows
     note = f"in the reference {before:.4g}"
     yield _share("missing_share", column.missing, column.rows, over, settings, note)
-    found = unseen(pair) if column.n and pair.reference.n else None
-    if found is not None:
-        yield _share("unseen_share", found[0], column.rows, over, settings, found[1])
+    finding = unseen(pair) if column.n and pair.reference.n else None
+    if finding is not None:
+        yield _share("unseen_share", finding[0], column.rows, over, settings, finding[1])
 
 
 def _share(measure: str, rows: int, of: int, over: Mapping[str, Any], settings: Settings, note: str | None) -> Finding:
@@ -255,5 +255,5 @@ def _drift_share(columns: Mapping[str, list[str]], chunk: Any, settings: Setting
     note = f"{len(drifted)} of {total} columns drifted" + (f": {', '.join(drifted[:10])}" if drifted else "")
     if open_ones:
         note += f"; {open_ones} undecided"
-    found = Finding("drift_share", low, low, high, n=total, over=over, limit=limit, note=note)
-    return replace(found, outcome=limit.verdict(low, low, high)) if limit else found
+    finding = Finding("drift_share", low, low, high, n=total, over=over, limit=limit, note=note)
+    return replace(finding, outcome=limit.verdict(low, low, high)) if limit else finding

@@ -64,8 +64,8 @@ class Method:
 
 def _shares(counts: Counts) -> Floats:
     """Shares over the last axis."""
-    found: Floats = counts / counts.sum(axis=-1, keepdims=True)
-    return found
+    shares: Floats = counts / counts.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def _filled(shares: Floats) -> Floats:
@@ -141,10 +141,10 @@ def _power_divergence(pair: Pair, power: Literal["pearson", "log-likelihood"]) -
     if len(first) == 1:
         return Statistic(0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = stats.power_divergence(second, first * (m / n), lambda_=power)
+        test = stats.power_divergence(second, first * (m / n), lambda_=power)
     strict = stats.chi2_contingency(np.array([first, second]), correction=False, lambda_=power)
-    note = "" if np.isfinite(found.statistic) else "production holds values the reference never had"
-    return Statistic(float(found.statistic), float(found.pvalue), float(strict.pvalue), note=note)
+    note = "" if np.isfinite(test.statistic) else "production holds values the reference never had"
+    return Statistic(float(test.statistic), float(test.pvalue), float(strict.pvalue), note=note)
 
 
 def _z(pair: Pair) -> Statistic:
@@ -167,8 +167,8 @@ def _fisher(pair: Pair) -> Statistic:
         if len(first) == 2
         else np.array([[second[0], 0], [first[0], 0]])
     )
-    found = stats.fisher_exact(table)
-    return Statistic(float(found.statistic), float(found.pvalue), note="the statistic is the odds ratio")
+    test = stats.fisher_exact(table)
+    return Statistic(float(test.statistic), float(test.pvalue), note="the statistic is the odds ratio")
 
 
 # Methods that need order ---------------------------------------------------------------------------------------------
@@ -191,8 +191,8 @@ def _ks(pair: Pair) -> Statistic:
     chance = _norm(pair, lambda gap, _: np.max(np.abs(gap), axis=-1))
     n, m = pair.sizes
     if max(n, m) <= _EXACT:
-        found = stats.ks_2samp(*pair.ordered)
-        return Statistic(float(found.statistic), float(found.pvalue), chance=chance)
+        test = stats.ks_2samp(*pair.ordered)
+        return Statistic(float(test.statistic), float(test.pvalue), chance=chance)
     value = pair.merged.ks
     return Statistic(value, _ks_p(value, round(n * m / (n + m))), chance=chance)
 
@@ -229,8 +229,8 @@ def _scipy(test: Callable[[Floats, Floats], Any]) -> Callable[[Pair], Statistic]
     def measure(pair: Pair) -> Statistic:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # p-values beyond SciPy's tables are floored and capped, with a warning
-            found = test(*pair.ordered)
-        return Statistic(float(found.statistic), float(found.pvalue))
+            result = test(*pair.ordered)
+        return Statistic(float(result.statistic), float(result.pvalue))
 
     return measure
 

@@ -67,30 +67,30 @@ class Settings:
         Raises:
             InputError: a parameter makes no sense, with what would.
         """
-        given = case.params
-        correction = given.get("correction") or _CORRECTIONS[0]
+        params = case.params
+        correction = params.get("correction") or _CORRECTIONS[0]
         if correction not in _CORRECTIONS:
             raise _wrong("correction", correction, f"Choose from: {', '.join(_CORRECTIONS)}.")
-        confidence = 0.95 if given.get("confidence") is None else given["confidence"]
+        confidence = 0.95 if params.get("confidence") is None else params["confidence"]
         if not 0.5 <= confidence < 1:
             raise _wrong("confidence", confidence, "Give a number from 0.5 to below 1, such as 0.95.")
-        min_rows = 30 if given.get("min_rows") is None else given["min_rows"]
+        min_rows = 30 if params.get("min_rows") is None else params["min_rows"]
         if min_rows < 2:
             raise _wrong("min_rows", min_rows, "Give a whole number of at least 2.")
-        chunk = given.get("chunk")
+        chunk = params.get("chunk")
         if isinstance(chunk, int) and chunk < 1:
             raise _wrong("chunk", chunk, 'Give a number of rows, or a period such as "1d".')
-        columns = given.get("columns")
+        columns = params.get("columns")
         if columns is not None and not (columns and all(isinstance(name, str) for name in columns)):
             raise _wrong("columns", columns, "List at least one column name.")
         names = tuple(dict.fromkeys(columns)) if columns else None
-        limits = _limits(given)
+        limits = _limits(params)
         times = case.roles.get("timestamp", ())
-        streams = read_streams(given.get("streams"), times[0] if len(times) == 1 else None, min_rows, limits)
-        most = 12 if given.get("histograms") is None else given["histograms"]
+        streams = read_streams(params.get("streams"), times[0] if len(times) == 1 else None, min_rows, limits)
+        most = 12 if params.get("histograms") is None else params["histograms"]
         if not 0 <= most <= 100:
             raise _wrong("histograms", most, "Give a number of columns from 0 to 100.")
-        method, html = _methods(given.get("method")), bool(given.get("html"))
+        method, html = _methods(params.get("method")), bool(params.get("html"))
         return cls(method, names, limits, chunk, correction, confidence, min_rows, streams, most, html)
 
     @property
@@ -109,43 +109,43 @@ def _wrong(name: str, value: object, remedy: str) -> InputError:
     return InputError(f"{name} cannot be {value!r}", where=f"parameter {name}", remedy=remedy)
 
 
-def _names(given: Any) -> tuple[str, ...]:
-    names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list | tuple) else ()
+def _names(raw: Any) -> tuple[str, ...]:
+    names = (raw,) if isinstance(raw, str) else tuple(raw) if isinstance(raw, list | tuple) else ()
     for name in names:
         if name not in METHODS and name not in DETECTORS:
             raise _wrong("method", name, f"Choose from: {', '.join((*METHODS, *DETECTORS))}.")
     if not names:
-        raise _wrong("method", given, f"Name one of: {', '.join((*METHODS, *DETECTORS))}.")
+        raise _wrong("method", raw, f"Name one of: {', '.join((*METHODS, *DETECTORS))}.")
     return tuple(dict.fromkeys(names))
 
 
-def _methods(given: Any) -> tuple[str, ...] | Mapping[str, tuple[str, ...]] | None:
-    if given is None:
+def _methods(raw: Any) -> tuple[str, ...] | Mapping[str, tuple[str, ...]] | None:
+    if raw is None:
         return None
-    return {column: _names(names) for column, names in given.items()} if isinstance(given, Mapping) else _names(given)
+    return {column: _names(names) for column, names in raw.items()} if isinstance(raw, Mapping) else _names(raw)
 
 
-def _limits(given: Mapping[str, Any]) -> Mapping[str, Limit]:
+def _limits(raw: Mapping[str, Any]) -> Mapping[str, Limit]:
     """The conventions, overlaid with what was given; null takes a limit away."""
-    asked = dict(CONVENTIONS) | dict(given.get("limits") or {})
-    found = {}
-    for measure, limit in asked.items():
+    limits = dict(CONVENTIONS) | dict(raw.get("limits") or {})
+    result = {}
+    for measure, limit in limits.items():
         if measure not in (*METHODS, *DETECTORS, *_SHARES, "p_value"):
             known = ", ".join([*METHODS, *DETECTORS, *_SHARES, "p_value"])
             raise _wrong("limits", measure, f"Choose from: {known}.")
         if limit is not None:
-            found[measure] = _limit(measure, limit)
-    return found
+            result[measure] = _limit(measure, limit)
+    return result
 
 
-def _limit(measure: str, given: Any) -> Limit:
+def _limit(measure: str, raw: Any) -> Limit:
     floor = measure == "p_value"
-    shape = given if isinstance(given, Mapping) else {"op": ">=" if floor else "<=", "value": given}
+    shape = raw if isinstance(raw, Mapping) else {"op": ">=" if floor else "<=", "value": raw}
     op, value = shape.get("op"), shape.get("value")
     sound = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if set(shape) != {"op", "value"} or op not in _OPS or not sound:
-        raise _wrong("limits", {measure: given}, 'Write {"op": "<=", "value": 0.1}.')
+        raise _wrong("limits", {measure: raw}, 'Write {"op": "<=", "value": 0.1}.')
     if str(op).startswith(">") != floor:
         remedy = f"{measure} is bounded from {'below' if floor else 'above'}: use {'>=' if floor else '<='}."
-        raise _wrong("limits", {measure: given}, remedy)
+        raise _wrong("limits", {measure: raw}, remedy)
     return Limit(op, float(value or 0))

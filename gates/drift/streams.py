@@ -132,15 +132,15 @@ def _changes(detector: Any, values: Iterator[float]) -> Iterator[bool]:
         yield bool(detector.drift_detected)
 
 
-def read_streams(given: Any, time: str | None, least: int, limits: Mapping[str, Limit]) -> Streams:
+def read_streams(raw: Any, time: str | None, least: int, limits: Mapping[str, Limit]) -> Streams:
     """The parameter ``streams``: detector -> arguments.
 
     Raises:
         InputError: it names no detector, or gives no arguments.
     """
-    options = given or {}
+    options = raw or {}
     for name, arguments in options.items():
         if name not in DETECTORS or not isinstance(arguments, Mapping):
             remedy = f'Write {{"ADWIN": {{"delta": 0.002}}}}; the detectors are {", ".join(DETECTORS)}.'
-            raise InputError(f"streams cannot be {given!r}", where="parameter streams", remedy=remedy)
+            raise InputError(f"streams cannot be {raw!r}", where="parameter streams", remedy=remedy)
     return Streams(time, options, least, {name: limit for name, limit in limits.items() if name in DETECTORS})

@@ -24,12 +24,12 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 def count_together(columns: Iterable[Column]) -> None:
     """Count the values of categories, and of numbers whose first rows show few, for all columns of one part at once."""
-    asked = [column for column in columns if column.n and column.prefix <= FEW]
-    numbers = [column for column in asked if column.reading.form == "number"]
-    work = [column for column in asked if column not in numbers and column.values <= _MOST_VALUES]
+    countable = [column for column in columns if column.n and column.prefix <= FEW]
+    numbers = [column for column in countable if column.reading.form == "number"]
+    work = [column for column in countable if column not in numbers and column.values <= _MOST_VALUES]
     if numbers:
-        each = ", ".join(f"approx_count_distinct({column.sql})" for column in numbers)
-        distinct = numbers[0].part.data.query(f"SELECT {each} FROM {numbers[0].part.sql}")[0]
+        aggregates = ", ".join(f"approx_count_distinct({column.sql})" for column in numbers)
+        distinct = numbers[0].part.data.query(f"SELECT {aggregates} FROM {numbers[0].part.sql}")[0]
         work += [column for column, values in zip(numbers, distinct, strict=True) if values <= _MOST_VALUES]
     for column, counts in zip(work, _grouped(work, [column.sql for column in work]), strict=True):
         column.counts = dict(counts)
@@ -41,11 +41,11 @@ def bin_together(columns: Iterable[tuple[Column, Floats]]) -> None:
     A column in which values lie on the inner edges of bins is counted a second time, edge by edge.
     """
     work = list(columns)
-    values = [each for each in work if _small(each[0])]
-    binned = [each for each in work if not _small(each[0]) and len(each[1]) - 1 <= _MOST_BINS]
-    asked = [*values, *binned]
+    values = [task for task in work if _small(task[0])]
+    binned = [task for task in work if not _small(task[0]) and len(task[1]) - 1 <= _MOST_BINS]
+    ordered = [*values, *binned]
     keys = [*(column.sql for column, _ in values), *(_place(column.sql, edges) for column, edges in binned)]
-    counted = _grouped([column for column, _ in asked], keys)
+    counted = _grouped([column for column, _ in ordered], keys)
     for (column, edges), counts in zip(values, counted[: len(values)], strict=True):
         numbers, rows = (np.array(side) for side in zip(*counts, strict=True))
         column.keep(edges, np.histogram(numbers, edges, weights=rows)[0].astype(np.int64))
@@ -96,10 +96,10 @@ def _grouped(columns: Sequence[Column], keys: Sequence[str]) -> list[list[tuple[
     names = [f"k{place}" for place in range(len(keys))]
     inner = ", ".join(f"{key} AS {name}" for key, name in zip(keys, names, strict=True))
     sets = ", ".join(f"({name})" for name in names)
-    found: list[list[tuple[Any, int]]] = [[] for _ in keys]
+    groups: list[list[tuple[Any, int]]] = [[] for _ in keys]
     listed = f"SELECT {', '.join(names)}, count(*) FROM (SELECT {inner} FROM {part.sql}) AS r"
     for *row, rows in part.data.query(f"{listed} GROUP BY GROUPING SETS ({sets})"):
         place = next((place for place, key in enumerate(row) if key is not None), None)
         if place is not None:
-            found[place].append((row[place], int(rows)))
-    return found
+            groups[place].append((row[place], int(rows)))
+    return groups

@@ -63,20 +63,20 @@ def judge(measured: Sequence[Measured], settings: Settings) -> list[Finding]:
     excess = _family(
         others, [_excess(measured[place], limits[place][0], chances.get(place)) for place in others], settings
     )
-    found = []
+    findings = []
     for place, (item, (limit, on_p)) in enumerate(zip(measured, limits, strict=True)):
         if limit is None:
-            found.append(_finding(item, settings, None, None, None, ""))
+            findings.append(_finding(item, settings, None, None, None, ""))
         elif on_p:
             effective = _effective(limit, plain, settings)
             outcome, note = _by_p(item, limit, plain[place], strict[place], settings)
             note = _said(note, limit, effective, len(tests), settings)
-            found.append(_finding(item, settings, None, effective, outcome, note))
+            findings.append(_finding(item, settings, None, effective, outcome, note))
         else:
             chance = chances.get(place)
             outcome, note = _by_size(item, limit, chance, excess[place], settings)
-            found.append(_finding(item, settings, chance, limit, outcome, note))
-    return found
+            findings.append(_finding(item, settings, chance, limit, outcome, note))
+    return findings
 
 
 def _family(places: Sequence[int], p_values: Sequence[float], settings: Settings) -> dict[int, float]:
@@ -96,10 +96,10 @@ def _effective(limit: Limit, corrected: Mapping[int, float], settings: Settings)
 
 def _said(note: str, limit: Limit, effective: Limit, tests: int, settings: Settings) -> str:
     """The note with what the limit is on, and where it comes from."""
-    said = "the limit is on the p-value"
+    message = "the limit is on the p-value"
     if settings.correction != "none" and tests > 1:
-        said += f" ({limit.value:g}, by {settings.correction} over {tests} tests {effective.value:.3g})"
-    return f"{said}; {note}" if note else said
+        message += f" ({limit.value:g}, by {settings.correction} over {tests} tests {effective.value:.3g})"
+    return f"{message}; {note}" if note else message
 
 
 def _p(p_value: float | None) -> float:

@@ -32,7 +32,7 @@ def coverage_findings(
     adverse = _adverse(case, data)
     codes = None if case.params["codes"] is None else [str(code) for code in case.params["codes"]]
     declared = "TRUE" if codes is None else "list_contains(?, r)"
-    given: list[object] = [] if codes is None else [codes]
+    listed: list[object] = [] if codes is None else [codes]
     n = data.query(f"SELECT count(*) FROM ({adverse})")[0][0]
     limit = limits.get("reason_coverage")
     if not n:
@@ -42,16 +42,18 @@ def coverage_findings(
             "reason_coverage", n=0, limit=limit, outcome=outcome, note="no decision is adverse", remedy=remedy
         )
         return
-    told = f"SELECT DISTINCT k, r FROM ({reasons.sql}) SEMI JOIN ({adverse}) AS d USING (k)"
-    covered = int(data.query(f"SELECT count(DISTINCT k) FROM ({told}) WHERE {declared}", given)[0][0])
-    found = _coverage(covered, int(n), limit, codes)
-    if data.rows < 2 and found.outcome == "pass":
-        found = replace(found, outcome="inconclusive", note="one row shows nothing", remedy="Evaluate on more rows.")
-    yield found
-    total, strange = data.query(f"SELECT count(*), count(*) FILTER (NOT {declared}) FROM ({told})", given)[0]
+    pairs_sql = f"SELECT DISTINCT k, r FROM ({reasons.sql}) SEMI JOIN ({adverse}) AS d USING (k)"
+    covered = int(data.query(f"SELECT count(DISTINCT k) FROM ({pairs_sql}) WHERE {declared}", listed)[0][0])
+    finding = _coverage(covered, int(n), limit, codes)
+    if data.rows < 2 and finding.outcome == "pass":
+        finding = replace(
+            finding, outcome="inconclusive", note="one row shows nothing", remedy="Evaluate on more rows."
+        )
+    yield finding
+    total, strange = data.query(f"SELECT count(*), count(*) FILTER (NOT {declared}) FROM ({pairs_sql})", listed)[0]
     if codes is not None and total:
         yield _undeclared(int(strange), int(total), limits.get("undeclared_reason_share"))
-    sql = f"SELECT r, count(*) FROM ({told}) GROUP BY r ORDER BY count(*) DESC, r LIMIT {_MOST_CODES}"
+    sql = f"SELECT r, count(*) FROM ({pairs_sql}) GROUP BY r ORDER BY count(*) DESC, r LIMIT {_MOST_CODES}"
     yield from _distribution(data.query(sql), int(n), codes, confidence)
 
 
@@ -92,9 +94,9 @@ def _distribution(
     counts: Sequence[tuple[str, int]], n: int, codes: Sequence[str] | None, confidence: float
 ) -> Iterator[Finding]:
     """reason_share: the share of adverse decisions that give a reason; declared codes that nobody got have 0."""
-    found = {str(code): int(rows) for code, rows in counts}
-    for code in (*found, *(code for code in dict.fromkeys(codes or ()) if code not in found)):
-        rows = found.get(code, 0)
+    counts_by_code = {str(code): int(rows) for code, rows in counts}
+    for code in (*counts_by_code, *(code for code in dict.fromkeys(codes or ()) if code not in counts_by_code)):
+        rows = counts_by_code.get(code, 0)
         low, high = intervals.wilson(rows, n, confidence)
         note = None if codes is None or code in codes else "not declared"
         yield Finding("reason_share", rows / n, low, high, n=n, over={"reason": code}, note=note)

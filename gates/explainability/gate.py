@@ -45,5 +45,5 @@ def run(case: Case) -> Iterator[Finding]:
     if "importances" in case.data:
         yield from importance_findings(read_importances(case.data["importances"]), forbidden, limit)
     elif "perturbed" in case.data:
-        features, said = permuted_features(case, confidence)
-        yield from importance_findings(features, forbidden, limit, said)
+        features, note = permuted_features(case, confidence)
+        yield from importance_findings(features, forbidden, limit, note)

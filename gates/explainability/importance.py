@@ -23,16 +23,16 @@ class Feature:
 
 
 def importance_findings(
-    features: Sequence[Feature], forbidden: Sequence[str], limit: Limit | None, said: str | None = None
+    features: Sequence[Feature], forbidden: Sequence[str], limit: Limit | None, message: str | None = None
 ) -> Iterator[Finding]:
     """importance of the twenty most important features, and forbidden_importance of every forbidden one.
 
     The latter is the feature's share of all positive importance; it passes when the whole interval keeps the limit.
-    ``said`` is what importance means here.
+    ``message`` is what importance means here.
     """
     total = sum(max(0.0, feature.value) for feature in features)
     for feature in features[:_SHOWN]:
-        note = f"{feature.rank} of {len(features)}" + (f"; {said}" if said else "")
+        note = f"{feature.rank} of {len(features)}" + (f"; {message}" if message else "")
         yield Finding("importance", feature.value, feature.low, feature.high, over={"feature": feature.name}, note=note)
     for pattern in dict.fromkeys(map(str, forbidden)):
         matched = [feature for feature in features if fnmatchcase(feature.name, pattern)]

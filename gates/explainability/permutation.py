@@ -42,12 +42,12 @@ def permuted_features(case: Case, confidence: float) -> tuple[list[Feature], str
     joined = f"SELECT r.f AS f, l.k AS k, {loss} AS v FROM ({left}) AS l JOIN ({right}) AS r ON l.k = r.k"
     rows = f"SELECT f, k, avg(v) AS v, count(*) - count(v) AS z FROM ({joined}) AS j GROUP BY f, k"
     sql = f"SELECT f, count(*), avg(v), stddev_samp(v), sum(z) FROM ({rows}) AS p GROUP BY f ORDER BY avg(v) DESC, f"
-    found = base.query(sql)
+    result = base.query(sql)
     _matched(base, changed, f"SELECT count(*) FROM ({joined}) AS j", name)
-    if any(row[4] for row in found):
+    if any(row[4] for row in result):
         raise DataError("permuted rows lack a prediction", where=changed.where, remedy="See why the model gave none.")
     features = []
-    for place, (feature, n, mean, deviation, _) in enumerate(found, 1):
+    for place, (feature, n, mean, deviation, _) in enumerate(result, 1):
         ends = intervals.mean_interval(float(mean), float(deviation or 0.0), int(n), confidence)
         low, high = ends or (None, None)
         features.append(Feature(str(feature), float(mean), low, high, place))
@@ -68,10 +68,10 @@ def _value(data: Dataset, name: str, quantity: bool) -> str:
 
 
 def _matched(base: Dataset, changed: Dataset, joined: str, name: str) -> None:
-    asked = changed.query(f"SELECT count(*) FROM data WHERE {name} LIKE 'permute:%'")[0][0]
-    if not asked:
+    row = changed.query(f"SELECT count(*) FROM data WHERE {name} LIKE 'permute:%'")[0][0]
+    if not row:
         remedy = "List columns under permute in the file that `aims-gates predict --perturb` reads."
         raise DataError("no column was permuted", where=changed.where, remedy=remedy)
-    if base.query(joined)[0][0] != asked:
+    if base.query(joined)[0][0] != row:
         remedy = "Make both tables in one run of `aims-gates predict --perturb`."
         raise DataError("the permuted rows are not those of the evaluation data", where=changed.where, remedy=remedy)

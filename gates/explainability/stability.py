@@ -35,17 +35,19 @@ def stability_findings(
     if not matched:
         remedy = "Explain the same decisions twice, with the same ids."
         raise DataError("no decision is explained in both runs", where=again.data.where, remedy=remedy)
-    said = f"mean overlap of the first {top} reasons" if first.ordered else "mean overlap of the reasons, in no order"
+    message = (
+        f"mean overlap of the first {top} reasons" if first.ordered else "mean overlap of the reasons, in no order"
+    )
     if matched < explained:
-        said += f"; {explained - matched:,} of {explained:,} decisions were not explained again"
+        message += f"; {explained - matched:,} of {explained:,} decisions were not explained again"
     yield intervals.rate_finding(
-        "reason_jaccard", float(overlap), matched, limit, confidence, said=said, remedy=_REMEDY
+        "reason_jaccard", float(overlap), matched, limit, confidence, note=message, remedy=_REMEDY
     )
     if first.ordered and again.ordered:
         both = f"({_main(first, 'x')}) AS a JOIN ({_main(again, 'y')}) AS b USING (k)"
         n, agreed = first.data.query(f"SELECT count(*), count(*) FILTER (x = y) FROM {both}")[0]
         yield intervals.rate_finding(
-            "first_reason_agreement", agreed, n, None, confidence, said="decisions with the same main reason"
+            "first_reason_agreement", agreed, n, None, confidence, note="decisions with the same main reason"
         )
 
 

@@ -63,12 +63,12 @@ def count_cells(question: Question, decided: str) -> list[Cell]:
     cells = f"SELECT {keys}, y, d, {sums} FROM ({rows}) GROUP BY {keys}, y, d"
     named = f"({cells}) AS cells({keys}, y, d, n, s, q, z, low, high)"
     counts = "n, coalesce(s, n), coalesce(q, n), z, low, high"
-    found = data.query(f"SELECT {texts}, y, d, {counts} FROM {named} LIMIT {_MOST_CELLS + 1}")
-    _check(question, found, len(by))
+    result = data.query(f"SELECT {texts}, y, d, {counts} FROM {named} LIMIT {_MOST_CELLS + 1}")
+    _check(question, result, len(by))
     split = len(question.sensitive)
     return [
         Cell(row[:split], row[split : len(by)], row[-8], row[-7], row[-6], float(row[-5]), float(row[-4]))
-        for row in found
+        for row in result
     ]
 
 
@@ -107,39 +107,39 @@ def _sums(weight: str | None) -> list[str]:
     ]
 
 
-def _check(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> None:
+def _check(question: Question, rows: Sequence[tuple[Any, ...]], split: int) -> None:
     where = question.data.where
-    if len(found) > _MOST_CELLS or len({row[:split] for row in found}) > MOST_GROUPS * 20:
+    if len(rows) > _MOST_CELLS or len({row[:split] for row in rows}) > MOST_GROUPS * 20:
         listed = ", ".join(map(repr, (*question.sensitive, *question.control)))
         remedy = f"Name columns with at most {MOST_GROUPS} groups, or bin the values first."
         raise DataError(f"{listed} make too many groups to compare", where=where, remedy=remedy)
     decided = question.score if question.ruled and question.score else question.prediction or question.score
     for name, place in ((question.target, split), (decided, split + 1)):
-        empty = sum(row[split + 2] for row in found if row[place] is None)
+        empty = sum(row[split + 2] for row in rows if row[place] is None)
         if empty:
             remedy = "Fill them or leave those rows out before the check, and say so in the record."
             raise DataError(f"{empty} rows have no value in {name!r}", where=where, remedy=remedy)
     if question.weight:
-        refuse_weights(_weight_sums(found), question.weight, where)
-    _check_labels(question, found, split)
+        refuse_weights(_weight_sums(rows), question.weight, where)
+    _check_labels(question, rows, split)
 
 
-def _weight_sums(found: Sequence[tuple[Any, ...]]) -> WeightSums:
+def _weight_sums(rows: Sequence[tuple[Any, ...]]) -> WeightSums:
     """Over all cells; the ends of a row are those of :func:`_sums`."""
-    weights = [row[-5] for row in found if row[-5] is not None]
-    squares = [row[-4] for row in found if row[-4] is not None]
-    low = min((row[-2] for row in found if row[-2] is not None), default=None)
-    high = max((row[-1] for row in found if row[-1] is not None), default=None)
-    return WeightSums(sum(row[-3] for row in found), low, high, sum(weights), sum(squares))
+    weights = [row[-5] for row in rows if row[-5] is not None]
+    squares = [row[-4] for row in rows if row[-4] is not None]
+    low = min((row[-2] for row in rows if row[-2] is not None), default=None)
+    high = max((row[-1] for row in rows if row[-1] is not None), default=None)
+    return WeightSums(sum(row[-3] for row in rows), low, high, sum(weights), sum(squares))
 
 
-def _check_labels(question: Question, found: Sequence[tuple[Any, ...]], split: int) -> None:
+def _check_labels(question: Question, rows: Sequence[tuple[Any, ...]], split: int) -> None:
     columns = [(question.target, split), (None if question.ruled else question.prediction, split + 1)]
     labelled = [(column, place) for column, place in columns if column]
     for column, place in labelled:
-        if any(row[place] == _OTHER for row in found):
+        if any(row[place] == _OTHER for row in rows):
             raise question.data.strange_labels(column)
-    if question.declared and labelled and not any(row[labelled[0][1]] == 1 for row in found):
+    if question.declared and labelled and not any(row[labelled[0][1]] == 1 for row in rows):
         listed = ", ".join(question.data.common_values(labelled[0][0]))
         message = f"the favourable label never occurs in {labelled[0][0]!r}, which holds: {listed}"
         raise InputError(message, where=question.data.where, remedy="Check the spelling of 'positive'.")
@@ -228,8 +228,8 @@ _Cell = TypeVar("_Cell", bound=Grouped)
 
 def _named(question: Question, cells: Iterable[Grouped], columns: Sequence[str]) -> list[str]:
     """What to call rows without a value, per column; a real value may already be called so."""
-    found = ({cell.groups[question.sensitive.index(column)] for cell in cells} for column in columns)
-    return [MISSING if MISSING not in values else f"{MISSING} (no value)" for values in found]
+    groups = ({cell.groups[question.sensitive.index(column)] for cell in cells} for column in columns)
+    return [MISSING if MISSING not in values else f"{MISSING} (no value)" for values in groups]
 
 
 def group_by(

@@ -98,5 +98,5 @@ def _sets(sensitive: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _strata(question: Question, cells: Sequence[Cell]) -> list[dict[str, str]]:
     """Every combination of control values that occurs."""
-    found = {tuple(MISSING if value is None else value for value in cell.strata) for cell in cells}
-    return [dict(zip(question.control, values, strict=True)) for values in sorted(found) if values]
+    strata = {tuple(MISSING if value is None else value for value in cell.strata) for cell in cells}
+    return [dict(zip(question.control, values, strict=True)) for values in sorted(strata) if values]

@@ -75,16 +75,16 @@ class Sides:
 def sides(question: Question, table: Table, rate: str) -> Sides:
     """Find the reference group: named, or of the highest rate among groups large enough (else among all)."""
     groups = len(table.names)
-    given = question.reference
-    if given == "overall":
+    reference = question.reference
+    if reference == "overall":
         return Sides(None, groups, "all rows")
-    if isinstance(given, Mapping) and set(table.columns) == set(given):
-        wanted = tuple(given[column] for column in table.columns)
-        if wanted in table.names:
-            return Sides(table.names.index(wanted), max(1, groups - 1), table.name(table.names.index(wanted)))
+    if isinstance(reference, Mapping) and set(table.columns) == set(reference):
+        columns = tuple(reference[column] for column in table.columns)
+        if columns in table.names:
+            return Sides(table.names.index(columns), max(1, groups - 1), table.name(table.names.index(columns)))
         if not table.stratum:
             listed = "; ".join(", ".join(name) for name in table.names[:12])
-            message = f"the reference group {', '.join(wanted)!r} is not in the data"
+            message = f"the reference group {', '.join(columns)!r} is not in the data"
             raise InputError(message, where=question.data.where, remedy=f"Choose from: {listed}.")
     small, out = set_aside(question, table)
     rates = _rates(*table.sums(rate))
@@ -131,11 +131,11 @@ def _rate_findings(question: Question, table: Table, rate: str, families: int) -
             yield Finding(name, n=0.0, by=table.by(place), limit=limit, outcome=outcome, note=note)
             continue
         ends = _at(plain, place)
-        outcome, said = judge_interval(limit, float(value), ends, _at(sure, place)) if limit else (None, None)
+        outcome, message = judge_interval(limit, float(value), ends, _at(sure, place)) if limit else (None, None)
         if few:
-            outcome, said = ("inconclusive" if limit else None), few
+            outcome, message = ("inconclusive" if limit else None), few
         rows = float(bottom[place])
-        yield Finding(name, float(value), *ends, None, rows, table.by(place), None, limit, outcome, note=said)
+        yield Finding(name, float(value), *ends, None, rows, table.by(place), None, limit, outcome, note=message)
 
 
 def _at(ends: tuple[Floats, Floats], place: int) -> tuple[float, float]:
@@ -164,8 +164,8 @@ def _against(question: Question, table: Table, rate: str, families: int) -> Iter
     sure = _ratio_ends(x, n, side.place, question.confidence, side.comparisons * families)
     for name in (f"{shown(question, rate)}_disparity", *(["impact_ratio"] if rate == SELECTION else [])):
         for place, value in enumerate(values):
-            found = _compared(question, table, name, side, place, float(value), _at(plain, place), _at(sure, place))
-            yield replace(found, n=float(bottom[place]))
+            finding = _compared(question, table, name, side, place, float(value), _at(plain, place), _at(sure, place))
+            yield replace(finding, n=float(bottom[place]))
 
 
 def _compared(
@@ -189,12 +189,12 @@ def _compared(
         return Finding(name, by=by, limit=limit, outcome=open_, note=note)
     if same:
         return Finding(name, value, by=by, note="the reference")
-    outcome, said = judge_interval(limit, value, ends, sure) if limit else (None, None)
+    outcome, message = judge_interval(limit, value, ends, sure) if limit else (None, None)
     if side.place is not None:
         few = few or _judgeable(question, table, side.place, name)[1]
     if few:
-        outcome, said = open_, few
-    note = "; ".join(filter(None, [said, f"against {side.word}"]))
+        outcome, message = open_, few
+    note = "; ".join(filter(None, [message, f"against {side.word}"]))
     return Finding(name, value, *ends, by=by, limit=limit, outcome=outcome, note=note)
 
 

@@ -54,12 +54,12 @@ def count_moments(question: Question) -> tuple[list[Moments], tuple[float, ...]]
     sums = ", ".join(f"sum(w * {x}), sum(w * {x} * {x})" for x in about)
     grouped = f"SELECT {', '.join(keys)}, count(*), sum(w), sum(w * w), {sums} FROM ({rows}) GROUP BY {', '.join(keys)}"
     most = MOST_GROUPS * 20
-    found = data.query(f"{grouped} LIMIT {most + 1}")
-    if len(found) > most:
+    result = data.query(f"{grouped} LIMIT {most + 1}")
+    if len(result) > most:
         remedy = f"Name columns with at most {MOST_GROUPS} groups, or bin the values first."
         raise DataError(f"{', '.join(map(repr, by))} make too many groups to compare", where=data.where, remedy=remedy)
     split, end = len(question.sensitive), len(by)
-    return [_moments(row, split, end) for row in found], centres
+    return [_moments(row, split, end) for row in result], centres
 
 
 def _moments(row: Sequence[object], split: int, end: int) -> Moments:

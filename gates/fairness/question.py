@@ -96,13 +96,13 @@ def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
-def _reference(given: Any, sensitive: tuple[str, ...]) -> str | Mapping[str, str]:
-    if given in ("max", "overall"):
-        return str(given)
-    if isinstance(given, Mapping) and given and set(given) <= set(sensitive):
-        return {str(column): str(value) for column, value in given.items()}
+def _reference(raw: Any, sensitive: tuple[str, ...]) -> str | Mapping[str, str]:
+    if raw in ("max", "overall"):
+        return str(raw)
+    if isinstance(raw, Mapping) and raw and set(raw) <= set(sensitive):
+        return {str(column): str(value) for column, value in raw.items()}
     remedy = 'Write "max", "overall" or {"column": "group"} with a sensitive column.'
-    raise InputError(f"reference cannot be {given!r}", where="fairness", remedy=remedy)
+    raise InputError(f"reference cannot be {raw!r}", where="fairness", remedy=remedy)
 
 
 def _decided(data: Dataset, score: str | None, prediction: str | None, rule: Any, positive: Any) -> str | None:

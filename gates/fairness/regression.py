@@ -82,8 +82,8 @@ def regression_findings(question: Question, sets: Sequence[tuple[str, ...]]) -> 
 
 
 def _strata(question: Question, cells: Sequence[Moments]) -> list[dict[str, str]]:
-    found = {tuple("missing" if value is None else value for value in cell.strata) for cell in cells}
-    return [dict(zip(question.control, values, strict=True)) for values in sorted(found) if values]
+    strata = {tuple("missing" if value is None else value for value in cell.strata) for cell in cells}
+    return [dict(zip(question.control, values, strict=True)) for values in sorted(strata) if values]
 
 
 def _counts(
@@ -120,14 +120,14 @@ def _by_group(question: Question, measure: str, group: _Group, stratum: Mapping[
         return Finding(
             measure, group.mean if group.n else None, n=group.n, by=by, limit=limit, outcome=outcome, note=note
         )
-    outcome, said = None, None
+    outcome, message = None, None
     if limit:
         sure = _interval(group, 1 - (1 - question.confidence) / times) or ends
         if group.size < question.min_size:
-            outcome, said = "inconclusive", f"not judged: fewer than {question.min_size:g} rows"
+            outcome, message = "inconclusive", f"not judged: fewer than {question.min_size:g} rows"
         else:
-            outcome, said = judge_interval(limit, group.mean, ends, sure)
-    return Finding(measure, group.mean, *ends, n=group.n, by=by, limit=limit, outcome=outcome, note=said)
+            outcome, message = judge_interval(limit, group.mean, ends, sure)
+    return Finding(measure, group.mean, *ends, n=group.n, by=by, limit=limit, outcome=outcome, note=message)
 
 
 def _interval(group: _Group, confidence: float) -> tuple[float, float] | None:

@@ -40,21 +40,21 @@ class _Adjusted:
 
     def word(self) -> str | None:
         """What the strata make of the gap; None where it stays as it is."""
-        real, kept = self.ends[0] > 0, self.low > 0
+        real, real_low = self.ends[0] > 0, self.low > 0
         if self.high < 0:
             return "it turns round inside them" if real else "there is a gap the other way inside them"
-        if real and not kept:
+        if real and not real_low:
             return "it vanishes inside them"
-        return "it only appears inside them" if kept and not real else None
+        return "it only appears inside them" if real_low and not real else None
 
     def note(self, control: Sequence[str]) -> str:
         """The gap inside the strata in words."""
         word = self.word()
-        said = (
+        message = (
             f"inside the strata of {', '.join(control)} the gap between {self.pair[0]} and {self.pair[1]} is "
             f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g}) where all rows give {self.whole:.4g}"
         )
-        return f"{said}: {word}" if word else said
+        return f"{message}: {word}" if word else message
 
 
 def _adjusted(question: Question, whole: Table, strata: Sequence[Table]) -> Iterator[tuple[str, _Adjusted]]:
@@ -66,8 +66,8 @@ def _adjusted(question: Question, whole: Table, strata: Sequence[Table]) -> Iter
             continue
         a, b = pair
         parts = [part for table in strata if (part := _pair(table, rate, whole.names[a], whole.names[b]))]
-        found = _mantel_haenszel(parts, question.confidence)
-        if found is None:
+        test = _mantel_haenszel(parts, question.confidence)
+        if test is None:
             continue
         gaps = [xa / na - xb / nb for xa, na, xb, nb in parts]
         yield (
@@ -77,7 +77,7 @@ def _adjusted(question: Question, whole: Table, strata: Sequence[Table]) -> Iter
                 (whole.name(a), whole.name(b)),
                 float(x[a] / n[a] - x[b] / n[b]),
                 _ends(intervals.newcombe_difference(x[a], n[a], x[b], n[b], question.confidence)),
-                *found,
+                *test,
                 n=sum(na + nb for _, na, _, nb in parts),
                 same=sum(gap > 0 for gap in gaps),
                 turned=sum(gap < 0 for gap in gaps),
@@ -85,8 +85,8 @@ def _adjusted(question: Question, whole: Table, strata: Sequence[Table]) -> Iter
         )
 
 
-def _ends(found: tuple[object, object]) -> tuple[float, float]:
-    low, high = found
+def _ends(interval: tuple[object, object]) -> tuple[float, float]:
+    low, high = interval
     return float(np.asarray(low)), float(np.asarray(high))
 
 
@@ -121,15 +121,24 @@ def _mantel_haenszel(
 
 def notes_on_strata(question: Question, whole: Table, strata: Sequence[Table]) -> dict[str, str]:
     """Rate -> what the strata make of its gap, where they change it."""
-    found = _adjusted(question, whole, strata) if strata else ()
-    return {rate: adjusted.note(question.control) for rate, adjusted in found if adjusted.word()}
+    result = _adjusted(question, whole, strata) if strata else ()
+    return {rate: adjusted.note(question.control) for rate, adjusted in result if adjusted.word()}
 
 
 def adjusted_findings(question: Question, whole: Table, strata: Sequence[Table]) -> Iterator[Finding]:
     """``<rate>_difference_adjusted``: the gap of the worst pair of all rows, pooled over the strata. Information."""
-    for _, found in _adjusted(question, whole, strata):
+    for _, adjusted in _adjusted(question, whole, strata):
         over = {"sensitive": list(whole.columns), "control": list(question.control)}
-        note = f"{found.note(question.control)}; the same sign in {found.same} strata, the other in {found.turned}"
+        note = (
+            f"{adjusted.note(question.control)}; the same sign in {adjusted.same} strata, the other in "
+            f"{adjusted.turned}"
+        )
         yield Finding(
-            f"{found.rate}_difference_adjusted", found.value, found.low, found.high, n=found.n, over=over, note=note
+            f"{adjusted.rate}_difference_adjusted",
+            adjusted.value,
+            adjusted.low,
+            adjusted.high,
+            n=adjusted.n,
+            over=over,
+            note=note,
         )

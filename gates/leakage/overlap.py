@@ -18,8 +18,8 @@ def overlap_findings(sets: Sets) -> Iterator[Finding]:
     They are facts about these two sets, not estimates, and have no interval.
     """
     content = f"hash({', '.join(sets.values(name) for name in sets.features)})"
-    found, distinct = _counts(sets, content)
-    yield _share(sets, "row_overlap_share", found, _overlap_note(sets, found, distinct))
+    shared, distinct = _counts(sets, content)
+    yield _share(sets, "row_overlap_share", shared, _overlap_note(sets, shared, distinct))
     twice = sets.evaluation.rows - distinct
     yield _share(sets, "duplicate_share", twice, f"{twice:,} rows repeat the features of an earlier one")
     key = sets.columns["id"]
@@ -53,12 +53,12 @@ def _counts(sets: Sets, content: str, where: str = "TRUE") -> tuple[int, int]:
     return both, distinct
 
 
-def _overlap_note(sets: Sets, found: int, distinct: int) -> str:
+def _overlap_note(sets: Sets, shared: int, distinct: int) -> str:
     names = ", ".join(sets.features[:10]) + (" ..." if len(sets.features) > 10 else "")
-    notes = [f"{found:,} of {sets.evaluation.rows:,} rows stand in the training set, compared by {names}"]
+    notes = [f"{shared:,} of {sets.evaluation.rows:,} rows stand in the training set, compared by {names}"]
     if sets.numbered:
         notes.append(f"left out because they number the rows: {', '.join(sets.numbered)}")
-    if found and distinct < sets.evaluation.rows / 2:
+    if shared and distinct < sets.evaluation.rows / 2:
         notes.append(f"there are only {distinct:,} different rows: equal rows may be different cases here")
     return "; ".join(notes)
 
@@ -112,8 +112,8 @@ def _time(data: Dataset, name: str, end: str) -> float:
         raise DataError(f"the numbers in {name!r} are no times", where=data.where, remedy=remedy)
     time = quoted if data.kind(name) == "datetime" else f"try_cast({quoted} AS TIMESTAMP)"
     sql = f"SELECT epoch({end}({time})), count(*) - count({time}) FROM data"
-    found, bad = data.query(sql)[0]
+    shared, bad = data.query(sql)[0]
     if bad:
         remedy = "Write ISO times in every row: a row without one may lie on the wrong side."
         raise DataError(f"{bad:,} values of {name!r} are no times", where=data.where, remedy=remedy)
-    return float(found)
+    return float(shared)

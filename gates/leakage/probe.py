@@ -29,11 +29,11 @@ def probe_findings(sets: Sets) -> Iterator[Finding]:
         InputError: its labels are not declared.
     """
     target = sets.columns["target"]
-    asked = [name for name in ("single_feature_auc", "single_feature_r2") if name in sets.asked]
+    names = [name for name in ("single_feature_auc", "single_feature_r2") if name in sets.asked]
     if target is None:
         note = "no column has the role target, so no column was asked whether it gives the label away"
-        yield from (Finding(name, limit=sets.limits[name], outcome="inconclusive", note=note) for name in asked)
-        if not asked:
+        yield from (Finding(name, limit=sets.limits[name], outcome="inconclusive", note=note) for name in names)
+        if not names:
             yield Finding("single_feature_auc", note=note, remedy="Name it: --role target=COLUMN.")
         return
     for data in (sets.training, sets.evaluation):
@@ -44,9 +44,9 @@ def probe_findings(sets: Sets) -> Iterator[Finding]:
             raise DataError(f"{target!r} holds infinite values", where=data.where, remedy="Remove or cap them.")
     kinds = {sets.training.kind(target), sets.evaluation.kind(target)}
     if len(kinds) > 1 and not kinds <= {"numeric", "boolean"}:
-        said = f"the target {target!r} is {sets.training.kind(target)} there and {sets.evaluation.kind(target)} here"
+        message = f"the target {target!r} is {sets.training.kind(target)} there and {sets.evaluation.kind(target)} here"
         where = f"{sets.training.where}, {sets.evaluation.where}"
-        raise DataError(said, where=where, remedy="Write the labels alike in both sets.")
+        raise DataError(message, where=where, remedy="Write the labels alike in both sets.")
     labels = _labels(sets, target)
     for name in sets.features:
         if name == target:
@@ -152,5 +152,5 @@ def _correlation(sets: Sets, name: str, target: str) -> Finding:
     outcome: Outcome | None = limit.verdict(r * r) if limit else None
     if outcome == "fail" and n < sets.least:
         outcome = "inconclusive"
-    said = f"Find out whether {name!r} is known before the decision." if outcome == "fail" else None
-    return Finding("single_feature_r2", r * r, n=n, over=over, limit=limit, outcome=outcome, remedy=said)
+    message = f"Find out whether {name!r} is known before the decision." if outcome == "fail" else None
+    return Finding("single_feature_r2", r * r, n=n, over=over, limit=limit, outcome=outcome, remedy=message)

@@ -63,8 +63,8 @@ def read_sets(case: Case) -> Sets:
             raise DataError(f"there is no {role} data", where="leakage", remedy=remedy)
         case.data[role].require()
     training, evaluation = case.data["reference"], case.data["evaluation"]
-    given = case.params["limits"] or {}
-    limits = with_conventions(given, _CONVENTIONS, _MEASURES)
+    value = case.params["limits"] or {}
+    limits = with_conventions(value, _CONVENTIONS, _MEASURES)
     confidence, least = case.number("confidence", 0.5, 0.999999), case.params["min_label_rows"]
     features, numbered = _features(case, training, evaluation)
     return Sets(
@@ -73,7 +73,7 @@ def read_sets(case: Case) -> Sets:
         features,
         numbered,
         limits,
-        frozenset(limits) & frozenset(given),
+        frozenset(limits) & frozenset(value),
         {role: case.column(role) for role in ("target", "timestamp", "id")},
         case.params["positive"],
         max(2, int(least or 0)),

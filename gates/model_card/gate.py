@@ -42,7 +42,7 @@ def _fields(record: Mapping[str, Any]) -> Iterator[Finding]:
 def _results(case: Case) -> Finding:
     """A card without results under a limit tells its readers nothing they could check."""
     measured = card.measured(case.findings).values()
-    judged = [finding for found in measured for finding in found if finding.outcome is not None]
+    judged = [finding for findings in measured for finding in findings if finding.outcome is not None]
     remedy = "Run the gates that measure the model first; the card is rendered last."
     problem = None if judged else "no other gate left a finding under a limit, so the card has no results"
     return _complete("Results", "results", problem, remedy)
@@ -50,10 +50,10 @@ def _results(case: Case) -> Finding:
 
 def _given(case: Case, record: Mapping[str, Any]) -> str | None:
     """A card edited by hand: from the parameter, else from the record's ``text``."""
-    given = case.params.get("card") or record.get("text")
-    if given is None:
+    card = case.params.get("card") or record.get("text")
+    if card is None:
         return None
-    text = str(given)
+    text = str(card)
     if "\n" in text or not text.strip().endswith(".md"):
         return text
     path = Path(text.strip())
@@ -75,8 +75,8 @@ def _sections(text: str) -> Iterator[Finding]:
         problem = error.message
     yield _complete("Front matter", "card", problem, "Give the card a front matter with a license.")
     there = card.sections(text)
-    wanted = [field.heading for field in card.FIELDS if field.required and field.name != "license"]
-    for heading in dict.fromkeys([*wanted, *_HEADINGS]):
+    headings = [field.heading for field in card.FIELDS if field.required and field.name != "license"]
+    for heading in dict.fromkeys([*headings, *_HEADINGS]):
         body = there.get(heading)
         problem = None
         if body is None:

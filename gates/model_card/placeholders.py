@@ -25,8 +25,8 @@ def _says_nothing(text: str) -> bool:
     text = text.strip()
     if _ALONE.fullmatch(text) or not re.search(r"\w", text):
         return True
-    found = [match[0] for match in _ANYWHERE.finditer(text)]
-    return any(not match.isalpha() or _CAPITALS.fullmatch(match) for match in found)
+    matches = [match[0] for match in _ANYWHERE.finditer(text)]
+    return any(not match.isalpha() or _CAPITALS.fullmatch(match) for match in matches)
 
 
 def empty_parts(value: Any, name: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ def binary_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[st
         f"SELECT k, y, d, sum(w) FROM ({rows.base(by)}) GROUP BY k, y, d ORDER BY k"
     ):
         cells.setdefault(key, {})[(int(y), int(d))] = float(weight)
-    return {key: _from_cells(found, rows.confidence, comparisons) for key, found in cells.items()}
+    return {key: _from_cells(cell, rows.confidence, comparisons) for key, cell in cells.items()}
 
 
 def _from_cells(cells: Mapping[tuple[int, int], float], confidence: float, comparisons: int) -> dict[str, Measured]:
@@ -73,10 +73,10 @@ def class_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str
     classes: dict[str | None, list[tuple[float, float]]] = {}
     for key, _, n, hits in rows.data.query(sums):
         classes.setdefault(key, []).append((float(hits), float(n)))
-    if any(len(found) > _MOST_CLASSES for found in classes.values()):
+    if any(len(class_name) > _MOST_CLASSES for class_name in classes.values()):
         remedy = "Name the favourable label with 'positive', or another target."
         raise DataError(f"the target has more than {_MOST_CLASSES} classes", where=rows.data.where, remedy=remedy)
-    return {key: _from_classes(found, rows.confidence, comparisons) for key, found in classes.items()}
+    return {key: _from_classes(class_name, rows.confidence, comparisons) for key, class_name in classes.items()}
 
 
 def _from_classes(classes: list[tuple[float, float]], confidence: float, comparisons: int) -> dict[str, Measured]:

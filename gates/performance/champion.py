@@ -85,8 +85,8 @@ def _paired(table: Mapping[tuple[bool, bool], float], confidence: float) -> Meas
 
 def _accuracy(rows: Rows, pairs: str) -> Measured:
     sql = f"SELECT d = y, d2 = y, sum(w) FROM ({pairs}) GROUP BY 1, 2"
-    found = {(bool(a), bool(b)): float(w) for a, b, w in rows.data.query(sql)}
-    return _paired({cell: found.get(cell, 0.0) for cell in _BOTH}, rows.confidence)
+    weights = {(bool(a), bool(b)): float(w) for a, b, w in rows.data.query(sql)}
+    return _paired({cell: weights.get(cell, 0.0) for cell in _BOTH}, rows.confidence)
 
 
 def _counts(cells: Cells, model: int) -> tuple[float, float, float, float]:
@@ -114,8 +114,8 @@ def _delta(cells: Cells, statistic: Callable[[float, float, float, float], float
     Y. Min, Statistics in Medicine 24 (2005) 729-740, add two rows in all to a paired table of four)."""
     n = sum(cells.values())
 
-    def gap(found: Cells) -> float:
-        return statistic(*_counts(found, 1)) - statistic(*_counts(found, 2))
+    def gap(cells: Cells) -> float:
+        return statistic(*_counts(cells, 1)) - statistic(*_counts(cells, 2))
 
     try:
         value = gap(cells)
@@ -153,28 +153,28 @@ def _numeric(rows: Rows, pairs: str) -> dict[str, Measured]:
         "mean_absolute_error": ("abs(d - y)", "abs(d2 - y)"),
         "mean_squared_error": ("pow(d - y, 2)", "pow(d2 - y, 2)"),
     }
-    found = _means(rows, pairs, terms)
+    measureds = _means(rows, pairs, terms)
     variance = rows.data.query(f"SELECT sum(w * y * y) / sum(w) - pow(sum(w * y) / sum(w), 2) FROM ({pairs})")[0][0]
-    squared = found["mean_squared_error"]
+    squared = measureds["mean_squared_error"]
     if variance and variance > 0 and squared.value is not None and squared.low is not None and squared.high is not None:
         ends = (-squared.high / variance, -squared.low / variance)
         note = "interval: of the mean squared errors, over the target's variance"
-        found["r2"] = Measured(-squared.value / variance, *ends, n=squared.n, note=note)
-    return found
+        measureds["r2"] = Measured(-squared.value / variance, *ends, n=squared.n, note=note)
+    return measureds
 
 
 def _scores(rows: Rows, pairs: str) -> dict[str, Measured]:
     low, high = rows.data.query(f"SELECT min(least(s, s2)), max(greatest(s, s2)) FROM ({pairs})")[0]
-    found = {"roc_auc": _auc(rows, pairs)}
+    measureds = {"roc_auc": _auc(rows, pairs)}
     if low < 0 or high > 1:
-        return found
+        return measureds
 
     def loss(s: str) -> str:
         p = f"least(greatest({s}, {_EPSILON}), 1 - {_EPSILON})"
         return f"-(CASE WHEN y = 1 THEN ln({p}) ELSE ln(1 - {p}) END)"
 
     terms = {"log_loss": (loss("s"), loss("s2")), "brier": ("pow(s - y, 2)", "pow(s2 - y, 2)")}
-    return found | _means(rows, pairs, terms)
+    return measureds | _means(rows, pairs, terms)
 
 
 def _auc(rows: Rows, pairs: str) -> Measured:

@@ -35,7 +35,7 @@ def run(case: Case) -> Iterator[Finding]:
         for name, gap in champion_measures(rows, read_rows(case, "champion")).items():
             measured.add(f"{name}_champion_difference")
             limit = rows.limits.get(f"{name}_champion_difference")
-            yield finding(f"{name}_champion_difference", gap, limit, said="candidate minus champion, on the same rows")
+            yield finding(f"{name}_champion_difference", gap, limit, note="candidate minus champion, on the same rows")
     for name, limit in rows.limits.items():
         if name not in measured:
             note = "not measured: the roles and data sets given do not allow it"
@@ -50,7 +50,7 @@ def _overall(rows: Rows, name: str, value: Measured) -> Finding:
     if limit and rows.kind == "classes":
         classes = rows.data.query(f"SELECT count(DISTINCT {rows.target}) FROM data")[0][0]
         limit = Limit(">=", 1 / classes)
-    return finding(name, value, limit, said=_CONVENTION if limit else None)
+    return finding(name, value, limit, note=_CONVENTION if limit else None)
 
 
 def _measure(rows: Rows, by: str | None, comparisons: int = 1) -> Measures:
@@ -61,8 +61,8 @@ def _measure(rows: Rows, by: str | None, comparisons: int = 1) -> Measures:
     }
     result: Measures = {}
     for make in makers[rows.kind]:
-        for key, found in make(rows, by, comparisons).items():
-            result.setdefault(key, {}).update(found)
+        for key, measureds in make(rows, by, comparisons).items():
+            result.setdefault(key, {}).update(measureds)
     return result
 
 
@@ -73,8 +73,8 @@ def _slices(rows: Rows, column: str) -> Iterator[Finding]:
         remedy = "Name a column with fewer values, or bin them first."
         raise DataError(f"{column!r} makes more than {_MOST_SLICES} slices", where=rows.data.where, remedy=remedy)
     plain, sure = _measure(rows, column), _measure(rows, column, len(sizes))
-    for key, found in plain.items():
+    for key, measureds in plain.items():
         small = sizes[key] < rows.min_slice
-        for measure, value in found.items():
+        for measure, value in measureds.items():
             limit = rows.slice_limits.get(measure)
             yield finding(measure, value, limit, by={column: str(key)}, small=small, sure=sure[key][measure])

@@ -46,7 +46,7 @@ def finding(
     by: Mapping[str, str] | None = None,
     small: bool = False,
     sure: Measured | None = None,
-    said: str | None = None,
+    note: str | None = None,
 ) -> Finding:
     """The finding: inside on the plain interval passes, outside on the corrected one fails.
 
@@ -59,10 +59,10 @@ def finding(
         by: The slice.
         small: Too few rows to judge by.
         sure: The same with its interval corrected for several slices.
-        said: Put before the note.
+        note: Put before the note.
     """
     outcome: Outcome | None = None
-    notes = [said, measured.note]
+    notes = [note, measured.note]
     if limit is not None:
         outcome = "inconclusive"
         if small:

@@ -144,7 +144,7 @@ def _kind(data: Dataset, target: str, prediction: str | None, positive: Any) -> 
         if values > _MOST_LABELS or parts:
             return "numeric"
     if len(data.query(f"SELECT {name} FROM data GROUP BY 1 LIMIT 3")) > 2 and prediction is not None:
-        if len({data.kind(each) in ("numeric", "boolean") for each in (target, prediction)}) > 1:
+        if len({data.kind(column) in ("numeric", "boolean") for column in (target, prediction)}) > 1:
             message = f"some labels are numbers and some are text ({target!r}, {prediction!r})"
             raise InputError(message, where=data.where, remedy="Write truth and prediction in the same labels.")
         return "classes"

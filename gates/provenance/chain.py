@@ -40,7 +40,7 @@ class Chain:
     def problems(self, now: datetime) -> Iterator[Problem]:
         """Facts a step lacks, inputs nobody made or supplied, outputs that lead nowhere, times that turn back."""
         known = {str(source.get("digest")) for source in self.sources}
-        made: dict[str, str] = {}
+        makers: dict[str, str] = {}
         outputs, used = {str(step.get("output")) for step in self.steps}, set()
         latest: datetime | None = None
         for place, step in enumerate(self.steps):
@@ -49,23 +49,23 @@ class Chain:
                 yield Problem("step_fact", {**where, "fact": name}, f"the step has no {name}", "Record it.")
             for digest in _inputs(step):
                 used.add(digest)
-                yield from _input(digest, where, known, made, outputs)
+                yield from _input(digest, where, known, makers, outputs)
             output = str(step.get("output"))
             yield from _shape(output, where)
-            if output in made:
-                said, remedy = f"the step {made[output]!r} made the same output", "Record each output once."
-                yield Problem("broken_link", {**where, "output": output}, said, remedy)
-            made[output] = where["step"]
-            found = _time(step.get("at"))
-            if found is None or found > now or (latest is not None and found < latest):
-                said = f"its time {step.get('at')!r} is none, lies in the future, or before the step above"
-                yield Problem("broken_link", where, said, "Record when each step ran, in order, as ISO times.")
-            latest = found if found is not None and (latest is None or found > latest) else latest
-        for output in [*made][:-1]:
+            if output in makers:
+                message, remedy = f"the step {makers[output]!r} made the same output", "Record each output once."
+                yield Problem("broken_link", {**where, "output": output}, message, remedy)
+            makers[output] = where["step"]
+            moment = _time(step.get("at"))
+            if moment is None or moment > now or (latest is not None and moment < latest):
+                message = f"its time {step.get('at')!r} is none, lies in the future, or before the step above"
+                yield Problem("broken_link", where, message, "Record when each step ran, in order, as ISO times.")
+            latest = moment if moment is not None and (latest is None or moment > latest) else latest
+        for output in [*makers][:-1]:
             if output not in used:
-                said = f"no later step uses its output {output[:19]}..."
+                message = f"no later step uses its output {output[:19]}..."
                 yield Problem(
-                    "broken_link", {"step": made[output]}, said, "Record the step that used it, or leave it out."
+                    "broken_link", {"step": makers[output]}, message, "Record the step that used it, or leave it out."
                 )
 
     @property
@@ -75,10 +75,10 @@ class Chain:
 
 
 def _input(
-    digest: str, where: Mapping[str, str], known: set[str], made: Mapping[str, str], outputs: set[str]
+    digest: str, where: Mapping[str, str], known: set[str], makers: Mapping[str, str], outputs: set[str]
 ) -> Iterator[Problem]:
     yield from _shape(digest, where)
-    if digest in made or digest in known:
+    if digest in makers or digest in known:
         return
     place = {**where, "input": digest}
     if digest in outputs:
@@ -95,16 +95,16 @@ def _shape(digest: str, where: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def _inputs(step: Mapping[str, Any]) -> list[str]:
-    given = step.get("inputs")
-    return [str(each) for each in given] if isinstance(given, list | tuple) else [str(given)] if given else []
+    inputs = step.get("inputs")
+    return [str(element) for element in inputs] if isinstance(inputs, list | tuple) else [str(inputs)] if inputs else []
 
 
 def _time(text: Any) -> datetime | None:
     try:
-        found = datetime.fromisoformat(str(text))
+        moment = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def empty_fields(entry: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[str]:
@@ -123,9 +123,13 @@ def read_chain(record: Mapping[str, Any]) -> Chain:
     """
     parts = []
     for name in ("sources", "steps"):
-        found = record.get(name)
-        if not isinstance(found, list | tuple) or not found or not all(isinstance(each, Mapping) for each in found):
+        entries = record.get(name)
+        if (
+            not isinstance(entries, list | tuple)
+            or not entries
+            or not all(isinstance(entry, Mapping) for entry in entries)
+        ):
             remedy = "Write sources and steps as lists of mappings, each with at least one entry."
             raise InputError(f"the record provenance has no {name}", where="provenance.yaml", remedy=remedy)
-        parts.append(tuple(found))
+        parts.append(tuple(entries))
     return Chain(*parts)

@@ -34,9 +34,9 @@ def run(case: Case) -> Iterator[Finding]:
 def _followed(chain: Chain, case: Case) -> Iterator[Finding]:
     problems = list(chain.problems(case.now))
     for kind, control in _CONTROLS.items():
-        found = [problem for problem in problems if problem.kind == kind]
-        yield from (_problem(problem, control) for problem in found)
-        if not found:
+        of_kind = [problem for problem in problems if problem.kind == kind]
+        yield from (_problem(problem, control) for problem in of_kind)
+        if not of_kind:
             note = f"{len(chain.sources)} sources, {len(chain.steps)} steps"
             yield _finding(f"no_{kind}", True, control, note)
 
@@ -50,8 +50,8 @@ def _facts(source: Mapping[str, Any]) -> Iterator[Finding]:
     for control, names in _FACTS.items():
         missing = list(empty_fields(source, names))
         for name in missing:
-            said = f"the source has no {name}"
-            yield _finding("source_fact", False, control, said, "Find out and record it.", {**over, "fact": name})
+            message = f"the source has no {name}"
+            yield _finding("source_fact", False, control, message, "Find out and record it.", {**over, "fact": name})
         if not missing:
             yield _finding("source_fact", True, control, f"states {', '.join(names)}", over=over)
 
@@ -68,11 +68,11 @@ def _training(case: Case, chain: Chain | None) -> Finding:
         return Finding(
             "ends_at_training_set", limit=HOLDS, outcome="inconclusive", controls=("A.7.5",), note=note, remedy=remedy
         )
-    found = case.data["reference"].digest
-    said = f"the training set is {found}"
+    digest = case.data["reference"].digest
+    message = f"the training set is {digest}"
     remedy = "Record the step that made these bytes, or train on the set that the chain ends at."
     # The bytes changed since they were recorded: the record was overtaken, and says nothing about these.
-    return replace(_finding("ends_at_training_set", found in ends, "A.7.5", said, remedy), stale=found not in ends)
+    return replace(_finding("ends_at_training_set", digest in ends, "A.7.5", message, remedy), stale=digest not in ends)
 
 
 def _finding(

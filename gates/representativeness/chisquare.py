@@ -33,7 +33,7 @@ def chisquare(counts: Mapping[str, float], population: Population, limit: Limit 
         m = sum(theirs)
         columns = [(x, y, (x + y) / (n + m)) for x, y in zip(ours, theirs, strict=True)]
         pairs = [pair for x, y, share in columns for pair in ((x, share * n), (y, share * m))]
-    value = sum((seen - expected) ** 2 / expected for seen, expected in pairs)
+    value = sum((visited - expected) ** 2 / expected for visited, expected in pairs)
     p_value = float(chdtrc(len(named) - 1, value))
     least = min(expected for _, expected in pairs)
     outcome: Outcome | None = None

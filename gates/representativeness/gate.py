@@ -41,8 +41,8 @@ def _ask(case: Case) -> _Ask:
 
 
 def _sets(case: Case) -> list[Dataset]:
-    asked = case.params["dataset"] or "evaluation"
-    names = [asked] if isinstance(asked, str) else list(dict.fromkeys(asked))
+    dataset = case.params["dataset"] or "evaluation"
+    names = [dataset] if isinstance(dataset, str) else list(dict.fromkeys(dataset))
     for name in names:
         if name not in case.data:
             there = ", ".join(case.data) or "none were given"

@@ -61,16 +61,16 @@ def populations(case: Case, judged: list[Dataset]) -> list[Population]:
     weight = weight if weight in reference.columns else None
     counts = {name: group_counts(reference, name, weight) for name in columns}
     where = f"{reference.where} (unweighted)" if case.column("weight") and weight is None else reference.where
-    return [Population(name, found, sum(found.values()), where) for name, found in counts.items()]
+    return [Population(name, count, sum(count.values()), where) for name, count in counts.items()]
 
 
-def _stated(given: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, Population]:
-    flat = bool(given) and not any(isinstance(shares, Mapping) for shares in given.values())
+def _stated(value: Mapping[str, Any], columns: tuple[str, ...]) -> dict[str, Population]:
+    flat = bool(value) and not any(isinstance(shares, Mapping) for shares in value.values())
     if flat and len(columns) != 1:
         remedy = 'Write {"COLUMN": {"GROUP": 0.5, ...}, ...}.'
-        said = f"shares without a column, and {len(columns)} sensitive columns"
-        raise InputError(said, where="parameter reference", remedy=remedy)
-    named = {columns[0]: given} if flat else given
+        message = f"shares without a column, and {len(columns)} sensitive columns"
+        raise InputError(message, where="parameter reference", remedy=remedy)
+    named = {columns[0]: value} if flat else value
     if not named:
         raise InputError("no shares are stated", where="parameter reference", remedy="State them, or leave it out.")
     return {str(name): _population(str(name), shares) for name, shares in named.items()}
@@ -110,8 +110,8 @@ def group_counts(data: Dataset, column: str, weight: str | None = None) -> dict[
         text = rf"regexp_replace({text}, '\.0+$', '')"
     sums = f"sum({weight_sql(data, weight)})" if weight else "count(*)"
     sql = f"SELECT coalesce({text}, '{MISSING}'), {sums} FROM data GROUP BY 1 ORDER BY 1 LIMIT {_MOST_GROUPS + 1}"
-    found = {str(group): float(n) for group, n in data.query(sql)}
-    if len(found) > _MOST_GROUPS:
+    result = {str(group): float(n) for group, n in data.query(sql)}
+    if len(result) > _MOST_GROUPS:
         remedy = "Name a column with fewer values, or bin them first."
         raise DataError(f"{column!r} makes more than {_MOST_GROUPS:,} groups", where=data.where, remedy=remedy)
-    return found
+    return result

@@ -42,13 +42,13 @@ class Bom:
 
     def of(self, *types: str) -> list[Mapping[str, Any]]:
         """The components of these types."""
-        return [each for each in self.components if each.get("type") in types]
+        return [component for component in self.components if component.get("type") in types]
 
     def properties(self, name: str) -> set[str]:
         """The values of a property of the whole, of its metadata, or of a model."""
         holders = [self.content, _mapping(self.content.get("metadata")), *self.of("machine-learning-model")]
-        found = (each for holder in holders for each in _mappings(holder.get("properties")))
-        return {str(each.get("value")) for each in found if each.get("name") == name}
+        result = (mapping for holder in holders for mapping in _mappings(holder.get("properties")))
+        return {str(item.get("value")) for item in result if item.get("name") == name}
 
 
 def read_bom(record: Mapping[str, Any]) -> Bom:
@@ -59,8 +59,8 @@ def read_bom(record: Mapping[str, Any]) -> Bom:
     """
     version = re.fullmatch(r"1\.(\d+)", str(record.get("specVersion")))
     if record.get("bomFormat") != "CycloneDX" or version is None or int(version[1]) < 5:
-        said = f"this is {record.get('bomFormat')!r} {record.get('specVersion')!r}, not CycloneDX 1.5 or later"
-        raise InputError(said, where="record bom", remedy="Write it anew as CycloneDX 1.5 or later, in JSON.")
+        message = f"this is {record.get('bomFormat')!r} {record.get('specVersion')!r}, not CycloneDX 1.5 or later"
+        raise InputError(message, where="record bom", remedy="Write it anew as CycloneDX 1.5 or later, in JSON.")
     top = _mapping(_mapping(record.get("metadata")).get("component"))
     return Bom(record, tuple(_nested([*([top] if top else []), *_mappings(record.get("components"))])))
 
@@ -68,9 +68,9 @@ def read_bom(record: Mapping[str, Any]) -> Bom:
 def _nested(components: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     waiting = list(reversed(components))
     while waiting:
-        found = waiting.pop()
-        yield found
-        waiting.extend(reversed(_mappings(found.get("components"))))
+        result = waiting.pop()
+        yield result
+        waiting.extend(reversed(_mappings(result.get("components"))))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -78,7 +78,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list | tuple) else []
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
 
 
 def shape_problems(bom: Bom) -> Iterator[str]:
@@ -94,10 +94,10 @@ def shape_problems(bom: Bom) -> Iterator[str]:
         datetime.fromisoformat(str(stamp))
     except ValueError:
         yield f"its metadata.timestamp is {stamp!r}, not a time"
-    refs = [str(each["bom-ref"]) for each in bom.components if "bom-ref" in each]
+    refs = [str(component["bom-ref"]) for component in bom.components if "bom-ref" in component]
     yield from (f"the bom-ref {ref!r} stands twice" for ref in sorted({ref for ref in refs if refs.count(ref) > 1}))
-    for each in bom.components:
-        yield from _component(each)
+    for item in bom.components:
+        yield from _component(item)
 
 
 def _component(component: Mapping[str, Any]) -> Iterator[str]:
@@ -122,7 +122,7 @@ def schema_problem(bom: Bom) -> str | None:
         return None
     try:
         version = SchemaVersion.from_version(str(bom.content["specVersion"]))
-        found = JsonStrictValidator(version).validate_str(json.dumps(bom.content, default=str))
+        error = JsonStrictValidator(version).validate_str(json.dumps(bom.content, default=str))
     except (MissingOptionalDependencyException, ValueError, KeyError):
         return None
-    return None if found is None else str(getattr(found, "data", found)).splitlines()[0][:300]
+    return None if error is None else str(getattr(error, "data", error)).splitlines()[0][:300]

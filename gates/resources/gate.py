@@ -38,8 +38,8 @@ def _outcome(text: str | None) -> Outcome | None:
 def _shape(bom: Bom) -> Iterator[Finding]:
     schema = schema_problem(bom)
     problems = [*shape_problems(bom), *([f"the published schema says: {schema}"] if schema else [])]
-    for said in problems:
-        yield _finding("bom_shape", False, "A.4.2", said, "Mend it, or have your build tool write it anew.")
+    for problem in problems:
+        yield _finding("bom_shape", False, "A.4.2", problem, "Mend it, or have your build tool write it anew.")
     if not problems:
         yield _finding("bom_shape", True, "A.4.2", f"CycloneDX {bom.content['specVersion']}")
 
@@ -52,15 +52,15 @@ def _bound(bom: Bom, case: Case) -> Finding:
     if case.subject is None:
         note = "there is no model on trial to compare it with"
         return Finding("bom_of_this_model", limit=HOLDS, outcome="inconclusive", controls=("A.4.2",), note=note)
-    said = bom.properties(SUBJECT) | {f"sha256:{each}" for each in _hashes(bom.of("machine-learning-model"))}
+    text = bom.properties(SUBJECT) | {f"sha256:{name}" for name in _hashes(bom.of("machine-learning-model"))}
     remedy = f"Write the property {SUBJECT} = {case.subject.digest}, or that SHA-256 as the model's hash."
-    return _finding("bom_of_this_model", case.subject.digest in said, "A.4.2", "the model's digest", remedy)
+    return _finding("bom_of_this_model", case.subject.digest in text, "A.4.2", "the model's digest", remedy)
 
 
 def _services(bom: Bom, case: Case) -> Iterator[Finding]:
     facts = case.records.get("system", {}).get("facts") or {}
     if facts.get("has_suppliers") is True:
-        listed = bool(bom.content.get("services")) or any("supplier" in each for each in bom.components)
+        listed = bool(bom.content.get("services")) or any("supplier" in component for component in bom.components)
         remedy = "List outside services under services, and who supplies a component under supplier."
         yield _finding("bom_services", listed, "A.4.2", "outside services and suppliers", remedy)
 
@@ -69,13 +69,13 @@ def _data(bom: Bom, case: Case) -> Iterator[Finding]:
     """Data sets with a digest each; the training set among them."""
     sets = bom.of("data")
     yield _finding("bom_data", bool(sets), "A.4.3", "data sets", "Add a component of type data for each data set.")
-    for each in sets:
-        if not _hashes([each]):
-            said, remedy = (
-                f"the data set {each.get('name')!r} has no SHA-256",
+    for item in sets:
+        if not _hashes([item]):
+            message, remedy = (
+                f"the data set {item.get('name')!r} has no SHA-256",
                 "Add what `aims-gates digest FILE` prints.",
             )
-            yield _finding("bom_data_digest", False, "A.4.3", said, remedy)
+            yield _finding("bom_data_digest", False, "A.4.3", message, remedy)
     if sets and "reference" in case.data:
         digest = case.data["reference"].digest
         remedy = f"Add the data set with the SHA-256 {digest.removeprefix('sha256:')}."
@@ -87,24 +87,24 @@ def _listed(bom: Bom) -> Iterator[Finding]:
     parts = bom.of("library", "framework")
     remedy = "Add the libraries of the lock file, as your build tool lists them."
     yield _finding("bom_libraries", bool(parts), "A.4.4", "libraries and frameworks", remedy)
-    for each in parts:
-        if not str(each.get("version") or "").strip():
-            said = f"{each.get('name')!r} has no version"
-            yield _finding("bom_library_version", False, "A.4.4", said, "Add the version that is installed.")
+    for part in parts:
+        if not str(part.get("version") or "").strip():
+            message = f"{part.get('name')!r} has no version"
+            yield _finding("bom_library_version", False, "A.4.4", message, "Add the version that is installed.")
 
 
 def _hashes(components: list[Mapping[str, Any]]) -> set[str]:
     return {
         str(entry.get("content")).lower()
-        for each in components
-        for entry in each.get("hashes") or ()
+        for component in components
+        for entry in component.get("hashes") or ()
         if isinstance(entry, Mapping) and entry.get("alg") == "SHA-256"
     }
 
 
 def _finding(measure: str, listed: bool, control: str, note: str, remedy: str | None = None) -> Finding:
-    said = f"not listed: {note}" if not listed and measure in _LISTS else note
-    return holds(measure, listed, controls=(control,), note=said, remedy=remedy)
+    message = f"not listed: {note}" if not listed and measure in _LISTS else note
+    return holds(measure, listed, controls=(control,), note=message, remedy=remedy)
 
 
 _LISTS = {"bom_of_this_model", "bom_services", "bom_data", "bom_training_set", "bom_libraries", "bom_hardware"}

@@ -46,15 +46,15 @@ def _open(finding: Finding) -> Finding:
 
 def _judged(pairs: Pairs, patterns: list[str]) -> Pairs:
     """The perturbations that are tests of robustness."""
-    kept = {
+    retained = {
         name: rows
         for name, rows in pairs.names.items()
         if name is None or not any(fnmatchcase(name, pattern) for pattern in patterns)
     }
-    if not kept:
+    if not retained:
         remedy = "Perturb rows in other ways too (noise, missing, search), or change the parameter left_out."
         raise DataError("every perturbation is left out", where=pairs.data.where, remedy=remedy)
-    return replace(pairs, names=kept)
+    return replace(pairs, names=retained)
 
 
 def _perturbation(
@@ -70,23 +70,23 @@ def _perturbation(
         f"NOT {right} AND {still}",
         f"NOT {right} AND NOT {still}",
     )
-    sums = [f"count(*) FILTER ({each})" for each in (flipped, "e IS NULL", *cells)]
+    sums = [f"count(*) FILTER ({name})" for name in (flipped, "e IS NULL", *cells)]
     where = "p = ?" if name is not None else "p IS NULL"
     sql = f"SELECT {', '.join(sums)}, avg(abs(t - s)), max(abs(t - s)) FROM ({pairs.sql}) WHERE {where}"
     flips, silent, *table, mean, most = pairs.data.query(sql, [name] if name is not None else [])[0]
     times = len(pairs.names)
-    said = f"{flips:,} of {rows:,} predictions moved" + (
+    message = f"{flips:,} of {rows:,} predictions moved" + (
         "" if rows == pairs.data.rows else f" ({pairs.data.rows:,} rows in all)"
     )
-    found = {
-        "flip_rate": (flips, said),
+    result = {
+        "flip_rate": (flips, message),
         "no_answer_share": (silent, "perturbed rows without a prediction count as flipped"),
     }
-    for measure, (x, note) in found.items():
+    for measure, (x, note) in result.items():
         if measure == "flip_rate" or silent or measure in limits:
             limit = limits.get(measure)
             yield intervals.rate_finding(
-                measure, x, rows, limit, confidence, comparisons=times, by=by, said=note, remedy=_REMEDY
+                measure, x, rows, limit, confidence, comparisons=times, by=by, note=note, remedy=_REMEDY
             )
     if pairs.judged and pairs.tolerance is None:
         yield _drop(table, by, limits.get("accuracy_drop"), confidence, times)

@@ -112,33 +112,33 @@ def _once(data: Dataset, key: str, by: str | None) -> None:
 def _same(base: Dataset, changed: Dataset, sql: str, labelled: bool, by_place: bool) -> None:
     remedy = "Perturb the evaluation rows themselves, keep their order or their id, and leave the target as it is."
     if by_place and base.rows != changed.rows:
-        said = f"the perturbed data have {changed.rows:,} rows and the evaluation data {base.rows:,}"
-        raise DataError(said, where=changed.where, remedy=remedy)
+        message = f"the perturbed data have {changed.rows:,} rows and the evaluation data {base.rows:,}"
+        raise DataError(message, where=changed.where, remedy=remedy)
     matched, differing = base.query(f"SELECT count(*), count(*) FILTER (y IS DISTINCT FROM y2) FROM ({sql})")[0]
     if matched != changed.rows:
-        said = f"{changed.rows - matched:,} perturbed rows are not in the evaluation data"
-        raise DataError(said, where=changed.where, remedy=remedy)
+        message = f"{changed.rows - matched:,} perturbed rows are not in the evaluation data"
+        raise DataError(message, where=changed.where, remedy=remedy)
     if labelled and differing:
-        said = f"{differing:,} perturbed rows have another target than the rows they are matched with"
-        raise DataError(said, where=changed.where, remedy=remedy)
+        message = f"{differing:,} perturbed rows have another target than the rows they are matched with"
+        raise DataError(message, where=changed.where, remedy=remedy)
 
 
 def _names(data: Dataset, sql: str) -> dict[str | None, int]:
-    found = data.query(f"SELECT p, count(*) FROM ({sql}) GROUP BY p ORDER BY p LIMIT {_MOST_NAMES + 1}")
-    if len(found) > _MOST_NAMES:
+    result = data.query(f"SELECT p, count(*) FROM ({sql}) GROUP BY p ORDER BY p LIMIT {_MOST_NAMES + 1}")
+    if len(result) > _MOST_NAMES:
         remedy = "Name the column that says how a row was perturbed."
         raise DataError(f"there are more than {_MOST_NAMES:,} perturbations", where=data.where, remedy=remedy)
-    return {name: int(rows) for name, rows in found}
+    return {name: int(rows) for name, rows in result}
 
 
 def _tolerance(case: Case, data: Dataset, prediction: str) -> float | None:
-    given, name = case.params["tolerance"], data.quote(prediction)
+    tolerance, name = case.params["tolerance"], data.quote(prediction)
     number = data.kind(prediction) == "numeric"
-    if given is not None:
-        if not number or given < 0:
+    if tolerance is not None:
+        if not number or tolerance < 0:
             remedy = "Give 0 or more, for predictions that are numbers; leave it out for labels."
-            raise InputError(f"tolerance cannot be {given!r}", where="parameter tolerance", remedy=remedy)
-        return float(given)
+            raise InputError(f"tolerance cannot be {tolerance!r}", where="parameter tolerance", remedy=remedy)
+        return float(tolerance)
     if number and data.query(f"SELECT 1 FROM data WHERE {name} % 1 <> 0 LIMIT 1"):
         remedy = "Say how far a prediction may move: --param tolerance=NUMBER."
         raise InputError(f"{prediction!r} holds quantities, not labels", where=data.where, remedy=remedy)

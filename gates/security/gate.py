@@ -38,10 +38,10 @@ def _attacks(case: Case) -> Iterator[Finding]:
     confidence, least = case.number("confidence", 0.5, 0.999999), case.number("min_attacks", 0, 1e9)
     successes, n = (sum(part) for part in zip(*counts.values(), strict=True))
     yield intervals.rate_finding(
-        _MEASURE, successes, n, None, confidence, said=f"of all {len(counts)} classes together"
+        _MEASURE, successes, n, None, confidence, note=f"of all {len(counts)} classes together"
     )
     for name, (x, attacks) in counts.items():
-        found = intervals.rate_finding(
+        rate_finding = intervals.rate_finding(
             _MEASURE,
             x,
             attacks,
@@ -49,10 +49,10 @@ def _attacks(case: Case) -> Iterator[Finding]:
             confidence,
             comparisons=len(counts),
             by={by: name},
-            said=f"{x:,} of {attacks:,} attacks succeeded",
+            note=f"{x:,} of {attacks:,} attacks succeeded",
             remedy=_REMEDY,
         )
-        yield _small(found, attacks, int(least))
+        yield _small(rate_finding, attacks, int(least))
     for name in _required(case):
         if name not in counts:
             note = f"no attack of the class {name!r} was tried"
@@ -77,9 +77,9 @@ def _counts(case: Case, data: Dataset, by: str) -> dict[str, tuple[int, int]]:
     data.complete(by, succeeded, *([prompt] if prompt else []))
     won = data.label_sql(succeeded, case.params["success"])
     if data.query(f"SELECT 1 FROM data WHERE {won} = 2 LIMIT 1"):
-        found = data.strange_labels(succeeded)
+        error = data.strange_labels(succeeded)
         remedy = "Name the value that says that an attack succeeded: --param success='\"yes\"'."
-        raise InputError(found.message, where=found.where, remedy=remedy)
+        raise InputError(error.message, where=error.where, remedy=remedy)
     name = f"CAST({data.quote(by)} AS VARCHAR)"
     rows = f"SELECT {name} AS c, {won} AS s FROM data"
     if prompt:
@@ -105,12 +105,12 @@ def _required(case: Case) -> list[str]:
     return [str(name) for name in dict.fromkeys(case.params["required_classes"] or ())]
 
 
-def _small(found: Finding, attacks: int, least: int) -> Finding:
+def _small(finding: Finding, attacks: int, least: int) -> Finding:
     """What a handful of attacks could not break is not shown to be safe."""
-    if attacks >= least or found.outcome not in ("pass", "inconclusive"):
-        return found
-    note = f"{found.note}; too few to judge by: {least - attacks:,} more are needed at least"
-    return replace(found, outcome="inconclusive", note=note, remedy="Try more attacks of this class.")
+    if attacks >= least or finding.outcome not in ("pass", "inconclusive"):
+        return finding
+    note = f"{finding.note}; too few to judge by: {least - attacks:,} more are needed at least"
+    return replace(finding, outcome="inconclusive", note=note, remedy="Try more attacks of this class.")
 
 
 def _unweighted(case: Case) -> Iterator[Finding]:

@@ -37,8 +37,8 @@ def risk_coverage(rows: Rows, coverages: Sequence[float]) -> list[Kept]:
     for coverage in coverages:
         taken = f"least(greatest({coverage * rows.n!r} - before, 0), m)"
         parts.append(f"sum(x * {taken} / m), min(c) FILTER ({taken} > 0)")
-    found = rows.data.query(f"SELECT {', '.join(parts)} FROM ({placed})")[0]
+    row = rows.data.query(f"SELECT {', '.join(parts)} FROM ({placed})")[0]
     return [
-        Kept(coverage, coverage * rows.n, float(found[2 * place]), float(found[2 * place + 1]))
+        Kept(coverage, coverage * rows.n, float(row[2 * place]), float(row[2 * place + 1]))
         for place, coverage in enumerate(coverages)
     ]

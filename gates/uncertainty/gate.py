@@ -34,39 +34,41 @@ def _findings(case: Case, rows: Rows) -> Iterator[Finding]:
     """The error at the coverage asked for and along the curve, the share low in confidence, calibration, histogram."""
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
     coverage, low = case.number("coverage", 0.01, 1), case.number("low_confidence", 0, 1)
-    asked, *curve = risk_coverage(rows, (coverage, *_CURVE))
+    requested, *curve = risk_coverage(rows, (coverage, *_CURVE))
     yield intervals.rate_finding(
         "selective_error",
-        asked.errors,
-        asked.rows,
+        requested.errors,
+        requested.rows,
         limits.get("selective_error"),
         rows.confidence,
         over={"coverage": coverage},
-        said=f"error of the most confident {coverage:.0%}, which are at least {asked.least:.3g} sure",
+        note=f"error of the most confident {coverage:.0%}, which are at least {requested.least:.3g} sure",
         remedy="Let the model decide fewer rows by itself, or improve it.",
     )
-    yield _gain(asked, curve[-1], rows, limits.get("abstention_gain"))
-    for kept in curve:
-        over = {"coverage": kept.coverage}
-        yield intervals.rate_finding("risk_at_coverage", kept.errors, kept.rows, None, rows.confidence, over=over)
+    yield _gain(requested, curve[-1], rows, limits.get("abstention_gain"))
+    for retained in curve:
+        over = {"coverage": retained.coverage}
+        yield intervals.rate_finding(
+            "risk_at_coverage", retained.errors, retained.rows, None, rows.confidence, over=over
+        )
     unsure = rows.data.query(f"SELECT coalesce(sum(w) FILTER (c < {low!r}), 0) FROM ({rows.sql})")[0][0]
-    limit, said = limits.get("low_confidence_share"), f"rows that are less than {low:g} sure"
+    limit, message = limits.get("low_confidence_share"), f"rows that are less than {low:g} sure"
     remedy = "Have people decide these rows, and plan for as many."
     yield intervals.rate_finding(
-        "low_confidence_share", unsure, rows.n, limit, rows.confidence, said=said, remedy=remedy
+        "low_confidence_share", unsure, rows.n, limit, rows.confidence, note=message, remedy=remedy
     )
     yield from calibration_findings(rows, limits.get("expected_calibration_error"))
     yield from histogram_findings(rows)
 
 
-def _gain(kept: Kept, everything: Kept, rows: Rows, limit: Limit | None) -> Finding:
+def _gain(retained: Kept, everything: Kept, rows: Rows, limit: Limit | None) -> Finding:
     """Error of the rows left to people minus error of those kept: what abstaining is worth. Interval: Newcombe's."""
-    left, errors = everything.rows - kept.rows, everything.errors - kept.errors
+    left, errors = everything.rows - retained.rows, everything.errors - retained.errors
     if left <= 0:
         outcome: Outcome | None = "inconclusive" if limit else None
         return Finding("abstention_gain", n=0, limit=limit, outcome=outcome, note="the model decides every row")
-    value = errors / left - kept.errors / kept.rows
-    low, high = intervals.newcombe_difference(errors, left, kept.errors, kept.rows, rows.confidence)
+    value = errors / left - retained.errors / retained.rows
+    low, high = intervals.newcombe_difference(errors, left, retained.errors, retained.rows, rows.confidence)
     outcome = limit.verdict(value, low, high) if limit else None
     note = f"{errors / left:.1%} of the rows left to people would have been wrong"
     remedy = outcome_remedy(outcome, "The confidence says little: calibrate, or choose another measure of it.")
@@ -76,7 +78,7 @@ def _gain(kept: Kept, everything: Kept, rows: Rows, limit: Limit | None) -> Find
         low,
         high,
         n=rows.n,
-        over={"coverage": kept.coverage},
+        over={"coverage": retained.coverage},
         limit=limit,
         outcome=outcome,
         note=note,

@@ -44,8 +44,8 @@ def read_rows(case: Case) -> Rows:
     s, kind = f"CAST({data.quote(score)} AS DOUBLE)", case.params["score_is"]
     w = weight_sql(data, weight)
     if kind not in ("positive", "prediction"):
-        said = f"score_is cannot be {kind!r}"
-        raise InputError(said, where="parameter score_is", remedy="Choose positive or prediction.")
+        message = f"score_is cannot be {kind!r}"
+        raise InputError(message, where="parameter score_is", remedy="Choose positive or prediction.")
     if kind == "prediction":
         if prediction is None:
             raise InputError("no column has the role 'prediction'", where=case.gate, remedy="Name it with --role.")

@@ -12,7 +12,7 @@ from aims_gates.attestation.signing.envelope import sign
 from aims_gates.attestation.statements.people import Approval
 from aims_gates.attestation.statements.policy import Trust, TrustedUser
 from aims_gates.attestation.statements.wording import say
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.ledger import append, history, install, lock
 from aims_gates.ledger.connect import open_database
 from aims_gates.model import Subject
@@ -221,7 +221,7 @@ def test_after_its_last_day_the_old_key_signs_nothing_and_the_new_one_does(comma
         with pytest.raises(RefusedError, match="may not sign"):
             append(connection, sign(again, kit.key_of("ci")), later)
         row = append(connection, sign(again, kit.key_of("fresh")), later)
-        seen = Ledger([*told.rows, row], "default", "credit")
+        seen = StatementView([*told.rows, row], "default", "credit")
     assert seen.trust.people_of("ci")
 
 

@@ -75,11 +75,11 @@ def tell(pack: Path, kit: Any, **binding: Any) -> Iterator[Any]:
                 data={"evaluation": plan.evaluation_digest},
                 facts=facts,
             )
-        from aims_gates.decision.in_force import Ledger
+        from aims_gates.decision.in_force import StatementView
         from aims_gates.decision.rules import frozen
         from aims_gates.documents.canonical import digest
 
-        ledger = Ledger(story.rows, "default", "loans")
+        ledger = StatementView(story.rows, "default", "loans")
         counted = [ledger.count(plan, step, kit.BYTES, story.now) for step in plan.steps]
         asked = story.request(plan=digest(plan), evidence=frozen(counted))
         story.approve("risk"), story.approve("compliance")

@@ -47,7 +47,7 @@ def test_a_rate_on_its_limit_is_settled_by_no_number_of_rows() -> None:
 
 
 def test_a_finding_carries_rate_interval_verdict_and_why_it_is_open() -> None:
-    found = intervals.rate_finding("error", 1, 10, TENTH, 0.95, by={"sex": "f"}, said="of ten")
+    found = intervals.rate_finding("error", 1, 10, TENTH, 0.95, by={"sex": "f"}, note="of ten")
     assert (found.value, found.low, found.high) == (0.1, *intervals.wilson(1, 10))
     assert (found.outcome, found.by, found.remedy) == ("inconclusive", {"sex": "f"}, "Evaluate on more rows.")
     assert found.note is not None

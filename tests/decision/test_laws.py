@@ -43,7 +43,7 @@ from aims_gates.attestation.statements.policy import (
     TrustedUser,
 )
 from aims_gates.attestation.statements.registry import Creation, Grant, Recorded, Registration, Transition
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rights import RAISING, fails
 from aims_gates.decision.rules import decide
 from aims_gates.documents.canonical import digest, digest_bytes
@@ -388,7 +388,7 @@ def may_raise(rows: list[Any], ask: Ask) -> bool:
     row, kind = rows[-1], type(rows[-1].predicate)
     if kind is not Evidence or kind not in RAISING:
         return kind in RAISING
-    ledger = Ledger(rows, ask.workspace, ask.name)
+    ledger = StatementView(rows, ask.workspace, ask.name)
     binding, evidence = ledger.binding(), row.predicate
     steps = [each for each in binding.predicate.plan.steps if each.gate == evidence.gate] if binding else []
     standings = [

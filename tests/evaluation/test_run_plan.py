@@ -13,7 +13,7 @@ from aims_gates import Dataset
 from aims_gates.documents.canonical import digest_bytes, digest_file
 from aims_gates.errors import InputError
 from aims_gates.evaluation.plan import make_plan
-from aims_gates.evaluation.run_plan import Bench, library_versions, run_plan
+from aims_gates.evaluation.run_plan import GateInputs, library_versions, run_plan
 from aims_gates.governance.records.reader import SystemRecord, read_system
 from aims_gates.model import Evidence, Plan, Subject
 from aims_gates.packs.find import find_gates
@@ -92,7 +92,7 @@ def prepared(
 
 def check(pack: Path, *prepare: Any, bench: Mapping[str, Any] | None = None, **kw: Any) -> list[Evidence]:
     record, plan, gates = prepared(pack, *prepare, **kw)
-    return list(run_plan(plan, gates, Bench(record, SUBJECT, **(bench or {})), NOW))
+    return list(run_plan(plan, gates, GateInputs(record, SUBJECT, **(bench or {})), NOW))
 
 
 def seen(evidence: Evidence) -> Mapping[str, Any]:
@@ -140,7 +140,7 @@ def test_a_gate_whose_digest_differs_from_the_plans_does_not_run(pack: Path) -> 
     record, plan, gates = prepared(pack)
     (pack / "gates" / "looking" / "gate.py").write_text(CODE + "\n# changed since the plan was made\n")
     changed = find_gates([pack])
-    found = list(run_plan(plan, changed, Bench(record, SUBJECT), NOW))
+    found = list(run_plan(plan, changed, GateInputs(record, SUBJECT), NOW))
     assert found[0].outcome == "error" and "differs from the one the plan names" in (found[0].findings[0].note or "")
     assert found[0].gate_digest == changed["looking"].digest != gates["looking"].digest
 
@@ -149,13 +149,13 @@ def test_a_gate_that_is_not_here_stops_the_check(pack: Path) -> None:
     record, plan, gates = prepared(pack)
     del gates["looking"]
     with pytest.raises(InputError, match="'looking', which is not here"):
-        list(run_plan(plan, gates, Bench(record, SUBJECT), NOW))
+        list(run_plan(plan, gates, GateInputs(record, SUBJECT), NOW))
 
 
 def test_a_step_that_does_not_apply_does_not_run(pack: Path) -> None:
     record, plan, gates = prepared(pack)
     plan = replace(plan, steps=tuple(replace(step, applies=step.last) for step in plan.steps))
-    assert [each.gate for each in run_plan(plan, gates, Bench(record, SUBJECT), NOW)] == ["summing_up"]
+    assert [each.gate for each in run_plan(plan, gates, GateInputs(record, SUBJECT), NOW)] == ["summing_up"]
 
 
 def test_gates_see_the_prediction_table_and_evidence_cites_it_and_the_set_behind_it(pack: Path) -> None:
@@ -185,5 +185,5 @@ def test_a_column_the_system_names_goes_before_one_of_the_same_name(pack: Path) 
 def test_progress_is_told_before_each_gate(pack: Path) -> None:
     record, plan, gates = prepared(pack)
     told: list[tuple[str, int, int]] = []
-    list(run_plan(plan, gates, Bench(record, SUBJECT), NOW, lambda *said: told.append(said)))
+    list(run_plan(plan, gates, GateInputs(record, SUBJECT), NOW, lambda *said: told.append(said)))
     assert told == [("looking", 0, 2), ("summing_up", 1, 2)]

@@ -126,7 +126,7 @@ def _sayings(task: dict[str, Any]) -> Any:
     from aims_gates.attestation.statements.people import Approval, Revocation
     from aims_gates.attestation.statements.types import type_of
     from aims_gates.attestation.statements.wording import say
-    from aims_gates.decision.in_force import Ledger
+    from aims_gates.decision.in_force import StatementView
     from aims_gates.decision.rules import frozen
     from aims_gates.ledger.registry_acts import about
     from aims_gates.model import Evidence, Subject
@@ -140,7 +140,9 @@ def _sayings(task: dict[str, Any]) -> Any:
     def saying(store: Any, act: str, version: int) -> list[str]:
         subject, now = task["subjects"][str(version)], datetime.now(UTC)
         with store.transaction() as transaction:
-            seen = Ledger(about(transaction.connection, "default", task["name"], subject), "default", task["name"])
+            seen = StatementView(
+                about(transaction.connection, "default", task["name"], subject), "default", task["name"]
+            )
             asked = seen.asked(str(version))
             if act == "approve":
                 return [append(transaction, Approval(asked.digest, "risk"), subject, "risk")]
@@ -149,7 +151,9 @@ def _sayings(task: dict[str, Any]) -> Any:
                 reason = f"found wrong at {now.isoformat()}"  # the same said twice would be one statement
                 return [append(transaction, Revocation(last.digest, reason), subject, "ci")]
             wrote = [append(transaction, replace(last.predicate, produced_at=now.isoformat()), subject, "ci")]
-            seen = Ledger(about(transaction.connection, "default", task["name"], subject), "default", task["name"])
+            seen = StatementView(
+                about(transaction.connection, "default", task["name"], subject), "default", task["name"]
+            )
             plan = seen.binding().predicate.plan
             counted = [seen.count(plan, step, subject, now) for step in plan.steps]
             again = replace(asked.predicate, evidence=frozen(counted), said_at="")

@@ -26,7 +26,7 @@ from aims_gates.attestation.statements.policy import Binding, Freed, Scheduled, 
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.cli import main
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import frozen
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.ledger.registry_acts import about
@@ -143,13 +143,13 @@ class World:
         )
         return self.sign(said, Subject("model", subject), "ci")
 
-    def seen(self, name: str) -> Ledger:
+    def seen(self, name: str) -> StatementView:
         with self.store.primary() as session:
             return view(session.connection(), self.workspace, name, versions=True)
 
-    def all_of(self, name: str, subject: str | None = None) -> Ledger:
+    def all_of(self, name: str, subject: str | None = None) -> StatementView:
         with self.store.primary() as session:
-            return Ledger(about(session.connection(), self.workspace, name, subject), self.workspace, name)
+            return StatementView(about(session.connection(), self.workspace, name, subject), self.workspace, name)
 
     def revoke_evidence(self, name: str, version: int) -> None:
         """Revoke all evidence about a version that was granted."""

@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from aims_gates import load_model
 from aims_gates.documents.canonical import digest_bytes, folder_digest
 from aims_gates.errors import InputError, IntegrityError
-from aims_gates.mlflow_plugin.server.artifacts import WRITES, Guard
+from aims_gates.mlflow_plugin.server.artifacts import WRITES, ArtifactGuard
 from aims_gates.mlflow_plugin.store.locations import Bucket, Released, bucket
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
 from aims_gates.mlflow_plugin.store.released_remote import holds, put
@@ -154,7 +154,7 @@ def test_a_store_that_does_not_answer_refuses(world: World, released: Bucket, mo
 
 
 def test_a_server_lets_nobody_write_there_by_any_of_mlflows_ways(world: World, s3: Any, released: Bucket) -> None:
-    guarded = Guard(world.store, lambda *_: True).over(S3ArtifactRepository)
+    guarded = ArtifactGuard(world.store, lambda *_: True).over(S3ArtifactRepository)
     inside = guarded(f"{ROOT}/{'0' * 64}")
     above = guarded("s3://models/team")
     file = world.folder / "file"

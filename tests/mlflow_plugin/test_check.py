@@ -17,12 +17,12 @@ from aims_gates import ledger
 from aims_gates.attestation.signing.envelope import Envelope, open_envelope, sign
 from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.statements.wording import evidence_of, say
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import digest, digest_bytes, digest_file, folder_digest
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
-from aims_gates.mlflow_plugin.client.check import Desk, check_target, system_of
+from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
 from aims_gates.mlflow_plugin.client.isolation import Isolation
 from aims_gates.mlflow_plugin.client.predict import predict_table
 from aims_gates.mlflow_plugin.client.prediction_statements import statement_of, write_unsigned
@@ -30,6 +30,7 @@ from aims_gates.mlflow_plugin.client.runlog import MOST_METRICS, _metrics
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Evidence, Finding, Limit, Subject
+from tests.mlflow_plugin.osv import served
 
 GATES = ("performance", "model_card")
 
@@ -39,9 +40,9 @@ def size(shop: Any) -> int:
         return ledger.size(connection)
 
 
-def seen(shop: Any, subject: str | None = None) -> Ledger:
+def seen(shop: Any, subject: str | None = None) -> StatementView:
     with open_ledger(shop.settings.registry) as connection:
-        return Ledger(about(connection, "default", "loans", subject), "default", "loans")
+        return StatementView(about(connection, "default", "loans", subject), "default", "loans")
 
 
 def states(explained: Any) -> dict[str, str]:
@@ -121,7 +122,10 @@ def test_a_description_that_a_person_wrote_stays(shop: Any, shops: Any) -> None:
 
     def check() -> str:
         check_target(
-            Desk(shop.settings), system_of(shop.settings, None, "loans"), find_target(None, "loans", "1"), handed
+            CheckContext(shop.settings),
+            system_of(shop.settings, None, "loans"),
+            find_target(None, "loans", "1"),
+            handed,
         )
         return str(client.get_model_version("loans", "1").description)
 
@@ -135,7 +139,7 @@ def test_without_a_key_a_check_is_a_preview_that_records_nothing(shop: Any, shop
     before = size(shop)
     record = system_of(shop.settings, "loans", None)
     report = check_target(
-        Desk(shop.settings), record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)}
+        CheckContext(shop.settings), record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)}
     )
     assert size(shop) == before
     assert any(note.startswith("Preview") for note in report.notes)
@@ -153,7 +157,7 @@ def test_a_table_that_changed_while_the_gates_ran_is_signed_by_nobody(
             (table,) = tmp_path.glob("aims-check-*/predictions.parquet")
             table.write_bytes(table.read_bytes() + b" ")
 
-    desk = Desk(shop.settings, shop.key("ci"), rewrite)
+    desk = CheckContext(shop.settings, shop.key("ci"), rewrite)
     with pytest.raises(IntegrityError, match="changed after it was written"):
         check_target(desk, system_of(shop.settings, "loans", None), find_target(None, "loans", "2"))
     assert size(shop) == before
@@ -197,6 +201,44 @@ def test_predictions_made_without_a_key_are_signed_elsewhere_and_taken_by_a_chec
     assert "isolation" not in json.dumps(said["controls"])
 
 
+def packages_of(shop: Any, *words: str) -> dict[str, Any]:
+    """What a signed check says of the packages that a model saved by MLflow asks for."""
+    shop.said("check", "--model", "loans", "--version", "2", *words, *shop.sign("ci"))
+    (row,) = [row for row in seen(shop, subject_of(shop))._of(Evidence) if row.predicate.gate == "security"][-1:]
+    return {
+        f"{finding.measure} {finding.by.get('package', '')}": (finding.outcome, finding.n)
+        for finding in row.predicate.findings
+        if finding.measure == "known_bad_packages"
+    }
+
+
+def test_a_check_compares_a_models_packages_where_a_service_is_named_and_signs_what_it_finds(
+    shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = shop.folder / "profiles" / "shop.yaml"
+    profile.write_text(profile.read_text().replace("gates: [performance]", "gates: [performance, security]"))
+    system = shop.folder / "records" / "systems" / "loans" / "system.yaml"
+    system.write_text(system.read_text() + "facts: {generative: false}\n")
+    assert shop.run("bind", "loans", "--system", "loans", "--author", "somebody", *shop.sign("policy")) == 0
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with served() as service:
+        assert packages_of(shop) == {"known_bad_packages ": (None, None)}, "nowhere, unless somebody says where"
+        clean = packages_of(shop, "--advisories", service.address)
+        assert [outcome for outcome, _ in clean.values()] == ["pass"]
+        pin = next(
+            query for query in service.queries if not query.startswith("jinja2==")
+        )  # MLflow's own python_env.yaml
+        attack = {"name": pin.partition("==")[0], "ecosystem": "PyPI"}
+        span = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}
+        service.advisories.append({"id": "MAL-2026-1", "affected": [{"package": attack, "ranges": [span]}]})
+        monkeypatch.setenv("AIMS_GATES_ADVISORIES", service.address)
+        bad = packages_of(shop)
+        assert bad[f"known_bad_packages {pin}"][0] == bad["known_bad_packages "][0] == "fail"
+        assert packages_of(shop, "--advisories", "off") == {"known_bad_packages ": (None, None)}
+    gone = packages_of(shop)
+    assert [outcome for outcome, _ in gone.values()] == ["error"], "a service that is gone is no clean bill"
+
+
 def test_labels_or_tables_that_were_changed_where_the_model_ran_are_not_signed(shop: Any) -> None:
     out, before = shop.folder / "predictions.parquet", size(shop)
     unsigned(shop, out, Isolation("job"))
@@ -222,16 +264,18 @@ def test_a_key_signs_nothing_of_a_model_that_ran_with_less_isolation_than_the_pr
     with_isolation(shop, "container")
     before, record = size(shop), system_of(shop.settings, "loans", None)
     with pytest.raises(InputError, match="requires that models run in isolation") as caught:
-        check_target(Desk(shop.settings, shop.key("ci"), isolation="none"), record, find_target(None, "loans", "1"))
+        check_target(
+            CheckContext(shop.settings, shop.key("ci"), isolation="none"), record, find_target(None, "loans", "1")
+        )
     assert all(way in str(caught.value.remedy) for way in ("GitLab", "GitHub", "Kubernetes"))
     assert size(shop) == before
-    report = check_target(Desk(shop.settings, isolation="none"), record, find_target(None, "loans", "1"))
+    report = check_target(CheckContext(shop.settings, isolation="none"), record, find_target(None, "loans", "1"))
     assert any("would not count" in note for note in report.notes)
     assert any("ran without isolation" in note for note in report.notes)
 
 
 def test_handed_in_data_are_advisory_at_tier_high(shop: Any, shops: Any) -> None:
-    desk = Desk(shop.settings, shop.key("ci"))
+    desk = CheckContext(shop.settings, shop.key("ci"))
     record = system_of(shop.settings, "loans", None)
     report = check_target(desk, record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)})
     assert report.decision is not None
@@ -261,7 +305,7 @@ PERTURBATIONS = "perturbations: {seed: 3, rows: 100, noise: {x: 0.001}}"
 
 
 def test_a_check_predicts_the_perturbed_rows_and_only_those_count(shop: Any, tmp_path: Any) -> None:
-    record, desk = perturbing(shop), Desk(shop.settings, shop.key("ci"))
+    record, desk = perturbing(shop), CheckContext(shop.settings, shop.key("ci"))
     target = find_target(None, "loans", "2")
     report = check_target(desk, record, target)
     assert {run.gate: run.outcome for run in report.gates}["robustness"] == "pass"
@@ -285,7 +329,7 @@ def shops_frame(record: Any) -> pd.DataFrame:
 
 def test_perturbations_without_an_id_or_of_no_shape_are_errors_with_their_place(shop: Any) -> None:
     record = perturbing(shop)
-    desk, target = Desk(shop.settings), find_target(None, "loans", "2")
+    desk, target = CheckContext(shop.settings), find_target(None, "loans", "2")
     for changes, said in (
         ({"roles": {"target": "y"}}, "matched by an id"),
         ({"perturbations": {"noise": {"x": -1}}}, "noise"),
@@ -349,7 +393,7 @@ def test_a_system_that_differs_from_its_binding_is_said(shop: Any, shops: Any) -
     profile.write_text(profile.read_text().replace("0.6}", "0.1}"))
     record = system_of(shop.settings, "loans", None)
     report = check_target(
-        Desk(shop.settings), record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)}
+        CheckContext(shop.settings), record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)}
     )
     assert any("differ from the signed binding" in note for note in report.notes)
     (roc,) = [each for run in report.gates for each in run.findings if each.measure == "roc_auc" and each.limit]
@@ -362,7 +406,7 @@ def test_a_logging_failure_is_said_and_the_evidence_stands(
     gone = replace(find_target(None, "loans", "2"), version="99")
     before = size(shop)
     record = system_of(shop.settings, "loans", None)
-    desk = Desk(shop.settings, shop.key("ci"))
+    desk = CheckContext(shop.settings, shop.key("ci"))
     target = replace(gone, address="models:/loans/2")
     report = check_target(desk, record, target, {"evaluation": handed_in(shops)})
     assert size(shop) > before and any("logging failed" in note for note in report.notes)
@@ -445,7 +489,7 @@ def test_evidence_on_records_that_do_not_validate_is_not_signed_and_no_model_run
     before = size(shop)
     nowhere = replace(find_target(None, "loans", "2"), address=str(shop.folder / "nowhere"))
     with pytest.raises(InputError, match="nothing is signed: 2 problems") as error:  # before the model is even read
-        check_target(Desk(shop.settings, shop.key("ci")), system_of(shop.settings, None, "loans"), nowhere)
+        check_target(CheckContext(shop.settings, shop.key("ci")), system_of(shop.settings, None, "loans"), nowhere)
     for place in (f"{card}:16: purpose: differs", f"{requirements}:1: decided_on: 2126-01-05 lies in the future"):
         assert place in str(error.value)
     assert shop.check(2) == 1
@@ -459,7 +503,7 @@ def test_the_preview_of_records_that_do_not_validate_runs_and_says_so(shop: Any,
     lie(shop)
     before = size(shop)
     system, target = system_of(shop.settings, None, "loans"), find_target(None, "loans", "2")
-    report = check_target(Desk(shop.settings), system, target, {"evaluation": handed_in(shops)})
+    report = check_target(CheckContext(shop.settings), system, target, {"evaluation": handed_in(shops)})
     assert size(shop) == before and report.gates
     assert any("With a key this check is refused: 2 problems" in note for note in report.notes)
     assert any("lies in the future" in note for note in report.notes)
@@ -488,7 +532,7 @@ def test_nothing_that_a_check_stores_names_a_place_of_this_machine(shop: Any) ->
     (shop.folder / "records" / "systems" / "loans" / "card.yaml").unlink()
     settings, system = shop.settings, system_of(shop.settings, None, "loans")
     handed = {"evaluation": str(shop.folder / "data" / "evaluation.csv")}
-    check_target(Desk(settings, shop.key("ci")), system, find_target(None, "loans", "2"), handed)
+    check_target(CheckContext(settings, shop.key("ci")), system, find_target(None, "loans", "2"), handed)
     client = mlflow.MlflowClient()
     for place, run in enumerate(shop.runs, 1):
         folder = Path(

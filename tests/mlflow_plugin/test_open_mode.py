@@ -15,7 +15,7 @@ from aims_gates.errors import InputError, RefusedError
 from aims_gates.ledger.live_tables import differences
 from aims_gates.ledger.table import bearing
 from aims_gates.mlflow_plugin.internals.versions import installed, minor
-from aims_gates.mlflow_plugin.server.artifacts import Guard
+from aims_gates.mlflow_plugin.server.artifacts import ArtifactGuard
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
 from aims_gates.model import Subject
 
@@ -167,7 +167,7 @@ def test_while_nothing_is_governed_a_server_takes_any_source_but_its_own_and_sta
 
 
 def test_artifacts_of_what_nobody_governs_stay_writable_under_any_alias_and_no_others(world: World) -> None:
-    guard = Guard(world.store, lambda who, name: True)
+    guard = ArtifactGuard(world.store, lambda who, name: True)
 
     def written(version: int, name: str) -> None:
         guard.check_write(world.store.get_model_version(name, version).source, "model.bin", tree=False)

@@ -12,7 +12,7 @@ from mlflow.tracking._model_registry.utils import _get_store
 
 import aims_gates
 from aims_gates.attestation.statements.registry import Grant
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
@@ -25,7 +25,9 @@ GRANTED = "models:/loans@production"
 
 def grant(shop: Any, alias: str = "production") -> Any:
     with open_ledger(shop.settings.registry) as connection:
-        return Ledger(about(connection, "default", "loans"), "default", "loans").standing(alias, datetime.now(UTC))
+        return StatementView(about(connection, "default", "loans"), "default", "loans").standing(
+            alias, datetime.now(UTC)
+        )
 
 
 def released(shop: Any) -> Path:

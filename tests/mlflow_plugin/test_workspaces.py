@@ -21,10 +21,10 @@ from aims_gates.attestation.statements.policy import OpenMode
 from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.governance.records.reader import read_system
-from aims_gates.mlflow_plugin.client.check import Desk, check_target
+from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
 from aims_gates.mlflow_plugin.client.explain import explain_version
-from aims_gates.mlflow_plugin.client.targets import Target
-from aims_gates.mlflow_plugin.server.artifacts import Guard
+from aims_gates.mlflow_plugin.client.targets import CheckTarget
+from aims_gates.mlflow_plugin.server.artifacts import ArtifactGuard
 from aims_gates.mlflow_plugin.server.workspaces import keeping
 from aims_gates.mlflow_plugin.store.adoption import adopt
 from aims_gates.mlflow_plugin.store.identity import Principal, acting_as
@@ -169,7 +169,7 @@ def test_a_system_of_another_workspace_is_not_checked_here(tenants: Tenants, tmp
         WorkspaceContext("east"),
         pytest.raises(InputError, match="is in workspace 'west', and MLflow works in 'east'"),
     ):
-        check_target(Desk(tenants.settings), record, Target("models:/loan/1", "loan", "1"))
+        check_target(CheckContext(tenants.settings), record, CheckTarget("models:/loan/1", "loan", "1"))
 
 
 def test_evidence_made_in_one_workspace_neither_meets_nor_fails_anything_in_another(tenants: Tenants) -> None:
@@ -275,7 +275,7 @@ def test_what_nobody_governs_goes_with_its_workspace_and_the_ledger_tells(
 
 
 def test_a_model_of_the_same_name_in_another_workspace_gives_nobody_the_released_bytes(tenants: Tenants) -> None:
-    guard, who = Guard(tenants.east.store, lambda *_: True), Principal("ann", "mlflow-auth", False, False, None)
+    guard, who = ArtifactGuard(tenants.east.store, lambda *_: True), Principal("ann", "mlflow-auth", False, False, None)
     digest = str(tenants.east.seen("loan").grants()[-1].predicate.digest)
     for workspace, may in (("east", True), ("west", False), ("default", False)):
         with WorkspaceContext(workspace):
@@ -283,7 +283,7 @@ def test_a_model_of_the_same_name_in_another_workspace_gives_nobody_the_released
 
 
 def test_nobody_deletes_released_copies_with_the_folder_of_their_workspace(proxied: Path, tenants: Tenants) -> None:
-    guard = Guard(tenants.east.store, lambda *_: True)
+    guard = ArtifactGuard(tenants.east.store, lambda *_: True)
     store: Any = LocalArtifactRepository(str(proxied))
     store.__class__ = guard.over(LocalArtifactRepository)
     shutil.rmtree(tenants.east.folder / "models")  # what was released from lies elsewhere, or is gone
@@ -302,7 +302,7 @@ def test_a_source_is_looked_up_in_its_own_workspace(proxied: Path, tenants: Tena
         source = east.store._address_of("origin", "1")
         east.store.create_model_version("loan", "models:/origin/1")
         east.by_hand("loan", "champion", 2)
-    guard = Guard(east.store, lambda *_: True)
+    guard = ArtifactGuard(east.store, lambda *_: True)
     with WorkspaceContext("west"):
         assert refused(lambda: guard.check_write(str(proxied), "workspaces/east/east-made/artifacts/x", tree=False))
         guard.check_write(str(proxied), "workspaces/west/west-made/artifacts/x", tree=False)

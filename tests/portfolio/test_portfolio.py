@@ -55,9 +55,9 @@ class Fleet:
                 return super().say(predicate, *roles, about=self.subject if about == kit.BYTES else about)
 
             def ledger(self) -> Any:
-                from aims_gates.decision.in_force import Ledger
+                from aims_gates.decision.in_force import StatementView
 
-                return Ledger(self.rows, "default", name)
+                return StatementView(self.rows, "default", name)
 
             def request(self, version: str = "1", by: str = "developer", **rest: Any) -> Any:
                 return super().request(version, by, self.subject)

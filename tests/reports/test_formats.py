@@ -12,7 +12,7 @@ from rich.console import Console
 
 from aims_gates.errors import InputError
 from aims_gates.model import Finding, Limit
-from aims_gates.reports import FORMATS, GateRun, Report, Target, parse_target, render, save
+from aims_gates.reports import FORMATS, GateRun, Report, ReportTarget, parse_target, render, save
 from aims_gates.reports.json import gate_json
 from aims_gates.reports.text import gate_text, show, show_gate
 
@@ -182,7 +182,7 @@ def test_a_group_too_small_is_withheld_from_people_and_kept_in_json():
 
 
 def test_a_report_target_names_a_format_and_a_file():
-    assert parse_target("html:out/r.html") == Target("html", Path("out/r.html"))
+    assert parse_target("html:out/r.html") == ReportTarget("html", Path("out/r.html"))
 
 
 @pytest.mark.parametrize("text", ["pdf:x.pdf", "html", "html:", "", ":x", "HTML:x"])
@@ -198,12 +198,12 @@ def test_an_unknown_format_is_an_error_with_its_remedy(report):
 
 
 def test_a_report_is_written_whole_or_not_at_all(report, tmp_path):
-    path = save(report, Target("json", tmp_path / "new" / "r.json"))
+    path = save(report, ReportTarget("json", tmp_path / "new" / "r.json"))
     assert path.read_text("utf-8") == render("json", report)
     assert list(path.parent.iterdir()) == [path]
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="cannot be written"):
-        save(report, Target("json", tmp_path / "folder"))
+        save(report, ReportTarget("json", tmp_path / "folder"))
     assert not list(tmp_path.glob(".folder*"))
 
 

@@ -13,8 +13,8 @@ from aims_gates.evaluation.plan import make_plan
 from aims_gates.model import Decision, Limit, Plan
 from aims_gates.packs.find import find_gates, profile_names
 from aims_gates.profiles import Profile, Resolved, open_profile, read_profile
-from aims_gates.simulation import Scene, Trial, Twist, fixtures_of, rehearse, scene, synthetic, trials
-from aims_gates.simulation.comparison import Change, compare
+from aims_gates.simulation import Change, Scenario, Trial, fixtures_of, rehearse, scene, synthetic, trials
+from aims_gates.simulation.comparison import OutcomeChange, compare
 from aims_gates.simulation.whatif import foreseen, outlook
 
 GATES = find_gates()
@@ -162,9 +162,9 @@ def test_nothing_is_tried_where_even_the_best_case_is_refused(tmp_path: Path) ->
 
 
 def test_evidence_that_is_younger_than_its_life_is_allowed(tmp_path: Path) -> None:
-    made = Scene(plan_of(written(tmp_path)))
-    assert made.play(Twist({"performance": made.aged("performance", 39)})).allowed
-    assert not made.play(Twist({"performance": made.aged("performance", 41)})).allowed
+    made = Scenario(plan_of(written(tmp_path)))
+    assert made.play(Change({"performance": made.aged("performance", 39)})).allowed
+    assert not made.play(Change({"performance": made.aged("performance", 41)})).allowed
 
 
 def test_fixtures_beside_a_profile_are_played(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def changed(old: Profile, **changes: Any) -> Profile:
     return Profile.model_validate(old.model_dump(mode="json") | changes)
 
 
-def said(changes: tuple[Change, ...]) -> list[tuple[str, str]]:
+def said(changes: tuple[OutcomeChange, ...]) -> list[tuple[str, str]]:
     return [(each.way, each.said) for each in changes]
 
 

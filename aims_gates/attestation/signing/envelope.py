@@ -62,9 +62,9 @@ class Statement:
         Raises:
             ValueError: it is no JSON.
         """
-        made = cls(payload)
-        made.__dict__["value"] = json.loads(payload.decode())
-        return made
+        statement = cls(payload)
+        statement.__dict__["value"] = json.loads(payload.decode())
+        return statement
 
     @cached_property
     def _quick(self) -> Any | None:
@@ -99,9 +99,9 @@ class Statement:
 def _doubles(value: Any) -> Any:
     """The value with every number a double where JSON's canonical form (RFC 8785) says so: from 2**53 on."""
     if isinstance(value, dict):
-        return {key: _doubles(each) for key, each in value.items()}
+        return {key: _doubles(element) for key, element in value.items()}
     if isinstance(value, list):
-        return [_doubles(each) for each in value]
+        return [_doubles(element) for element in value]
     if isinstance(value, int) and abs(value) >= _SAFE:
         try:
             return float(value)
@@ -136,9 +136,9 @@ def statement(predicate_type: str, predicate: Any, subject: Subject) -> Statemen
     """
     named = {"name": subject.name or subject.kind, "digest": {"sha256": subject.digest.removeprefix("sha256:")}}
     body = {"_type": STATEMENT_TYPE, "subject": [named], "predicateType": predicate_type, "predicate": plain(predicate)}
-    made = Statement(canonical_bytes(body))
-    _check(Document(made.value, "statement"))
-    return made
+    result = Statement(canonical_bytes(body))
+    _check(Document(result.value, "statement"))
+    return result
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,9 @@ class Envelope:
         try:
             if value["payloadType"] != PAYLOAD_TYPE or set(value) != {"payloadType", "payload", "signatures"}:
                 raise IntegrityError(f"payloadType must be {PAYLOAD_TYPE}", where=where, remedy=remedy)
-            pairs = tuple((str(each.get("keyid", "")), _unbase64(each["sig"])) for each in value["signatures"])
+            pairs = tuple(
+                (str(signature.get("keyid", "")), _unbase64(signature["sig"])) for signature in value["signatures"]
+            )
             payload = _unbase64(value["payload"])
         except (KeyError, TypeError, AttributeError, binascii.Error, ValueError) as error:
             raise IntegrityError("not a DSSE envelope", where=where, remedy=remedy) from error
@@ -197,10 +199,10 @@ def _signed_bytes(payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def sign(made: Statement, *keys: Key) -> Envelope:
+def sign(statement: Statement, *keys: Key) -> Envelope:
     """Sign a statement; the hint is the public key."""
-    message = _signed_bytes(made.payload)
-    return Envelope(made.payload, tuple((key.public, key.sign(message)) for key in keys))
+    message = _signed_bytes(statement.payload)
+    return Envelope(statement.payload, tuple((key.public, key.sign(message)) for key in keys))
 
 
 @lru_cache(maxsize=64)

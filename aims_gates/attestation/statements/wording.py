@@ -46,30 +46,34 @@ def say(predicate: Any, subject: Subject) -> Statement:
     return statement(_TYPES[type(predicate)], body, subject)
 
 
-def evidence_of(made: Statement) -> Evidence:
+def evidence_of(statement: Statement) -> Evidence:
     """The evidence in a test-result statement.
 
     Raises:
         InputError: it is none of ours, or its summary disagrees with its findings.
     """
-    body = made.predicate
+    body = statement.predicate
     if not isinstance(body.get("aims"), dict):
         raise InputError("the test result carries no findings of ours", where="statement")
-    found = parse(Evidence, body["aims"], "evidence")
-    if body != _summary(found) | {"aims": dump(found)} and not is_canonical(body, canonical_bytes(_test_result(found))):
+    evidence = parse(Evidence, body["aims"], "evidence")
+    if body != _summary(evidence) | {"aims": dump(evidence)} and not is_canonical(
+        body, canonical_bytes(_test_result(evidence))
+    ):
         raise InputError("the test result's summary disagrees with its findings", where="statement")
-    return found
+    return evidence
 
 
-def predicate_of(made: Statement) -> Any:
+def predicate_of(statement: Statement) -> Any:
     """The predicate as its dataclass.
 
     Raises:
         InputError: an unknown predicate type, or a predicate of the wrong shape.
     """
-    shape = _SHAPES.get(made.type)
+    shape = _SHAPES.get(statement.type)
     if shape is None:
         raise InputError(
-            f"unknown predicate type {made.type!r}", where="statement", remedy="Upgrade aims-gates, or make it again."
+            f"unknown predicate type {statement.type!r}",
+            where="statement",
+            remedy="Upgrade aims-gates, or make it again.",
         )
-    return evidence_of(made) if shape is Evidence else parse(shape, made.predicate, made.type)
+    return evidence_of(statement) if shape is Evidence else parse(shape, statement.predicate, statement.type)

@@ -50,12 +50,12 @@ def open_duckdb(url: str) -> Source:
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ?", [alias]
         )
         names = {f"{schema}.{name}": (schema, name) for schema, name in known.fetchall()}
-    found = names.get(table) or names.get(f"main.{table}")
-    if found is None:
+    match_name = names.get(table) or names.get(f"main.{table}")
+    if match_name is None:
         connection().execute(f"DETACH {alias}")
         listed = ", ".join(sorted(name.removeprefix("main.") for name in names)) or "none"
         raise DataError(f"there is no table {table!r}", where=url, remedy=f"Choose from: {listed}.")
-    sql = f"SELECT * FROM {alias}.{quote(found[0])}.{quote(found[1])}"
+    sql = f"SELECT * FROM {alias}.{quote(match_name[0])}.{quote(match_name[1])}"
     return Source(sql, url, reads=(place,), attach=(alias, place))
 
 

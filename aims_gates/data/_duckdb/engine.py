@@ -109,9 +109,9 @@ _SAYINGS: Sequence[tuple[str, str, str]] = (
 @cache
 def scratch() -> Path:
     """A folder of this process (``TMPDIR`` says on which disk), removed at its end."""
-    made = tempfile.mkdtemp(prefix="aims-gates-")
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return Path(made)
+    folder = tempfile.mkdtemp(prefix="aims-gates-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _connect(readable: Iterable[str]) -> duckdb.DuckDBPyConnection:
@@ -173,26 +173,26 @@ class _State:
 
         A living set whose file is gone meanwhile is left out: it is an error when that set is asked, not before.
         """
-        needed = {path for each in self.sets.values() for path in each.reads}
+        needed = {path for placed in self.sets.values() for path in placed.reads}
         self.readable = frozenset(readable) | _spelled(needed)
         self.database = _connect(self.readable)
         self.there = set()
-        for each in self.sets.values():
+        for item in self.sets.values():
             with suppress(duckdb.Error):
-                self.put(each)
+                self.put(item)
         return self.database
 
-    def put(self, given: Placed) -> None:
+    def put(self, placed: Placed) -> None:
         database = connection()
-        if given.attach is not None:
-            alias, path = given.attach
+        if placed.attach is not None:
+            alias, path = placed.attach
             database.execute(f"ATTACH IF NOT EXISTS {quote_text(path)} AS {alias} (READ_ONLY)")
-        for name, table in given.frames.items():
+        for name, table in placed.frames.items():
             database.register(name, table)
-        if given.select:
-            database.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{given.schema}")
-            database.execute(f"CREATE OR REPLACE VIEW memory.{given.schema}.data AS {given.select}")
-            self.there.add(given.schema)
+        if placed.select:
+            database.execute(f"CREATE SCHEMA IF NOT EXISTS memory.{placed.schema}")
+            database.execute(f"CREATE OR REPLACE VIEW memory.{placed.schema}.data AS {placed.select}")
+            self.there.add(placed.schema)
 
 
 _STATE = _State()
@@ -219,15 +219,15 @@ def allow(paths: Iterable[str]) -> None:
         _STATE.start(spelled)
 
 
-def place(given: Placed) -> None:
+def place(placed: Placed) -> None:
     """Put a data set into the database, and into each that comes after it, until it is forgotten.
 
     Raises:
         duckdb.Error: its files cannot be read.
     """
-    allow(given.reads)
-    _STATE.sets[given.schema] = given
-    _STATE.put(given)
+    allow(placed.reads)
+    _STATE.sets[placed.schema] = placed
+    _STATE.put(placed)
 
 
 def there(schema: str) -> None:
@@ -253,16 +253,16 @@ def _tidy() -> None:
 
 def forget(schema: str) -> None:
     """Take a data set out of the database; no query may run."""
-    given = _STATE.sets.pop(schema, None)
+    placed = _STATE.sets.pop(schema, None)
     _STATE.there.discard(schema)
-    if given is None or _STATE.database is None:
+    if placed is None or _STATE.database is None:
         return
     database = _STATE.database
     database.execute(f"DROP SCHEMA IF EXISTS memory.{schema} CASCADE")
-    for name in given.frames:
+    for name in placed.frames:
         database.unregister(name)
-    if given.attach is not None:
-        database.execute(f"DETACH DATABASE IF EXISTS {given.attach[0]}")
+    if placed.attach is not None:
+        database.execute(f"DETACH DATABASE IF EXISTS {placed.attach[0]}")
 
 
 def reading(sql: str) -> str:

@@ -39,21 +39,21 @@ _BEGINNING = 2_000_000
 def open_files(text: str) -> Source:
     path = Path(text)
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix in _PARQUET)
-        if not found:
+        paths = sorted(file for file in path.rglob("*") if file.suffix in _PARQUET)
+        if not paths:
             raise DataError("the folder holds no .parquet file", where=text, remedy="Name a folder of Parquet files.")
-        return _parquet([str(file) for file in found], text, path)
+        return _parquet([str(file) for file in paths], text, path)
     if path.exists():
-        found = [path]
+        paths = [path]
     else:
-        found = sorted(Path(name) for name in glob.iglob(text, recursive=True) if Path(name).is_file())  # noqa: PTH207
-        if not found:
+        paths = sorted(Path(name) for name in glob.iglob(text, recursive=True) if Path(name).is_file())  # noqa: PTH207
+        if not paths:
             what = "no file matches the pattern" if glob.has_magic(text) else "there is no such file"
             raise DataError(what, where=text, remedy=f"Check the path; the working directory is {Path.cwd()}.")
-    heads = {_head(file) for file in found}
+    heads = {_head(file) for file in paths}
     if len(heads) > 1:
         raise DataError("the pattern mixes kinds of files", where=text, remedy="Name files of one kind.")
-    names = [str(file) for file in found]
+    names = [str(file) for file in paths]
     base = Path(text) if names == [text] else Path(glob.escape(text)).parent
     return _parquet(names, text, base) if heads == {"parquet"} else _csv(names, text, base, heads == {"gzip"})
 
@@ -100,8 +100,8 @@ def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
             by.setdefault(str(file), []).append(str(column))
     columns = by[names[0]]
     check_columns(len(columns), where)
-    for file, found in by.items():
-        missing = [name for name in columns if name not in found]
+    for file, dialects in by.items():
+        missing = [name for name in columns if name not in dialects]
         if missing:
             message = f"the files do not hold the same columns: {missing[0]!r} is not in {Path(file).name}"
             raise DataError(message, where=where, remedy="Write them with the same columns and types.")
@@ -127,11 +127,11 @@ def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
         message = f"it reads as one column named {header[0]!r}: the delimiter is wrong, or lines differ in length"
         raise DataError(message, where=where, remedy="Use one delimiter (comma, semicolon, tab or |) on every line.")
     none = ("(empty)", "\x00")
-    given = {"quote": "" if quoting in none else quoting, "escape": "" if escape in none else escape}
-    found = Dialect(delimiter, given["quote"], given["escape"], packed)
-    dialect = "".join(f", {key} = {quote_text(value)}" for key, value in {"delim": delimiter, **given}.items())
+    options = {"quote": "" if quoting in none else quoting, "escape": "" if escape in none else escape}
+    result = Dialect(delimiter, options["quote"], options["escape"], packed)
+    dialect = "".join(f", {key} = {quote_text(value)}" for key, value in {"delim": delimiter, **options}.items())
     sql = f"SELECT * FROM read_csv({listed(names)}, {_CSV}{dialect}{compression})"
-    return Source(sql, where, header, kept=True, digest=_digest(names, base), files=names, dialect=found, reads=names)
+    return Source(sql, where, header, kept=True, digest=_digest(names, base), files=names, dialect=result, reads=names)
 
 
 def _beginning(name: str, packed: bool, where: str) -> bytes:

@@ -89,14 +89,14 @@ def _whole(column: Any) -> Any:
 
 def unique(names: Sequence[str]) -> list[str]:
     """Names that differ without regard to case, as DuckDB makes them."""
-    seen: set[str] = set()
+    visited: set[str] = set()
     result = []
     for name in names:
         shown, turn = name, 0
-        while shown.lower() in seen:
+        while shown.lower() in visited:
             turn += 1
             shown = f"{name}_{turn}"
-        seen.add(shown.lower())
+        visited.add(shown.lower())
         result.append(shown)
     return result
 
@@ -119,17 +119,17 @@ def _batches(rows: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
     """
     import pyarrow as pa
 
-    held: list[pa.RecordBatch] = []
+    batches: list[pa.RecordBatch] = []
     for batch in rows:
         while batch.num_rows:
-            part = batch.slice(0, _BATCH - sum(each.num_rows for each in held))
-            held.append(part)
+            part = batch.slice(0, _BATCH - sum(batch_part.num_rows for batch_part in batches))
+            batches.append(part)
             batch = batch.slice(part.num_rows)
-            if sum(each.num_rows for each in held) == _BATCH:
-                yield _own(held)
-                held = []
-    if held:
-        yield _own(held)
+            if sum(batch_part.num_rows for batch_part in batches) == _BATCH:
+                yield _own(batches)
+                batches = []
+    if batches:
+        yield _own(batches)
 
 
 def _own(parts: "Sequence[pa.RecordBatch]") -> "pa.RecordBatch":

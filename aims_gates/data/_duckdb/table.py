@@ -113,9 +113,9 @@ def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     """The rows of a query; the connection is free again, whatever happens."""
     con = connection()
     try:
-        found = con.execute(sql, parameters)
-        if not any(str(kind) == _ZONED for _, kind, *_ in found.description or ()):
-            return list(found.fetchall())
+        rows = con.execute(sql, parameters)
+        if not any(str(kind) == _ZONED for _, kind, *_ in rows.description or ()):
+            return list(rows.fetchall())
         # DuckDB itself would ask for the package pytz.
         con.abort()
         table = con.sql(sql, params=parameters).to_arrow_table()
@@ -144,15 +144,15 @@ def _placed(schema: str, source: Source, file: Path | None) -> dict[str, str]:
 
     What is kept is written to ``file`` first: text is slow to parse, and gates ask often.
     """
-    given, sql = Placed(schema, source.reads, source.frames, source.attach), source.sql
-    place(given)
+    placed, sql = Placed(schema, source.reads, source.frames, source.attach), source.sql
+    place(placed)
     if source.kept:
         connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
         forget(schema)
-        given, sql = Placed(schema), f"SELECT * FROM {parquet([str(file)])}"
+        placed, sql = Placed(schema), f"SELECT * FROM {parquet([str(file)])}"
     shape = connection().execute(f"DESCRIBE {sql}").fetchall()
     types = {str(name): str(kind) for name, kind, *_ in shape}
-    place(replace(given, select=f"SELECT {_select(types)} FROM ({sql})"))
+    place(replace(placed, select=f"SELECT {_select(types)} FROM ({sql})"))
     return types
 
 

@@ -55,9 +55,9 @@ def to_spark(sql: str, parameters: Sequence[Any], data: str, placed: Callable[[s
         _windows(tree)
         return str(_SPARK.generate(tree))
     except sqlglot.errors.SqlglotError as error:
-        said = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         remedy = "Write it in the SQL that both DuckDB and Spark know."
-        raise GateError(f"the query cannot be put to Spark: {said}", remedy=remedy) from error
+        raise GateError(f"the query cannot be put to Spark: {message}", remedy=remedy) from error
 
 
 def _fill(tree: Any, parameters: Sequence[Any]) -> None:
@@ -90,7 +90,7 @@ def _names(tree: Any, data: str) -> None:
 def _one_list(tree: Any) -> None:
     """Lists unnested side by side are paired in DuckDB and multiplied in Spark."""
     for select in tree.find_all(exp.Select):
-        if sum(each.find(exp.Unnest, exp.Explode) is not None for each in select.expressions) > 1:
+        if sum(expression.find(exp.Unnest, exp.Explode) is not None for expression in select.expressions) > 1:
             raise sqlglot.errors.UnsupportedError("two lists unnested side by side")
 
 

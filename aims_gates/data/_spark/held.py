@@ -44,12 +44,12 @@ class SparkTable:
         names: Sequence[str],
         fingerprint: Callable[[], str] | None = None,
         place: Callable[[], str] | None = None,
-        kept: Any = None,
+        retained: Any = None,
         folders: frozenset[str] = frozenset(),
     ) -> None:
         self.where, self.types, self.names, self.folders = where, types, tuple(names), folders
         self.name = fresh_name(ELSEWHERE + "data_set")
-        self._spark, self._fingerprint, self._kept = frame.sparkSession, fingerprint, kept
+        self._spark, self._fingerprint, self._kept = frame.sparkSession, fingerprint, retained
         shown = [_shown(name, kind) for name, kind in types.items()]
         with lock, settled(self._spark), translated(where):
             frame.selectExpr(*shown).createOrReplaceTempView(self.name)
@@ -75,8 +75,8 @@ class SparkTable:
             DataError: Spark cannot read or compute it, or another table of the query lies on another engine.
             GateError: the query does not fit the data.
         """
-        found = self._collected(sql, parameters)
-        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+        collected = self._collected(sql, parameters)
+        return list(zip(*(column.to_pylist() for column in collected.columns), strict=True))
 
     def arrow(self, columns: Sequence[str]) -> "pa.Table":
         """These columns of every row.
@@ -104,9 +104,9 @@ class SparkTable:
         with lock, settled(self._spark), translated(self.where):
             row = "sha2(to_json(struct(*), map('ignoreNullFields', 'false')), 256)"
             inner = f"SELECT h, substring(h, 1, 3) AS b FROM (SELECT {row} AS h FROM {self.name})"
-            each = "sha2(concat_ws('', sort_array(collect_list(h))), 256)"
-            found = self._spark.sql(f"SELECT b, count(*), {each} FROM ({inner}) GROUP BY b").collect()
-        return digest([[[name, kind] for name, kind in self.types.items()], sorted(list(row) for row in found)])
+            row_digest = "sha2(concat_ws('', sort_array(collect_list(h))), 256)"
+            rows = self._spark.sql(f"SELECT b, count(*), {row_digest} FROM ({inner}) GROUP BY b").collect()
+        return digest([[[name, kind] for name, kind in self.types.items()], sorted(list(row) for row in rows)])
 
     def _collected(self, sql: str, parameters: Sequence[Any] = ()) -> "pa.Table":
         with lock, settled(self._spark), translated(self.where):

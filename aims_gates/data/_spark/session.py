@@ -80,20 +80,20 @@ def _started(builder: Any) -> Any:
     """Start Java with its standard error in a file: what it writes there is noise, unless it does not start."""
     from pyspark.errors import PySparkException
 
-    with tempfile.TemporaryFile() as said, warnings.catch_warnings():
+    with tempfile.TemporaryFile() as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        kept = os.dup(2)
-        os.dup2(said.fileno(), 2)
+        descriptor = os.dup(2)
+        os.dup2(file.fileno(), 2)
         try:
             return builder.getOrCreate()
         except PySparkException as error:
-            said.seek(0)
-            words = " ".join(said.read().decode(errors="replace").split())[:300]
+            file.seek(0)
+            words = " ".join(file.read().decode(errors="replace").split())[:300]
             message = f"Spark could not start: {words or error}"
             raise InputError(message, where="engine spark", remedy=_JAVA) from error
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(descriptor, 2)
+            os.close(descriptor)
 
 
 @contextmanager
@@ -134,11 +134,11 @@ def translated(where: str) -> Iterator[None]:
         remedy = "Mend the gate's query, or the column it names."
         raise GateError(f"the query does not fit: {_first(error)}", where=where, remedy=remedy) from error
     except (PySparkException, Py4JError) as error:
-        said = _first(error)
+        line = _first(error)
         if re.search(r"magic number|not a Parquet|Parquet|CANNOT_READ_FILE|footer", str(error)):
             remedy = "Write it again and compare its size."
-            raise DataError(f"the Parquet file is cut short or damaged ({said})", where=where, remedy=remedy) from error
-        raise DataError(f"Spark could not compute it: {said}", where=where, remedy="Check the source.") from error
+            raise DataError(f"the Parquet file is cut short or damaged ({line})", where=where, remedy=remedy) from error
+        raise DataError(f"Spark could not compute it: {line}", where=where, remedy="Check the source.") from error
 
 
 def _first(error: BaseException) -> str:

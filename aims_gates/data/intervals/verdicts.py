@@ -22,7 +22,7 @@ def rate_finding(
     comparisons: int = 1,
     by: Mapping[str, str] | None = None,
     over: Mapping[str, Any] | None = None,
-    said: str | None = None,
+    note: str | None = None,
     remedy: str = "Improve the model, or have the limit reviewed.",
 ) -> Finding:
     """A rate with Wilson's interval and the verdict on it.
@@ -31,11 +31,11 @@ def rate_finding(
         measure: Its name.
         successes, n, limit, confidence, comparisons: As :func:`judge_rate`; no limit makes it information.
         by, over: The group, and what it is about otherwise.
-        said: What to know about the number; why the verdict is open is added.
+        note: What to know about the number; why the verdict is open is added.
         remedy: What to do where it fails.
     """
     low, high = wilson(successes, n, confidence)
-    outcome, notes = None, [said]
+    outcome, notes = None, [note]
     if limit is not None:
         outcome, open_because = judge_rate(limit, successes, n, confidence, comparisons)
         notes.append(open_because)
@@ -79,11 +79,11 @@ def judge_rate(
 
 def rows_for_rate(value: float, limit: Limit, confidence: float = 0.95, comparisons: int = 1) -> int | None:
     """The least number of rows at which this very rate would be decided; None beyond ten million."""
-    wanted: Outcome = "pass" if limit.met(value) else "fail"
-    times = comparisons if wanted == "fail" else 1
+    outcome: Outcome = "pass" if limit.met(value) else "fail"
+    times = comparisons if outcome == "fail" else 1
 
     def settled(n: int) -> bool:
-        return limit.verdict(value, *wilson(value * n, n, confidence, times)) == wanted
+        return limit.verdict(value, *wilson(value * n, n, confidence, times)) == outcome
 
     top = 1
     while not settled(top):

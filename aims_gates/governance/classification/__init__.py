@@ -15,10 +15,10 @@ from aims_gates.governance.classification.answers import (
     read_rules,
 )
 from aims_gates.governance.classification.bundles import DEFAULT, bundle, bundle_names
-from aims_gates.governance.classification.changes import Change, changes
+from aims_gates.governance.classification.changes import ClassificationChange, changes
 from aims_gates.governance.classification.forms import recheck, record, record_text, template
-from aims_gates.governance.classification.obligations import Due
-from aims_gates.governance.classification.questions import Asked, relevant
+from aims_gates.governance.classification.obligations import SystemObligation
+from aims_gates.governance.classification.questions import OpenQuestion, relevant
 from aims_gates.governance.classification.results import RANK, Missing, Result, Tier
 from aims_gates.governance.classification.schema import Bundle
 from aims_gates.governance.classification.tiers import classify
@@ -29,11 +29,11 @@ __all__ = [
     "ORGANIZATION_RULES",
     "RANK",
     "Answers",
-    "Asked",
+    "OpenQuestion",
     "Assessment",
     "Bundle",
-    "Change",
-    "Due",
+    "ClassificationChange",
+    "SystemObligation",
     "ExemptionProof",
     "Missing",
     "OrganizationRule",

@@ -117,9 +117,9 @@ def purpose_digest(purpose: str) -> str:
 
 
 def _near(word: str, known: Iterable[str]) -> str:
-    found = get_close_matches(word, list(known), n=3, cutoff=0.5)
-    said = f"Did you mean {', '.join(found)}? " if found else ""
-    return f"{said}`aims-gates classify --template` prints every question."
+    close_matches = get_close_matches(word, list(known), n=3, cutoff=0.5)
+    message = f"Did you mean {', '.join(close_matches)}? " if close_matches else ""
+    return f"{message}`aims-gates classify --template` prints every question."
 
 
 def _check_answers(document: Document, value: Any, rules: Bundle) -> None:
@@ -135,42 +135,42 @@ def _check_answers(document: Document, value: Any, rules: Bundle) -> None:
             raise document.error(path, f"{shown} is no answer", "Write yes, no or unknown.")
 
 
-def _holds(pattern: Pattern, given: Mapping[str, Answer]) -> bool:
-    return all(given.get(question) == answer for question, answer in pattern.answers.items())
+def _holds(pattern: Pattern, answers: Mapping[str, Answer]) -> bool:
+    return all(answers.get(question) == answer for question, answer in pattern.answers.items())
 
 
-def contradiction(rules: Bundle, given: Mapping[str, Answer]) -> tuple[tuple[str, ...], str] | None:
+def contradiction(rules: Bundle, answers: Mapping[str, Answer]) -> tuple[tuple[str, ...], str] | None:
     """The first contradiction among answers: its questions and what it is; None when there is none."""
     for pattern in rules.contradictions:
-        if _holds(pattern, given):
+        if _holds(pattern, answers):
             return tuple(pattern.answers), pattern.say
     claims = [rule.id for rule in (*rules.prohibited, *rules.uses, *rules.transparency)]
-    claims += [each.id for each in rules.gpai]
-    claimed = next((question for question in claims if given.get(question) == "yes"), None)
+    claims += [overlay.id for overlay in rules.gpai]
+    claimed = next((question for question in claims if answers.get(question) == "yes"), None)
     for exit_ in rules.scope:
         # What is no AI system cannot use AI in any of these ways; a military system can.
-        if exit_.out == "no" and given.get(exit_.id) == "no" and claimed is not None:
+        if exit_.out == "no" and answers.get(exit_.id) == "no" and claimed is not None:
             return (claimed, exit_.id), f"it is said to be {exit_.title}, yet {claimed} is answered yes"
     return None
 
 
-def _check_together(document: Document, given: Mapping[str, Answer], rules: Bundle) -> None:
-    found = contradiction(rules, given)
-    if found is None:
+def _check_together(document: Document, answers: Mapping[str, Answer], rules: Bundle) -> None:
+    conflict = contradiction(rules, answers)
+    if conflict is None:
         return
-    questions, said = found
-    lines = [f"{each} ({document.place(('answers', each))})" for each in questions]
+    questions, message = conflict
+    lines = [f"{question} ({document.place(('answers', question))})" for question in questions]
     remedy = f"Look again at {' and '.join(lines)}; write unknown where in doubt."
-    raise document.error(("answers", questions[0]), f"contradicts another answer: {said}", remedy)
+    raise document.error(("answers", questions[0]), f"contradicts another answer: {message}", remedy)
 
 
 def _roles(document: Document, value: Any, rules: Bundle) -> list[str]:
     roles = [value] if isinstance(value, str) else value
-    if not isinstance(roles, list) or not all(isinstance(each, str) for each in roles):
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise document.error(("role",), "must be a role or a list of roles", f"Choose from: {', '.join(rules.roles)}.")
-    for each in roles:
-        if rules.roles and each not in rules.roles:
-            raise document.error(("role",), f"{each!r} is no role", f"Choose from: {', '.join(rules.roles)}.")
+    for item in roles:
+        if rules.roles and item not in rules.roles:
+            raise document.error(("role",), f"{item!r} is no role", f"Choose from: {', '.join(rules.roles)}.")
     return roles
 
 
@@ -221,9 +221,9 @@ def read_rules(document: Document, rules: Bundle) -> tuple[OrganizationRule, ...
     Raises:
         InputError: naming file, line and remedy.
     """
-    found = parse(_RuleFile, document).rules
-    _check_rules(document, found, "rules", rules.questions())
-    return found
+    organization_rules = parse(_RuleFile, document).rules
+    _check_rules(document, organization_rules, "rules", rules.questions())
+    return organization_rules
 
 
 def read_answers(document: Document, *, today: Day, name: str | None = None) -> tuple[Answers, Bundle]:
@@ -245,8 +245,8 @@ def read_answers(document: Document, *, today: Day, name: str | None = None) -> 
     if not isinstance(named, str):
         raise document.error(("bundle",), "must be the id of a bundle", "See: aims-gates rules list")
     rules = bundle(name or named)
-    given = value.get("answers")
-    filled = {**value, "bundle": rules.id, "answers": {} if given is None else given}
+    one_answers = value.get("answers")
+    filled = {**value, "bundle": rules.id, "answers": {} if one_answers is None else one_answers}
     _check_answers(document, filled["answers"], rules)
     if value.get("role") is not None:
         filled["role"] = _roles(document, value["role"], rules)

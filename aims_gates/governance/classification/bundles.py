@@ -21,10 +21,10 @@ DEFAULT = "eu-2026-1744-r2"
 def _merge(base: Any, top: Any) -> Any:
     if isinstance(base, dict) and isinstance(top, dict):
         return base | {key: _merge(base[key], value) if key in base else value for key, value in top.items()}
-    if isinstance(base, list) and isinstance(top, list) and all(isinstance(each, dict) for each in [*base, *top]):
-        rows = {each["id"]: each for each in base}
-        for each in top:
-            rows[each["id"]] = each
+    if isinstance(base, list) and isinstance(top, list) and all(isinstance(item, dict) for item in [*base, *top]):
+        rows = {entry["id"]: entry for entry in base}
+        for one_entry in top:
+            rows[one_entry["id"]] = one_entry
         return list(rows.values())
     return top
 
@@ -32,8 +32,8 @@ def _merge(base: Any, top: Any) -> Any:
 def _renamed(value: Any) -> Any:
     """``from`` as ``from_``: the one key of a bundle that Python keeps for itself."""
     if isinstance(value, dict):
-        return {"from_" if key == "from" else key: _renamed(each) for key, each in value.items()}
-    return [_renamed(each) for each in value] if isinstance(value, list) else value
+        return {"from_" if key == "from" else key: _renamed(element) for key, element in value.items()}
+    return [_renamed(element) for element in value] if isinstance(value, list) else value
 
 
 def _document(name: str) -> Document:
@@ -58,7 +58,7 @@ def _load(name: str) -> Bundle:
 def bundle_names() -> tuple[str, ...]:
     """The shipped bundles, by id."""
     folder = files(__name__.rpartition(".")[0])
-    return tuple(sorted(each.name.removesuffix(".yaml") for each in folder.iterdir() if each.name.endswith(".yaml")))
+    return tuple(sorted(path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml")))
 
 
 def bundle(name: str = DEFAULT) -> Bundle:
@@ -67,10 +67,10 @@ def bundle(name: str = DEFAULT) -> Bundle:
     Raises:
         InputError: there is none, or several begin so.
     """
-    found = [each for each in bundle_names() if each == name] or [
-        each for each in bundle_names() if name and each.startswith(name)
+    names = [bundle_name for bundle_name in bundle_names() if bundle_name == name] or [
+        bundle_name for bundle_name in bundle_names() if name and bundle_name.startswith(name)
     ]
-    if len(found) != 1:
-        said = "several bundles begin with" if found else "there is no bundle"
-        raise InputError(f"{said} {name!r}", remedy=f"Choose from: {', '.join(found or bundle_names())}.")
-    return _load(found[0])
+    if len(names) != 1:
+        message = "several bundles begin with" if names else "there is no bundle"
+        raise InputError(f"{message} {name!r}", remedy=f"Choose from: {', '.join(names or bundle_names())}.")
+    return _load(names[0])

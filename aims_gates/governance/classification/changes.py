@@ -7,7 +7,7 @@ from typing import Any, Literal
 from aims_gates.documents.canonical import plain
 from aims_gates.governance.classification.schema import Bundle
 
-__all__ = ["Change", "changes"]
+__all__ = ["ClassificationChange", "changes"]
 
 _LISTS = ("dates", "scope", "prohibited", "uses", "transparency", "gpai", "facts", "organization", "obligations")
 _SINGLES = ("product", "exemption", "role_change")
@@ -16,7 +16,7 @@ _WORDS = {"ask", "help", "what", "title", "source"}
 
 
 @dataclass(frozen=True)
-class Change:
+class ClassificationChange:
     """One difference.
 
     Attributes:
@@ -38,7 +38,9 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _fields(section: str, name: str, old: dict[str, Any], new: dict[str, Any], path: str = "") -> Iterator[Change]:
+def _fields(
+    section: str, name: str, old: dict[str, Any], new: dict[str, Any], path: str = ""
+) -> Iterator[ClassificationChange]:
     for key in dict.fromkeys([*old, *new]):
         before, after, field = old.get(key), new.get(key), f"{path}{key}"
         if before == after:
@@ -47,14 +49,16 @@ def _fields(section: str, name: str, old: dict[str, Any], new: dict[str, Any], p
             yield from _fields(section, name, before, after, f"{field}.")
         else:
             kind: Literal["wording", "changed"] = "wording" if key in _WORDS else "changed"
-            yield Change(kind, section, name, field.replace("from_", "from"), _text(before), _text(after))
+            yield ClassificationChange(kind, section, name, field.replace("from_", "from"), _text(before), _text(after))
 
 
-def _entry(section: str, name: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> Iterator[Change]:
+def _entry(
+    section: str, name: str, old: dict[str, Any] | None, new: dict[str, Any] | None
+) -> Iterator[ClassificationChange]:
     if old is None and new is not None:
-        yield Change("added", section, name, "", "", _said(new))
+        yield ClassificationChange("added", section, name, "", "", _said(new))
     elif new is None and old is not None:
-        yield Change("removed", section, name, "", _said(old), "")
+        yield ClassificationChange("removed", section, name, "", _said(old), "")
     elif old is not None and new is not None:
         yield from _fields(section, name, old, new)
 
@@ -64,14 +68,14 @@ def _said(row: dict[str, Any]) -> str:
     return f"{row['date']} {text}" if "date" in row else text
 
 
-def changes(old: Bundle, new: Bundle) -> tuple[Change, ...]:
+def changes(old: Bundle, new: Bundle) -> tuple[ClassificationChange, ...]:
     """The differences from one bundle to another, dates first."""
     before, after = plain(old), plain(new)
-    found: list[Change] = []
+    classification_changes: list[ClassificationChange] = []
     for section in _LISTS:
         rows = [{row["id"]: row for row in side[section]} for side in (before, after)]
         for name in dict.fromkeys([*rows[0], *rows[1]]):
-            found += _entry(section, name, rows[0].get(name), rows[1].get(name))
+            classification_changes += _entry(section, name, rows[0].get(name), rows[1].get(name))
     for section in _SINGLES:
-        found += _entry(section, "", before[section], after[section])
-    return tuple(found)
+        classification_changes += _entry(section, "", before[section], after[section])
+    return tuple(classification_changes)

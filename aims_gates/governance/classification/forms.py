@@ -89,27 +89,27 @@ def template(bundle: Bundle) -> str:
 
 def _filled(answers: Answers) -> dict[str, Any]:
     """The questionnaire's own fields that are filled in, as JSON values."""
-    found: dict[str, Any] = {}
+    record: dict[str, Any] = {}
     for name in ("system", "purpose", "assessor", "date", "released_on"):
-        given = getattr(answers, name)
-        if given is not None:
-            found[name] = given.isoformat() if isinstance(given, date) else given
+        day = getattr(answers, name)
+        if day is not None:
+            record[name] = day.isoformat() if isinstance(day, date) else day
     if answers.role:
-        found["role"] = list(answers.role)
+        record["role"] = list(answers.role)
     if (reason := answers.scope_reason) is not None:
-        found["scope_reason"] = {
+        record["scope_reason"] = {
             "reason": reason.reason,
             "signed_by": reason.signed_by,
             "signed_on": reason.signed_on.isoformat(),
         }
     if (proof := answers.exemption) is not None:
-        found["exemption"] = _proof(proof.assessment, proof.registration)
+        record["exemption"] = _proof(proof.assessment, proof.registration)
     if answers.organization_rules:
         rules = answers.organization_rules
-        found["organization_rules"] = [
+        record["organization_rules"] = [
             {"id": rule.id, "to": rule.to, "reason": rule.reason, "when": list(rule.when)} for rule in rules
         ]
-    return found
+    return record
 
 
 def _proof(assessment: Any, registration: str | None) -> dict[str, Any]:
@@ -130,10 +130,10 @@ def record(answers: Answers, result: Result | None) -> dict[str, Any]:
     if result is not None and missing:
         remedy = f"Fill in {', '.join(missing)} in the questionnaire."
         raise InputError(f"a record needs {', '.join(missing)}", remedy=remedy)
-    found = {"bundle": answers.bundle, **_filled(answers), "answers": dict(answers.answers)}
+    one_record = {"bundle": answers.bundle, **_filled(answers), "answers": dict(answers.answers)}
     if result is not None:
-        found |= {"bundle_sha256": result.bundle_sha256, "result": result.value()}
-    return found
+        one_record |= {"bundle_sha256": result.bundle_sha256, "result": result.value()}
+    return one_record
 
 
 def record_text(value: Mapping[str, Any]) -> str:

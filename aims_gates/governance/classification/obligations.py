@@ -7,11 +7,11 @@ from typing import Literal
 from aims_gates.governance.classification.answers import Answers
 from aims_gates.governance.classification.schema import Bundle, Obligation
 
-__all__ = ["Due", "owed"]
+__all__ = ["SystemObligation", "owed"]
 
 
 @dataclass(frozen=True)
-class Due:
+class SystemObligation:
     """A duty of this system.
 
     Attributes:
@@ -42,7 +42,7 @@ def _start(bundle: Bundle, tier: str, articles: tuple[str, ...], uses: tuple[str
 
 
 def _concerns(duty: Obligation, tier: str, articles: tuple[str, ...], uses: tuple[str, ...]) -> bool:
-    listed = any(use == wanted or use.startswith(f"{wanted}(") for use in uses for wanted in duty.uses)
+    listed = any(use == use_wanted or use.startswith(f"{use_wanted}(") for use in uses for use_wanted in duty.uses)
     return tier in duty.tiers or listed or any(article in duty.articles for article in articles)
 
 
@@ -75,7 +75,7 @@ def owed(
     product: bool,
     route: Literal["sectoral"] | None,
     as_of: date,
-) -> tuple[Due, ...]:
+) -> tuple[SystemObligation, ...]:
     """The duties of a system at its tier, in the bundle's order.
 
     Args:
@@ -89,7 +89,7 @@ def owed(
         as_of: The day for which ``applies`` is told.
     """
     roles, high = _roles(bundle, answers), _start(bundle, tier, articles, uses, product)
-    found = []
+    system_obligations = []
     for duty in bundle.obligations:
         meets = tuple(role for role in roles if role in duty.roles)
         if not _concerns(duty, tier, articles, uses) or (duty.roles and not meets):
@@ -102,5 +102,5 @@ def owed(
             continue
         effective = _effective(bundle, duty, answers.released_on, high)
         applies = effective is None or effective <= as_of
-        found.append(Due(duty.id, duty.article, duty.what, meets, effective, applies))
-    return tuple(found)
+        system_obligations.append(SystemObligation(duty.id, duty.article, duty.what, meets, effective, applies))
+    return tuple(system_obligations)

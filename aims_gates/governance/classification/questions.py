@@ -8,13 +8,13 @@ from typing import Literal
 from aims_gates.governance.classification.answers import Answers, OrganizationRule
 from aims_gates.governance.classification.schema import Bundle, Product, Rule, Section
 
-__all__ = ["Asked", "claimed_exit", "exit_signed", "relevant", "status", "status_of_product"]
+__all__ = ["OpenQuestion", "claimed_exit", "exit_signed", "relevant", "status", "status_of_product"]
 
 Status = Literal["met", "open", "not"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpenQuestion:
     """A question that matters now.
 
     Attributes:
@@ -46,8 +46,8 @@ def status_of_product(product: Product | None, answers: Answers) -> Status:
     """Whether it is a high-risk product: all questions yes; one no settles it."""
     if product is None:
         return "not"
-    given = [answers[question.id] for question in product.all_of]
-    return "not" if "no" in given else "open" if "unknown" in given else "met"
+    answers_here = [answers[question.id] for question in product.all_of]
+    return "not" if "no" in answers_here else "open" if "unknown" in answers_here else "met"
 
 
 def claimed_exit(bundle: Bundle, answers: Answers) -> str | None:
@@ -60,17 +60,17 @@ def exit_signed(answers: Answers) -> bool:
     return answers.scope_reason is not None
 
 
-class _Finder:
-    """Yields the questions of one bundle as :class:`Asked`."""
+class _Questions:
+    """Yields the questions of one bundle as :class:`OpenQuestion`."""
 
     def __init__(self, bundle: Bundle, answers: Answers) -> None:
         self.bundle, self.answers, self.known = bundle, answers, bundle.questions()
 
-    def one(self, question: str, *, required: bool = True) -> Asked:
-        section, found = self.known[question]
-        return Asked(found.id, found.ask, found.help, section, required)
+    def one(self, question: str, *, required: bool = True) -> OpenQuestion:
+        section, question_text = self.known[question]
+        return OpenQuestion(question_text.id, question_text.ask, question_text.help, section, required)
 
-    def rules(self, rules: Iterable[Rule], *, follows_required: bool = False) -> Iterator[Asked]:
+    def rules(self, rules: Iterable[Rule], *, follows_required: bool = False) -> Iterator[OpenQuestion]:
         for rule in rules:
             yield self.one(rule.id)
             if self.answers[rule.id] != "yes":
@@ -80,18 +80,18 @@ class _Finder:
             if rule.exception is not None and self.answers[f"{rule.id}.qualifier"] != "no":
                 yield self.one(f"{rule.id}.exception", required=follows_required)
 
-    def product(self) -> Iterator[Asked]:
+    def product(self) -> Iterator[OpenQuestion]:
         product = self.bundle.product
         if product is None:
             return
         if status_of_product(product, self.answers) == "not":
-            yield next(self.one(each.id) for each in product.all_of if self.answers[each.id] == "no")
+            yield next(self.one(question.id) for question in product.all_of if self.answers[question.id] == "no")
             return
-        yield from (self.one(each.id) for each in product.all_of)
+        yield from (self.one(question.id) for question in product.all_of)
         if status_of_product(product, self.answers) == "met":
             yield self.one(product.sectoral.id)
 
-    def exemption(self) -> Iterator[Asked]:
+    def exemption(self) -> Iterator[OpenQuestion]:
         exemption = self.bundle.exemption
         if exemption is None or not any(status(rule, self.answers) == "met" for rule in self.bundle.uses):
             return
@@ -100,14 +100,14 @@ class _Finder:
             return
         yield self.one(exemption.profiling.id, required=False)
         if self.answers[exemption.profiling.id] == "no":
-            yield from (self.one(each.id, required=False) for each in exemption.any_of)
+            yield from (self.one(question.id, required=False) for question in exemption.any_of)
 
-    def gpai(self) -> Iterator[Asked]:
+    def gpai(self) -> Iterator[OpenQuestion]:
         for overlay in self.bundle.gpai:
             if overlay.when is None or self.answers[overlay.when] == "yes":
                 yield self.one(overlay.id)
 
-    def high(self) -> Iterator[Asked]:
+    def high(self) -> Iterator[OpenQuestion]:
         """What bears on the duties of a high-risk system."""
         met = [status(rule, self.answers) for rule in self.bundle.uses]
         if "met" not in (*met, status_of_product(self.bundle.product, self.answers)):
@@ -116,12 +116,12 @@ class _Finder:
         if change is not None and self.answers.role and change.becomes not in self.answers.role:
             yield self.one(change.id)
         if "deployer" in self.answers.role:
-            yield from (self.one(each.id, required=False) for each in self.bundle.facts)
+            yield from (self.one(question.id, required=False) for question in self.bundle.facts)
 
 
 def relevant(
     bundle: Bundle, answers: Answers, *, as_of: date, rules: Iterable[OrganizationRule] = ()
-) -> Iterator[Asked]:
+) -> Iterator[OpenQuestion]:
     """The questions that matter, in order; a settled scope exit or prohibition ends them.
 
     Args:
@@ -130,7 +130,7 @@ def relevant(
         as_of: The day for which a prohibition counts.
         rules: The organization's rules, whose questions are asked too.
     """
-    find = _Finder(bundle, answers)
+    find = _Questions(bundle, answers)
     own = list(dict.fromkeys(question for rule in rules for question in rule.when))
     for exit_ in bundle.scope:
         yield find.one(exit_.id)

@@ -6,7 +6,7 @@ from datetime import date as Day
 from typing import Any, Literal
 
 from aims_gates.documents.canonical import plain
-from aims_gates.governance.classification.obligations import Due
+from aims_gates.governance.classification.obligations import SystemObligation
 
 __all__ = ["RANK", "Coming", "ExemptionClaim", "Missing", "Overlaid", "Result", "Tier"]
 
@@ -78,7 +78,7 @@ class Result:
     counts_as: Tier
     complete: bool
     articles: tuple[str, ...]
-    obligations: tuple[Due, ...]
+    obligations: tuple[SystemObligation, ...]
     missing: tuple[Missing, ...]
     route: Literal["sectoral"] | None
     overlays: tuple[Overlaid, ...]
@@ -98,12 +98,12 @@ class Result:
 
     def value(self) -> dict[str, Any]:
         """The result as JSON values; dates in ISO form."""
-        return {key: _value(each) for key, each in plain(self).items()}
+        return {key: _value(element) for key, element in plain(self).items()}
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, Day):
         return value.isoformat()
     if isinstance(value, dict):
-        return {key: _value(each) for key, each in value.items()}
-    return [_value(each) for each in value] if isinstance(value, list | tuple) else value
+        return {key: _value(element) for key, element in value.items()}
+    return [_value(element) for element in value] if isinstance(value, list | tuple) else value

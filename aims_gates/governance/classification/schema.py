@@ -223,7 +223,7 @@ class Bundle:
 
     def on(self, name: str | None) -> date | None:
         """The date of this id; None for None."""
-        return None if name is None else next(each.date for each in self.dates if each.id == name)
+        return None if name is None else next(dated.date for dated in self.dates if dated.id == name)
 
     def questions(self) -> Mapping[str, tuple[Section, Question]]:
         """Every question with its section, by id, in the order of the sections."""
@@ -238,23 +238,23 @@ def _rules(section: Section, rules: tuple[Rule, ...]) -> Iterator[tuple[Section,
                 yield section, Question(f"{rule.id}.{name}", follow.ask, follow.help)
 
 
-def _questions(found: Bundle) -> Iterator[tuple[Section, Question]]:
-    for exit_ in found.scope:
+def _questions(bundle: Bundle) -> Iterator[tuple[Section, Question]]:
+    for exit_ in bundle.scope:
         yield "scope", Question(exit_.id, exit_.ask, exit_.help)
-    yield from _rules("prohibited", found.prohibited)
-    if found.product is not None:
-        yield from (("product", question) for question in found.product.all_of)
-        sectoral = found.product.sectoral
+    yield from _rules("prohibited", bundle.prohibited)
+    if bundle.product is not None:
+        yield from (("product", question) for question in bundle.product.all_of)
+        sectoral = bundle.product.sectoral
         yield "product", Question(sectoral.id, sectoral.ask, sectoral.help)
-    yield from _rules("uses", found.uses)
-    if found.exemption is not None:
-        yield "exemption", found.exemption.material
-        yield "exemption", found.exemption.profiling
-        yield from (("exemption", question) for question in found.exemption.any_of)
-    yield from _rules("transparency", found.transparency)
-    for overlay in found.gpai:
+    yield from _rules("uses", bundle.uses)
+    if bundle.exemption is not None:
+        yield "exemption", bundle.exemption.material
+        yield "exemption", bundle.exemption.profiling
+        yield from (("exemption", question) for question in bundle.exemption.any_of)
+    yield from _rules("transparency", bundle.transparency)
+    for overlay in bundle.gpai:
         yield "gpai", Question(overlay.id, overlay.ask, overlay.help)
-    if found.role_change is not None:
-        yield "role", Question(found.role_change.id, found.role_change.ask, found.role_change.help)
-    yield from (("duties", question) for question in found.facts)
-    yield from (("organization", question) for question in found.organization)
+    if bundle.role_change is not None:
+        yield "role", Question(bundle.role_change.id, bundle.role_change.ask, bundle.role_change.help)
+    yield from (("duties", question) for question in bundle.facts)
+    yield from (("organization", question) for question in bundle.organization)

@@ -66,15 +66,15 @@ def _exemption(bundle: Bundle, answers: Answers, uses: tuple[str, ...], as_of: D
     if asks is None or not uses:
         return None
     claimed = answers.exemption is not None or answers[asks.material.id] == "yes"
-    if not claimed and all(answers[each.id] != "yes" for each in asks.any_of):
+    if not claimed and all(answers[question.id] != "yes" for question in asks.any_of):
         return None
     refused = []
     if answers[asks.material.id] != "yes":
         refused.append(f"it is not shown that it has no material influence ({asks.material.id} is not yes)")
     if answers[asks.profiling.id] != "no":
         refused.append(f"it profiles natural persons, or that is not ruled out ({asks.profiling.id} is not no)")
-    if all(answers[each.id] != "yes" for each in asks.any_of):
-        refused.append(f"none of the cases {', '.join(each.id for each in asks.any_of)} is answered yes")
+    if all(answers[question.id] != "yes" for question in asks.any_of):
+        refused.append(f"none of the cases {', '.join(question.id for question in asks.any_of)} is answered yes")
     refused += _unproven(answers, as_of)
     return ExemptionClaim(uses, not refused, tuple(refused))
 
@@ -99,8 +99,8 @@ def _unproven(answers: Answers, as_of: Day) -> list[str]:
 
 
 def _met(rules: Iterable[Rule], answers: Answers, *, also_open: bool = False) -> list[Rule]:
-    wanted = {"met", "open"} if also_open else {"met"}
-    return [rule for rule in rules if status(rule, answers) in wanted]
+    states = {"met", "open"} if also_open else {"met"}
+    return [rule for rule in rules if status(rule, answers) in states]
 
 
 def _reading(bundle: Bundle, answers: Answers, as_of: Day, *, worst: bool) -> _Law:
@@ -149,10 +149,10 @@ def _raise(tier: Tier, answers: Answers, rules: Iterable[OrganizationRule]) -> t
     raised: list[str] = []
     top, doubt = tier, 0
     for rule in rules:
-        given = [answers[question] for question in rule.when]
-        if RANK[rule.to] <= RANK[tier] or "no" in given:
+        answers_here = [answers[question] for question in rule.when]
+        if RANK[rule.to] <= RANK[tier] or "no" in answers_here:
             continue
-        if "unknown" in given:
+        if "unknown" in answers_here:
             doubt = max(doubt, RANK[rule.to], RANK["undetermined"])
             continue
         raised.append(rule.id)
@@ -163,21 +163,27 @@ def _raise(tier: Tier, answers: Answers, rules: Iterable[OrganizationRule]) -> t
 def _missing(
     bundle: Bundle, answers: Answers, as_of: Day, rules: tuple[OrganizationRule, ...], tier: Tier
 ) -> tuple[Missing, ...]:
-    asked = relevant(bundle, answers, as_of=as_of, rules=rules)
-    found = [Missing(each.id, each.ask) for each in asked if each.required and answers[each.id] == "unknown"]
+    open_questions = relevant(bundle, answers, as_of=as_of, rules=rules)
+    missings = [
+        Missing(open_question.id, open_question.ask)
+        for open_question in open_questions
+        if open_question.required and answers[open_question.id] == "unknown"
+    ]
     if claimed_exit(bundle, answers) is not None:
-        return (*found, *(() if exit_signed(answers) else (Missing("scope_reason", _SCOPE_REASON),)))
+        return (*missings, *(() if exit_signed(answers) else (Missing("scope_reason", _SCOPE_REASON),)))
     if bundle.roles and not answers.role and tier != "prohibited":
-        found.append(Missing("role", _ROLE.format(roles=", ".join(bundle.roles))))
-    return tuple(found)
+        missings.append(Missing("role", _ROLE.format(roles=", ".join(bundle.roles))))
+    return tuple(missings)
 
 
 def _overlays(bundle: Bundle, answers: Answers) -> tuple[tuple[Overlaid, ...], tuple[str, ...]]:
     hit = [
-        each for each in bundle.gpai if answers[each.id] == "yes" and (each.when is None or answers[each.when] == "yes")
+        overlay
+        for overlay in bundle.gpai
+        if answers[overlay.id] == "yes" and (overlay.when is None or answers[overlay.when] == "yes")
     ]
-    return tuple(Overlaid(each.overlay, each.controls) for each in hit), tuple(
-        each.article for each in hit if each.article is not None
+    return tuple(Overlaid(overlay.overlay, overlay.controls) for overlay in hit), tuple(
+        overlay.article for overlay in hit if overlay.article is not None
     )
 
 
@@ -201,14 +207,14 @@ def _coming(
 ) -> tuple[Coming, ...]:
     """The days on which a prohibition starts and changes the tier."""
     days = sorted({day for rule in bundle.prohibited if (day := bundle.on(rule.applies)) is not None and day > as_of})
-    found, last = [], now
+    comings, last = [], now
     for day in days:
         law = _law(bundle, answers, day)
         tier = _raise(law.tier, answers, rules)[0]
         if tier != last:
-            found.append(Coming(day, tier, law.articles))
+            comings.append(Coming(day, tier, law.articles))
         last = tier
-    return tuple(found)
+    return tuple(comings)
 
 
 def classify(bundle: Bundle, answers: Answers, *, as_of: Day, rules: Iterable[OrganizationRule] = ()) -> Result:

@@ -18,14 +18,14 @@ __all__ = ["ORGANIZATION_RULES", "organization_rules", "tier_today"]
 ORGANIZATION_RULES = Path("records/organization/classification-rules.yaml")
 
 
-def organization_rules(packs: Iterable[Path], found: Bundle) -> tuple[OrganizationRule, ...]:
+def organization_rules(packs: Iterable[Path], bundle: Bundle) -> tuple[OrganizationRule, ...]:
     """The organization's rules of these packs.
 
     Raises:
         InputError: a file of rules cannot be used.
     """
     places = [pack / ORGANIZATION_RULES for pack in packs]
-    return tuple(rule for place in places if place.is_file() for rule in read_rules(read(place), found))
+    return tuple(rule for place in places if place.is_file() for rule in read_rules(read(place), bundle))
 
 
 def tier_today(document: Document, packs: Iterable[Path], today: Day) -> Result:

@@ -111,15 +111,15 @@ def _document(name: str) -> Document:
 @cache
 def catalogue() -> Mapping[str, Control]:
     """Every control by id, in natural order."""
-    found = parse(_Catalogue, _document("catalogue.yaml")).controls
-    return MappingProxyType({entry.id: entry for entry in sorted(found, key=lambda entry: order(entry.id))})
+    controls = parse(_Catalogue, _document("catalogue.yaml")).controls
+    return MappingProxyType({entry.id: entry for entry in sorted(controls, key=lambda entry: order(entry.id))})
 
 
 @cache
 def clauses() -> Mapping[str, Clause]:
     """Clauses 4.1 to 10.2 by number, in natural order."""
-    found = parse(_Clauses, _document("clauses.yaml")).clauses
-    return MappingProxyType({entry.id: entry for entry in sorted(found, key=lambda entry: order(entry.id))})
+    entries = parse(_Clauses, _document("clauses.yaml")).clauses
+    return MappingProxyType({entry.id: entry for entry in sorted(entries, key=lambda entry: order(entry.id))})
 
 
 def control(identifier: str) -> Control:
@@ -148,5 +148,5 @@ def clause_or_control(identifier: str) -> Clause | Control:
 
 def title_of(identifier: str) -> str | None:
     """The short title of a control or clause; None where there is neither."""
-    found = catalogue().get(identifier) or clauses().get(identifier)
-    return found.title if found else None
+    entry = catalogue().get(identifier) or clauses().get(identifier)
+    return entry.title if entry else None

@@ -34,8 +34,8 @@ class Framework:
 #: By id.
 FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
     {
-        each.id: each
-        for each in (
+        framework.id: framework
+        for framework in (
             Framework("eu-ai-act", "eu_ai_act", "Regulation (EU) 2024/1689 (AI Act), articles", "14 or 10(2)"),
             Framework(
                 "nist-ai-rmf", "nist_ai_rmf", "NIST AI Risk Management Framework 1.0, subcategories", "MEASURE 2"
@@ -72,23 +72,23 @@ def links(framework: str | None = None, *, control_id: str | None = None, place:
         raise InputError(f"there is no framework {framework!r}", remedy=f"Choose from: {', '.join(FRAMEWORKS)}.")
     chosen = [FRAMEWORKS[framework]] if framework is not None else list(FRAMEWORKS.values())
     controls = [control(control_id)] if control_id is not None else list(catalogue().values())
-    found = tuple(
-        Link(each.id, where, entry.id, entry.title)
+    links_found = tuple(
+        Link(framework.id, where, entry.id, entry.title)
         for entry in controls
-        for each in chosen
-        for where in entry.crosswalk[each.key]
+        for framework in chosen
+        for where in entry.crosswalk[framework.key]
         if place is None or _within(where, place)
     )
-    if not found and place is not None:
-        samples = "; ".join(f"{each.id}: {each.sample}" for each in chosen)
+    if not links_found and place is not None:
+        samples = "; ".join(f"{framework.id}: {framework.sample}" for framework in chosen)
         remedy = f"Write a place as the framework does ({samples}), or leave the filter out to see all."
         raise InputError(f"the crosswalk maps no control to {place!r}", remedy=remedy)
-    return found
+    return links_found
 
 
-def _within(place: str, wanted: str) -> bool:
+def _within(place: str, outer: str) -> bool:
     """Whether a place is the wanted one or lies in it."""
-    have, want = (_PREFIX.sub("", each.strip()).casefold().removeprefix("a.") for each in (place, wanted))
+    have, want = (_PREFIX.sub("", name.strip()).casefold().removeprefix("a.") for name in (place, outer))
     return have == want or (have.startswith(want) and not have[len(want)].isalnum())
 
 
@@ -98,12 +98,12 @@ def place_order(place: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)
 
 
-def by_place(found: tuple[Link, ...]) -> dict[tuple[str, str], list[Link]]:
+def by_place(links: tuple[Link, ...]) -> dict[tuple[str, str], list[Link]]:
     """The links by framework and place, places as people count, controls too."""
     names = list(FRAMEWORKS)
-    keys = {(each.framework, each.place) for each in found}
+    keys = {(link.framework, link.place) for link in links}
     ordered = sorted(keys, key=lambda key: (names.index(key[0]), place_order(key[1])))
     return {
-        key: sorted((each for each in found if (each.framework, each.place) == key), key=lambda e: order(e.control))
+        key: sorted((link for link in links if (link.framework, link.place) == key), key=lambda e: order(e.control))
         for key in ordered
     }

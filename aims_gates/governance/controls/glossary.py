@@ -48,8 +48,8 @@ class _Glossary:
 def glossary() -> Mapping[str, Term]:
     """Every term by id, in alphabetical order of the words."""
     place = files("aims_gates.governance.controls").joinpath("glossary.yaml")
-    found = parse(_Glossary, read_yaml(place.read_bytes(), str(place))).terms
-    return MappingProxyType({each.id: each for each in sorted(found, key=lambda each: each.term.casefold())})
+    terms = parse(_Glossary, read_yaml(place.read_bytes(), str(place))).terms
+    return MappingProxyType({term.id: term for term in sorted(terms, key=lambda item: item.term.casefold())})
 
 
 def term(word: str) -> Term:
@@ -58,9 +58,9 @@ def term(word: str) -> Term:
     Raises:
         InputError: there is none; the remedy names the nearest.
     """
-    known = {name.casefold(): each for each in glossary().values() for name in (each.id, each.term)}
+    known = {name.casefold(): term for term in glossary().values() for name in (term.id, term.term)}
     if word.casefold() not in known:
         near = get_close_matches(word.casefold(), known, n=3, cutoff=0.6)
-        remedy = f"Did you mean {', '.join(dict.fromkeys(known[each].term for each in near))}?" if near else ""
+        remedy = f"Did you mean {', '.join(dict.fromkeys(known[name].term for name in near))}?" if near else ""
         raise InputError(f"the glossary has no {word!r}", remedy=remedy or "`aims-gates glossary` lists every word.")
     return known[word.casefold()]

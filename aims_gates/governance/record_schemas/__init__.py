@@ -33,7 +33,7 @@ SHAPES: Mapping[str, type[Reviewed]] = MappingProxyType(
         "system/impact_assessment": design.ImpactAssessment,
         "system/bias_audit": assurance.BiasAudit,
         "system/history": design.History,
-        "system/change": design.Change,
+        "system/change": design.VersionChange,
         "system/design_record": design.DesignRecord,
         "system/technical_file": design.TechnicalFile,
         "system/user_information": design.UserInformation,

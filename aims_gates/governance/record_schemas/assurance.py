@@ -121,7 +121,7 @@ class Incidents(Reviewed):
     incidents: tuple[Incident, ...] = says("Incidents so far.", default=())
 
 
-class Obligation(Shape):
+class DisclosureDuty(Shape):
     """Something that must be told to somebody."""
 
     system: Text = says("The system's name, or * for all.")
@@ -145,7 +145,7 @@ class HighTierItem(Shape):
 class ReportingObligations(Reviewed):
     """What must be told to whom (A.8.5)."""
 
-    obligations: tuple[Obligation, ...] = says("Duties to report.", min_length=1)
+    obligations: tuple[DisclosureDuty, ...] = says("Duties to report.", min_length=1)
     high_tier: tuple[HighTierItem, ...] = says("Duties of tier high.", default=())
     jurisdictions: Texts = says("Where the systems are used.")
 
@@ -180,7 +180,7 @@ class Nonconformities(Reviewed):
     improvements: tuple[Improvement, ...] = says("Ideas beyond them.", min_length=1)
 
 
-class Row(Shape):
+class ApplicabilityRow(Shape):
     """A control in the statement of applicability."""
 
     control: Text = Field(description="Id, e.g. A.6.2.4.", pattern=r"^A\.\d+(\.\d+)+$")
@@ -193,7 +193,7 @@ class Row(Shape):
 class StatementOfApplicability(Reviewed):
     """All 38 controls, applicable or not, with reasons (clause 6.1.3)."""
 
-    rows: tuple[Row, ...] = says("One row per control.", min_length=38, max_length=38)
+    rows: tuple[ApplicabilityRow, ...] = says("One row per control.", min_length=38, max_length=38)
 
 
 class Audit(Shape):
@@ -214,7 +214,7 @@ class AuditProgramme(Reviewed):
     audits: tuple[Audit, ...] = says("Planned and held.", min_length=1)
 
 
-class Inputs(Shape):
+class ReviewInputs(Shape):
     """What a management review looks at."""
 
     earlier_actions: Text = says("Actions of earlier reviews.")
@@ -239,7 +239,7 @@ class ManagementReview(Shape):
 
     date: Day = says("When.")
     attendees: Texts = says("Who took part; somebody of top management.")
-    inputs: Inputs = says("What was looked at.")
+    inputs: ReviewInputs = says("What was looked at.")
     outputs: Outputs = says("What came out.")
 
 
@@ -256,7 +256,7 @@ class AuditedCategory(Shape):
     column: Text = says("The column that holds it, as roles.sensitive of system.yaml names it.")
 
 
-class Excluded(Shape):
+class ExcludedGroup(Shape):
     """A group that was left out of the ratios."""
 
     group: Text = says("Which group.")
@@ -284,7 +284,7 @@ class BiasAudit(Reviewed):
     categories: Annotated[tuple[AuditedCategory, ...], Field(min_length=1)] = says("Categories that were looked at.")
     intersections: bool = says("Whether the ratios were computed for intersections of the categories too.")
     unknown_people: int = says("How many people in the data have no known category.", ge=0)
-    excluded: tuple[Excluded, ...] = says("Groups left out of the ratios.", default=())
+    excluded: tuple[ExcludedGroup, ...] = says("Groups left out of the ratios.", default=())
     published: Text = says("Where the summary of the results is published.")
     published_on: Day = says("Since when.")
     notice: AuditNotice = says("What people were told.")

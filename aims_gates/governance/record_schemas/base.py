@@ -4,9 +4,11 @@ import re
 from datetime import date as Day
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-__all__ = ["Digest", "Reviewed", "Shape", "Share", "Text", "Texts", "Trial", "placeholder", "says"]
+from aims_gates.documents.schema import StrictModel
+
+__all__ = ["Digest", "Reviewed", "Shape", "Share", "Text", "Texts", "ChannelTest", "placeholder", "says"]
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -28,10 +30,8 @@ def says(description: str, **more: Any) -> Any:
     return Field(description=description, **more)
 
 
-class Shape(BaseModel):
+class Shape(StrictModel):
     """A part of a record."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Reviewed(Shape):
@@ -50,7 +50,7 @@ class Reviewed(Shape):
         return self
 
 
-class Trial(Shape):
+class ChannelTest(Shape):
     """A trial of a channel, a log or an alert, with its receipt."""
 
     __test__ = False  # no test of pytest's

@@ -16,7 +16,7 @@ __all__ = [
 ]
 
 
-class Step(Shape):
+class PreparationStep(Shape):
     """A step between the source and a data set."""
 
     input: Digest = says("Digest of what went in.")
@@ -47,7 +47,7 @@ class Datasheet(Shape):
     subjects: Text = says("Whom it is about.")
     prior_uses: Text = says("What it was used for before.")
     known_gaps: Text = says("Who or what is missing in it.")
-    chain: tuple[Step, ...] = says("The way from the source.", min_length=1)
+    chain: tuple[PreparationStep, ...] = says("The way from the source.", min_length=1)
 
 
 class Datasheets(Reviewed):

@@ -7,7 +7,7 @@ from aims_gates.governance.record_schemas.base import Digest, Reviewed, Shape, T
 
 __all__ = [
     "Assignments",
-    "Change",
+    "VersionChange",
     "DesignRecord",
     "History",
     "ImpactAssessment",
@@ -26,7 +26,7 @@ class Harm(Shape):
     accepted: Text | None = says("Why it is accepted, where nothing is done.", default=None)
 
 
-class Group(Shape):
+class AffectedGroup(Shape):
     """People whom the system touches."""
 
     name: Text = says("Who.")
@@ -77,7 +77,7 @@ class ImpactAssessment(Reviewed):
     users: Texts = says("Who works with it.")
     foreseeable_misuse: Texts = says("Uses that must be expected and are wrong.")
     benefits: Texts = says("What it is good for.")
-    groups: tuple[Group, ...] = says("Whom it touches.", min_length=1)
+    groups: tuple[AffectedGroup, ...] = says("Whom it touches.", min_length=1)
     no_vulnerable_because: Text | None = says("Why no group is vulnerable, where none is.", default=None)
     attributes: tuple[Attribute, ...] = says("Attributes to be fair about.", default=())
     dimensions: Dimensions = says("Privacy, safety, rights, accessibility.")
@@ -124,7 +124,7 @@ class Redone(Shape):
     date: Day = says("When.")
 
 
-class Change(Reviewed):
+class VersionChange(Reviewed):
     """What changed with this version (A.6.1.3, clause 6.3)."""
 
     date: Day = says("When the change was made.")
@@ -180,7 +180,7 @@ class TechnicalFile(Reviewed):
     audiences: Audiences = says("Which document each audience gets.")
 
 
-class Reason(Shape):
+class DecisionReason(Shape):
     """A reason that a decision against somebody may have."""
 
     code: Text = says("Its code, as in the table of explanations.")
@@ -201,7 +201,9 @@ class UserNotice(Shape):
     contest: Text = says("How to contest a decision.")
     factors: tuple[Text, ...] = says("What the system looks at, in plain words; its page needs them.", default=())
     not_considered: tuple[Text, ...] = says("What it does not look at; its page needs them.", default=())
-    reasons: tuple[Reason, ...] = says("Reasons for a decision against somebody; its page needs them.", default=())
+    reasons: tuple[DecisionReason, ...] = says(
+        "Reasons for a decision against somebody; its page needs them.", default=()
+    )
 
 
 class Guide(Shape):

@@ -3,7 +3,7 @@
 from datetime import date as Day
 from typing import Literal
 
-from aims_gates.governance.record_schemas.base import Reviewed, Shape, Share, Text, Texts, Trial, says
+from aims_gates.governance.record_schemas.base import ChannelTest, Reviewed, Shape, Share, Text, Texts, says
 
 __all__ = [
     "Decommission",
@@ -91,7 +91,7 @@ class Monitoring(Reviewed):
     metrics: tuple[Metric, ...] = says("What is watched.", min_length=1)
     alert_route: Text = says("Who is told.")
     on_breach: Text = says("What a breach starts.")
-    alert_tests: tuple[Trial, ...] = says("Trials of the route.", min_length=1)
+    alert_tests: tuple[ChannelTest, ...] = says("Trials of the route.", min_length=1)
     windows: tuple[Window, ...] = says("Windows so far; none before the first release.", default=())
     breaches: tuple[Breach, ...] = says("Limits broken.", default=())
     misuse: tuple[Misuse, ...] = says("Misuse seen.", default=())
@@ -106,7 +106,7 @@ class Logging(Reviewed):
     sample: dict[str, str | float | int | bool | None] = says("A line of the log.", min_length=1)
     retention_days: int = says("How long it is kept; at tier high 183 at least.", ge=1)
     integrity: Text = says("What keeps it from being rewritten.")
-    tests: tuple[Trial, ...] = says("Write tests.", min_length=1)
+    tests: tuple[ChannelTest, ...] = says("Write tests.", min_length=1)
 
 
 class Escalation(Shape):
@@ -164,7 +164,7 @@ class Decommission(Reviewed):
     aliases: Text = says("When its aliases are removed.")
 
 
-class Report(Shape):
+class HarmReport(Shape):
     """A report of harm from outside."""
 
     id: Text = says("Its id.")
@@ -179,5 +179,5 @@ class ExternalReporting(Reviewed):
     address: Text = says("A public address.")
     intake_owner: Text = says("Who reads it.")
     acknowledge_days: int = says("Days within which a report is acknowledged.", gt=0)
-    tests: tuple[Trial, ...] = says("Trials of the address.", min_length=1)
-    reports: tuple[Report, ...] = says("Reports, without their content.", default=())
+    tests: tuple[ChannelTest, ...] = says("Trials of the address.", min_length=1)
+    reports: tuple[HarmReport, ...] = says("Reports, without their content.", default=())

@@ -3,7 +3,7 @@
 from datetime import date as Day
 from typing import Literal
 
-from aims_gates.governance.record_schemas.base import Reviewed, Shape, Share, Text, Texts, Trial, says
+from aims_gates.governance.record_schemas.base import ChannelTest, Reviewed, Shape, Share, Text, Texts, says
 
 __all__ = [
     "AIPolicy",
@@ -34,7 +34,7 @@ class Party(Shape):
     obligation: Text = says("What that obliges us to.")
 
 
-class Excluded(Shape):
+class OutOfScope(Shape):
     """What lies outside the scope."""
 
     what: Text = says("What is left out.")
@@ -47,7 +47,7 @@ class Scope(Shape):
     statement: Text = says("The scope in a sentence.")
     units: Texts = says("Business units that take part.")
     systems: Texts = says("Names of the AI systems inside, as under records/systems.")
-    excluded: tuple[Excluded, ...] = says("What is left out, and why.", default=())
+    excluded: tuple[OutOfScope, ...] = says("What is left out, and why.", default=())
 
 
 class Context(Reviewed):
@@ -154,7 +154,7 @@ class Role(Shape):
     confirmed_on: Day = says("When the holders last confirmed.")
 
 
-class Body(Shape):
+class GovernanceBody(Shape):
     """The governance body."""
 
     name: Text = says("Its name.")
@@ -171,7 +171,7 @@ class Roles(Reviewed):
     roles: tuple[Role, ...] = says(
         "Roles; top_management, accountable_executive, aims_manager, ethics_lead at least.", min_length=1
     )
-    body: Body = says("The board or committee that oversees AI.")
+    body: GovernanceBody = says("The board or committee that oversees AI.")
     incompatible: tuple[tuple[Text, Text], ...] = says("Pairs of roles that one person may not hold.", default=())
 
 
@@ -208,7 +208,7 @@ class Training(Reviewed):
     awareness: Awareness = says("Who has acknowledged the policy.")
 
 
-class Case(Shape):
+class ConcernEntry(Shape):
     """A concern or a report that came in."""
 
     id: Text = says("Its id.")
@@ -223,8 +223,8 @@ class Concerns(Reviewed):
     anonymous: Text = says("The way to raise one without a name.")
     non_retaliation: Text = says("The promise of protection, in words.")
     response_days: int = says("Days within which a concern is answered.", gt=0)
-    tests: tuple[Trial, ...] = says("Trials of the channel.", min_length=1)
-    cases: tuple[Case, ...] = says("Concerns, without their content.", default=())
+    tests: tuple[ChannelTest, ...] = says("Trials of the channel.", min_length=1)
+    cases: tuple[ConcernEntry, ...] = says("Concerns, without their content.", default=())
 
 
 class Line(Shape):
@@ -253,7 +253,7 @@ class ImpactProcess(Reviewed):
     approval: Text = says("How approval is given and recorded.")
 
 
-class Phase(Shape):
+class LifeCyclePhase(Shape):
     """A phase of the life cycle."""
 
     phase: Literal["design", "development", "testing", "deployment", "monitoring", "retirement"] = says("The phase.")
@@ -264,7 +264,7 @@ class Phase(Shape):
 class Lifecycle(Reviewed):
     """The process of each phase (A.6.1.3)."""
 
-    phases: tuple[Phase, ...] = says("All six phases.", min_length=6)
+    phases: tuple[LifeCyclePhase, ...] = says("All six phases.", min_length=6)
 
 
 class ByTier(Shape):

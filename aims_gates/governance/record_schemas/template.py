@@ -64,7 +64,7 @@ def _part(shape: type[BaseModel], before: str) -> Iterator[str]:
 def _bare(kind: Any) -> Any:
     """The type without ``Annotated`` and without ``None``."""
     while get_origin(kind) in (Annotated, Union, UnionType):
-        kind = next(each for each in get_args(kind) if each is not type(None))
+        kind = next(argument for argument in get_args(kind) if argument is not type(None))
     return kind
 
 

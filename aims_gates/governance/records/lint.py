@@ -36,14 +36,14 @@ Documents = Mapping[str, Document]
 
 def check_packs(packs: Iterable[Path], today: date) -> list[AimsGatesError]:
     """Every problem of the records of these packs, in the order of their files."""
-    found: list[AimsGatesError] = []
+    errors: list[AimsGatesError] = []
     systems: list[SystemRecord] = []
     for pack in packs:
-        organization = _organization(pack, today, found)
+        organization = _organization(pack, today, errors)
         for name in system_names(pack):
-            record = _system_records(pack, name, organization, today, found)
+            record = _system_records(pack, name, organization, today, errors)
             systems += [] if record is None else [record]
-    return _distinct([*found, *_twice(systems)])
+    return _distinct([*errors, *_twice(systems)])
 
 
 def check_system(
@@ -102,57 +102,59 @@ def _file_of(problem: AimsGatesError) -> str:
     return re.sub(r":[0-9]+$", "", problem.where or "")
 
 
-def _organization(pack: Path, today: date, found: list[AimsGatesError]) -> dict[str, Document]:
-    """The organization's records of a pack; their problems go to ``found``."""
+def _organization(pack: Path, today: date, errors: list[AimsGatesError]) -> dict[str, Document]:
+    """The organization's records of a pack; their problems go to ``errors``."""
     folder = pack / "records" / "organization"
-    organization = _documents(folder, "organization", found)
-    standard = _documents(folder / "standard", "system", found)
+    organization = _documents(folder, "organization", errors)
+    standard = _documents(folder / "standard", "system", errors)
     for document in [*organization.values(), *standard.values()]:
-        found += [*_dates(document, today), *_approval(document, organization)]
-    found += _policy(organization)
-    found += _roles(organization)
+        errors += [*_dates(document, today), *_approval(document, organization)]
+    errors += _policy(organization)
+    errors += _roles(organization)
     return organization
 
 
 def _system_records(
-    pack: Path, name: str, organization: Documents, today: date, found: list[AimsGatesError]
+    pack: Path, name: str, organization: Documents, today: date, errors: list[AimsGatesError]
 ) -> SystemRecord | None:
-    """A system, None where it cannot be read; the problems of its records go to ``found``."""
-    own = _documents(pack / "records" / "systems" / name, "system", found)
+    """A system, None where it cannot be read; the problems of its records go to ``errors``."""
+    own = _documents(pack / "records" / "systems" / name, "system", errors)
     for document in own.values():
-        found += [*_dates(document, today), *_approval(document, organization)]
+        errors += [*_dates(document, today), *_approval(document, organization)]
     try:
         record = read_system(pack, name)
     except InputError as error:
-        found.append(error)
+        errors.append(error)
         return None
-    found += _system(record, {**organization, **own}, today)
+    errors += _system(record, {**organization, **own}, today)
     return record
 
 
-def _documents(folder: Path, group: str, found: list[AimsGatesError]) -> dict[str, Document]:
-    """The records of a folder that can be read, under their full names; problems of shape go to ``found``."""
+def _documents(folder: Path, group: str, errors: list[AimsGatesError]) -> dict[str, Document]:
+    """The records of a folder that can be read, under their full names; problems of shape go to ``errors``."""
     documents: dict[str, Document] = {}
     try:
         files = record_files(folder)
     except InputError as error:
-        found.append(error)
+        errors.append(error)
         return documents
     for stem, path in files.items():
         name = f"{group}/{stem}"
         try:
             documents[name] = read_record(path)
         except InputError as error:
-            found.append(error)
+            errors.append(error)
             continue
         if name in SHAPES:
             wrong = problems(SHAPES[name], documents[name])
-            found += [documents[name].error(place, said, remedy or _for(name, place)) for place, said, remedy in wrong]
-            told = {place for place, _, _ in wrong}
-            found += [error for place, error in _blanks(documents[name]) if place not in told]
+            errors += [
+                documents[name].error(place, message, remedy or _for(name, place)) for place, message, remedy in wrong
+            ]
+            places = {place for place, _, _ in wrong}
+            errors += [error for place, error in _blanks(documents[name]) if place not in places]
         elif stem not in _OTHERS and (near := get_close_matches(name, SHAPES, n=1, cutoff=0.8)):
             remedy = f"Rename it to {near[0].split('/')[1]}{path.suffix}, or to something of your own."
-            found.append(InputError(f"no gate reads a record {name!r}", where=str(path), remedy=remedy))
+            errors.append(InputError(f"no gate reads a record {name!r}", where=str(path), remedy=remedy))
     return documents
 
 
@@ -160,12 +162,12 @@ def _for(name: str, path: tuple[str | int, ...]) -> str:
     """The remedy for a field: what it is for."""
     part: Any = SHAPES[name].model_json_schema(by_alias=True)
     definitions = part.get("$defs", {})
-    said = ""
+    message = ""
     for key in path:
         part = definitions.get(str(part.get("$ref", "")).rsplit("/", 1)[-1], part)
         part = part.get("items", {}) if isinstance(key, int) else part.get("properties", {}).get(key, {})
-        said = part.get("description", said)
-    return f"Write here: {said}" if said else f"See: aims-gates schema {name}"
+        message = part.get("description", message)
+    return f"Write here: {message}" if message else f"See: aims-gates schema {name}"
 
 
 def _is_past(key: str) -> bool:
@@ -233,13 +235,13 @@ def _holders(documents: Documents) -> dict[str, set[str]]:
     people = _entries(roles.value.get("people"))
     active = {person.get("id") for person in people if person.get("active") is True}
     return {
-        str(role.get("role")): {str(each) for each in role.get("holders") or () if each in active}
+        str(role.get("role")): {str(holder) for holder in role.get("holders") or () if holder in active}
         for role in _entries(roles.value.get("roles"))
     }
 
 
 def _entries(value: Any) -> list[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _roles(documents: Documents) -> Iterator[InputError]:
@@ -255,8 +257,8 @@ def _roles(documents: Documents) -> Iterator[InputError]:
     for index, pair in enumerate(roles.value.get("incompatible") or ()):
         if isinstance(pair, list) and len(pair) == 2:
             for person in sorted(holders.get(str(pair[0]), set()) & holders.get(str(pair[1]), set())):
-                said = f"{person} holds both {pair[0]} and {pair[1]}"
-                yield roles.error(("incompatible", index), said, "Give one of the two to somebody else.")
+                message = f"{person} holds both {pair[0]} and {pair[1]}"
+                yield roles.error(("incompatible", index), message, "Give one of the two to somebody else.")
 
 
 def _named_twice(roles: Document) -> Iterator[InputError]:
@@ -270,9 +272,9 @@ def _named_twice(roles: Document) -> Iterator[InputError]:
         (("body", "members"), list(body.get("members") or ()) if isinstance(body, dict) else []),
     ]
     for path, listed in lists:
-        for place, each in enumerate(listed):
-            if each is not None and each in listed[:place]:
-                yield roles.error((*path, place), f"{each} is listed twice", "Name each once; one person counts once.")
+        for place, entry in enumerate(listed):
+            if entry is not None and entry in listed[:place]:
+                yield roles.error((*path, place), f"{entry} is listed twice", "Name each once; one person counts once.")
 
 
 def _system(record: SystemRecord, documents: Documents, today: date) -> Iterator[AimsGatesError]:
@@ -286,8 +288,8 @@ def _system(record: SystemRecord, documents: Documents, today: date) -> Iterator
     context = documents.get("organization/context")
     scope = context.value.get("scope") if context is not None else None
     if context is not None and isinstance(scope, dict) and record.system.name not in (scope.get("systems") or ()):
-        said = f"the system {record.system.name!r} is not in the scope"
-        yield context.error(("scope", "systems"), said, "Add it, or keep it out of production.")
+        message = f"the system {record.system.name!r} is not in the scope"
+        yield context.error(("scope", "systems"), message, "Add it, or keep it out of production.")
 
 
 def _purposes(record: SystemRecord, documents: Documents) -> Iterator[InputError]:
@@ -296,27 +298,27 @@ def _purposes(record: SystemRecord, documents: Documents) -> Iterator[InputError
         if document is None or not document.value.get("purpose"):
             continue
         if _text(document.value["purpose"]) != record.purpose_digest:
-            said = f"differs from the purpose in {record.document.place(('purpose',))}"
+            message = f"differs from the purpose in {record.document.place(('purpose',))}"
             remedy = "Make them one text; if the purpose has changed, classify and assess again."
-            yield document.error(("purpose",), said, remedy)
+            yield document.error(("purpose",), message, remedy)
 
 
 def _people(documents: Documents) -> Iterator[InputError]:
     holders = _holders(documents)
     assigned = documents.get("system/assignments")
-    given = assigned.value.get("assignments") if assigned is not None else None
-    if assigned is not None and isinstance(given, dict):
-        for role, person in given.items():
+    assignments = assigned.value.get("assignments") if assigned is not None else None
+    if assigned is not None and isinstance(assignments, dict):
+        for role, person in assignments.items():
             if str(person) not in holders.get(role, set()):
                 remedy = "Assign somebody who holds it, or add the person to the role in organization/roles."
                 yield assigned.error(("assignments", role), f"{person} does not hold the role {role!r}", remedy)
-        if given.get("model_validator") in (assigned.value.get("developers") or ()):
-            said = "the validator is one of the developers"
-            yield assigned.error(("assignments", "model_validator"), said, "Name somebody who did not build it.")
+        if assignments.get("model_validator") in (assigned.value.get("developers") or ()):
+            message = "the validator is one of the developers"
+            yield assigned.error(("assignments", "model_validator"), message, "Name somebody who did not build it.")
     oversight = documents.get("system/oversight")
     if oversight is not None and not holders.get(str(oversight.value.get("reviewer_role"))):
-        said = f"nobody holds the role {oversight.value.get('reviewer_role')!r}"
-        yield oversight.error(("reviewer_role",), said, "Name a role of organization/roles that somebody holds.")
+        message = f"nobody holds the role {oversight.value.get('reviewer_role')!r}"
+        yield oversight.error(("reviewer_role",), message, "Name a role of organization/roles that somebody holds.")
 
 
 def _suppliers(record: SystemRecord, documents: Documents) -> Iterator[InputError]:
@@ -324,17 +326,17 @@ def _suppliers(record: SystemRecord, documents: Documents) -> Iterator[InputErro
     if components is None:
         return
     suppliers = documents.get("organization/suppliers")
-    known = {each.get("supplier") for each in _entries(suppliers.value.get("suppliers"))} if suppliers else set()
+    known = {entry.get("supplier") for entry in _entries(suppliers.value.get("suppliers"))} if suppliers else set()
     listed = _entries(components.value.get("components"))
     for index, component in enumerate(listed):
         if component.get("supplier") not in known:
-            said = f"the supplier {component.get('supplier')!r} has no record"
+            message = f"the supplier {component.get('supplier')!r} has no record"
             place = ("components", index, "supplier")
-            yield components.error(place, said, "Add it to records/organization/suppliers.yaml.")
+            yield components.error(place, message, "Add it to records/organization/suppliers.yaml.")
     for fact in ("has_suppliers", "has_external_parties"):
         if listed and record.system.facts.get(fact) is not True:
-            said = f"the system has suppliers ({components.where}), and its facts do not say so"
-            yield record.document.error(("facts", fact), said, f"Write {fact}: true.")
+            message = f"the system has suppliers ({components.where}), and its facts do not say so"
+            yield record.document.error(("facts", fact), message, f"Write {fact}: true.")
 
 
 def _bill(documents: Documents) -> Iterator[InputError]:
@@ -342,14 +344,16 @@ def _bill(documents: Documents) -> Iterator[InputError]:
     bill, suppliers = documents.get("system/bom"), documents.get("organization/suppliers")
     if bill is None:
         return
-    known = {str(each.get("supplier")) for each in _entries(suppliers.value.get("suppliers"))} if suppliers else set()
+    known = {str(entry.get("supplier")) for entry in _entries(suppliers.value.get("suppliers"))} if suppliers else set()
     bought = [
-        *((("components", place), each, "supplier") for place, each in enumerate(_entries(bill.value.get("components")))
-          if each.get("type") in ("machine-learning-model", "data")),
-        *((("services", place), each, "provider") for place, each in enumerate(_entries(bill.value.get("services")))),
+        *((("components", place), component, "supplier")
+          for place, component in enumerate(_entries(bill.value.get("components")))
+          if component.get("type") in ("machine-learning-model", "data")),
+        *((("services", place), service, "provider")
+          for place, service in enumerate(_entries(bill.value.get("services")))),
     ]  # fmt: skip
-    for path, each, field in bought:
-        named = each.get(field)
+    for path, purchase, field in bought:
+        named = purchase.get(field)
         name = named.get("name") if isinstance(named, dict) else None
         if name is not None and name not in known:
             remedy = "Add it to records/organization/suppliers.yaml."
@@ -362,11 +366,11 @@ def _twice(systems: list[SystemRecord]) -> Iterator[InputError]:
     for record in systems:
         first = names.setdefault(record.system.name, record)
         if first is not record:
-            said = f"the system {record.system.name!r} is already in {first.document.where}"
-            yield record.document.error(("name",), said, "Rename one.")
+            message = f"the system {record.system.name!r} is already in {first.document.where}"
+            yield record.document.error(("name",), message, "Rename one.")
             continue
         for index, model in enumerate(record.system.models):
             other = models.setdefault((record.system.workspace, model), record)
             if other is not record:
-                said = f"the model {model!r} is already one of {other.system.name!r}"
-                yield record.document.error(("models", index), said, "A registered model belongs to one system.")
+                message = f"the model {model!r} is already one of {other.system.name!r}"
+                yield record.document.error(("models", index), message, "A registered model belongs to one system.")

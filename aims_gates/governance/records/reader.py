@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
 from aims_gates.documents.canonical import digest, is_digest, text_digest
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document, parse, read, read_yaml
 from aims_gates.errors import InputError
 
@@ -33,18 +34,14 @@ BLANK = "REPLACE"
 _MERGED = ("data", "roles", "facts", "gates", "modes")
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class EvaluationSet(_Shape):
+class EvaluationSet(StrictModel):
     """The held-out set fixed before training: its file (from the pack's root) and the digest of its bytes."""
 
     file: str = Field(min_length=1)
     digest: str
 
 
-class Requirements(_Shape):
+class Requirements(StrictModel):
     """requirements.yaml: what was fixed before evaluation, by whom and when.
 
     Attributes:
@@ -66,7 +63,7 @@ class Requirements(_Shape):
     notes: str = ""
 
 
-class System(_Shape):
+class System(StrictModel):
     """system.yaml, defaults merged in.
 
     Attributes:
@@ -112,7 +109,7 @@ class System(_Shape):
 _OPTIONAL: dict[str, Any] = {
     name: (field.rebuild_annotation() | None, None) for name, field in System.model_fields.items()
 }
-_Defaults = create_model("_Defaults", __base__=_Shape, **_OPTIONAL)
+_Defaults = create_model("_Defaults", __base__=StrictModel, **_OPTIONAL)
 
 
 @dataclass(frozen=True)
@@ -149,8 +146,8 @@ class SystemRecord:
     @property
     def specification_digest(self) -> str | None:
         """Digest of what was fixed before evaluation, as a whole; None where nothing was."""
-        found = self.records.get("requirements")
-        return None if found is None else digest(found)
+        requirements = self.records.get("requirements")
+        return None if requirements is None else digest(requirements)
 
     def columns(self) -> dict[str, tuple[str, ...]]:
         """Column roles, each as a tuple."""
@@ -158,13 +155,13 @@ class SystemRecord:
 
     def location(self, role: str) -> str | None:
         """A data set's location, from the pack's root: a path or a URL; None when the system names none."""
-        found = self.system.data.get(role)
-        if found is None:
+        data = self.system.data.get(role)
+        if data is None:
             return None
         for prefix in ("duckdb:///", "sqlite:///"):
-            if found.startswith(prefix) and not found.startswith(f"{prefix}/"):
-                return f"{prefix}{(self.pack / found.removeprefix(prefix)).resolve()}"
-        return found if "://" in found else str(self.pack / found)
+            if data.startswith(prefix) and not data.startswith(f"{prefix}/"):
+                return f"{prefix}{(self.pack / data.removeprefix(prefix)).resolve()}"
+        return data if "://" in data else str(self.pack / data)
 
 
 def system_names(pack: Path) -> list[str]:
@@ -178,14 +175,16 @@ def find_system(packs: list[Path], name: str) -> Path:
     Raises:
         InputError: none does, or two do.
     """
-    found = [pack for pack in packs if name in system_names(pack)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise InputError(f"two packs hold a system {name!r}", where=", ".join(map(str, found)), remedy="Rename one.")
-    known = sorted({each for pack in packs for each in system_names(pack)})
-    said = f"Systems here: {', '.join(known)}." if known else "Name a pack with --pack, or start one: aims-gates init"
-    raise InputError(f"there is no system {name!r}", remedy=said)
+    paths = [pack for pack in packs if name in system_names(pack)]
+    if len(paths) == 1:
+        return paths[0]
+    if paths:
+        raise InputError(f"two packs hold a system {name!r}", where=", ".join(map(str, paths)), remedy="Rename one.")
+    known = sorted({system_name for pack in packs for system_name in system_names(pack)})
+    message = (
+        f"Systems here: {', '.join(known)}." if known else "Name a pack with --pack, or start one: aims-gates init"
+    )
+    raise InputError(f"there is no system {name!r}", remedy=message)
 
 
 def _defaults(path: Path) -> dict[str, Any]:
@@ -248,9 +247,9 @@ def read_record(path: Path) -> Document:
         document = read(path)
     else:
         front, body = _front_matter(path)
-        found = read_yaml(front, str(path))
-        value = found.value | {"text": body} if isinstance(found.value, dict) else found.value
-        document = Document(value, found.where, found.lines)
+        yaml = read_yaml(front, str(path))
+        value = yaml.value | {"text": body} if isinstance(yaml.value, dict) else yaml.value
+        document = Document(value, yaml.where, yaml.lines)
     if not isinstance(document.value, dict):
         raise document.error((), "a record is a mapping", "Start from: aims-gates records new")
     return document
@@ -277,15 +276,15 @@ def record_files(folder: Path) -> dict[str, Path]:
     Raises:
         InputError: two files hold the same record.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.md"), *folder.glob("bom.json")]):
         if path.stem.upper() == "README":
             continue
-        if path.stem in found:
-            said = f"the record {path.stem!r} is there twice, also as {found[path.stem].name}"
-            raise InputError(said, where=str(path), remedy="Remove one.")
-        found[path.stem] = path
-    return found
+        if path.stem in paths:
+            message = f"the record {path.stem!r} is there twice, also as {paths[path.stem].name}"
+            raise InputError(message, where=str(path), remedy="Remove one.")
+        paths[path.stem] = path
+    return paths
 
 
 def _records(folder: Path) -> dict[str, Mapping[str, Any]]:
@@ -327,7 +326,7 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
     _refuse_blanks(document)
     system = _with_files(system, folder, document)
     files = record_files(folder)
-    records = {each: read_record(path).value for each, path in files.items() if whole or each == "requirements"}
+    records = {name: read_record(path).value for name, path in files.items() if whole or name == "requirements"}
     requirements = None
     if "requirements" in records:
         source = read(folder / "requirements.yaml")

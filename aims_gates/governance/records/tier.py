@@ -25,24 +25,24 @@ def tier_problem(record: SystemRecord, today: date) -> AimsGatesError | None:
 def _problem(record: SystemRecord, path: Path, today: date) -> AimsGatesError | None:
     system, stated = record.system, record.document
     try:
-        found = read_record(path)
-        result = tier_today(found, (record.pack,), today)
+        document = read_record(path)
+        result = tier_today(document, (record.pack,), today)
     except InputError as error:
         return error
     if result.tier == "prohibited":
-        said = f"{system.name}: the answers give a prohibited practice ({', '.join(result.articles)})"
+        message = f"{system.name}: the answers give a prohibited practice ({', '.join(result.articles)})"
         remedy = "No waiver lifts this. If an answer is wrong, mend it and have it reviewed."
-        return RefusedError(said, where=found.place(("answers",)), remedy=remedy)
+        return RefusedError(message, where=document.place(("answers",)), remedy=remedy)
     if not result.complete:
-        said = f"the tier is {result.tier}: {len(result.missing)} questions are open"
-        return found.error(("answers",), said, _ANSWER.format(name=system.name))
+        message = f"the tier is {result.tier}: {len(result.missing)} questions are open"
+        return document.error(("answers",), message, _ANSWER.format(name=system.name))
     if RANK[system.tier] < RANK[result.tier]:
-        said = f"{system.tier!r} is lower than the classification's {result.tier!r} ({found.where})"
-        return stated.error(("tier",), said, f"Write {result.tier}; a tier is lowered only by new answers.")
+        message = f"{system.tier!r} is lower than the classification's {result.tier!r} ({document.where})"
+        return stated.error(("tier",), message, f"Write {result.tier}; a tier is lowered only by new answers.")
     if result.purpose_sha256 != record.purpose_digest:
-        said = f"differs from the purpose in {stated.place(('purpose',))}"
+        message = f"differs from the purpose in {stated.place(('purpose',))}"
         remedy = "Make them one text; if the purpose has changed, classify and assess again."
-        return found.error(("purpose",), said, remedy)
+        return document.error(("purpose",), message, remedy)
     return None
 
 

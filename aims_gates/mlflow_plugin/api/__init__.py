@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from aims_gates.mlflow_plugin.api import acting, carrying, describing, reading
-from aims_gates.mlflow_plugin.api.answers import Route
+from aims_gates.mlflow_plugin.api.answers import PermittedRoute
 from aims_gates.mlflow_plugin.server.permissions import PREFIX
 
 __all__ = ["router"]
@@ -15,9 +15,9 @@ def router() -> APIRouter:
 
     The middleware authenticates; each route looks itself up in the table of permissions and refuses where it is absent.
     """
-    made = APIRouter(prefix=PREFIX, route_class=Route)
-    reading.add_to(made)
-    acting.add_to(made)
-    carrying.add_to(made)
-    describing.add_to(made)
-    return made
+    result = APIRouter(prefix=PREFIX, route_class=PermittedRoute)
+    reading.add_to(result)
+    acting.add_to(result)
+    carrying.add_to(result)
+    describing.add_to(result)
+    return result

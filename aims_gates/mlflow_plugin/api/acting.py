@@ -26,7 +26,7 @@ from aims_gates.mlflow_plugin.server.permissions import may_edit, may_read
 from aims_gates.mlflow_plugin.store.governed_names import governed_alias, version_number
 from aims_gates.mlflow_plugin.store.halted import reach
 from aims_gates.workflow import requests as acts
-from aims_gates.workflow.requests import Said
+from aims_gates.workflow.requests import Draft
 
 __all__ = ["add_to"]
 
@@ -47,7 +47,7 @@ def add_to(router: APIRouter) -> None:
     router.post("/promote")(promote)
 
 
-def hand_in(signed: shapes.SignedStatement) -> shapes.Place:
+def hand_in(signed: shapes.SignedStatement) -> shapes.StatementPlace:
     """Append a statement that somebody signed with a key of their own; the signature decides whether it is taken.
 
     The same statement brought again by the same signers is the old one: its place is answered.
@@ -66,21 +66,21 @@ def hand_in(signed: shapes.SignedStatement) -> shapes.Place:
         return shown(row, history(connection), body)
 
 
-def _said(said_by: Any, *, model: str | None = None) -> shapes.Answer:
+def _said(said_by: Any, *, model: str | None = None) -> shapes.ActResult:
     """Say something for the caller in one transaction; ``said_by`` makes it, on the locked ledger."""
     who = caller()
     server_key()
     if model is not None:
         need_read(who, model)
     with writing() as connection:
-        said: Said = said_by(connection)
-        row = say_for(connection, said, who, datetime.now(UTC))
+        draft: Draft = said_by(connection)
+        row = say_for(connection, draft, who, datetime.now(UTC))
         return _answer(connection, row)
 
 
-def _answer(connection: Connection, row: Row, aliases: list[str] | None = None) -> shapes.Answer:
+def _answer(connection: Connection, row: Row, aliases: list[str] | None = None) -> shapes.ActResult:
     people = by(row, history(connection))
-    return shapes.Answer(statement=row.digest, position=row.position, by=people, aliases=aliases or [])
+    return shapes.ActResult(statement=row.digest, position=row.position, by=people, aliases=aliases or [])
 
 
 def _existing(name: str, version: str) -> None:
@@ -92,7 +92,7 @@ def _existing(name: str, version: str) -> None:
     store().get_model_version(name, version_number(version))
 
 
-def open_request(opened: shapes.Opened) -> shapes.Answer:
+def open_request(opened: shapes.Opened) -> shapes.ActResult:
     """Stage a version's bytes on this server and ask for its promotion.
 
     Answers when the bytes are staged, which takes as long as copying and hashing them; an interrupted call is taken up
@@ -103,115 +103,125 @@ def open_request(opened: shapes.Opened) -> shapes.Answer:
     with reading() as connection:
         need_role(connection, None, caller(), Request)  # before bytes are copied for nothing
     _existing(opened.name, opened.version)
-    found = store().stage_version(opened.name, int(opened.version))
+    digest = store().stage_version(opened.name, int(opened.version))
     space, now = workspace(), datetime.now(UTC)
     return _said(
-        lambda connection: acts.ask(connection, space, opened.name, opened.version, found, opened.reason, now),
+        lambda connection: acts.ask(connection, space, opened.name, opened.version, digest, opened.reason, now),
         model=opened.name,
     )
 
 
-def withdraw(request: shapes.Short, reason: shapes.TheReason) -> shapes.Answer:
+def withdraw(request: shapes.Short, reason: shapes.TheReason) -> shapes.ActResult:
     """Take a request back."""
     return _said(lambda connection: acts.withdraw(connection, _mine(connection, request), reason.reason))
 
 
-def approve(request: shapes.Short, asked: shapes.Asked) -> shapes.Answer:
+def approve(request: shapes.Short, approval_body: shapes.ApprovalBody) -> shapes.ActResult:
     """Approve a request, in a role that the trust list gives your login."""
-    return _said(lambda connection: acts.approve(connection, _mine(connection, request), asked.role, asked.comment))
+    return _said(
+        lambda connection: acts.approve(
+            connection, _mine(connection, request), approval_body.role, approval_body.comment
+        )
+    )
 
 
-def reject(request: shapes.Short, asked: shapes.Reason) -> shapes.Answer:
+def reject(request: shapes.Short, rejection_body: shapes.RejectionBody) -> shapes.ActResult:
     """Reject a request, in a role that the trust list gives your login."""
-    return _said(lambda connection: acts.reject(connection, _mine(connection, request), asked.role, asked.reason))
+    return _said(
+        lambda connection: acts.reject(
+            connection, _mine(connection, request), rejection_body.role, rejection_body.reason
+        )
+    )
 
 
 def _mine(connection: Connection, request: str) -> str:
     return visible_request(connection, request).digest
 
 
-def waive(asked: shapes.Waived) -> shapes.Answer:
+def waive(waived: shapes.Waived) -> shapes.ActResult:
     """Accept a control as unmet for exactly the bytes of a version for which a request is open."""
     space = workspace()
     return _said(
         lambda connection: acts.waive(
             connection,
             space,
-            asked.name,
-            asked.version,
-            control=asked.control,
-            role=asked.role,
-            reason=asked.reason,
-            risk=asked.risk,
-            compensating_control=asked.compensating_control,
-            until=asked.until,
+            waived.name,
+            waived.version,
+            control=waived.control,
+            role=waived.role,
+            reason=waived.reason,
+            risk=waived.risk,
+            compensating_control=waived.compensating_control,
+            until=waived.until,
         ),
-        model=asked.name,
+        model=waived.name,
     )
 
 
-def revoke(asked: shapes.Revoked) -> shapes.Answer:
+def revoke(revoked: shapes.Revoked) -> shapes.ActResult:
     """Revoke a statement: evidence, an approval, a waiver, a grant."""
 
-    def said(connection: Connection) -> Said:
-        made = acts.revoke(connection, asked.statement, asked.reason)
-        if not Sight(connection, caller()).term(f"statement {made.predicate.statement}"):
+    def said(connection: Connection) -> Draft:
+        draft = acts.revoke(connection, revoked.statement, revoked.reason)
+        if not Sight(connection, caller()).term(f"statement {draft.predicate.statement}"):
             raise RefusedError("you may not read the model it is about", remedy="Ask whoever manages it for READ.")
-        return made
+        return draft
 
     return _said(said)
 
 
-def halt(asked: shapes.Broken) -> shapes.Answer:
+def halt(broken: shapes.Broken) -> shapes.ActResult:
     """Take a model out of production; role on-call.
 
     Its grants and requests end, its governed aliases are removed, and the bytes that were granted load by no name,
     number or address until a rollback or a resume: ``reaches`` lists those versions that you may read.
     """
-    need_read(caller(), asked.name)
-    store().get_registered_model(asked.name)
-    answer = _said(lambda _: acts.halt(workspace(), asked.name, asked.reason), model=asked.name)
-    found = [alias for alias in store().get_registered_model(asked.name).aliases if governed_alias(alias)]
-    for alias in found:
-        store().delete_registered_model_alias(asked.name, alias)
-    return answer.model_copy(update={"aliases": found, "reaches": _reached(asked.name)})
+    need_read(caller(), broken.name)
+    store().get_registered_model(broken.name)
+    answer = _said(lambda _: acts.halt(workspace(), broken.name, broken.reason), model=broken.name)
+    aliases = [alias for alias in store().get_registered_model(broken.name).aliases if governed_alias(alias)]
+    for alias in aliases:
+        store().delete_registered_model_alias(broken.name, alias)
+    return answer.model_copy(update={"aliases": aliases, "reaches": _reached(broken.name)})
 
 
 def _reached(name: str) -> list[str]:
     who, space = caller(), workspace()
     return [
-        f"{each} version {number}"
-        for there, each, number in reach(store(), space, name)
-        if there == space and may_read(who, each)
+        f"{entry} version {number}"
+        for there, entry, number in reach(store(), space, name)
+        if there == space and may_read(who, entry)
     ]
 
 
-def resume(asked: shapes.Broken) -> shapes.Answer:
+def resume(broken: shapes.Broken) -> shapes.ActResult:
     """End the halts of a model: what they stopped loads again; role policy, or one of which its plan asks approvals.
 
     It is for somebody without a hand in what was granted, gives no grant back, and sets no alias.
     """
-    store().get_registered_model(asked.name)
+    store().get_registered_model(broken.name)
     login, space = caller().name, workspace()
 
-    def statement(connection: Connection) -> Said:
+    def statement(connection: Connection) -> Draft:
         listed = history(connection).current()
         entry = next((user for user in (listed.users if listed else ()) if user.login == login), None)
-        return acts.resume(connection, space, asked.name, asked.reason, entry)
+        return acts.resume(connection, space, broken.name, broken.reason, entry)
 
-    return _said(statement, model=asked.name)
+    return _said(statement, model=broken.name)
 
 
-def rollback(asked: shapes.Ordered) -> shapes.Answer:
+def rollback(ordered: shapes.Ordered) -> shapes.ActResult:
     """Return to a version granted before, without fresh evidence; role on-call."""
-    need_read(caller(), asked.name)
+    need_read(caller(), ordered.name)
     server_key()
-    _existing(asked.name, asked.version)
+    _existing(ordered.name, ordered.version)
     space = workspace()
-    answer = _said(lambda _: acts.order_rollback(space, asked.name, asked.version, asked.reason), model=asked.name)
-    store().stage_version(asked.name, int(asked.version))
-    store().set_registered_model_alias(asked.name, asked.alias, asked.version)
-    return answer.model_copy(update={"aliases": [asked.alias]})
+    answer = _said(
+        lambda _: acts.order_rollback(space, ordered.name, ordered.version, ordered.reason), model=ordered.name
+    )
+    store().stage_version(ordered.name, int(ordered.version))
+    store().set_registered_model_alias(ordered.name, ordered.alias, ordered.version)
+    return answer.model_copy(update={"aliases": [ordered.alias]})
 
 
 def _need_edit(name: str) -> None:
@@ -219,19 +229,19 @@ def _need_edit(name: str) -> None:
         raise RefusedError(f"you may not change {name!r}", remedy="Ask whoever manages that model for EDIT.")
 
 
-def stage(asked: shapes.TheirVersion) -> shapes.Staged:
+def stage(their_version: shapes.TheirVersion) -> shapes.Staged:
     """Copy a version's bytes into the released root, once; answers when they stand there, hashed.
 
     Takes as long as copying and hashing the model. An interrupted call is taken up by the next, so whoever meets a
     time-out (a proxy's) simply calls again.
     """
-    _need_edit(asked.name)
-    _existing(asked.name, asked.version)
-    return shapes.Staged(digest=store().stage_version(asked.name, int(asked.version)))
+    _need_edit(their_version.name)
+    _existing(their_version.name, their_version.version)
+    return shapes.Staged(digest=store().stage_version(their_version.name, int(their_version.version)))
 
 
-def promote(asked: shapes.Promoted) -> shapes.Changed:
+def promote(promoted: shapes.Promoted) -> shapes.Changed:
     """Stage a version's bytes and set the alias; the registry decides, as for MLflow's own route."""
-    staged = stage(shapes.TheirVersion(name=asked.name, version=asked.version))
-    store().set_registered_model_alias(asked.name, asked.alias, asked.version)
-    return shapes.Changed(digest=staged.digest, name=asked.name, version=asked.version, alias=asked.alias)
+    staged = stage(shapes.TheirVersion(name=promoted.name, version=promoted.version))
+    store().set_registered_model_alias(promoted.name, promoted.alias, promoted.version)
+    return shapes.Changed(digest=staged.digest, name=promoted.name, version=promoted.version, alias=promoted.alias)

@@ -20,7 +20,7 @@ from aims_gates.mlflow_plugin.server.permissions import PREFIX, requirement
 from aims_gates.mlflow_plugin.store.identity import Principal, principal
 from aims_gates.mlflow_plugin.store.session import conflict, is_conflict
 
-__all__ = ["Route", "caller", "refused"]
+__all__ = ["PermittedRoute", "caller", "refused"]
 
 _CODES = {
     400: "INVALID_PARAMETER_VALUE",
@@ -44,8 +44,8 @@ def caller() -> Principal:
 
 
 def _answer(status: int, message: str, **fields: Any) -> JSONResponse:
-    said = {name: value for name, value in fields.items() if value is not None}
-    return JSONResponse({"error_code": _CODES.get(status, "BAD_REQUEST"), "message": message, **said}, status)
+    values = {name: value for name, value in fields.items() if value is not None}
+    return JSONResponse({"error_code": _CODES.get(status, "BAD_REQUEST"), "message": message, **values}, status)
 
 
 def refused(error: AimsGatesError) -> Response:
@@ -64,15 +64,15 @@ def refused(error: AimsGatesError) -> Response:
 
 
 def _invalid(error: RequestValidationError) -> Response:
-    found = error.errors()
-    first = found[0] if found else {"loc": (), "msg": "malformed"}
+    errors = error.errors()
+    first = errors[0] if errors else {"loc": (), "msg": "malformed"}
     place = ".".join(str(part) for part in first["loc"])[:200].encode("ascii", "replace").decode()
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    said = f"{place}: {first['msg']}{more}".encode("utf-8", "replace").decode()
-    return _answer(400, said, aims_error="InputError", aims_message=said)
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    message = f"{place}: {first['msg']}{more}".encode("utf-8", "replace").decode()
+    return _answer(400, message, aims_error="InputError", aims_message=message)
 
 
-class Route(APIRoute):
+class PermittedRoute(APIRoute):
     """A route that answers in our way and is refused when the table of permissions does not hold it."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

@@ -22,7 +22,7 @@ from aims_gates.ledger.attest import signed_checkpoint
 from aims_gates.ledger.checkpoint_folder import last_kept
 from aims_gates.mlflow_plugin.server.configuration import configuration
 from aims_gates.mlflow_plugin.store.identity import Principal
-from aims_gates.workflow.requests import Said
+from aims_gates.workflow.requests import Draft
 
 __all__ = ["checkpoint", "maybe_key", "need_role", "say_for", "server_key"]
 
@@ -53,24 +53,24 @@ def server_key() -> Key:
     Raises:
         RefusedError: it was given none.
     """
-    found = maybe_key()
-    if found is None:
+    key = maybe_key()
+    if key is None:
         remedy = (
             "Sign with a personal key (--key), or start the server with a key that the trust list gives role server."
         )
         raise RefusedError("this server has no key to sign for you", remedy=remedy)
-    return found
+    return key
 
 
-def say_for(connection: Connection, said: Said, who: Principal, at: datetime) -> Row:
+def say_for(connection: Connection, draft: Draft, who: Principal, at: datetime) -> Row:
     """Sign a statement for the caller and append it; the caller of this holds the lock.
 
     Raises:
         RefusedError: nobody is signed in; a service account says what only a person may, or acts for nobody; the trust
             list does not let this login say it.
     """
-    need_role(connection, said.role, who)
-    predicate = replace(said.predicate, user=who.name)
+    need_role(connection, draft.role, who)
+    predicate = replace(draft.predicate, user=who.name)
     if who.service and isinstance(predicate, _PERSONAL):
         raise RefusedError(f"{who.name} is a service account, which is no person", remedy="Sign in as yourself.")
     if who.service and isinstance(predicate, Request):
@@ -78,17 +78,17 @@ def say_for(connection: Connection, said: Said, who: Principal, at: datetime) ->
             remedy = "Let its token name the person who started the job."
             raise RefusedError(f"{who.name} is a service account and acts for nobody", remedy=remedy)
         predicate = replace(predicate, on_behalf_of=who.on_behalf_of)
-    return append(connection, sign(say(predicate, said.subject), server_key()), at)
+    return append(connection, sign(say(predicate, draft.subject), server_key()), at)
 
 
-def need_role(connection: Connection, role: str | None, who: Principal, said: type | None = None) -> None:
+def need_role(connection: Connection, role: str | None, who: Principal, shape: type | None = None) -> None:
     """Refuse early whom the trust list does not let speak; whether it counts is decided where it is appended.
 
     Args:
         connection: The ledger.
         role: The role in which something is to be said, where it is one.
         who: The caller.
-        said: What is to be said, where that alone decides.
+        shape: What is to be said, where that alone decides.
 
     Raises:
         RefusedError: nobody is signed in, the login is unknown or does not hold the role.
@@ -97,7 +97,7 @@ def need_role(connection: Connection, role: str | None, who: Principal, said: ty
         remedy = "Sign with a personal key (--key), or sign in: this server was started without authentication."
         raise RefusedError("nobody is signed in, so nothing can be said for you", remedy=remedy)
     trust = history(connection).current()
-    entry = next((each for each in (trust.users if trust else ()) if each.login == who.name), None)
+    entry = next((user for user in (trust.users if trust else ()) if user.login == who.name), None)
     if entry is None:
         remedy = f"Have a policy owner add you: aims-gates keys trust --user {who.name} --person YOU --role ROLE"
         raise RefusedError(f"the trust list does not know the login {who.name!r}", remedy=remedy)
@@ -105,9 +105,11 @@ def need_role(connection: Connection, role: str | None, who: Principal, said: ty
         raise RefusedError(
             f"{entry.person} does not hold the role {role!r}", remedy=f"Use a role you hold: {', '.join(entry.roles)}."
         )
-    if said is not None and not any(may_sign(each, type_of(said)) for each in entry.roles):
-        held = ", ".join(entry.roles)
-        raise RefusedError(f"{entry.person} may not say this as {held}", remedy="Ask a policy owner for the role.")
+    if shape is not None and not any(may_sign(role, type_of(shape)) for role in entry.roles):
+        roles_text = ", ".join(entry.roles)
+        raise RefusedError(
+            f"{entry.person} may not say this as {roles_text}", remedy="Ask a policy owner for the role."
+        )
 
 
 def checkpoint(connection: Connection, at: datetime) -> Envelope:
@@ -123,5 +125,5 @@ def checkpoint(connection: Connection, at: datetime) -> Envelope:
     """
     key, place, folder = server_key(), connection.engine.url.render_as_string(), configuration().checkpoints
     before = _SIGNED.get(place) or (last_kept(folder) if folder is not None else None)
-    made = _SIGNED[place] = signed_checkpoint(connection, key, at, before)
-    return made
+    envelope = _SIGNED[place] = signed_checkpoint(connection, key, at, before)
+    return envelope

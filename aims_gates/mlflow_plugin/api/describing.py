@@ -21,29 +21,29 @@ _STATUSES = {
 
 def document(router: APIRouter) -> dict[str, Any]:
     """The document, every route with the refusals it may answer, behind HTTP basic authentication or a bearer token."""
-    made = get_openapi(
+    schema = get_openapi(
         title="aims-gates",
         version=__version__,
         summary="Statements, decisions and promotions of a gated MLflow registry",
         description="Errors are JSON as MLflow's: error_code and message, with aims_* fields of ours beside them.",
         routes=router.routes,
     )
-    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas |= {"Refusal": Refusal.model_json_schema()}
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
-    for path in made["paths"].values():
+    for path in schema["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
-            for status, said in _STATUSES.items():
-                operation["responses"][status] = {"description": said, "content": content}
-    made["components"]["securitySchemes"] = {
+            for status, description in _STATUSES.items():
+                operation["responses"][status] = {"description": description, "content": content}
+    schema["components"]["securitySchemes"] = {
         "basic": {"type": "http", "scheme": "basic"},
         "token": {"type": "http", "scheme": "bearer"},
     }
-    made["security"] = [{"basic": []}, {"token": []}]
-    return made
+    schema["security"] = [{"basic": []}, {"token": []}]
+    return schema
 
 
 def add_to(router: APIRouter) -> None:

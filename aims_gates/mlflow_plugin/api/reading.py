@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from aims_gates import __version__
 from aims_gates.attestation.statements.wording import predicate_of
 from aims_gates.attestation.trust_list import Row, TrustHistory
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import digest, plain
 from aims_gates.errors import InputError, NotFoundError, RefusedError
 from aims_gates.ledger import history, merkle, rows, tree_head
@@ -62,14 +62,14 @@ def add_to(router: APIRouter) -> None:
     router.get("/requests/{request}")(request_shown)
 
 
-def status() -> shapes.Status:
+def status() -> shapes.ServerStatus:
     """This server: its version and key, the ledger's head, and who you are to it."""
     who = caller()
     with reading() as connection:
         size, root = tree_head(connection)
         past = history(connection)
     trust, key = past.current(), maybe_key()
-    entry = next((each for each in (trust.users if trust else ()) if each.login == who.name), None)
+    entry = next((user for user in (trust.users if trust else ()) if user.login == who.name), None)
     user = shapes.Caller(
         name=who.name,
         via=who.via,
@@ -79,7 +79,9 @@ def status() -> shapes.Status:
         roles=list(entry.roles) if entry else [],
     )
     shown = key.public if key is not None else None
-    return shapes.Status(version=__version__, key=shown, ledger=shapes.Head(size=size, root=root.hex()), user=user)
+    return shapes.ServerStatus(
+        version=__version__, key=shown, ledger=shapes.Head(size=size, root=root.hex()), user=user
+    )
 
 
 def head() -> shapes.Head:
@@ -93,7 +95,7 @@ def under_terms(
     term: Annotated[list[shapes.Term], Query(min_length=1, max_length=_MOST_TERMS)],
     after: After = -1,
     before: Before = _LAST,
-) -> shapes.Page:
+) -> shapes.LedgerPage:
     """The rows under these index terms (``model WORKSPACE/NAME``, ``subject DIGEST``, ``trust`` ...), as they stand."""
     who = caller()
     with reading() as connection:
@@ -102,22 +104,22 @@ def under_terms(
             raise RefusedError(
                 "you may not read one of the models asked for", remedy="Ask whoever manages it for READ."
             )
-        found = ((position, body) for position, body in select(connection, term) if after < position < before)
-        if any(each.startswith("subject ") for each in term):
-            found = (row for row in found if not sight.elsewhere(predicate_of(_statement(row[1], row[0]))))
-        return _page(found, set(term), tree_head(connection)[0])
+        bodies = ((position, body) for position, body in select(connection, term) if after < position < before)
+        if any(term_name.startswith("subject ") for term_name in term):
+            bodies = (row for row in bodies if not sight.elsewhere(predicate_of(_statement(row[1], row[0]))))
+        return _page(bodies, set(term), tree_head(connection)[0])
 
 
-def _page(found: Iterator[tuple[int, str]], wanted: set[str], size: int) -> shapes.Page:
+def _page(bodies: Iterator[tuple[int, str]], expected: set[str], size: int) -> shapes.LedgerPage:
     page: list[shapes.LedgerRow] = []
     weight = 0
-    for position, body in found:
+    for position, body in bodies:
         if page and (weight + len(body) > _PAGE_BYTES or len(page) >= _PAGE_ROWS):
-            return shapes.Page(size=size, rows=page, next=page[-1].position)
-        under = sorted(terms(_statement(body, position)) & wanted) if wanted else []
+            return shapes.LedgerPage(size=size, rows=page, next=page[-1].position)
+        under = sorted(terms(_statement(body, position)) & expected) if expected else []
         page.append(shapes.LedgerRow(position=position, body=body, terms=under))
         weight += len(body)
-    return shapes.Page(size=size, rows=page, next=None)
+    return shapes.LedgerPage(size=size, rows=page, next=None)
 
 
 def _statement(body: str, position: int) -> Any:
@@ -147,7 +149,7 @@ def _need_ledger(connection: Connection) -> None:
         raise RefusedError("you may not read the whole ledger", remedy=remedy)
 
 
-def whole(after: After = -1, before: Before = _LAST) -> shapes.Page:
+def whole(after: After = -1, before: Before = _LAST) -> shapes.LedgerPage:
     """The rows of the whole ledger, a page at a time."""
     with reading() as connection:
         _need_ledger(connection)
@@ -157,16 +159,18 @@ def whole(after: After = -1, before: Before = _LAST) -> shapes.Page:
             "ORDER BY position LIMIT :most"
         )
         place = {"after": after, "before": min(before, size), "most": _PAGE_ROWS + 1}
-        found = ((int(position), str(body)) for position, body in connection.execute(query, place))
-        return _page(found, set(), size)
+        rows = ((int(position), str(body)) for position, body in connection.execute(query, place))
+        return _page(rows, set(), size)
 
 
 def verified() -> shapes.Verified:
     """Verify the whole ledger here. To believe no server, export it and verify the file."""
     with reading() as connection:
         _need_ledger(connection)
-        found = verify(connection)
-    return shapes.Verified(ok=found.ok, size=found.size, root=found.root, problems=list(found.problems))
+        verification = verify(connection)
+    return shapes.Verified(
+        ok=verification.ok, size=verification.size, root=verification.root, problems=list(verification.problems)
+    )
 
 
 def reconciled() -> shapes.Verified:
@@ -193,7 +197,7 @@ def consistency(first: Before, second: Before) -> shapes.Proof:
         raise InputError("first must be at least 1 and at most second", remedy="Pass the older size first.")
     with reading() as connection:
         leaves = _leaves(connection, second)
-    hashes = [each.hex() for each in merkle.consistency_proof(first, leaves)]
+    hashes = [part.hex() for part in merkle.consistency_proof(first, leaves)]
     return shapes.Proof(first=first, second=second, root=merkle.root(leaves).hex(), hashes=hashes)
 
 
@@ -201,33 +205,33 @@ def inclusion(position: Before, size: Before) -> shapes.Proof:
     """That a row stands in the tree of ``size`` rows (RFC 6962, 2.1.1)."""
     with reading() as connection:
         leaves = _leaves(connection, size)
-    hashes = [each.hex() for each in merkle.inclusion_proof(position, leaves)]
+    hashes = [part.hex() for part in merkle.inclusion_proof(position, leaves)]
     return shapes.Proof(first=position, second=size, root=merkle.root(leaves).hex(), hashes=hashes)
 
 
 def signed_head() -> shapes.SignedStatement:
     """A checkpoint: the ledger's size and root as they are now, signed by this server. Keep it elsewhere."""
     with reading() as connection:
-        made = checkpoint(connection, datetime.now(UTC))
-    return shapes.SignedStatement.model_validate({"envelope": made.to_json()})
+        envelope = checkpoint(connection, datetime.now(UTC))
+    return shapes.SignedStatement.model_validate({"envelope": envelope.to_json()})
 
 
-def statement(digest: shapes.Short) -> shapes.Place:
+def statement(digest: shapes.Short) -> shapes.StatementPlace:
     """One statement by its digest, or the first digits of it: its row as it stands, and whose word it is."""
     with reading() as connection:
         sight = Sight(connection, caller())
-        found = acts.find_statement(connection, digest)
-        if not sight.term(f"statement {found}"):
+        full_digest = acts.find_statement(connection, digest)
+        if not sight.term(f"statement {full_digest}"):
             raise NotFoundError(f"no statement begins with {digest!r}", remedy="Take the digest from an explanation.")
         past = history(connection)
-        position, body = select(connection, [f"statement {found}"])[0]
+        position, body = select(connection, [f"statement {full_digest}"])[0]
         return shown(read_body(body, position, past.keys()), past, body)
 
 
-def shown(row: Row, past: TrustHistory, body: str) -> shapes.Place:
+def shown(row: Row, past: TrustHistory, body: str) -> shapes.StatementPlace:
     """A row of the ledger as routes answer with it."""
     at = row.at.isoformat(timespec="microseconds")
-    return shapes.Place(statement=row.digest, position=row.position, at=at, body=body, by=by(row, past))
+    return shapes.StatementPlace(statement=row.digest, position=row.position, at=at, body=body, by=by(row, past))
 
 
 def by(row: Row, past: TrustHistory) -> list[str]:
@@ -239,14 +243,14 @@ def plan(name: shapes.Name) -> dict[str, Any]:
     """The plan that a registered model is bound to, and its digest."""
     need_read(caller(), name)
     with reading() as connection:
-        wanted = ("trust", "revocation", "profiles", f"model {workspace()}/{name}")
-        ledger = Ledger(rows(connection, wanted), workspace(), name)
+        terms = ("trust", "revocation", "profiles", f"model {workspace()}/{name}")
+        ledger = StatementView(rows(connection, terms), workspace(), name)
     binding = ledger.binding()
     if binding is None:
         remedy = f"Run: aims-gates bind {name} --system SYSTEM --key POLICY.key"
         raise NotFoundError(f"{name!r} {ledger.unbound()}", remedy=remedy)
-    found = binding.predicate.plan
-    return {**plain(found), "digest": digest(found)}
+    result = binding.predicate.plan
+    return {**plain(result), "digest": digest(result)}
 
 
 def explanation(
@@ -264,9 +268,9 @@ def request_list(name: shapes.Name | None = None) -> list[shapes.RequestShown]:
     """The requests for promotion of the models you may read, newest first."""
     with reading() as connection:
         sight, past = Sight(connection, caller()), history(connection)
-        found = acts.requests(connection, name, workspace())
-        seen = [row for row in found if sight.of((row.predicate.workspace, row.predicate.name))]
-        return [_request(row, past, None) for row in reversed(seen)]
+        rows = acts.requests(connection, name, workspace())
+        visible = [row for row in rows if sight.of((row.predicate.workspace, row.predicate.name))]
+        return [_request(row, past, None) for row in reversed(visible)]
 
 
 def request_shown(request: shapes.Short) -> shapes.RequestShown:
@@ -290,5 +294,7 @@ def visible_request(connection: Connection, request: str) -> Row:
 
 def _request(row: Row, past: TrustHistory, state: str | None) -> shapes.RequestShown:
     at = row.at.isoformat(timespec="seconds")
-    asked = plain(row.predicate)
-    return shapes.RequestShown(id=row.digest, at=at, position=row.position, by=by(row, past), state=state, asked=asked)
+    predicate = plain(row.predicate)
+    return shapes.RequestShown(
+        id=row.digest, at=at, position=row.position, by=by(row, past), state=state, asked=predicate
+    )

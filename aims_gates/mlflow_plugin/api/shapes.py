@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 __all__ = [
-    "Answer",
-    "Asked",
+    "ActResult",
+    "ApprovalBody",
     "Broken",
     "Caller",
     "CarriedGrant",
@@ -17,19 +17,19 @@ __all__ = [
     "Name",
     "Opened",
     "Ordered",
-    "Page",
-    "Place",
+    "LedgerPage",
+    "StatementPlace",
     "Position",
     "Promoted",
     "Proof",
-    "Reason",
+    "RejectionBody",
     "Refusal",
     "RequestShown",
     "Revoked",
     "Role",
     "SignedStatement",
     "Staged",
-    "Status",
+    "ServerStatus",
     "Term",
     "Terms",
     "TheReason",
@@ -108,14 +108,14 @@ class TheReason(_In):
     reason: Text
 
 
-class Asked(_In):
+class ApprovalBody(_In):
     """Yes to a request, in a role."""
 
     role: Role
     comment: Optional = ""
 
 
-class Reason(_In):
+class RejectionBody(_In):
     """No to a request, in a role."""
 
     role: Role
@@ -174,7 +174,7 @@ class CarriedGrant(_Out):
     until: str
 
 
-class Place(_Out):
+class StatementPlace(_Out):
     """A statement's row in the ledger, and whose word it is."""
 
     statement: str
@@ -184,7 +184,7 @@ class Place(_Out):
     by: list[str]
 
 
-class Answer(_Out):
+class ActResult(_Out):
     """What was done."""
 
     statement: str
@@ -223,7 +223,7 @@ class LedgerRow(_Out):
     terms: list[str]
 
 
-class Page(_Out):
+class LedgerPage(_Out):
     """Some rows, in order; ``next`` is what to pass as ``after`` for more."""
 
     size: int
@@ -266,7 +266,7 @@ class Caller(_Out):
     roles: list[str]
 
 
-class Status(_Out):
+class ServerStatus(_Out):
     """The server."""
 
     version: str

@@ -64,8 +64,8 @@ def read_answer(message: bytes, rows: Mapping[str, int], where: str) -> Answer:
         if place != len(message) or not isinstance(report, dict):
             raise ValueError("it has another length than it says")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, pa.ArrowException) as error:
-        said = f"the model's process sent what is no prediction: {error}"
-        raise InputError(said, where=where, remedy=_REMEDY) from error
+        text = f"the model's process sent what is no prediction: {error}"
+        raise InputError(text, where=where, remedy=_REMEDY) from error
     return report, tables
 
 
@@ -112,8 +112,8 @@ def _checked(table: "pa.Table", rows: int, where: str) -> "pa.Table":
     import pyarrow.compute as pc
 
     if set(table.column_names) - {SCORE} != {PREDICTION} or table.num_rows != rows:
-        found = f"{table.num_rows} rows of {', '.join(table.column_names) or 'nothing'}"
-        raise InputError(f"the model gave {found}, where {rows} rows were asked", where=where, remedy=_REMEDY)
+        description = f"{table.num_rows} rows of {', '.join(table.column_names) or 'nothing'}"
+        raise InputError(f"the model gave {description}, where {rows} rows were asked", where=where, remedy=_REMEDY)
     if SCORE in table.column_names:
         score = table.column(SCORE)
         if not pa.types.is_floating(score.type) or not pc.all(pc.is_finite(score), skip_nulls=False).as_py():

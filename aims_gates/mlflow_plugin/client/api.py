@@ -13,7 +13,7 @@ from typing import Any
 import mlflow
 
 from aims_gates.errors import AimsGatesError, RefusedError
-from aims_gates.mlflow_plugin.client.check import Desk, check_target, system_of
+from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
 from aims_gates.mlflow_plugin.client.explain import explain_version
 from aims_gates.mlflow_plugin.client.release import current_settings, load_model
 from aims_gates.mlflow_plugin.client.targets import find_target
@@ -52,7 +52,7 @@ def check(
         raise ValueError(f"raise_on must be None or one of {', '.join(_RAISE)}, not {raise_on!r}")
     try:
         settings = current_settings()
-        desk = Desk(settings, maybe_signer(settings, None))
+        desk = CheckContext(settings, maybe_signer(settings, None))
         report = check_target(desk, system_of(settings, system, None), find_target(run, model), data)
     except Exception as error:
         if raise_on is not None:
@@ -73,9 +73,9 @@ def _met(report: Report) -> bool:
 
 
 def _failed(system: str, error: Exception) -> Report:
-    said = str(error) if isinstance(error, AimsGatesError) else f"{type(error).__name__}: {error}"
-    print(f"aims-gates: the check of {system!r} could not be done; your run goes on.\n  {said}", file=sys.stderr)
-    return Report(title=system, notes=(f"The check could not be done: {said}",))
+    message = str(error) if isinstance(error, AimsGatesError) else f"{type(error).__name__}: {error}"
+    print(f"aims-gates: the check of {system!r} could not be done; your run goes on.\n  {message}", file=sys.stderr)
+    return Report(title=system, notes=(f"The check could not be done: {message}",))
 
 
 @contextmanager

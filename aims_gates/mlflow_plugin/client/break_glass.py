@@ -46,8 +46,8 @@ def break_glass(
         raise InputError(
             f"{hours:g} hours cannot be meant", where="--hours", remedy=f"Choose more than 0, at most {LONGEST_HOURS}."
         )
-    found, now = stage_version(settings, name, version, progress), datetime.now(UTC)
+    digest, now = stage_version(settings, name, version, progress), datetime.now(UTC)
     ends = (now + timedelta(hours=hours)).isoformat(timespec="seconds")
-    said = BreakGlass(settings.workspace, name, version, found, reason, ends)
+    predicate = BreakGlass(settings.workspace, name, version, digest, reason, ends)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        return append(connection, sign(say(said, Subject("model", found, f"{name}/{version}")), key), now)
+        return append(connection, sign(say(predicate, Subject("model", digest, f"{name}/{version}")), key), now)

@@ -18,13 +18,13 @@ from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.statements.wording import evidence_of, say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.data import Dataset
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.canonical import digest, folder_digest, manifest
 from aims_gates.documents.whereabouts import anywhere
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.plan import make_plan
-from aims_gates.evaluation.run_plan import Bench, Progress, run_plan
+from aims_gates.evaluation.run_plan import GateInputs, Progress, run_plan
 from aims_gates.governance.records.lint import check_system
 from aims_gates.governance.records.reader import SystemRecord, find_system, read_system, system_names
 from aims_gates.ledger import append, history
@@ -32,6 +32,7 @@ from aims_gates.ledger.connect import is_gated, open_ledger
 from aims_gates.ledger.registry_acts import about
 from aims_gates.mlflow_plugin.client.file_scan import look_through
 from aims_gates.mlflow_plugin.client.isolation import WAYS, Isolation, choose, weaker
+from aims_gates.mlflow_plugin.client.packages import service_of
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, perturbations_of
 from aims_gates.mlflow_plugin.client.predict import (
     ATTACKS,
@@ -42,7 +43,7 @@ from aims_gates.mlflow_plugin.client.predict import (
 )
 from aims_gates.mlflow_plugin.client.prediction_statements import confirmed, read_signed, statement_of
 from aims_gates.mlflow_plugin.client.runlog import log_check
-from aims_gates.mlflow_plugin.client.targets import Target
+from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Decision, Evidence, Plan, Subject
 from aims_gates.packs.find import bundled, find_gates
@@ -51,11 +52,11 @@ from aims_gates.profiles import read_profile
 from aims_gates.reports import GateRun, Report, card
 from aims_gates.settings import Settings
 
-__all__ = ["Desk", "check_target", "local_plan", "positive_label", "system_of"]
+__all__ = ["CheckContext", "check_target", "local_plan", "positive_label", "system_of"]
 
 
 @dataclass(frozen=True)
-class Desk:
+class CheckContext:
     """Who checks, with what.
 
     Attributes:
@@ -83,14 +84,14 @@ class Desk:
 class _Check:
     """One check as it goes."""
 
-    desk: Desk
+    desk: CheckContext
     record: SystemRecord
     gates: Mapping[str, Gate]
-    target: Target
+    target: CheckTarget
     plan: Plan
     name: str
     subject: Subject
-    bench: Bench
+    bench: GateInputs
     now: datetime
     statements: list[Statement] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
@@ -105,14 +106,14 @@ class _Check:
         Raises:
             InputError: not as far as the plan requires of what is signed.
         """
-        found = choose(self.desk.isolation, key=self.desk.key is not None)
-        if weaker(found.kind, self.plan.isolation or "none"):
+        result = choose(self.desk.isolation, key=self.desk.key is not None)
+        if weaker(result.kind, self.plan.isolation or "none"):
             least = f"your profile requires that models run in isolation, at least {self.plan.isolation}"
             if self.desk.key is not None:
-                why = f" ({found.reason})" if found.reason else ""
-                raise InputError(f"{least}, and here is {found.kind}{why}", where="--isolation", remedy=WAYS)
+                why = f" ({result.reason})" if result.reason else ""
+                raise InputError(f"{least}, and here is {result.kind}{why}", where="--isolation", remedy=WAYS)
             self.notes.append(f"Evidence on these predictions would not count: {least}. {WAYS}")
-        return found
+        return result
 
 
 def system_of(settings: Settings, system: str | None, model: str | None) -> SystemRecord:
@@ -125,16 +126,16 @@ def system_of(settings: Settings, system: str | None, model: str | None) -> Syst
     if system is not None:
         return read_system(find_system(packs, system), system)
     records = [read_system(pack, name) for pack in packs for name in system_names(pack)]
-    found = [record for record in records if model is None or model in record.system.models]
-    if len(found) == 1:
-        return found[0]
+    system_records = [record for record in records if model is None or model in record.system.models]
+    if len(system_records) == 1:
+        return system_records[0]
     known = ", ".join(sorted(record.system.name for record in records)) or "none"
     if not records:
         raise InputError("there is no system here", remedy="Name a pack with --pack, or start one: aims-gates init")
-    many = f"{len(found)} systems list" if found else "no system lists"
-    said = f"{many} the model {model!r}" if model else f"there are {len(records)} systems here, and none is named"
+    many = f"{len(system_records)} systems list" if system_records else "no system lists"
+    message = f"{many} the model {model!r}" if model else f"there are {len(records)} systems here, and none is named"
     raise InputError(
-        said, remedy=f"Name one with --system (systems here: {known}), or list the model in its system.yaml."
+        message, remedy=f"Name one with --system (systems here: {known}), or list the model in its system.yaml."
     )
 
 
@@ -146,14 +147,16 @@ def local_plan(settings: Settings, record: SystemRecord) -> tuple[Plan, dict[str
     return make_plan(record, profile, gates), gates
 
 
-def _ledger_rows(desk: Desk, record: SystemRecord, name: str, subject: str | None = None) -> list[Row]:
+def _ledger_rows(desk: CheckContext, record: SystemRecord, name: str, subject: str | None = None) -> list[Row]:
     if not desk.gated:
         return []
     with open_ledger(desk.settings.need_registry(), write=False) as connection:
         return about(connection, record.system.workspace, name, subject)
 
 
-def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping[str, Any] | None = None) -> Report:
+def check_target(
+    desk: CheckContext, record: SystemRecord, target: CheckTarget, data: Mapping[str, Any] | None = None
+) -> Report:
     """Check a model and, with a key that the registry trusts, record the evidence.
 
     Args:
@@ -169,24 +172,25 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
     here, its = desk.settings.workspace, record.system.workspace
     if desk.gated and here != its:
         remedy = f"Work in its workspace: export MLFLOW_WORKSPACE={its}; or mend workspace in its system.yaml."
-        said = f"the system {record.system.name!r} is in workspace {its!r}, and MLflow works in {here!r} here"
-        raise InputError(said, remedy=remedy)
+        message = f"the system {record.system.name!r} is in workspace {its!r}, and MLflow works in {here!r} here"
+        raise InputError(message, remedy=remedy)
+    service = service_of(desk.settings.advisories)
     plan, gates = local_plan(desk.settings, record)
     name = target.name or record.system.models[0]
     rows = _ledger_rows(desk, record, name)
-    binding = Ledger(rows, record.system.workspace, name).binding()
+    binding = StatementView(rows, record.system.workspace, name).binding()
     notes = _unsound_records(desk, record, binding.predicate.plan if binding else plan, gates)
     with tempfile.TemporaryDirectory(prefix="aims-check-") as place:
         scratch = Path(place)
         folder = _own_copy(target, scratch)
         subject = Subject("model", folder_digest(folder), f"{name}/{target.version}" if target.version else name)
-        bench = Bench(record, subject, given=dict(data or {}), facts=_facts(desk, record, target, rows, name))
+        bench = GateInputs(record, subject, given=dict(data or {}), facts=_facts(desk, record, target, rows, name))
         holds = binding.predicate.plan if binding else plan
         going = _Check(desk, record, gates, target, holds, name, subject, bench, datetime.now(UTC), notes=notes)
         _say_differences(going, plan, binding)
         _predict(going, folder, scratch)
         _champion(going, rows, scratch)
-        bench.artifacts = look_through(folder, subject.digest)
+        bench.artifacts = look_through(folder, subject.digest, service)
         going.evidence.extend(run_plan(going.plan, gates, bench, going.now, desk.progress))
         for table in going.tables:
             table.unchanged()
@@ -197,7 +201,7 @@ def check_target(desk: Desk, record: SystemRecord, target: Target, data: Mapping
         return _conclude(going, rows)
 
 
-def _unsound_records(desk: Desk, record: SystemRecord, plan: Plan, gates: Mapping[str, Gate]) -> list[str]:
+def _unsound_records(desk: CheckContext, record: SystemRecord, plan: Plan, gates: Mapping[str, Gate]) -> list[str]:
     """What ``records validate`` says of the records that a plan reads, for a preview's notes.
 
     Raises:
@@ -217,26 +221,26 @@ def _unsound_records(desk: Desk, record: SystemRecord, plan: Plan, gates: Mappin
     return [f"With a key this check is refused: {many}.", *lines]
 
 
-def _own_copy(target: Target, scratch: Path) -> Path:
+def _own_copy(target: CheckTarget, scratch: Path) -> Path:
     """The model's bytes in a folder of ours: what is hashed is what runs, whoever writes to the original meanwhile."""
     with local_folder(target.address) as folder:
         manifest(folder)  # refuses links before anything follows them
         return Path(shutil.copytree(folder, scratch / "model", symlinks=True))
 
 
-def _facts(desk: Desk, record: SystemRecord, target: Target, rows: list[Row], name: str) -> dict[str, Any]:
+def _facts(desk: CheckContext, record: SystemRecord, target: CheckTarget, rows: list[Row], name: str) -> dict[str, Any]:
     facts = {**target.facts, "workspace": record.system.workspace, "system": record.system.name}
     if desk.gated:
-        facts["first_release"] = not Ledger(rows, record.system.workspace, name).grants()
+        facts["first_release"] = not StatementView(rows, record.system.workspace, name).grants()
     return facts
 
 
 def positive_label(record: SystemRecord) -> Any:
     """The favourable label that the system declares for one of its gates; None where none, or a list, is declared."""
     for gate in ("performance", "fairness"):
-        found = record.system.gates.get(gate, {}).get("positive")
-        if found is not None and not isinstance(found, list):
-            return found
+        positive = record.system.gates.get(gate, {}).get("positive")
+        if positive is not None and not isinstance(positive, list):
+            return positive
     return None
 
 
@@ -247,9 +251,9 @@ def _say_differences(going: _Check, plan: Plan, binding: Row | None) -> None:
     other = binding.predicate.system_digest != going.record.digest
     if other and going.desk.key is not None:
         # Its column roles and data locations decide what is measured, and the plan does not hold them.
-        said = f"the system differs from the one that {going.name!r} is bound to, so this check cannot be signed"
+        message = f"the system differs from the one that {going.name!r} is bound to, so this check cannot be signed"
         remedy = f"Undo the change, or have a policy owner bind it: aims-gates bind {going.name} --system NAME"
-        raise InputError(said, where=going.record.document.where, remedy=remedy)
+        raise InputError(message, where=going.record.document.where, remedy=remedy)
     if other or digest(binding.predicate.plan) != digest(plan):
         going.notes.append("The files here differ from the signed binding. The binding holds; bind again to change it.")
 
@@ -296,8 +300,8 @@ def _signed_elsewhere(going: _Check, out: Path, folder: Path, place: Path | str,
         InputError: they are not signed.
         IntegrityError: they are of another model, of another set, or not what was signed.
     """
-    envelope, made = read_signed(out)
-    table = confirmed(out, made, folder, place, into=scratch)
+    envelope, statement = read_signed(out)
+    table = confirmed(out, statement, folder, place, into=scratch)
     if going.desk.key is not None and going.desk.gated:
         going.envelopes.append(envelope)
     going.notes.append(f"The model was not run here: its predictions are those of {out.name}, signed before.")
@@ -312,7 +316,7 @@ def _perturbations(going: _Check) -> Perturbations | None:
     """
     record = going.record
     due = [going.gates[step.gate].manifest for step in going.plan.steps if step.applies and step.gate in going.gates]
-    if not record.system.perturbations or not any({PERTURBED, ATTACKS} & set(each.inputs.data) for each in due):
+    if not record.system.perturbations or not any({PERTURBED, ATTACKS} & set(manifest.inputs.data) for manifest in due):
         return None
     if not record.system.roles.get("id"):
         remedy = "Add roles.id, the column that identifies a row of the evaluation set."
@@ -322,39 +326,41 @@ def _perturbations(going: _Check) -> Perturbations | None:
 
 def _looks_at_predictions(going: _Check) -> bool:
     due = [going.gates[step.gate].manifest for step in going.plan.steps if step.applies and step.gate in going.gates]
-    return any(each.trusted_predictions or {"prediction", "score"} & set(each.inputs.roles) for each in due)
+    return any(manifest.trusted_predictions or {"prediction", "score"} & set(manifest.inputs.roles) for manifest in due)
 
 
 def _champion(going: _Check, rows: list[Row], scratch: Path) -> None:
     """The version now in production, run over the same rows, for gates that compare."""
     wants = [step for step in going.plan.steps if "champion" in going.gates[step.gate].manifest.inputs.data]
-    grant = Ledger(rows, going.record.system.workspace, going.name).standing("production", datetime.now(UTC))
+    grant = StatementView(rows, going.record.system.workspace, going.name).standing("production", datetime.now(UTC))
     place = None if "evaluation" in going.bench.given else going.record.location("evaluation")
     if not wants or grant is None or place is None or grant.predicate.digest == going.subject.digest:
         return
-    said = f"Version {grant.predicate.version}, now in production, was not compared with: "
+    message = f"Version {grant.predicate.version}, now in production, was not compared with: "
     try:
         with local_folder(grant.predicate.location) as folder:
             if folder_digest(folder) != grant.predicate.digest:
-                going.notes.append(f"{said}its bytes were altered since it was granted. Run: aims-gates ledger verify")
+                going.notes.append(
+                    f"{message}its bytes were altered since it was granted. Run: aims-gates ledger verify"
+                )
                 return
             positive, out = positive_label(going.record), scratch / "champion.parquet"
             table = predict_table(folder, place, out, positive=positive, isolation=going.isolation)
     except AimsGatesError as error:
-        going.notes.append(f"{said}{error.message}")
+        going.notes.append(f"{message}{error.message}")
         return
     going.tables.append(table)
     going.bench.given = {**going.bench.given, "champion": Dataset.open(table.path, role="champion")}
 
 
 def _conclude(going: _Check, rows: list[Row]) -> Report:
-    going.statements.extend(say(each, going.subject) for each in going.evidence)
+    going.statements.extend(say(evidence, going.subject) for evidence in going.evidence)
     envelopes = _sign_and_append(going)
     decision = _decision(going, rows, recorded=bool(envelopes))
     text = card.render_card(
         going.record.records.get("card", {}),
         going.record.records["system"],
-        {each.gate: each.findings for each in going.evidence if each.gate != "model_card"},
+        {evidence.gate: evidence.findings for evidence in going.evidence if evidence.gate != "model_card"},
         name=going.name,
         version=going.target.version or "",
         subject=going.subject.digest,
@@ -364,7 +370,10 @@ def _conclude(going: _Check, rows: list[Row]) -> Report:
     report = Report(
         title=going.subject.name,
         decision=decision,
-        gates=tuple(GateRun(each.gate, titles[each.gate], each.outcome, each.findings) for each in going.evidence),
+        gates=tuple(
+            GateRun(evidence.gate, titles[evidence.gate], evidence.outcome, evidence.findings)
+            for evidence in going.evidence
+        ),
         notes=tuple(anywhere(note, going.record.pack) for note in going.notes),
         links=_links(going.target),
     )
@@ -378,12 +387,12 @@ def _logged(going: _Check, report: Report, envelopes: Mapping[str, Envelope], te
         places = {role: anywhere(dataset.where, going.record.pack) for role, dataset in bench.opened.items()}
         log_check(going.target, report, going.evidence, envelopes, bench.opened, text, bench.attached, places)
     except (MlflowException, OSError) as error:
-        said = f"The run and version show nothing of this check, because logging failed: {error}"
-        return replace(report, notes=(*report.notes, said))
+        message = f"The run and version show nothing of this check, because logging failed: {error}"
+        return replace(report, notes=(*report.notes, message))
     return report
 
 
-def _links(target: Target) -> dict[str, str]:
+def _links(target: CheckTarget) -> dict[str, str]:
     if target.run is None:
         return {}
     place = f"runs:/{target.run.info.run_id}/aims_gates"
@@ -397,14 +406,14 @@ def _sign_and_append(going: _Check) -> dict[str, Envelope]:
         return {}
     envelopes: dict[str, Envelope] = {}
     with open_ledger(desk.settings.need_registry(), write=True) as connection:
-        for given in going.envelopes:
-            append(connection, given, datetime.now(UTC))
-            envelopes["predictions"] = given
-        for made in going.statements:
-            envelope = sign(made, key)
+        for value in going.envelopes:
+            append(connection, value, datetime.now(UTC))
+            envelopes["predictions"] = value
+        for statement in going.statements:
+            envelope = sign(statement, key)
             append(connection, envelope, datetime.now(UTC))
-            if made.type.startswith("https://in-toto.io/attestation/test-result"):
-                envelopes[evidence_of(made).gate] = envelope
+            if statement.type.startswith("https://in-toto.io/attestation/test-result"):
+                envelopes[evidence_of(statement).gate] = envelope
             else:
                 envelopes["predictions"] = envelope
     return envelopes
@@ -424,6 +433,6 @@ def _decision(going: _Check, rows: list[Row], recorded: bool) -> Decision | None
             rows = about(connection, workspace, going.name, going.subject.digest)
         signers = tuple(entry.key for entry in trust.keys if "ci" in entry.roles) if trust else ()
         first = max((row.position for row in rows), default=-1) + 1
-        rows += [Row(first + place, now, made, signers) for place, made in enumerate(going.statements)]
+        rows += [Row(first + place, now, statement, signers) for place, statement in enumerate(going.statements)]
     ask = Ask(workspace, going.name, going.target.version or "unregistered", going.subject.digest, "production", now)
     return replace(decide(ask, rows), at=now.isoformat(timespec="seconds"))

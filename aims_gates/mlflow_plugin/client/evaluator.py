@@ -68,8 +68,8 @@ def _nothing(run_id: str, raise_on: str | None) -> EvaluationResult:
     return EvaluationResult(metrics={}, artifacts={}, run_id=run_id)
 
 
-def _address(model: Any, given: dict[str, Any]) -> str | None:
+def _address(model: Any, keywords: dict[str, Any]) -> str | None:
     """The evaluated model's own address; MLflow's ``model_id`` may be that of whatever model is active."""
     own = getattr(model, "model_id", None) or getattr(getattr(model, "metadata", None), "model_id", None)
-    found = own or given.get("model_id")
-    return f"models:/{found}" if found else None
+    model_id = own or keywords.get("model_id")
+    return f"models:/{model_id}" if model_id else None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from aims_gates.decision.halts import may_resume, told
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.errors import InputError
 from aims_gates.ledger.connect import open_ledger
@@ -48,7 +48,7 @@ def explain(
         makers: Who made it, where a server records that (:class:`aims_gates.decision.in_force.Ask`).
     """
     rows = about(connection, workspace, name, version=version)
-    ledger = Ledger(rows, workspace, name)
+    ledger = StatementView(rows, workspace, name)
     request = ledger.request(version)
     subject = request.predicate.digest if request else ledger.evidenced(version)
     if subject is None and (grants := ledger.grants(version=version)):
@@ -58,14 +58,14 @@ def explain(
     rows = about(connection, workspace, name, subject)
     now = datetime.now(UTC)
     decision = decide(Ask(workspace, name, version, subject, "production", now, makers=makers), rows)
-    irregular = [*_stopped(connection, decision, workspace), *_irregular(Ledger(rows, workspace, name), now)]
+    irregular = [*_stopped(connection, decision, workspace), *_irregular(StatementView(rows, workspace, name), now)]
     decision = replace(decision, problems=(*irregular, *decision.problems))
-    binding = Ledger(rows, workspace, name).binding()
+    binding = StatementView(rows, workspace, name).binding()
     runs: list[GateRun] = []
     if binding is not None and subject is not None:
         plan = binding.predicate.plan
         for step in plan.steps:
-            counted = Ledger(rows, workspace, name).count(plan, step, subject, now)
+            counted = StatementView(rows, workspace, name).count(plan, step, subject, now)
             if counted.evidence is not None:
                 runs.append(GateRun(step.gate, step.title, counted.evidence.outcome, counted.evidence.findings))
     left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
@@ -80,23 +80,23 @@ def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str
     halt = stopping(connection, workspace, decision.name, decision.subject, decision.version)
     if halt is None:
         return []
-    said = halt.predicate
-    of_name = Ledger(about(connection, said.workspace, said.name), said.workspace, said.name)
+    predicate = halt.predicate
+    of_name = StatementView(about(connection, predicate.workspace, predicate.name), predicate.workspace, predicate.name)
     roles = " or ".join(may_resume(of_name))
-    lift = f"aims-gates resume {said.name} (role {roles}) lifts that" if said.workspace == workspace else ""
+    lift = f"aims-gates resume {predicate.name} (role {roles}) lifts that" if predicate.workspace == workspace else ""
     return ["; ".join(filter(None, [f"it loads under no name: {told(of_name, halt, workspace)}", lift]))]
 
 
-def _irregular(ledger: Ledger, now: datetime) -> list[str]:
+def _irregular(ledger: StatementView, now: datetime) -> list[str]:
     """What stands in production without its criteria counted as met: said wherever the model is looked at."""
-    said = []
+    lines = []
     for grant in ledger.in_force(now):
         what = f"version {grant.predicate.version} is in production ({grant.predicate.alias}) since {grant.at.date()}"
         if grant.predicate.transition == "break-glass":
-            said.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")
+            lines.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")
         if grant.predicate.transition == "adopted":
-            said.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
-    return said
+            lines.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
+    return lines
 
 
 def _hashed(settings: Settings, name: str, version: str) -> str:

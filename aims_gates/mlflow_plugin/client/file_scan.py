@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from aims_gates.documents.canonical import manifest
+from aims_gates.mlflow_plugin.client.packages import look_up
 from aims_gates.model import Artifacts
 
 __all__ = ["look_through"]
@@ -30,7 +31,7 @@ _NUMPY = b"\x93NUM"
 _MOST_BYTES, _MOST_MEMBERS, _DEEPEST = 4 << 30, 100_000, 3
 
 
-class _Look:
+class _Scan:
     """What is gathered on the way."""
 
     def __init__(self) -> None:
@@ -75,7 +76,7 @@ class _Look:
         data.seek(0)
         scan = scan_numpy if head == _NUMPY else scan_pickle_bytes
         result = scan(data, name)
-        dangerous = any(each.safety is SafetyLevel.Dangerous for each in result.globals)
+        dangerous = any(name.safety is SafetyLevel.Dangerous for name in result.globals)
         # Any text may begin like a pickle of the oldest kind, which is text too; but it does not end as one.
         is_pickle = named or marked or dangerous or bool(result.globals and not result.scan_err)
         if is_pickle:
@@ -84,11 +85,11 @@ class _Look:
             self.unread[name] = "it is a pickle in part only"
         elif named and not result.globals and not marked:
             self.unread[name] = "it is called a pickle and cannot be read as one; it may be compressed"
-        for each in result.globals if is_pickle else ():
-            if f"{each.module}.".startswith(_CARRIES_CODE):
+        for item in result.globals if is_pickle else ():
+            if f"{item.module}.".startswith(_CARRIES_CODE):
                 self.code.add(name)
-            elif each.safety is SafetyLevel.Dangerous:
-                self.dangerous.setdefault(name, set()).add(f"{each.module}.{each.name}")
+            elif item.safety is SafetyLevel.Dangerous:
+                self.dangerous.setdefault(name, set()).add(f"{item.module}.{item.name}")
 
 
 @contextmanager
@@ -102,17 +103,19 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
-def look_through(folder: Path, subject: str) -> Artifacts:
+def look_through(folder: Path, subject: str, service: str | None = None) -> Artifacts:
     """Look through every file of a model's folder.
 
     Args:
         folder: The model.
         subject: Its digest, which the answer carries.
+        service: Where the packages that it asks for are looked up, from
+            :func:`aims_gates.mlflow_plugin.client.packages.service_of`; None for nowhere.
 
     Raises:
         IntegrityError: the folder holds links, or is empty.
     """
-    look, names = _Look(), [str(row[0]) for row in manifest(folder)]
+    look, names = _Scan(), [str(row[0]) for row in manifest(folder)]
     with _quiet():
         for name in names:
             with (folder / name).open("rb") as file:
@@ -125,4 +128,5 @@ def look_through(folder: Path, subject: str) -> Artifacts:
         code=tuple(sorted(look.code)),
         dangerous={name: tuple(sorted(imports)) for name, imports in sorted(look.dangerous.items())},
         unread=dict(sorted(look.unread.items())),
+        packages=None if service is None else look_up(folder, names, service),
     )

@@ -87,24 +87,24 @@ def kind_of(text: str) -> Kind:
     return next((kind for kind in get_args(Kind) if kind == text), "none")
 
 
-def choose(asked: str = "auto", *, key: bool = True) -> Isolation:
+def choose(kind: str = "auto", *, key: bool = True) -> Isolation:
     """The isolation that was asked for, once it is known to work here.
 
     Args:
-        asked: One of :data:`CHOICES`.
+        kind: One of :data:`CHOICES`.
         key: Whether this process holds a private key.
 
     Raises:
         InputError: it cannot be had here, with the way to have it.
     """
-    if asked == "none":
+    if kind == "none":
         return Isolation("none")
-    if asked in ("container", "job"):
-        return _around(kind_of(asked), key)
+    if kind in ("container", "job"):
+        return _around(kind_of(kind), key)
     reason = missing_namespaces()
     if reason is None:
         return Isolation("bwrap")
-    if asked == "bwrap":
+    if kind == "bwrap":
         raise InputError(f"there are no namespaces here: {reason}", where="--isolation bwrap", remedy=WAYS)
     return Isolation("none", reason=reason)
 
@@ -159,8 +159,8 @@ def _bwrap() -> str | None:
 @functools.cache
 def _known_options() -> str:
     program = _bwrap() or "bwrap"
-    said = subprocess.run([program, "--help"], capture_output=True, env={}, timeout=30, check=False)
-    return said.stdout.decode(errors="replace") + said.stderr.decode(errors="replace")
+    completed = subprocess.run([program, "--help"], capture_output=True, env={}, timeout=30, check=False)
+    return completed.stdout.decode(errors="replace") + completed.stderr.decode(errors="replace")
 
 
 def _namespaces() -> list[str]:
@@ -185,26 +185,26 @@ def _system() -> Iterator[str]:
             yield from ("--symlink", str(place.readlink()), str(place))
         elif place.is_dir():
             yield from _shown(place)
-    for each in _SETTINGS:
-        yield from _shown(each)
+    for name in _SETTINGS:
+        yield from _shown(name)
 
 
 def _interpreter() -> list[Path]:
     """The parts of the Python installation that do not lie in /usr, by every name they go by."""
-    roots = {Path(each) for each in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)}
+    roots = {Path(name) for name in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)}
     roots |= {root.resolve() for root in roots}
     roots = {root for root in roots if not root.is_relative_to("/usr")}
     return sorted(root / part for root in roots for part in _INSTALLED if (root / part).exists())
 
 
-def _around(asked: Kind, key: bool) -> Isolation:
+def _around(kind: Kind, key: bool) -> Isolation:
     """What is around this process itself.
 
     Raises:
         InputError: something is at hand that a model must not reach, or it is not there at all; all of it at once.
     """
     verified, problems = [], []
-    for name, holds, problem in _looked_at(asked, key):
+    for name, holds, problem in _looked_at(kind, key):
         if holds:
             verified.append(name)
         elif problem:
@@ -214,11 +214,11 @@ def _around(asked: Kind, key: bool) -> Isolation:
             "Run this step without keys, alone in a container of its own, and sign what it wrote elsewhere: "
             "aims-gates predict --sign OUT. See docs/isolation.md."
         )
-        raise InputError("; ".join(problems), where=f"--isolation {asked}", remedy=remedy)
-    return Isolation(asked, tuple(verified))
+        raise InputError("; ".join(problems), where=f"--isolation {kind}", remedy=remedy)
+    return Isolation(kind, tuple(verified))
 
 
-def _looked_at(asked: str, key: bool) -> Iterator[tuple[str, bool, str]]:
+def _looked_at(kind: str, key: bool) -> Iterator[tuple[str, bool, str]]:
     """What is verified, whether it holds, and what is wrong otherwise; what has no such words may be either way."""
     ours = _ancestors()
     yield "own PID namespace", _link("/proc/self/ns/pid") not in ("", _FIRST_PIDS), "this is no container"
@@ -226,7 +226,7 @@ def _looked_at(asked: str, key: bool) -> Iterator[tuple[str, bool, str]]:
     yield "no other process", not others, f"other processes run here ({', '.join(map(str, others[:5]))})"
     variables = {name for process in ours for name in _variables(process)}
     yield "no signing key", not key and ENVIRONMENT not in variables, "a signing key is at hand here"
-    job = asked == "job"
+    job = kind == "job"
     yield "a pod of Kubernetes", "KUBERNETES_SERVICE_HOST" in variables, "this is no pod of Kubernetes" if job else ""
     token = f"the pod's own token is at hand ({_TOKEN}): set automountServiceAccountToken: false"
     yield "no token of a service account", not _TOKEN.exists(), token
@@ -248,14 +248,14 @@ def _processes() -> set[int]:
 
 def _ancestors() -> set[int]:
     """This process and those that it comes from."""
-    found, process = set(), os.getpid()
-    while process and process not in found:
-        found.add(process)
+    descendants, process = set(), os.getpid()
+    while process and process not in descendants:
+        descendants.add(process)
         try:
             process = int(Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
         except (OSError, ValueError, IndexError):
             break
-    return found
+    return descendants
 
 
 def _variables(process: int) -> set[str]:

@@ -33,11 +33,11 @@ def descendants(root: int) -> list[int]:
                 with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
                     parent = int(file.read().rpartition(")")[2].split()[1])
                 below.setdefault(parent, []).append(int(name))
-    found, row = [], [root]
+    processes, row = [], [root]
     while row:
         row = [child for parent in row for child in below.get(parent, ())]
-        found += row
-    return found
+        processes += row
+    return processes
 
 
 def _signal_all(number: int) -> None:

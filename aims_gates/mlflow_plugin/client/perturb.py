@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document, parse, read
 from aims_gates.errors import DataError, InputError
 
@@ -35,11 +36,7 @@ __all__ = [
 Positive = Annotated[float, Field(gt=0)]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Search(_Shape):
+class Search(StrictModel):
     """A search for small changes that flip a decision.
 
     Attributes:
@@ -53,7 +50,7 @@ class Search(_Shape):
     rounds: int = Field(default=2, ge=1, le=20)
 
 
-class Perturbations(_Shape):
+class Perturbations(StrictModel):
     """What ``aims-gates predict --perturb FILE`` asks for.
 
     Attributes:
@@ -89,38 +86,38 @@ def read_perturbations(path: Path) -> Perturbations:
     return perturbations_of(read(path), str(path))
 
 
-def perturbations_of(given: Document | Mapping[str, Any], where: str) -> Perturbations:
+def perturbations_of(value: Document | Mapping[str, Any], where: str) -> Perturbations:
     """What a document or a part of one asks for.
 
     Raises:
         InputError: it is not of this shape, or asks for nothing.
     """
     try:
-        found = parse(Perturbations, given, where)
+        perturbations = parse(Perturbations, value, where)
     except InputError as error:
         remedy = error.remedy or "See docs/perturbations.md for what may stand there."
         raise InputError(error.message, where=error.where, remedy=remedy) from error
-    if not found.columns():
+    if not perturbations.columns():
         remedy = "Name columns under permute, missing, noise or search.bounds."
         raise InputError("it asks for no perturbation", where=where, remedy=remedy)
-    return found
+    return perturbations
 
 
-def sample(rows: int, asked: Perturbations) -> "np.ndarray[Any, Any]":
+def sample(rows: int, perturbations: Perturbations) -> "np.ndarray[Any, Any]":
     """Places of the rows that are perturbed, ascending."""
-    if rows <= asked.rows:
+    if rows <= perturbations.rows:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(asked.seed).choice(rows, asked.rows, replace=False))
+    return np.sort(np.random.default_rng(perturbations.seed).choice(rows, perturbations.rows, replace=False))
 
 
-def _known(features: "pa.Table", asked: Perturbations) -> None:
-    strange = [name for name in asked.columns() if name not in features.column_names]
+def _known(features: "pa.Table", perturbations: Perturbations) -> None:
+    strange = [name for name in perturbations.columns() if name not in features.column_names]
     if strange:
         remedy = f"It takes: {', '.join(features.column_names[:40])}."
         raise DataError(f"the model takes no column {strange[0]!r} that could be perturbed", remedy=remedy)
 
 
-def copies(features: "pa.Table", asked: Perturbations) -> Iterator[tuple[str, "pa.Table"]]:
+def copies(features: "pa.Table", perturbations: Perturbations) -> Iterator[tuple[str, "pa.Table"]]:
     """Name -> the rows' features, perturbed; every copy has as many rows, in the same order and of the same types.
 
     Raises:
@@ -128,18 +125,18 @@ def copies(features: "pa.Table", asked: Perturbations) -> Iterator[tuple[str, "p
     """
     import pyarrow as pa
 
-    _known(features, asked)
-    draw = np.random.default_rng([asked.seed, 1])
-    for name in asked.permute:
-        for repeat in range(1, asked.repeats + 1):
+    _known(features, perturbations)
+    draw = np.random.default_rng([perturbations.seed, 1])
+    for name in perturbations.permute:
+        for repeat in range(1, perturbations.repeats + 1):
             shuffled = features.column(name).take(pa.array(draw.permutation(features.num_rows)))
             yield f"permute:{name}:{repeat}", _with(features, {name: shuffled})
-    for name in asked.missing:
+    for name in perturbations.missing:
         yield f"missing:{name}", _with(features, {name: pa.nulls(features.num_rows, features.schema.field(name).type)})
-    if asked.noise:
+    if perturbations.noise:
         noisy = {
             name: _moved(features, name, draw.normal(0, deviation, features.num_rows))
-            for name, deviation in asked.noise.items()
+            for name, deviation in perturbations.noise.items()
         }
         yield "noise", _with(features, noisy)
 
@@ -216,39 +213,41 @@ def _whole(values: Any) -> Any:
 Ask = Callable[[Mapping[str, "pa.Table"]], Mapping[str, "pa.Table | None"]]
 
 
-def run_search(original: "pa.Table", said: "pa.Table", asked: Perturbations, ask: Ask) -> tuple["pa.Table", "pa.Table"]:
+def run_search(
+    original: "pa.Table", answers: "pa.Table", perturbations: Perturbations, ask: Ask
+) -> tuple["pa.Table", "pa.Table"]:
     """The rows as the search left them, and what the model says of those; flipped where any candidate flipped.
 
     Args:
         original: Features of the rows.
-        said: The model's ``prediction`` (and ``score``) on them.
-        asked: Bounds, tries, rounds, seed.
+        answers: The model's ``prediction`` (and ``score``) on them.
+        perturbations: Bounds, tries, rounds, seed.
         ask: See :data:`Ask`.
     """
     import pyarrow as pa
 
-    search = asked.search
+    search = perturbations.search
     assert search is not None
-    _known(original, asked)
-    best, answer = original, said
+    _known(original, perturbations)
+    best, answer = original, answers
     flipped = np.zeros(original.num_rows, bool)
     for turn in range(search.rounds):
         tried = {
-            f"search-{place}": each
-            for place, each in enumerate(search_copies(original, best, search, asked.seed, turn))
+            f"search-{place}": item
+            for place, item in enumerate(search_copies(original, best, search, perturbations.seed, turn))
         }
-        for name, found in ask(tried).items():
-            if found is None:
+        for name, result in ask(tried).items():
+            if result is None:
                 continue
-            wrong = np.asarray(_differs(found, said))
-            better = ~flipped & (wrong | _nearer(found, answer, said))
+            wrong = np.asarray(_differs(result, answers))
+            better = ~flipped & (wrong | _nearer(result, answer, answers))
             at = pa.array(~better)
             best = _with(best, {c: _chosen(~better, best.column(c), tried[name].column(c)) for c in search.bounds})
             answer = pa.table(
                 {
-                    c: _choose(at, answer.column(c), found.column(c))
+                    c: _choose(at, answer.column(c), result.column(c))
                     for c in answer.column_names
-                    if c in found.column_names
+                    if c in result.column_names
                 }
             )
             flipped |= wrong
@@ -263,15 +262,15 @@ def _choose(keep: Any, old: Any, new: Any) -> Any:
     return pc.if_else(keep, _whole(old), pc.cast(_whole(new), old.type))
 
 
-def _differs(found: "pa.Table", said: "pa.Table") -> list[bool]:
-    pairs = zip(found.column("prediction").to_pylist(), said.column("prediction").to_pylist(), strict=True)
+def _differs(answers: "pa.Table", original: "pa.Table") -> list[bool]:
+    pairs = zip(answers.column("prediction").to_pylist(), original.column("prediction").to_pylist(), strict=True)
     return [a != b for a, b in pairs]
 
 
-def _nearer(found: "pa.Table", answer: "pa.Table", said: "pa.Table") -> "np.ndarray[Any, Any]":
+def _nearer(answers: "pa.Table", answer: "pa.Table", original: "pa.Table") -> "np.ndarray[Any, Any]":
     """Where the score has moved further from what it was than the best so far: closer to another decision."""
-    if any("score" not in table.column_names for table in (found, answer, said)):
-        return np.zeros(said.num_rows, bool)
-    new, old, first = (table.column("score").to_numpy() for table in (found, answer, said))
+    if any("score" not in table.column_names for table in (answers, answer, original)):
+        return np.zeros(original.num_rows, bool)
+    new, old, first = (table.column("score").to_numpy() for table in (answers, answer, original))
     towards = np.where(first >= 0.5, -1, 1)
     return np.asarray((new - old) * towards > 0)

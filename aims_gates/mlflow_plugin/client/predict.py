@@ -112,8 +112,8 @@ class PredictionTable:
         """
         for path, digest in ((self.path, self.output), *self.tables.values()):
             if not path.is_file() or digest_file(path) != digest:
-                said = "the table of predictions changed after it was written"
-                raise IntegrityError(said, where=str(path), remedy="Look at what else runs under this account.")
+                message = "the table of predictions changed after it was written"
+                raise IntegrityError(message, where=str(path), remedy="Look at what else runs under this account.")
 
 
 def predict_table(
@@ -151,31 +151,35 @@ def predict_table(
     before = data.digest
     _names_are_free(data, perturbed=perturbations is not None)
     with tempfile.TemporaryDirectory(prefix="aims-predict-") as place:
-        wanted = model_columns(model_folder, data)
+        terms = model_columns(model_folder, data)
         worker = _Worker(model_folder, Path(place), positive, timeout, isolation)
-        features, table = data.arrow(wanted), data.arrow(data.columns)
+        features, table = data.arrow(terms), data.arrow(data.columns)
         rows = sample(data.rows, perturbations) if perturbations else ()
-        made = dict(copies(features.take(rows), perturbations)) if perturbations else {}
-        answers = worker.ask({**made, _FEATURES: features})
-        said = answers.pop(_FEATURES)
-        assert said is not None
-        further = _perturbed(worker, table, (features, said), perturbations, made, answers) if perturbations else {}
+        variants = dict(copies(features.take(rows), perturbations)) if perturbations else {}
+        answers = worker.ask({**variants, _FEATURES: features})
+        features_answer = answers.pop(_FEATURES)
+        assert features_answer is not None
+        further = (
+            _perturbed(worker, table, (features, features_answer), perturbations, variants, answers)
+            if perturbations
+            else {}
+        )
     if perturbations and numbered:
         table = table.append_column(ROW, _places(range(data.rows)))
-    for name in said.column_names:
-        table = table.append_column(name, said.column(name))
+    for name in features_answer.column_names:
+        table = table.append_column(name, features_answer.column(name))
     _nothing_changed(model_folder, subject, evaluation, before)
     output = _replace(table, out)
     paths = {role: table_path(out, role) for role in further}
-    tables = {role: (paths[role], _replace(each, paths[role])) for role, each in further.items()}
-    known = worker.report.get("positive") if SCORE in said.column_names else None
+    tables = {role: (paths[role], _replace(item, paths[role])) for role, item in further.items()}
+    known = worker.report.get("positive") if SCORE in features_answer.column_names else None
     return PredictionTable(
         out,
         subject,
         before,
         output,
         data.rows,
-        SCORE in said.column_names,
+        SCORE in features_answer.column_names,
         None if known is None else str(known),
         tables,
         isolation,
@@ -222,8 +226,8 @@ def _perturbed(
     worker: "_Worker",
     table: "pa.Table",
     plain: "tuple[pa.Table, pa.Table]",
-    asked: Perturbations,
-    made: "dict[str, pa.Table]",
+    perturbations: Perturbations,
+    variants: "dict[str, pa.Table]",
     answers: "dict[str, pa.Table | None]",
 ) -> "dict[str, pa.Table]":
     """The perturbed rows with what the model says of them, and each row's attack where there was a search.
@@ -232,15 +236,15 @@ def _perturbed(
     """
     import pyarrow as pa
 
-    rows = _places(sample(table.num_rows, asked).tolist())
-    base, before, whole = (each.take(rows) for each in (*plain, table))
+    rows = _places(sample(table.num_rows, perturbations).tolist())
+    base, before, whole = (table_part.take(rows) for table_part in (*plain, table))
     tables = {}
-    if asked.search is not None:
-        made["search"], answers["search"] = run_search(base, before, asked, worker.ask)
-        flips = [a != b for a, b in zip(*(_listed(each) for each in (answers["search"], before)), strict=True)]
+    if perturbations.search is not None:
+        variants["search"], answers["search"] = run_search(base, before, perturbations, worker.ask)
+        flips = [a != b for a, b in zip(*(_listed(answer) for answer in (answers["search"], before)), strict=True)]
         attacks = {"attack_class": ["search"] * len(flips), "prompt": rows, "succeeded": flips}
         tables[ATTACKS] = pa.table(attacks)
-    parts = [_labelled(whole, rows, name, made[name], answers[name], before) for name in made]
+    parts = [_labelled(whole, rows, name, variants[name], answers[name], before) for name in variants]
     return {PERTURBED: pa.concat_tables(parts), **tables}
 
 
@@ -249,7 +253,7 @@ def _listed(table: "pa.Table | None") -> list[Any]:
 
 
 def _labelled(
-    whole: "pa.Table", rows: "pa.Array", name: str, features: "pa.Table", said: "pa.Table | None", before: "pa.Table"
+    whole: "pa.Table", rows: "pa.Array", name: str, features: "pa.Table", answer: "pa.Table | None", before: "pa.Table"
 ) -> "pa.Table":
     """Rows of the evaluation set with perturbed features; where the model gave no answer, predictions are missing."""
     import pyarrow as pa
@@ -259,8 +263,10 @@ def _labelled(
     whole = whole.append_column(ROW, rows).append_column(PERTURBATION, pa.array([name] * len(rows), pa.string()))
     for column in before.column_names:
         kind = before.schema.field(column).type
-        found = said.column(column).cast(kind) if said is not None and column in said.column_names else None
-        whole = whole.append_column(column, pa.nulls(len(rows), kind) if found is None else found)
+        column_values = (
+            answer.column(column).cast(kind) if answer is not None and column in answer.column_names else None
+        )
+        whole = whole.append_column(column, pa.nulls(len(rows), kind) if column_values is None else column_values)
     return whole
 
 
@@ -288,14 +294,14 @@ def model_columns(model_folder: Path, data: Dataset) -> tuple[str, ...]:
 
 def _environment(home: str) -> dict[str, str]:
     """All that the model's process has of an environment; caches and settings of libraries go to its own home."""
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     quiet = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "MLFLOW_TRACKING_URI": f"sqlite:///{home}/t.db",
     }
     own = {"HOME": home, "TMPDIR": home, "USER": "model", "LOGNAME": "model", "PYTHONHASHSEED": "0"}
-    return {**kept, **quiet, **own}
+    return {**environment, **quiet, **own}
 
 
 @dataclass
@@ -344,9 +350,9 @@ class _Worker:
         shutil.copyfile(_WORKER, job / "worker.py")
         known = None if self.positive is None else str(self.positive)
         model = MODEL if self.isolation.kind == "bwrap" else str(self.model.absolute())
-        said = {"model": model, "positive": known, "parts": list(parts)}
+        description = {"model": model, "positive": known, "parts": list(parts)}
         may_fail = [name for name in parts if name != _FEATURES]
-        (job / "job.json").write_text(json.dumps({**said, "may_fail": may_fail}), "utf-8")
+        (job / "job.json").write_text(json.dumps({**description, "may_fail": may_fail}), "utf-8")
         return job, home
 
     def _run(self, job: Path, home: Path, most: int) -> bytes:

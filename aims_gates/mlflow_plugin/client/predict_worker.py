@@ -52,10 +52,12 @@ def _classifier(model: Any) -> Any:
 def _place_of(classes: Any, positive: Any) -> int:
     if positive is None:
         return 1
-    found = [index for index, each in enumerate(classes) if str(each) == str(positive)]
-    if not found:
-        raise SystemExit(f"the classifier knows the classes {[str(each) for each in classes]}, not {positive!r}")
-    return found[0]
+    indexes = [index for index, label in enumerate(classes) if str(label) == str(positive)]
+    if not indexes:
+        raise SystemExit(
+            f"the classifier knows the classes {[str(class_name) for class_name in classes]}, not {positive!r}"
+        )
+    return indexes[0]
 
 
 def _buffers(name: str, values: Any) -> tuple[list[Any], list[bytes]]:
@@ -86,7 +88,7 @@ def _buffers(name: str, values: Any) -> tuple[list[Any], list[bytes]]:
     buffers = [None if buffer is None else buffer.to_pybytes() for buffer in array.buffers()]
     # A column without rows may have no buffers at all.
     buffers = buffers[:1] + [buffer or b"" for buffer in buffers[1:]]
-    return [name, text, [None if each is None else len(each) for each in buffers]], [b for b in buffers if b]
+    return [name, text, [None if buffer is None else len(buffer) for buffer in buffers]], [b for b in buffers if b]
 
 
 def _predict(place: Path, part: str, model: Any, positive: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -95,10 +97,10 @@ def _predict(place: Path, part: str, model: Any, positive: Any) -> tuple[dict[st
     import pandas as pd
 
     frame, raw = pd.read_parquet(place / f"{part}.parquet"), _classifier(model)
-    said = model.predict(frame)
-    if raw is not None and np.ndim(said) == 2 and np.shape(said)[1] > 1:
-        said = raw.predict(frame)  # logged with predict_proba as its prediction
-    columns = {"prediction": _columns(said, len(frame))}
+    predictions = model.predict(frame)
+    if raw is not None and np.ndim(predictions) == 2 and np.shape(predictions)[1] > 1:
+        predictions = raw.predict(frame)  # logged with predict_proba as its prediction
+    columns = {"prediction": _columns(predictions, len(frame))}
     if raw is None:
         return columns, {}
     index = _place_of(raw.classes_, positive)

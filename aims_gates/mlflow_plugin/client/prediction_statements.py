@@ -36,8 +36,10 @@ def statement_of(table: PredictionTable, at: datetime, facts: Mapping[str, Any],
     """What is to be signed about a table."""
     tables = {role: output for role, (_, output) in table.tables.items()}
     now, apart = at.isoformat(timespec="seconds"), table.isolation
-    said = Predictions(table.data, table.output, table.rows, now, dict(facts), tables, apart.kind, apart.verified)
-    return say(said, subject)
+    predictions = Predictions(
+        table.data, table.output, table.rows, now, dict(facts), tables, apart.kind, apart.verified
+    )
+    return say(predictions, subject)
 
 
 def vouched(table: PredictionTable, kind: str) -> PredictionTable:
@@ -60,9 +62,9 @@ def write_signed(out: Path, envelope: Envelope) -> Path:
     return _signed(out)
 
 
-def write_unsigned(out: Path, made: Statement) -> Path:
+def write_unsigned(out: Path, statement: Statement) -> Path:
     """Leave an unsigned statement beside its table; where."""
-    _unsigned(out).write_bytes(made.payload)
+    _unsigned(out).write_bytes(statement.payload)
     return _unsigned(out)
 
 
@@ -97,13 +99,13 @@ def read_unsigned(out: Path) -> Statement:
 
 
 def confirmed(
-    out: Path, made: Statement, model_folder: Path, evaluation: Path | str, *, into: Path | None = None
+    out: Path, statement: Statement, model_folder: Path, evaluation: Path | str, *, into: Path | None = None
 ) -> PredictionTable:
     """The tables that a statement names, looked at again: this model, this set, these bytes, and no other labels.
 
     Args:
         out: The table; further ones stand beside it.
-        made: The statement.
+        statement: The statement.
         model_folder: The model's bytes.
         evaluation: The evaluation set.
         into: A folder of one's own into which the tables are copied first, so that what is looked at is what is used.
@@ -112,32 +114,42 @@ def confirmed(
         InputError: it is a statement about something else than predictions.
         IntegrityError: one of these differs from what the statement says; all differences at once.
     """
-    said = predicate_of(made)
-    if not isinstance(said, Predictions):
+    predictions = predicate_of(statement)
+    if not isinstance(predictions, Predictions):
         raise InputError("this statement is about no predictions", where=str(out), remedy="Name predict's own table.")
     data = Dataset.open(evaluation, role="evaluation")
-    outputs = {"": said.output, **said.tables}
-    if set(said.tables) - set(TABLES):
-        raise InputError(f"unknown tables: {', '.join(said.tables)}", where=str(out), remedy="Upgrade aims-gates.")
+    outputs = {"": predictions.output, **predictions.tables}
+    if set(predictions.tables) - set(TABLES):
+        raise InputError(
+            f"unknown tables: {', '.join(predictions.tables)}", where=str(out), remedy="Upgrade aims-gates."
+        )
     places = {role: table_path(out, role) if role else out for role in outputs}
     if into is not None:
         places = {role: _copied(place, into) for role, place in places.items()}
     problems = []
-    if made.subject != folder_digest(model_folder):
+    if statement.subject != folder_digest(model_folder):
         problems.append("it is about another model than this one")
-    if said.data != data.digest:
+    if predictions.data != data.digest:
         problems.append("it is about another evaluation set than this one")
     changed = [place.name for role, place in places.items() if not _is(place, outputs[role])]
     problems += [f"{name} is not the table that it names" for name in changed]
     if not problems:
-        problems += _other_rows(places, data, model_columns(model_folder, data), said.rows)
+        problems += _other_rows(places, data, model_columns(model_folder, data), predictions.rows)
     if problems:
         raise IntegrityError("; ".join(problems), where=str(out), remedy="Run the model again: aims-gates predict")
     tables = {role: (place, outputs[role]) for role, place in places.items() if role}
-    isolation = Isolation(kind_of(said.isolation), said.verified)
+    isolation = Isolation(kind_of(predictions.isolation), predictions.verified)
     columns = Dataset.open(places[""], role="evaluation").columns
     return PredictionTable(
-        places[""], made.subject, said.data, said.output, said.rows, SCORE in columns, None, tables, isolation
+        places[""],
+        statement.subject,
+        predictions.data,
+        predictions.output,
+        predictions.rows,
+        SCORE in columns,
+        None,
+        tables,
+        isolation,
     )
 
 
@@ -155,21 +167,21 @@ def _other_rows(places: Mapping[str, Path], data: Dataset, features: tuple[str, 
 
     table, problems = data.arrow(data.columns), []
     for role, place in places.items():
-        found = pq.read_table(place)
+        result = pq.read_table(place)
         names = [name for name in data.columns if not role or name not in features]
         base = table
-        if role and ROW in found.column_names:
-            base = table.take(found.column(ROW).combine_chunks())
+        if role and ROW in result.column_names:
+            base = table.take(result.column(ROW).combine_chunks())
         elif role:
             continue  # attacks: made of predictions and row numbers alone
-        lacking = [name for name in names if name not in found.column_names]
-        if lacking or found.num_rows != base.num_rows or (not role and found.num_rows != rows):
+        lacking = [name for name in names if name not in result.column_names]
+        if lacking or result.num_rows != base.num_rows or (not role and result.num_rows != rows):
             problems.append(f"{place.name} has other rows or columns than the evaluation set")
         else:
-            problems += [f"{place.name} has another {name}" for name in names if not _alike(found, base, name)]
+            problems += [f"{place.name} has another {name}" for name in names if not _alike(result, base, name)]
     return problems
 
 
-def _alike(found: "pa.Table", base: "pa.Table", name: str) -> bool:
-    one, other = found.column(name), base.column(name)
+def _alike(table: "pa.Table", base: "pa.Table", name: str) -> bool:
+    one, other = table.column(name), base.column(name)
     return bool(one.combine_chunks().equals(other.cast(one.type).combine_chunks()))

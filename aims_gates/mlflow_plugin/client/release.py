@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import check_left_out, folder_digest
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger.connect import open_ledger
@@ -69,8 +69,8 @@ def stage_version(settings: Settings, name: str, version: str, progress: Progres
     if is_remote(settings.need_registry()):
         server = Remote(settings.need_registry())
         try:
-            said = server.post("/stage", {"name": name, "version": version}, timeout=STAGING_SECONDS)
-            return str(said["digest"])
+            reply = server.post("/stage", {"name": name, "version": version}, timeout=STAGING_SECONDS)
+            return str(reply["digest"])
         finally:
             server.close()
     find_target(model=name, version=version)  # says what there is, where this version is not
@@ -85,11 +85,11 @@ def open_request(
     Raises:
         RefusedError: the model is bound to no system, or the key may not ask.
     """
-    found = stage_version(settings, name, version, progress)
+    digest = stage_version(settings, name, version, progress)
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        said = acts.ask(connection, settings.workspace, name, version, found, reason, now)
-        return acts.sign_and_append(connection, said, key, now)[0]
+        draft = acts.ask(connection, settings.workspace, name, version, digest, reason, now)
+        return acts.sign_and_append(connection, draft, key, now)[0]
 
 
 def promote(settings: Settings, name: str, version: str, alias: str, progress: Progress | None = None) -> str:
@@ -98,9 +98,9 @@ def promote(settings: Settings, name: str, version: str, alias: str, progress: P
     Raises:
         MlflowException: the registry refused; its message says why.
     """
-    found = stage_version(settings, name, version, progress)
+    digest = stage_version(settings, name, version, progress)
     mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
-    return found
+    return digest
 
 
 def rollback(settings: Settings, name: str, version: str, reason: str, key: Key, alias: str = "production") -> None:
@@ -109,9 +109,9 @@ def rollback(settings: Settings, name: str, version: str, reason: str, key: Key,
     Raises:
         MlflowException: the registry refused; its message says why.
     """
-    said = acts.order_rollback(settings.workspace, name, version, reason)
+    draft = acts.order_rollback(settings.workspace, name, version, reason)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        acts.sign_and_append(connection, said, key, datetime.now(UTC))
+        acts.sign_and_append(connection, draft, key, datetime.now(UTC))
     promote(settings, name, version, alias)
 
 
@@ -123,7 +123,9 @@ def reaches(settings: Settings, name: str) -> list[str]:
     if is_remote(settings.need_registry()):
         return []
     versions = reach(registry_store(settings.need_registry()), settings.workspace, name)
-    return [f"{called(space, each, settings.workspace)} version {number}" for space, each, number in versions]
+    return [
+        f"{called(space, model_name, settings.workspace)} version {number}" for space, model_name, number in versions
+    ]
 
 
 def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
@@ -134,9 +136,9 @@ def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
     """
     from aims_gates.mlflow_plugin.store.governed_names import governed_alias
 
-    said = acts.halt(settings.workspace, name, reason)
+    draft = acts.halt(settings.workspace, name, reason)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        acts.sign_and_append(connection, said, key, datetime.now(UTC))
+        acts.sign_and_append(connection, draft, key, datetime.now(UTC))
     client = mlflow.MlflowClient()
     aliases = [alias for alias in client.get_registered_model(name).aliases if governed_alias(alias)]
     for alias in aliases:
@@ -147,18 +149,18 @@ def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
 def _grant(settings: Settings, name: str, version: str | None, alias: str | None) -> Row:
     with open_ledger(settings.need_registry()) as connection:
         workspace = settings.workspace
-        ledger = Ledger(about(connection, workspace, name), workspace, name)
+        ledger = StatementView(about(connection, workspace, name), workspace, name)
     if alias is not None:
-        found = ledger.standing(alias, datetime.now(UTC))
+        row = ledger.standing(alias, datetime.now(UTC))
     else:
         latest = next(reversed(ledger.grants(version=version)), None)
         ended = latest is None or latest.digest in ledger.revoked or latest.position < ledger.halted_at()
-        found = None if ended else latest
-    if found is None:
+        row = None if ended else latest
+    if row is None:
         remedy = f"See what is missing: aims-gates explain {name} {version or 'VERSION'} --to production"
         what = f"alias {alias}" if alias else f"version {version}"
         raise RefusedError(f"no grant stands for {name}, {what}: it was never granted, or it ended", remedy=remedy)
-    return found
+    return row
 
 
 def _judged(settings: Settings, grant: Any) -> None:
@@ -197,11 +199,11 @@ def load_model(model_uri: str, *, settings: Settings | None = None, **arguments:
     grant = _grant(settings, parsed.name, parsed.version, parsed.alias).predicate
     with local_folder(grant.location) as folder:
         check_left_out(Path(folder))
-        found = folder_digest(Path(folder))
-        if found != grant.digest:
+        digest = folder_digest(Path(folder))
+        if digest != grant.digest:
             remedy = "Do not load it. Run: aims-gates ledger verify; then roll back or promote again."
             raise IntegrityError(
-                f"the bytes were altered: {found}, granted {grant.digest}", where=str(folder), remedy=remedy
+                f"the bytes were altered: {digest}, granted {grant.digest}", where=str(folder), remedy=remedy
             )
         _judged(settings, grant)
         leave_no_bytecode()

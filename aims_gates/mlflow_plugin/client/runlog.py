@@ -17,7 +17,7 @@ from mlflow.utils.time import get_current_time_millis
 from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest
-from aims_gates.mlflow_plugin.client.targets import Target
+from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.model import Evidence, Finding
 from aims_gates.reports import Report, render
 from aims_gates.reports.card import card_html, measured
@@ -40,11 +40,11 @@ def _name(evidence: Evidence, finding: Finding) -> str:
     return _STRANGE.sub("_", ".".join(parts))[:250]
 
 
-def _metrics(found: Iterable[Evidence]) -> list[Metric]:
+def _metrics(evidences: Iterable[Evidence]) -> list[Metric]:
     judged = [
-        (_name(each, finding), finding.value)
-        for each in found
-        for finding in measured({each.gate: each.findings}).get(each.gate, ())
+        (_name(evidence, finding), finding.value)
+        for evidence in evidences
+        for finding in measured({evidence.gate: evidence.findings}).get(evidence.gate, ())
         if finding.outcome is not None and finding.value is not None
     ]
     now = get_current_time_millis()
@@ -56,11 +56,11 @@ def _inputs(datasets: Mapping[str, Dataset], places: Mapping[str, str]) -> list[
     return [
         DatasetInput(
             MlflowDataset(
-                role, each.digest.removeprefix("sha256:")[:36], "local", json.dumps({"uri": places.get(role, role)})
+                role, dataset.digest.removeprefix("sha256:")[:36], "local", json.dumps({"uri": places.get(role, role)})
             ),
-            [InputTag("mlflow.data.context", role), InputTag("aims_gates.digest", each.digest)],
+            [InputTag("mlflow.data.context", role), InputTag("aims_gates.digest", dataset.digest)],
         )
-        for role, each in sorted(datasets.items())
+        for role, dataset in sorted(datasets.items())
     ]
 
 
@@ -82,9 +82,9 @@ def _write(
 
 
 def log_check(
-    target: Target,
+    target: CheckTarget,
     report: Report,
-    found: Iterable[Evidence],
+    evidences: Iterable[Evidence],
     envelopes: Mapping[str, Envelope],
     datasets: Mapping[str, Dataset],
     card: str | None,
@@ -96,7 +96,7 @@ def log_check(
     Args:
         target: What was checked; without a run only the version's tags are set.
         report: Rendered as HTML and JSON.
-        found: The evidence, for metrics.
+        evidences: The evidence, for metrics.
         envelopes: Signed evidence by gate.
         datasets: Data sets by role.
         card: The model card, in Markdown.
@@ -107,7 +107,7 @@ def log_check(
     state = "unknown" if report.decision is None else ("met" if report.decision.criteria_met else "unmet")
     if target.run is not None:
         run_id = target.run.info.run_id
-        client.log_batch(run_id, metrics=_metrics(found))
+        client.log_batch(run_id, metrics=_metrics(evidences))
         client.log_inputs(run_id, datasets=_inputs(datasets, places))
         client.set_tag(run_id, f"{FOLDER}.criteria", state)
         with tempfile.TemporaryDirectory() as place:
@@ -124,8 +124,8 @@ def log_check(
 
 def _describe(client: mlflow.MlflowClient, name: str, version: str, card: str) -> None:
     """The card as the version's description, unless a person wrote one."""
-    found = client.get_model_version(name, version)
-    if found.description and found.tags.get(_OURS) != digest(found.description):
+    model_version = client.get_model_version(name, version)
+    if model_version.description and model_version.tags.get(_OURS) != digest(model_version.description):
         return
     text = (
         card

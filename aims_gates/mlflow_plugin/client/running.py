@@ -121,8 +121,8 @@ class _Reader:
     def _take(self, block: bytes) -> None:
         self.answer += block
         if len(self.answer) > self._most:
-            said = f"the model's process sent more than {self._most:,} bytes"
-            raise InputError(said, remedy="The model must return one short value for each row.")
+            message = f"the model's process sent more than {self._most:,} bytes"
+            raise InputError(message, remedy="The model must return one short value for each row.")
 
 
 def _end(process: "subprocess.Popen[bytes]", lifeline: IO[bytes]) -> None:
@@ -142,9 +142,9 @@ def _end(process: "subprocess.Popen[bytes]", lifeline: IO[bytes]) -> None:
     if code < 0:
         _end_orphans()
     if code < 0 or code == keeper.UNENDED:
-        said = "the model's process ended the process that watched it" if code < 0 else "what it started goes on"
+        message = "the model's process ended the process that watched it" if code < 0 else "what it started goes on"
         raise IntegrityError(
-            f"nothing that this model gave is believed: {said}",
+            f"nothing that this model gave is believed: {message}",
             remedy="Look at what runs under this account, and run the model with --isolation bwrap.",
         )
 
@@ -180,21 +180,21 @@ def _end_orphans() -> None:
     """End children that this process had not before: a keeper was killed, and they are what it watched."""
     until = time.monotonic() + _LAST
     while (orphans := _children() - _guard.known) and time.monotonic() < until:
-        for each in (*orphans, *(grandchild for orphan in orphans for grandchild in keeper.descendants(orphan))):
+        for process in (*orphans, *(grandchild for orphan in orphans for grandchild in keeper.descendants(orphan))):
             with contextlib.suppress(OSError):
-                os.kill(each, signal.SIGKILL)
-        for each in orphans:
+                os.kill(process, signal.SIGKILL)
+        for process in orphans:
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(each, os.WNOHANG)
+                os.waitpid(process, os.WNOHANG)
         time.sleep(0.005)
 
 
 def _children() -> set[int]:
-    found: set[int] = set()
+    descendants: set[int] = set()
     for thread in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):
-            found |= set(map(int, thread.read_text().split()))
-    return found
+            descendants |= set(map(int, thread.read_text().split()))
+    return descendants
 
 
 def _control(option: int, value: int = 0) -> int:

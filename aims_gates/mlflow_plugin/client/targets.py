@@ -16,13 +16,13 @@ from aims_gates.mlflow_plugin.internals.store import parse_model_uri, registry_s
 from aims_gates.mlflow_plugin.store.governed_names import version_number
 from aims_gates.mlflow_plugin.store.subjects import no_check_of_prompts
 
-__all__ = ["Target", "find_target", "newest"]
+__all__ = ["CheckTarget", "find_target", "newest"]
 
 _COMMIT = "mlflow.source.git.commit"
 
 
 @dataclass(frozen=True)
-class Target:
+class CheckTarget:
     """A model on trial.
 
     Attributes:
@@ -61,18 +61,18 @@ def _run(run_id: str | None) -> Run | None:
         return None
 
 
-def _of_version(name: str, version: str) -> Target:
+def _of_version(name: str, version: str) -> CheckTarget:
     version = str(version_number(version))
     try:
-        found = mlflow.MlflowClient().get_model_version(name, version)
+        model_version = mlflow.MlflowClient().get_model_version(name, version)
     except MlflowException as error:
         if _is_prompt(name):
             raise no_check_of_prompts(name) from error
         remedy = "Check name and version on the registry's page, and the registry URI."
-        said = f"{name} version {version}: {error.message}"
-        raise InputError(said, where=mlflow.get_registry_uri(), remedy=remedy) from error
-    run = _run(found.run_id)
-    return Target(f"models:/{name}/{version}", name, version, run, _facts(run, name, version))
+        message = f"{name} version {version}: {error.message}"
+        raise InputError(message, where=mlflow.get_registry_uri(), remedy=remedy) from error
+    run = _run(model_version.run_id)
+    return CheckTarget(f"models:/{name}/{version}", name, version, run, _facts(run, name, version))
 
 
 def _is_prompt(name: str) -> bool:
@@ -83,7 +83,7 @@ def _is_prompt(name: str) -> bool:
         return False
 
 
-def _of_run(run_id: str) -> Target:
+def _of_run(run_id: str) -> CheckTarget:
     run = _run(run_id)
     if run is None:
         raise InputError(
@@ -97,30 +97,30 @@ def _of_run(run_id: str) -> Target:
     client = mlflow.MlflowClient()
     logged = [client.get_logged_model(output.model_id) for output in outputs]
     newest = max(logged, key=lambda model: model.creation_timestamp)
-    return Target(f"models:/{newest.model_id}", run=run, facts=_facts(run, None, None))
+    return CheckTarget(f"models:/{newest.model_id}", run=run, facts=_facts(run, None, None))
 
 
-def _of_address(address: str) -> Target:
+def _of_address(address: str) -> CheckTarget:
     if address.startswith("models:/"):
         return _of_models_uri(address)
     if address.startswith("prompts:/"):
         raise no_check_of_prompts(address)
     if address.startswith("runs:/"):
         run = _run(address.removeprefix("runs:/").partition("/")[0])
-        return Target(address, run=run, facts=_facts(run, None, None))
+        return CheckTarget(address, run=run, facts=_facts(run, None, None))
     if "://" not in address and not Path(address).is_dir():
         remedy = "Name a version too (--version N), or an address such as models:/NAME/1 or a model's folder."
         raise InputError(f"{address!r} is no model's address", remedy=remedy)
-    return Target(address)
+    return CheckTarget(address)
 
 
-def _of_models_uri(address: str) -> Target:
+def _of_models_uri(address: str) -> CheckTarget:
     client = mlflow.MlflowClient()
     try:
         parsed = parse_model_uri(address)
         if parsed.model_id is not None:
             run = _run(client.get_logged_model(parsed.model_id).source_run_id)
-            return Target(address, run=run, facts=_facts(run, None, None))
+            return CheckTarget(address, run=run, facts=_facts(run, None, None))
         version = parsed.version
         if parsed.name is not None and parsed.alias is not None:
             version = str(client.get_model_version_by_alias(parsed.name, parsed.alias).version)
@@ -141,12 +141,12 @@ def newest(models: list[str]) -> tuple[str, str]:
         InputError: none of them holds a version.
     """
     client = mlflow.MlflowClient()
-    found = [version for name in models for version in client.search_model_versions(f"name='{_quoted(name)}'")]
-    if not found:
+    versions = [version for name in models for version in client.search_model_versions(f"name='{_quoted(name)}'")]
+    if not versions:
         remedy = f"Register one: mlflow.<flavor>.log_model(model, name=..., registered_model_name={models[0]!r})"
-        said = f"no version of {', '.join(models)} is registered"
-        raise InputError(said, where=mlflow.get_registry_uri(), remedy=remedy)
-    latest = max(found, key=lambda version: (version.creation_timestamp, int(version.version)))
+        message = f"no version of {', '.join(models)} is registered"
+        raise InputError(message, where=mlflow.get_registry_uri(), remedy=remedy)
+    latest = max(versions, key=lambda version: (version.creation_timestamp, int(version.version)))
     return str(latest.name), str(latest.version)
 
 
@@ -156,7 +156,7 @@ def _quoted(name: str) -> str:
     return name
 
 
-def find_target(run: str | None = None, model: str | None = None, version: str | None = None) -> Target:
+def find_target(run: str | None = None, model: str | None = None, version: str | None = None) -> CheckTarget:
     """Find what to check.
 
     Args:

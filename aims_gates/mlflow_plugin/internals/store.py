@@ -92,8 +92,8 @@ def in_workspace(workspace: str) -> AbstractContextManager[Any]:
 
 def store_class() -> type:
     """MLflow's own store class, on which the gated one stands."""
-    made: type = _NAMES["workspace_store" if workspaces_on() else "store"]
-    return made
+    NAMES: type = _NAMES["workspace_store" if workspaces_on() else "store"]
+    return NAMES
 
 
 def begin_arguments(replica: str | None) -> dict[str, str | None]:
@@ -174,13 +174,13 @@ def guard_repositories(over: Callable[[type], type]) -> None:
     stock = type(registry).get_artifact_repository
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        made = stock(registry, *args, **kwargs)
-        replace_class(made, over(type(made)))
-        return made
+        store = stock(registry, *args, **kwargs)
+        replace_class(store, over(type(store)))
+        return store
 
     registry.get_artifact_repository = guarded
 
 
-def replace_class(thing: Any, made: type) -> None:
+def replace_class(thing: Any, subclass: type) -> None:
     """Make an object of MLflow's one of our class over its own."""
-    thing.__class__ = made
+    thing.__class__ = subclass

@@ -45,7 +45,7 @@ from aims_gates.mlflow_plugin.store.paths import beneath, forms, released_digest
 from aims_gates.mlflow_plugin.store.refusals import refusal
 from aims_gates.mlflow_plugin.store.subjects import underlying_address
 
-__all__ = ["READS", "WRITES", "Guard"]
+__all__ = ["READS", "WRITES", "ArtifactGuard"]
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class _Source:
     ids: frozenset[tuple[str, str]]
 
 
-class Guard:
+class ArtifactGuard:
     """Decides about paths, for one server.
 
     Args:
@@ -126,7 +126,7 @@ class Guard:
         with _refusing("a write"):
             places = forms(root, path)
             self._refuse_released(places, tree)
-            written = {made for place in places for made in authorship.made_by(place)}
+            written = {origin for place in places for origin in authorship.made_by(place)}
             for source in self._protected():
                 touched = any(
                     beneath(place, base) or (tree and beneath(base, place))
@@ -201,8 +201,8 @@ class Guard:
                 lies = self._store.addresses.of(session, version)
                 if lies & read or any(beneath(place, base) for place in places for base in lies if "/" in base):
                     digests.add(granted)
-            halts = (stopped_bytes(connection, each) for each in sorted(digests))
-            halt = next((each for each in halts if each is not None), None)
+            halts = (stopped_bytes(connection, digest) for digest in sorted(digests))
+            halt = next((row for row in halts if row is not None), None)
             if halt is not None:
                 raise refuse(connection, halt, active_workspace(self._store), "these artifacts", "read")
 
@@ -247,20 +247,20 @@ class Guard:
         return [self._source(*row) for row in rows]
 
     def _source(self, workspace: str, name: str, version: int, source: str) -> _Source:
-        found = self._sources.get((workspace, name, version, source))
-        if found is not None:
-            return found
+        source_found = self._sources.get((workspace, name, version, source))
+        if source_found is not None:
+            return source_found
         addresses, sure = [source], True
         try:
             with in_workspace(workspace):
                 addresses.append(underlying_address(source, self._store._address_of))
         except (AimsGatesError, MlflowException):
             sure = False  # the ids in the address still stand for it, and it is looked up again
-        fixed = [each for each in addresses if each.partition(":")[0] not in ("models", "runs")]
-        places = {place for each in fixed for place in forms(each) | self._scoped(workspace, each)}
+        fixed = [address for address in addresses if address.partition(":")[0] not in ("models", "runs")]
+        places = {place for name in fixed for place in forms(name) | self._scoped(workspace, name)}
         # A run holds other artifacts too, so its id stands for the model only where the path in it is not known.
-        named = {made for each in addresses for made in authorship.made_by(each)}
-        ids = frozenset(made for made in named if made[0] == "model" or not sure)
+        named = {origin for address in addresses for origin in authorship.made_by(address)}
+        ids = frozenset(origin for origin in named if origin[0] == "model" or not sure)
         result = _Source(workspace, name, version, frozenset(places), ids)
         if sure:
             self._sources[workspace, name, version, source] = result
@@ -302,9 +302,9 @@ def _checked(method: Callable[..., Any], check: Callable[[str, str], None]) -> C
     signature = inspect.signature(method)
 
     def place(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str]:
-        said = signature.bind(*args, **kwargs).arguments
-        folder = next((str(said[name]) for name in _FOLDERS if said.get(name)), "")
-        file = next((os.path.basename(os.fspath(said[name])) for name in _FILES if said.get(name)), "")  # noqa: PTH119
+        arguments = signature.bind(*args, **kwargs).arguments
+        folder = next((str(arguments[name]) for name in _FOLDERS if arguments.get(name)), "")
+        file = next((os.path.basename(os.fspath(arguments[name])) for name in _FILES if arguments.get(name)), "")  # noqa: PTH119
         return str(args[0].artifact_uri), "/".join(part for part in (folder, file) if part)
 
     if inspect.iscoroutinefunction(method):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from aims_gates.documents.strict_yaml import MAX_BYTES, read_json
 from aims_gates.errors import InputError
 
-__all__ = ["Body", "Refused", "misshapen", "wants_shape"]
+__all__ = ["RequestBody", "Refused", "misshapen", "wants_shape"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -45,7 +45,7 @@ class Unpacks(Protocol):
 
 
 @dataclass
-class Body:
+class RequestBody:
     """A request's body, received with limits.
 
     Attributes:

@@ -58,14 +58,14 @@ def located(scope: Scope, proxies: Iterable[Network]) -> Scope:
     """
     trusted, here = tuple(proxies), peer(scope)
     client = scope[_PEER] if _PEER in scope else scope.get("client")
-    made = {**scope, _PEER: client}
+    inner = {**scope, _PEER: client}
     if here is None or client is None:
-        return {**made, "client": None}
+        return {**inner, "client": None}
     headers = [(name.lower(), value) for name, value in scope["headers"]]
     if any(here in network for network in trusted):
-        return {**made, "client": (_forwarded(headers, trusted), 0), "scheme": _scheme(headers, scope)}
+        return {**inner, "client": (_forwarded(headers, trusted), 0), "scheme": _scheme(headers, scope)}
     behind = here.is_loopback and any(name in _FORWARDING for name, _ in headers)
-    return {**made, "client": (UNKNOWN, 0) if behind else (str(here), client[1])}
+    return {**inner, "client": (UNKNOWN, 0) if behind else (str(here), client[1])}
 
 
 def _forwarded(headers: list[tuple[bytes, bytes]], trusted: tuple[Network, ...]) -> str:
@@ -91,7 +91,7 @@ def _address(text: str) -> Address | None:
     if not bracket and text.count(":") == 1:
         host = text.partition(":")[0]
     try:
-        found = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
-    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
+    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address

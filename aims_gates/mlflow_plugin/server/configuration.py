@@ -114,10 +114,10 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
     Raises:
         InputError: one makes no sense, or a way to sign in lacks what it needs.
     """
-    said = os.environ if environment is None else environment
-    ways = _ways(said.get("AIMS_GATES_AUTH") or "basic")
-    issuers = _issuers(said.get("AIMS_GATES_OIDC")) if "oidc" in ways else ()
-    proxies = _networks(said, "AIMS_GATES_TRUSTED_PROXIES") if "proxy" in ways else ()
+    environ = os.environ if environment is None else environment
+    ways = _ways(environ.get("AIMS_GATES_AUTH") or "basic")
+    issuers = _issuers(environ.get("AIMS_GATES_OIDC")) if "oidc" in ways else ()
+    proxies = _networks(environ, "AIMS_GATES_TRUSTED_PROXIES") if "proxy" in ways else ()
     if "oidc" in ways and not issuers:
         raise InputError("no issuer is named", where="AIMS_GATES_OIDC", remedy="Name a file with at least one issuer.")
     if "proxy" in ways and not proxies:
@@ -130,50 +130,52 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
     return Configuration(
         ways,
         issuers,
-        (said.get("AIMS_GATES_PROXY_HEADER") or usual.proxy_header).strip().lower(),
+        (environ.get("AIMS_GATES_PROXY_HEADER") or usual.proxy_header).strip().lower(),
         proxies,
-        _number(said, "AIMS_GATES_AUTH_CACHE_SECONDS", usual.cache_seconds, 0),
-        _number(said, "AIMS_GATES_MAX_BODY", usual.max_body),
-        _number(said, "AIMS_GATES_MAX_ARTIFACT", usual.max_artifact),
-        float(_number(said, "AIMS_GATES_BODY_SECONDS", int(usual.body_seconds))),
-        Path(said["AIMS_GATES_CHECKPOINTS"]) if said.get("AIMS_GATES_CHECKPOINTS") else None,
-        _number(said, "AIMS_GATES_CHECKPOINT_MINUTES", usual.checkpoint_minutes),
-        float(_number(said, "AIMS_GATES_REQUEST_SECONDS", int(usual.request_seconds))),
-        float(_number(said, "AIMS_GATES_LONG_REQUEST_SECONDS", int(usual.long_seconds))),
-        _networks(said, "AIMS_GATES_FORWARDING_PROXIES"),
-        named(said.get("AIMS_GATES_SERVE", "")),
+        _number(environ, "AIMS_GATES_AUTH_CACHE_SECONDS", usual.cache_seconds, 0),
+        _number(environ, "AIMS_GATES_MAX_BODY", usual.max_body),
+        _number(environ, "AIMS_GATES_MAX_ARTIFACT", usual.max_artifact),
+        float(_number(environ, "AIMS_GATES_BODY_SECONDS", int(usual.body_seconds))),
+        Path(environ["AIMS_GATES_CHECKPOINTS"]) if environ.get("AIMS_GATES_CHECKPOINTS") else None,
+        _number(environ, "AIMS_GATES_CHECKPOINT_MINUTES", usual.checkpoint_minutes),
+        float(_number(environ, "AIMS_GATES_REQUEST_SECONDS", int(usual.request_seconds))),
+        float(_number(environ, "AIMS_GATES_LONG_REQUEST_SECONDS", int(usual.long_seconds))),
+        _networks(environ, "AIMS_GATES_FORWARDING_PROXIES"),
+        named(environ.get("AIMS_GATES_SERVE", "")),
     )
 
 
-def _ways(said: str) -> frozenset[str]:
-    found = {each.strip() for each in said.split(",")}
-    if found == {"none"}:
+def _ways(text: str) -> frozenset[str]:
+    parts = {part.strip() for part in text.split(",")}
+    if parts == {"none"}:
         return frozenset()
-    if not found or found - _WAYS:
+    if not parts or parts - _WAYS:
         remedy = "Name basic, oidc, proxy (joined by commas), or none alone."
-        raise InputError(f"{said!r} is no way to sign in", where="AIMS_GATES_AUTH", remedy=remedy)
-    return frozenset(found | {"basic"})
+        raise InputError(f"{text!r} is no way to sign in", where="AIMS_GATES_AUTH", remedy=remedy)
+    return frozenset(parts | {"basic"})
 
 
 def _issuers(place: str | None) -> tuple[Issuer, ...]:
     if not place:
         return ()
     document = read(Path(place))
-    found = parse(_Issuers, document).issuers
-    for each in found:
-        if each.service and each.actor is None and not each.claims:
+    issuers = parse(_Issuers, document).issuers
+    for issuer in issuers:
+        if issuer.service and issuer.actor is None and not issuer.claims:
             remedy = "Say which claims its tokens must have (claims), and which names the human (actor)."
-            raise InputError("any job of this provider could sign in", where=f"{place}: {each.issuer}", remedy=remedy)
-        if any(name.upper().startswith("HS") or name.lower() == "none" for name in each.algorithms):
+            raise InputError("any job of this provider could sign in", where=f"{place}: {issuer.issuer}", remedy=remedy)
+        if any(name.upper().startswith("HS") or name.lower() == "none" for name in issuer.algorithms):
             raise InputError(
-                "only public-key algorithms", where=f"{place}: {each.issuer}", remedy="Name RS256, ES256 ..."
+                "only public-key algorithms", where=f"{place}: {issuer.issuer}", remedy="Name RS256, ES256 ..."
             )
-    return found
+    return issuers
 
 
-def _networks(said: Mapping[str, str], name: str) -> tuple[Network, ...]:
+def _networks(environment: Mapping[str, str], name: str) -> tuple[Network, ...]:
     try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in said.get(name, "").split(",") if part.strip())
+        return tuple(
+            ipaddress.ip_network(part.strip()) for part in environment.get(name, "").split(",") if part.strip()
+        )
     except ValueError as error:
         remedy = "Write addresses or networks, e.g. 10.0.0.7 or 10.0.0.0/24."
         raise InputError(str(error), where=name, remedy=remedy) from error
@@ -195,8 +197,8 @@ def named(text: str, where: str = "AIMS_GATES_SERVE") -> frozenset[str]:
     return names
 
 
-def _number(said: Mapping[str, str], name: str, usual: int, least: int = 1) -> int:
-    text: Any = said.get(name) or str(usual)
+def _number(environment: Mapping[str, str], name: str, usual: int, least: int = 1) -> int:
+    text: Any = environment.get(name) or str(usual)
     if not (text.isascii() and text.isdigit() and int(text) >= least):
         raise InputError(f"{text!r} is no number", where=name, remedy=f"Write a whole number of at least {least}.")
     return int(text)

@@ -16,7 +16,7 @@ import anyio.to_thread
 from starlette.concurrency import run_in_threadpool
 
 from aims_gates.mlflow_plugin.server.allowances import Allowance, allowance
-from aims_gates.mlflow_plugin.server.bodies import Body, Refused, misshapen, wants_shape
+from aims_gates.mlflow_plugin.server.bodies import Refused, RequestBody, misshapen, wants_shape
 from aims_gates.mlflow_plugin.server.ceilings import check_fields, check_graphql, check_json, check_query
 from aims_gates.mlflow_plugin.server.configuration import Configuration
 from aims_gates.mlflow_plugin.server.otlp import check_otlp
@@ -63,7 +63,7 @@ class Limits:
         caller = who.name if who is not None and who.via != "http" else f"address {client[0]}"
         entry, size = allowance(scope["method"], scope["path"], self._configuration)
         size = size if most is None else min(size, most)
-        body = Body(receive, size, self._configuration.body_seconds)
+        body = RequestBody(receive, size, self._configuration.body_seconds)
         try:
             _fits(scope, size, entry)
             check_query(scope.get("query_string", b""))
@@ -75,7 +75,7 @@ class Limits:
             sending = send if refused.status == 408 else partial(_lingering, body, send)
             await self._answer(sending, refused.status, code, refused.message)
 
-    async def _served(self, scope: Scope, body: Body, send: Send, entry: Allowance) -> None:
+    async def _served(self, scope: Scope, body: RequestBody, send: Send, entry: Allowance) -> None:
         if entry.kind != "stream":
             data = await body.whole(unpacker(_header(scope, b"content-encoding"), body.most))
             scope = _whole(scope, len(data))
@@ -83,7 +83,7 @@ class Limits:
             await (run_in_threadpool(check) if len(data) > _SMALL else _at_once(check))
         seconds = self._configuration.long_seconds if entry.long else self._configuration.request_seconds
         with serving(seconds) as request:
-            answer = _Answer(send, body, request)
+            answer = _Response(send, body, request)
             try:
                 app = partial(_apart, self._app) if entry.kind == "otlp" else self._app
                 await app(scope, body, answer)
@@ -95,10 +95,10 @@ class Limits:
                 raise refusal
 
 
-class _Answer:
+class _Response:
     """What MLflow answers, as long as the answer is MLflow's to give."""
 
-    def __init__(self, send: Send, body: Body, request: Running) -> None:
+    def __init__(self, send: Send, body: RequestBody, request: Running) -> None:
         self._send, self._body, self._request, self._failed = send, body, request, False
         self.started = False
 
@@ -117,11 +117,13 @@ class _Answer:
             return self._body.broken
         if not self._request.over:
             return None
-        said = f"the request was ended after {self._request.seconds:g} seconds. Ask for less: a narrower filter or page"
-        return Refused(422, said)
+        message = (
+            f"the request was ended after {self._request.seconds:g} seconds. Ask for less: a narrower filter or page"
+        )
+        return Refused(422, message)
 
 
-async def _lingering(body: Body, send: Send, message: Message) -> None:
+async def _lingering(body: RequestBody, send: Send, message: Message) -> None:
     """Send at once, and hang up once the client has sent its body: many read no answer before, and see a reset."""
     if message["type"] != "http.response.body" or body.over:
         await send(message)

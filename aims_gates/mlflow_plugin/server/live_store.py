@@ -33,11 +33,11 @@ def store() -> Any:
     """
     from aims_gates.mlflow_plugin.internals.server.handlers import registry_store
 
-    found = registry_store()
-    if not isinstance(found, StoreBase):
+    store_base = registry_store()
+    if not isinstance(store_base, StoreBase):
         remedy = "Start the server with --registry-store-uri aims+sqlite:///FILE or aims+postgresql://..."
         raise RefusedError("this server's registry is not gated: it would promote anything", remedy=remedy)
-    return found
+    return store_base
 
 
 def workspace() -> str:
@@ -96,37 +96,37 @@ class Sight:
             return False
         return self.rows(rows(self._connection, [term]))
 
-    def elsewhere(self, said: Any) -> bool:
+    def elsewhere(self, predicate: Any) -> bool:
         """Whether a statement names a registered model of another workspace, and the caller sees none but their own.
 
         Two workspaces may hold the same bytes; what was said of them in one is not for the other to read.
         """
-        return not self._who.admin and any(space != self._workspace for space, _ in _named(said))
+        return not self._who.admin and any(space != self._workspace for space, _ in _named(predicate))
 
-    def rows(self, found: Iterable[Row]) -> bool:
+    def rows(self, candidates: Iterable[Row]) -> bool:
         """Whether the caller may read these rows: one of the models they are about is theirs to read."""
-        seen = list(found)
-        secret = [row for row in seen if not isinstance(row.predicate, Trust | KeyRevocation | Checkpoint)]
+        listed = list(candidates)
+        secret = [row for row in listed if not isinstance(row.predicate, Trust | KeyRevocation | Checkpoint)]
         named = {model for row in secret for model in _named(row.predicate)} or self._around(secret)
         return not secret or any(map(self.of, sorted(named)))
 
-    def _around(self, found: list[Row]) -> set[Model]:
+    def _around(self, candidates: list[Row]) -> set[Model]:
         """The models that share a subject, or the request, with rows that name none (approvals, waivers)."""
-        wanted = {f"subject {row.statement.subject}" for row in found}
-        wanted |= {f"statement {row.predicate.request}" for row in found if _asks(row)}
-        wanted |= {f"statement {row.predicate.statement}" for row in found if hasattr(row.predicate, "statement")}
-        return {model for row in rows(self._connection, sorted(wanted)) for model in _named(row.predicate)}
+        terms = {f"subject {row.statement.subject}" for row in candidates}
+        terms |= {f"statement {row.predicate.request}" for row in candidates if _asks(row)}
+        terms |= {f"statement {row.predicate.statement}" for row in candidates if hasattr(row.predicate, "statement")}
+        return {model for row in rows(self._connection, sorted(terms)) for model in _named(row.predicate)}
 
 
 def _asks(row: Row) -> bool:
     return isinstance(getattr(row.predicate, "request", None), str)
 
 
-def _named(said: Any) -> set[Model]:
+def _named(predicate: Any) -> set[Model]:
     """The registered model that a statement names."""
-    if isinstance(said, Evidence | Predictions):
-        name = said.facts.get("name")
-        return {(str(said.facts.get("workspace", "default")), str(name))} if name else set()
-    if isinstance(said, Recorded):
-        return {(str(said.aims.get("workspace")), str(said.aims.get("name")))}
-    return {(said.workspace, said.name)} if hasattr(said, "workspace") else set()
+    if isinstance(predicate, Evidence | Predictions):
+        name = predicate.facts.get("name")
+        return {(str(predicate.facts.get("workspace", "default")), str(name))} if name else set()
+    if isinstance(predicate, Recorded):
+        return {(str(predicate.aims.get("workspace")), str(predicate.aims.get("name")))}
+    return {(predicate.workspace, predicate.name)} if hasattr(predicate, "workspace") else set()

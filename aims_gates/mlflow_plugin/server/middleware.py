@@ -23,11 +23,11 @@ from aims_gates.mlflow_plugin.server.client_address import located
 from aims_gates.mlflow_plugin.server.configuration import Configuration
 from aims_gates.mlflow_plugin.server.limits import Limits
 from aims_gates.mlflow_plugin.server.rates import Rates
-from aims_gates.mlflow_plugin.server.refusing import Answer, not_served, not_signed_in, too_many, unavailable
+from aims_gates.mlflow_plugin.server.refusing import RefusalResponse, not_served, not_signed_in, too_many, unavailable
 from aims_gates.mlflow_plugin.server.routes import Door, Doors
 from aims_gates.mlflow_plugin.store.identity import Principal, acting_as
 
-__all__ = ["Gate"]
+__all__ = ["SignInMiddleware"]
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -39,7 +39,7 @@ _ONCE = ("authorization", "content-encoding", "content-length", "content-type", 
 _WORKSPACE = "x-mlflow-workspace"
 
 
-class Gate:
+class SignInMiddleware:
     """The ASGI application before MLflow's.
 
     Args:
@@ -49,9 +49,11 @@ class Gate:
         doors: Which requests are served.
     """
 
-    def __init__(self, app: Any, told: Configuration, sign_in: Callable[[Scope], Principal], doors: Doors) -> None:
-        self.app, self._told, self._sign_in, self._doors, self._rates = app, told, sign_in, doors, Rates()
-        self._limits = Limits(app, told, _answer)
+    def __init__(
+        self, app: Any, configuration: Configuration, sign_in: Callable[[Scope], Principal], doors: Doors
+    ) -> None:
+        self.app, self._told, self._sign_in, self._doors, self._rates = app, configuration, sign_in, doors, Rates()
+        self._limits = Limits(app, configuration, _answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -72,7 +74,7 @@ class Gate:
             who = await self._who(scope, door)
             if not door.served:
                 raise not_served(scope, door)
-        except Answer as answer:
+        except RefusalResponse as answer:
             await answer.send(send, head=scope["method"] == "HEAD")
             return
         most = door.group.body if door.open and door.group is not None else None
@@ -82,10 +84,10 @@ class Gate:
         if door.open and scope["path"].endswith("/health"):
             await _healthy(send)  # without a thread: whatever the threads are busy with, this is answered
             return
-        kept = [each for each in scope["headers"] if self._passes(each[0])]
+        headers = [header for header in scope["headers"] if self._passes(header[0])]
         state = {**(scope.get("state") or {}), "aims_principal": who}
         with acting_as(who):
-            await self._limits({**scope, "headers": kept, "state": state}, receive, send, most)
+            await self._limits({**scope, "headers": headers, "state": state}, receive, send, most)
 
     async def _who(self, scope: Scope, door: Door) -> Principal | None:
         """Whose request this is; None where nobody signs in.
@@ -118,7 +120,7 @@ def _odd(scope: Scope) -> str | None:
     names = [name.decode("latin-1").lower() for name, _ in scope["headers"]]
     if any(names.count(name) > 1 for name in (*_ONCE, _WORKSPACE)):
         return "a header that may come once came twice"
-    if any(ord(each) < 32 or ord(each) == 127 for each in scope["path"]):
+    if any(ord(character) < 32 or ord(character) == 127 for character in scope["path"]):
         return "the path holds a control character"
     if DELEGATION_HEADER in names:
         return "MLflow's assistant does not act for anybody here"

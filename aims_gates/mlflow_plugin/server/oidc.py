@@ -42,12 +42,12 @@ def _fetch(url: str) -> dict[str, Any]:
         raise InputError("keys are fetched over https", where=url, remedy="Name the issuer by its https address.")
     try:
         with _OPENER.open(url, timeout=_TIMEOUT) as answer:
-            found = json.loads(answer.read(_LARGEST))
+            document = json.loads(answer.read(_LARGEST))
     except (OSError, ValueError, urllib.error.URLError) as error:
         raise InputError(f"the issuer does not answer: {error}", where=url, remedy="Check its address.") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise InputError("not a JSON object", where=url, remedy="Check the issuer's address.")
-    return found
+    return document
 
 
 class Keys:
@@ -78,10 +78,10 @@ class Keys:
 
     def _fetch(self) -> None:
         try:
-            found = _fetch(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-            if found.get("issuer") != self.issuer:
+            document = _fetch(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+            if document.get("issuer") != self.issuer:
                 raise InputError("the provider calls itself otherwise", where=self.issuer, remedy="Check the issuer.")
-            keys = jwt.PyJWKSet.from_dict(_fetch(str(found.get("jwks_uri")))).keys
+            keys = jwt.PyJWKSet.from_dict(_fetch(str(document.get("jwks_uri")))).keys
         except (InputError, jwt.PyJWTError) as error:
             raise RefusedError(f"the issuer's keys cannot be had: {error}", where=self.issuer) from error
         self._keys = {key.key_id: key for key in keys if key.public_key_use in (None, "sig")}
@@ -91,7 +91,7 @@ class Tokens:
     """The tokens that sign in here."""
 
     def __init__(self, issuers: tuple[Issuer, ...]) -> None:
-        self._issuers = {each.issuer: (each, Keys(each.issuer)) for each in issuers}
+        self._issuers = {issuer.issuer: (issuer, Keys(issuer.issuer)) for issuer in issuers}
 
     def principal(self, token: str) -> Principal:
         """Whose token this is.
@@ -100,8 +100,8 @@ class Tokens:
             RefusedError: it is not from a configured issuer, not for us, not valid now, or lacks a claim.
         """
         try:
-            said = jwt.decode(token, options={"verify_signature": False}).get("iss")
-            issuer, keys = self._issuers[str(said)]
+            iss = jwt.decode(token, options={"verify_signature": False}).get("iss")
+            issuer, keys = self._issuers[str(iss)]
             # The issuer that the token names only chooses the keys; below it is verified with everything else.
             claims = jwt.decode(
                 token,
@@ -130,7 +130,7 @@ def _principal(issuer: Issuer, claims: dict[str, Any]) -> Principal:
     return Principal(login, "oidc", False, issuer.service, human)
 
 
-def _name(said: Any) -> str | None:
+def _name(claim: Any) -> str | None:
     """A claim as a name: text of a sane length without control characters, or nothing."""
-    good = isinstance(said, str) and 0 < len(said.strip()) <= 255 and said.isprintable() and said == said.strip()
-    return said if good else None
+    good = isinstance(claim, str) and 0 < len(claim.strip()) <= 255 and claim.isprintable() and claim == claim.strip()
+    return claim if good else None

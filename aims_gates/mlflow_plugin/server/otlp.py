@@ -53,8 +53,8 @@ def _count(data: bytes) -> None:
             inner = known.get(key >> 3) if key & 7 == _BYTES else None
             spans += inner is _SPAN
             if fields > MAX_FIELDS or spans > MAX_SPANS:
-                said = f"{MAX_SPANS} spans and {MAX_FIELDS} fields"
-                raise Refused(422, f"the request holds more than {said}, which are allowed. Send smaller batches.")
+                message = f"{MAX_SPANS} spans and {MAX_FIELDS} fields"
+                raise Refused(422, f"the request holds more than {message}, which are allowed. Send smaller batches.")
             if inner is not None:
                 stack.append((start, at, inner, level + 1))
 

@@ -92,13 +92,13 @@ class Running:
     def end(self) -> bool:
         """Tell its threads to end; False where one does not. The caller holds the lock."""
         now = time.monotonic()
-        for thread, (told, burnt) in self._threads.items():
+        for thread, (last_told, burnt) in self._threads.items():
             used = _burnt(thread)
-            if told and (used - burnt > _CPU_GRACE or now > self.began + 2 * self.seconds + _SLACK):
+            if last_told and (used - burnt > _CPU_GRACE or now > self.began + 2 * self.seconds + _SLACK):
                 return False
-            if now - told > _AGAIN:
+            if now - last_told > _AGAIN:
                 _raise_in(thread, _Overrun)
-                self._threads[thread] = (now, burnt if told else used)
+                self._threads[thread] = (now, burnt if last_told else used)
         return True
 
 

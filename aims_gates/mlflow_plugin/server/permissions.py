@@ -115,8 +115,8 @@ def _allowed(login: str, name: str, action: str) -> bool:
     try:
         prompt, workspace = False, None
         try:
-            found = registry_store().get_registered_model(name)
-            prompt, workspace = is_prompt(found), getattr(found, "workspace", None)
+            model = registry_store().get_registered_model(name)
+            prompt, workspace = is_prompt(model), getattr(model, "workspace", None)
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
                 raise

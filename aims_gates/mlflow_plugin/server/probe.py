@@ -12,7 +12,7 @@ from typing import Any
 from aims_gates.mlflow_plugin.store.identity import ANONYMOUS, Principal, acting_as
 from aims_gates.mlflow_plugin.store.locations import RELEASED, proxied_root
 
-__all__ = ["Answer", "answer", "unguarded"]
+__all__ = ["ProbeResponse", "answer", "unguarded"]
 
 _SEARCH = "/api/2.0/mlflow/registered-models/search"
 #: One route of Flask, and two that do not reach Flask.
@@ -23,7 +23,7 @@ _SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeResponse:
     """What an application answered."""
 
     status: int
@@ -64,7 +64,7 @@ def _writer(signed_in: bool) -> Principal:
     return Principal(names[0] if names else "admin", "mlflow-auth", True, False, None)
 
 
-def answer(app: Any, method: str, path: str, who: Principal | None) -> Answer:
+def answer(app: Any, method: str, path: str, who: Principal | None) -> ProbeResponse:
     """What an application answers to one request, of an empty body, from whom it takes to be this caller."""
     hosts = os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS", "").split(",")
     host = (hosts[0].strip() or "localhost").replace("*", "probe")
@@ -78,7 +78,7 @@ def answer(app: Any, method: str, path: str, who: Principal | None) -> Answer:
         return asyncio.run(asyncio.wait_for(_asked(app, scope), _SECONDS))
 
 
-async def _asked(app: Any, scope: dict[str, Any]) -> Answer:
+async def _asked(app: Any, scope: dict[str, Any]) -> ProbeResponse:
     messages: list[dict[str, Any]] = []
     ended = asyncio.Event()
 
@@ -94,4 +94,4 @@ async def _asked(app: Any, scope: dict[str, Any]) -> Answer:
 
     await app(scope, receive, send)
     status = next((message["status"] for message in messages if message["type"] == "http.response.start"), 0)
-    return Answer(status, b"".join(message.get("body", b"") for message in messages))
+    return ProbeResponse(status, b"".join(message.get("body", b"") for message in messages))

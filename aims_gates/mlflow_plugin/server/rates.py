@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cachetools import TTLCache
 
-from aims_gates.mlflow_plugin.server.routes import Group
+from aims_gates.mlflow_plugin.server.routes import RouteGroup
 
 __all__ = ["Rates"]
 
@@ -25,7 +25,7 @@ class Rates:
         self._clock, self._lock = clock, threading.Lock()
         self._counts: TTLCache[tuple[str, str], list[int]] = TTLCache(_MOST_ADDRESSES, _MINUTE, clock)
 
-    def admit(self, group: Group, address: str) -> bool:
+    def admit(self, group: RouteGroup, address: str) -> bool:
         """Count a request; False where it is one too many."""
         if group.per_minute is None:
             return True

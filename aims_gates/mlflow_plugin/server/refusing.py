@@ -9,7 +9,7 @@ from typing import Any
 from aims_gates.errors import RefusedError
 from aims_gates.mlflow_plugin.server.routes import Door
 
-__all__ = ["SIGN_IN_PAGE", "Answer", "SlowDown", "not_served", "not_signed_in", "too_many", "unavailable"]
+__all__ = ["SIGN_IN_PAGE", "RefusalResponse", "SlowDown", "not_served", "not_signed_in", "too_many", "unavailable"]
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -37,7 +37,7 @@ class SlowDown(RefusedError):
         super().__init__(f"too many wrong passwords; wait {self.seconds} seconds")
 
 
-class Answer(Exception):
+class RefusalResponse(Exception):
     """An answer in the place of MLflow's."""
 
     def __init__(self, status: int, data: bytes, kind: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -52,12 +52,14 @@ class Answer(Exception):
         await send({"type": "http.response.body", "body": b"" if head else self.data})
 
 
-def _json(status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> Answer:
+def _json(status: int, code: str, message: str, *headers: tuple[bytes, bytes]) -> RefusalResponse:
     """As MLflow's clients read errors."""
-    return Answer(status, json.dumps({"error_code": code, "message": message}).encode(), "application/json", headers)
+    return RefusalResponse(
+        status, json.dumps({"error_code": code, "message": message}).encode(), "application/json", headers
+    )
 
 
-def not_served(scope: Scope, door: Door) -> Answer:
+def not_served(scope: Scope, door: Door) -> RefusalResponse:
     """404, and what to do where somebody could switch it on."""
     message = f"This server does not serve {scope['method'][:20]} {scope['path'][:200]}."
     if door.group is not None and door.group.serve == "named":
@@ -67,7 +69,7 @@ def not_served(scope: Scope, door: Door) -> Answer:
     return _json(404, "ENDPOINT_NOT_FOUND", message)
 
 
-def not_signed_in(scope: Scope, error: RefusedError, ways: Iterable[str]) -> Answer:
+def not_signed_in(scope: Scope, error: RefusedError, ways: Iterable[str]) -> RefusalResponse:
     """401 with the ways to sign in; for a browser's navigation a page, or the way to one."""
     if isinstance(error, SlowDown):
         return too_many(error.message, error.seconds)
@@ -78,17 +80,17 @@ def not_signed_in(scope: Scope, error: RefusedError, ways: Iterable[str]) -> Ans
     if not _navigates(scope):
         return _json(401, "UNAUTHENTICATED", f"{why}. {_HELP}", *asks)
     if SIGN_IN_PAGE is not None:
-        return Answer(303, b"", "text/plain", [(b"location", SIGN_IN_PAGE.encode())])
-    return Answer(401, _PAGE.format(why=html.escape(why)).encode(), "text/html; charset=utf-8", asks)
+        return RefusalResponse(303, b"", "text/plain", [(b"location", SIGN_IN_PAGE.encode())])
+    return RefusalResponse(401, _PAGE.format(why=html.escape(why)).encode(), "text/html; charset=utf-8", asks)
 
 
-def too_many(message: str, seconds: int) -> Answer:
+def too_many(message: str, seconds: int) -> RefusalResponse:
     """429, and when to come back."""
     text = f"{message[:1].upper()}{message[1:]}."
     return _json(429, "REQUEST_LIMIT_EXCEEDED", text, (b"retry-after", str(seconds).encode()))
 
 
-def unavailable(message: str) -> Answer:
+def unavailable(message: str) -> RefusalResponse:
     """503: what must be known cannot be found out."""
     return _json(503, "TEMPORARILY_UNAVAILABLE", message)
 

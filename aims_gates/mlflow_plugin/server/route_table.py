@@ -30,7 +30,7 @@ class Route(NamedTuple):
 
 def pattern(path: str) -> str:
     """A native route's path without the names of its parameters."""
-    return _PARAMETER.sub(lambda found: "{:path}" if found[1] else "{}", path)
+    return _PARAMETER.sub(lambda match: "{:path}" if match[1] else "{}", path)
 
 
 @cache
@@ -73,7 +73,7 @@ def _mounted(app: Any, place: str) -> Iterator[Route]:
         yield Route(ANY, pattern(f"{place}/{{rest:path}}"))
         return
     for rule in rules.iter_rules():
-        path = _FLASK.sub(lambda found: "{:path}" if found["kind"] == "path" else "{}", rule.rule)
+        path = _FLASK.sub(lambda match: "{:path}" if match["kind"] == "path" else "{}", rule.rule)
         yield from _methods(rule.methods, pattern(place + path))
 
 

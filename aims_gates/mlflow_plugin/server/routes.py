@@ -21,7 +21,7 @@ from aims_gates.mlflow_plugin.internals.environment import STATIC_PREFIX_ENV_VAR
 from aims_gates.mlflow_plugin.server.permissions import TABLE
 from aims_gates.mlflow_plugin.server.route_table import ANY, Route, pattern, regex, walk
 
-__all__ = ["Door", "Doors", "Group", "groups", "listed", "open_doors", "optional"]
+__all__ = ["Door", "Doors", "RouteGroup", "groups", "listed", "open_doors", "optional"]
 
 _log = logging.getLogger(__name__)
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,7 +30,7 @@ _GOVERNED = re.compile(r"/(registered-models|model-versions|artifacts|mlflow-art
 
 
 @dataclass(frozen=True)
-class Group:
+class RouteGroup:
     """Routes that are served, or not, together.
 
     Attributes:
@@ -53,8 +53,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class _File:
-    groups: tuple[Group, ...]
+class _RoutesFile:
+    groups: tuple[RouteGroup, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Door:
         served: Whether it goes on to MLflow.
     """
 
-    group: Group | None
+    group: RouteGroup | None
     served: bool
 
     @property
@@ -76,19 +76,22 @@ class Door:
 
 
 @cache
-def groups() -> tuple[Group, ...]:
+def groups() -> tuple[RouteGroup, ...]:
     """The list; our own API is in it by its table of permissions.
 
     Raises:
         InputError: routes.yaml is malformed, or opens a route without limits of its own.
     """
     text = resources.files(__package__).joinpath("routes.yaml").read_bytes()
-    found = parse(_File, read_yaml(text, "routes.yaml")).groups
-    for group in found:
+    route_groups = parse(_RoutesFile, read_yaml(text, "routes.yaml")).groups
+    for group in route_groups:
         if not group.sign_in and (group.body is None or group.per_minute is None):
             raise InputError("needs body and per_minute", where=f"routes.yaml: {group.id}", remedy="Set both.")
     ours = tuple(f"{method} {path}" for method, path in TABLE)
-    return (*found, Group("aims", "always", "Our own API: statements, requests, promotion, the ledger.", ours))
+    return (
+        *route_groups,
+        RouteGroup("aims", "always", "Our own API: statements, requests, promotion, the ledger.", ours),
+    )
 
 
 def optional() -> tuple[str, ...]:
@@ -97,18 +100,18 @@ def optional() -> tuple[str, ...]:
 
 
 @cache
-def listed() -> Mapping[Route, Group]:
+def listed() -> Mapping[Route, RouteGroup]:
     """Every route of the list, one method each, and the group in which it stands."""
-    found: dict[Route, Group] = {}
+    result: dict[Route, RouteGroup] = {}
     for group in groups():
         for line in group.routes:
             methods, _, path = line.partition(" ")
             for place in [f"/api{path[1:]}", f"/ajax-api{path[1:]}"] if path.startswith("~") else [path]:
-                found |= {Route(method, pattern(place)): group for method in methods.split("|")}
-    return found
+                result |= {Route(method, pattern(place)): group for method in methods.split("|")}
+    return result
 
 
-def _group(route: Route) -> Group | None:
+def _group(route: Route) -> RouteGroup | None:
     """The group of a route of the application, which may stand behind the static prefix."""
     prefix = os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/")
     paths = {route.path, route.path.removeprefix(prefix)}
@@ -155,11 +158,11 @@ class Doors:
             method: As it was sent.
             path: As MLflow's routers see it (``scope["path"]``).
         """
-        asked = "GET" if method == "HEAD" else method
+        listed_method = "GET" if method == "HEAD" else method
         here = [*self._plain.get(path, ()), *((m, door) for shape, m, door in self._patterns if shape.fullmatch(path))]
-        doors: list[Door] = [door for known, door in here if asked in (known, "OPTIONS") or known == ANY]
+        doors: list[Door] = [door for known, door in here if listed_method in (known, "OPTIONS") or known == ANY]
         served: Door | None = next((door for door in doors if door.served), None)
-        if served is not None and (asked == "OPTIONS" or all(door.served for door in doors)):
+        if served is not None and (listed_method == "OPTIONS" or all(door.served for door in doors)):
             return served
         return next((door for door in doors if not door.served), Door(None, False))
 

@@ -52,10 +52,10 @@ def take_over(configuration: Configuration) -> None:
     Raises:
         InputError: another authorization function is configured; it would never be asked.
     """
-    found = auth.asked()
-    if found not in (auth.USUAL_FUNCTION, _HERE):
+    credentials = auth.asked()
+    if credentials not in (auth.USUAL_FUNCTION, _HERE):
         raise InputError(
-            f"the authorization function {found} would not be asked",
+            f"the authorization function {credentials} would not be asked",
             where="MLflow's auth configuration",
             remedy="Leave authorization_function out, and sign people in by oidc or proxy.",
         )
@@ -97,16 +97,16 @@ class SignIn:
         named = headers.getlist(self._configuration.proxy_header)
         if named and self.trusted_proxy(scope):
             return self._by_proxy(named)
-        said = headers.getlist("authorization")
+        text = headers.getlist("authorization")
         special = headers.get(auth.GATEWAY_HEADER)
         if special and "/gateway/" in scope["path"]:  # there the usual header is the provider's
-            said = [special]
-        if len(said) != 1:
-            raise RefusedError("you are not signed in" if not said else "more than one Authorization header")
-        scheme, _, rest = said[0].strip().partition(" ")
+            text = [special]
+        if len(text) != 1:
+            raise RefusedError("you are not signed in" if not text else "more than one Authorization header")
+        scheme, _, rest = text[0].strip().partition(" ")
         if scheme.lower() == "bearer" and "oidc" in self._configuration.ways:
             return self._known(self._tokens.principal(rest.strip()))
-        return self._by_password(said[0], (scope.get("client") or (UNKNOWN,))[0])
+        return self._by_password(text[0], (scope.get("client") or (UNKNOWN,))[0])
 
     def trusted_proxy(self, scope: Scope) -> bool:
         """Whether the connection itself comes from a proxy that may name users."""
@@ -122,10 +122,10 @@ class SignIn:
         return self._known(Principal(name, "proxy-header", False, False, None))
 
     def _by_password(self, header: str, address: str) -> Principal:
-        said = Authorization.from_header(header)
-        if said is None or said.type != "basic" or not said.username:
+        authorization = Authorization.from_header(header)
+        if authorization is None or authorization.type != "basic" or not authorization.username:
             raise RefusedError("you are not signed in")
-        user = self._user(said.username, said.password or "", address)
+        user = self._user(authorization.username, authorization.password or "", address)
         if user is None:
             raise RefusedError("user name or password is wrong")
         return Principal(user.username, "mlflow-auth", bool(user.is_admin), False, None)

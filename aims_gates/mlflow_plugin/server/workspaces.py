@@ -17,7 +17,7 @@ from mlflow.utils.workspace_utils import DEFAULT_WORKSPACE_NAME
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.mlflow_plugin.internals.store import in_workspace, workspaces_on
 from aims_gates.mlflow_plugin.store.ledger_view import free, kind_of, view
 from aims_gates.mlflow_plugin.store.refusals import answering, refusal
@@ -49,11 +49,11 @@ def keeping(base: Any, store: Any) -> Any:
     ) -> None:
         act = f"deleting workspace {workspace_name}"
         with answering(act, gated=True), store.primary() as session:
-            held = _held(session, workspace_name)
-            _refuse_governed(workspace_name, held)
+            views = _held(session, workspace_name)
+            _refuse_governed(workspace_name, views)
         base.delete_workspace(self, workspace_name, mode)
         with answering(act, gated=True):
-            _record(store, workspace_name, held, moved=mode == WorkspaceDeletionMode.SET_DEFAULT)
+            _record(store, workspace_name, views, moved=mode == WorkspaceDeletionMode.SET_DEFAULT)
 
     return type(f"Aims{base.__name__}", (base,), {"delete_workspace": delete_workspace})
 
@@ -63,12 +63,12 @@ def _names(session: Session, workspace: str) -> list[str]:
     return sorted(session.scalars(query))
 
 
-def _held(session: Session, workspace: str) -> Mapping[str, Ledger]:
+def _held(session: Session, workspace: str) -> Mapping[str, StatementView]:
     return {name: view(session.connection(), workspace, name) for name in _names(session, workspace)}
 
 
-def _refuse_governed(workspace: str, held: Mapping[str, Ledger]) -> None:
-    governed = [name for name, seen in held.items() if not free(seen)]
+def _refuse_governed(workspace: str, views: Mapping[str, StatementView]) -> None:
+    governed = [name for name, view in views.items() if not free(view)]
     if governed:
         more = f" and {len(governed) - _SHOWN} more" if len(governed) > _SHOWN else ""
         names = f"{', '.join(governed[:_SHOWN])}{more}"
@@ -80,10 +80,10 @@ def _refuse_governed(workspace: str, held: Mapping[str, Ledger]) -> None:
         )
 
 
-def _record(store: Any, workspace: str, held: Mapping[str, Ledger], *, moved: bool) -> None:
+def _record(store: Any, workspace: str, views: Mapping[str, StatementView], *, moved: bool) -> None:
     """What became of the names that were in it; nothing where the registry, in another database, still has them."""
     with store.transaction() as transaction:
-        gone = sorted(held.keys() - set(_names(transaction.session, workspace)))
+        gone = sorted(views.keys() - set(_names(transaction.session, workspace)))
         there = set(_names(transaction.session, DEFAULT_WORKSPACE_NAME)) if moved else set()
         for name in gone:
             act = f"moved to workspace {DEFAULT_WORKSPACE_NAME}" if name in there else "deleted with its workspace"
@@ -91,5 +91,5 @@ def _record(store: Any, workspace: str, held: Mapping[str, Ledger], *, moved: bo
                 store._ended(transaction, name, act)
             if name in there:
                 with in_workspace(DEFAULT_WORKSPACE_NAME):
-                    store._created(transaction, name, kind_of(held[name]))
+                    store._created(transaction, name, kind_of(views[name]))
                     store._carry(transaction, name, name, workspace)

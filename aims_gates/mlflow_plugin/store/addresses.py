@@ -60,15 +60,15 @@ class Addresses:
         if known is not None:
             return known
         addresses, failed = list(_chain(session, version)), False
-        for address in [each for each in addresses if each.partition(":")[0] in _NAMED and resolve]:
+        for address in [address for address in addresses if address.partition(":")[0] in _NAMED and resolve]:
             try:
                 with in_workspace(version.workspace):
                     addresses.append(underlying_address(address, self._version_address))
             except (AimsGatesError, MlflowException):
                 failed = True  # its run stands for it, and it is looked up again the next time
-        fixed = [each for each in addresses if each.partition(":")[0] not in _NAMED]
-        places = {place for each in fixed for place in forms(each)}
-        places |= {id for each in addresses for kind, id in made_by(each) if kind == "model" or failed}
+        fixed = [address for address in addresses if address.partition(":")[0] not in _NAMED]
+        places = {place for name in fixed for place in forms(name)}
+        places |= {id for address in addresses for kind, id in made_by(address) if kind == "model" or failed}
         if resolve and not failed:
             self._known[version] = frozenset(places)
         return frozenset(places)
@@ -78,7 +78,7 @@ def _chain(session: Session, version: Version) -> Iterator[str]:
     """A version's addresses, and those of the versions that it was copied from."""
     source, location = version.source, version.location
     for _ in range(_LONGEST_CHAIN):
-        yield from (each for each in (source, location) if each and each not in _NOWHERE)
+        yield from (address for address in (source, location) if address and address not in _NOWHERE)
         try:
             parsed: Any = parse_model_uri(source) if source.startswith("models:") else None
         except MlflowException:

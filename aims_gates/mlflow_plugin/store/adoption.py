@@ -21,7 +21,7 @@ from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import alike
 from aims_gates.decision.halts import told
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.canonical import digest, folder_digest
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
@@ -97,8 +97,8 @@ def survey(connection: Connection, at: datetime, names: Collection[str] = ()) ->
         remedy = "Name the database of an MLflow registry: --registry aims+sqlite:///FILE."
         raise InputError("there is no MLflow registry in this database", remedy=remedy)
     pointing = [row for row in _pointing(connection) if not names or row[1] in names]
-    seen = [_found(connection, *row, at, opened=bool(names)) for row in pointing]
-    return [found for found in seen if found is not None]
+    problems = [_found(connection, *row, at, opened=bool(names)) for row in pointing]
+    return [problem for problem in problems if problem is not None]
 
 
 def _pointing(connection: Connection) -> Iterator[tuple[str, str, str, str, str]]:
@@ -114,7 +114,7 @@ def _found(
     *, opened: bool,
 ) -> Found | None:  # fmt: skip
     rows = registry_acts.about(connection, workspace, name, version=version)
-    ledger = Ledger(rows, workspace, name)
+    ledger = StatementView(rows, workspace, name)
     if ledger.standing(alias, at) is not None or (free(ledger) and not opened):
         return None
     decision = decide(Ask(workspace, name, version, None, alias, at), rows)
@@ -155,8 +155,8 @@ def readings(settings: Settings, until: date, names: Collection[str] = ()) -> Re
         last = at.date() + timedelta(days=LONGEST_DAYS)
         raise InputError(f"{until} cannot be meant", where="--until", remedy=f"Choose a day until {last}.")
     with open_database(settings.need_registry()) as connection:
-        asked = survey(connection, at, names)
-    return {found.place: _digest(found) for found in asked}
+        problems = survey(connection, at, names)
+    return {problem.place: _digest(problem) for problem in problems}
 
 
 def take_in(connection: Connection, read: Readings, owner: str, until: date, key: Key) -> list[Found]:
@@ -164,29 +164,29 @@ def take_in(connection: Connection, read: Readings, owner: str, until: date, key
     at = now()
     _need_person(connection, owner)
     done: list[Found] = []
-    for found in survey(connection, at, {place[1] for place in read}) if read else ():
-        if found.place in read:
-            known = _text(connection, found) if found.kind == "prompt" else read[found.place]
-            done.append(_adopted(connection, found, *known, owner, until, key, at))
+    for problem in survey(connection, at, {place[1] for place in read}) if read else ():
+        if problem.place in read:
+            known = _text(connection, problem) if problem.kind == "prompt" else read[problem.place]
+            done.append(_adopted(connection, problem, *known, owner, until, key, at))
     return done
 
 
-def _text(connection: Connection, found: Found) -> tuple[str | None, str | None]:
+def _text(connection: Connection, problem: Found) -> tuple[str | None, str | None]:
     """The digest of a prompt, which stands in the registry itself, or why there is none."""
     try:
-        return prompt_digest(connection, found.workspace, found.name, found.version), None
+        return prompt_digest(connection, problem.workspace, problem.name, problem.version), None
     except AimsGatesError as error:
         return None, error.message
 
 
-def _digest(found: Found) -> tuple[str | None, str | None]:
+def _digest(problem: Found) -> tuple[str | None, str | None]:
     """The digest of its bytes, or why they cannot be read; a prompt has none."""
-    if found.kind == "prompt":
+    if problem.kind == "prompt":
         return None, None
-    if found.workspace != DEFAULT_WORKSPACE and not workspaces_on():
-        return None, f"it is in workspace {found.workspace}: set MLFLOW_ENABLE_WORKSPACES=true, as for its server"
+    if problem.workspace != DEFAULT_WORKSPACE and not workspaces_on():
+        return None, f"it is in workspace {problem.workspace}: set MLFLOW_ENABLE_WORKSPACES=true, as for its server"
     try:
-        with in_workspace(found.workspace), local_folder(found.location) as folder:
+        with in_workspace(problem.workspace), local_folder(problem.location) as folder:
             return folder_digest(folder), None
     except (AimsGatesError, MlflowException, OSError) as error:
         return None, f"its bytes cannot be read: {error}"
@@ -195,31 +195,31 @@ def _digest(found: Found) -> tuple[str | None, str | None]:
 def _need_person(connection: Connection, owner: str) -> None:
     trust = history(connection).current()
     listed: tuple[TrustedKey | TrustedUser, ...] = (*trust.keys, *trust.users) if trust else ()
-    people = {alike(each.person) for each in listed if not each.service}
+    people = {alike(user.person) for user in listed if not user.service}
     if alike(owner) not in people:
         remedy = "Name a person of the trust list: aims-gates keys list"
         raise RefusedError(f"{owner!r} is nobody on the trust list", where="--owner", remedy=remedy)
 
 
 def _adopted(
-    connection: Connection, found: Found, read: str | None, trouble: str | None, owner: str, until: date, key: Key,
+    connection: Connection, entry: Found, read: str | None, trouble: str | None, owner: str, until: date, key: Key,
     at: datetime,
 ) -> Found:  # fmt: skip
-    halt = stopping(connection, found.workspace, found.name, read) if read is not None else None
+    halt = stopping(connection, entry.workspace, entry.name, read) if read is not None else None
     if halt is not None:
         trouble = (
-            f"its bytes may not be loaded: {told(view(connection, found.workspace, found.name), halt, found.workspace)}"
+            f"its bytes may not be loaded: {told(view(connection, entry.workspace, entry.name), halt, entry.workspace)}"
         )
     if read is None or trouble is not None:
-        return replace(found, trouble=trouble)
-    said = Adoption(
-        found.workspace, found.name, found.version, found.alias, read, found.location, owner, until.isoformat(),
-        found.missing,
+        return replace(entry, trouble=trouble)
+    adoption = Adoption(
+        entry.workspace, entry.name, entry.version, entry.alias, read, entry.location, owner, until.isoformat(),
+        entry.missing,
     )  # fmt: skip
-    row = append(connection, sign(say(said, Subject(found.kind, read, f"{found.name}/{found.version}")), key), at)
+    row = append(connection, sign(say(adoption, Subject(entry.kind, read, f"{entry.name}/{entry.version}")), key), at)
     granted = Grant(
-        found.workspace, found.name, found.version, found.alias, read, found.location, "adopted", "observe",
-        row.digest, digest(found.decision), owner, until.isoformat(),
+        entry.workspace, entry.name, entry.version, entry.alias, read, entry.location, "adopted", "observe",
+        row.digest, digest(entry.decision), owner, until.isoformat(),
     )  # fmt: skip
     registry_acts.act(connection, granted, at, read)
-    return replace(found, digest=read)
+    return replace(entry, digest=read)

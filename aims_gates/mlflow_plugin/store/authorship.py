@@ -93,8 +93,8 @@ def record(connection: Connection, kind: str, id: str) -> None:
 
 def made_by(address: str) -> set[tuple[str, str]]:
     """The runs and logged models that an address or path names, as (kind, id)."""
-    found = {("model", each) for each in _MODEL.findall(address)}
-    return found | {("run", first or second) for first, second in _RUN.findall(address)}
+    findall = {("model", item) for item in _MODEL.findall(address)}
+    return findall | {("run", first or second) for first, second in _RUN.findall(address)}
 
 
 def wrote(path: str) -> None:
@@ -103,10 +103,10 @@ def wrote(path: str) -> None:
     if who is None or _ENGINE is None:
         return
     for kind, id in made_by(path):
-        seen = (kind, id, f"{who.name} for {who.human}")
-        if seen not in _SEEN:
+        origin = (kind, id, f"{who.name} for {who.human}")
+        if origin not in _SEEN:
             _written(_ENGINE, kind, id)
-            _SEEN.add(seen)
+            _SEEN.add(origin)
 
 
 def _written(engine: Engine, kind: str, id: str) -> None:
@@ -130,24 +130,24 @@ def makers(places: Iterable[str]) -> tuple[str, ...] | None:
     """
     if _ENGINE is None:
         return None
-    wanted = {found for place in places for found in made_by(place)}
+    terms = {origin for place in places for origin in made_by(place)}
     people: set[str] = set()
     with _ENGINE.connect() as connection:
-        for kind, id in wanted | _runs_of(connection, wanted):
-            found = connection.execute(
+        for kind, id in terms | _runs_of(connection, terms):
+            scalar_result = connection.execute(
                 sqlalchemy.select(table.c.person).where(table.c.kind == kind, table.c.id == id)
             ).scalars()
-            names = list(found)
+            names = list(scalar_result)
             if not names or "" in names:
                 return ()
             people.update(str(name) for name in names)
     return tuple(sorted(people))
 
 
-def _runs_of(connection: Connection, wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
+def _runs_of(connection: Connection, origins: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """The runs that these logged models say they came from."""
     from mlflow.store.tracking.dbmodels.models import SqlLoggedModel
 
-    ids = [id for kind, id in wanted if kind == "model"]
+    ids = [id for kind, id in origins if kind == "model"]
     query: Any = sqlalchemy.select(SqlLoggedModel.source_run_id).where(SqlLoggedModel.model_id.in_(ids))
     return {("run", str(run)) for run in connection.execute(query).scalars() if run}

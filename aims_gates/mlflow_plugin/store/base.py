@@ -34,8 +34,8 @@ __all__ = ["PROMPT_CONFIG", "StoreBase", "is_prompt"]
 
 def is_prompt(tags: Any) -> bool:
     """Whether these tags say prompt, read as MLflow's server reads them: the last of equal keys, true in any case."""
-    said = {tag.key: tag.value for tag in tags or []}
-    return str(said.get(IS_PROMPT_TAG_KEY, "false")).lower() == "true"
+    values = {tag.key: tag.value for tag in tags or []}
+    return str(values.get(IS_PROMPT_TAG_KEY, "false")).lower() == "true"
 
 
 class StoreBase(SqlAlchemyStore):
@@ -57,8 +57,8 @@ class StoreBase(SqlAlchemyStore):
         """
         with self.engine.begin() as connection:
             ledger.install(connection)
-            found = database.state(connection)
-            if found != "new" or database.current(connection) != database.HEAD:
+            state = database.state(connection)
+            if state != "new" or database.current(connection) != database.HEAD:
                 database.need_guarded(connection, self.engine.url.render_as_string())
                 return
         with self.transaction() as transaction:
@@ -68,8 +68,10 @@ class StoreBase(SqlAlchemyStore):
             for model in transaction.session.query(SqlRegisteredModel).order_by(SqlRegisteredModel.name):
                 if view(connection, str(model.workspace), str(model.name)).born < 0:
                     kind: Kind = "prompt" if is_prompt(model.registered_model_tags) else "model"
-                    said = Creation(str(model.workspace), str(model.name), kind, "aims-gates", "found at installation")
-                    registry_acts.act(connection, said, now())
+                    creation = Creation(
+                        str(model.workspace), str(model.name), kind, "aims-gates", "found at installation"
+                    )
+                    registry_acts.act(connection, creation, now())
             database.attach(connection)
             database.mark(connection, "attached")
 
@@ -121,14 +123,14 @@ class StoreBase(SqlAlchemyStore):
             return digest
         # A released copy that is gone is made again of what it was made of, where that still has the same bytes.
         with local_folder(source if digest else address, self._address_of) as folder:
-            found = put(folder, root, progress)
-        if digest not in (None, found):
+            text = put(folder, root, progress)
+        if digest not in (None, text):
             raise IntegrityError(
-                f"the released copy is gone, and its source no longer holds its bytes: {found}, released {digest}",
+                f"the released copy is gone, and its source no longer holds its bytes: {text}, released {digest}",
                 where=source,
                 remedy="Bring the copy back from a backup, or roll back to a version whose copy is there.",
             )
-        return found
+        return text
 
     def _address_of(self, name: str, version: str) -> str:
         with self.primary() as session:

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 
 from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.types import type_of
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.errors import RefusedError
 from aims_gates.ledger.registry_acts import about
 from aims_gates.ledger.remote import Remote
@@ -35,7 +35,7 @@ def standing_without_grant(connection: Source, registry: str, workspace: str, na
     Returns:
         One ``alias 'production' (version 3)`` each; nothing where the name is not there yet.
     """
-    ledger = Ledger(about(connection, workspace, name), workspace, name)
+    ledger = StatementView(about(connection, workspace, name), workspace, name)
     if any(row.type == type_of(Binding) and row.predicate.name == name for row in ledger.rows):
         return []
     ungranted = []

@@ -44,16 +44,16 @@ def refuse(connection: Connection, halt: Row, workspace: str, what: str, act: st
         what: What they asked for, for instance ``loan version 2``.
         act: What may not be done with it, for instance ``loaded``.
     """
-    said = halt.predicate
-    of_name = view(connection, said.workspace, said.name)
+    predicate = halt.predicate
+    of_name = view(connection, predicate.workspace, predicate.name)
     why = told(of_name, halt, workspace)
     roles = " or ".join(may_resume(of_name))
     steps = [f"have it looked into by whoever called the halt, statement {halt.digest[7:19]}"]
-    if said.workspace == workspace:
+    if predicate.workspace == workspace:
         who = f"(role {roles}, by somebody without a hand in what was granted)"
         steps = [
-            f'lift the halt: aims-gates resume {said.name} --reason "..." --key YOUR.key {who}',
-            f'or return to one version: aims-gates rollback {said.name} VERSION --reason "..." --key ON-CALL.key',
+            f'lift the halt: aims-gates resume {predicate.name} --reason "..." --key YOUR.key {who}',
+            f'or return to one version: aims-gates rollback {predicate.name} VERSION --reason "..." --key ON-CALL.key',
         ]
     return refusal(f"{what} may not be {act}: {why}.", title=why, id="halt", state="failed", next=steps)
 
@@ -91,21 +91,21 @@ def halted(store: Any, session: Session, workspace: str, row: Any, *, resolve: b
     digests, granted = _digests(connection, version)
     if not granted:
         digests |= _same_place(store, session, version, resolve)
-    stops = (stopping(connection, workspace, version.name, each, str(version.number)) for each in sorted(digests))
+    stops = (stopping(connection, workspace, version.name, digest, str(version.number)) for digest in sorted(digests))
     return next((halt for halt in stops if halt is not None), None)
 
 
 def _digests(connection: Connection, version: Version) -> tuple[set[str], bool]:
     """The digests that the ledger, and the version's own addresses, give for it; and whether it was granted."""
-    seen = view(connection, version.workspace, version.name)
-    named = [row for row in seen.rows if row.type in _NAMING and row.position > seen.born]
-    named = [row for row in named if seen.concerns(row.predicate) and row.predicate.version == str(version.number)]
+    status = view(connection, version.workspace, version.name)
+    named = [row for row in status.rows if row.type in _NAMING and row.position > status.born]
+    named = [row for row in named if status.concerns(row.predicate) and row.predicate.version == str(version.number)]
     digests = {row.predicate.digest for row in named}
     term = f"version {version.workspace}/{version.name}/{version.number}"
     tried = rows(connection, [term], types={type_of(Evidence)})
-    digests |= {row.statement.subject for row in tried if row.position > seen.born}
+    digests |= {row.statement.subject for row in tried if row.position > status.born}
     addresses = filter(None, (version.source, version.location))
-    digests |= {digest for each in addresses if (digest := released_digest(forms(each)))}
+    digests |= {digest for address in addresses if (digest := released_digest(forms(address)))}
     return digests, any(row.type == type_of(Grant) for row in named)
 
 
@@ -130,10 +130,10 @@ def reached(connection: Connection) -> Iterator[tuple[Version, str]]:
     }
     for (workspace, name), position in sorted(last.items()):
         for grant in rows(connection, [f"model {workspace}/{name}"], types={type_of(Grant)}):
-            said = grant.predicate
+            predicate = grant.predicate
             if grant.position < position:
-                for source in _sources(connection, workspace, name, said.version):
-                    yield Version(workspace, name, int(said.version), source, said.location), said.digest
+                for source in _sources(connection, workspace, name, predicate.version):
+                    yield Version(workspace, name, int(predicate.version), source, predicate.location), predicate.digest
 
 
 def reach(store: Any, workspace: str, name: str) -> list[tuple[str, str, int]]:
@@ -167,12 +167,12 @@ def _name(version: Version) -> tuple[str, str]:
 
 def _spoken_of(row: Row) -> tuple[str, str, int] | None:
     """The version that a statement about bytes names."""
-    said = row.predicate
-    if not isinstance(said, Evidence):
-        return said.workspace, said.name, int(said.version)
-    name, version = said.facts.get("name"), str(said.facts.get("version"))
+    evidence = row.predicate
+    if not isinstance(evidence, Evidence):
+        return evidence.workspace, evidence.name, int(evidence.version)
+    name, version = evidence.facts.get("name"), str(evidence.facts.get("version"))
     known = name and version.isascii() and version.isdigit()
-    return (str(said.facts.get("workspace", "default")), str(name), int(version)) if known else None
+    return (str(evidence.facts.get("workspace", "default")), str(name), int(version)) if known else None
 
 
 def _registered(session: Session) -> Iterator[Version]:
@@ -185,5 +185,5 @@ def _registered(session: Session) -> Iterator[Version]:
 
 def _sources(connection: Connection, workspace: str, name: str, version: str) -> list[str]:
     """Where a version was registered from, whatever became of its row; and of one of that number before it."""
-    found = rows(connection, [f"version {workspace}/{name}/{version}"], types={type_of(Registration)})
-    return sorted({row.predicate.source for row in found}) or [""]
+    registrations = rows(connection, [f"version {workspace}/{name}/{version}"], types={type_of(Registration)})
+    return sorted({row.predicate.source for row in registrations}) or [""]

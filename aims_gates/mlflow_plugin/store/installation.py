@@ -55,8 +55,10 @@ def detach(registry: str, reason: str, key: Key) -> str:
     with open_database(registry, write=True) as connection:
         if database.state(connection) == "detached":
             raise LedgerError("the registry is detached already", remedy="To guard it again: aims-gates db upgrade")
-        said = Detachment(reason)
-        row = append(connection, sign(say(said, Subject("organization", digest(registry))), key), datetime.now(UTC))
+        detachment = Detachment(reason)
+        row = append(
+            connection, sign(say(detachment, Subject("organization", digest(registry))), key), datetime.now(UTC)
+        )
         people = [entry.person for entry in history(connection).holders(row) if not entry.service]
         if not people:
             raise RefusedError("a service account may not detach", remedy="Sign with a policy owner's own key.")

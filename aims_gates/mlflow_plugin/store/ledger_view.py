@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from aims_gates import ledger
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.mlflow_plugin.store.governed_names import PRODUCTION
 
 __all__ = ["COMMON", "Kind", "free", "kind_of", "now", "stage_alias", "stands", "view"]
@@ -30,7 +30,7 @@ def stage_alias(version: int) -> str:
     return f"stage:{PRODUCTION}/{version}"
 
 
-def view(connection: Connection, workspace: str, name: str, *, versions: bool = False) -> Ledger:
+def view(connection: Connection, workspace: str, name: str, *, versions: bool = False) -> StatementView:
     """What the ledger says about a name itself: kind, binding, grants and what ended them.
 
     Evidence, approvals and withdrawals are left out: :func:`aims_gates.ledger.registry_acts.about` has them.
@@ -43,26 +43,26 @@ def view(connection: Connection, workspace: str, name: str, *, versions: bool = 
     Raises:
         IntegrityError: a row was edited or a signature does not hold.
     """
-    wanted = [*COMMON, f"model {workspace}/{name}", *([f"versions {workspace}/{name}"] if versions else [])]
-    return Ledger(ledger.rows(connection, wanted), workspace, name)
+    terms = [*COMMON, f"model {workspace}/{name}", *([f"versions {workspace}/{name}"] if versions else [])]
+    return StatementView(ledger.rows(connection, terms), workspace, name)
 
 
-def kind_of(seen: Ledger) -> Kind:
+def kind_of(view: StatementView) -> Kind:
     """The kind fixed when the name was created; a name without a record is a model, which is the stricter."""
-    return seen.kind
+    return view.kind
 
 
-def free(seen: Ledger) -> bool:
+def free(view: StatementView) -> bool:
     """Whether a name behaves as in a stock registry: open mode is on for its kind, and nothing governs it.
 
     What was bound once is governed, whatever became of the binding, until a policy owner lets it go.
     """
-    return seen.open()
+    return view.open()
 
 
-def stands(seen: Ledger, target: str, version: int, location: str | None) -> Row | None:
+def stands(view: StatementView, target: str, version: int, location: str | None) -> Row | None:
     """The grant that lets a target (alias or stage) stand on exactly this version at exactly this location."""
-    grant = seen.standing(target, now())
+    grant = view.standing(target, now())
     if grant is None or grant.predicate.version != str(version) or grant.predicate.location != location:
         return None
     return grant

@@ -11,7 +11,7 @@ from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlRegi
 from sqlalchemy.orm import Session
 
 from aims_gates.attestation.statements.registry import Creation, Registration, Transition
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
 from aims_gates.ledger import registry_acts
@@ -54,9 +54,9 @@ class LifecycleMixin(StoreBase):
         kind: Kind = "prompt" if is_prompt(tags) else "model"
         with answering(f"creating {name}"), self.transaction() as transaction:
             self._check_name(transaction.session, name)
-            made: RegisteredModel = super().create_registered_model(name, tags, description, deployment_job_id)
+            model: RegisteredModel = super().create_registered_model(name, tags, description, deployment_job_id)
             self._created(transaction, name, kind)
-            return made
+            return model
 
     def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
         """Set a tag. The prompt tag is reserved: it cannot make a prompt of a model, or the other way."""
@@ -91,12 +91,12 @@ class LifecycleMixin(StoreBase):
                 self._check_source(name, source)
                 self._refuse_copy(source)
         with answering(f"registering a version of {name}"), self.transaction() as transaction:
-            made: ModelVersion = super().create_model_version(
+            model_version: ModelVersion = super().create_model_version(
                 name, source, run_id, tags, run_link, description, local_model_path, model_id
             )
-            seen = self._seen(transaction.session, name)
-            if kind_of(seen) == "prompt" and not (is_prompt(tags) and source in PROMPT_PLACEHOLDERS):
-                if not seen.open("model"):
+            view = self._seen(transaction.session, name)
+            if kind_of(view) == "prompt" and not (is_prompt(tags) and source in PROMPT_PLACEHOLDERS):
+                if not view.open("model"):
                     raise MlflowException(
                         f"{name!r} was created as a prompt: it cannot hold a model version. Register the model under "
                         "another name.",
@@ -104,11 +104,17 @@ class LifecycleMixin(StoreBase):
                     )
                 self._created(transaction, name, "model")  # and governed as one when open mode ends
             by = actor()
-            said = Registration(
-                active_workspace(self), name, str(made.version), str(source), made.run_id or None, by.name, by.via
+            registration = Registration(
+                active_workspace(self),
+                name,
+                str(model_version.version),
+                str(source),
+                model_version.run_id or None,
+                by.name,
+                by.via,
             )
-            registry_acts.act(transaction.connection, said, now())
-            return made
+            registry_acts.act(transaction.connection, registration, now())
+            return model_version
 
     @again
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
@@ -118,8 +124,8 @@ class LifecycleMixin(StoreBase):
             return cast(RegisteredModel, super().rename_registered_model(name, new_name))
         with answering(f"renaming {name}"), self.transaction() as transaction:
             self._check_name(transaction.session, new_name)
-            seen = self._refuse_standing(name, "renamed")
-            if seen.governed():
+            view = self._refuse_standing(name, "renamed")
+            if view.governed():
                 raise refusal(
                     f"{name} may not be renamed: evidence, approvals and grants are about that name.",
                     title="the name is, or was, bound to a system",
@@ -128,7 +134,7 @@ class LifecycleMixin(StoreBase):
                 )
             # First: the database's own guards know a prompt's aliases under the new name by its record.
             self._ended(transaction, name, f"renamed to {new_name}")
-            self._created(transaction, new_name, kind_of(seen))
+            self._created(transaction, new_name, kind_of(view))
             renamed: RegisteredModel = super().rename_registered_model(name, new_name)
             self._carry(transaction, name, new_name)
             return renamed
@@ -137,9 +143,9 @@ class LifecycleMixin(StoreBase):
     def delete_registered_model(self, name: str) -> None:
         """Delete a name that nothing stands on."""
         with answering(f"deleting {name}"), self.transaction() as transaction:
-            seen = self._refuse_standing(name, "deleted")
-            if seen.grants():
-                self._refuse_granted(seen, name, name)
+            view = self._refuse_standing(name, "deleted")
+            if view.grants():
+                self._refuse_granted(view, name, name)
             super().delete_registered_model(name)
             self._ended(transaction, name, "deleted")
 
@@ -150,9 +156,9 @@ class LifecycleMixin(StoreBase):
         number = int(version)
         what = f"{name} version {number}"
         with answering(f"deleting {what}"), self.transaction():
-            seen = self._refuse_standing(name, "deleted", number)
-            if seen.grants(version=str(number)):
-                self._refuse_granted(seen, name, what)
+            view = self._refuse_standing(name, "deleted", number)
+            if view.grants(version=str(number)):
+                self._refuse_granted(view, name, what)
             super().delete_model_version(name, number)
 
     @again
@@ -168,8 +174,8 @@ class LifecycleMixin(StoreBase):
             version = None if row is None else str(row.version)
             super().delete_registered_model_alias(name, alias)
             if version is not None and not free(self._seen(transaction.session, name)):
-                said = Transition(active_workspace(self), name, version, alias, "alias deleted", actor().name)
-                registry_acts.act(transaction.connection, said, now())
+                transition = Transition(active_workspace(self), name, version, alias, "alias deleted", actor().name)
+                registry_acts.act(transaction.connection, transition, now())
 
     def _check_name(self, session: Session, name: Any) -> None:
         """Refuse a new name that nobody could tell from another one, or see as it is.
@@ -209,14 +215,14 @@ class LifecycleMixin(StoreBase):
             if not opened or kept_here(source):
                 raise
 
-    def _seen(self, session: Session, name: str) -> Ledger:
+    def _seen(self, session: Session, name: str) -> StatementView:
         return view(session.connection(), active_workspace(self), name)
 
     def _same_kind(self, name: str, prompt: bool) -> None:
         """Refuse a tag that says something else than the name was created as; in open mode it proves nothing anyway."""
         with answering(f"reading the record of {name}", gated=True), self.primary() as session:
-            seen = self._seen(session, name)
-        if prompt != (kind_of(seen) == "prompt") and not seen.open("model"):
+            view = self._seen(session, name)
+        if prompt != (kind_of(view) == "prompt") and not view.open("model"):
             raise refusal(
                 f"whether {name} is a model or a prompt was fixed when it was created; the tag cannot change it.",
                 title="the prompt tag is reserved",
@@ -224,16 +230,16 @@ class LifecycleMixin(StoreBase):
                 next=["register it under another name"],
             )
 
-    def _refuse_standing(self, name: str, done: str, version: int | None = None) -> Ledger:
+    def _refuse_standing(self, name: str, done: str, version: int | None = None) -> StatementView:
         """Refuse while a governed alias or stage Production stands on the name, or on this version of it."""
         with self.ManagedSessionMaker() as session:
             if version is not None:
                 version_row(self, session, name, version)  # MLflow's own answer where there is none
             model = model_row(self, session, name)
-            seen = self._seen(session, name)
-            if not free(seen):
+            view = self._seen(session, name)
+            if not free(view):
                 self._refuse_production(session, model, done, version)
-            return seen
+            return view
 
     def _refuse_production(self, session: Session, model: Any, done: str, version: int | None) -> None:
         name = str(model.name)
@@ -257,11 +263,11 @@ class LifecycleMixin(StoreBase):
                 f"{what} is in production and may not be {done}.", title="in production", state="failed", next=steps
             )
 
-    def _refuse_granted(self, seen: Ledger, name: str, what: str) -> None:
-        if seen.governed():
-            binding = seen.binding()
+    def _refuse_granted(self, view: StatementView, name: str, what: str) -> None:
+        if view.governed():
+            binding = view.binding()
             how = (
-                f"is bound to system {binding.predicate.plan.system!r}" if binding is not None else str(seen.unbound())
+                f"is bound to system {binding.predicate.plan.system!r}" if binding is not None else str(view.unbound())
             )
             raise refusal(
                 f"{what} may not be deleted: {name} {how}, and this was granted to production; it is part of that "
@@ -275,12 +281,12 @@ class LifecycleMixin(StoreBase):
 
     def _created(self, transaction: Transaction, name: str, kind: Kind) -> None:
         by = actor()
-        said = Creation(active_workspace(self), name, kind, by.name, by.via)
-        registry_acts.act(transaction.connection, said, now())
+        creation = Creation(active_workspace(self), name, kind, by.name, by.via)
+        registry_acts.act(transaction.connection, creation, now())
 
     def _ended(self, transaction: Transaction, name: str, act: str) -> None:
-        said = Transition(active_workspace(self), name, None, None, act, actor().name)
-        registry_acts.act(transaction.connection, said, now())
+        transition = Transition(active_workspace(self), name, None, None, act, actor().name)
+        registry_acts.act(transaction.connection, transition, now())
 
     def _carry(self, transaction: Transaction, name: str, new_name: str, workspace: str | None = None) -> None:
         """Who registered the versions stays known under the new name, or in this workspace if they were in another."""
@@ -290,6 +296,6 @@ class LifecycleMixin(StoreBase):
         for number in sorted(int(row.version) for row in versions):
             before = known.get(str(number))
             if before is not None:
-                said = before.predicate
-                carried = replace(said, workspace=here, name=new_name)
+                predicate = before.predicate
+                carried = replace(predicate, workspace=here, name=new_name)
                 registry_acts.act(transaction.connection, carried, now())

@@ -25,7 +25,7 @@ def origins(store: Any, name: str, number: int) -> list[str]:
     Returns:
         Nothing where a version that it was copied from is not there any more.
     """
-    found: list[str] = []
+    result: list[str] = []
     for _ in range(_LONGEST):
         try:
             with store.primary() as session:
@@ -33,10 +33,10 @@ def origins(store: Any, name: str, number: int) -> list[str]:
                 source, run = str(row.source), row.run_id
         except MlflowException:
             return []
-        found += [source, f"runs:/{run}/"] if run else [source]
+        result += [source, f"runs:/{run}/"] if run else [source]
         before = copied_from(source)
         if before is None:
-            return [*found, *_underlying(store, source)]
+            return [*result, *_underlying(store, source)]
         name, number = before
     return []
 

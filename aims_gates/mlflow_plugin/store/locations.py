@@ -73,8 +73,8 @@ class Bucket:
 
     def digest(self, location: str) -> str | None:
         """The digest that a storage location names, where it names a copy of ours."""
-        found = f"sha256:{location.removeprefix(self.address).removeprefix('/')}"
-        return found if is_digest(found) and location == self.location(found) else None
+        text = f"sha256:{location.removeprefix(self.address).removeprefix('/')}"
+        return text if is_digest(text) and location == self.location(text) else None
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def check_source(source: str) -> None:
 
 
 def _told() -> list[str]:
-    return [each.strip() for each in os.environ.get(SOURCES_ENV_VAR, "").split(",") if each.strip()]
+    return [part.strip() for part in os.environ.get(SOURCES_ENV_VAR, "").split(",") if part.strip()]
 
 
 def _beneath(address: str, roots: list[str]) -> bool:

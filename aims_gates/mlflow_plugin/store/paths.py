@@ -20,16 +20,16 @@ def forms(root: str, path: str = "") -> frozenset[str]:
     """
     plain = _plain(path)
     folder = local_path(_under_proxy(root))
-    found = set()
-    for each in {path, plain}:
+    paths = set()
+    for name in {path, plain}:
         if folder is not None:
-            place = os.path.realpath(folder / each.lstrip("/"))
+            place = os.path.realpath(folder / name.lstrip("/"))
         else:
             address, _, _ = root.partition("?")
             scheme, _, rest = address.partition("://")
-            place = f"{scheme.lower()}://{posixpath.normpath(posixpath.join(rest, each.lstrip('/')))}"
-        found.add(folded(place.replace("\\", "/")))
-    return frozenset(found)
+            place = f"{scheme.lower()}://{posixpath.normpath(posixpath.join(rest, name.lstrip('/')))}"
+        paths.add(folded(place.replace("\\", "/")))
+    return frozenset(paths)
 
 
 def _plain(path: str) -> str:

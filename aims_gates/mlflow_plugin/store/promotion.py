@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from aims_gates import ledger
 from aims_gates.attestation.statements.registry import Transition
-from aims_gates.decision.in_force import Ask, Ledger
+from aims_gates.decision.in_force import Ask, StatementView
 from aims_gates.decision.rules import decide
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
@@ -88,9 +88,9 @@ class _Prepared:
     makers: tuple[str, ...] | None = None
     extra: tuple[str, ...] = ()
 
-    def still(self, found: _Version) -> bool:
+    def still(self, version: _Version) -> bool:
         """Whether the version is the one that was looked at; another grant may have released it meanwhile."""
-        return found == self.version and found.location in (self.version.location, self.location)
+        return version == self.version and version.location in (self.version.location, self.location)
 
 
 class PromotionMixin(StoreBase):
@@ -180,8 +180,8 @@ class PromotionMixin(StoreBase):
 
     def _left(self, connection: Connection, name: str, version: int, how: str) -> None:
         """Log that a version left stage Production."""
-        said = Transition(active_workspace(self), name, str(version), stage_alias(version), how, actor().name)
-        registry_acts.act(connection, said, now())
+        transition = Transition(active_workspace(self), name, str(version), stage_alias(version), how, actor().name)
+        registry_acts.act(connection, transition, now())
 
     def _number(self, version: Any) -> int:
         try:
@@ -208,8 +208,8 @@ class PromotionMixin(StoreBase):
         with self.transaction() as transaction:
             row = version_row(self, transaction.session, name, number)
             digest = self.prompt_digest(row) if prepared.kind == "prompt" else prepared.digest
-            asked = prepared.version.workspace, name, str(number), digest, target, now(), actor().name
-            ask = Ask(*asked, prepared.makers)
+            arguments = prepared.version.workspace, name, str(number), digest, target, now(), actor().name
+            ask = Ask(*arguments, prepared.makers)
             decision = registry_acts.judge(transaction.connection, ask)
             if not decision.allowed:
                 recorded = registry_acts.record(transaction.connection, ask, decision)
@@ -234,11 +234,11 @@ class PromotionMixin(StoreBase):
             row = version_row(self, session, name, number)
             version = _Version.of(row)
             rows = registry_acts.about(session.connection(), version.workspace, name, version=str(number))
-            seen = Ledger(rows, version.workspace, name)
-            kind = kind_of(seen)
+            statement_view = StatementView(rows, version.workspace, name)
+            kind = kind_of(statement_view)
             digest = self.prompt_digest(row) if kind == "prompt" else None
         # Outside the block above: it reads one state of the database, and staging may take long.
-        digest = digest or self._expected(seen, version)
+        digest = digest or self._expected(statement_view, version)
         makers = self.makers(name, number)
         ask = Ask(version.workspace, name, str(number), digest, target, now(), actor().name, makers)
         allowed = decide(ask, rows).allowed
@@ -264,20 +264,20 @@ class PromotionMixin(StoreBase):
                 return None
         return authorship.makers(origins(self, name, number))
 
-    def _expected(self, seen: Ledger, version: _Version) -> str | None:
+    def _expected(self, view: StatementView, version: _Version) -> str | None:
         """Which bytes this is about: those of the request, or of the grant that is rolled back to."""
         number = str(version.number)
-        before = seen.grants(version=number)
-        if before and seen.rollback(number, now()) is not None:
+        before = view.grants(version=number)
+        if before and view.rollback(number, now()) is not None:
             return str(before[-1].predicate.digest)
-        request = seen.request(number)
+        request = view.request(number)
         if request is not None:
             return str(request.predicate.digest)
-        ordered = seen.ordered(number)
+        ordered = view.ordered(number)
         if ordered is not None:
             return ordered
-        binding = seen.binding()
-        if binding is not None and seen.mode(binding.predicate, now()) != "enforce":
+        binding = view.binding()
+        if binding is not None and view.mode(binding.predicate, now()) != "enforce":
             # Watching must not get in the way: without a request there is nothing staged, so stage now.
             return self.stage_version(version.name, version.number)
         return None

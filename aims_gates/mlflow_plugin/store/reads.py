@@ -12,7 +12,7 @@ from mlflow.prompt.constants import PROMPT_TEXT_TAG_KEY
 from sqlalchemy.orm import Session
 
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.errors import InputError
 from aims_gates.ledger.table import halt_said
 from aims_gates.mlflow_plugin.internals.store import LATEST, active_workspace, version_row
@@ -38,12 +38,12 @@ class ReadingMixin(StoreBase):
         Raises:
             MlflowException: PERMISSION_DENIED where no grant stands; else as MLflow's.
         """
-        found: ModelVersion = super().get_model_version_by_alias(name, alias)
+        model_version: ModelVersion = super().get_model_version_by_alias(name, alias)
         if governed_alias(alias) and alias.lower() != LATEST:
-            self._check(name, alias, f"alias {alias!r}", int(found.version))
+            self._check(name, alias, f"alias {alias!r}", int(model_version.version))
         else:
-            self._refuse_halted_prompt(found)
-        return found
+            self._refuse_halted_prompt(model_version)
+        return model_version
 
     def get_model_version(self, name: str, version: int | str) -> ModelVersion:
         """A version as it is registered. A prompt's holds its text, so one that a halt stops is refused.
@@ -51,52 +51,52 @@ class ReadingMixin(StoreBase):
         Raises:
             MlflowException: PERMISSION_DENIED for such a prompt; else as MLflow's.
         """
-        found: ModelVersion = super().get_model_version(name, version)
-        self._refuse_halted_prompt(found)
-        return found
+        model_version: ModelVersion = super().get_model_version(name, version)
+        self._refuse_halted_prompt(model_version)
+        return model_version
 
     def get_latest_versions(self, name: str, stages: Any = None) -> list[ModelVersion]:
         """The latest version of each stage; one that was asked for as Production needs a standing grant.
 
         Listing all stages shows what is there and promises nothing, so it is not checked.
         """
-        found: list[ModelVersion] = super().get_latest_versions(name, stages)
-        asked = {get_canonical_stage(stage) for stage in stages or ()}
-        if PRODUCTION in asked:
-            for version in found:
+        versions: list[ModelVersion] = super().get_latest_versions(name, stages)
+        canonical_stages = {get_canonical_stage(stage) for stage in stages or ()}
+        if PRODUCTION in canonical_stages:
+            for version in versions:
                 if version.current_stage == PRODUCTION:
                     number = int(version.version)
                     self._check(name, stage_alias(number), f"stage {PRODUCTION}", number)
-        return found
+        return versions
 
     def get_model_version_download_uri(self, name: str, version: int | str) -> str:
         """Where a version's bytes are; a granted version's only where its grant says."""
         act = f"reading {name} version {version}"
         with answering(act), self.primary() as session:
             with self.ManagedSessionMaker.lent(session):
-                found: str = super().get_model_version_download_uri(name, version)
+                uri: str = super().get_model_version_download_uri(name, version)
             self._stop_halted(session, name, int(version))
-            seen = view(session.connection(), active_workspace(self), name)
+            view_of_name = view(session.connection(), active_workspace(self), name)
         with answering(act, gated=True):
-            grants = seen.grants(version=str(int(version)))
-            if grants and seen.governed():
-                if grants[-1].predicate.location != found:
+            grants = view_of_name.grants(version=str(int(version)))
+            if grants and view_of_name.governed():
+                if grants[-1].predicate.location != uri:
                     raise self._not_granted(name, int(version), "its storage location is not the granted one")
                 self._same_bytes(grants[-1])
                 leave_no_bytecode()
-        return found
+        return uri
 
     def _check(self, name: str, target: str, shown: str, version: int) -> None:
         with answering(f"reading {shown} of {name}", gated=True):
             with self.primary() as session:
-                seen = view(session.connection(), active_workspace(self), name)
-                if free(seen):
+                view_of_name = view(session.connection(), active_workspace(self), name)
+                if free(view_of_name):
                     self._stop_halted(session, name, version)
                     return
                 row = version_row(self, session, name, version)
-                grant = stands(seen, target, version, row.storage_location or row.source)
+                grant = stands(view_of_name, target, version, row.storage_location or row.source)
                 self._stop_halted(session, name, version)
-                if grant is None or not self._same_prompt(session, seen, row, grant.predicate.digest):
+                if grant is None or not self._same_prompt(session, view_of_name, row, grant.predicate.digest):
                     raise self._not_granted(name, version, f"no grant stands for {shown}")
             self._same_bytes(grant)
 
@@ -127,9 +127,9 @@ class ReadingMixin(StoreBase):
         if isinstance(root, Released) and root.digest(grant.predicate.location) == grant.predicate.digest:
             intact(root.copy(grant.predicate.digest), grant.predicate.digest)
 
-    def _same_prompt(self, session: Session, seen: Ledger, row: Any, digest: str) -> bool:
+    def _same_prompt(self, session: Session, view: StatementView, row: Any, digest: str) -> bool:
         """A prompt's text stands in tags, which anybody may set: it must still be the granted one."""
-        return kind_of(seen) != "prompt" or self.prompt_digest(row) == digest
+        return kind_of(view) != "prompt" or self.prompt_digest(row) == digest
 
     def _not_granted(self, name: str, version: int, why: str) -> Exception:
         return refusal(

@@ -16,7 +16,7 @@ from aims_gates.attestation.statements.policy import Adoption
 from aims_gates.attestation.statements.registry import Grant, Registration, Transition
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import check_left_out, folder_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.ledger import live_tables
@@ -56,43 +56,44 @@ _TAGS = "SELECT key, value FROM model_version_tags WHERE workspace = :workspace 
 _Name = tuple[str, str]
 
 
-def _what(said: Grant) -> str:
+def _what(grant: Grant) -> str:
     """A grant as problems speak of it."""
-    return f"{called(said.workspace, said.name)} version {said.version} ({said.alias})"
+    return f"{called(grant.workspace, grant.name)} version {grant.version} ({grant.alias})"
 
 
-def _folder(said: Grant, artifacts: Path | None) -> Path | None:
+def _folder(grant: Grant, artifacts: Path | None) -> Path | None:
     """Where a granted copy lies on this machine; the proxy has a folder for each workspace but the default one."""
-    parsed = urlparse(said.location)
+    parsed = urlparse(grant.location)
     if parsed.scheme in ("", "file"):
         return Path(unquote(parsed.path))
     if parsed.scheme == "mlflow-artifacts" and artifacts is not None:
         path = unquote(parsed.path).lstrip("/")
-        scoped = said.workspace == DEFAULT_WORKSPACE or path.startswith("workspaces/")
-        return artifacts / (path if scoped else f"workspaces/{said.workspace}/{path}")
+        scoped = grant.workspace == DEFAULT_WORKSPACE or path.startswith("workspaces/")
+        return artifacts / (path if scoped else f"workspaces/{grant.workspace}/{path}")
     return None
 
 
 def _bytes(grant: Row, artifacts: Path | None) -> str | None:
     """What is wrong with a grant's released bytes, if anything."""
-    said = grant.predicate
-    if said.location in _NO_BYTES:
+    predicate = grant.predicate
+    if predicate.location in _NO_BYTES:
         return None
-    what = _what(said)
-    folder = _folder(said, artifacts)
+    what = _what(predicate)
+    folder = _folder(predicate, artifacts)
     store = os.environ.get("AIMS_GATES_RELEASED", "").rstrip("/")
-    stored = bool(store) and said.location.startswith(f"{store}/")
+    stored = bool(store) and predicate.location.startswith(f"{store}/")
     if folder is None and not stored:
         return (
-            f"{what}: its released copy at {said.location} cannot be read here; name the artifacts folder in aims.yaml "
-            "(artifacts), or the object store in AIMS_GATES_RELEASED"
+            f"{what}: its released copy at {predicate.location} cannot be read here; name the artifacts folder in "
+            "aims.yaml (artifacts), or the object store in AIMS_GATES_RELEASED"
         )
     try:
-        found = _downloaded(said.location) if folder is None else _hashed(folder)
+        downloaded = _downloaded(predicate.location) if folder is None else _hashed(folder)
     except (AimsGatesError, OSError) as error:
         return f"{what}: its released copy cannot be read: {error}"
-    if found != said.digest:
-        return f"{what}: its released bytes were altered: {found} at {folder or said.location}, granted {said.digest}"
+    if downloaded != predicate.digest:
+        place = folder or predicate.location
+        return f"{what}: its released bytes were altered: {downloaded} at {place}, granted {predicate.digest}"
     return None
 
 
@@ -108,17 +109,17 @@ def _downloaded(location: str) -> str:
         return _hashed(folder)
 
 
-def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
+def _pointed(view: StatementView, row: tuple[Any, ...]) -> tuple[str | None, Row | None]:
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
     workspace, name, alias, version, location, source = row
     what = f"{called(workspace, name)} version {version} ({alias})"
-    freed = seen.freed()
+    freed = view.freed()
     if freed is not None:
-        said = f"the name was let go at ledger row {freed.position}, and nothing governs where this points"
-        return f"{what}: {said}; take it away, or bind the name again", None
-    if free(seen):
+        message = f"the name was let go at ledger row {freed.position}, and nothing governs where this points"
+        return f"{what}: {message}; take it away, or bind the name again", None
+    if free(view):
         return None, None  # what no system was ever bound to is not governed
-    grant = seen.standing(alias, now())
+    grant = view.standing(alias, now())
     if grant is None or grant.predicate.version != str(version):
         return f"{what}: the registry points there, and no grant in the ledger stands for it", None
     if (location or source) != grant.predicate.location:
@@ -128,48 +129,53 @@ def _pointed(seen: Ledger, row: tuple[Any, ...]) -> tuple[str | None, Row | None
 
 def _pointing(connection: Connection) -> dict[_Name, list[tuple[Any, ...]]]:
     """The registry's governed aliases and stages, by name."""
-    found: dict[_Name, list[tuple[Any, ...]]] = {}
+    by_name: dict[_Name, list[tuple[Any, ...]]] = {}
     aliases = (row for row in connection.execute(text(ALIASES)) if governed_alias(row[2]))
     for row in (*aliases, *connection.execute(text(STAGES))):
-        found.setdefault((row[0], row[1]), []).append(tuple(row))
-    return found
+        by_name.setdefault((row[0], row[1]), []).append(tuple(row))
+    return by_name
 
 
-def _registered(connection: Connection, seen: Ledger, there: bool) -> Iterator[str]:
+def _registered(connection: Connection, view: StatementView, there: bool) -> Iterator[str]:
     """Whether a name and its versions were made, changed or removed past the registry."""
-    ended = any(row.position > seen.born and _is_end(row, seen) for row in seen.rows)
-    what = called(seen.workspace, seen.name)
-    if seen.born < 0 and there:
+    ended = any(row.position > view.born and _is_end(row, view) for row in view.rows)
+    what = called(view.workspace, view.name)
+    if view.born < 0 and there:
         yield f"{what}: it stands in the registry, and the ledger has no record of its creation"
-    elif seen.born >= 0 and not ended and not there:
+    elif view.born >= 0 and not ended and not there:
         yield f"{what}: it is gone from the registry, and the ledger has no record of that"
-    elif seen.born >= 0 and not ended:
-        yield from _versions(connection, seen)
+    elif view.born >= 0 and not ended:
+        yield from _versions(connection, view)
 
 
-def _is_end(row: Row, seen: Ledger) -> bool:
+def _is_end(row: Row, view: StatementView) -> bool:
     """Whether a row says that the name was deleted or renamed."""
-    said = row.predicate
+    transition = row.predicate
     return (
-        isinstance(said, Transition) and (said.workspace, said.name) == (seen.workspace, seen.name) and not said.alias
+        isinstance(transition, Transition)
+        and (transition.workspace, transition.name) == (view.workspace, view.name)
+        and not transition.alias
     )
 
 
-def _versions(connection: Connection, seen: Ledger) -> Iterator[str]:
-    place = {"workspace": seen.workspace, "name": seen.name}
-    found = {str(row[0]): (row[1], row[2] or None) for row in connection.execute(text(_VERSIONS), place)}
+def _versions(connection: Connection, view: StatementView) -> Iterator[str]:
+    place = {"workspace": view.workspace, "name": view.name}
+    by_version = {str(row[0]): (row[1], row[2] or None) for row in connection.execute(text(_VERSIONS), place)}
     gone = {str(row[0]) for row in connection.execute(text(_GONE), place)}
-    said = {row.predicate.version for row in seen.rows if row.type == _REGISTERED}
-    since = seen.registrations()
-    for version in sorted(said | set(found), key=lambda each: (len(each), each)):
-        what, told = f"{called(seen.workspace, seen.name)} version {version}", since.get(version)
-        if told is None:
-            if version in found and said:
+    versions = {row.predicate.version for row in view.rows if row.type == _REGISTERED}
+    since = view.registrations()
+    for version in sorted(versions | set(by_version), key=lambda version_text: (len(version_text), version_text)):
+        what, since_text = f"{called(view.workspace, view.name)} version {version}", since.get(version)
+        if since_text is None:
+            if version in by_version and versions:
                 yield f"{what}: it stands in the registry, and the ledger has no record of who registered it"
-        elif version not in found and version not in gone:
+        elif version not in by_version and version not in gone:
             yield f"{what}: it is gone from the registry, where a deleted version leaves its row"
-        elif version in found and found[version] != (told.predicate.source, told.predicate.run_id):
-            yield f"{what}: its source or run is not the one it was registered with ({told.predicate.source})"
+        elif version in by_version and by_version[version] != (
+            since_text.predicate.source,
+            since_text.predicate.run_id,
+        ):
+            yield f"{what}: its source or run is not the one it was registered with ({since_text.predicate.source})"
 
 
 def prompt_digest(connection: Connection, workspace: str, name: str, version: str) -> str:
@@ -191,15 +197,15 @@ def prompt_digest(connection: Connection, workspace: str, name: str, version: st
 
 def _prompt(connection: Connection, grant: Row) -> str | None:
     """What is wrong with a granted prompt."""
-    said = grant.predicate
-    if said.location not in _NO_BYTES:
+    predicate = grant.predicate
+    if predicate.location not in _NO_BYTES:
         return None
-    what = _what(said)
+    what = _what(predicate)
     try:
-        found = prompt_digest(connection, said.workspace, said.name, said.version)
+        digest = prompt_digest(connection, predicate.workspace, predicate.name, predicate.version)
     except AimsGatesError as error:
         return f"{what}: {error.message}"
-    if found != said.digest:
+    if digest != predicate.digest:
         return f"{what}: its text or configuration is not the granted one"
     return None
 
@@ -213,10 +219,10 @@ def _guards(connection: Connection, live: list[Row]) -> Iterator[str]:
     """
     if not inspect(connection).has_table("registered_model_aliases"):
         return
-    found = database.problems(connection)
-    if found:
-        more = f" (and {len(found) - 1} more: aims-gates db check)" if len(found) > 1 else ""
-        yield f"the database is not guarded: {found[0]}{more}"
+    problems = database.problems(connection)
+    if problems:
+        more = f" (and {len(problems) - 1} more: aims-gates db check)" if len(problems) > 1 else ""
+        yield f"the database is not guarded: {problems[0]}{more}"
     if not database.OURS - set(inspect(connection).get_table_names()):
         yield from live_tables.differences(connection, live, size(connection))
 
@@ -240,16 +246,16 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))} if registry else set()
     pointed = _pointing(connection) if registry else {}
     for workspace, name in sorted({*names(connection), *there, *pointed}):
-        found = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
-        every |= {row.position: row for row in found if row.type != _REGISTERED}
-        seen = Ledger([*common, *found], workspace, name)
+        result = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
+        every |= {row.position: row for row in result if row.type != _REGISTERED}
+        statement_view = StatementView([*common, *result], workspace, name)
         for row in pointed.get((workspace, name), ()):
-            said, grant = _pointed(seen, row)
-            problems += [said] if said else []
+            message, grant = _pointed(statement_view, row)
+            problems += [message] if message else []
             if grant is not None:
                 stood.add((workspace, name, row[2]))
-        problems += _registered(connection, seen, (workspace, name) in there) if registry else ()
-        grants += seen.in_force(now())
+        problems += _registered(connection, statement_view, (workspace, name) in there) if registry else ()
+        grants += statement_view.in_force(now())
     problems += [wrong for grant in grants if (wrong := _prompt(connection, grant))]
     unguarded = list(_guards(connection, live(every.values(), history(connection))))
     let_go(connection)

@@ -62,15 +62,15 @@ def _entry(state: ControlState) -> dict[str, Any]:
 
 
 def _entries(decision: Decision) -> list[dict[str, Any]]:
-    found = [_entry(state) for state in decision.controls if state.blocks]
+    entries = [_entry(state) for state in decision.controls if state.blocks]
     if decision.system is None:
         bind = {"id": "binding", "title": decision.problems[0], "state": "missing", "next": list(decision.actions)}
-        return [bind, *found]
-    if not found:
+        return [bind, *entries]
+    if not entries:
         title = "; ".join(decision.problems) or "approvals are outstanding"
         state = "awaiting-approval" if decision.approvals.get("missing") else "missing"
         return [{"id": "request", "title": title, "state": state, "next": list(decision.actions)}]
-    return found
+    return entries
 
 
 def denied(decision: Decision, target: str, recorded: str | None, extra: Iterable[str] = ()) -> MlflowException:
@@ -91,7 +91,7 @@ def denied(decision: Decision, target: str, recorded: str | None, extra: Iterabl
             "Your profile requires " + ", ".join(f"{state.control} ({state.state})" for state in blocked) + "."
         )
     lines.extend(f"{problem[:1].upper()}{problem[1:]}." for problem in decision.problems)
-    missing = ", ".join(f"{each['count']} {each['role']}" for each in decision.approvals.get("missing", ()))
+    missing = ", ".join(f"{lack['count']} {lack['role']}" for lack in decision.approvals.get("missing", ()))
     if missing:
         lines.append(f"Approvals missing: {missing}.")
     steps = list(dict.fromkeys([*decision.actions, *extra]))
@@ -120,8 +120,8 @@ def answering(act: str, *, gated: bool = False) -> Iterator[None]:
         raise _unexpected(act, error) from error
     except AimsGatesError as error:
         steps = [error.remedy] if error.remedy else []
-        said = f"{act} was refused: {error.where + ': ' if error.where else ''}{error.message}"
-        raise refusal(said, title=error.message, next=steps) from error
+        message = f"{act} was refused: {error.where + ': ' if error.where else ''}{error.message}"
+        raise refusal(message, title=error.message, next=steps) from error
     except SQLAlchemyError as error:
         if is_conflict(error):
             raise conflict(error) from error
@@ -137,5 +137,7 @@ def answering(act: str, *, gated: bool = False) -> Iterator[None]:
 
 def _unexpected(act: str, error: Exception) -> MlflowException:
     _log.exception("%s failed", act)
-    said = f"{act} was refused: it could not be decided ({type(error).__name__}). Unknown means no."
-    return refusal(said, title="the decision failed", state="inconclusive", next=["look into the log of this registry"])
+    message = f"{act} was refused: it could not be decided ({type(error).__name__}). Unknown means no."
+    return refusal(
+        message, title="the decision failed", state="inconclusive", next=["look into the log of this registry"]
+    )

@@ -39,10 +39,10 @@ def verify_staged(folder: Path, expected: str) -> None:
         IntegrityError: its bytes are not those of its name.
     """
     check_left_out(folder)
-    found = folder_digest(folder)
-    if found != expected:
+    digest = folder_digest(folder)
+    if digest != expected:
         raise IntegrityError(
-            f"the released copy was altered: its digest is {found}",
+            f"the released copy was altered: its digest is {digest}",
             where=str(folder),
             remedy=f"Move the folder away and stage again (aims-gates promote); expected {expected}.",
         )
@@ -50,13 +50,13 @@ def verify_staged(folder: Path, expected: str) -> None:
 
 def _standing(folder: Path) -> list[tuple[str, int, int, int, int]]:
     """Path, inode, size, and times in ns of everything in a folder; a write cannot leave the change time as it was."""
-    found = []
+    entries = []
     for place, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path = Path(place) / name
-            seen = path.lstat()
-            found.append((str(path), seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns))
-    return sorted(found)
+            status = path.lstat()
+            entries.append((str(path), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    return sorted(entries)
 
 
 def intact(folder: Path, expected: str) -> None:

@@ -97,16 +97,16 @@ def _write(source: Path, root: Bucket, expected: str, rows: list[list[Any]], pro
                 where=root.location(expected),
                 remedy="Stage again when nothing writes to the model; else look at who may write to the bucket.",
             )
-        made = Path(place) / f"{expected.removeprefix('sha256:')}.json"
-        made.write_bytes(canonical_bytes(rows))
-        stock_repository(root.address).log_artifact(str(made), _MANIFESTS)
+        path = Path(place) / f"{expected.removeprefix('sha256:')}.json"
+        path.write_bytes(canonical_bytes(rows))
+        stock_repository(root.address).log_artifact(str(path), _MANIFESTS)
 
 
 def _manifest(root: Bucket, expected: str) -> list[list[Any]] | None:
     """The manifest of a staged copy; None where there is none."""
     name = f"{_MANIFESTS}/{expected.removeprefix('sha256:')}.json"
     repository = stock_repository(root.address)
-    if name not in {each.path for each in repository.list_artifacts(_MANIFESTS)}:
+    if name not in {artifact.path for artifact in repository.list_artifacts(_MANIFESTS)}:
         return None
     with tempfile.TemporaryDirectory(prefix="aims-") as place:
         rows = read_json(Path(repository.download_artifacts(name, place)).read_bytes(), f"{root.address}/{name}").value
@@ -117,11 +117,11 @@ def _manifest(root: Bucket, expected: str) -> list[list[Any]] | None:
 
 def _listed(repository: Any, path: str | None = None) -> Any:
     """Path and size of every object."""
-    for each in repository.list_artifacts(path):
-        if each.is_dir:
-            yield from _listed(repository, each.path)
+    for artifact in repository.list_artifacts(path):
+        if artifact.is_dir:
+            yield from _listed(repository, artifact.path)
         else:
-            yield each.path, each.file_size
+            yield artifact.path, artifact.file_size
 
 
 def _silent(root: Bucket, error: Exception) -> InputError:

@@ -58,8 +58,8 @@ S = TypeVar("S")
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
-    found = getattr(error, "orig", None)
-    return getattr(found, "sqlstate", None) or getattr(found, "pgcode", None)
+    original = getattr(error, "orig", None)
+    return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -83,21 +83,21 @@ def conflict(error: BaseException) -> MlflowException:
 
 def guarded(error: BaseException) -> MlflowException | None:
     """The answer where one of the database's own guards refused (:mod:`aims_gates.database.guards`): HTTP 403."""
-    said = str(getattr(error, "orig", None) or "")
-    if "aims-gates: " not in said:
+    text = str(getattr(error, "orig", None) or "")
+    if "aims-gates: " not in text:
         return None
-    message = "aims-gates: " + said.partition("aims-gates: ")[2].splitlines()[0]
+    message = "aims-gates: " + text.partition("aims-gates: ")[2].splitlines()[0]
     entry = {"id": "registry", "title": message, "state": "failed", "next": []}
     return MlflowException(message, PERMISSION_DENIED, aims_decision=None, aims_controls=[entry])
 
 
 def _lost(error: BaseException) -> bool:
     """Whether PostgreSQL ended a transaction for another's sake; MLflow wraps the error."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if _sqlstate(seen) in _LOST:
+    cause: BaseException | None = error
+    while cause is not None:
+        if _sqlstate(cause) in _LOST:
             return True
-        seen = seen.__cause__
+        cause = cause.__cause__
     return False
 
 

@@ -53,10 +53,10 @@ def _of_run(address: str) -> str:
     if path is None or (folder is not None and folder.exists()):
         return underlying
     run = mlflow.MlflowClient().get_run(run_id)
-    found = mlflow.MlflowClient().search_logged_models(
+    search_logged_models = mlflow.MlflowClient().search_logged_models(
         experiment_ids=[run.info.experiment_id], filter_string=f"source_run_id='{run_id}' AND name='{path}'"
     )
-    return str(found[0].artifact_location) if len(found) == 1 else underlying
+    return str(search_logged_models[0].artifact_location) if len(search_logged_models) == 1 else underlying
 
 
 def underlying_address(address: str, version_address: VersionAddress = _from_registry) -> str:
@@ -107,12 +107,12 @@ def local_folder(address: str, version_address: VersionAddress = _from_registry)
     check_readable(underlying, address)
     with tempfile.TemporaryDirectory(prefix="aims-") as place:
         try:
-            found = mlflow.artifacts.download_artifacts(artifact_uri=underlying, dst_path=place)
+            download_artifacts = mlflow.artifacts.download_artifacts(artifact_uri=underlying, dst_path=place)
         except (MlflowException, OSError) as error:
             raise InputError(
                 f"the artifacts cannot be read: {error}", where=underlying, remedy="Check the address and your access."
             ) from error
-        yield Path(found)
+        yield Path(download_artifacts)
 
 
 def model_subject(address: str, name: str = "", version_address: VersionAddress = _from_registry) -> Subject:

@@ -8,7 +8,7 @@ from aims_gates.attestation.signing.envelope import sign
 from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.statements.policy import UntestedMlflow
 from aims_gates.attestation.statements.wording import say
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.ledger import append, rows
@@ -47,10 +47,10 @@ def accept(registry: str, version: str, reason: str, key: Key) -> str:
         raise InputError(
             f"MLflow {version} needs no such word", remedy=f"Name a minor version after {spelled(NEWEST)}."
         )
-    said = say(UntestedMlflow(spelled(minor(version)), reason), Subject("organization", digest(reason), "MLflow"))
+    statement = say(UntestedMlflow(spelled(minor(version)), reason), Subject("organization", digest(reason), "MLflow"))
     with open_database(registry, write=True) as connection:
-        row = append(connection, sign(said, key), datetime.now(UTC))
-        people = Ledger(rows(connection, _TERMS), "", "").persons(row)
+        row = append(connection, sign(statement, key), datetime.now(UTC))
+        people = StatementView(rows(connection, _TERMS), "", "").persons(row)
         if not people:
             raise RefusedError("a service account may not say this", remedy="Sign with a policy owner's own key.")
     return sorted(people)[0]
@@ -58,13 +58,13 @@ def accept(registry: str, version: str, reason: str, key: Key) -> str:
 
 def accepted(connection: Connection, version: Minor) -> bool:
     """Whether a policy owner's word for this minor version stands."""
-    ledger = Ledger(found := rows(connection, _TERMS), "", "")
+    ledger = StatementView(trust_rows := rows(connection, _TERMS), "", "")
     return any(
         isinstance(row.predicate, UntestedMlflow)
         and row.predicate.mlflow == spelled(version)
         and row.digest not in ledger.revoked
         and bool(ledger.persons(row))
-        for row in found
+        for row in trust_rows
     )
 
 

@@ -15,7 +15,7 @@ from aims_gates.model import Finding, Limit
 from aims_gates.reports.card.markdown import RESULTS, cells, measured, summary
 from aims_gates.reports.format import about
 
-__all__ = ["Row", "check_card", "front_matter", "parse_card", "sections"]
+__all__ = ["ResultRow", "check_card", "front_matter", "parse_card", "sections"]
 
 _EXACTLY = Limit(">=", 1.0)
 _NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?|[+-]?\.\d+")
@@ -23,7 +23,7 @@ _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
 _REMEDY = "Render the card again instead of editing its numbers."
 
 
-class Row(NamedTuple):
+class ResultRow(NamedTuple):
     """One row of a results table.
 
     Attributes:
@@ -49,12 +49,12 @@ def _cells(line: str) -> tuple[str, ...]:
     return tuple(parts[not parts[0] : len(parts) - (not parts[-1])])
 
 
-def parse_card(text: str) -> list[Row]:
+def parse_card(text: str) -> list[ResultRow]:
     """Every row of every results table in a card, in order.
 
     Below the heading "Results" the lines of any other table count as rows too, so that they are nobody's finding.
     """
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     gate, inside, results = "", False, 0
     for number, line in enumerate(text.splitlines(), 1):
         heading = _HEADING.match(line)
@@ -66,8 +66,8 @@ def parse_card(text: str) -> list[Row]:
         elif _cells(line) == RESULTS:
             inside = True
         elif (inside or results) and not re.fullmatch(r"[\s|:-]+", line):
-            found = _cells(line)
-            rows.append(Row(gate, found + ("",) * (len(RESULTS) - len(found)), number))
+            cells = _cells(line)
+            rows.append(ResultRow(gate, cells + ("",) * (len(RESULTS) - len(cells)), number))
     return rows
 
 
@@ -89,16 +89,16 @@ def front_matter(text: str) -> Mapping[str, object]:
 
 def sections(text: str) -> dict[str, str]:
     """Heading -> the text below it, up to the next heading of any level."""
-    found: dict[str, str] = {}
+    units: dict[str, str] = {}
     heading = ""
     for line in text.splitlines():
         match = _HEADING.match(line)
         if match:
             heading = match[2]
-            found.setdefault(heading, "")
+            units.setdefault(heading, "")
         elif heading:
-            found[heading] += line + "\n"
-    return found
+            units[heading] += line + "\n"
+    return units
 
 
 def _agrees(written: str, value: float) -> bool:
@@ -122,12 +122,12 @@ def _same(written: str, rendered: str, values: Sequence[float | None]) -> bool:
     if written == rendered:
         return True
     known = [value for value in values if value is not None]
-    found = _NUMBER.findall(written)
+    findall = _NUMBER.findall(written)
     frame = _NUMBER.sub("#", written) == _NUMBER.sub("#", rendered)
-    return frame and bool(known) and len(found) == len(known) and all(map(_agrees, found, known))
+    return frame and bool(known) and len(findall) == len(known) and all(map(_agrees, findall, known))
 
 
-def _differs(row: Row, finding: Finding, smallest: int) -> list[str]:
+def _differs(row: ResultRow, finding: Finding, smallest: int) -> list[str]:
     """The columns in which a row and its finding differ."""
     limit = (finding.limit.value,) if finding.limit else ()
     values: tuple[Sequence[float | None], ...] = (
@@ -142,7 +142,7 @@ def _said(gate: str, finding: Finding, note: str) -> Finding:
     return Finding("number_agrees", 0.0, over=over, limit=_EXACTLY, outcome="fail", note=note, remedy=_REMEDY)
 
 
-def _stray(row: Row, note: str) -> Finding:
+def _stray(row: ResultRow, note: str) -> Finding:
     over = {"gate": row.gate, "measure": row.cells[0], "by": row.cells[1]}
     return Finding("number_agrees", 0.0, over=over, limit=_EXACTLY, outcome="fail", note=note, remedy=_REMEDY)
 
@@ -176,10 +176,10 @@ def _index(text: str, findings: Mapping[str, Sequence[Finding]]) -> Iterator[Fin
     for model in models if isinstance(models, list) else []:
         for result in model.get("results") or [] if isinstance(model, dict) else []:
             for metric in result.get("metrics") or [] if isinstance(result, dict) else []:
-                said = metric if isinstance(metric, dict) else {}
-                measure, value = str(said.get("type")), said.get("value")
+                metric_fields = metric if isinstance(metric, dict) else {}
+                measure, value = str(metric_fields.get("type")), metric_fields.get("value")
                 finding = whole.get(measure)
-                row = Row("model-index", (measure, "all rows", str(value)), 0)
+                row = ResultRow("model-index", (measure, "all rows", str(value)), 0)
                 if finding is None or finding.value is None:
                     yield _stray(row, f"model-index: no finding over all rows says {measure}")
                 elif not _agrees(str(value), finding.value):
@@ -203,12 +203,12 @@ def check_card(text: str, findings: Mapping[str, Sequence[Finding]], *, smallest
     Raises:
         InputError: the front matter cannot be read.
     """
-    found = measured(findings)
-    compared = [*_rows(text, found, smallest), *_index(text, found)]
+    measured_parts = measured(findings)
+    compared = [*_rows(text, measured_parts, smallest), *_index(text, measured_parts)]
     wrong = [finding for finding in compared if finding is not None]
-    if found and summary(found) not in text:
+    if measured_parts and summary(measured_parts) not in text:
         over = {"gate": "", "measure": "summary", "by": ""}
-        note = f"the card does not say: {summary(found)}"
+        note = f"the card does not say: {summary(measured_parts)}"
         wrong.append(
             Finding("number_agrees", 0.0, over=over, limit=_EXACTLY, outcome="fail", note=note, remedy=_REMEDY)
         )

@@ -119,16 +119,16 @@ def shown(findings: Iterable[Finding]) -> tuple[list[Finding], int]:
 
 def measured(findings: Mapping[str, Sequence[Finding]]) -> dict[str, tuple[Finding, ...]]:
     """What was measured on the model, by gate; facts of records and bins of a picture are no results."""
-    kept = {
-        gate: tuple(each for each in some if set(each.over or ()) != {"record"} and "bin" not in each.by)
+    shown = {
+        gate: tuple(finding for finding in some if set(finding.over or ()) != {"record"} and "bin" not in finding.by)
         for gate, some in findings.items()
     }
-    return {gate: some for gate, some in kept.items() if some}
+    return {gate: some for gate, some in shown.items() if some}
 
 
 def summary(findings: Mapping[str, Sequence[Finding]]) -> str:
     """The results in one sentence; a card must hold exactly this one."""
-    judged = [finding for found in findings.values() for finding in found if finding.outcome is not None]
+    judged = [finding for group in findings.values() for finding in group if finding.outcome is not None]
     counts = [
         sum(finding.outcome == outcome for finding in judged) for outcome in ("pass", "fail", "inconclusive", "error")
     ]
@@ -138,9 +138,9 @@ def summary(findings: Mapping[str, Sequence[Finding]]) -> str:
     )
 
 
-def _table(found: Iterable[Finding], smallest: int) -> list[str]:
+def _table(findings: Iterable[Finding], smallest: int) -> list[str]:
     rule = ["---", "---", "---:", "---", "---:", "---:", "---", "---"]
-    lines = [RESULTS, rule, *(cells(finding, smallest) for finding in found)]
+    lines = [RESULTS, rule, *(cells(finding, smallest) for finding in findings)]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
@@ -148,8 +148,8 @@ def _results(findings: Mapping[str, Sequence[Finding]], smallest: int) -> list[s
     if not any(findings.values()):
         return [NOT_STATED]
     lines = [summary(findings), ""]
-    for gate, found in findings.items():
-        listed, hidden = shown(found)
+    for gate, finding in findings.items():
+        listed, hidden = shown(finding)
         lines += [f"#### {gate}", "", *_table(listed, smallest), ""]
         if hidden:
             lines += [f"{hidden} more findings without a limit are in the evidence.", ""]
@@ -223,7 +223,7 @@ def _details(
         ("Subject", f"`{subject}`" if subject else ""),
         ("Card rendered", at.date().isoformat() if at else ""),
     ]
-    return ["### Model Description", "", *(f"- **{name}:** {said}" for name, said in facts if said)]
+    return ["### Model Description", "", *(f"- **{name}:** {fact}" for name, fact in facts if fact)]
 
 
 def _section(level: int, heading: str, *body: str) -> list[str]:
@@ -254,13 +254,13 @@ def render_card(
         smallest: Groups with fewer rows are withheld.
     """
     title = name or str(card.get("name") or system.get("title") or system.get("name") or "model")
-    found = measured(findings)
+    measured_parts = measured(findings)
 
     def part(key: str) -> str:
         return prose(card.get(key))
 
     lines = [
-        *_front_matter(title, card, found),
+        *_front_matter(title, card, measured_parts),
         "",
         *_section(1, f"Model Card for {_cell(title)}", part("summary")),
         *_section(2, "Model Details"),
@@ -280,7 +280,7 @@ def render_card(
         *_section(4, "Testing Data", part("evaluation_data")),
         *_section(4, "Factors", part("factors")),
         *_section(4, "Metrics", part("metrics")),
-        *_section(3, "Results", *("\n".join(_results(found, smallest)),)),
+        *_section(3, "Results", *("\n".join(_results(measured_parts, smallest)),)),
         *_section(2, "Environmental Impact", part("environment")),
         *_section(2, "Technical Specifications", part("technical")),
         *_section(2, "Citation", part("citation")),

@@ -40,9 +40,9 @@ def make(name: str, facts: Facts) -> Page:
     Raises:
         InputError: facts that it needs are missing; every one of them is named.
     """
-    found: Page = import_module(PAGES[name].module).page(facts)
+    page: Page = import_module(PAGES[name].module).page(facts)
     facts.complete(name)
-    return found
+    return page
 
 
 def render_page(page: Page, how: str) -> str:

@@ -16,15 +16,17 @@ __all__ = ["appendix", "page"]
 
 def page(facts: Facts) -> Page:
     """The auditor's report; its appendix defines each word of the glossary that the report uses."""
-    seen = facts.version()
-    assert seen.plan is not None
-    decision = seen.decision
-    word, about, said = verdict(Report(decision=decision))
-    plan = seen.plan
-    found = Page(
+    model = facts.version()
+    assert model.plan is not None
+    decision = model.decision
+    word, about, explanation = verdict(Report(decision=decision))
+    plan = model.plan
+    result = Page(
         f"Audit report: {facts.text('system', 'title')}",
         (
-            Section("Verdict", (f"{word}: {about}. {said[:1].upper()}{said[1:]}.",), approval_lines_of(seen)),
+            Section(
+                "Verdict", (f"{word}: {about}. {explanation[:1].upper()}{explanation[1:]}.",), approval_lines_of(model)
+            ),
             Section(
                 "The AI system",
                 (facts.text("system", "purpose"),),
@@ -38,7 +40,7 @@ def page(facts: Facts) -> Page:
                     ("Request", decision.request or "none"),
                     ("Classified by rules", facts.text("classification", "result.bundle_id")),
                     ("Articles met", ", ".join(facts.texts("classification", "result.articles", empty=True))),
-                    ("In production", seen.grant.predicate.version if seen.grant else "nothing"),
+                    ("In production", model.grant.predicate.version if model.grant else "nothing"),
                 ),
             ),
             Section(
@@ -60,7 +62,7 @@ def page(facts: Facts) -> Page:
                     for state in ordered(decision.controls)
                 ),
             ),
-            Section("What was measured", columns=MEASURED, rows=facts.measured(*_computed(seen))),
+            Section("What was measured", columns=MEASURED, rows=facts.measured(*_computed(model))),
         ),
         facts.heads(),
         (
@@ -69,27 +71,27 @@ def page(facts: Facts) -> Page:
             "evidence and certifies nobody.",
         ),
     )
-    return Page(found.title, (*found.sections, appendix(found)), found.facts, found.notes)
+    return Page(result.title, (*result.sections, appendix(result)), result.facts, result.notes)
 
 
-def approval_lines_of(seen: ModelView) -> tuple[str, ...]:
+def approval_lines_of(model: ModelView) -> tuple[str, ...]:
     """Approvals, waivers and open problems in plain sentences."""
     waived = tuple(
-        f"waived: {state.control}, {state.reason}" for state in seen.decision.controls if state.state == "waived"
+        f"waived: {state.control}, {state.reason}" for state in model.decision.controls if state.state == "waived"
     )
-    return (*(f"approvals {line}" for line in approval_lines(seen.decision.approvals)), *waived)
+    return (*(f"approvals {line}" for line in approval_lines(model.decision.approvals)), *waived)
 
 
-def _computed(seen: ModelView) -> Iterator[str]:
+def _computed(model: ModelView) -> Iterator[str]:
     """The gates of the plan whose evidence holds numbers about the model rather than facts of records."""
-    assert seen.plan is not None
-    due = {step.gate for step in seen.plan.steps if step.applies}
+    assert model.plan is not None
+    due = {step.gate for step in model.plan.steps if step.applies}
     return (gate for gate in ("data_quality", "performance", "fairness", "drift", "robustness") if gate in due)
 
 
 def appendix(of: Page) -> Section:
     """The glossary's terms that a page uses, with their meaning and where their name comes from."""
     text = markdown(of).replace("\\", "").casefold()
-    used = [each for each in glossary().values() if re.search(rf"\b{re.escape(each.term.casefold())}s?\b", text)]
-    rows = tuple((each.term, each.means, SOURCES[each.source]) for each in used)
+    used = [term for term in glossary().values() if re.search(rf"\b{re.escape(term.term.casefold())}s?\b", text)]
+    rows = tuple((term.term, term.means, SOURCES[term.source]) for term in used)
     return Section("Appendix: glossary", columns=("Term", "Means here", "Where from"), rows=rows)

@@ -24,8 +24,8 @@ ANNEX_IV: Mapping[str, str] = {
 
 def page(facts: Facts) -> Page:
     """The authority's page."""
-    seen = facts.version()
-    assert seen.plan is not None
+    model = facts.version()
+    assert model.plan is not None
     return Page(
         f"Information for authorities: {facts.text('system', 'title')}",
         (
@@ -49,7 +49,9 @@ def page(facts: Facts) -> Page:
             Section(
                 "Technical documentation",
                 columns=("Part (after Annex IV of the AI Act)", "Where it is"),
-                rows=tuple((said, facts.text("technical_file", f"sections.{name}")) for name, said in ANNEX_IV.items()),
+                rows=tuple(
+                    (title, facts.text("technical_file", f"sections.{name}")) for name, title in ANNEX_IV.items()
+                ),
             ),
             Section("What was measured", columns=MEASURED, rows=facts.measured("performance", "fairness")),
             Section(
@@ -72,14 +74,14 @@ def page(facts: Facts) -> Page:
 
 
 def _classified(facts: Facts) -> Iterator[tuple[str, str]]:
-    for said, path in (
+    for title, path in (
         ("Tier", "result.tier"),
         ("Assessed by", "assessor"),
         ("Assessed on", "date"),
         ("Rules", "result.bundle_id"),
         ("Digest of the rules", "result.bundle_sha256"),
     ):
-        yield said, facts.text("classification", path)
+        yield title, facts.text("classification", path)
     yield "Articles met", ", ".join(facts.texts("classification", "result.articles", empty=True))
     yield "Our role", ", ".join(facts.texts("classification", "result.roles"))
 

@@ -67,12 +67,12 @@ def page(facts: Facts) -> Page:
                 columns=("Model", "System", "In production", "State"),
                 rows=tuple(
                     (
-                        each.name,
-                        each.plan.system if each.plan else "",
-                        each.grant.predicate.version if each.grant else "nothing",
-                        each.state,
+                        model.name,
+                        model.plan.system if model.plan else "",
+                        model.grant.predicate.version if model.grant else "nothing",
+                        model.state,
                     )
-                    for each in facts.views
+                    for model in facts.views
                 ),
             ),
             Section(
@@ -89,7 +89,7 @@ def page(facts: Facts) -> Page:
 
 def _acts(view: ModelView, since: str) -> Iterator[tuple[str, int, str, str, str]]:
     """Acts about one model from a moment on: when, row, model, what, about what."""
-    words = {type_of(kind): said for kind, said in _ACTS.items()}
+    words = {type_of(kind): title for kind, title in _ACTS.items()}
     own = {row.digest for row in view.rows}
     for row in view.rows:
         at = row.at.isoformat()
@@ -100,10 +100,10 @@ def _acts(view: ModelView, since: str) -> Iterator[tuple[str, int, str, str, str
 
 def _about(row: Row) -> str:
     """Version or control, and the reason where one was given."""
-    said = row.predicate
+    predicate = row.predicate
     parts = [
-        f"version {said.version}" if getattr(said, "version", None) else "",
-        str(getattr(said, "control", "") or getattr(said, "act", "")),
-        str(getattr(said, "reason", "")),
+        f"version {predicate.version}" if getattr(predicate, "version", None) else "",
+        str(getattr(predicate, "control", "") or getattr(predicate, "act", "")),
+        str(getattr(predicate, "reason", "")),
     ]
     return ", ".join(part for part in parts if part)

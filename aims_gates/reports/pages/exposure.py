@@ -44,7 +44,9 @@ class Penalty:
     def concerns(self, tier: str, articles: tuple[str, ...]) -> bool:
         """Whether it looks at a system of this tier that met these articles."""
         return tier in self.tiers or any(
-            each == wanted or each.startswith(f"{wanted}(") for each in articles for wanted in self.articles
+            article == expected or article.startswith(f"{expected}(")
+            for article in articles
+            for expected in self.articles
         )
 
 
@@ -65,15 +67,19 @@ def page(facts: Facts) -> Page:
     """The note on exposure, over every system of the packs."""
     rules = bundle(DEFAULT)
     today = facts.now.date()
-    classified = {each.system.name: _classified(facts, each.records, each.system.name) for each in facts.systems}
+    classified = {
+        system_record.system.name: _classified(facts, system_record.records, system_record.system.name)
+        for system_record in facts.systems
+    }
     rows = []
-    for each in penalties():
-        start = rules.on(each.since)
+    for penalty in penalties():
+        start = rules.on(penalty.since)
         assert isinstance(start, date)
-        named = sorted(name for name, said in classified.items() if each.concerns(*said))
+        named = sorted(name for name, text in classified.items() if penalty.concerns(*text))
         rows.append(
             (
-                each.article, each.about, f"EUR {each.euros:,} or {each.turnover} % of worldwide yearly turnover",
+                penalty.article, penalty.about,
+                f"EUR {penalty.euros:,} or {penalty.turnover} % of worldwide yearly turnover",
                 f"{start.isoformat()} ({'in force' if start <= today else 'to come'})", ", ".join(named) or "none",
             )
         )  # fmt: skip
@@ -94,8 +100,8 @@ def page(facts: Facts) -> Page:
                 "When duties begin",
                 columns=("Date", "What", "Where it stands"),
                 rows=tuple(
-                    (each.date.isoformat(), each.what, each.source)
-                    for each in sorted(rules.dates, key=lambda each: each.date)
+                    (dated.date.isoformat(), dated.what, dated.source)
+                    for dated in sorted(rules.dates, key=lambda item: item.date)
                 ),
             ),
         ),

@@ -52,33 +52,37 @@ class Facts:
 
     def value(self, record: str, path: str, *, empty: bool = False) -> Any:
         """A field of a record; None where there is nothing, which is noted. With ``empty``, an empty list will do."""
-        found: Any = self.records.get(record)
+        result: Any = self.records.get(record)
         for key in path.split("."):
-            found = found.get(key) if isinstance(found, Mapping) else None
-        if found is None or (found in ("", [], ()) and not empty) or (isinstance(found, str) and placeholder(found)):
+            result = result.get(key) if isinstance(result, Mapping) else None
+        if (
+            result is None
+            or (result in ("", [], ()) and not empty)
+            or (isinstance(result, str) and placeholder(result))
+        ):
             self.missing.append(f"{self._place(record)}: {path}")
             return None
-        return found
+        return result
 
     def text(self, record: str, path: str) -> str:
         """A field as text."""
-        found = self.value(record, path)
-        return "" if found is None else " ".join(str(found).split())
+        value = self.value(record, path)
+        return "" if value is None else " ".join(str(value).split())
 
     def texts(self, record: str, path: str, *, empty: bool = False) -> tuple[str, ...]:
         """A list of texts; ``empty`` as in :meth:`value`."""
-        found = self.value(record, path, empty=empty)
-        return tuple(" ".join(str(each).split()) for each in found) if isinstance(found, list | tuple) else ()
+        value = self.value(record, path, empty=empty)
+        return tuple(" ".join(str(item).split()) for item in value) if isinstance(value, list | tuple) else ()
 
     def entries(self, record: str, path: str, *keys: str, empty: bool = False) -> tuple[tuple[str, ...], ...]:
         """A list of mappings, as rows of these keys; what is missing in one is noted, unless its key ends in ``?``."""
-        found = self.value(record, path, empty=empty)
+        value = self.value(record, path, empty=empty)
         rows = []
-        for index, each in enumerate(found if isinstance(found, list | tuple) else ()):
-            given = each if isinstance(each, Mapping) else {}
-            lacks = [key for key in keys if key[-1] != "?" and given.get(key) in (None, "", [])]
+        for index, item in enumerate(value if isinstance(value, list | tuple) else ()):
+            one_each = item if isinstance(item, Mapping) else {}
+            lacks = [key for key in keys if key[-1] != "?" and one_each.get(key) in (None, "", [])]
             self.missing += [f"{self._place(record)}: {path}.{index}.{key}" for key in lacks]
-            rows.append(tuple(_shown(given.get(key.rstrip("?"))) for key in keys))
+            rows.append(tuple(_shown(one_each.get(key.rstrip("?"))) for key in keys))
         return tuple(rows)
 
     def version(self) -> ModelView:
@@ -87,52 +91,52 @@ class Facts:
         Raises:
             InputError: it is bound to no system, or the ledger knows no bytes of it.
         """
-        seen = self.seen
-        if seen is None or seen.plan is None or seen.subject is None:
-            name = "the model" if seen is None else f"{seen.name} {seen.version}"
+        model = self.seen
+        if model is None or model.plan is None or model.subject is None:
+            name = "the model" if model is None else f"{model.name} {model.version}"
             remedy = "Bind it, then: aims-gates check --model NAME --version VERSION --key CI.key"
             raise InputError(f"no signed evidence about {name} is in the ledger", remedy=remedy)
-        return seen
+        return model
 
     def findings(self, *gates: str) -> list[tuple[str, Finding]]:
         """Findings under a limit in evidence of these gates that counts, each once; a gate without any is noted."""
-        seen = self.version()
-        assert seen.plan is not None
+        model = self.version()
+        assert model.plan is not None
         counting = {
             item["statement"]
-            for state in seen.decision.controls
+            for state in model.decision.controls
             for item in state.evidence
             if item.get("standing") == "counts" and item.get("gate") in gates
         }
-        found: dict[str, tuple[str, Finding]] = {}
-        for state in seen.decision.controls:
+        result: dict[str, tuple[str, Finding]] = {}
+        for state in model.decision.controls:
             standing = {item.get("gate") for item in state.evidence if item.get("statement") in counting}
             for gate, finding in state.findings:
                 if gate in gates and gate in standing and finding.outcome is not None:
-                    found.setdefault(f"{gate} {format.sentence(finding)}", (gate, finding))
-        due = {step.gate for step in seen.plan.steps if step.applies}
+                    result.setdefault(f"{gate} {format.sentence(finding)}", (gate, finding))
+        due = {step.gate for step in model.plan.steps if step.applies}
         for gate in gates:
-            if gate in due and not any(each == gate for each, _ in found.values()):
-                todo = f"aims-gates check --model {seen.name} --version {seen.version}"
+            if gate in due and not any(name == gate for name, _ in result.values()):
+                todo = f"aims-gates check --model {model.name} --version {model.version}"
                 self.missing.append(f"signed evidence of {gate} that counts: {todo}")
-        return list(found.values())
+        return list(result.values())
 
     def measured(self, *gates: str, smallest: int = 5) -> tuple[tuple[str, ...], ...]:
         """The same as rows: measure, about whom, value with interval, limit, rows."""
         return tuple(
-            (each.measure.replace("_", " "), format.about(each), format.seen(each, smallest), format.limit(each),
-             format.rows(each, smallest))
-            for _, each in self.findings(*gates)
+            (finding.measure.replace("_", " "), format.about(finding), format.seen(finding, smallest),
+             format.limit(finding), format.rows(finding, smallest))
+            for _, finding in self.findings(*gates)
         )  # fmt: skip
 
     def heads(self) -> dict[str, str]:
         """What stands above every page about a version: which bytes of which system, as of when."""
-        seen = self.version()
-        assert seen.plan is not None and seen.subject is not None
+        model = self.version()
+        assert model.plan is not None and model.subject is not None
         return {
-            "System": seen.plan.system,
-            "Model": f"{seen.name} version {seen.version}",
-            "Bytes": seen.subject,
+            "System": model.plan.system,
+            "Model": f"{model.name} version {model.version}",
+            "Bytes": model.subject,
             "As of": self.now.date().isoformat(),
         }
 
@@ -143,7 +147,7 @@ class Facts:
             InputError: naming every fact that is.
         """
         if self.missing:
-            listed = "\n".join(f"  - {each}" for each in dict.fromkeys(self.missing))
+            listed = "\n".join(f"  - {fromkey}" for fromkey in dict.fromkeys(self.missing))
             remedy = "Write them into the records (aims-gates schema NAME says what each is for), then ask again."
             raise InputError(f"the page {page!r} lacks facts:\n{listed}", remedy=remedy)
 

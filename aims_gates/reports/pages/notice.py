@@ -65,8 +65,8 @@ def _reasons(facts: Facts) -> tuple[tuple[str, ...], ...]:
     """Reason codes with their sentences; every code that the explainability gate accepts needs a sentence."""
     rows = facts.entries(_INFORMATION, "notice.reasons", "code", "says")
     gates = facts.records.get("system", {}).get("gates")
-    given = gates.get("explainability") if isinstance(gates, Mapping) else None
-    codes = given.get("codes") if isinstance(given, Mapping) else None
+    explainability = gates.get("explainability") if isinstance(gates, Mapping) else None
+    codes = explainability.get("codes") if isinstance(explainability, Mapping) else None
     known = {code for code, _ in rows}
     for code in codes if isinstance(codes, list | tuple) else ():
         if str(code) not in known:

@@ -46,21 +46,21 @@ def page(facts: Facts) -> Page:
 
 
 def _commitments(facts: Facts) -> Iterator[str]:
-    given = facts.value(_POLICY, "commitments")
-    for name, said in _COMMITMENTS.items():
-        if isinstance(given, Mapping) and given.get(name) is True:
-            yield said
-        elif given is not None:
+    value = facts.value(_POLICY, "commitments")
+    for name, message in _COMMITMENTS.items():
+        if isinstance(value, Mapping) and value.get(name) is True:
+            yield message
+        elif value is not None:
             facts.missing.append(f"{facts.places.get(_POLICY, _POLICY)}: commitments.{name}: true")
 
 
 def _rules(facts: Facts) -> Iterator[tuple[str, str, str]]:
     rules: Any = facts.value(_POLICY, "rules")
     for index, rule in enumerate(rules if isinstance(rules, list | tuple) else ()):
-        gates = [str(each) for each in rule.get("gates") or ()]
-        held = {name: {step.gate: step for step in plan.steps if step.applies} for name, plan in facts.plans.items()}
-        systems = sorted(name for name, steps in held.items() if gates and set(gates) <= set(steps))
+        gates = [str(gate) for gate in rule.get("gates") or ()]
+        content = {name: {step.gate: step for step in plan.steps if step.applies} for name, plan in facts.plans.items()}
+        systems = sorted(name for name, steps in content.items() if gates and set(gates) <= set(steps))
         if not systems:
-            said = f"rules.{index}.gates: no system's plan holds {' and '.join(gates) or 'a gate for it'}"
-            facts.missing.append(f"{facts.places.get(_POLICY, _POLICY)}: {said}")
-        yield str(rule.get("says", "")), ", ".join(each.replace("_", " ") for each in gates), ", ".join(systems)
+            message = f"rules.{index}.gates: no system's plan holds {' and '.join(gates) or 'a gate for it'}"
+            facts.missing.append(f"{facts.places.get(_POLICY, _POLICY)}: {message}")
+        yield str(rule.get("says", "")), ", ".join(gate.replace("_", " ") for gate in gates), ", ".join(systems)

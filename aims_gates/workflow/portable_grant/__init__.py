@@ -15,6 +15,6 @@ issuer alone vouches for is that the grant still stood when the file was made, a
 
 from aims_gates.workflow.portable_grant.file import LONGEST_DAYS
 from aims_gates.workflow.portable_grant.issue import compose, issue
-from aims_gates.workflow.portable_grant.verify import ACCEPTABLE, Carried, verify_grant
+from aims_gates.workflow.portable_grant.verify import ACCEPTABLE, VerifiedGrant, verify_grant
 
-__all__ = ["ACCEPTABLE", "LONGEST_DAYS", "Carried", "compose", "issue", "verify_grant"]
+__all__ = ["ACCEPTABLE", "LONGEST_DAYS", "VerifiedGrant", "compose", "issue", "verify_grant"]

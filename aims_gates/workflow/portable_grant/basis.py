@@ -12,7 +12,7 @@ from aims_gates.attestation.statements.policy import Adoption
 from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row, TrustHistory, alike
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import unfilled
 from aims_gates.errors import IntegrityError
 from aims_gates.model import Approver
@@ -35,12 +35,12 @@ class Basis:
     people: tuple[dict[str, str], ...] = field(default=())
 
 
-def rests_on(ledger: Ledger, grant: Row) -> list[Row]:
+def rests_on(ledger: StatementView, grant: Row) -> list[Row]:
     """The rows that a grant of this ledger rests on, in order; those that no longer count are left out."""
     return sorted(_resting(ledger, grant), key=lambda row: row.position)
 
 
-def _resting(ledger: Ledger, grant: Row) -> Iterator[Row]:
+def _resting(ledger: StatementView, grant: Row) -> Iterator[Row]:
     before = [row for row in ledger.rows if row.position < grant.position and row.digest not in ledger.revoked]
     granted: Grant = grant.predicate
     match granted.transition:

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import parse, read_bytes, read_json
 from aims_gates.errors import InputError, StaleError
 
@@ -18,11 +17,7 @@ _FIRST_FORMAT = "aims-gates:portable-grant/v1"
 _MOST_BYTES = 16 * 1024**2
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class TrustRow(_Shape):
+class TrustRow(StrictModel):
     """A list of trust or a key revocation, as the ledger holds it."""
 
     position: int
@@ -35,7 +30,7 @@ class TreeRow(TrustRow):
     path: tuple[str, ...]
 
 
-class File(_Shape):
+class File(StrictModel):
     """A portable grant as written.
 
     Attributes:

@@ -13,12 +13,12 @@ from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, day
-from aims_gates.decision.in_force import Ledger
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.strict_yaml import parse
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.ledger import history, places, write_whole
 from aims_gates.ledger.checkpoint import claimed
-from aims_gates.ledger.proof import Place
+from aims_gates.ledger.proof import TreePlace
 from aims_gates.ledger.registry_acts import about
 from aims_gates.ledger.table import Source, select
 from aims_gates.model import Plan, Subject
@@ -77,7 +77,7 @@ def compose(
     """
     if not 1 <= days <= LONGEST_DAYS:
         raise InputError(f"{days} days cannot be meant", where="--days", remedy=f"Choose 1 to {LONGEST_DAYS}.")
-    ledger, head = Ledger(about(connection, workspace, name), workspace, name), claimed(checkpoint)
+    ledger, head = StatementView(about(connection, workspace, name), workspace, name), claimed(checkpoint)
     grant, binding = ledger.standing(alias, at), ledger.binding()
     if grant is None or binding is None:
         remedy = f"See what is missing: aims-gates explain {name} VERSION --to production"
@@ -109,11 +109,13 @@ def compose(
     return statement, body
 
 
-def _carried(row: Row, place: Place) -> dict[str, Any]:
+def _carried(row: Row, place: TreePlace) -> dict[str, Any]:
     return {"position": row.position, "body": place.body, "path": [node.hex() for node in place.path]}
 
 
-def _statement(ledger: Ledger, grant: Row, basis: list[Row], place: Place, at: datetime, days: int) -> PortableGrant:
+def _statement(
+    ledger: StatementView, grant: Row, basis: list[Row], place: TreePlace, at: datetime, days: int
+) -> PortableGrant:
     granted: Grant = grant.predicate
     origin = next((row for row in basis if row.type == type_of(Grant)), grant)
     plan = _plan(ledger, origin)
@@ -142,7 +144,7 @@ def _statement(ledger: Ledger, grant: Row, basis: list[Row], place: Place, at: d
     )
 
 
-def _plan(ledger: Ledger, grant: Row) -> Plan:
+def _plan(ledger: StatementView, grant: Row) -> Plan:
     """The plan under which a grant was made; the first one of the name, where it was adopted before it had any."""
     bindings = [row for row in ledger.rows if row.type == type_of(Binding) and _ours(ledger, row.predicate)]
     earlier = [row for row in bindings if row.position < grant.position]
@@ -150,7 +152,7 @@ def _plan(ledger: Ledger, grant: Row) -> Plan:
     return plan
 
 
-def _ours(ledger: Ledger, binding: Binding) -> bool:
+def _ours(ledger: StatementView, binding: Binding) -> bool:
     return (binding.workspace, binding.name) == (ledger.workspace, ledger.name)
 
 

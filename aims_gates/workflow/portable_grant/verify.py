@@ -13,7 +13,7 @@ from aims_gates.workflow.portable_grant.basis import Basis, weighed
 from aims_gates.workflow.portable_grant.file import LONGEST_DAYS, File, read_file
 from aims_gates.workflow.portable_grant.proof import Proven, instant, proven
 
-__all__ = ["ACCEPTABLE", "Carried", "checked", "verify_grant"]
+__all__ = ["ACCEPTABLE", "VerifiedGrant", "checked", "verify_grant"]
 
 #: Ways into production without approvals; whoever deploys must name the one they accept.
 ACCEPTABLE: Mapping[str, str] = {
@@ -23,7 +23,7 @@ ACCEPTABLE: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Carried:
+class VerifiedGrant:
     """A portable grant that was checked.
 
     Attributes:
@@ -43,7 +43,7 @@ class Carried:
 
 def verify_grant(
     path: Path, folder: Path, trusted: tuple[str, ...], now: datetime, accepted: Collection[str] = ()
-) -> Carried:
+) -> VerifiedGrant:
     """Check a portable grant against a model's folder. Any doubt is an error.
 
     Args:
@@ -76,7 +76,7 @@ def verify_grant(
         raise IntegrityError(message, where=str(folder), remedy=remedy)
     signers, attesters = ({entry.key for entry in keys} for keys in (proof.issuers, proof.attesters))
     origin = basis.origin.predicate.transition
-    return Carried(proof.statement, tuple(sorted(signers)), tuple(sorted(attesters)), basis.people, origin)
+    return VerifiedGrant(proof.statement, tuple(sorted(signers)), tuple(sorted(attesters)), basis.people, origin)
 
 
 def checked(file: File, trusted: Collection[str], now: datetime, where: str) -> tuple[Proven, Basis]:

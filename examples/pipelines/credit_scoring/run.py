@@ -139,9 +139,9 @@ def _version_2(client: Any, reference: pd.DataFrame) -> None:
     say("The same call of the plain client as before:")
     into_production(client, version)()
     python('client.get_model_version_by_alias("mortgage", "production").version')
-    found = client.get_model_version_by_alias("mortgage", "production").version
-    print(found)
-    must(str(found) == version, "the alias does not name the version")
+    result = client.get_model_version_by_alias("mortgage", "production").version
+    print(result)
+    must(str(result) == version, "the alias does not name the version")
     _predicts(reference)
 
 
@@ -190,10 +190,10 @@ def _version_3(client: Any, reference: pd.DataFrame) -> None:
     from train import mitigated
 
     title("6. Version 3: retrained, and judged by itself")
-    kept = reference.drop(reference.index[::50])
-    say(f"""{len(reference) - len(kept)} applicants asked to be forgotten. The same recipe without their rows gives
+    frame = reference.drop(reference.index[::50])
+    say(f"""{len(reference) - len(frame)} applicants asked to be forgotten. The same recipe without their rows gives
         other bytes, so the evidence and the approvals of version 2 say nothing about it:""")
-    version = register(mitigated(kept), kept, "retrained without erased applications")
+    version = register(mitigated(frame), frame, "retrained without erased applications")
     refused(into_production(client, version), MlflowException, has=("missing",))
     aims(f"check --model mortgage --version {version} --key keys/ci.key", code=4, quiet=True)
     approved(version, "erasure requests carried out")

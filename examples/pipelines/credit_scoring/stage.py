@@ -19,8 +19,8 @@ class Unexpected(Exception):
 class _Tee(io.TextIOBase):
     """Prints and remembers."""
 
-    def __init__(self, stream: TextIO, kept: io.StringIO) -> None:
-        self.stream, self.kept = stream, kept
+    def __init__(self, stream: TextIO, retained: io.StringIO) -> None:
+        self.stream, self.kept = stream, retained
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -50,14 +50,14 @@ def say(text: str) -> None:
     print("\n" + fill(" ".join(text.split()), _WIDTH), flush=True)
 
 
-def must(holds: bool, told: str) -> None:
+def must(holds: bool, message: str) -> None:
     """Stop where something is not as told.
 
     Raises:
         Unexpected: it does not hold.
     """
     if not holds:
-        raise Unexpected(told)
+        raise Unexpected(message)
 
 
 def aims(line: str, *arguments: str, code: int = 0, has: tuple[str, ...] = (), quiet: bool = False) -> str:
@@ -78,20 +78,20 @@ def aims(line: str, *arguments: str, code: int = 0, has: tuple[str, ...] = (), q
     words = [*line.split(), *arguments]
     shown = " ".join(f"'{word}'" if " " in word or "*" in word else word for word in words)
     print(f"\n$ aims-gates {shown}", flush=True)
-    kept = io.StringIO()
-    out, err = (kept, kept) if quiet else (_Tee(sys.stdout, kept), _Tee(sys.stderr, kept))
+    buffer = io.StringIO()
+    out, err = (buffer, buffer) if quiet else (_Tee(sys.stdout, buffer), _Tee(sys.stderr, buffer))
     with redirect_stdout(out), redirect_stderr(err):
-        found = main(words)
-    said = kept.getvalue()
-    if found:
-        print(f"(exit code {found})", flush=True)
-    if quiet and found != code:
-        print(said)
-    must(found == code, f"aims-gates {shown}: exit code {found}, not {code}")
-    flat = " ".join(said.split())
-    for each in has:
-        must(each in flat, f"aims-gates {shown}: the output does not hold {each!r}")
-    return said
+        exit_code = main(words)
+    message = buffer.getvalue()
+    if exit_code:
+        print(f"(exit code {exit_code})", flush=True)
+    if quiet and exit_code != code:
+        print(message)
+    must(exit_code == code, f"aims-gates {shown}: exit code {exit_code}, not {code}")
+    flat = " ".join(message.split())
+    for item in has:
+        must(item in flat, f"aims-gates {shown}: the output does not hold {item!r}")
+    return message
 
 
 def python(line: str) -> None:
@@ -109,7 +109,7 @@ def refused(act: Callable[[], object], kind: type[Exception], has: tuple[str, ..
         act()
     except kind as error:
         print(f"{type(error).__name__}: {error}", flush=True)
-        for each in has:
-            must(each in str(error), f"the refusal does not say {each!r}")
+        for item in has:
+            must(item in str(error), f"the refusal does not say {item!r}")
         return error
     raise Unexpected("this went through and should have been refused")

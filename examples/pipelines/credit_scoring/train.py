@@ -58,12 +58,12 @@ def mitigated(reference: pd.DataFrame) -> Pipeline:
     target, race = reference[TARGET].to_numpy(), reference["race"].to_numpy()
     scaler = StandardScaler().fit(reference[columns])
     scaled = scaler.transform(reference[columns])
-    found: list[tuple[float, LogisticRegression]] = []
+    result: list[tuple[float, LogisticRegression]] = []
     for seed in range(_RESAMPLES):
         rows = np.random.default_rng(seed).integers(0, len(target), len(target))
-        found.extend(_committee(scaled[rows], target[rows], race[rows]))
-    members = [(f"member_{place}", FrozenEstimator(member)) for place, (_, member) in enumerate(found)]
-    committee = VotingClassifier(members, voting="soft", weights=[weight for weight, _ in found])
+        result.extend(_committee(scaled[rows], target[rows], race[rows]))
+    members = [(f"member_{place}", FrozenEstimator(member)) for place, (_, member) in enumerate(result)]
+    committee = VotingClassifier(members, voting="soft", weights=[weight for weight, _ in result])
     return Pipeline([("scale", scaler), ("committee", committee)]).fit(reference[columns], target)
 
 

@@ -83,8 +83,8 @@ def approved(version: str, reason: str, quiet: bool = False) -> None:
     """A request and two approvals, by three people."""
     opened = aims(f"request open {MODEL} {version} --key keys/scientist.key", "--reason", reason, quiet=quiet)
     request = opened.split()[1]
-    said = "rates by group read", "card read"
-    for role, comment in zip(("risk", "compliance"), said, strict=True):
+    text = "rates by group read", "card read"
+    for role, comment in zip(("risk", "compliance"), text, strict=True):
         aims(f"approve {request} --role {role} --key keys/{role}.key", "--comment", comment, quiet=quiet)
 
 

@@ -20,7 +20,7 @@ from aims_gates.ledger import merkle
 from aims_gates.ledger.attest import signed_checkpoint
 from aims_gates.ledger.checkpoint_folder import keep
 from aims_gates.mlflow_plugin.api import router
-from aims_gates.mlflow_plugin.api.answers import Route
+from aims_gates.mlflow_plugin.api.answers import PermittedRoute
 from aims_gates.mlflow_plugin.server.permissions import PREFIX, TABLE, Needs, requirement
 from aims_gates.model import Evidence, Subject
 from aims_gates.workflow.portable_grant import verify_grant
@@ -107,7 +107,10 @@ def ask(inside: Inside, method: str, template: str, who: str | None) -> Any:
 
 def test_every_route_is_in_the_table_and_every_row_is_a_route(inside: Inside) -> None:
     routes = {
-        (method, route.path) for route in router().routes if isinstance(route, Route) for method in route.methods or ()
+        (method, route.path)
+        for route in router().routes
+        if isinstance(route, PermittedRoute)
+        for method in route.methods or ()
     }
     assert routes == set(TABLE)
     assert requirement("GET", f"{PREFIX}/other") is None

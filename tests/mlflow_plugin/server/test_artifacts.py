@@ -19,7 +19,7 @@ from mlflow.store.artifact.artifact_repo import (
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from aims_gates.documents.canonical import folder_digest
-from aims_gates.mlflow_plugin.server.artifacts import READS, WRITES, Guard
+from aims_gates.mlflow_plugin.server.artifacts import READS, WRITES, ArtifactGuard
 from aims_gates.mlflow_plugin.store.paths import forms, released_digest
 
 from .conftest import PASSWORD, Running
@@ -221,7 +221,7 @@ def test_a_guarded_store_refuses_whatever_it_cannot_judge(tmp_path: Path) -> Non
             raise RuntimeError("the database is gone")
 
     made = LocalArtifactRepository(str(tmp_path / "store"))
-    made.__class__ = Guard(Broken(), lambda who, name: True).over(type(made))
+    made.__class__ = ArtifactGuard(Broken(), lambda who, name: True).over(type(made))
     with pytest.raises(MlflowException, match="Unknown means no") as caught:
         made.log_artifact(__file__)
     assert caught.value.get_http_status_code() == 403

@@ -21,7 +21,7 @@ from aims_gates.mlflow_plugin.server import artifacts, signin
 from aims_gates.mlflow_plugin.store.identity import ANONYMOUS
 from werkzeug.datastructures import Authorization
 
-artifacts.Guard.install = lambda self: None
+artifacts.ArtifactGuard.install = lambda self: None
 signin.authorization.__code__ = (lambda: Authorization("basic", {"username": "admin", "password": ""})).__code__
 signin.Authorization = Authorization
 app.create_app()
