@@ -1,15 +1,16 @@
 """How the golden registries beside this file were made. Run once, by the Python of an environment of commit a86f615:
 
     git worktree add ../old a86f615 && make -C ../old .venv/.stamp
-    ../old/.venv/bin/python tests/golden/registry/make.py
+    ../old/.venv/bin/python tests/golden/registry/make.py /srv/loans
 
 It lives the life of a small registry with that commit's own command line, once on SQLite and once on PostgreSQL, and
 writes ``sqlite.tar.gz`` and ``postgresql.tar.gz``: the user's folder, with the database as SQL in ``registry.sql``.
-Paths below the folder are written as ``@ROOT@`` there, since MLflow keeps absolute ones.
+The folder's own path is written as ``@ROOT@`` there, since MLflow keeps absolute ones.
 """
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -212,8 +213,7 @@ def live(user: User) -> None:
     user.aims("ledger", "checkpoint", "--into", "checkpoints", by="policy")
     user.aims("ledger", "verify")
     user.aims("ledger", "export", "ledger.jsonl")
-    for version in range(1, 5):
-        exit_code = 4 if version == 4 else 0
+    for version, exit_code in {1: 0, 2: 0, 3: 0, 4: 4}.items():
         answer = user.aims("explain", "loans", str(version), "--to", "production", "--json", exit_code=exit_code)
         (user.folder / f"explain-{version}.json").write_text(answer)
 
@@ -239,9 +239,15 @@ def postgresql(folder: Path) -> Iterator[User]:
         yield User(folder, server.url(name))
         dump = [str(home / "bin/pg_dump"), "-h", str(server.folder), "-U", "postgres", "--no-owner", "--inserts", name]
         text = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
-        (folder / "registry.sql").write_text(text)
+        (folder / "registry.sql").write_text(without_commands(text))
     finally:
         server.stop()
+
+
+def without_commands(dump: str) -> str:
+    """A dump without the two lines that psql alone understands."""
+    commands = ("\\restrict", "\\unrestrict")
+    return "".join(line for line in dump.splitlines(keepends=True) if not line.startswith(commands))
 
 
 def pack(folder: Path, archive: Path) -> None:
@@ -249,27 +255,30 @@ def pack(folder: Path, archive: Path) -> None:
     dump = folder / "registry.sql"
     text = dump.read_text()
     assert str(folder).encode().hex() not in text.lower(), "a signed statement names the folder"
-    dump.write_text(text.replace(str(folder), ROOT))
+    dump.write_text(re.sub(r"/tmp/aims-check-\w+", f"{ROOT}/scratch", text.replace(str(folder), ROOT)))
     with tarfile.open(archive, "w:gz", compresslevel=9) as tar:
         tar.add(folder, ".", filter=_nobody)
 
 
-def _nobody(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def _nobody(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = 0
     member.uname = member.gname = ""
-    return None if "__pycache__" in member.name else member
+    return member
 
 
-def main() -> None:
-    """Make both."""
+def main(place: Path) -> None:
+    """Make both, below a folder that does not exist yet.
+
+    The MLmodel file of each model names that folder, and is part of what was signed: choose one that says nothing of
+    the machine.
+    """
     for database in (sqlite, postgresql):
-        with tempfile.TemporaryDirectory(prefix="aims-golden-registry-") as place:
-            folder = Path(place)
-            write_pack(folder)
-            with database(folder) as user:
-                live(user)
-            pack(folder, HERE / f"{database.__name__}.tar.gz")
+        folder = place / database.__name__
+        write_pack(folder)
+        with database(folder) as user:
+            live(user)
+        pack(folder, HERE / f"{database.__name__}.tar.gz")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))
