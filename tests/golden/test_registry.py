@@ -171,3 +171,16 @@ def test_a_carried_grant_is_issued_again(registry: Registry) -> None:
     signers = ("--checkpoint-key", "keys/ci-next.key", "--out", "again.grant.json")
     registry.aims("grant", "export", "loans", *signers, by="policy")
     registry.aims("verify-grant", "again.grant.json", str(model), *TRUSTED)
+
+
+def test_the_next_version_is_bound_checked_approved_and_promoted(registry: Registry) -> None:
+    """Its old request was opened under the plan that was bound then, so it is opened again."""
+    registry.aims("bind", "loans", "--system", "loans", "--author", "somebody", by="policy")
+    assert registry.in_production("loans") == "1"
+    registry.aims("check", "--model", "loans", "--version", "4", by="ci-next", exit_code=3)
+    opened = registry.aims("request", "open", "loans", "4", "--reason", "a release", "--json", by="dev")
+    for role in ("risk", "compliance"):
+        registry.aims("approve", json.loads(opened)["id"], "--role", role, "--comment", "looked at it", by=role)
+    registry.aims("promote", "loans", "4")
+    assert registry.in_production("loans") == "4"
+    registry.aims("ledger", "verify", "--checkpoint", "checkpoints")
