@@ -286,9 +286,9 @@ ROW = {"position": 4, "body": "{}", "terms": ["trust", "other"]}
         [],
     ],
 )
-def test_pages_that_cannot_be_meant_are_refused(page: Any) -> None:
+def test_pages_that_is_not_valid_are_refused(page: Any) -> None:
     app = canned({"/ledger": HEAD, "/ledger/rows": page})
-    with listening(app) as address, pytest.raises(LedgerError, match="none of ours"):
+    with listening(app) as address, pytest.raises(LedgerError, match="did not answer as"):
         select(Remote(address), ["trust"])
 
 
@@ -303,11 +303,11 @@ def test_rows_stand_under_the_terms_that_were_asked_for() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"position": "x", "body": ""}, []])
-def test_a_place_that_cannot_be_meant_is_refused(answer: Any) -> None:
+def test_a_place_that_is_not_valid_is_refused(answer: Any) -> None:
     with listening(canned({"/statements": answer, "/ledger": HEAD, "/ledger/inclusion": answer})) as address:
-        with pytest.raises(LedgerError, match="none of ours"):
+        with pytest.raises(LedgerError, match="did not answer as"):
             Remote(address).append(Envelope(b"{}", (("", b""),)))
-        with pytest.raises(LedgerError, match="none of ours"):
+        with pytest.raises(LedgerError, match="did not answer as"):
             Remote(address).inclusion(0, 9)
 
 
@@ -373,7 +373,7 @@ def test_a_growth_that_a_server_does_not_prove_is_refused(answer: Any, inside: I
     assert first is not None
     with (
         listening(canned({"/ledger/consistency": answer})) as address,
-        pytest.raises((IntegrityError, LedgerError), match=r"not those of then|none of ours"),
+        pytest.raises((IntegrityError, LedgerError), match=r"not those of then|did not answer as"),
     ):
         keep_from_afar(Remote(address), tmp_path, lambda: later)
 
