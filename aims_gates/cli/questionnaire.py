@@ -77,10 +77,10 @@ def _head(bundle: Bundle, answers: Answers, today: date) -> Answers:
 
 def _role(bundle: Bundle) -> tuple[str, ...]:
     def roles(text: str) -> tuple[str, ...]:
-        fromkeys = tuple(dict.fromkeys(text.replace(",", " ").lower().split()))
-        if not fromkeys or set(fromkeys) - set(bundle.roles):
+        chosen = tuple(dict.fromkeys(text.replace(",", " ").lower().split()))
+        if not chosen or set(chosen) - set(bundle.roles):
             raise click.BadParameter(f"choose from {', '.join(bundle.roles)}")
-        return fromkeys
+        return chosen
 
     label = f"What are you towards it? ({', '.join(bundle.roles)}; one or several)"
     answer: tuple[str, ...] = click.prompt(label, value_proc=roles, err=True)

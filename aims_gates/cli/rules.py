@@ -65,14 +65,14 @@ def list_bundles(json_: bool) -> None:
 @as_json
 def dates(name: str, json_: bool) -> None:
     """The dates of a bundle, in order."""
-    dateds = sorted(bundle(name).dates, key=lambda dated: dated.date)
+    dates = sorted(bundle(name).dates, key=lambda dated: dated.date)
     today = _today()
     rows = [
-        {"date": dated.date.isoformat(), "id": dated.id, "what": dated.what, "source": dated.source} for dated in dateds
+        {"date": dated.date.isoformat(), "id": dated.id, "what": dated.what, "source": dated.source} for dated in dates
     ]
     cells = [
         (dated.date.isoformat(), "past" if dated.date <= today else "to come", dated.what, dated.source)
-        for dated in dateds
+        for dated in dates
     ]
     emit(rows, json_, lambda: table(("DATE", "", "WHAT", "SOURCE"), cells))
 

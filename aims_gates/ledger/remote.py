@@ -130,11 +130,11 @@ class Remote:
 
     def under(self, terms: Iterable[str]) -> Iterator[tuple[str, int, str]]:
         """Term, position and body of the rows under these index terms, in order for each term."""
-        fromkeys = dict.fromkeys(terms)
-        unknown = [term for term in fromkeys if term not in self._known]
+        distinct = dict.fromkeys(terms)
+        unknown = [term for term in distinct if term not in self._known]
         for start in range(0, len(unknown), _AT_ONCE):
             self._fetch(unknown[start : start + _AT_ONCE])
-        for term in fromkeys:
+        for term in distinct:
             yield from ((term, position, body) for position, body in sorted(self._known[term].items()))
 
     def _fetch(self, terms: list[str]) -> None:

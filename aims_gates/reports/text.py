@@ -215,8 +215,8 @@ def _gate(
     hidden = len(judged) + len(information) - table.row_count
     if hidden:
         yield _text(f"and {hidden} more, see --json", "dim")
-    fromkeys = dict.fromkeys((f.note, f.remedy) for f in judged if f.outcome != "pass" and (f.note or f.remedy))
-    for note, remedy in list(fromkeys)[:shown]:
+    reasons = dict.fromkeys((f.note, f.remedy) for f in judged if f.outcome != "pass" and (f.note or f.remedy))
+    for note, remedy in list(reasons)[:shown]:
         yield _hanging("-", ". ".join(part.rstrip(".") for part in (note, remedy) if part) + ".")
 
 

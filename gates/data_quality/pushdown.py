@@ -41,6 +41,6 @@ def push(items: Iterable[Expectation], data: Dataset) -> tuple[dict[int, Answer]
 def counted(data: Dataset, aggregates: Iterable[str] = ()) -> tuple[dict[str, int], dict[str, Any]]:
     """Column -> how many values it holds, and aggregate -> its value, from one look at the data."""
     counts = [f"count({Dataset.quote(name)})" for name in data.columns]
-    fromkeys = list(dict.fromkeys([*counts, *aggregates]))
-    counts_by_sql = dict(zip(fromkeys, data.query(f"SELECT {', '.join(fromkeys)} FROM data")[0], strict=True))
+    expressions = list(dict.fromkeys([*counts, *aggregates]))
+    counts_by_sql = dict(zip(expressions, data.query(f"SELECT {', '.join(expressions)} FROM data")[0], strict=True))
     return {name: int(counts_by_sql[sql]) for name, sql in zip(data.columns, counts, strict=True)}, counts_by_sql

@@ -23,8 +23,8 @@ def numeric_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[s
     sums = ", ".join(f"sum(w * {term})" for term in ("a", "a * a", "e", "e * e", "v", "v * v", "e * v"))
     sql = f"SELECT k, sum(w), {sums} FROM ({errors}) GROUP BY k ORDER BY k"
     result = {}
-    for key, *one_sums in rows.data.query(sql):
-        n, a, aa, e, ee, v, vv, ev = map(float, one_sums)
+    for key, *texts in rows.data.query(sql):
+        n, a, aa, e, ee, v, vv, ev = map(float, texts)
         squared = mean_of(e, ee, n, level)
         result[key] = {
             "mean_absolute_error": mean_of(a, aa, n, level),

@@ -4,10 +4,8 @@
 """
 
 import json
-import os
 import sqlite3
 import tarfile
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,24 +87,12 @@ def load_postgresql(url: str, statements: str) -> None:
         cursor.execute(statements)
 
 
-@pytest.fixture
-def clean_mlflow() -> Iterator[None]:
-    """The environment and MLflow's addresses as they were, afterwards."""
-    environment, addresses = dict(os.environ), (mlflow.get_tracking_uri(), mlflow.get_registry_uri())
-    yield
-    mlflow.set_tracking_uri(addresses[0])
-    mlflow.set_registry_uri(addresses[1])
-    os.environ.clear()
-    os.environ.update(environment)
-
-
 @pytest.fixture(params=DATABASES)
 def registry(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    clean_mlflow: None,
 ) -> Registry:
     """A registry as commit a86f615 left it, its database upgraded."""
     statements = restore(ARCHIVES / f"{request.param}.tar.gz", tmp_path)

@@ -245,8 +245,8 @@ def read_answers(document: Document, *, today: Day, name: str | None = None) -> 
     if not isinstance(named, str):
         raise document.error(("bundle",), "must be the id of a bundle", "See: aims-gates rules list")
     rules = bundle(name or named)
-    one_answers = value.get("answers")
-    filled = {**value, "bundle": rules.id, "answers": {} if one_answers is None else one_answers}
+    answered = value.get("answers")
+    filled = {**value, "bundle": rules.id, "answers": {} if answered is None else answered}
     _check_answers(document, filled["answers"], rules)
     if value.get("role") is not None:
         filled["role"] = _roles(document, value["role"], rules)

@@ -23,8 +23,8 @@ def _merge(base: Any, top: Any) -> Any:
         return base | {key: _merge(base[key], value) if key in base else value for key, value in top.items()}
     if isinstance(base, list) and isinstance(top, list) and all(isinstance(item, dict) for item in [*base, *top]):
         rows = {entry["id"]: entry for entry in base}
-        for one_entry in top:
-            rows[one_entry["id"]] = one_entry
+        for overlaid in top:
+            rows[overlaid["id"]] = overlaid
         return list(rows.values())
     return top
 

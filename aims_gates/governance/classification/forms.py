@@ -130,10 +130,10 @@ def record(answers: Answers, result: Result | None) -> dict[str, Any]:
     if result is not None and missing:
         remedy = f"Fill in {', '.join(missing)} in the questionnaire."
         raise InputError(f"a record needs {', '.join(missing)}", remedy=remedy)
-    one_record = {"bundle": answers.bundle, **_filled(answers), "answers": dict(answers.answers)}
+    content = {"bundle": answers.bundle, **_filled(answers), "answers": dict(answers.answers)}
     if result is not None:
-        one_record |= {"bundle_sha256": result.bundle_sha256, "result": result.value()}
-    return one_record
+        content |= {"bundle_sha256": result.bundle_sha256, "result": result.value()}
+    return content
 
 
 def record_text(value: Mapping[str, Any]) -> str:

@@ -134,10 +134,10 @@ def makers(places: Iterable[str]) -> tuple[str, ...] | None:
     people: set[str] = set()
     with _ENGINE.connect() as connection:
         for kind, id in origins | _runs_of(connection, origins):
-            scalar_result = connection.execute(
+            scalars = connection.execute(
                 sqlalchemy.select(table.c.person).where(table.c.kind == kind, table.c.id == id)
             ).scalars()
-            names = list(scalar_result)
+            names = list(scalars)
             if not names or "" in names:
                 return ()
             people.update(str(name) for name in names)

@@ -80,10 +80,10 @@ class Facts:
         value = self.value(record, path, empty=empty)
         rows = []
         for index, item in enumerate(value if isinstance(value, list | tuple) else ()):
-            one_each = item if isinstance(item, Mapping) else {}
-            lacks = [key for key in keys if key[-1] != "?" and one_each.get(key) in (None, "", [])]
+            fields = item if isinstance(item, Mapping) else {}
+            lacks = [key for key in keys if key[-1] != "?" and fields.get(key) in (None, "", [])]
             self.missing += [f"{self._place(record)}: {path}.{index}.{key}" for key in lacks]
-            rows.append(tuple(_shown(one_each.get(key.rstrip("?"))) for key in keys))
+            rows.append(tuple(_shown(fields.get(key.rstrip("?"))) for key in keys))
         return tuple(rows)
 
     def version(self) -> ModelView:
