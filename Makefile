@@ -15,7 +15,7 @@ LOCKED := pip install --quiet --require-hashes --no-deps
 comma := ,
 space := $(subst ,, )
 # Where everything hangs on every branch, and the tests that take each of them.
-PURE := $(addprefix aims_gates/,documents/canonical.py decision/rules.py decision/halts.py decision/rights.py decision/in_force.py \
+PURE := $(wildcard aims_gates/decision/*.py) $(addprefix aims_gates/,documents/canonical.py \
 	attestation/trust_list.py attestation/signing/envelope.py ledger/checkpoint.py ledger/merkle.py ledger/verify.py ledger/replay.py ledger/row.py)
 PURE_TESTS := tests/ledger tests/decision tests/documents/test_canonical.py tests/attestation/test_envelope.py tests/attestation/test_trust_list.py
 
@@ -103,7 +103,7 @@ matrix: .venv/.stamp ## every supported MLflow, each in an environment of its ow
 	@$(RUN) tests.matrix $(ONLY)
 
 .PHONY: mutation
-mutation: .venv/.stamp ## mutate aims_gates/decision/rules.py and count what the tests catch (in a copy: nothing here is touched)
+mutation: .venv/.stamp ## mutate aims_gates/decision and count what the tests catch (in a copy: nothing here is touched)
 	@rm -rf .mutation && mkdir .mutation && cp -R aims_gates gates profiles tests pyproject.toml .mutation/
 	@cd .mutation && export PYTHONPATH="$$PWD" PATH="$$PWD/../.venv/bin:$$PATH" && \
 		cosmic-ray init tests/mutation.toml session.sqlite && \

@@ -32,8 +32,8 @@ from aims_gates.attestation.statements.registry import Creation, Grant, Registra
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ask, StatementView
-from aims_gates.decision.rules import decide, frozen
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.ledger import append, install, lock
 from aims_gates.model import Approver, Decision, Evidence, Finding, Limit, Plan, Requirement, Step, Subject

@@ -7,19 +7,18 @@ name is resumed by somebody who may. What was never granted is not stopped: a fi
 :func:`aims_gates.ledger.registry_acts.stopping` finds the rows in a ledger and asks.
 """
 
-from collections.abc import Iterator
 from datetime import UTC
 
 from aims_gates.attestation.statements.people import BreakGlass, Halt, Request, Resume, RollbackOrder
 from aims_gates.attestation.statements.policy import Adoption
-from aims_gates.attestation.statements.registry import Grant, Registration
 from aims_gates.attestation.trust_list import Row, alike
+from aims_gates.decision.hands import hands_in_grants
 from aims_gates.decision.in_force import StatementView
 
-__all__ = ["elsewhere", "hands", "may_resume", "stopping", "told"]
+__all__ = ["describe_halt", "halted_elsewhere", "may_resume", "stopping"]
 
 
-def elsewhere(ledger: StatementView, digest: str | None) -> Row | None:
+def halted_elsewhere(ledger: StatementView, digest: str | None) -> Row | None:
     """The latest halt of another name that these bytes were granted under, not ended since: nothing promotes them.
 
     What the ledger's own name was halted for ends with a request that is opened afterwards (rule 8).
@@ -48,13 +47,13 @@ def stopping(ledger: StatementView, digest: str, version: str | None = None) -> 
     return None
 
 
-def told(ledger: StatementView, halt: Row, workspace: str) -> str:
+def describe_halt(ledger: StatementView, halt: Row, workspace: str) -> str:
     """A halt in words: what was halted, when, by whom and why; of another workspace's no more than which statement.
 
     Args:
         ledger: Any that holds the trust list.
         halt: The halt.
-        workspace: The one that is told.
+        workspace: The one that is to read it.
     """
     predicate = halt.predicate
     when = halt.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
@@ -74,12 +73,12 @@ def _granted_anew(ledger: StatementView, halt: Row, digest: str, version: str | 
         grant.position > halt.position
         and grant.predicate.digest == digest
         and grant.digest not in ledger.revoked
-        and _begun(ledger, grant, version) > halt.position
+        and _origin_position(ledger, grant, version) > halt.position
         for grant in ledger.grants()
     )
 
 
-def _begun(ledger: StatementView, grant: Row, version: str | None) -> int:
+def _origin_position(ledger: StatementView, grant: Row, version: str | None) -> int:
     """The place of what a grant came from: its request, its adoption, or the order; -1 where there is none."""
     predicate = grant.predicate
     orders = {"rollback": RollbackOrder, "break-glass": BreakGlass}
@@ -102,7 +101,7 @@ def _resumed(ledger: StatementView, halt: Row) -> bool:
         row.position > halt.position
         and _same_name(row, halt)
         and row.digest not in ledger.revoked
-        and not set(map(alike, _resuming(there, row))) <= hands(there)
+        and not set(map(alike, _resuming(there, row))) <= hands_in_grants(there)
         for row in ledger.of(Resume)
     )
 
@@ -114,27 +113,9 @@ def _resuming(ledger: StatementView, row: Row) -> set[str]:
 def may_resume(ledger: StatementView) -> tuple[str, ...]:
     """The roles in which a halt of the ledger's name may be ended: policy, and those of which its plan asks approvals.
 
-    In either it has to be a person without a hand in what was granted under that name (:func:`hands`).
+    In either it has to be a person without a hand in what was granted under that name
+    (:func:`aims_gates.decision.hands.hands_in_grants`).
     """
     binding = ledger.binding()
     approvals = binding.predicate.plan.approvals if binding is not None else ()
     return ("policy", *dict.fromkeys(rule.role for rule in approvals))
-
-
-def hands(ledger: StatementView) -> set[str]:
-    """Who made, registered or requested a version granted under the ledger's name, as trust lists compare people."""
-    return {person for name in _named(ledger) for person in ledger.trust.people_of(name)}
-
-
-def _named(ledger: StatementView) -> Iterator[str]:
-    grants = [row.predicate for row in ledger.of(Grant) if ledger.concerns(row.predicate)]
-    versions, requests = {grant.version for grant in grants}, {grant.request for grant in grants}
-    for row in ledger.of(Registration):
-        if ledger.concerns(row.predicate) and row.predicate.version in versions:
-            yield row.predicate.actor
-    for row in ledger.of(Request):
-        if row.digest in requests:
-            yield from (entry.person for entry in ledger.trust.admitted(row))
-            yield from filter(None, [row.predicate.on_behalf_of])
-    for digest in sorted({grant.digest for grant in grants}):
-        yield from ledger.authors(digest)

@@ -8,7 +8,7 @@ withdrawal by somebody who may not say it counts for nothing, whatever stands in
 What was lawfully taken back stays so when the signer's key is untrusted later (:meth:`TrustHistory.admitted`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -54,9 +54,9 @@ __all__ = [
     "counting",
     "fails",
     "lawful",
-    "named",
     "outcome_of",
     "refuse",
+    "target_of",
 ]
 
 #: What somebody is to the statement that is to be taken back.
@@ -169,7 +169,7 @@ def fails(evidence: Evidence) -> bool:
     return any(outcome in ("fail", "error") for outcome in (evidence.outcome, *map(outcome_of, evidence.findings)))
 
 
-def named(row: Row) -> str:
+def target_of(row: Row) -> str:
     """The digest of the statement that a revocation or a withdrawal takes back."""
     withdrawal = row.predicate
     return str(withdrawal.request if isinstance(withdrawal, Withdrawal) else withdrawal.statement)
@@ -183,26 +183,28 @@ def _right(row: Row, target: Row) -> Right:
     return REVOKING[_SHAPES[target.type]] if target.type in _SHAPES else _ACTS
 
 
-def _parts(trust: TrustHistory, by: TrustedKey, target: Row, approvals: Iterable[Row]) -> set[Part]:
+def _parts(trust: TrustHistory, by: TrustedKey, target: Row, approvals: Iterable[Row]) -> Iterator[Part]:
     """What somebody is to a statement: an approver where they signed one of the request's approvals, in its role."""
-    waiver, signers = target.predicate, trust.admitted(target)
-    parts: set[Part] = set()
+    predicate, signers = target.predicate, trust.admitted(target)
     if "policy" in by.roles:
-        parts.add("policy")
+        yield "policy"
     if "on-call" in by.roles:
-        parts.add("on-call")
-    if alike(by.person) in {alike(entry.person) for entry in signers}:
-        parts |= {"signer", "requester"}
-    if getattr(waiver, "on_behalf_of", None) and alike(by.person) in trust.people_of(waiver.on_behalf_of):
-        parts.add("requester")
-    if set(by.roles) & (
-        {waiver.role} if isinstance(waiver, Waiver) else {role for key in signers for role in key.roles}
-    ):
-        parts.add("role")
-    approvers = [entry for row in approvals for entry in trust.admitted(row) if row.predicate.role in entry.roles]
-    if alike(by.person) in {alike(entry.person) for entry in approvers}:
-        parts.add("approver")
-    return parts
+        yield "on-call"
+    if _among(by, signers):
+        yield from ("signer", "requester")
+    behalf = getattr(predicate, "on_behalf_of", None)
+    if behalf and alike(by.person) in trust.people_of(behalf):
+        yield "requester"
+    roles = {predicate.role} if isinstance(predicate, Waiver) else {role for key in signers for role in key.roles}
+    if roles & set(by.roles):
+        yield "role"
+    if _among(by, (key for row in approvals for key in trust.admitted(row) if row.predicate.role in key.roles)):
+        yield "approver"
+
+
+def _among(by: TrustedKey, keys: Iterable[TrustedKey]) -> bool:
+    """Whether somebody is the person of any of these keys."""
+    return alike(by.person) in {alike(key.person) for key in keys}
 
 
 def lawful(trust: TrustHistory, row: Row, targets: Iterable[Row], approvals: Sequence[Row]) -> bool:
@@ -215,7 +217,7 @@ def lawful(trust: TrustHistory, row: Row, targets: Iterable[Row], approvals: Seq
         approvals: The approvals of that request, where it is one.
     """
     return any(
-        set(_right(row, target).parts) & _parts(trust, by, target, approvals)
+        not set(_right(row, target).parts).isdisjoint(_parts(trust, by, target, approvals))
         for by in trust.admitted(row)
         for target in targets
     )
@@ -230,7 +232,7 @@ def counting(trust: TrustHistory, rows: Iterable[Row], every: Sequence[Row]) -> 
         every: The rows among which their targets are.
     """
     listed = list(rows)
-    about = {named(row) for row in listed}
+    about = {target_of(row) for row in listed}
     targets: dict[str, list[Row]] = {}
     approvals: dict[str, list[Row]] = {}
     for row in every if about else ():
@@ -238,7 +240,9 @@ def counting(trust: TrustHistory, rows: Iterable[Row], every: Sequence[Row]) -> 
             approvals.setdefault(row.predicate.request, []).append(row)
         if row.digest in about:
             targets.setdefault(row.digest, []).append(row)
-    return [row for row in listed if lawful(trust, row, targets.get(named(row), ()), approvals.get(named(row), []))]
+    return [
+        row for row in listed if lawful(trust, row, targets.get(target_of(row), ()), approvals.get(target_of(row), []))
+    ]
 
 
 def refuse(trust: TrustHistory, row: Row, target: Row) -> NoReturn:

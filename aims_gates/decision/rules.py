@@ -56,41 +56,32 @@
     model's process was kept apart at least so far; a statement that does not say was made without.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from typing import Any
 
-from aims_gates.attestation.statements.people import Frozen, Halt, Request
-from aims_gates.attestation.statements.registry import NOBODY
-from aims_gates.attestation.trust_list import Row, alike, day
-from aims_gates.decision.halts import elsewhere, told
-from aims_gates.decision.in_force import Ask, Counted, StatementView, age_days
-from aims_gates.decision.rights import fails, outcome_of
-from aims_gates.documents.canonical import digest_of
+from aims_gates.attestation.trust_list import Row
+from aims_gates.decision.actions import actions
+from aims_gates.decision.approvals import approvals_of, frozen, unfilled
+from aims_gates.decision.control_state import SEPARATION, state_of
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.orders import break_glass, rollback, rollback_order
+from aims_gates.decision.question import Ask, Assessment, iso
+from aims_gates.decision.refusals import Refusal, hard_refusals, soft_refusals
 from aims_gates.documents.shell import quoted
-from aims_gates.model import Approver, ControlState, Decision, Finding, Plan, Requirement, State, Step
+from aims_gates.model import ControlState, Decision, State
 
 __all__ = ["SEPARATION", "Ask", "decide", "frozen", "unfilled"]
 
-#: Annex A.3.2: separation of duties; approvals bear on it.
-SEPARATION = "A.3.2"
-_OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
-_WORST: tuple[State, ...] = ("failed", "missing", "stale", "inconclusive", "awaiting-approval", "met")
-_RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
 _EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
+#: Where several hold. Code 1 is no decision's: it is the command line's own.
+_ORDER = (5, 2, 6, 3, 4)
 #: What stands for prompts meanwhile, and why (they become subjects of checks of their own).
 _PROMPTS = 'have a policy owner open them: aims-gates db open-mode on --prompts --reason "..." --key POLICY.key'
 _BOUND = (
     "keep the prompt at the version that was adopted, or: aims-gates bind NAME --free --reason ... --key POLICY.key"
 )
 _UNREAD = "prompts cannot be granted on evidence yet"
-#: Ends the command that checks a model that is still to be made.
-_NEW = "NEW_VERSION"
-#: Data that stay the same for all evidence of a version; production data are new each time.
-_FIXED_DATA = ("evaluation", "reference")
-#: Where several hold. Code 1 is no decision's: it is the command line's own.
-_ORDER = (5, 2, 6, 3, 4)
 
 
 def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
@@ -104,39 +95,7 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
     binding = ledger.binding()
     if binding is None:
         return _unbound(ask, ledger)
-    return _prompted(ledger, _Answer(ask, ledger, binding).decision())
-
-
-def frozen(counted: Iterable[Counted]) -> tuple[Frozen, ...]:
-    """What a request freezes of the evidence that exists."""
-    return tuple(
-        Frozen(
-            gate_evidence.step.gate,
-            gate_evidence.row.digest,
-            dict(gate_evidence.evidence.data),
-            _outcomes(gate_evidence.step, gate_evidence.evidence.findings),
-        )
-        for gate_evidence in counted
-        if gate_evidence.row is not None and gate_evidence.evidence is not None
-    )
-
-
-def _outcomes(step: Step, findings: Iterable[Finding]) -> dict[str, str]:
-    worst: dict[str, str] = {}
-    for finding in findings:
-        for control in finding.controls or step.controls:
-            outcome = outcome_of(finding)
-            if outcome is not None and _RANK[outcome] >= _RANK[worst.get(control, "pass")]:
-                worst[control] = outcome
-    return worst
-
-
-def _prompted(ledger: StatementView, decision: Decision) -> Decision:
-    """A refused prompt is told no command that cannot work on it: there is no check that reads one."""
-    if ledger.kind != "prompt" or decision.allowed:
-        return decision
-    controls = tuple(replace(state, next=()) for state in decision.controls)
-    return replace(decision, controls=controls, actions=(_BOUND,), problems=(*decision.problems, _UNREAD))
+    return _for_prompts(ledger, _decision(Assessment(ask, ledger, binding)))
 
 
 def _unbound(ask: Ask, ledger: StatementView) -> Decision:
@@ -146,435 +105,65 @@ def _unbound(ask: Ask, ledger: StatementView) -> Decision:
         message, action = f"{message}; {_UNREAD}", _PROMPTS
     return Decision(
         False, "enforce", False, ask.name, ask.version, ask.digest, None, None, None, None, None, (),
-        {"needed": [], "given": [], "missing": []}, (action,), (message,), 3, _iso(ask.now),
+        {"needed": [], "given": [], "missing": []}, (action,), (message,), 3, iso(ask.now),
     )  # fmt: skip
 
 
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds")
+def _for_prompts(ledger: StatementView, decision: Decision) -> Decision:
+    """A refused prompt is told no command that cannot work on it: there is no check that reads one."""
+    if ledger.kind != "prompt" or decision.allowed:
+        return decision
+    controls = tuple(replace(state, next=()) for state in decision.controls)
+    return replace(decision, controls=controls, actions=(_BOUND,), problems=(*decision.problems, _UNREAD))
 
 
-class _Answer:
-    """One question, answered step by step."""
-
-    def __init__(self, ask: Ask, ledger: StatementView, binding: Row) -> None:
-        self.ask, self.ledger, self.now = ask, ledger, ask.now
-        self.plan: Plan = binding.predicate.plan
-        self.plan_digest = digest_of(self.plan)
-        self.mode = ledger.mode(binding.predicate, ask.now)
-        self.request = ledger.request(ask.version)
-        self.registration = ledger.registration(ask.version)
-        digest = self.request.predicate.digest if self.request else None
-        self.subject: str | None = ask.digest or digest or ledger.evidenced(ask.version)
-        self.counted = {step.gate: self._count(step) for step in self.plan.steps if step.applies}
-        self._age_last()
-        self._age_data()
-        self.hands = self._hands()
-        self.halt = elsewhere(self.ledger, self.subject)
-        self.waivers, self.ended = ledger.waivers(self.plan, self.subject or "", self.now, self.hands)
-
-    def _count(self, step: Step) -> Counted:
-        if self.subject is None:
-            return Counted(step, "missing", "nobody has hashed the bytes yet")
-        return self.ledger.count(self.plan, step, self.subject, self.now)
-
-    def _age_last(self) -> None:
-        """Rule 4, last sentence."""
-        places = [
-            gate_evidence.row.position
-            for gate_evidence in self.counted.values()
-            if gate_evidence.row and not gate_evidence.step.last
-        ]
-        for gate, steps in self.counted.items():
-            if (
-                steps.standing == "counts"
-                and steps.step.last
-                and steps.row
-                and any(place > steps.row.position for place in places)
-            ):
-                message = "other evidence is newer than it"
-                self.counted[gate] = Counted(steps.step, "stale", message, steps.row, steps.evidence)
-
-    def _unmade(self) -> bool:
-        """Whether approvals are asked for and a server that records makers knows none (rule 8)."""
-        return self.ask.makers == () and bool(self.plan.approvals)
-
-    def _age_data(self) -> None:
-        """Rule 14. Where the evaluation set is fixed beforehand, evidence about another one counts for nothing."""
-        counted = dict(self.counted)
-        roles = [role for role in _FIXED_DATA if role != "evaluation" or self.plan.evaluation_digest is None]
-        for gate, count in counted.items():
-            role = next((role for role in roles if self._moved_on(count, role, counted.values())), None)
-            if count.standing == "counts" and role is not None:
-                message = f"newer evidence is about other {role} data"
-                self.counted[gate] = Counted(count.step, "stale", message, count.row, count.evidence)
-
-    def _moved_on(self, gate_evidence: Counted, role: str, others: Collection[Counted]) -> bool:
-        """Whether any gate saw other data in a role since, and does not stand by the same data again."""
-        if gate_evidence.row is None or gate_evidence.evidence is None or role not in gate_evidence.evidence.data:
-            return False
-        subject, data = gate_evidence.row.statement.subject, gate_evidence.evidence.data[role]
-        return any(
-            gate_evidence.row.position < newer.row.position and newer.evidence.data.get(role, data) != data
-            for other in others
-            if not _stands_by(other, role, data)
-            for newer in self.ledger.seen(other.step, subject)
-            if newer.row is not None and newer.evidence is not None
-        )
-
-    def _hands(self) -> set[str]:
-        """Those who had a hand in this version, as :func:`aims_gates.attestation.trust_list.alike` compares (rule
-        7)."""
-        names = self.ledger.authors(self.subject or "") | set(self.ask.makers or ())
-        names |= {self.registration.predicate.actor} if self.registration else set()
-        names |= self.ledger.requesters(self.ask.version)
-        return {person for name in names for person in self.ledger.trust.people_of(name)}
-
-    def decision(self) -> Decision:
-        """By the order to roll back where one carries it, else by the evidence."""
-        usual = self._usual()
-        if usual.allowed:
-            return usual
-        broken = self._break_glass(usual)
-        order = self.ledger.rollback(self.ask.version, self.now)
-        if order is None or (self.halt is not None and order.position < self.halt.position):
-            return broken
-        back = self._rollback(usual)
-        return back if back.allowed or not broken.allowed else broken
-
-    def _usual(self) -> Decision:
-        hard, soft = self._problems()
-        approvals = self._approvals()
-        controls = tuple(self._control(requirement, approvals) for requirement in self.plan.requirements)
-        met = not (hard or soft or approvals["missing"]) and not any(state.blocks for state in controls)
-        codes = {code for code, _ in hard + soft} | {_EXITS[state.state] for state in controls if state.blocks}
-        codes |= {4} if approvals["missing"] else set()
-        codes |= {6} if any(state.blocks and state.control in self.ended for state in controls) else set()
-        return Decision(
-            allowed=not hard and (met or self.mode != "enforce"),
-            mode=self.mode,
-            criteria_met=met,
-            name=self.ask.name,
-            version=self.ask.version,
-            subject=self.subject,
-            system=self.plan.system,
-            tier=self.plan.tier,
-            profile=self.plan.profile,
-            plan=self.plan_digest,
-            request=self.request.digest if self.request else None,
-            controls=controls,
-            approvals=approvals,
-            actions=self._actions(controls, approvals),
-            problems=tuple(message for _, message in hard + soft),
-            exit=next((code for code in _ORDER if code in codes), 0),
-            at=_iso(self.now),
-        )
-
-    def _problems(self) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-        """Refusals that belong to no control: those no mode lets through, and the others."""
-        hard: list[tuple[int, str]] = []
-        soft: list[tuple[int, str]] = []
-        if self.ask.digest is None:
-            hard.append((3, "the version's bytes are not staged and hashed yet"))
-        if self.registration is None:
-            hard.append((3, "there is no record of who registered this version"))
-        elif self.registration.predicate.via == NOBODY:
-            hard.append((3, "a service registered this version and named nobody for whom it did"))
-        if self._unmade():
-            soft.append((3, "the server has no record of who made this model: nobody can be shown to be independent"))
-        row = self.ledger.asked(self.ask.version)
-        if row is not None and self.subject not in (None, row.predicate.digest):
-            hard.append((5, "the bytes differ from those in the request"))
-        expires = self.plan.profile_expires
-        last = day(expires) if expires is not None else None
-        if expires is not None and (last is None or not (self.now.astimezone(UTC).date() <= last)):
-            hard.append((6, f"the profile {self.plan.profile!r} expired on {expires}"))
-        if self.halt is not None:
-            hard.append((2, f"the same bytes were granted under another name, and {self._told(self.halt)}"))
-        if self.request is None:
-            soft.append((4, "no request is open for this version"))
-            halted = self._halted()
-            hard += [(2, f"{halted}; promotion needs a request opened after the halt")] if halted else []
-            return hard, soft
-        if self.request.predicate.plan != self.plan_digest:
-            soft.append((3, "the plan changed since the request was opened"))
-        rejection = self.ledger.rejection(self.request)
-        if rejection is not None:
-            soft.append((2, "{} rejected the request: {}".format(*rejection)))
-        return hard, soft
-
-    def _told(self, halt: Row) -> str:
-        return told(self.ledger, halt, self.ask.workspace)
-
-    def _halted(self) -> str | None:
-        """Whether a halt reaches this version, for which no request is open (rule 15)."""
-        reached = [halt for halt in self.ledger.of(Halt) if self.ledger.reaches(halt, self.subject)]
-        if self.registration is not None and self.ledger.halted_at() > self.registration.position:
-            return "this model was halted"
-        return f"these bytes were halted, as {reached[-1].predicate.name!r}" if reached else None
-
-    def _control(self, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
-        steps = [step for step in self.plan.steps if step.gate in requirement.gates]
-        due = [self.counted[step.gate] for step in steps if step.applies]
-        today = self.now.astimezone(UTC).date()
-        judged = [_judge(requirement.control, gate_evidence, today) for gate_evidence in due]
-        undefined = sorted(set(requirement.gates) - {step.gate for step in steps})
-        judged += [("missing", f"the plan does not say how {gate} is to run") for gate in undefined]
-        if requirement.control == SEPARATION and self.plan.approvals:
-            waiting = "approvals are outstanding" if approvals["missing"] else "approved"
-            judged.append(("awaiting-approval" if approvals["missing"] else "met", waiting))
-        state, reason = min(
-            judged, key=lambda result: _WORST.index(result[0]), default=("missing", "no gate evidences it")
-        )
-        if not judged and steps:
-            state, reason = "not-applicable", "; ".join(step.reason for step in steps)
-        waiver = self.waivers.get(requirement.control)
-        if waiver is not None and state not in _OPEN and state != "awaiting-approval":
-            state, reason = "waived", f"waived until {waiver.predicate.expires}: {waiver.predicate.reason}"
-        elif requirement.control in self.ended and state not in _OPEN:
-            reason += f"; its waiver ended on {self.ended[requirement.control].predicate.expires}"
-        tolerated = state == "inconclusive" and not self.plan.inconclusive_blocks and self.plan.tier != "high"
-        blocks = requirement.enforcement == "block" and state not in _OPEN and not tolerated
-        return ControlState(
-            control=requirement.control,
-            title=requirement.title,
-            why=requirement.why,
-            enforcement=requirement.enforcement,
-            state=state,
-            reason=reason,
-            findings=tuple(
-                (gate_evidence.step.gate, finding)
-                for gate_evidence in due
-                for finding in _bearing(requirement.control, gate_evidence)
-            ),
-            evidence=tuple(self._shown(gate_evidence) for gate_evidence in due if gate_evidence.row is not None),
-            next=self._next(requirement.control, state, due, approvals),
-            blocks=blocks,
-        )
-
-    def _shown(self, gate_evidence: Counted) -> dict[str, Any]:
-        assert gate_evidence.row is not None and gate_evidence.evidence is not None
-        age = age_days(gate_evidence.row, gate_evidence.evidence.produced_at, self.now)
-        signers = sorted({entry.person for entry in self.ledger.trust.holders(gate_evidence.row)})
-        return {
-            "gate": gate_evidence.step.gate,
-            "statement": gate_evidence.row.digest,
-            "position": gate_evidence.row.position,
-            "standing": gate_evidence.standing,
-            "age_days": None if age is None else round(age, 2),
-            "expires_days": gate_evidence.step.expires_days,
-            "signers": signers,
-        }
-
-    def _next(self, control: str, state: State, due: list[Counted], approvals: Mapping[str, Any]) -> tuple[str, ...]:
-        name, version = self.ask.name, self.ask.version
-        match state:
-            case "missing" | "stale" | "failed" | "inconclusive":
-                findings = [finding for gate_evidence in due for finding in _bearing(control, gate_evidence)]
-                bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
-                remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
-                # A record is fixed without a new model; what was measured is not.
-                fixed = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
-                return (
-                    *remedies,
-                    f"aims-gates check --model {quoted(name, '--version', version if fixed else _NEW)}",
-                )
-            case "awaiting-approval":
-                return self._approve(approvals)
-            case _:
-                return ()
-
-    def _approve(self, approvals: Mapping[str, Any]) -> tuple[str, ...]:
-        if self.request is None:
-            return (f"aims-gates request open {quoted(self.ask.name, self.ask.version)} --key YOUR.key",)
-        short = self.request.digest[7:19]
-        roles = [item["role"] for item in approvals["missing"] for _ in range(item["count"])]
-        return tuple(
-            f"aims-gates approve {quoted(short, '--role', role, '--key', role.upper() + '.key')}" for role in roles
-        )
-
-    def _actions(self, controls: tuple[ControlState, ...], approvals: Mapping[str, Any]) -> tuple[str, ...]:
-        """The shortest ordered list: fix, then check, then ask, then approve."""
-        name, version = self.ask.name, self.ask.version
-        fix: tuple[State, ...] = ("failed", "inconclusive")
-        bad = [state for expected in fix for state in controls if state.blocks and state.state == expected]
-        old = [state for state in controls if state.blocks and state.state in ("missing", "stale")]
-        if bad or old:
-            remedies = [step for state in [*bad, *old] for step in state.next[:-1]]
-            checks = [state.next[-1] for state in [*bad, *old]]
-            new = [step for step in checks if step.endswith(_NEW)]
-            fixed = [f"register the fixed model as a new version of {name}", *new] if new else checks
-            return tuple(dict.fromkeys([*remedies, *fixed]))
-        reasons: list[str] = []
-        if self.registration is None:
-            message = f"no registrar is on record for {self.ask.version}"
-            reasons.append(f"register the model again through the gated registry ({message})")
-        elif self._unmade():
-            reasons.append("log the model again, signed in to the server, and register that as a new version")
-        elif self.request is None or self._outdated():
-            reasons.append(f"aims-gates request open {quoted(name, version)} --key YOUR.key")
-        elif approvals["missing"]:
-            reasons.extend(self._approve(approvals))
-        elif self.ask.digest is None:
-            reasons.append(f"aims-gates promote {quoted(name, version)}")
-        return tuple(dict.fromkeys(reasons))
-
-    def _outdated(self) -> bool:
-        assert self.request is not None
-        request: Request = self.request.predicate
-        differs = request.plan != self.plan_digest or request.digest != self.subject
-        return differs or self._void(self.request) is not None or self.ledger.rejection(self.request) is not None
-
-    def _approvals(self) -> dict[str, Any]:
-        needed = [{"role": rule.role, "count": rule.count} for rule in self.plan.approvals]
-        answer: dict[str, Any] = {"needed": needed, "given": [], "missing": needed, "refused": []}
-        if self.request is None:
-            return answer
-        void = self._void(self.request)
-        approvals: list[dict[str, Any]] = []
-        for row in self.ledger.approvals(self.request, self.plan.approval_days, self.now):
-            for person in self.ledger.persons(row, row.predicate.role):
-                approval = {"person": person, "role": row.predicate.role, "at": _iso(row.at), "statement": row.digest}
-                if void or alike(person) in self.hands:
-                    answer["refused"].append(approval | {"reason": void or "had a hand in this version or its request"})
-                else:
-                    approvals.append(approval)
-        answer["given"] = approvals
-        answer["missing"] = unfilled(self.plan.approvals, approvals)
-        return answer
-
-    def _void(self, request: Row) -> str | None:
-        """Why approvals of this request no longer count, if so (rules 7 and 13).
-
-        Of each gate the latest evidence is compared; where that does not count, or fails, whatever came since as well.
-        """
-        then = {item.gate: item for item in request.predicate.evidence}
-        for gate, gate_evidence in self.counted.items():
-            if gate_evidence.row is None or gate_evidence.evidence is None:
-                continue
-            every = self.ledger.seen(gate_evidence.step, gate_evidence.row.statement.subject)
-            sound = gate_evidence.standing == "counts" and not fails(gate_evidence.evidence)
-            since = [] if sound else [other for other in every if other.row and other.row.position > request.position]
-            for other in (gate_evidence, *since):
-                reason = self._differs(then.get(gate), other, every)
-                if reason is not None:
-                    return reason
-        return None
-
-    def _differs(self, before: Frozen | None, gate_evidence: Counted, every: list[Counted]) -> str | None:
-        """In what a gate's evidence differs from what a request froze of it, for worse."""
-        assert gate_evidence.evidence is not None
-        gate = gate_evidence.step.gate
-        if before is None or dict(before.inputs) != dict(gate_evidence.evidence.data):
-            return f"the inputs of {gate} changed since the request was opened"
-        if before not in frozen(every):
-            return f"the request says of {gate} what the ledger does not"
-        for control, outcome in _outcomes(gate_evidence.step, gate_evidence.evidence.findings).items():
-            if not (_RANK[outcome] <= _RANK[before.outcomes.get(control, "pass")]):
-                return f"{gate} got worse for {control} since the request was opened"
-        return None
-
-    def _rollback(self, usual: Decision) -> Decision:
-        """Rule 10."""
-        ask = self.ask
-        unfit = self.ledger.returnable(ask.version, ask.digest, self.plan.rollback_days, self.now)
-        return replace(
-            usual,
-            allowed=unfit is None,
-            request=None,
-            controls=(),
-            approvals={"needed": [], "given": [], "missing": []},
-            actions=(),
-            problems=(unfit[1],) if unfit else (),
-            exit=unfit[0] if unfit else 0,
-            transition="rollback",
-        )
-
-    def _break_glass(self, usual: Decision) -> Decision:
-        """Rule 11."""
-        since = self.halt.position if self.halt is not None else -1
-        ordered = self.ledger.broken(self.ask.version, self.ask.digest, self.now, since)
-        row = self.ledger.asked(self.ask.version)
-        other = row is not None and row.predicate.digest != self.subject
-        if ordered is None or other or self.registration is None:
-            return usual
-        people, reasons = ordered
-        if all(alike(person) in self.hands for person in people):
-            message = "a break-glass order needs somebody who had no hand in this version"
-            return replace(usual, problems=(*usual.problems, message))
-        message = f"break-glass by {', '.join(people)}: {reasons}"
-        return replace(
-            usual, allowed=True, actions=(), problems=(message, *usual.problems), exit=0, transition="break-glass"
-        )
+def _decision(assessment: Assessment) -> Decision:
+    """By the evidence, else by the order to roll back where one carries it, else by break-glass."""
+    by_evidence = _by_evidence(assessment)
+    if by_evidence.allowed:
+        return by_evidence
+    by_orders = break_glass(assessment, by_evidence)
+    order = rollback_order(assessment.ledger, assessment.ask.version, assessment.now)
+    if order is None or (assessment.halt is not None and order.position < assessment.halt.position):
+        return by_orders
+    back = rollback(assessment, by_evidence)
+    return back if back.allowed or not by_orders.allowed else by_orders
 
 
-def _stands_by(gate_evidence: Counted, role: str, data: str) -> bool:
-    """Whether a gate's latest evidence counts, fails in nothing and is about these data."""
-    evidence = gate_evidence.evidence
-    return (
-        evidence is not None
-        and gate_evidence.standing == "counts"
-        and evidence.data.get(role) == data
-        and not fails(evidence)
+def _by_evidence(assessment: Assessment) -> Decision:
+    plan, request = assessment.plan, assessment.request
+    hard, soft = list(hard_refusals(assessment)), list(soft_refusals(assessment))
+    approvals = approvals_of(assessment)
+    controls = tuple(state_of(assessment, requirement, approvals) for requirement in plan.requirements)
+    met = not (hard or soft or approvals["missing"]) and not any(state.blocks for state in controls)
+    return Decision(
+        allowed=not hard and (met or assessment.mode != "enforce"),
+        mode=assessment.mode,
+        criteria_met=met,
+        name=assessment.ask.name,
+        version=assessment.ask.version,
+        subject=assessment.subject,
+        system=plan.system,
+        tier=plan.tier,
+        profile=plan.profile,
+        plan=assessment.plan_digest,
+        request=request.digest if request else None,
+        controls=controls,
+        approvals=approvals,
+        actions=actions(assessment, controls, approvals),
+        problems=tuple(refusal.message for refusal in hard + soft),
+        exit=_exit(assessment, hard + soft, [state for state in controls if state.blocks], approvals),
+        at=iso(assessment.now),
     )
 
 
-def _bearing(control: str, gate_evidence: Counted) -> list[Finding]:
-    findings = gate_evidence.evidence.findings if gate_evidence.evidence else ()
-    return [finding for finding in findings if not finding.controls or control in finding.controls]
-
-
-def _of_record(finding: Finding) -> bool:
-    """Whether a finding is about a record, which people fix without a new model."""
-    return "record" in (finding.over or {})
-
-
-def _overtaken(finding: Finding, today: date) -> bool:
-    """Whether a finding under a limit held once and does not today (rule 5)."""
-    if finding.limit is None:
-        return False
-    last = None if finding.until is None else day(finding.until)
-    return finding.stale or (finding.until is not None and (last is None or not (today <= last)))
-
-
-def _judge(control: str, gate_evidence: Counted, today: date) -> tuple[State, str]:
-    """One gate's word on a control (rules 3 and 5)."""
-    if gate_evidence.standing != "counts":
-        return gate_evidence.standing, f"{gate_evidence.step.gate}: {gate_evidence.reason}"
-    findings = _bearing(control, gate_evidence)
-    outcomes = [outcome for finding in findings if (outcome := outcome_of(finding)) is not None]
-    for finding in findings:
-        outcome = outcome_of(finding)
-        if outcome == "error" or (outcome == "fail" and not _overtaken(finding, today)):
-            message = "failed" if outcome == "fail" else "could not be judged"
-            return "failed", f"{gate_evidence.step.gate}: {finding.measure} {message}"
-    for finding in findings:
-        if _overtaken(finding, today):
-            message = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"
-            return "stale", f"{gate_evidence.step.gate}: {finding.measure} {message}"
-    if outcomes and all(outcome == "pass" for outcome in outcomes):
-        return "met", f"{gate_evidence.step.gate}: evidence criteria met"
-    if outcomes:
-        return "inconclusive", f"{gate_evidence.step.gate}: the data cannot tell"
-    return "missing", f"{gate_evidence.step.gate}: nothing under a limit bears on it"
-
-
-def unfilled(needed: Sequence[Approver], approvals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The roles still open, when every person fills at most one (a maximum bipartite matching, Kuhn's algorithm)."""
-    slots = [rule.role for rule in needed for _ in range(rule.count)]
-    roles: dict[str, set[str]] = {}
-    for approval in approvals:
-        roles.setdefault(approval["person"], set()).add(approval["role"])
-    filled: dict[str, int] = {}
-
-    def place(slot: int, tried: set[str]) -> bool:
-        for person in sorted(roles):
-            if slots[slot] in roles[person] and person not in tried:
-                tried.add(person)
-                if person not in filled or place(filled[person], tried):
-                    filled[person] = slot
-                    return True
-        return False
-
-    open_slots = [slots[slot] for slot in range(len(slots)) if not place(slot, set())]
-    return [{"role": role, "count": open_slots.count(role)} for role in dict.fromkeys(open_slots)]
+def _exit(
+    assessment: Assessment,
+    refusals: Iterable[Refusal],
+    blocking: Sequence[ControlState],
+    approvals: Mapping[str, Any],
+) -> int:
+    codes = {refusal.code for refusal in refusals} | {_EXITS[state.state] for state in blocking}
+    codes |= {4} if approvals["missing"] else set()
+    codes |= {6} if any(state.control in assessment.ended for state in blocking) else set()
+    return next((code for code in _ORDER if code in codes), 0)

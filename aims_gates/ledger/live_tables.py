@@ -47,47 +47,68 @@ def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
         row: What is appended; of :data:`LIVE_TYPES`.
         revoked: Digests of the statements that were revoked before it.
     """
-    revocation = row.predicate
-    if isinstance(revocation, Revocation):
-        gone = {"digest": revocation.statement, "position": row.position}
-        connection.execute(text("DELETE FROM aims_grants_live WHERE :digest IN (statement, adoption)"), gone)
-        connection.execute(_TAKEN_BACK, gone)
-        return
-    if isinstance(revocation, OpenMode):
-        on = revocation.on and row.digest not in revoked
-        for kind in _OPEN_MODE[revocation.scope]:
-            place = {"workspace": "", "name": kind}
-            _named(connection, place, row.position, kind="open mode", binding=row.digest if on else None)
-        return
-    place = {"workspace": revocation.workspace, "name": revocation.name}
-    if isinstance(revocation, Creation):
-        connection.execute(text(_OF_NAME), place)
-        _named(connection, place, row.position, kind=revocation.kind)
-    elif isinstance(revocation, Binding):
-        binding = None if row.digest in revoked else row.digest
-        _named(connection, place, row.position, binding=binding, governed=1)
-    elif isinstance(revocation, Freed):
-        connection.execute(text(_OF_NAME), place)
-        again = row.digest in revoked
-        _named(connection, place, row.position, binding=None if again else row.digest, governed=int(again))
-    elif isinstance(revocation, Halt):
-        connection.execute(text(_OF_NAME), place)
-    elif isinstance(revocation, Transition):
-        which = " AND (alias = :alias" + (" OR version = :version)" if revocation.alias is None else ")")
-        everything = revocation.alias is None and revocation.version is None
-        some = {
-            **place,
-            "alias": revocation.alias,
-            **({"version": revocation.version} if revocation.alias is None else {}),
-        }
-        connection.execute(text(_OF_NAME if everything else _OF_NAME + which), place if everything else some)
+    predicate = row.predicate
+    if isinstance(predicate, Revocation):
+        _take_back(connection, row)
+    elif isinstance(predicate, OpenMode):
+        _open_mode(connection, row, revoked)
+    elif isinstance(predicate, Creation | Binding | Freed):
+        _name(connection, row, revoked)
+    elif isinstance(predicate, Halt):
+        connection.execute(text(_OF_NAME), _place(row))
+    elif isinstance(predicate, Transition):
+        _move(connection, row)
     else:
-        connection.execute(text(f"{_OF_NAME} AND alias = :alias"), {**place, "alias": revocation.alias})
-        entry = _entry(row)
-        if not revoked_by(entry, revoked):
-            connection.execute(_INSERT, entry)
-        if entry["adoption"]:  # all others are of a name that is bound
-            _named(connection, place, row.position, governed=1)
+        _grant(connection, row, revoked)
+
+
+def _place(row: Row) -> dict[str, str]:
+    return {"workspace": row.predicate.workspace, "name": row.predicate.name}
+
+
+def _take_back(connection: Connection, row: Row) -> None:
+    target = {"digest": row.predicate.statement, "position": row.position}
+    connection.execute(text("DELETE FROM aims_grants_live WHERE :digest IN (statement, adoption)"), target)
+    connection.execute(_TAKEN_BACK, target)
+
+
+def _open_mode(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
+    binding = row.digest if row.predicate.on and row.digest not in revoked else None
+    for kind in _OPEN_MODE[row.predicate.scope]:
+        _set_name(connection, {"workspace": "", "name": kind}, row.position, kind="open mode", binding=binding)
+
+
+def _name(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
+    """A name is created, bound or let go; created or let go, it has no grants."""
+    predicate, counts = row.predicate, row.digest not in revoked
+    if isinstance(predicate, Creation | Freed):
+        connection.execute(text(_OF_NAME), _place(row))
+    if isinstance(predicate, Creation):
+        values: dict[str, str | int | None] = {"kind": predicate.kind}
+    else:
+        governed = isinstance(predicate, Binding) or not counts
+        values = {"binding": row.digest if counts else None, "governed": int(governed)}
+    _set_name(connection, _place(row), row.position, **values)
+
+
+def _move(connection: Connection, row: Row) -> None:
+    """An alias was taken away; where none is named, a version's or all of the name."""
+    alias, version = row.predicate.alias, row.predicate.version
+    if alias is not None:
+        connection.execute(text(f"{_OF_NAME} AND alias = :alias"), {**_place(row), "alias": alias})
+    elif version is not None:
+        connection.execute(text(f"{_OF_NAME} AND version = :version"), {**_place(row), "version": version})
+    else:
+        connection.execute(text(_OF_NAME), _place(row))
+
+
+def _grant(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
+    entry = _entry(row)
+    connection.execute(text(f"{_OF_NAME} AND alias = :alias"), {**_place(row), "alias": row.predicate.alias})
+    if not revoked_by(entry, revoked):
+        connection.execute(_INSERT, entry)
+    if entry["adoption"]:  # all others are of a name that is bound
+        _set_name(connection, _place(row), row.position, governed=1)
 
 
 def revoked_by(entry: dict[str, Any], revoked: Iterable[str]) -> bool:
@@ -110,7 +131,7 @@ def _entry(row: Row) -> dict[str, Any]:
     }
 
 
-def _named(connection: Connection, place: dict[str, str], position: int, **values: str | int | None) -> None:
+def _set_name(connection: Connection, place: dict[str, str], position: int, **values: str | int | None) -> None:
     """Set what is known of a name; one that nobody created counts as a model, which is the stricter."""
     known = {**place, "position": position, **values}
     changed = ", ".join(f"{column} = :{column}" for column in (*values, "position"))

@@ -16,8 +16,8 @@ from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision import halts
-from aims_gates.decision.in_force import Ask, StatementView
-from aims_gates.decision.rules import decide
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, rows

@@ -425,7 +425,7 @@ def _revoked(connection: Connection, row: Row) -> set[str]:
     if not revoking:
         return set()
     every = [row, *rows(connection, [f"statement {row.predicate.statement}" for row in revoking])]
-    return {rights.named(row) for row in rights.counting(history(connection), revoking, every)}
+    return {rights.target_of(row) for row in rights.counting(history(connection), revoking, every)}
 
 
 def _said_before(connection: Connection, row: Row, past: TrustHistory) -> Row | None:
@@ -462,7 +462,7 @@ def _need_right(connection: Connection, row: Row, past: TrustHistory) -> None:
     (:mod:`aims_gates.decision.rights`)."""
     if not isinstance(row.predicate, Revocation | Withdrawal):
         return
-    digest = rights.named(row)
+    digest = rights.target_of(row)
     targets = rows(connection, (f"statement {digest}",), past.keys())
     if not targets:
         message = f"the ledger holds no statement {digest[:19]} to take back"

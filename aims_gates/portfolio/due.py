@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from aims_gates.attestation.statements.policy import Trust
 from aims_gates.attestation.trust_list import TrustHistory, day
-from aims_gates.decision.in_force import age_days
+from aims_gates.decision.evidence import age_days
 from aims_gates.documents.shell import quoted
 from aims_gates.portfolio.fleet import ModelView
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import cached_property
 
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.halts import elsewhere, stopping
-from aims_gates.decision.in_force import Ask, StatementView
-from aims_gates.decision.rules import decide
+from aims_gates.decision.halts import halted_elsewhere, stopping
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.ledger import rows as rows_under
 from aims_gates.ledger.registry_acts import about
 from aims_gates.ledger.table import Source, names
@@ -75,7 +75,10 @@ class ModelView:
         if self.grant is not None:
             predicate = self.grant.predicate
             return all(
-                (elsewhere(self.ledger, predicate.digest), stopping(self.ledger, predicate.digest, predicate.version))
+                (
+                    halted_elsewhere(self.ledger, predicate.digest),
+                    stopping(self.ledger, predicate.digest, predicate.version),
+                )
             )
         return self.ledger.halted_at() > granted
 
@@ -134,7 +137,7 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
     subject = grant.predicate.digest if grant else request.predicate.digest if request else None
     rows = about(connection, workspace, name, subject, looked)
     if subject is None and looked is not None:
-        subject = StatementView(rows, workspace, name).evidenced(looked)
+        subject = StatementView(rows, workspace, name).evidenced_bytes(looked)
         rows = about(connection, workspace, name, subject, looked) if subject else rows
     every = {row.position: row for row in (*named, *rows)}
     return ModelView(workspace, name, tuple(every[place] for place in sorted(every)), now, grant, looked, subject)

@@ -15,7 +15,7 @@ from aims_gates.attestation.statements.policy import Binding, Trust, TrustedKey
 from aims_gates.attestation.statements.registry import Creation, Grant, Registration
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, day
-from aims_gates.decision.in_force import Counted
+from aims_gates.decision.evidence import Counted
 from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.model import Decision, Evidence, Finding, Limit, Outcome, Plan, Step, Subject

@@ -14,8 +14,9 @@ from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import Ask, Counted, StatementView
-from aims_gates.decision.rules import decide, frozen
+from aims_gates.decision.evidence import Counted
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.plan import make_plan

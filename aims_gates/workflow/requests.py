@@ -28,7 +28,8 @@ from aims_gates.attestation.statements.policy import Freed, TrustedKey, TrustedU
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, alike
-from aims_gates.decision.halts import hands, may_resume
+from aims_gates.decision.halts import may_resume
+from aims_gates.decision.hands import hands_in_grants
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import frozen
 from aims_gates.documents.canonical import digest
@@ -131,7 +132,7 @@ def request_state(connection: Source, row: Row) -> str:
     """``open``, ``granted``, ``rejected``, or why it no longer stands."""
     predicate = row.predicate
     ledger = StatementView(about(connection, predicate.workspace, predicate.name), predicate.workspace, predicate.name)
-    latest = ledger.asked(predicate.version)
+    latest = ledger.latest_request(predicate.version)
     if latest is None or latest.digest != row.digest:
         return "replaced by a later one"
     if ledger.rejection(row) is not None:
@@ -251,7 +252,7 @@ def resume(connection: Source, workspace: str, name: str, reason: str, by: Trust
     if ledger.halted_at() < 0:
         raise InputError(f"{name!r} was never halted", remedy="See: aims-gates status")
     roles = may_resume(ledger)
-    if by is not None and (not set(roles) & set(by.roles) or alike(by.person) in hands(ledger)):
+    if by is not None and (not set(roles) & set(by.roles) or alike(by.person) in hands_in_grants(ledger)):
         had = "had a hand in what was granted" if set(roles) & set(by.roles) else "does not hold a role that resumes"
         remedy = f"May do it: a person of the role {' or '.join(roles)} who made, registered or requested none of it."
         raise RefusedError(f"{by.person} {had} under {name!r}", remedy=remedy)

@@ -20,8 +20,7 @@ from aims_gates.attestation.statements.policy import TrustedKey
 from aims_gates.attestation.statements.types import ROLE_TASKS, ROLES
 from aims_gates.cli import EXITS, key_drills, program
 from aims_gates.cli.commands import COMMANDS, GROUPS, RENAMED
-from aims_gates.decision.in_force import Ask
-from aims_gates.decision.rules import decide
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.shell import quoted
 from aims_gates.governance.controls.glossary import term
 from aims_gates.mlflow_plugin.client.isolation import CHOICES

@@ -90,8 +90,7 @@ def test_a_compromised_key_is_revoked_and_all_that_rests_on_it_is_listed(command
 
 def decided(kit, world):
     """The decision on the ledger as it is now."""
-    from aims_gates.decision.in_force import Ask
-    from aims_gates.decision.rules import decide
+    from aims_gates.decision.rules import Ask, decide
     from aims_gates.ledger.registry_acts import about
 
     with open_database(REGISTRY[1]) as connection:

@@ -6,7 +6,8 @@ import pytest
 
 from aims_gates.attestation.statements.people import BreakGlass, Halt, Resume, Revocation, RollbackOrder
 from aims_gates.attestation.statements.policy import Adoption, KeyRevocation
-from aims_gates.decision.halts import elsewhere, hands, may_resume, stopping, told
+from aims_gates.decision.halts import describe_halt, halted_elsewhere, may_resume, stopping
+from aims_gates.decision.hands import hands_in_grants
 from aims_gates.ledger import registry_acts
 
 HALT = Halt("default", "credit", "complaints")
@@ -149,7 +150,8 @@ def test_whoever_had_a_hand_in_what_was_granted_does_not_resume_it(story, kit, h
     halt = story.say(HALT, "on-call")
     story.say(RESUME, "risk")
     assert stopped(story, kit.BYTES) == halt
-    assert kit.person("risk") in hands(story.ledger()) and kit.person("compliance") not in hands(story.ledger())
+    hands = hands_in_grants(story.ledger())
+    assert kit.person("risk") in hands and kit.person("compliance") not in hands
     story.say(RESUME, "compliance")
     assert stopped(story, kit.BYTES) is None
 
@@ -211,10 +213,10 @@ def test_a_halt_of_another_name_refuses_the_same_bytes_here_until_it_is_resumed(
     halt = story.say(replace(HALT, name="another"), "on-call")
     refused = story.decide()
     assert not refused.allowed and any("another was halted on" in said for said in refused.problems)
-    assert elsewhere(story.ledger(), kit.BYTES) == halt and elsewhere(story.ledger(), None) is None
-    assert elsewhere(story.ledger(), kit.OTHER) is None
+    assert halted_elsewhere(story.ledger(), kit.BYTES) == halt and halted_elsewhere(story.ledger(), None) is None
+    assert halted_elsewhere(story.ledger(), kit.OTHER) is None
     story.say(replace(RESUME, name="another"), "policy")
-    assert elsewhere(story.ledger(), kit.BYTES) is None
+    assert halted_elsewhere(story.ledger(), kit.BYTES) is None
     assert not story.decide().allowed, "a request from before the halt is void"
     story.request(reason="resumed")
     story.approve("risk"), story.approve("compliance")
@@ -233,9 +235,9 @@ def test_an_order_from_before_a_halt_elsewhere_carries_nothing(story, kit):
 
 def test_a_halt_is_told_in_words_and_of_another_workspace_without_its_name(story, kit):
     halt = halted(story)
-    said = told(story.ledger(), halt, "default")
+    said = describe_halt(story.ledger(), halt, "default")
     assert said.startswith("credit was halted on 2026-06-01") and said.endswith(
         f"by {kit.person('on-call')}: complaints"
     )
-    other = told(story.ledger(), halt, "elsewhere")
+    other = describe_halt(story.ledger(), halt, "elsewhere")
     assert "credit" not in other and "complaints" not in other and halt.digest[7:19] in other

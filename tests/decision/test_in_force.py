@@ -8,8 +8,7 @@ from aims_gates.attestation.statements.people import Halt, Rejection, Request, R
 from aims_gates.attestation.statements.policy import Activation, Freed, KeyRevocation, OpenMode
 from aims_gates.attestation.statements.registry import Recorded, Registration, Transition
 from aims_gates.attestation.statements.types import type_of
-from aims_gates.decision.in_force import Ask
-from aims_gates.decision.rules import decide
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import registry_acts, size
 from aims_gates.ledger.verify import verify
@@ -120,13 +119,13 @@ def test_a_name_once_bound_is_governed_whatever_became_of_its_binding(story, kit
         story.say(KeyRevocation(kit.key_of("second").public, "lost", since=0), "policy")
     assert story.ledger().governed() and not story.ledger().open()
     freed = story.say(Freed("default", "credit", "no longer used"), "policy")
-    assert story.ledger().freed() == freed and not story.ledger().governed() and story.ledger().open()
+    assert story.ledger().freed_by() == freed and not story.ledger().governed() and story.ledger().open()
     if ended == "rebound":
         story.bind()
-        assert story.ledger().governed() and story.ledger().freed() is None
+        assert story.ledger().governed() and story.ledger().freed_by() is None
     else:
         story.say(Revocation(freed.digest, "it is used"), "policy")
-        assert story.ledger().governed() and story.ledger().freed() is None
+        assert story.ledger().governed() and story.ledger().freed_by() is None
 
 
 def test_a_name_is_let_go_by_a_person_who_owns_policies_alone(story, kit):
@@ -224,17 +223,17 @@ def test_a_refusal_before_any_request_says_what_failed(world, kit):
 
 def test_the_bytes_that_evidence_says_a_version_has(story, kit):
     story.checked()
-    assert story.ledger().evidenced("1") is None
+    assert story.ledger().evidenced_bytes("1") is None
     story.check(facts={"name": "credit", "version": "1"})
-    assert story.ledger().evidenced("1") == kit.BYTES and story.ledger().evidenced("2") is None
+    assert story.ledger().evidenced_bytes("1") == kit.BYTES and story.ledger().evidenced_bytes("2") is None
     story.check(facts={"name": "credit", "version": "1", "workspace": "elsewhere"}, about=kit.OTHER)
     story.check(facts={"name": "another", "version": "1"}, about=kit.OTHER)
     story.check(facts={"name": "credit", "version": "1"}, about=kit.OTHER, by="risk")
-    assert story.ledger().evidenced("1") == kit.BYTES
+    assert story.ledger().evidenced_bytes("1") == kit.BYTES
     story.check(facts={"name": "credit", "version": "1", "workspace": "default"}, about=kit.OTHER)
-    assert story.ledger().evidenced("1") == kit.OTHER
+    assert story.ledger().evidenced_bytes("1") == kit.OTHER
     story.create()
-    assert story.ledger().evidenced("1") is None
+    assert story.ledger().evidenced_bytes("1") is None
 
 
 def test_while_nobody_activates_a_profile_any_of_them_binds(story, kit):

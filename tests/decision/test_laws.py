@@ -43,9 +43,9 @@ from aims_gates.attestation.statements.policy import (
     TrustedUser,
 )
 from aims_gates.attestation.statements.registry import Creation, Grant, Recorded, Registration, Transition
-from aims_gates.decision.in_force import Ask, StatementView
+from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rights import RAISING, fails
-from aims_gates.decision.rules import decide
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.model import Approver, Decision, Evidence, Requirement
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from aims_gates.decision.in_force import Ask
-from aims_gates.decision.rules import decide
+from aims_gates.decision.rules import Ask, decide
 
 
 def ask(kit: Any, story: Any, makers: tuple[str, ...] | None) -> Any:

@@ -13,8 +13,7 @@ from sqlalchemy import text
 
 from aims_gates.attestation.statements.registry import Grant, Recorded
 from aims_gates.attestation.statements.types import type_of
-from aims_gates.decision.in_force import Ask
-from aims_gates.decision.rules import decide
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
 from aims_gates.ledger.table import history, read_body

@@ -233,7 +233,7 @@ class Rules(RuleBasedStateMachine):
 
     def approve(self, place: int, by: str) -> None:
         version = self.pick(place)
-        asked = self.world.seen("loan").asked(str(version))
+        asked = self.world.seen("loan").latest_request(str(version))
         if asked is None:
             return
         self.did("approve")
@@ -246,7 +246,7 @@ class Rules(RuleBasedStateMachine):
 
     def withdraw(self, place: int) -> None:
         version = self.pick(place)
-        asked = self.world.seen("loan").asked(str(version))
+        asked = self.world.seen("loan").latest_request(str(version))
         if asked is not None:
             self.did("withdraw")
             self.say(Withdrawal(asked.digest, "not now"), self.subject(version), "dev")

@@ -143,7 +143,7 @@ def _sayings(task: dict[str, Any]) -> Any:
             seen = StatementView(
                 about(transaction.connection, "default", task["name"], subject), "default", task["name"]
             )
-            asked = seen.asked(str(version))
+            asked = seen.latest_request(str(version))
             if act == "approve":
                 return [append(transaction, Approval(asked.digest, "risk"), subject, "risk")]
             last = [row for row in seen.rows if row.type == type_of(Evidence)][-1]

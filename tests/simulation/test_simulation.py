@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aims_gates.decision.in_force import Ask
+from aims_gates.decision.rules import Ask
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import InputError
 from aims_gates.evaluation.plan import make_plan

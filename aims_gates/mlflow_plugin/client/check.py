@@ -18,8 +18,8 @@ from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.statements.wording import evidence_of, say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.data import Dataset
-from aims_gates.decision.in_force import Ask, StatementView
-from aims_gates.decision.rules import decide
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.canonical import digest, folder_digest, manifest
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.whereabouts import anywhere

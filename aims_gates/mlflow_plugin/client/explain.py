@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from aims_gates.decision.halts import may_resume, told
-from aims_gates.decision.in_force import Ask, StatementView
-from aims_gates.decision.rules import decide
+from aims_gates.decision.halts import describe_halt, may_resume
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.ledger.connect import open_ledger
@@ -46,12 +46,12 @@ def explain(
         connection: The ledger.
         workspace, name, version: The registered version, spelled as MLflow writes it.
         hashed: Gives the digest of its bytes, where nothing in the ledger names them.
-        makers: Who made it, where a server records that (:class:`aims_gates.decision.in_force.Ask`).
+        makers: Who made it, where a server records that (:class:`aims_gates.decision.question.Ask`).
     """
     rows = about(connection, workspace, name, version=version)
     ledger = StatementView(rows, workspace, name)
     request = ledger.request(version)
-    subject = request.predicate.digest if request else ledger.evidenced(version)
+    subject = request.predicate.digest if request else ledger.evidenced_bytes(version)
     if subject is None and (grants := ledger.grants(version=version)):
         subject = grants[-1].predicate.digest
     if subject is None and ledger.kind == "model":
@@ -89,7 +89,7 @@ def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str
         if predicate.workspace == workspace
         else ""
     )
-    return ["; ".join(filter(None, [f"it loads under no name: {told(of_name, halt, workspace)}", lift]))]
+    return ["; ".join(filter(None, [f"it loads under no name: {describe_halt(of_name, halt, workspace)}", lift]))]
 
 
 def _irregular(ledger: StatementView, now: datetime) -> list[str]:

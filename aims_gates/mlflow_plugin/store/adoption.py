@@ -20,9 +20,9 @@ from aims_gates.attestation.statements.policy import Adoption, TrustedKey, Trust
 from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import alike
-from aims_gates.decision.halts import told
-from aims_gates.decision.in_force import Ask, StatementView
-from aims_gates.decision.rules import decide
+from aims_gates.decision.halts import describe_halt
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.canonical import digest, folder_digest
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.ledger import append, history, registry_acts
@@ -207,9 +207,8 @@ def _adopted(
 ) -> Found:  # fmt: skip
     halt = stopping(connection, entry.workspace, entry.name, read) if read is not None else None
     if halt is not None:
-        trouble = (
-            f"its bytes may not be loaded: {told(view(connection, entry.workspace, entry.name), halt, entry.workspace)}"
-        )
+        of_name = view(connection, entry.workspace, entry.name)
+        trouble = f"its bytes may not be loaded: {describe_halt(of_name, halt, entry.workspace)}"
     if read is None or trouble is not None:
         return replace(entry, trouble=trouble)
     adoption = Adoption(

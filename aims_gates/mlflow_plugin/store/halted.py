@@ -18,7 +18,7 @@ from aims_gates.attestation.statements.people import BreakGlass, Halt, Request
 from aims_gates.attestation.statements.registry import Grant, Registration
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.halts import may_resume, told
+from aims_gates.decision.halts import describe_halt, may_resume
 from aims_gates.documents.shell import quoted
 from aims_gates.ledger import rows
 from aims_gates.ledger.registry_acts import stopping
@@ -47,7 +47,7 @@ def refuse(connection: Connection, halt: Row, workspace: str, what: str, act: st
     """
     predicate = halt.predicate
     of_name = view(connection, predicate.workspace, predicate.name)
-    why = told(of_name, halt, workspace)
+    why = describe_halt(of_name, halt, workspace)
     roles = " or ".join(may_resume(of_name))
     steps = [f"have it looked into by whoever called the halt, statement {halt.digest[7:19]}"]
     if predicate.workspace == workspace:

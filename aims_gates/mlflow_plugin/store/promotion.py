@@ -23,8 +23,9 @@ from sqlalchemy.orm import Session
 
 from aims_gates import ledger
 from aims_gates.attestation.statements.registry import Transition
-from aims_gates.decision.in_force import Ask, StatementView
-from aims_gates.decision.rules import decide
+from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.orders import break_glass_bytes, rollback_order
+from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
@@ -269,12 +270,12 @@ class PromotionMixin(StoreBase):
         """Which bytes this is about: those of the request, or of the grant that is rolled back to."""
         number = str(version.number)
         before = view.grants(version=number)
-        if before and view.rollback(number, now()) is not None:
+        if before and rollback_order(view, number, now()) is not None:
             return str(before[-1].predicate.digest)
         request = view.request(number)
         if request is not None:
             return str(request.predicate.digest)
-        ordered = view.ordered(number)
+        ordered = break_glass_bytes(view, number)
         if ordered is not None:
             return ordered
         binding = view.binding()

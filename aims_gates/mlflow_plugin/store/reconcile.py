@@ -113,7 +113,7 @@ def _pointed(view: StatementView, row: tuple[Any, ...]) -> tuple[str | None, Row
     """What is wrong with an alias or stage as the registry has it, and the grant behind it."""
     workspace, name, alias, version, location, source = row
     what = f"{called(workspace, name)} version {version} ({alias})"
-    freed = view.freed()
+    freed = view.freed_by()
     if freed is not None:
         message = f"the name was let go at ledger row {freed.position}, and nothing governs where this points"
         return f"{what}: {message}; take it away, or bind the name again", None

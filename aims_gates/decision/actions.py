@@ -1,0 +1,87 @@
+"""What to do next: the commands that lead from a no towards a yes, shortest first. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from aims_gates.decision.approvals import outdated
+from aims_gates.decision.question import Assessment
+from aims_gates.decision.rights import outcome_of
+from aims_gates.documents.shell import quoted
+from aims_gates.model import ControlState, Finding, State
+
+__all__ = ["actions", "next_steps"]
+
+#: Ends the command that checks a model that is still to be made.
+_NEW = "NEW_VERSION"
+
+
+def actions(assessment: Assessment, controls: Sequence[ControlState], approvals: Mapping[str, Any]) -> tuple[str, ...]:
+    """The shortest ordered list for the whole decision: fix, then check, then ask, then approve."""
+    fixes = _fixes(assessment.ask.name, [state for state in controls if state.blocks])
+    return tuple(dict.fromkeys(fixes or _formalities(assessment, approvals)))
+
+
+def next_steps(
+    assessment: Assessment, state: State, findings: Iterable[Finding], approvals: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """What to do about one control.
+
+    Args:
+        assessment: What the ledger holds.
+        state: The control's state.
+        findings: Those that bear on it.
+        approvals: As :func:`aims_gates.decision.approvals.approvals_of` gives them.
+    """
+    if state == "awaiting-approval":
+        return _approve(assessment, approvals)
+    if state not in ("missing", "stale", "failed", "inconclusive"):
+        return ()
+    bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
+    remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
+    # A record is fixed without a new model; what was measured is not.
+    same_version = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
+    version = assessment.ask.version if same_version else _NEW
+    return (*remedies, f"aims-gates check --model {quoted(assessment.ask.name, '--version', version)}")
+
+
+def _of_record(finding: Finding) -> bool:
+    """Whether a finding is about a record, which people fix without a new model."""
+    return "record" in (finding.over or {})
+
+
+def _fixes(name: str, blocking: Sequence[ControlState]) -> list[str]:
+    """The remedies of the controls that block, what failed first, and the checks after them."""
+    order: tuple[tuple[State, ...], ...] = (("failed",), ("inconclusive",), ("missing", "stale"))
+    unmet = [state for states in order for state in blocking if state.state in states]
+    remedies = [step for state in unmet for step in state.next[:-1]]
+    checks = [state.next[-1] for state in unmet]
+    new = [step for step in checks if step.endswith(_NEW)]
+    return [*remedies, *([f"register the fixed model as a new version of {name}", *new] if new else checks)]
+
+
+def _formalities(assessment: Assessment, approvals: Mapping[str, Any]) -> Sequence[str]:
+    """What is left where no control stands in the way of a request."""
+    name, version = assessment.ask.name, assessment.ask.version
+    if assessment.registration is None:
+        return [f"register the model again through the gated registry (no registrar is on record for {version})"]
+    if assessment.makers_unknown:
+        return ["log the model again, signed in to the server, and register that as a new version"]
+    if assessment.request is None or outdated(assessment, assessment.request):
+        return [_open_request(assessment)]
+    if approvals["missing"]:
+        return _approve(assessment, approvals)
+    return [f"aims-gates promote {quoted(name, version)}"] if assessment.ask.digest is None else []
+
+
+def _open_request(assessment: Assessment) -> str:
+    return f"aims-gates request open {quoted(assessment.ask.name, assessment.ask.version)} --key YOUR.key"
+
+
+def _approve(assessment: Assessment, approvals: Mapping[str, Any]) -> tuple[str, ...]:
+    if assessment.request is None:
+        return (_open_request(assessment),)
+    short = assessment.request.digest[7:19]
+    roles = [item["role"] for item in approvals["missing"] for _ in range(item["count"])]
+    return tuple(
+        f"aims-gates approve {quoted(short, '--role', role, '--key', role.upper() + '.key')}" for role in roles
+    )

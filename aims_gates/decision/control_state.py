@@ -1,0 +1,148 @@
+"""The state of one control: met, or why not (rules 3, 5 and 6). Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date
+from typing import Any
+
+from aims_gates.attestation.trust_list import day
+from aims_gates.decision.actions import next_steps
+from aims_gates.decision.evidence import Counted, age_days
+from aims_gates.decision.question import Assessment
+from aims_gates.decision.rights import outcome_of
+from aims_gates.model import ControlState, Finding, Requirement, State
+
+__all__ = ["SEPARATION", "state_of"]
+
+#: Annex A.3.2: separation of duties; approvals bear on it.
+SEPARATION = "A.3.2"
+_OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
+_WORST: tuple[State, ...] = (
+    "failed",
+    "missing",
+    "stale",
+    "inconclusive",
+    "awaiting-approval",
+    "met",
+    "not-applicable",
+)
+
+
+def state_of(assessment: Assessment, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
+    """The state of a control that the plan requires.
+
+    Args:
+        assessment: What the ledger holds.
+        requirement: The control, the gates that evidence it and its enforcement.
+        approvals: As :func:`aims_gates.decision.approvals.approvals_of` gives them.
+    """
+    steps = [step for step in assessment.plan.steps if step.gate in requirement.gates]
+    due = [assessment.counted[step.gate] for step in steps if step.applies]
+    judged = [*_judged(assessment, requirement, due), *_separation(assessment, requirement, approvals)]
+    if not judged and steps:
+        judged = [("not-applicable", "; ".join(step.reason for step in steps))]
+    worst = min(judged, key=lambda result: _WORST.index(result[0]), default=("missing", "no gate evidences it"))
+    state, reason = _waived(assessment, requirement.control, *worst)
+    findings = [(item.step.gate, finding) for item in due for finding in _bearing(requirement.control, item)]
+    return ControlState(
+        control=requirement.control,
+        title=requirement.title,
+        why=requirement.why,
+        enforcement=requirement.enforcement,
+        state=state,
+        reason=reason,
+        findings=tuple(findings),
+        evidence=tuple(_evidence_summary(assessment, item) for item in due if item.row is not None),
+        next=next_steps(assessment, state, [finding for _, finding in findings], approvals),
+        blocks=requirement.enforcement == "block" and state not in _OPEN and not _tolerated(assessment, state),
+    )
+
+
+def _judged(assessment: Assessment, requirement: Requirement, due: Sequence[Counted]) -> Iterator[tuple[State, str]]:
+    """What each gate that applies says of a control, and each that the plan names and does not define (rule 12)."""
+    today = assessment.now.astimezone(UTC).date()
+    for gate_evidence in due:
+        yield _judge(requirement.control, gate_evidence, today)
+    for gate in sorted(set(requirement.gates) - {step.gate for step in assessment.plan.steps}):
+        yield "missing", f"the plan does not say how {gate} is to run"
+
+
+def _separation(
+    assessment: Assessment, requirement: Requirement, approvals: Mapping[str, Any]
+) -> Iterator[tuple[State, str]]:
+    """What approvals say of the control on which they bear."""
+    if requirement.control != SEPARATION or not assessment.plan.approvals:
+        return
+    if approvals["missing"]:
+        yield "awaiting-approval", "approvals are outstanding"
+    else:
+        yield "met", "approved"
+
+
+def _waived(assessment: Assessment, control: str, state: State, reason: str) -> tuple[State, str]:
+    """The same, unless a waiver covers it; where one has ended, the reason says so."""
+    if state in _OPEN:
+        return state, reason
+    waiver, ended = assessment.waivers.get(control), assessment.ended.get(control)
+    if waiver is not None and state != "awaiting-approval":
+        return "waived", f"waived until {waiver.predicate.expires}: {waiver.predicate.reason}"
+    return state, reason if ended is None else f"{reason}; its waiver ended on {ended.predicate.expires}"
+
+
+def _tolerated(assessment: Assessment, state: State) -> bool:
+    return state == "inconclusive" and not assessment.plan.inconclusive_blocks and assessment.plan.tier != "high"
+
+
+def _evidence_summary(assessment: Assessment, gate_evidence: Counted) -> dict[str, Any]:
+    assert gate_evidence.row is not None and gate_evidence.evidence is not None
+    age = age_days(gate_evidence.row, gate_evidence.evidence.produced_at, assessment.now)
+    signers = sorted({entry.person for entry in assessment.ledger.trust.holders(gate_evidence.row)})
+    return {
+        "gate": gate_evidence.step.gate,
+        "statement": gate_evidence.row.digest,
+        "position": gate_evidence.row.position,
+        "standing": gate_evidence.standing,
+        "age_days": None if age is None else round(age, 2),
+        "expires_days": gate_evidence.step.expires_days,
+        "signers": signers,
+    }
+
+
+def _bearing(control: str, gate_evidence: Counted) -> list[Finding]:
+    """A gate's findings that bear on a control."""
+    findings = gate_evidence.evidence.findings if gate_evidence.evidence else ()
+    return [finding for finding in findings if not finding.controls or control in finding.controls]
+
+
+def _judge(control: str, gate_evidence: Counted, today: date) -> tuple[State, str]:
+    """One gate's word on a control (rules 3 and 5)."""
+    gate = gate_evidence.step.gate
+    if gate_evidence.standing != "counts":
+        return gate_evidence.standing, f"{gate}: {gate_evidence.reason}"
+    findings = _bearing(control, gate_evidence)
+    for finding in findings:
+        outcome = outcome_of(finding)
+        if outcome == "error" or (outcome == "fail" and not _overtaken(finding, today)):
+            return "failed", f"{gate}: {finding.measure} {'failed' if outcome == 'fail' else 'could not be judged'}"
+    for finding in findings:
+        if _overtaken(finding, today):
+            message = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"
+            return "stale", f"{gate}: {finding.measure} {message}"
+    state, message = _summary([outcome for finding in findings if (outcome := outcome_of(finding)) is not None])
+    return state, f"{gate}: {message}"
+
+
+def _summary(outcomes: Sequence[str]) -> tuple[State, str]:
+    """What the outcomes under limits come to, where none fails and none was overtaken."""
+    if not outcomes:
+        return "missing", "nothing under a limit bears on it"
+    if all(outcome == "pass" for outcome in outcomes):
+        return "met", "evidence criteria met"
+    return "inconclusive", "the data cannot tell"
+
+
+def _overtaken(finding: Finding, today: date) -> bool:
+    """Whether a finding under a limit held once and does not today (rule 5)."""
+    if finding.limit is None:
+        return False
+    last = None if finding.until is None else day(finding.until)
+    return finding.stale or (finding.until is not None and (last is None or not (today <= last)))
