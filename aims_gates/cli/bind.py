@@ -101,29 +101,38 @@ def command(
 
     if adopting and (owner is None or until is None):
         raise click.UsageError("--adopt needs --owner and --until")
-    record = read_system(find_system(list(settings.packs), system), system)
-    if model not in record.system.models:
-        remedy = f"Add {model!r} to models."
-        raise record.document.error(("models",), f"the system does not list the model {model!r}", remedy)
-    plan = plan_of(settings, system)
-    author = author or last_author(record.folder)
-    binding = Binding(record.system.workspace, model, record.system.kind, plan, record.digest, _modes(record), author)
+    binding = _binding(settings, model, system, author)
+    plan = binding.plan
     signing = signer(settings, key)
     registry = settings.need_registry()
     taking = _taking(settings, binding, owner, until.date()) if adopting and owner and until else None
     opened = open_ledger(registry, write=True) if taking is None else open_database(registry, write=True)
     with opened as connection:
-        refuse_author(connection, signing.public, author, "sign its binding")
+        refuse_author(connection, signing.public, binding.author, "sign its binding")
         _refuse_inactive(connection, plan)
         adopted = taking(connection, signing) if taking is not None else []
         refuse_live(connection, registry, binding.workspace, model, datetime.now(UTC))
-        row = append(
-            connection, sign(say(binding, Subject("system", record.digest, system)), signing), datetime.now(UTC)
-        )
+        subject = Subject("system", binding.system_digest, system)
+        row = append(connection, sign(say(binding, subject), signing), datetime.now(UTC))
     what = f"tier {plan.tier}, profile {plan.profile}, plan {digest(plan)[7:19]}"
     for alias in adopted:
         echo(f"adopted: {model} {alias}, owner {owner}, until {until:%Y-%m-%d}")
     echo(f"{model} is bound to {system} ({what}) at ledger position {row.position}")
+
+
+def _binding(settings: Settings, model: str, system: str, author: str | None) -> Binding:
+    """What is to be signed: the model belongs to the system, under the plan that its records give today.
+
+    Raises:
+        InputError: the system is unknown, does not list the model, or its records give no plan.
+    """
+    record = read_system(find_system(list(settings.packs), system), system)
+    if model not in record.system.models:
+        remedy = f"Add {model!r} to models."
+        raise record.document.error(("models",), f"the system does not list the model {model!r}", remedy)
+    plan, modes = plan_of(settings, system), _modes(record)
+    author = author or last_author(record.folder)
+    return Binding(record.system.workspace, model, record.system.kind, plan, record.digest, modes, author)
 
 
 def _taking(settings: Settings, binding: Binding, owner: str, until: date) -> Callable[[Any, Key], list[str]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from aims_gates.cli.options import (
 from aims_gates.errors import InputError
 from aims_gates.reports import Report, parse_target
 from aims_gates.settings import ADVISORIES, Settings, maybe_signer
+
+if TYPE_CHECKING:
+    from aims_gates.mlflow_plugin.client.targets import CheckTarget
 
 __all__ = ["command"]
 
@@ -82,16 +86,25 @@ def command(
             report_progress("loading MLflow", 0, 0)
         from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
         from aims_gates.mlflow_plugin.client.release import use
-        from aims_gates.mlflow_plugin.client.targets import find_target, newest
 
         use(settings)
-        if run_id is None and version is None and (model is None or _is_name(model)):
-            model, version = newest([model] if model else list(system_of(settings, system, None).system.models))
-            echo(f"checking {model} version {version}, the newest", err=True)
-        target = find_target(run_id, model, version)
+        target = _target(settings, system, run_id, model, version)
         record = system_of(settings, system, target.name)
         report = check_target(CheckContext(settings, signing, report_progress, isolation, predictions), record, target)
     return show(report, reports, json_)
+
+
+def _target(
+    settings: Settings, system: str | None, run_id: str | None, model: str | None, version: str | None
+) -> "CheckTarget":
+    """What is checked: the run's model, the version or address that was named, else the newest version."""
+    from aims_gates.mlflow_plugin.client.check import system_of
+    from aims_gates.mlflow_plugin.client.targets import find_target, newest
+
+    if run_id is None and version is None and (model is None or _is_name(model)):
+        model, version = newest([model] if model else list(system_of(settings, system, None).system.models))
+        echo(f"checking {model} version {version}, the newest", err=True)
+    return find_target(run_id, model, version)
 
 
 def _is_name(model: str) -> bool:

@@ -1,6 +1,7 @@
 """``aims-gates classify``: from a questionnaire to a tier, its reasons, its duties, and a record."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -77,8 +78,15 @@ def _titles(bundle: Bundle) -> dict[str, str]:
     return titles | {overlay.article: overlay.overlay for overlay in bundle.gpai if overlay.article is not None}
 
 
-def _said(result: Result, bundle: Bundle) -> str:
-    titles = _titles(bundle)
+def _text(result: Result, bundle: Bundle) -> str:
+    """The answer as a person reads it: the tier, its reasons, the duties, and what is missing."""
+    lines = [*_reasons(result, _titles(bundle)), *_duties(result), *_missing(result)]
+    lines += [f"\nFrom {coming.date}: {coming.tier} ({', '.join(coming.articles)})" for coming in result.coming]
+    lines += [f"\nNote: {note}." for note in result.notes]
+    return "\n".join([*lines, "", f"{result.bundle_id} {result.bundle_sha256}, as of {result.as_of}; no legal advice."])
+
+
+def _reasons(result: Result, titles: Mapping[str, str]) -> list[str]:
     lines = [f"{result.system or 'This system'}: {result.tier}"]
     lines += [f"  {article:<10} {titles.get(article, '')}".rstrip() for article in result.articles]
     lines += [f"  raised by your organization's rule {name}" for name in result.raised_by]
@@ -86,15 +94,21 @@ def _said(result: Result, bundle: Bundle) -> str:
         lines += ["", "The exemption is refused:", *(f"  - {name}" for name in result.exemption.refused_because)]
     for overlay in result.overlays:
         lines.append(f"  overlay {overlay.id}" + (f": {', '.join(overlay.controls)}" if overlay.controls else ""))
-    if result.obligations and result.tier != "undetermined":
-        lines += ["", "Duties, and from when:"]
-        lines += [f"  {due.article:<10} {due.effective or '-'!s:<10}  {due.what}" for due in result.obligations]
-    if result.missing:
-        lines += ["", f"Missing, {len(result.missing)}; until they are answered nothing is promoted:"]
-        lines += [f"  {missing.id}: {missing.question}" for missing in result.missing]
-    lines += [f"\nFrom {coming.date}: {coming.tier} ({', '.join(coming.articles)})" for coming in result.coming]
-    lines += [f"\nNote: {note}." for note in result.notes]
-    return "\n".join([*lines, "", f"{result.bundle_id} {result.bundle_sha256}, as of {result.as_of}; no legal advice."])
+    return lines
+
+
+def _duties(result: Result) -> list[str]:
+    if not result.obligations or result.tier == "undetermined":
+        return []
+    lines = [f"  {due.article:<10} {due.effective or '-'!s:<10}  {due.what}" for due in result.obligations]
+    return ["", "Duties, and from when:", *lines]
+
+
+def _missing(result: Result) -> list[str]:
+    if not result.missing:
+        return []
+    lines = [f"  {missing.id}: {missing.question}" for missing in result.missing]
+    return ["", f"Missing, {len(result.missing)}; until they are answered nothing is promoted:", *lines]
 
 
 def _exit(result: Result) -> int:
@@ -147,30 +161,43 @@ def command(
         click.echo(template(bundle(rules_name or DEFAULT)), nl=False)
         return 0
     today = datetime.now(UTC).date()
-    system = read_system(find_system(list(settings.packs), name), name) if name else None
+    system = _system(settings, name)
     place = system.folder / RECORD if system else out
-    source = file or (place if place is not None and place.is_file() else None)
+    source = file or _existing(place)
     asking = asks or (file is None and sys.stdin.isatty())
-    if asking and not sys.stdin.isatty():
-        raise InputError("--ask needs a terminal", remedy="Fill in the questionnaire and name it with --file.")
-    if source is None and not asking:
-        remedy = "Name one with --file F; `aims-gates classify --template > F` writes an empty one."
-        raise InputError("there is no questionnaire, and no terminal to ask on", remedy=remedy)
+    _refuse_no_answers(source, asking=asking)
     document = read(source) if source is not None else None
-    latest = max(today, as_of or today)
-    answers, source_bundle = _start(document, latest, rules_name)
+    as_of = as_of or today
+    answers, source_bundle = _start(document, max(today, as_of), rules_name)
     answers = _with_flags(answers, source_bundle, roles, gpai)
     answers = _with_system(answers, document, system) if system else answers
     target = out or (place if file is not None or asking else None)
     applied = organization_rules(settings.packs, source_bundle)
     if asking:
-        answers = _asked(source_bundle, answers, as_of or today, today, applied, target)
-    result = classify(source_bundle, answers, as_of=as_of or today, rules=applied)
+        answers = _asked(source_bundle, answers, as_of, today, applied, target)
+    result = classify(source_bundle, answers, as_of=as_of, rules=applied)
     if target is not None:
         _write(target, record_text(record(answers, result)))
         click.echo(f"wrote {target}", err=True)
-    emit(result.value(), json_, lambda: _said(result, source_bundle))
+    emit(result.value(), json_, lambda: _text(result, source_bundle))
     return _exit(result)
+
+
+def _system(settings: Settings, name: str | None) -> SystemRecord | None:
+    return read_system(find_system(list(settings.packs), name), name) if name else None
+
+
+def _existing(place: Path | None) -> Path | None:
+    return place if place is not None and place.is_file() else None
+
+
+def _refuse_no_answers(source: Path | None, *, asking: bool) -> None:
+    """Refuse where answers can come neither from a file nor from a terminal."""
+    if asking and not sys.stdin.isatty():
+        raise InputError("--ask needs a terminal", remedy="Fill in the questionnaire and name it with --file.")
+    if source is None and not asking:
+        remedy = "Name one with --file F; `aims-gates classify --template > F` writes an empty one."
+        raise InputError("there is no questionnaire, and no terminal to ask on", remedy=remedy)
 
 
 def _start(document: Document | None, latest: date, rules_name: str | None) -> tuple[Answers, Bundle]:

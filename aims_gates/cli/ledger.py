@@ -62,45 +62,62 @@ def verify(
     from aims_gates.ledger import export
     from aims_gates.ledger.attest import attested
     from aims_gates.ledger.checkpoint import read_checkpoint
-    from aims_gates.ledger.checkpoint_folder import read_kept
-    from aims_gates.ledger.connect import open_database
-    from aims_gates.ledger.segments import verify_in_processes
-    from aims_gates.ledger.verify import verify as verify_ledger
-    from aims_gates.mlflow_plugin.store.reconcile import reconcile
 
     problems: list[str] = []
     begin = None if since is None else read_checkpoint(since)
     if begin is not None and (exported is not None or is_remote(settings.need_registry())):
         remedy = "Leave --since out, or run this on the registry's machine."
         raise InputError("a part of the ledger is verified in its database only", where="--since", remedy=remedy)
-    envelopes = [envelope for path in checkpoints for envelope in read_kept(path)]
-    if checkpoints and not envelopes:
-        remedy = "Name the folder that aims-gates ledger checkpoint --into wrote to."
-        raise InputError("there is no checkpoint", where=str(checkpoints[0]), remedy=remedy)
-    spared = 0 if every_statement else attested(envelopes)
+    envelopes = _envelopes(checkpoints)
     if exported is not None:
         verification = export.verify_export(exported, envelopes)
     elif is_remote(settings.need_registry()):
         verification, problems = _remote(settings.need_registry(), envelopes)
+    elif begin is not None:
+        verification = _since(settings, envelopes, begin)
     else:
-        with open_database(settings.need_registry()) as connection:
-            verification = (
-                verify_in_processes(connection, envelopes, os.cpu_count() or 1, attested=spared)
-                if begin is None
-                else verify_ledger(connection, envelopes, since=begin)
-            )
-            problems = reconcile(connection, settings.artifacts) if verification.ok and begin is None else []
+        verification, problems = _whole(settings, envelopes, 0 if every_statement else attested(envelopes))
     problems = [*verification.problems, *problems]
     how = {"rows_by_bytes": verification.by_bytes, "rows_by_statement": verification.by_statement}
     value = {"ok": not problems, "size": verification.size, "root": verification.root, "problems": problems, **how}
-    emit(
-        value,
-        json_,
-        lambda: "\n".join(
-            [*_told(problems, "the ledger holds", verification.size, verification.root), _how(verification)]
-        ),
-    )
+    lines = [*_told(problems, "the ledger holds", verification.size, verification.root), _how(verification)]
+    emit(value, json_, lambda: "\n".join(lines))
     return 5 if problems else 0
+
+
+def _envelopes(checkpoints: Sequence[Path]) -> list[Envelope]:
+    """The checkpoints in files and folders.
+
+    Raises:
+        InputError: files or folders were named and hold none.
+    """
+    from aims_gates.ledger.checkpoint_folder import read_kept
+
+    envelopes = [envelope for path in checkpoints for envelope in read_kept(path)]
+    if checkpoints and not envelopes:
+        remedy = "Name the folder that aims-gates ledger checkpoint --into wrote to."
+        raise InputError("there is no checkpoint", where=str(checkpoints[0]), remedy=remedy)
+    return envelopes
+
+
+def _since(settings: Settings, envelopes: list[Envelope], begin: Envelope) -> Verification:
+    """What was appended since a checkpoint, verified by itself."""
+    from aims_gates.ledger.connect import open_database
+    from aims_gates.ledger.verify import verify as verify_ledger
+
+    with open_database(settings.need_registry()) as connection:
+        return verify_ledger(connection, envelopes, since=begin)
+
+
+def _whole(settings: Settings, envelopes: list[Envelope], spared: int) -> tuple[Verification, list[str]]:
+    """The whole ledger, and where it holds what the registry differs in."""
+    from aims_gates.ledger.connect import open_database
+    from aims_gates.ledger.segments import verify_in_processes
+    from aims_gates.mlflow_plugin.store.reconcile import reconcile
+
+    with open_database(settings.need_registry()) as connection:
+        verification = verify_in_processes(connection, envelopes, os.cpu_count() or 1, attested=spared)
+        return verification, reconcile(connection, settings.artifacts) if verification.ok else []
 
 
 def _told(problems: Sequence[str], well: str, size: int, root: str) -> list[str]:

@@ -14,6 +14,10 @@ from aims_gates.settings import Settings, maybe_signer, signer
 if TYPE_CHECKING:
     from aims_gates.attestation.signing.envelope import Statement
     from aims_gates.attestation.signing.keys import Key
+    from aims_gates.governance.records.reader import SystemRecord
+    from aims_gates.mlflow_plugin.client.isolation import Isolation
+    from aims_gates.mlflow_plugin.client.perturb import Perturbations
+    from aims_gates.mlflow_plugin.client.predict import PredictionTable
 
 __all__ = ["command"]
 
@@ -61,16 +65,10 @@ def command(
     with progress() as report_progress:
         if report_progress is not None:
             report_progress("predicting" if out else "comparing", 0, 0)
-        from aims_gates.mlflow_plugin.client.check import positive_label, system_of
+        from aims_gates.mlflow_plugin.client.check import system_of
         from aims_gates.mlflow_plugin.client.isolation import choose
         from aims_gates.mlflow_plugin.client.perturb import read_perturbations
-        from aims_gates.mlflow_plugin.client.predict import predict_table
-        from aims_gates.mlflow_plugin.client.prediction_statements import (
-            confirmed,
-            read_unsigned,
-            statement_of,
-            vouched,
-        )
+        from aims_gates.mlflow_plugin.client.prediction_statements import statement_of
         from aims_gates.mlflow_plugin.client.release import use
         from aims_gates.mlflow_plugin.client.targets import find_target
         from aims_gates.mlflow_plugin.store.subjects import local_folder
@@ -81,28 +79,60 @@ def command(
         perturbations = read_perturbations(perturb) if perturb else None
         target = find_target(model=model, version=version)
         record = system_of(settings, system, target.name)
-        place = data or record.location("evaluation")
-        if place is None:
-            raise InputError(
-                "the system names no evaluation data", where=record.document.where, remedy="Pass --data FILE."
-            )
+        place = data or _evaluation_data(record)
         with local_folder(target.address) as folder:
-            if out is None:
-                assert sign is not None
-                statement = read_unsigned(sign)
-                table = vouched(confirmed(sign, statement, folder, place), isolation)
+            if sign is not None:
+                table = _compare(folder, place, sign, isolation)
             else:
-                positive = positive_label(record)
-                table = predict_table(
-                    folder, place, out, positive=positive, perturbations=perturbations, isolation=chosen
-                )
-            subject = Subject("model", table.subject, target.name or model)
+                assert out is not None
+                table = _predict(folder, place, out, record, perturbations, chosen)
+        subject = Subject("model", table.subject, target.name or model)
         # Who made the model is said by who signs, never by the step that ran it.
         statement = statement_of(table, datetime.now(UTC), target.facts, subject)
     beside = _keep(table.path, statement, signing, settings)
+    _tell(table, beside, model, signed=signing is not None)
+
+
+def _evaluation_data(record: "SystemRecord") -> str:
+    """The evaluation set that a system's records name.
+
+    Raises:
+        InputError: they name none.
+    """
+    place = record.location("evaluation")
+    if place is None:
+        raise InputError("the system names no evaluation data", where=record.document.where, remedy="Pass --data FILE.")
+    return place
+
+
+def _predict(
+    folder: Path,
+    place: str,
+    out: Path,
+    record: "SystemRecord",
+    perturbations: "Perturbations | None",
+    isolation: "Isolation | None",
+) -> "PredictionTable":
+    """Run the model and write its table."""
+    from aims_gates.mlflow_plugin.client.check import positive_label
+    from aims_gates.mlflow_plugin.client.predict import predict_table
+
+    positive = positive_label(record)
+    return predict_table(folder, place, out, positive=positive, perturbations=perturbations, isolation=isolation)
+
+
+def _compare(folder: Path, place: str, out: Path, isolation: str) -> "PredictionTable":
+    """A table that was written without a key, compared with its statement; isolated as its signer vouches."""
+    from aims_gates.mlflow_plugin.client.prediction_statements import confirmed, read_unsigned, vouched
+
+    return vouched(confirmed(out, read_unsigned(out), folder, place), isolation)
+
+
+def _tell(table: "PredictionTable", beside: Path, model: str, *, signed: bool) -> None:
+    """Say what was written, and how to sign it where that is left to do."""
     echo(f"wrote {table.path} ({table.rows} rows, {table.output}) and {beside}")
     echo(table.isolation.said(), err=True)
-    if signing is None:
+    if not signed:
         options = ("--sign", table.path.name, "--isolation", table.isolation.kind)
         line = f"aims-gates predict --model {quoted(model, *options)}"
         echo(f"Unsigned. Sign it where the key is: {line}", err=True)

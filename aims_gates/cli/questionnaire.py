@@ -1,6 +1,6 @@
 """Asking a classification questionnaire on a terminal: only what still matters, saved after every answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -104,19 +104,28 @@ def _one(question: OpenQuestion, bundle: Bundle, answers: Answers) -> Answers:
 def _papers(bundle: Bundle, answers: Answers, today: date) -> Answers:
     """The signed reason of a scope exit, or the documents of an exemption, where they are called for."""
     if claimed_exit(bundle, answers) is not None:
-        if answers.scope_reason is None:
-            _say("\nOut of scope counts only with a signed reason.")
-            reason, by = _text("  Reason"), _text("  Signed by")
-            day = _day("  Signed on (YYYY-MM-DD)", today)
-            if reason and by and day:
-                return replace(answers, scope_reason=ScopeReason(reason, by, day))
-        return answers
+        return answers if answers.scope_reason is not None else _scope_reason(answers, today)
+    if answers.exemption is None and _claims_exemption(bundle, answers):
+        return _exemption(answers, today)
+    return answers
+
+
+def _scope_reason(answers: Answers, today: date) -> Answers:
+    _say("\nOut of scope counts only with a signed reason.")
+    reason, by = _text("  Reason"), _text("  Signed by")
+    day = _day("  Signed on (YYYY-MM-DD)", today)
+    return replace(answers, scope_reason=ScopeReason(reason, by, day)) if reason and by and day else answers
+
+
+def _claims_exemption(bundle: Bundle, answers: Answers) -> bool:
+    """Whether the answers claim that a high-risk use is exempt, so that documents have to show it."""
     asks = bundle.exemption
-    proofs = asks is not None and answers[asks.material.id] == "yes" and answers[asks.profiling.id] == "no"
-    if asks is None or not proofs or answers.exemption is not None:
-        return answers
-    if all(answers[question.id] != "yes" for question in asks.any_of):
-        return answers
+    if asks is None or answers[asks.material.id] != "yes" or answers[asks.profiling.id] != "no":
+        return False
+    return any(answers[question.id] == "yes" for question in asks.any_of)
+
+
+def _exemption(answers: Answers, today: date) -> Answers:
     _say("\nThe exemption counts only with a signed assessment, dated before release, and a registration.")
     reference = _text("  Where the assessment is (Enter: there is none)", optional=True)
     assessment = None
@@ -125,6 +134,12 @@ def _papers(bundle: Bundle, answers: Answers, today: date) -> Answers:
         assessment = Assessment(reference, by, day) if by and day else None
     registration = _text("  Registration reference (Enter: there is none)", optional=True)
     return replace(answers, exemption=ExemptionProof(assessment, registration))
+
+
+def _next(open_questions: Iterable[OpenQuestion], answers: Answers, visited: set[str]) -> OpenQuestion | None:
+    """The first question that was neither asked in this session nor answered before."""
+    left = (question for question in open_questions if question.id not in visited)
+    return next((question for question in left if answers[question.id] == "unknown"), None)
 
 
 def ask(
@@ -156,14 +171,7 @@ def ask(
     section = None
     while True:
         open_questions = relevant(bundle, answers, as_of=as_of, rules=(*rules, *answers.organization_rules))
-        question = next(
-            (
-                open_question
-                for open_question in open_questions
-                if open_question.id not in visited and answers[open_question.id] == "unknown"
-            ),
-            None,
-        )
+        question = _next(open_questions, answers, visited)
         if question is None:
             break
         if question.section != section:

@@ -1,5 +1,6 @@
 """``aims-gates rules``: the rule bundles, their dates, and what one changes against another."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -109,14 +110,17 @@ def _system(name: str, path: Path, old: Bundle, new: Bundle, packs: tuple[Path, 
     why = [f"tier {first.tier} -> {then.tier}"] if first.tier != then.tier else []
     known = {missing.id for missing in first.missing}
     why += [f"to be answered: {missing.id}" for missing in then.missing if missing.id not in known]
-    earlier, later = _dates_of(first), _dates_of(then)
-    moved = sorted(
-        {f"{earlier[duty]} -> {later[duty]}" for duty in earlier if later.get(duty, earlier[duty]) != earlier[duty]}
-    )
-    why += [f"duties move: {duty}" for duty in moved]
-    why += [f"duty {duty} is new" for duty in later if duty not in earlier]
-    why += [f"duty {duty} is gone" for duty in earlier if duty not in later]
+    why += _moved(_dates_of(first), _dates_of(then))
     return row | {"why": why or ["made under the old bundle; nothing else changes"]}
+
+
+def _moved(earlier: Mapping[str, str], later: Mapping[str, str]) -> Iterator[str]:
+    """What becomes of the duties: other dates, each pair once, and new and lost ones."""
+    both = [duty for duty in earlier if duty in later]
+    moves = {f"{earlier[duty]} -> {later[duty]}" for duty in both if earlier[duty] != later[duty]}
+    yield from (f"duties move: {move}" for move in sorted(moves))
+    yield from (f"duty {duty} is new" for duty in later if duty not in earlier)
+    yield from (f"duty {duty} is gone" for duty in earlier if duty not in later)
 
 
 @command.command("diff")

@@ -31,7 +31,7 @@ class _Start:
     """What is started: a command line, and its environment beyond this process's."""
 
     line: tuple[str, ...]
-    said: dict[str, str]
+    environment: dict[str, str]
     folder: Path
 
 
@@ -87,17 +87,16 @@ def command(
     registry = settings.registry or f"aims+sqlite:///{Path('registry.db').resolve()}"
     ways = _ways("none" if no_auth else auth, oidc, proxies)
     environment = _environment(ways, registry, auth_config)
-    named = {
-        "AIMS_GATES_OIDC": oidc and oidc.resolve(),
-        "AIMS_GATES_KEY": server_key and server_key.resolve(),
-        "AIMS_GATES_TRUSTED_PROXIES": ",".join(proxies),
-        "AIMS_GATES_PROXY_HEADER": proxy_header,
-        "AIMS_GATES_FORWARDING_PROXIES": ",".join(forwarders),
-        "AIMS_GATES_SERVE": _parts(parts),
-        "AIMS_GATES_CHECKPOINTS": checkpoints and checkpoints.resolve(),
-        "AIMS_GATES_CHECKPOINT_MINUTES": checkpoint_minutes,
-    }
-    environment |= {name: str(value) for name, value in named.items() if value}
+    environment |= _named(
+        OIDC=oidc and oidc.resolve(),
+        KEY=server_key and server_key.resolve(),
+        TRUSTED_PROXIES=",".join(proxies),
+        PROXY_HEADER=proxy_header,
+        FORWARDING_PROXIES=",".join(forwarders),
+        SERVE=_parts(parts),
+        CHECKPOINTS=checkpoints and checkpoints.resolve(),
+        CHECKPOINT_MINUTES=checkpoint_minutes,
+    )
     line = [
         *(sys.executable, "-m", "mlflow", "server", "--app-name", "aims-gates", "--host", host, "--port", str(port)),
         *("--workers", str(workers), "--registry-store-uri", registry, "--backend-store-uri", _runs(backend, settings)),
@@ -106,17 +105,30 @@ def command(
     ]
     start = _Start(tuple(line), environment, _folder(registry))
     if dry_run:
-        for name, value in sorted(environment.items()):
-            click.echo(f"{name}={'...' if name in (_SECRET, _PASSWORD) else shlex.quote(value)}")
-        click.echo(shlex.join(line))
+        _show(start)
         return
     _prepare(start, registry, ways)
-    click.echo(f"aims-gates: http://{host}:{port}, registry {_shown(registry)}, sign-in by {ways}", err=True)
+    _announce(f"http://{host}:{port}", registry, ways)
+    _become(start)
+
+
+def _announce(address: str, registry: str, ways: str) -> None:
+    click.echo(f"aims-gates: {address}, registry {_shown(registry)}, sign-in by {ways}", err=True)
     if ways == "none":
         click.secho(_LOUD, fg="red", err=True)
-    # The administrator exists now; workers need not know the password that made it.
+
+
+def _show(start: _Start) -> None:
+    """Print the command and its environment, without secrets."""
+    for name, value in sorted(start.environment.items()):
+        click.echo(f"{name}={'...' if name in (_SECRET, _PASSWORD) else shlex.quote(value)}")
+    click.echo(shlex.join(start.line))
+
+
+def _become(start: _Start) -> None:
+    """Replace this process by the server's; the administrator exists, and workers need not know its password."""
     inherited = {name: value for name, value in os.environ.items() if name != _PASSWORD}
-    os.execve(sys.executable, line, {**inherited, **environment, BOOTSTRAPPED: "true"})
+    os.execve(sys.executable, start.line, {**inherited, **start.environment, BOOTSTRAPPED: "true"})
 
 
 def _ways(auth: str, oidc: Path | None, proxies: tuple[str, ...]) -> str:
@@ -125,6 +137,11 @@ def _ways(auth: str, oidc: Path | None, proxies: tuple[str, ...]) -> str:
     if parts == ["none"] and more:
         raise InputError(f"none and {', '.join(more)} exclude each other", where="--auth", remedy="Leave one out.")
     return ",".join([*parts, *more])
+
+
+def _named(**options: object) -> dict[str, str]:
+    """The options that were given, as the workers read them: ``AIMS_GATES_`` before each name."""
+    return {f"AIMS_GATES_{name}": str(value) for name, value in options.items() if value}
 
 
 def _parts(parts: tuple[str, ...]) -> str:
@@ -172,7 +189,7 @@ def _environment(ways: str, registry: str, auth_config: Path | None) -> dict[str
 
 def _prepare(start: _Start, registry: str, ways: str) -> None:
     """Make what is missing, and refuse here, once, what every worker would refuse again."""
-    os.environ.update(start.said)
+    os.environ.update(start.environment)
     if ways != "none":
         _users(start)
     from aims_gates.ledger.checkpoint_folder import hold
@@ -200,7 +217,7 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
 
 def _users(start: _Start) -> None:
     """MLflow's authentication settings and the administrator's first password, where nobody made them."""
-    config = Path(start.said["MLFLOW_AUTH_CONFIG_PATH"])
+    config = Path(start.environment["MLFLOW_AUTH_CONFIG_PATH"])
     if not config.exists():
         lines = ("[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{start.folder / 'aims-users.db'}")
         config.write_text("\n".join((*lines, "")))

@@ -59,13 +59,7 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     gathered = gather(settings, datetime.now(UTC))
     rows = sorted(gathered.statuses(), key=lambda row: (row.model, row.system))
     if model is not None:
-        rows = [row for row in rows if row.model == model]
-        passed = _phases(model, gathered, settings)
-        reach = _reach(settings, model) if rows and rows[0].state == "halted" else []
-        value = {**(plain(rows[0]) if rows else {}), "phases": [plain(version_phase) for version_phase in passed]}
-        value |= {"halt_reaches": reach} if reach else {}
-        more = f"\n\nThe halt reaches: {', '.join(reach)}" if reach else ""
-        emit(value, json_, lambda: f"{_text(rows)}\n\n{_passed(passed)}{more}")
+        _one_model(model, gathered, settings, [row for row in rows if row.model == model], json_)
         return
     rows.sort(key=_KEYS.get(column, lambda row: getattr(row, column)))
     if json_ or all(row.state != "break-glass" for row in rows):
@@ -74,6 +68,16 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     for index, line in enumerate(_text(rows).split("\n")):
         red = 1 <= index <= len(rows) and rows[index - 1].state == "break-glass"
         click.secho(clean(line), fg="red" if red else None, bold=red)
+
+
+def _one_model(model: str, gathered: "Gathered", settings: Settings, rows: list[ModelStatus], json_: bool) -> None:
+    """One model's line, the phases of its version, and how far a halt of it reaches."""
+    passed = _phases(model, gathered, settings)
+    reach = _reach(settings, model) if rows and rows[0].state == "halted" else []
+    value = {**(plain(rows[0]) if rows else {}), "phases": [plain(version_phase) for version_phase in passed]}
+    value |= {"halt_reaches": reach} if reach else {}
+    more = f"\n\nThe halt reaches: {', '.join(reach)}" if reach else ""
+    emit(value, json_, lambda: f"{_text(rows)}\n\n{_passed(passed)}{more}")
 
 
 def _reach(settings: Settings, model: str) -> list[str]:

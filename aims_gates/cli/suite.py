@@ -21,6 +21,8 @@ _MOST_MEMBERS, _LEAST_ROWS = 20, 5
 _HEADROOM = 0.1
 #: Fewer rows do not show that a column's values never repeat.
 _UNIQUE_FROM = 20
+#: An expectation's type, its severity, and its arguments.
+_Expectation = tuple[str, str, dict[str, Any]]
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 #: NumPy's names; a whole number becomes float64 where a value is missing.
 _TYPES = {
@@ -107,7 +109,7 @@ def _facts(data: "Dataset", columns: list[str]) -> tuple[Any, ...]:
     return data.query(f"SELECT {', '.join(expectations)} FROM data")[0] if expectations else ()
 
 
-def _of_column(data: "Dataset", name: str, facts: tuple[Any, ...]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _of_column(data: "Dataset", name: str, facts: tuple[Any, ...]) -> Iterator[_Expectation]:
     non_null, low, high, values = facts
     kind = _kind(data, name)
     yield "expect_column_to_exist", "critical", {}
@@ -115,27 +117,34 @@ def _of_column(data: "Dataset", name: str, facts: tuple[Any, ...]) -> Iterator[t
         return
     if kind in _TYPES:
         yield "expect_column_values_to_be_in_type_list", "critical", {"type_list": _TYPES[kind]}
-    mostly = floor(100 * non_null / data.rows * (1 - _HEADROOM / 2)) / 100
-    if non_null == data.rows:
+    yield from _not_null(non_null, data.rows)
+    discrete = kind in ("whole", "text")
+    members = _members(data, name) if discrete and values <= 2 * _MOST_MEMBERS else None
+    if members is not None:
+        yield "expect_column_values_to_be_in_set", "critical", {"value_set": members}
+    else:
+        yield from _extent(low, high, kind)
+    if discrete and non_null >= _UNIQUE_FROM and values > 0.8 * non_null and _unique(data, name, non_null):
+        yield "expect_column_values_to_be_unique", "critical", {}
+
+
+def _not_null(non_null: int, rows: int) -> Iterator[_Expectation]:
+    """That values are there, in about the share of the rows in which they are there today."""
+    mostly = floor(100 * non_null / rows * (1 - _HEADROOM / 2)) / 100
+    if non_null == rows:
         yield "expect_column_values_to_not_be_null", "critical", {}
     elif mostly > 0:
         yield "expect_column_values_to_not_be_null", "critical", {"mostly": mostly}
-    members = _members(data, name) if kind in ("whole", "text") and values <= 2 * _MOST_MEMBERS else None
-    if members is not None:
-        yield "expect_column_values_to_be_in_set", "critical", {"value_set": members}
-    elif kind == "text":
+
+
+def _extent(low: float, high: float, kind: str) -> Iterator[_Expectation]:
+    """How long texts are, or between what numbers lie."""
+    if kind == "text":
         room = ceil(_HEADROOM * high)
         ends = {"min_value": max(0 if low == 0 else 1, low - room), "max_value": high + room}
         yield "expect_column_value_lengths_to_be_between", "warning", ends
     elif kind in ("whole", "real") and abs(low) < 2**52 and abs(high) < 2**52:
         yield "expect_column_values_to_be_between", "warning", _range(low, high, kind)
-    if (
-        kind in ("whole", "text")
-        and non_null >= _UNIQUE_FROM
-        and values > 0.8 * non_null
-        and _unique(data, name, non_null)
-    ):
-        yield "expect_column_values_to_be_unique", "critical", {}
 
 
 def _range(low: float, high: float, kind: str) -> dict[str, Any]:

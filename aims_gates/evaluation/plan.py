@@ -1,7 +1,7 @@
 """System, profile and gates in; plan out. Pure: what is due for a transition, pinned by digests."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from aims_gates.errors import RefusedError
 from aims_gates.governance.controls import title_of
@@ -25,17 +25,7 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
     """
     system, profile = record.system, resolved.profile
     _known_gates(record, gates)
-    if system.tier == "prohibited":
-        remedy = "No waiver lifts this. If the classification is wrong, fix the questionnaire and have it reviewed."
-        raise RefusedError(
-            f"{system.name}: the tier is prohibited", where=record.document.place(("tier",)), remedy=remedy
-        )
-    if profile.tier == "any":
-        message = f"the profile {profile.id!r} is an overlay and stands on no system alone"
-        raise record.document.error(("profile",), message, f"Lay it over a profile: {system.tier}+{profile.id}")
-    if profile.tier != system.tier:
-        message = f"the profile {profile.id!r} is for tier {profile.tier}, the system's tier is {system.tier}"
-        raise record.document.error(("profile",), message, "Choose a profile of that tier: aims-gates profile list")
+    tier = _tier(record, profile)
     requirements = [_requirement(control, profile) for control in profile.controls]
     if profile.approvals and _SEPARATION not in profile.controls:
         why = "a promotion needs people other than those who made the version"
@@ -45,7 +35,7 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
     fixed = record.requirements.evaluation.digest if record.requirements else None
     return Plan(
         system=system.name,
-        tier=system.tier,
+        tier=tier,
         profile=profile.id,
         profile_digest=resolved.digest,
         profile_expires=profile.expires,
@@ -64,6 +54,22 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         specification_digest=record.specification_digest,
         isolation="" if profile.isolation == "none" else profile.isolation,
     )
+
+
+def _tier(record: SystemRecord, profile: Profile) -> Literal["high", "limited", "minimal"]:
+    """The tier of system and profile alike; refused where the system is prohibited, or the profile for another tier."""
+    system = record.system
+    if system.tier == "prohibited":
+        message = f"{system.name}: the tier is prohibited"
+        remedy = "No waiver lifts this. If the classification is wrong, fix the questionnaire and have it reviewed."
+        raise RefusedError(message, where=record.document.place(("tier",)), remedy=remedy)
+    if profile.tier == "any":
+        message = f"the profile {profile.id!r} is an overlay and stands on no system alone"
+        raise record.document.error(("profile",), message, f"Lay it over a profile: {system.tier}+{profile.id}")
+    if profile.tier != system.tier:
+        message = f"the profile {profile.id!r} is for tier {profile.tier}, the system's tier is {system.tier}"
+        raise record.document.error(("profile",), message, "Choose a profile of that tier: aims-gates profile list")
+    return system.tier
 
 
 def _requirement(control: str, profile: Profile) -> Requirement:

@@ -26,12 +26,13 @@ def _broken(gate: Gate, note: str, remedy: str) -> Finding:
     return Finding(gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=note, remedy=remedy)
 
 
-def _number(value: Any) -> float | None:
-    """The number as a plain float, NaN where it is none, None where nothing was given."""
+def _finite(value: Any) -> float | None:
+    """The number as a plain float; None where it is none, or is not finite."""
     try:
-        return None if value is None else float(value)
+        number = math.nan if value is None else float(value)
     except (TypeError, ValueError, OverflowError):
-        return math.nan
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _keeps(finding: Finding) -> bool:
@@ -44,12 +45,9 @@ def _sound(gate: Gate, finding: object) -> Finding:
     """The finding as it may be signed: JSON throughout, finite, known controls, no pass that its numbers deny."""
     if not isinstance(finding, Finding):
         return _broken(gate, f"the gate returned {type(finding).__name__}, not a Finding", "Fix the gate.")
-    numbers = {name: _number(getattr(finding, name)) for name in _NUMBERS}
-    finite = {
-        name: number if number is not None and math.isfinite(number) else None for name, number in numbers.items()
-    }
+    no_number = finding.value is not None and _finite(finding.value) is None
     try:
-        finding = parse(Finding, plain(replace(finding, **finite)), f"a finding of {gate.id}")  # type: ignore[arg-type]
+        finding = parse(Finding, plain(_with_finite_numbers(finding)), f"a finding of {gate.id}")
     except (InputError, TypeError, ValueError) as error:
         message = error.message if isinstance(error, InputError) else str(error)
         return _broken(gate, f"the gate returned a finding that is not one: {message}", "Fix the gate.")
@@ -57,20 +55,27 @@ def _sound(gate: Gate, finding: object) -> Finding:
     if strange:
         return _broken(gate, f"it names {', '.join(sorted(strange))}, which gate.yaml does not", "Fix the gate.")
     finding = replace(finding, controls=finding.controls or tuple(gate.manifest.controls))
-    if numbers["value"] is not None and finding.value is None:
+    if no_number:
         note = f"the value is not a finite number{f'; {finding.note}' if finding.note else ''}"
         return replace(finding, outcome="error", note=note, remedy=finding.remedy or "Look at the data of this group.")
+    denial = _denial(finding)
+    return replace(finding, outcome="error", note=denial, remedy="Fix the gate.") if denial else finding
+
+
+def _with_finite_numbers(finding: Finding) -> Finding:
+    """The finding with plain floats; a number that is not finite is left out."""
+    return replace(finding, **{name: _finite(getattr(finding, name)) for name in _NUMBERS})  # type: ignore[arg-type]
+
+
+def _denial(finding: Finding) -> str | None:
+    """How a finding under a limit contradicts itself, if it does."""
     if finding.limit is None:
-        return finding
+        return None
     if finding.outcome is None:
-        return replace(
-            finding, outcome="error", note="the gate set a limit and gave no outcome", remedy="Fix the gate."
-        )
+        return "the gate set a limit and gave no outcome"
     if finding.outcome == "pass" and not _keeps(finding):
-        return replace(
-            finding, outcome="error", note="a pass whose number does not keep the limit", remedy="Fix the gate."
-        )
-    return finding
+        return "a pass whose number does not keep the limit"
+    return None
 
 
 def _findings(gate: Gate, case: Case) -> Iterator[Finding]:

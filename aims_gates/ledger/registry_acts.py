@@ -50,19 +50,35 @@ def about(
     """
     first = [*_COMMON, f"model {workspace}/{name}"]
     first += [f"versions {workspace}/{name}" if version is None else f"version {workspace}/{name}/{version}"]
-    by_position = {row.position: row for row in rows(connection, first)}
-    requested = [
-        row for row in by_position.values() if row.type in _ABOUT_BYTES and version in (None, row.predicate.version)
-    ]
+    by_position = _by_position(rows(connection, first))
+    requested = _naming_bytes(by_position.values(), version)
     requests = [row for row in requested if row.type == type_of(Request)]
-    subjects = {row.predicate.digest for row in (requested if version is not None else requests)}
-    subjects |= {row.statement.subject for row in by_position.values() if row.type == type_of(Evidence)}
-    subjects = {subject} if subject else subjects
+    subjects = {subject} if subject else _digests(requested if version is not None else requests)
+    subjects |= set() if subject else _with_evidence(by_position.values())
     terms = [f"subject {subject}" for subject in sorted(subjects)] + [f"request {row.digest}" for row in requests]
-    by_position.update({row.position: row for row in rows(connection, terms)})
+    by_position |= _by_position(rows(connection, terms))
     for its_digest in sorted(subjects) if not isinstance(connection, Remote) else ():
-        by_position.update(_halting(connection, its_digest, (workspace, name)))
+        by_position |= _halting(connection, its_digest, (workspace, name))
     return [by_position[position] for position in sorted(by_position)]
+
+
+def _by_position(ledger_rows: Iterable[Row]) -> dict[int, Row]:
+    return {row.position: row for row in ledger_rows}
+
+
+def _naming_bytes(ledger_rows: Iterable[Row], version: str | None) -> list[Row]:
+    """The rows that say which bytes a version is; of every version where none is named."""
+    naming = (row for row in ledger_rows if row.type in _ABOUT_BYTES)
+    return [row for row in naming if version in (None, row.predicate.version)]
+
+
+def _digests(ledger_rows: Iterable[Row]) -> set[str]:
+    return {row.predicate.digest for row in ledger_rows}
+
+
+def _with_evidence(ledger_rows: Iterable[Row]) -> set[str]:
+    """The subjects that there is evidence about."""
+    return {row.statement.subject for row in ledger_rows if row.type == type_of(Evidence)}
 
 
 def _halts_elsewhere(connection: Source, candidates: Iterable[Row], here: tuple[str, str]) -> list[Row]:

@@ -39,23 +39,30 @@ _BEGINNING = 2_000_000
 def open_files(text: str) -> Source:
     path = Path(text)
     if path.is_dir():
-        paths = sorted(file for file in path.rglob("*") if file.suffix in _PARQUET)
-        if not paths:
-            raise DataError("the folder holds no .parquet file", where=text, remedy="Name a folder of Parquet files.")
-        return _parquet([str(file) for file in paths], text, path)
-    if path.exists():
-        paths = [path]
-    else:
-        paths = sorted(Path(name) for name in glob.iglob(text, recursive=True) if Path(name).is_file())  # noqa: PTH207
-        if not paths:
-            what = "no file matches the pattern" if glob.has_magic(text) else "there is no such file"
-            raise DataError(what, where=text, remedy=f"Check the path; the working directory is {Path.cwd()}.")
+        return _folder(path, text)
+    paths = [path] if path.exists() else _matching(text)
     heads = {_head(file) for file in paths}
     if len(heads) > 1:
         raise DataError("the pattern mixes kinds of files", where=text, remedy="Name files of one kind.")
     names = [str(file) for file in paths]
     base = Path(text) if names == [text] else Path(glob.escape(text)).parent
     return _parquet(names, text, base) if heads == {"parquet"} else _csv(names, text, base, heads == {"gzip"})
+
+
+def _folder(path: Path, text: str) -> Source:
+    paths = sorted(file for file in path.rglob("*") if file.suffix in _PARQUET)
+    if not paths:
+        raise DataError("the folder holds no .parquet file", where=text, remedy="Name a folder of Parquet files.")
+    return _parquet([str(file) for file in paths], text, path)
+
+
+def _matching(pattern: str) -> list[Path]:
+    """The files that match a pattern, at least one."""
+    paths = sorted(Path(name) for name in glob.iglob(pattern, recursive=True) if Path(name).is_file())  # noqa: PTH207
+    if not paths:
+        what = "no file matches the pattern" if glob.has_magic(pattern) else "there is no such file"
+        raise DataError(what, where=pattern, remedy=f"Check the path; the working directory is {Path.cwd()}.")
+    return paths
 
 
 def _head(file: Path) -> str:

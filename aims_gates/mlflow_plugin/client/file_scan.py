@@ -8,16 +8,19 @@ Pickles are read by picklescan, opcode by opcode; nothing is unpickled. It knows
 
 import logging
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from aims_gates.documents.canonical import manifest
 from aims_gates.mlflow_plugin.client.packages import look_up
 from aims_gates.model import Artifacts
+
+if TYPE_CHECKING:
+    from picklescan.scanner import Global
 
 __all__ = ["look_through"]
 
@@ -76,20 +79,26 @@ class _Scan:
         data.seek(0)
         scan = scan_numpy if head == _NUMPY else scan_pickle_bytes
         result = scan(data, name)
-        dangerous = any(name.safety is SafetyLevel.Dangerous for name in result.globals)
+        dangerous = any(imported.safety is SafetyLevel.Dangerous for imported in result.globals)
         # Any text may begin like a pickle of the oldest kind, which is text too; but it does not end as one.
-        is_pickle = named or marked or dangerous or bool(result.globals and not result.scan_err)
-        if is_pickle:
-            self.pickles.add(name)
-        if result.scan_err and is_pickle:
+        if not (named or marked or dangerous or (result.globals and not result.scan_err)):
+            return
+        self.pickles.add(name)
+        if result.scan_err:
             self.unread[name] = "it is a pickle in part only"
-        elif named and not result.globals and not marked:
+        elif not result.globals and not marked:
             self.unread[name] = "it is called a pickle and cannot be read as one; it may be compressed"
-        for item in result.globals if is_pickle else ():
-            if f"{item.module}.".startswith(_CARRIES_CODE):
+        self._imports(name, result.globals)
+
+    def _imports(self, name: str, imports: "Iterable[Global]") -> None:
+        """What a pickle imports: code that it carries, and what no model needs."""
+        from picklescan.scanner import SafetyLevel
+
+        for imported in imports:
+            if f"{imported.module}.".startswith(_CARRIES_CODE):
                 self.code.add(name)
-            elif item.safety is SafetyLevel.Dangerous:
-                self.dangerous.setdefault(name, set()).add(f"{item.module}.{item.name}")
+            elif imported.safety is SafetyLevel.Dangerous:
+                self.dangerous.setdefault(name, set()).add(f"{imported.module}.{imported.name}")
 
 
 @contextmanager

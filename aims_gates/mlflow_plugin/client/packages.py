@@ -102,20 +102,28 @@ def service_of(text: str | None) -> str | None:
         return None
     if text in ("osv", "pypi"):
         return text if text == "pypi" else _OSV + _QUERY
-    remedy = "Write osv, pypi, off, or the address of your own copy of OSV: https://HOST."
-    try:
-        address = urlsplit(text)
-        host, plain = address.hostname or "", address.scheme == "http"
-        wrong = address.username or address.password or address.query or address.fragment or address.port == 0
-    except ValueError:
-        host, plain, wrong = "", False, "it"
-    if not host or not text.isascii() or not text.isprintable() or " " in text:
-        raise InputError("this names no service for advisories", where="advisories", remedy=remedy)
-    if wrong or not (address.scheme == "https" or (plain and _here(host))):
-        message = "the address of a service for advisories is https, and holds no password, query or fragment"
-        raise InputError(message, where="advisories", remedy=remedy)
+    problem = _unfit(text)
+    if problem is not None:
+        remedy = "Write osv, pypi, off, or the address of your own copy of OSV: https://HOST."
+        raise InputError(problem, where="advisories", remedy=remedy)
     base = text.rstrip("/")
     return base if base.endswith(_QUERY) else base + _QUERY
+
+
+def _unfit(text: str) -> str | None:
+    """Why an address can be no service's, if it cannot."""
+    no_service = "this names no service for advisories"
+    try:
+        address = urlsplit(text)
+        host, port = address.hostname, address.port
+    except ValueError:
+        return no_service
+    if not host or not text.isascii() or not text.isprintable() or " " in text:
+        return no_service
+    safe = address.scheme == "https" or (address.scheme == "http" and _here(host))
+    if not safe or port == 0 or address.username or address.password or address.query or address.fragment:
+        return "the address of a service for advisories is https, and holds no password, query or fragment"
+    return None
 
 
 def _here(host: str) -> bool:
@@ -189,20 +197,32 @@ def _scan(job: _Audit, names: dict[str, str]) -> Iterator[_Package]:
     answer.unlink(missing_ok=True)
     code = _run(job, pins_file, answer, log)
     words = log.read_bytes()[-(64 << 10) :].decode(errors="replace").splitlines()
-    left_out = [line for line in words if line.startswith(_LEFT_OUT)]
-    if code not in (0, 1) or not answer.is_file() or left_out:
-        last = (left_out or [line for line in words if line.strip()] or ["it said nothing"])[-1]
+    if code not in (0, 1) or not answer.is_file() or _left_out(words):
+        last = (_left_out(words) or [line for line in words if line.strip()] or ["it said nothing"])[-1]
         raise InputError(f"pip-audit could not ask the service: {repr(last.strip()[:_MOST_WORDS])[1:-1]}")
     packages = parse(_AuditReport, read_json(read_bytes(answer, _MOST_ANSWER), "answer", _MOST_ANSWER)).dependencies
     for package in packages:
-        pin = names.pop(package.name, "")
-        # Of a package that the service does not have, the version is not repeated.
-        package = package.model_copy(update={"version": pin.partition("==")[2]}) if package.skip_reason else package
-        if package.pin != pin or (package.vulns is None) is not bool(package.skip_reason):
-            raise InputError(f"pip-audit spoke of {package.name!r}, which it was not asked about like that")
-        yield package
+        yield _asked(package, names.pop(package.name, ""))
     if names or bool(code) is not any(package.vulns for package in packages):
         raise InputError(f"pip-audit did not speak of {', '.join(names.values()) or 'what its exit code means'}")
+
+
+def _left_out(words: Iterable[str]) -> list[str]:
+    """The lines that say that an advisory was left out."""
+    return [line for line in words if line.startswith(_LEFT_OUT)]
+
+
+def _asked(package: _Package, pin: str) -> _Package:
+    """What the scanner says of a package, which is about this pin.
+
+    Raises:
+        InputError: it is about another version, or says both that it was looked up and that it was not.
+    """
+    # Of a package that the service does not have, the version is not repeated.
+    package = package.model_copy(update={"version": pin.partition("==")[2]}) if package.skip_reason else package
+    if package.pin != pin or (package.vulns is None) is not bool(package.skip_reason):
+        raise InputError(f"pip-audit spoke of {package.name!r}, which it was not asked about like that")
+    return package
 
 
 def _run(job: _Audit, pins_file: Path, answer: Path, log: Path) -> int:

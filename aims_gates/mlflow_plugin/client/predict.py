@@ -1,34 +1,28 @@
 """Run a model over an evaluation set in a process of its own, and write the prediction table.
 
-Loading a model runs code that its author wrote, so this process never does it. The other process
-gets the model's folder and the columns it asks for, never the labels, and none of this process's
-environment (no credentials), and is kept apart as :mod:`aims_gates.mlflow_plugin.client.isolation` says. It
-hands back predictions alone, through a pipe; the tables are written here, once it and everything
-that it started is gone, with the other columns from the evaluation file.
+The model runs in :mod:`aims_gates.mlflow_plugin.client.model_process`, which hands back predictions alone. The tables
+are written here, once that process and everything that it started is gone, with the other columns from the evaluation
+file.
 """
 
 # mypy: allow-untyped-calls
 
 import hashlib
 import io
-import json
 import os
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest_file, folder_digest
-from aims_gates.errors import AimsGatesError, DataError, InputError, IntegrityError
-from aims_gates.mlflow_plugin.client.answers import PREDICTION, SCORE, most_bytes, read_answer
-from aims_gates.mlflow_plugin.client.isolation import HOME, JOB, MODEL, Isolation, bwrap_command, choose
+from aims_gates.errors import DataError, InputError, IntegrityError
+from aims_gates.mlflow_plugin.client.answers import PREDICTION, SCORE
+from aims_gates.mlflow_plugin.client.isolation import Isolation, choose
+from aims_gates.mlflow_plugin.client.model_process import FEATURES, ModelProcess
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, copies, run_search, sample
-from aims_gates.mlflow_plugin.client.running import run_kept
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,23 +51,6 @@ ATTACKS = "attacks"
 TABLES = (PERTURBED, ATTACKS)
 #: Column roles in them, each a column of that name.
 TABLE_ROLES = (PERTURBATION, "attack_class", "prompt", "succeeded")
-
-_FEATURES = "features"
-_WORKER = Path(__file__).with_name("predict_worker.py")
-#: What a process needs to run at all; everything else (credentials, proxies, tokens) stays here.
-_KEPT = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "OMP_NUM_THREADS",
-    "SYSTEMROOT",
-)
-_SAID = 2_000
-
 
 _NO_ISOLATION = Isolation("none")
 
@@ -150,40 +127,37 @@ def predict_table(
     data = Dataset.open(evaluation, role="evaluation")
     before = data.digest
     _names_are_free(data, perturbed=perturbations is not None)
+    table = data.arrow(data.columns)
     with tempfile.TemporaryDirectory(prefix="aims-predict-") as place:
-        columns = model_columns(model_folder, data)
-        worker = _Worker(model_folder, Path(place), positive, timeout, isolation)
-        features, table = data.arrow(columns), data.arrow(data.columns)
-        rows = sample(data.rows, perturbations) if perturbations else ()
-        variants = dict(copies(features.take(rows), perturbations)) if perturbations else {}
-        answers = worker.ask({**variants, _FEATURES: features})
-        features_answer = answers.pop(_FEATURES)
-        assert features_answer is not None
-        further = (
-            _perturbed(worker, table, (features, features_answer), perturbations, variants, answers)
-            if perturbations
-            else {}
-        )
+        process = ModelProcess(model_folder, Path(place), positive, timeout, isolation)
+        answer, further = _answers(process, data, table, perturbations)
     if perturbations and numbered:
         table = table.append_column(ROW, _places(range(data.rows)))
-    for name in features_answer.column_names:
-        table = table.append_column(name, features_answer.column(name))
+    for name in answer.column_names:
+        table = table.append_column(name, answer.column(name))
     _nothing_changed(model_folder, subject, evaluation, before)
     output = _replace(table, out)
     paths = {role: table_path(out, role) for role in further}
-    tables = {role: (paths[role], _replace(item, paths[role])) for role, item in further.items()}
-    known = worker.report.get("positive") if SCORE in features_answer.column_names else None
-    return PredictionTable(
-        out,
-        subject,
-        before,
-        output,
-        data.rows,
-        SCORE in features_answer.column_names,
-        None if known is None else str(known),
-        tables,
-        isolation,
-    )
+    tables = {role: (paths[role], _replace(further[role], path)) for role, path in paths.items()}
+    scored = SCORE in answer.column_names
+    positive = process.report.get("positive") if scored else None
+    label = None if positive is None else str(positive)
+    return PredictionTable(out, subject, before, output, data.rows, scored, label, tables, isolation)
+
+
+def _answers(
+    process: ModelProcess, data: Dataset, table: "pa.Table", perturbations: Perturbations | None
+) -> "tuple[pa.Table, dict[str, pa.Table]]":
+    """What the model says of every row, and the further tables by role; ``table`` are all columns of the set."""
+    features = data.arrow(model_columns(process.model, data))
+    rows = sample(data.rows, perturbations) if perturbations else ()
+    variants = dict(copies(features.take(rows), perturbations)) if perturbations else {}
+    answers = process.ask({**variants, FEATURES: features})
+    answer = answers.pop(FEATURES)
+    assert answer is not None
+    if perturbations is None:
+        return answer, {}
+    return answer, _perturbed(process, table, (features, answer), perturbations, variants, answers)
 
 
 def table_path(out: Path, role: str) -> Path:
@@ -223,7 +197,7 @@ def _places(places: Iterable[int]) -> "pa.Array":
 
 
 def _perturbed(
-    worker: "_Worker",
+    process: ModelProcess,
     table: "pa.Table",
     plain: "tuple[pa.Table, pa.Table]",
     perturbations: Perturbations,
@@ -240,7 +214,7 @@ def _perturbed(
     base, before, whole = (table_part.take(rows) for table_part in (*plain, table))
     tables = {}
     if perturbations.search is not None:
-        variants["search"], answers["search"] = run_search(base, before, perturbations, worker.ask)
+        variants["search"], answers["search"] = run_search(base, before, perturbations, process.ask)
         flips = [a != b for a, b in zip(*(_listed(answer) for answer in (answers["search"], before)), strict=True)]
         attacks = {"attack_class": ["search"] * len(flips), "prompt": rows, "succeeded": flips}
         tables[ATTACKS] = pa.table(attacks)
@@ -292,89 +266,6 @@ def model_columns(model_folder: Path, data: Dataset) -> tuple[str, ...]:
     return tuple(name for name in data.columns if name in {*needed, *optional})
 
 
-def _environment(home: str) -> dict[str, str]:
-    """All that the model's process has of an environment; caches and settings of libraries go to its own home."""
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    quiet = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_TRACKING_URI": f"sqlite:///{home}/t.db",
-    }
-    own = {"HOME": home, "TMPDIR": home, "USER": "model", "LOGNAME": "model", "PYTHONHASHSEED": "0"}
-    return {**environment, **quiet, **own}
-
-
-@dataclass
-class _Worker:
-    """The other process, started for each question; ``report`` is what it said, believed for display only."""
-
-    model: Path
-    place: Path
-    positive: Any
-    timeout: float
-    isolation: Isolation
-    report: dict[str, Any] = field(default_factory=dict)
-
-    def ask(self, parts: "Mapping[str, pa.Table]") -> "dict[str, pa.Table | None]":
-        """Name -> what the model says of these features; None where it fails on perturbed ones.
-
-        Raises:
-            InputError: the model failed, took too long, or gave no usable predictions.
-            IntegrityError: what it started goes on.
-        """
-        files = {name: name if name == _FEATURES else f"part{number}" for number, name in enumerate(parts)}
-        rows = {files[name]: features.num_rows for name, features in parts.items()}
-        job, home = self._prepare({files[name]: features for name, features in parts.items()})
-        try:
-            answer = self._run(job, home, most_bytes(sum(rows.values())))
-            report, tables = read_answer(answer, rows, str(self.model))
-        except AimsGatesError as error:
-            error.where = error.where or str(self.model)
-            raise
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
-        if _FEATURES in rows and _FEATURES not in tables:
-            remedy = "The model must return one value for each row."
-            raise InputError("the model left no predictions", where=str(self.model), remedy=remedy)
-        self.report |= report
-        return {name: tables.get(file) for name, file in files.items()}
-
-    def _prepare(self, parts: "Mapping[str, pa.Table]") -> tuple[Path, Path]:
-        """The folder with its input, made anew, and an empty home."""
-        job, home = self.place / "job", self.place / "home"
-        shutil.rmtree(job, ignore_errors=True)
-        for folder in (job, home):
-            folder.mkdir()
-        for name, features in parts.items():
-            _write(features, job / f"{name}.parquet")
-        shutil.copyfile(_WORKER, job / "worker.py")
-        known = None if self.positive is None else str(self.positive)
-        model = MODEL if self.isolation.kind == "bwrap" else str(self.model.absolute())
-        description = {"model": model, "positive": known, "parts": list(parts)}
-        may_fail = [name for name in parts if name != _FEATURES]
-        (job / "job.json").write_text(json.dumps({**description, "may_fail": may_fail}), "utf-8")
-        return job, home
-
-    def _run(self, job: Path, home: Path, most: int) -> bytes:
-        """Run the worker; what it sent."""
-        apart = self.isolation.kind == "bwrap"
-        inside, environment = (JOB, _environment(HOME)) if apart else (str(job), _environment(str(home)))
-        nothing: AbstractContextManager[tuple[list[str], tuple[int, ...]]] = nullcontext(([], ()))
-        with bwrap_command(self.model, job) if apart else nothing as (before, inherits):
-
-            def command(answer: int) -> list[str]:
-                # -I: no user site, no PYTHON* variables, no current directory; -B: nothing is written beside the code.
-                return [*before, sys.executable, "-I", "-B", f"{inside}/worker.py", inside, str(answer)]
-
-            ran = run_kept(command, home, environment, self.timeout, most, inherits)
-        if ran.code != 0:
-            raise InputError(
-                f"the model could not predict (exit {ran.code}): {ran.printed[-_SAID:]}",
-                remedy="Load it with mlflow.pyfunc.load_model in a clean environment and fix what fails.",
-            )
-        return ran.answer
-
-
 class _Hashing(io.FileIO):
     """A file to write whose bytes are hashed as they are written."""
 
@@ -390,12 +281,6 @@ class _Hashing(io.FileIO):
             while left:
                 left = left[super().write(left) :]
             return view.nbytes
-
-
-def _write(table: "pa.Table", path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    pq.write_table(table, path)
 
 
 def _replace(table: "pa.Table", out: Path) -> str:

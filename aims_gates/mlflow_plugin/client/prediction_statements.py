@@ -8,7 +8,7 @@ another process, which holds the key and runs no model, looks again at what it s
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -117,24 +117,14 @@ def confirmed(
     predictions = predicate_of(statement)
     if not isinstance(predictions, Predictions):
         raise InputError("this statement is about no predictions", where=str(out), remedy="Name predict's own table.")
-    data = Dataset.open(evaluation, role="evaluation")
-    outputs = {"": predictions.output, **predictions.tables}
     if set(predictions.tables) - set(TABLES):
-        raise InputError(
-            f"unknown tables: {', '.join(predictions.tables)}", where=str(out), remedy="Upgrade aims-gates."
-        )
+        message = f"unknown tables: {', '.join(predictions.tables)}"
+        raise InputError(message, where=str(out), remedy="Upgrade aims-gates.")
+    outputs = {"": predictions.output, **predictions.tables}
     places = {role: table_path(out, role) if role else out for role in outputs}
     if into is not None:
         places = {role: _copied(place, into) for role, place in places.items()}
-    problems = []
-    if statement.subject != folder_digest(model_folder):
-        problems.append("it is about another model than this one")
-    if predictions.data != data.digest:
-        problems.append("it is about another evaluation set than this one")
-    changed = [place.name for role, place in places.items() if not _is(place, outputs[role])]
-    problems += [f"{name} is not the table that it names" for name in changed]
-    if not problems:
-        problems += _other_rows(places, data, model_columns(model_folder, data), predictions.rows)
+    problems = _differences(statement.subject, predictions, places, model_folder, evaluation)
     if problems:
         raise IntegrityError("; ".join(problems), where=str(out), remedy="Run the model again: aims-gates predict")
     tables = {role: (place, outputs[role]) for role, place in places.items() if role}
@@ -153,6 +143,22 @@ def confirmed(
     )
 
 
+def _differences(
+    subject: str, predictions: Predictions, places: Mapping[str, Path], model_folder: Path, evaluation: Path | str
+) -> list[str]:
+    """In what model, set and tables differ from what is said of them; rows are compared where nothing else differs."""
+    data = Dataset.open(evaluation, role="evaluation")
+    outputs = {"": predictions.output, **predictions.tables}
+    problems = []
+    if subject != folder_digest(model_folder):
+        problems.append("it is about another model than this one")
+    if predictions.data != data.digest:
+        problems.append("it is about another evaluation set than this one")
+    changed = [place.name for role, place in places.items() if not _is(place, outputs[role])]
+    problems += [f"{name} is not the table that it names" for name in changed]
+    return problems or _other_rows(places, data, model_columns(model_folder, data), predictions.rows)
+
+
 def _copied(place: Path, into: Path) -> Path:
     return Path(shutil.copyfile(place, into / place.name)) if place.is_file() else place
 
@@ -165,21 +171,26 @@ def _other_rows(places: Mapping[str, Path], data: Dataset, features: tuple[str, 
     """What differs from the evaluation set where no model has a say: all of it, or where perturbed all but features."""
     import pyarrow.parquet as pq
 
-    table, problems = data.arrow(data.columns), []
+    evaluation, problems = data.arrow(data.columns), []
     for role, place in places.items():
-        result = pq.read_table(place)
-        names = [name for name in data.columns if not role or name not in features]
-        base = table
-        if role and ROW in result.column_names:
-            base = table.take(result.column(ROW).combine_chunks())
-        elif role:
+        table, names, base = pq.read_table(place), list(data.columns), evaluation
+        if role and ROW not in table.column_names:
             continue  # attacks: made of predictions and row numbers alone
-        lacking = [name for name in names if name not in result.column_names]
-        if lacking or result.num_rows != base.num_rows or (not role and result.num_rows != rows):
+        if role:
+            names = [name for name in names if name not in features]
+            base = evaluation.take(table.column(ROW).combine_chunks())
+        if table.num_rows != (base.num_rows if role else rows):
             problems.append(f"{place.name} has other rows or columns than the evaluation set")
         else:
-            problems += [f"{place.name} has another {name}" for name in names if not _alike(result, base, name)]
+            problems += _other_columns(place.name, table, base, names)
     return problems
+
+
+def _other_columns(table_name: str, table: "pa.Table", base: "pa.Table", names: Collection[str]) -> list[str]:
+    """In which of these columns a table differs from the evaluation set's rows, or that it lacks one."""
+    if table.num_rows != base.num_rows or set(names) - set(table.column_names):
+        return [f"{table_name} has other rows or columns than the evaluation set"]
+    return [f"{table_name} has another {name}" for name in names if not _alike(table, base, name)]
 
 
 def _alike(table: "pa.Table", base: "pa.Table", name: str) -> bool:

@@ -195,16 +195,21 @@ class ArtifactGuard:
             connection = session.connection()
             if not halt_said(connection):
                 return
-            digests = {digest} if digest else set()
-            read = {id for place in places for _, id in authorship.made_by(place)}
-            for version, granted in reached(connection) if not digests else ():
-                lies = self._store.addresses.of(session, version)
-                if lies & read or any(beneath(place, base) for place in places for base in lies if "/" in base):
-                    digests.add(granted)
+            digests = {digest} if digest else self._granted_from(session, places)
             halts = (stopped_bytes(connection, digest) for digest in sorted(digests))
             halt = next((row for row in halts if row is not None), None)
             if halt is not None:
                 raise refuse(connection, halt, active_workspace(self._store), "these artifacts", "read")
+
+    def _granted_from(self, session: Session, places: frozenset[str]) -> set[str]:
+        """The bytes within reach of a halt that were granted from artifacts at one of these places."""
+        ids = {id for place in places for _, id in authorship.made_by(place)}
+        digests = set()
+        for version, granted in reached(session.connection()):
+            lies = self._store.addresses.of(session, version)
+            if lies & ids or any(beneath(place, base) for place in places for base in lies if "/" in base):
+                digests.add(granted)
+        return digests
 
     def reads(self, who: Principal, digest: str) -> bool:
         """Whether somebody may read the released copy with this digest (empty: none in particular).

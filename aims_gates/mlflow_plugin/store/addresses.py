@@ -2,7 +2,7 @@
 
 # mypy: allow-untyped-calls
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,18 +60,32 @@ class Addresses:
         if known is not None:
             return known
         addresses, failed = list(_chain(session, version)), False
-        for address in [address for address in addresses if address.partition(":")[0] in _NAMED and resolve]:
-            try:
-                with in_workspace(version.workspace):
-                    addresses.append(underlying_address(address, self._version_address))
-            except (AimsGatesError, MlflowException):
-                failed = True  # its run stands for it, and it is looked up again the next time
-        fixed = [address for address in addresses if address.partition(":")[0] not in _NAMED]
-        places = {place for name in fixed for place in forms(name)}
+        if resolve:
+            resolved = [self._resolved(version.workspace, address) for address in addresses if _is_named(address)]
+            addresses += [address for address in resolved if address is not None]
+            failed = None in resolved  # its run stands for it, and it is looked up again the next time
+        places = _places(addresses)
         places |= {id for address in addresses for kind, id in made_by(address) if kind == "model" or failed}
         if resolve and not failed:
             self._known[version] = frozenset(places)
         return frozenset(places)
+
+    def _resolved(self, workspace: str, address: str) -> str | None:
+        """Where a run's or logged model's bytes lie; None where that cannot be told."""
+        try:
+            with in_workspace(workspace):
+                return underlying_address(address, self._version_address)
+        except (AimsGatesError, MlflowException):
+            return None
+
+
+def _places(addresses: Iterable[str]) -> set[str]:
+    """The addresses that are places, as they are compared."""
+    return {place for address in addresses if not _is_named(address) for place in forms(address)}
+
+
+def _is_named(address: str) -> bool:
+    return address.partition(":")[0] in _NAMED
 
 
 def _chain(session: Session, version: Version) -> Iterator[str]:

@@ -5,6 +5,7 @@ Reads the registry's tables as they lie, without MLflow: what is wrong there mus
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -54,6 +55,17 @@ _TAGS = "SELECT key, value FROM model_version_tags WHERE workspace = :workspace 
 
 #: Workspace and name of a registered model.
 _Name = tuple[str, str]
+#: Workspace, name, and an alias or stage.
+_Alias = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class _Registry:
+    """What MLflow's tables say: whether there are any, the names in them, and the governed aliases and stages."""
+
+    tables: bool
+    names: set[_Name]
+    pointed: dict[_Name, list[tuple[Any, ...]]]
 
 
 def _what(grant: Grant) -> str:
@@ -125,6 +137,13 @@ def _pointed(view: StatementView, row: tuple[Any, ...]) -> tuple[str | None, Row
     if (location or source) != grant.predicate.location:
         return f"{what}: its storage location is {location or source}, granted {grant.predicate.location}", grant
     return None, grant
+
+
+def _registry(connection: Connection) -> _Registry:
+    if not inspect(connection).has_table("registered_model_aliases"):
+        return _Registry(False, set(), {})
+    there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))}
+    return _Registry(True, there, _pointing(connection))
 
 
 def _pointing(connection: Connection) -> dict[_Name, list[tuple[Any, ...]]]:
@@ -241,28 +260,41 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     grants: list[Row] = []
     common = rows(connection, COMMON)
     every = {row.position: row for row in common}
-    stood: set[tuple[str, str, str]] = set()
-    registry = inspect(connection).has_table("registered_model_aliases")
-    there = {(row[0], row[1]) for row in connection.execute(text(_NAMES))} if registry else set()
-    pointed = _pointing(connection) if registry else {}
-    for workspace, name in sorted({*names(connection), *there, *pointed}):
-        result = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
-        every |= {row.position: row for row in result if row.type != _REGISTERED}
-        statement_view = StatementView([*common, *result], workspace, name)
-        for row in pointed.get((workspace, name), ()):
-            message, grant = _pointed(statement_view, row)
-            problems += [message] if message else []
-            if grant is not None:
-                stood.add((workspace, name, row[2]))
-        problems += _registered(connection, statement_view, (workspace, name) in there) if registry else ()
-        grants += statement_view.in_force(now())
+    backed: set[_Alias] = set()
+    registry = _registry(connection)
+    for workspace, name in sorted({*names(connection), *registry.names, *registry.pointed}):
+        own = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
+        every |= {row.position: row for row in own if row.type != _REGISTERED}
+        view = StatementView([*common, *own], workspace, name)
+        pointed, granted = _aliases(view, registry)
+        backed |= granted
+        problems += pointed
+        problems += _registered(connection, view, (workspace, name) in registry.names) if registry.tables else ()
+        grants += view.in_force(now())
     problems += [wrong for grant in grants if (wrong := _prompt(connection, grant))]
     unguarded = list(_guards(connection, live(every.values(), history(connection))))
     let_go(connection)
     for grant in grants:
-        said_ = grant.predicate
-        if (said_.workspace, said_.name, said_.alias) not in stood:
-            problems.append(f"{_what(said_)}: granted, but the registry does not point there")
-        wrong = _bytes(grant, artifacts)
-        problems += [wrong] if wrong else []
+        problems += _released(grant, backed, artifacts)
     return problems + unguarded
+
+
+def _aliases(view: StatementView, registry: _Registry) -> tuple[list[str], set[_Alias]]:
+    """What is wrong with a name's aliases and stages, and those of them that a grant is behind."""
+    problems, backed = [], set()
+    for row in registry.pointed.get((view.workspace, view.name), ()):
+        message, grant = _pointed(view, row)
+        problems += [message] if message else []
+        if grant is not None:
+            backed.add((view.workspace, view.name, row[2]))
+    return problems, backed
+
+
+def _released(grant: Row, backed: set[_Alias], artifacts: Path | None) -> Iterator[str]:
+    """Whether the registry points where a grant says, and the bytes there are those that were granted."""
+    predicate = grant.predicate
+    if (predicate.workspace, predicate.name, predicate.alias) not in backed:
+        yield f"{_what(predicate)}: granted, but the registry does not point there"
+    wrong = _bytes(grant, artifacts)
+    if wrong:
+        yield wrong

@@ -46,20 +46,34 @@ def _resting(ledger: StatementView, grant: Row) -> Iterator[Row]:
     match granted.transition:
         case "rollback":
             yield from _of(before, RollbackOrder, granted)[-1:]
-            earlier = [row for row in _of(before, Grant, granted) if row.predicate.transition != "rollback"]
-            yield from earlier[-1:]
-            for row in earlier[-1:]:
-                yield from _resting(ledger, row)
+            yield from _returned_to(ledger, before, granted)
         case "break-glass":
-            last = max((row.position for row in ledger.grants() if row.position < grant.position), default=-1)
-            orders = [row for row in _of(before, BreakGlass, granted) if row.position > last]
-            yield from {person: row for row in orders for person in ledger.persons(row)}.values()
+            yield from _orders(ledger, before, grant)
         case "adopted":
-            yield from (row for row in _of(before, Adoption, granted) if row.digest == granted.request)
+            yield from _named(before, Adoption, granted)
         case _:
-            yield from (row for row in _of(before, Request, granted) if row.digest == granted.request)
+            yield from _named(before, Request, granted)
             approvals = (row for row in before if row.type == type_of(Approval))
             yield from (row for row in approvals if row.predicate.request == granted.request)
+
+
+def _returned_to(ledger: StatementView, before: Sequence[Row], granted: Grant) -> Iterator[Row]:
+    """The grant that a rollback returns to, and what that rests on."""
+    for row in [row for row in _of(before, Grant, granted) if row.predicate.transition != "rollback"][-1:]:
+        yield row
+        yield from _resting(ledger, row)
+
+
+def _orders(ledger: StatementView, before: Sequence[Row], grant: Row) -> Iterator[Row]:
+    """The break-glass orders since the grant before: of each person the last one."""
+    last = max((row.position for row in ledger.grants() if row.position < grant.position), default=-1)
+    orders = [row for row in _of(before, BreakGlass, grant.predicate) if row.position > last]
+    yield from {person: row for row in orders for person in ledger.persons(row)}.values()
+
+
+def _named(before: Sequence[Row], kind: type, granted: Grant) -> Iterator[Row]:
+    """The row that a grant names as what it was asked for by."""
+    return (row for row in _of(before, kind, granted) if row.digest == granted.request)
 
 
 def _of(rows: Sequence[Row], kind: type, granted: Grant) -> list[Row]:

@@ -79,13 +79,7 @@ def compose(
     if not 1 <= days <= LONGEST_DAYS:
         raise InputError(f"{days} days is out of range", where="--days", remedy=f"Choose 1 to {LONGEST_DAYS}.")
     ledger, head = StatementView(about(connection, workspace, name), workspace, name), claimed(checkpoint)
-    grant, binding = ledger.standing(alias, at), ledger.binding()
-    if grant is None or binding is None:
-        remedy = f"See what is missing: aims-gates explain {quoted(name)} VERSION --to production"
-        raise RefusedError(f"no grant stands for {name}, alias {alias}", remedy=remedy)
-    if not grant.position < head.size:
-        message = f"the checkpoint of {head.size} rows is older than the grant, which is row {grant.position}"
-        raise InputError(message, where="--checkpoint", remedy=_FRESH)
+    grant = _standing(ledger, alias, at, head.size)
     basis = rests_on(ledger, grant)
     in_tree = places(connection, [row.position for row in (grant, *basis)], head.size)
     statement = _statement(ledger, grant, basis, in_tree[0], at, days)
@@ -94,20 +88,29 @@ def compose(
     if not past.holders(Row(head.size, at, unsigned, (key.public,))):
         remedy = "Sign with a key that has the role policy, or have the server issue it: aims-gates keys list"
         raise RefusedError(f"the key {key.public[:8]}... may not issue a portable grant", remedy=remedy)
+    trust = [(position, text) for position, text in select(connection, ("trust",)) if position < head.size]
     body = {
         "format": FORMAT,
         "envelope": sign(unsigned, key).to_json(),
         "checkpoint": checkpoint.to_json(),
         "grant": _carried(grant, in_tree[0]),
         "basis": [_carried(row, place) for row, place in zip(basis, in_tree[1:], strict=True)],
-        "trust": [
-            {"position": position, "body": text}
-            for position, text in select(connection, ("trust",))
-            if position < head.size
-        ],
+        "trust": [{"position": position, "body": text} for position, text in trust],
     }
     _verified(body, past.keys(), at)
     return statement, body
+
+
+def _standing(ledger: StatementView, alias: str, at: datetime, size: int) -> Row:
+    """The grant that stands for an alias of a bound name, among the first ``size`` rows."""
+    grant = ledger.standing(alias, at)
+    if grant is None or ledger.binding() is None:
+        remedy = f"See what is missing: aims-gates explain {quoted(ledger.name)} VERSION --to production"
+        raise RefusedError(f"no grant stands for {ledger.name}, alias {alias}", remedy=remedy)
+    if not grant.position < size:
+        message = f"the checkpoint of {size} rows is older than the grant, which is row {grant.position}"
+        raise InputError(message, where="--checkpoint", remedy=_FRESH)
+    return grant
 
 
 def _carried(row: Row, place: TreePlace) -> dict[str, Any]:
