@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import as_json, emit, settings_options
+from aims_gates.documents.files import write_whole
 from aims_gates.documents.strict_yaml import Document, read
 from aims_gates.errors import InputError
 from aims_gates.governance.classification import (
@@ -32,6 +33,7 @@ from aims_gates.settings import Settings
 __all__ = ["command"]
 
 RECORD = "classification.yaml"
+_OUT = "Name another --out."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -117,16 +119,6 @@ def _exit(result: Result) -> int:
     return 0 if result.complete else 3
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror}", where=str(path), remedy="Name another --out."
-        ) from error
-
-
 @click.command()
 @click.option("--file", "file", type=_FILE, help="The questionnaire, filled in. Without it the terminal asks.")
 @click.option("--system", "name", help="Take purpose and record of this system of your packs; write its record.")
@@ -177,7 +169,7 @@ def command(
         answers = _asked(source_bundle, answers, as_of, today, applied, target)
     result = classify(source_bundle, answers, as_of=as_of, rules=applied)
     if target is not None:
-        _write(target, record_text(record(answers, result)))
+        write_whole(target, record_text(record(answers, result)), parents=True, remedy=_OUT)
         click.echo(f"wrote {target}", err=True)
     emit(result.value(), json_, lambda: _text(result, source_bundle))
     return _exit(result)
@@ -219,7 +211,7 @@ def _asked(
 
     def keep(so_far: Answers) -> None:
         if target is not None:
-            _write(target, record_text(record(so_far, None)))
+            write_whole(target, record_text(record(so_far, None)), parents=True, remedy=_OUT)
 
     if target is None:
         click.echo("Nothing is kept: name a file with --out to keep the answers.", err=True)

@@ -10,6 +10,7 @@ import click
 from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.cli.options import as_json, echo, emit, key_option, settings_options
 from aims_gates.documents.canonical import plain
+from aims_gates.documents.files import write_whole
 from aims_gates.errors import InputError
 from aims_gates.ledger.remote import Remote, is_remote
 from aims_gates.settings import Settings, load, signer
@@ -112,7 +113,6 @@ def _of_server(registry: str) -> Envelope:
 
 
 def _issued_by_server(registry: str, name: str, alias: str, days: int, checkpoint: Envelope | None, out: Path) -> str:
-    from aims_gates.ledger import write_whole
 
     server = Remote(registry)
     body: dict[str, Any] = {"name": name, "alias": alias, "days": days}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from aims_gates.documents.files import write_new
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import AimsGatesError, InputError
 
@@ -184,8 +185,7 @@ def _empty(folder: Path, name: str, tier: str) -> None:
         place = folder / path
         if place.exists():
             continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
+        write_new(place, text)
         click.echo(f"wrote {place}")
     click.echo(
         f"""

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.documents.files import write_new
 from aims_gates.errors import InputError
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.record_schemas.template import template
@@ -85,8 +86,7 @@ def new(name: str, system: str | None, shows: bool, settings: Settings) -> None:
     if taken is not None:
         raise InputError("the record is already there", where=str(taken), remedy="Edit it.")
     place = folder / f"{stem}{'.md' if text.startswith('---') else '.yaml'}"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(text, encoding="utf-8")
+    write_new(place, text)
     click.echo(f"wrote {place}\nFill in every REPLACE, then: aims-gates records validate")
 
 

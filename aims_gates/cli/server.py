@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import settings_options
+from aims_gates.documents.files import write_new
 from aims_gates.errors import InputError
 from aims_gates.mlflow_plugin.internals.environment import BOOTSTRAPPED
 from aims_gates.settings import Settings, database_uri
@@ -220,12 +221,11 @@ def _users(start: _Start) -> None:
     config = Path(start.environment["MLFLOW_AUTH_CONFIG_PATH"])
     if not config.exists():
         lines = ("[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{start.folder / 'aims-users.db'}")
-        config.write_text("\n".join((*lines, "")))
+        write_new(config, "\n".join((*lines, "")))
     place = start.folder / "aims-admin-password"
     if os.environ.get(_PASSWORD):
         return
     if not place.exists():
-        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(24))
+        write_new(place, secrets.token_urlsafe(24), mode=0o600)
         click.echo(f"aims-gates: made up the administrator's password; it is in {place}", err=True)
     os.environ[_PASSWORD] = place.read_text().strip()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aims_gates.cli.options import as_json
+from aims_gates.documents.files import write_whole
 from aims_gates.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def propose_suite(file: str, out: Path | None, force: bool, left_out: tuple[str,
     suite = propose(Dataset.open(file, role="reference"), left_out)
     text = json.dumps(suite, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     if out is not None:
-        out.write_text(text, encoding="utf-8")
+        write_whole(out, text)
         click.echo(f"wrote {out}: {len(suite['expectations'])} expectations; read and tighten them", err=True)
     if out is None or json_:
         click.echo(text, nl=False)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from aims_gates.cli.options import as_json, settings_options
+from aims_gates.documents.files import write_whole
 from aims_gates.documents.strict_yaml import read_json
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
@@ -102,7 +103,7 @@ def _run(
     findings = run_gate(gate, case)
     for name, content in case.attached.items():
         file = Path(f"{gate.id}-{Path(name).name}")
-        file.write_bytes(content)
+        write_whole(file, content)
         click.echo(f"wrote {file}", err=True)
     return findings
 

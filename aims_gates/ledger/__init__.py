@@ -1,6 +1,5 @@
 """The append-only log of all statements and decisions: a Merkle tree in the registry's own database."""
 
-from aims_gates.ledger.checkpoint import write_whole
 from aims_gates.ledger.proof import places
 from aims_gates.ledger.table import (
     OPEN_MODE,
@@ -27,5 +26,4 @@ __all__ = [
     "size",
     "snapshot",
     "tree_head",
-    "write_whole",
 ]

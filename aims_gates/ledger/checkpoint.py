@@ -5,7 +5,6 @@ verifies by itself and fails against one.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -15,32 +14,20 @@ from aims_gates.attestation.signing.envelope import Envelope, Statement, open_en
 from aims_gates.attestation.statements.evidence import Checkpoint
 from aims_gates.attestation.statements.wording import predicate_of
 from aims_gates.attestation.trust_list import Row, TrustHistory
+from aims_gates.documents.files import write_whole
 from aims_gates.documents.strict_yaml import read
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError
 from aims_gates.ledger import merkle
 
-__all__ = ["claimed", "read_checkpoint", "tree_of", "unfit", "write_envelope", "write_whole"]
+__all__ = ["claimed", "read_checkpoint", "tree_of", "unfit", "write_envelope"]
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all.
+def write_envelope(path: Path, envelope: Envelope) -> None:
+    """Write a checkpoint as JSON, whole or not at all.
 
     Raises:
         InputError: it cannot be written there.
     """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)  # noqa: PTH105 - the name says what it does
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError(
-            f"cannot be written: {error.strerror}", where=str(path), remedy="Choose another place."
-        ) from error
-
-
-def write_envelope(path: Path, envelope: Envelope) -> None:
-    """Write a checkpoint as JSON, as :func:`write_whole` does."""
     write_whole(path, json.dumps(envelope.to_json(), indent=1).encode() + b"\n")
 
 

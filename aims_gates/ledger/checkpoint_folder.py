@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from filelock import FileLock
 from sqlalchemy import Connection, text
 
 from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.statements.evidence import Checkpoint
+from aims_gates.documents.files import locked
 from aims_gates.errors import InputError, IntegrityError, LedgerError
 from aims_gates.ledger import merkle
 from aims_gates.ledger.attest import signed_checkpoint
@@ -129,8 +129,7 @@ def _follows(connection: Connection, before: Envelope) -> str | None:
 def _alone(folder: Path) -> Iterator[None]:
     """One writer at a time, of all processes on this machine."""
     try:
-        folder.stat()  # the lock would make a folder that is not there
-        with FileLock(folder / ".lock"):
+        with locked(folder / ".lock"):
             yield
     except OSError as error:
         remedy = "Make the folder, and let the account that signs checkpoints write there."

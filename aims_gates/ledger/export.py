@@ -5,7 +5,6 @@ the ledger. Like a ledger, an export made anew from its first row on verifies by
 checkpoint, or against what the ledger's keeper says.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +13,7 @@ from sqlalchemy import text
 
 from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.documents.canonical import canonical_bytes
+from aims_gates.documents.files import replacing
 from aims_gates.documents.strict_yaml import MAX_BYTES, read_json
 from aims_gates.errors import AimsGatesError, InputError, LedgerError
 from aims_gates.ledger import merkle
@@ -36,19 +36,14 @@ def export(connection: Source, path: Path) -> int:
         InputError: the file cannot be written.
     """
     size, root = tree_head(connection)
-    part = path.with_name(f"{path.name}.part")
     try:
-        try:
-            with part.open("wb") as file:
-                file.write(canonical_bytes({"export": _FORMAT, "root": root.hex(), "size": size}) + b"\n")
-                written = sum(file.write(line) > 0 for line in _lines(connection))
+        with replacing(path) as part, part.open("wb") as file:
+            file.write(canonical_bytes({"export": _FORMAT, "root": root.hex(), "size": size}) + b"\n")
+            written = sum(file.write(line) > 0 for line in _lines(connection))
             if written != size:
                 raise LedgerError(
                     f"the head says {size} rows and there are {written}", remedy="Run: aims-gates ledger verify"
                 )
-            os.replace(part, path)  # noqa: PTH105 - the name says what it does
-        finally:
-            part.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"cannot be written: {error.strerror}", where=str(path), remedy="Choose another place."

@@ -17,10 +17,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from aims_gates.documents.files import locked
 from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.mlflow_plugin.checkpoint_writer import keep_checkpoints
 from aims_gates.mlflow_plugin.internals.environment import served_by
@@ -69,7 +69,7 @@ def create_app(app: Any = None) -> Any:
 def _one_at_a_time() -> Iterator[None]:
     """Workers take turns: each makes what is missing in the databases, and would trip over the other."""
     place = Path(tempfile.gettempdir()) / f"aims-gates-{os.getuid()}.lock"
-    with FileLock(place, mode=0o600):
+    with locked(place, mode=0o600):
         yield
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from aims_gates.documents.files import write_new
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import parse, read, read_yaml
 from aims_gates.errors import InputError
@@ -105,12 +106,11 @@ def write_example(name: str, folder: Path, today: date) -> list[Path]:
         raise InputError("this file is there already", where=str(taken), remedy=remedy)
     for path in inner:
         place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
         content = (source / path).read_bytes()
         if path.parts[0] == "records":
             text = shifted(content.decode("utf-8"), days)
             content = (_classified(text, place) if path.name == "classification.yaml" else text).encode("utf-8")
-        place.write_bytes(content)
+        write_new(place, content)
     return [folder / path for path in inner]
 
 

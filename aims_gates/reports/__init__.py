@@ -3,13 +3,12 @@
 A format is a module with ``render(report: Report) -> str``; a new one is a module and a line below.
 """
 
-import os
-import tempfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from aims_gates.documents.files import write_whole
 from aims_gates.errors import InputError
 from aims_gates.reports.view import GateRun, Report
 
@@ -75,19 +74,4 @@ def put(text: str, path: Path) -> Path:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(draft).chmod(0o644)
-            Path(draft).replace(path)
-        except OSError:
-            Path(draft).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        remedy = "Name a file in a folder you may write to."
-        raise InputError(f"the report cannot be written: {reason}", where=str(path), remedy=remedy) from error
-    return path
+    return write_whole(path, text, parents=True, remedy="Name a file in a folder you may write to.")

@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +98,21 @@ def test_a_damaged_partial_copy_is_thrown_away(model: Path, root: Released) -> N
     with pytest.raises(IntegrityError, match="changed while it was copied"):
         stage(model, root)
     assert staged(root, stage(model, root)) is not None
+
+
+def test_what_a_killed_copy_left_is_in_nobodys_way(model: Path, root: Released) -> None:
+    code = (
+        "import os, pathlib, shutil, signal\n"
+        "from aims_gates.mlflow_plugin.store import locations, released\n"
+        "real, kill = shutil.copyfile, lambda: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "shutil.copyfile = lambda *files, **options: (real(*files, **options), kill())\n"
+        f"root = locations.released_root({str(model.parent / 'registry.db')!r})\n"
+        f"released.stage(pathlib.Path({str(model)!r}), root)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert [path.name for path in root.folder.rglob("*.aims-part")] != []
+    assert staged(root, stage(model, root)) is not None
+    assert [path.name for path in root.folder.rglob("*.aims-part")] == []
 
 
 @pytest.mark.parametrize("change", ["edit", "add", "remove", "link"])

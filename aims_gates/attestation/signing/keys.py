@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from aims_gates.errors import KeyFileError
+from aims_gates.documents.files import write_new
+from aims_gates.errors import InputError, KeyFileError
 
 __all__ = ["ENVIRONMENT", "Key", "is_public", "new_key", "read_private", "read_public", "verify"]
 
@@ -90,18 +91,14 @@ def new_key(path: Path) -> Key:
     secret = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     shown = key.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secret)
+        write_new(path, secret, mode=0o600)
         try:
-            public.write_bytes(shown)
-        except OSError:
+            write_new(public, shown)
+        except InputError:
             path.unlink()
             raise
-    except OSError as error:
-        raise KeyFileError(
-            f"cannot be written: {error.strerror}", where=str(path), remedy="Choose another place."
-        ) from error
+    except InputError as error:
+        raise KeyFileError(error.message, where=error.where, remedy=error.remedy) from error
     return key
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest_file, folder_digest
+from aims_gates.documents.files import replacing
 from aims_gates.errors import DataError, InputError, IntegrityError
 from aims_gates.mlflow_plugin.client.answers import PREDICTION, SCORE
 from aims_gates.mlflow_plugin.client.isolation import Isolation, choose
@@ -284,17 +285,13 @@ class _Hashing(io.FileIO):
 
 
 def _replace(table: "pa.Table", out: Path) -> str:
-    """Write beside the target and rename, so that no partial table is ever there; the digest of what was written."""
+    """Write the table, whole or not at all; the digest of what was written."""
     import pyarrow.parquet as pq
 
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with _Hashing(part) as file:
+        with replacing(out) as part, _Hashing(part) as file:
             pq.write_table(table, file)
-        part.replace(out)
     except OSError as error:
         raise InputError(f"cannot write the table: {error}", where=str(out), remedy="Choose another place.") from error
-    finally:
-        part.unlink(missing_ok=True)
     return f"sha256:{file.hash.hexdigest()}"

@@ -19,6 +19,7 @@ from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.statements.wording import predicate_of, say
 from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest_file, folder_digest
+from aims_gates.documents.files import write_whole
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.mlflow_plugin.client.isolation import Isolation, kind_of
 from aims_gates.mlflow_plugin.client.predict import ROW, SCORE, TABLES, PredictionTable, model_columns, table_path
@@ -58,14 +59,12 @@ def _unsigned(out: Path) -> Path:
 
 def write_signed(out: Path, envelope: Envelope) -> Path:
     """Leave an envelope beside its table; where."""
-    _signed(out).write_text(json.dumps(envelope.to_json(), indent=1), encoding="utf-8")
-    return _signed(out)
+    return write_whole(_signed(out), json.dumps(envelope.to_json(), indent=1))
 
 
 def write_unsigned(out: Path, statement: Statement) -> Path:
     """Leave an unsigned statement beside its table; where."""
-    _unsigned(out).write_bytes(statement.payload)
-    return _unsigned(out)
+    return write_whole(_unsigned(out), statement.payload)
 
 
 def _bytes(path: Path, remedy: str) -> bytes:

@@ -9,14 +9,12 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from aims_gates.documents.canonical import check_left_out, digest, folder_digest, manifest
+from aims_gates.documents.files import locked, move_folder, replacing
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.mlflow_plugin.store.locations import Released
 
@@ -84,22 +82,17 @@ def staged(root: Released, expected: str) -> Path | None:
     return folder
 
 
-@contextmanager
-def _only_one(root: Released) -> Iterator[None]:
-    """Stagers take turns; a crash lets go of the lock. The lock file stays: removing it would make two locks."""
-    with FileLock(root.folder / ".lock"):
-        yield
-
-
 def _copy_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.aims-part")
-    part.unlink(missing_ok=True)  # a crash may have left a read-only one
-    shutil.copyfile(source, part, follow_symlinks=False)
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    part.chmod(_FILE_MODE)
-    part.replace(target)
+    with replacing(target, mode=_FILE_MODE) as part:
+        shutil.copyfile(source, part, follow_symlinks=False)
+
+
+def _remove_strays(partial: Path, rows: list[list[Any]]) -> None:
+    """Remove what a crash left that is not of the model: a copy begun, read-only perhaps."""
+    names = {partial / row[0] for row in rows}
+    for path in [path for path in partial.rglob("*") if not path.is_dir() and path not in names]:
+        path.unlink()
 
 
 def _copy_missing(source: Path, partial: Path, rows: list[list[Any]], progress: Progress | None) -> None:
@@ -158,7 +151,7 @@ def stage(source: Path, root: Released, progress: Progress | None = None) -> str
     final = root.copy(expected)
     try:
         root.folder.mkdir(parents=True, exist_ok=True)
-        with _only_one(root):
+        with locked(root.folder / ".lock"):
             if staged(root, expected) is None:
                 _stage_new(source, root.folder / f".{final.name}.partial", final, rows, progress)
     except OSError as error:
@@ -172,6 +165,7 @@ def stage(source: Path, root: Released, progress: Progress | None = None) -> str
 
 def _stage_new(source: Path, partial: Path, final: Path, rows: list[list[Any]], progress: Progress | None) -> None:
     partial.mkdir(exist_ok=True)
+    _remove_strays(partial, rows)
     _copy_missing(source, partial, rows, progress)
     if manifest(partial, leave_out=()) != rows:
         _remove_tree(partial)
@@ -179,11 +173,4 @@ def _stage_new(source: Path, partial: Path, final: Path, rows: list[list[Any]], 
             "the model changed while it was copied", where=str(source), remedy="Stage again when nothing writes to it."
         )
     _seal(partial)
-    partial.rename(final)
-    if os.name == "nt":  # a folder cannot be opened there, and its rename is durable
-        return
-    parent = os.open(final.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    move_folder(partial, final)

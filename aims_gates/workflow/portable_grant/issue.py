@@ -14,10 +14,11 @@ from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, day
 from aims_gates.decision.in_force import StatementView
+from aims_gates.documents.files import write_whole
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import parse
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
-from aims_gates.ledger import history, places, write_whole
+from aims_gates.ledger import history, places
 from aims_gates.ledger.checkpoint import claimed
 from aims_gates.ledger.proof import TreePlace
 from aims_gates.ledger.registry_acts import about
