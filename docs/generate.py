@@ -1,5 +1,5 @@
-"""Writes the pages that are made from data: docs/controls, docs/records, docs/gates, docs/profiles, docs/commands.md,
-docs/glossary.md.
+"""Writes the pages that are made from data: docs/controls, docs/records, docs/gates, docs/profiles,
+docs/gate-yaml.md, docs/commands.md, docs/glossary.md, docs/rights.md.
 
 ``python docs/generate.py`` (or ``make docs``) writes them; a test compares what is committed with what this gives.
 """
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from aims_gates.cli import program
 from aims_gates.cli.commands import GROUPS
@@ -27,6 +28,7 @@ from aims_gates.governance.records.reader import Requirements, System
 from aims_gates.packs.facts import Fact
 from aims_gates.packs.find import bundled, find_gates, profile_names
 from aims_gates.packs.gate import Gate
+from aims_gates.packs.manifest import Manifest
 from aims_gates.profiles import GateRule, Profile, read_profile
 
 __all__ = ["pages", "write"]
@@ -80,6 +82,7 @@ def pages() -> dict[str, str]:
     control_pages["rights.md"] = rights_page()
     control_pages["controls/README.md"] = controls_index()
     control_pages["gates/README.md"] = gates_index()
+    control_pages["gate-yaml.md"] = gate_yaml_page()
     control_pages["records/README.md"] = records_index()
     control_pages["profiles/README.md"] = profiles_index()
     control_pages["glossary.md"] = glossary_page()
@@ -310,10 +313,76 @@ def gates_index() -> str:
         (_gate(g.id), g.manifest.title, g.manifest.kind, ", ".join(map(_control, g.manifest.controls)))
         for g in _shipped()
     ]
-    intro = "What looks at a model, its data or its records. A gate of your own is a folder: see CONTRIBUTING.md."
+    intro = (
+        "What looks at a model, its data or its records. A gate of your own is a folder: "
+        "see [CONTRIBUTING.md](../../CONTRIBUTING.md) and [every key of gate.yaml](../gate-yaml.md)."
+    )
     return _page(
         "Gates", [intro], _table(("gate", "title", "kind", "evidences"), rows), _commands("aims-gates gates list")
     )
+
+
+def gate_yaml_page() -> str:
+    """Every key of gate.yaml, from its schema."""
+    intro = (
+        "What a gate says of itself, in its folder. It is read without importing the gate's code; a key that is not on "
+        "this page is refused, with its line. How to write a gate: [CONTRIBUTING.md](../CONTRIBUTING.md#add-a-gate). "
+        "Names and functions of expressions stand in `aims_gates/packs/facts.py` and `aims_gates/packs/cel.py`."
+    )
+    table = _table(("key", "type", "default", "what it does"), list(_keys(Manifest)))
+    commands = _commands("aims-gates schema gate", "aims-gates gates show fairness")
+    return _page("Every key of gate.yaml", [intro], table, _part("Commands", commands))
+
+
+def _keys(shape: type[BaseModel], before: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Key, type, default and purpose of each field of a shape, and of the shapes inside it."""
+    docstring_fields = _docstring_fields(shape)
+    for key, field in shape.model_fields.items():
+        name, inner = f"{before}{key}", _inner(field.annotation)
+        yield f"`{name}`", _type(field.annotation), _default(field), docstring_fields[key]
+        if inner is not None:
+            many = {dict: ".NAME", tuple: "[]"}.get(get_origin(_bare_optional(field.annotation)), "")
+            yield from _keys(inner, f"{name}{many}.")
+
+
+def _bare_optional(kind: Any) -> Any:
+    """The type without ``Annotated`` and without ``None``."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    rest = [argument for argument in get_args(kind) if argument is not type(None)]
+    return _bare_optional(rest[0]) if get_origin(kind) in (Union, UnionType) and len(rest) == 1 else kind
+
+
+def _inner(kind: Any) -> type[BaseModel] | None:
+    """The shape that a type is, or that its items or values are."""
+    kind = _bare_optional(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    items = get_args(kind)[-1:] if get_origin(kind) is dict else get_args(kind)[:1]
+    return _inner(items[0]) if get_origin(kind) in (dict, tuple) else None
+
+
+def _type(kind: Any) -> str:
+    kind = _bare_optional(kind)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is dict:
+        return f"names, each with {_type(arguments[1])}"
+    if origin in (tuple, list):
+        return f"list of {_type(arguments[0])}"
+    if origin in (Union, UnionType):
+        return " or ".join(map(_type, arguments))
+    if origin is Literal:
+        return "one of " + ", ".join(f"`{argument}`" for argument in arguments)
+    return "any value" if kind is Any else _kind(kind)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel) or value is None or value in ((), {}):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 # Records -------------------------------------------------------------------------------------------------------------

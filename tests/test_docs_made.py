@@ -16,6 +16,7 @@ from aims_gates.governance.controls import catalogue
 from aims_gates.governance.controls.glossary import SOURCES, glossary, term
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.packs.find import bundled, find_gates
+from aims_gates.packs.manifest import Manifest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -71,6 +72,16 @@ def test_a_record_page_says_what_each_field_is_for(pages: dict[str, str]) -> Non
         assert len(fields) > 5
         assert all(said for _, said in fields), name
         assert "No gate" not in pages[f"records/{name}.md"], name
+
+
+def test_the_page_of_gate_yaml_holds_every_key_that_the_schema_knows(pages: dict[str, str]) -> None:
+    schema = Manifest.model_json_schema()
+    shapes = [schema, *schema["$defs"].values()]
+    rows = re.findall(r"^\| `([^`]+)` \| (.+?) \| (.+?) \| (.+?) \|$", pages["gate-yaml.md"], re.MULTILINE)
+    assert {key.split(".")[-1] for key, *_ in rows} == {key for shape in shapes for key in shape["properties"]}
+    assert len(rows) == sum(len(shape["properties"]) for shape in shapes)
+    required = {key for key, _, default, _ in rows if default == "**required**" and "." not in key}
+    assert required == set(schema["required"])
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import import_module
 
 import click
@@ -99,6 +100,21 @@ def _refused_by_registry(error: Exception) -> int | None:
     return 2 if status() == 403 else 1
 
 
+def _unexpected(error: Exception, words: Sequence[str]) -> int:
+    """Write a log of an error that nobody foresaw, say where it lies, and give the code."""
+    from aims_gates.cli.error_log import log_text, write_log
+
+    click.echo(f"aims-gates: unexpected error: {type(error).__name__}: {_shown(error)}", err=True)
+    try:
+        place = write_log(error, words)
+    except OSError:
+        click.echo(log_text(error, words, datetime.now(UTC)), err=True)
+        click.echo("  remedy: Open an issue with the lines above; they hold no data.", err=True)
+        return 1
+    click.echo(f"  remedy: Open an issue with the log {place}; it holds no data.", err=True)
+    return 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; gives the exit code.
 
@@ -130,11 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(_shown(f"aims-gates: {place}{error.strerror or error}"), err=True)
         click.echo("  remedy: Check the path and its rights.", err=True)
         return 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - nothing is swallowed: it is logged, and the code is 1
         code = _refused_by_registry(error)
-        if code is None:
-            raise
-        return code
+        return _unexpected(error, words) if code is None else code
     return result if isinstance(result, int) else 0
 
 

@@ -30,7 +30,8 @@ class Measures(StrictModel):
     """The measures that a parameter of limits may name (``*`` stands for any text), by the way each improves.
 
     Attributes:
-        more, less: Better when higher; better when lower. A limit the other way round is refused.
+        more: Better when higher. A limit the other way round is refused.
+        less: Better when lower. A limit the other way round is refused.
         either: Neither is better in itself.
         numbers: Whether a bare number is a limit too.
     """
@@ -50,9 +51,13 @@ class Measures(StrictModel):
 class Parameter(StrictModel):
     """One parameter of a gate.
 
-    ``owner`` says who may set it: ``profile`` for limits and anything that moves a verdict,
-    ``system`` for what only the system knows (labels, a suite's path). A profile may set both. ``measures`` says of a
-    parameter of limits what may be limited and which way round.
+    Attributes:
+        type: The JSON types of its values, one or several. ``null`` stands for "not given" and is always taken.
+        summary: What it does, in a sentence; its unit, where it has one.
+        default: Its value where neither profile nor system sets it. ``false`` and ``0`` are values, ``null`` is none.
+        owner: Who may set it: ``profile`` for limits and whatever moves a verdict, ``system`` for what only the system
+            knows (labels, the path of a suite). A profile may set both.
+        measures: Of a parameter of limits: what may be limited, and which way round.
     """
 
     type: list[Kind] | Kind
@@ -74,7 +79,13 @@ class Parameter(StrictModel):
 
 
 class Inputs(StrictModel):
-    """What a gate looks at: data sets and column roles, each ``required`` or ``optional``."""
+    """What a gate looks at, each ``required`` or ``optional``.
+
+    Attributes:
+        data: Data sets by role: ``evaluation``, ``reference``, ``production`` or a name of the gate's own.
+        roles: Columns by role: ``target``, ``prediction``, ``score``, ``weight``, ``sensitive`` or a name of its own.
+        records: Records that it reads: ``organization/NAME``, or NAME for the system's own.
+    """
 
     data: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
     roles: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
@@ -84,9 +95,26 @@ class Inputs(StrictModel):
 class Manifest(StrictModel):
     """gate.yaml.
 
-    ``trusted_predictions``: at the tiers limited and high its evidence counts only on predictions that a trusted key
-    signed. ``trusted_tables``: the further data sets that such a statement must name, each with the system's facts
-    under which it must (as in ``applies_when``; none means always).
+    Attributes:
+        id: The name of the gate's folder, repeated.
+        title: What it is, in a few words; stands in tables.
+        summary: What it looks at and decides, in a sentence or two.
+        controls: Ids of the Annex A controls and clauses that it can evidence; ``aims-gates controls list`` shows all.
+        phase: The phase of the life cycle in which it first matters: organization, design, development, verification,
+            deployment, operation or retirement. For readers; no rule depends on it.
+        kind: ``computed`` from data by gate.py, from a ``record`` by facts, or from a ``document``.
+        subject: What its evidence is about: the bytes of a ``model``, a ``system``, or the ``organization``.
+        inputs: What it looks at.
+        parameters: What profiles and systems can set, by name.
+        expires_days: Days that its evidence counts for, where the profile does not say otherwise.
+        trusted_predictions: Whether at the tiers limited and high its evidence counts only on predictions that a
+            trusted key signed.
+        trusted_tables: The further data sets that such a signed statement must name, each with the system's facts under
+            which it must (as in a profile's ``applies_when``; ``{}`` means always).
+        last: Whether it runs after all others, and is handed their findings.
+        pins: What its evidence is bound to besides bytes and data: when the system's ``purpose`` or ``specification``
+            changes, it no longer counts.
+        facts: What must be so in the records, one finding each. A gate with facts needs no gate.py.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
