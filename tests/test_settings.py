@@ -72,7 +72,8 @@ def test_a_settings_file_that_is_named_must_be_there(folder: Path) -> None:
 
 def test_a_registry_of_ours_names_its_database() -> None:
     assert all(database_uri(f"{scheme}:///r.db") == f"{made}:///r.db" for scheme, made in SCHEMES.items())
-    assert set(SCHEMES.values()) == {"sqlite", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"}
+    assert set(SCHEMES.values()) == {"sqlite", "postgresql+psycopg2", "postgresql+psycopg"}
+    assert database_uri("aims+postgresql://a@b/c") == "postgresql+psycopg://a@b/c"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def open_database(registry: str, *, write: bool = False, older: bool = False) ->
     except ArgumentError as error:
         raise LedgerError("not a database address", where=registry, remedy="Write aims+sqlite:///FILE.") from error
     except ImportError as error:
-        remedy = "pip install 'aims-gates[postgresql]'"
+        remedy = "pip install 'aims-gates[postgresql]' and write aims+postgresql://USER@HOST/DATABASE"
         raise LedgerError(f"the database's driver is not installed: {error}", where=registry, remedy=remedy) from error
     try:
         _refuse_no_file(engine, registry, write and not older)

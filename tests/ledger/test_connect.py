@@ -58,11 +58,15 @@ def test_what_is_no_database_is_named(tmp_path):
         assert caught.value.where == registry
 
 
-def test_a_driver_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(LedgerError, match="driver") as caught, open_ledger("aims+postgresql+psycopg://nobody@/x"):
+@pytest.mark.parametrize(
+    ("driver", "scheme"),
+    [("psycopg", "aims+postgresql"), ("psycopg", "aims+postgresql+psycopg"), ("psycopg2", "aims+postgresql+psycopg2")],
+)
+def test_a_driver_that_is_not_installed_is_named(monkeypatch, driver, scheme):
+    monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(LedgerError, match="driver") as caught, open_ledger(f"{scheme}://nobody@/x"):
         pass
-    assert caught.value.remedy == "pip install 'aims-gates[postgresql]'"
+    assert str(caught.value.remedy).startswith("pip install 'aims-gates[postgresql]' and write aims+postgresql://")
 
 
 def test_tables_of_an_older_version_are_not_written(tmp_path):

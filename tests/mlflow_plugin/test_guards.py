@@ -45,10 +45,10 @@ def by_driver(world: World, statement: str) -> str | None:
     if world.store.engine.dialect.name == "sqlite":
         connection: Any = sqlite3.connect(world.store.engine.url.database)
     else:
-        import psycopg2
+        import psycopg
 
-        driver, url = psycopg2, world.store.engine.url
-        connection = psycopg2.connect(dbname=url.database, user=url.username, host=url.query["host"])
+        driver, url = psycopg, world.store.engine.url
+        connection = psycopg.connect(dbname=url.database, user=url.username, host=url.query["host"])
     try:
         connection.cursor().execute(statement)
         connection.commit()

@@ -353,6 +353,22 @@ def test_every_expression_of_a_shipped_gate_can_be_read(gate: Any) -> None:
             _tree(each.when)
 
 
+def test_an_expression_is_parsed_once_per_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from celpy import Environment
+
+    parse, texts = Environment.compile, []
+
+    def counted(self: Environment, text: str) -> Any:
+        texts.append(text)
+        return parse(self, text)
+
+    monkeypatch.setattr(Environment, "compile", counted)
+    require = "days_since(record.approved_on) < 9753"
+    for rate in (0.05, 0.1):
+        assert [finding.outcome for finding in judge([fact(require)], case(params={"rate": rate}))] == ["pass"]
+    assert texts == [require]
+
+
 def test_finding_and_planning_gates_does_not_load_the_expression_language() -> None:
     code = (
         "from aims_gates.packs.find import find_gates; [gate.manifest for gate in find_gates().values()]; import sys;"
