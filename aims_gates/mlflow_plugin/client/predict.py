@@ -9,7 +9,6 @@ file.
 
 import hashlib
 import io
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
