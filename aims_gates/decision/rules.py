@@ -1,5 +1,53 @@
 """The rule book: may this version be promoted? Pure: a question, the ledger's rows, an answer.
 
+A worked example. The plan of the system ``credit`` requires two controls: A.6.2.4, which the gate ``fairness``
+evidences, and A.3.2, on which approvals in the roles risk and compliance bear. Each line but ``ask()`` appends a
+statement to the ledger; ``ask()`` decides about version 1 and prints the answer and the first of the next actions.
+
+>>> trust()  # a policy owner lists whose keys count, and in which roles
+>>> register()  # the registry records that a developer registered version 1
+>>> ask()
+no, exit 3: 'credit' is bound to no system
+next: aims-gates bind credit --system SYSTEM --key POLICY.key
+
+>>> bind()  # another policy owner puts the model under the system's plan (rule 1)
+>>> ask()
+no, exit 3: no request is open for this version
+A.6.2.4 missing: fairness: there is no evidence about these bytes
+A.3.2 awaiting-approval: approvals are outstanding
+next: aims-gates check --model credit --version 1
+
+>>> evidence("fail")  # trusted CI measures a gap above the plan's limit (rules 3 and 5)
+>>> ask()
+no, exit 2: no request is open for this version
+A.6.2.4 failed: fairness: gap failed
+A.3.2 awaiting-approval: approvals are outstanding
+next: register the fixed model as a new version of credit
+
+>>> evidence("pass")  # the latest evidence decides, whichever way it goes (rules 3 and 13)
+>>> request()  # the developer asks, and freezes what was measured (rule 7)
+>>> approve("risk")
+>>> ask()
+no, exit 4
+A.6.2.4 met: fairness: evidence criteria met
+A.3.2 awaiting-approval: approvals are outstanding
+next: aims-gates approve STATEMENT --role compliance --key COMPLIANCE.key
+
+>>> approve("compliance")  # another person, without a hand in the version (rule 7)
+>>> ask()
+yes, exit 0
+A.6.2.4 met: fairness: evidence criteria met
+A.3.2 met: approved
+
+>>> halt()  # a person on call stops the model: what was asked before no longer counts (rule 8)
+>>> ask()
+no, exit 2: this model was halted; promotion needs a request opened after the halt
+A.6.2.4 met: fairness: evidence criteria met
+A.3.2 awaiting-approval: approvals are outstanding
+next: aims-gates request open credit 1 --key YOUR.key
+
+The rules:
+
 1.  No binding, no promotion. The binding that counts is the latest, signed by a policy key whose holder is not the
     author of the change; it carries the whole plan. Files, tags, clients and environment change nothing.
 2.  The subject is the digest of the staged bytes. While nobody has hashed them the answer is no; so it is when they
