@@ -111,15 +111,15 @@ from typing import Any
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.actions import actions
 from aims_gates.decision.approvals import approvals_of, frozen, unfilled
-from aims_gates.decision.control_state import SEPARATION, state_of
+from aims_gates.decision.control_state import state_of
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.orders import break_glass, rollback, rollback_order
-from aims_gates.decision.question import Ask, Assessment, iso
-from aims_gates.decision.refusals import Refusal, hard_refusals, soft_refusals
+from aims_gates.decision.question import Ask, PromotionContext, iso
+from aims_gates.decision.refusals import RefusalReason, hard_refusals, soft_refusals
 from aims_gates.documents.shell import quoted
 from aims_gates.model import ControlState, Decision, State
 
-__all__ = ["SEPARATION", "Ask", "decide", "frozen", "unfilled"]
+__all__ = ["Ask", "decide", "frozen", "unfilled"]
 
 _EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
 #: Where several hold. Code 1 is no decision's: it is the command line's own.
@@ -143,7 +143,7 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
     binding = ledger.binding()
     if binding is None:
         return _unbound(ask, ledger)
-    return _for_prompts(ledger, _decision(Assessment(ask, ledger, binding)))
+    return _for_prompts(ledger, _decision(PromotionContext(ask, ledger, binding)))
 
 
 def _unbound(ask: Ask, ledger: StatementView) -> Decision:
@@ -165,53 +165,53 @@ def _for_prompts(ledger: StatementView, decision: Decision) -> Decision:
     return replace(decision, controls=controls, actions=(_BOUND,), problems=(*decision.problems, _UNREAD))
 
 
-def _decision(assessment: Assessment) -> Decision:
+def _decision(context: PromotionContext) -> Decision:
     """By the evidence, else by the order to roll back where one carries it, else by break-glass."""
-    by_evidence = _by_evidence(assessment)
+    by_evidence = _by_evidence(context)
     if by_evidence.allowed:
         return by_evidence
-    by_orders = break_glass(assessment, by_evidence)
-    order = rollback_order(assessment.ledger, assessment.ask.version, assessment.now)
-    if order is None or (assessment.halt is not None and order.position < assessment.halt.position):
+    by_orders = break_glass(context, by_evidence)
+    order = rollback_order(context.ledger, context.ask.version, context.now)
+    if order is None or (context.halt is not None and order.position < context.halt.position):
         return by_orders
-    back = rollback(assessment, by_evidence)
+    back = rollback(context, by_evidence)
     return back if back.allowed or not by_orders.allowed else by_orders
 
 
-def _by_evidence(assessment: Assessment) -> Decision:
-    plan, request = assessment.plan, assessment.request
-    hard, soft = list(hard_refusals(assessment)), list(soft_refusals(assessment))
-    approvals = approvals_of(assessment)
-    controls = tuple(state_of(assessment, requirement, approvals) for requirement in plan.requirements)
+def _by_evidence(context: PromotionContext) -> Decision:
+    plan, request = context.plan, context.request
+    hard, soft = list(hard_refusals(context)), list(soft_refusals(context))
+    approvals = approvals_of(context)
+    controls = tuple(state_of(context, requirement, approvals) for requirement in plan.requirements)
     met = not (hard or soft or approvals["missing"]) and not any(state.blocks for state in controls)
     return Decision(
-        allowed=not hard and (met or assessment.mode != "enforce"),
-        mode=assessment.mode,
+        allowed=not hard and (met or context.mode != "enforce"),
+        mode=context.mode,
         criteria_met=met,
-        name=assessment.ask.name,
-        version=assessment.ask.version,
-        subject=assessment.subject,
+        name=context.ask.name,
+        version=context.ask.version,
+        subject=context.subject,
         system=plan.system,
         tier=plan.tier,
         profile=plan.profile,
-        plan=assessment.plan_digest,
+        plan=context.plan_digest,
         request=request.digest if request else None,
         controls=controls,
         approvals=approvals,
-        actions=actions(assessment, controls, approvals),
+        actions=actions(context, controls, approvals),
         problems=tuple(refusal.message for refusal in hard + soft),
-        exit=_exit(assessment, hard + soft, [state for state in controls if state.blocks], approvals),
-        at=iso(assessment.now),
+        exit=_exit(context, hard + soft, [state for state in controls if state.blocks], approvals),
+        at=iso(context.now),
     )
 
 
 def _exit(
-    assessment: Assessment,
-    refusals: Iterable[Refusal],
+    context: PromotionContext,
+    refusals: Iterable[RefusalReason],
     blocking: Sequence[ControlState],
     approvals: Mapping[str, Any],
 ) -> int:
     codes = {refusal.code for refusal in refusals} | {_EXITS[state.state] for state in blocking}
     codes |= {4} if approvals["missing"] else set()
-    codes |= {6} if any(state.control in assessment.ended for state in blocking) else set()
+    codes |= {6} if any(state.control in context.ended for state in blocking) else set()
     return next((code for code in _ORDER if code in codes), 0)
