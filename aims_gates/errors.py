@@ -1,6 +1,20 @@
 """Every error this package raises on purpose. Each one carries its remedy.
 
-The command line turns them into exit codes (see :mod:`aims_gates.cli`); nothing else does.
+The tree, each with the exit code into which the command line turns it (:mod:`aims_gates.cli`; nothing else does)::
+
+    AimsGatesError          1
+    |-- InputError          1
+    |   |-- NotFoundError   1
+    |   |-- PackError       1
+    |   |-- ProfileError    1
+    |   `-- DataError       1
+    |-- GateError           1
+    |-- LedgerError         1
+    |   `-- NoLedgerError   1
+    |-- IntegrityError      5
+    |   `-- KeyFileError    5
+    |-- RefusedError        2
+    `-- StaleError          3
 """
 
 __all__ = [

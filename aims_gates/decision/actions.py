@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aims_gates.decision.approvals import outdated
-from aims_gates.decision.question import Assessment
+from aims_gates.decision.question import PromotionContext
 from aims_gates.decision.rights import outcome_of
 from aims_gates.documents.shell import quoted
 from aims_gates.model import ControlState, Finding, State
@@ -15,33 +15,35 @@ __all__ = ["actions", "next_steps"]
 _NEW = "NEW_VERSION"
 
 
-def actions(assessment: Assessment, controls: Sequence[ControlState], approvals: Mapping[str, Any]) -> tuple[str, ...]:
+def actions(
+    context: PromotionContext, controls: Sequence[ControlState], approvals: Mapping[str, Any]
+) -> tuple[str, ...]:
     """The shortest ordered list for the whole decision: fix, then check, then ask, then approve."""
-    fixes = _fixes(assessment.ask.name, [state for state in controls if state.blocks])
-    return tuple(dict.fromkeys(fixes or _formalities(assessment, approvals)))
+    fixes = _fixes(context.ask.name, [state for state in controls if state.blocks])
+    return tuple(dict.fromkeys(fixes or _formalities(context, approvals)))
 
 
 def next_steps(
-    assessment: Assessment, state: State, findings: Iterable[Finding], approvals: Mapping[str, Any]
+    context: PromotionContext, state: State, findings: Iterable[Finding], approvals: Mapping[str, Any]
 ) -> tuple[str, ...]:
     """What to do about one control.
 
     Args:
-        assessment: What the ledger holds.
+        context: What the ledger holds.
         state: The control's state.
         findings: Those that bear on it.
         approvals: As :func:`aims_gates.decision.approvals.approvals_of` gives them.
     """
     if state == "awaiting-approval":
-        return _approve(assessment, approvals)
+        return _approve(context, approvals)
     if state not in ("missing", "stale", "failed", "inconclusive"):
         return ()
     bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
     remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
     # A record is fixed without a new model; what was measured is not.
     same_version = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
-    version = assessment.ask.version if same_version else _NEW
-    return (*remedies, f"aims-gates check --model {quoted(assessment.ask.name, '--version', version)}")
+    version = context.ask.version if same_version else _NEW
+    return (*remedies, f"aims-gates check --model {quoted(context.ask.name, '--version', version)}")
 
 
 def _of_record(finding: Finding) -> bool:
@@ -59,28 +61,28 @@ def _fixes(name: str, blocking: Sequence[ControlState]) -> list[str]:
     return [*remedies, *([f"register the fixed model as a new version of {name}", *new] if new else checks)]
 
 
-def _formalities(assessment: Assessment, approvals: Mapping[str, Any]) -> Sequence[str]:
+def _formalities(context: PromotionContext, approvals: Mapping[str, Any]) -> Sequence[str]:
     """What is left where no control stands in the way of a request."""
-    name, version = assessment.ask.name, assessment.ask.version
-    if assessment.registration is None:
+    name, version = context.ask.name, context.ask.version
+    if context.registration is None:
         return [f"register the model again through the gated registry (no registrar is on record for {version})"]
-    if assessment.makers_unknown:
+    if context.makers_unknown:
         return ["log the model again, signed in to the server, and register that as a new version"]
-    if assessment.request is None or outdated(assessment, assessment.request):
-        return [_open_request(assessment)]
+    if context.request is None or outdated(context, context.request):
+        return [_open_request(context)]
     if approvals["missing"]:
-        return _approve(assessment, approvals)
-    return [f"aims-gates promote {quoted(name, version)}"] if assessment.ask.digest is None else []
+        return _approve(context, approvals)
+    return [f"aims-gates promote {quoted(name, version)}"] if context.ask.digest is None else []
 
 
-def _open_request(assessment: Assessment) -> str:
-    return f"aims-gates request open {quoted(assessment.ask.name, assessment.ask.version)} --key YOUR.key"
+def _open_request(context: PromotionContext) -> str:
+    return f"aims-gates request open {quoted(context.ask.name, context.ask.version)} --key YOUR.key"
 
 
-def _approve(assessment: Assessment, approvals: Mapping[str, Any]) -> tuple[str, ...]:
-    if assessment.request is None:
-        return (_open_request(assessment),)
-    short = assessment.request.digest[7:19]
+def _approve(context: PromotionContext, approvals: Mapping[str, Any]) -> tuple[str, ...]:
+    if context.request is None:
+        return (_open_request(context),)
+    short = context.request.digest[7:19]
     roles = [item["role"] for item in approvals["missing"] for _ in range(item["count"])]
     return tuple(
         f"aims-gates approve {quoted(short, '--role', role, '--key', role.upper() + '.key')}" for role in roles

@@ -6,7 +6,7 @@ from typing import Any
 from aims_gates.attestation.statements.people import Frozen, Request
 from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.evidence import Counted
-from aims_gates.decision.question import Assessment, iso
+from aims_gates.decision.question import PromotionContext, iso
 from aims_gates.decision.rights import fails, outcome_of
 from aims_gates.model import Approver, Finding, Step
 
@@ -15,57 +15,57 @@ __all__ = ["approvals_of", "frozen", "outdated", "unfilled"]
 _RANK = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 2}
 
 
-def approvals_of(assessment: Assessment) -> dict[str, Any]:
+def approvals_of(context: PromotionContext) -> dict[str, Any]:
     """The roles the plan asks for, the approvals given and refused, and the roles still open."""
-    needed = [{"role": rule.role, "count": rule.count} for rule in assessment.plan.approvals]
+    needed = [{"role": rule.role, "count": rule.count} for rule in context.plan.approvals]
     answer: dict[str, Any] = {"needed": needed, "given": [], "missing": needed, "refused": []}
-    if assessment.request is None:
+    if context.request is None:
         return answer
-    void = _void(assessment, assessment.request)
-    for approval in _signed(assessment, assessment.request):
-        if void or alike(approval["person"]) in assessment.hands:
+    void = _void(context, context.request)
+    for approval in _signed(context, context.request):
+        if void or alike(approval["person"]) in context.hands:
             reason = void or "had a hand in this version or its request"
             answer["refused"].append(approval | {"reason": reason})
         else:
             answer["given"].append(approval)
-    answer["missing"] = unfilled(assessment.plan.approvals, answer["given"])
+    answer["missing"] = unfilled(context.plan.approvals, answer["given"])
     return answer
 
 
-def _signed(assessment: Assessment, request: Row) -> list[dict[str, Any]]:
-    ledger = assessment.ledger
+def _signed(context: PromotionContext, request: Row) -> list[dict[str, Any]]:
+    ledger = context.ledger
     return [
         {"person": person, "role": row.predicate.role, "at": iso(row.at), "statement": row.digest}
-        for row in ledger.approvals(request, assessment.plan.approval_days, assessment.now)
+        for row in ledger.approvals(request, context.plan.approval_days, context.now)
         for person in ledger.persons(row, row.predicate.role)
     ]
 
 
-def outdated(assessment: Assessment, row: Row) -> bool:
+def outdated(context: PromotionContext, row: Row) -> bool:
     """Whether a request leads nowhere any more, so that a new one has to be opened."""
     request: Request = row.predicate
-    differs = request.plan != assessment.plan_digest or request.digest != assessment.subject
-    return differs or _void(assessment, row) is not None or assessment.ledger.rejection(row) is not None
+    differs = request.plan != context.plan_digest or request.digest != context.subject
+    return differs or _void(context, row) is not None or context.ledger.rejection(row) is not None
 
 
-def _void(assessment: Assessment, request: Row) -> str | None:
+def _void(context: PromotionContext, request: Row) -> str | None:
     """Why approvals of this request no longer count, if so (rules 7 and 13)."""
     before = {item.gate: item for item in request.predicate.evidence}
     differences = (
-        _difference(assessment, request, before.get(gate), gate_evidence)
-        for gate, gate_evidence in assessment.counted.items()
+        _difference(context, request, before.get(gate), gate_evidence)
+        for gate, gate_evidence in context.counted.items()
     )
     return next((difference for difference in differences if difference is not None), None)
 
 
-def _difference(assessment: Assessment, request: Row, before: Frozen | None, gate_evidence: Counted) -> str | None:
+def _difference(context: PromotionContext, request: Row, before: Frozen | None, gate_evidence: Counted) -> str | None:
     """In what a gate's evidence differs from what a request froze of it, for worse.
 
     The latest evidence is compared; where that does not count, or fails, whatever came since the request as well.
     """
     if gate_evidence.row is None or gate_evidence.evidence is None:
         return None
-    every = assessment.ledger.all_evidence(gate_evidence.step, gate_evidence.row.statement.subject)
+    every = context.ledger.all_evidence(gate_evidence.step, gate_evidence.row.statement.subject)
     sound = gate_evidence.standing == "counts" and not fails(gate_evidence.evidence)
     since = [] if sound else [other for other in every if other.row and other.row.position > request.position]
     worse = (_worse(before, other, every) for other in (gate_evidence, *since))

@@ -7,14 +7,13 @@ from typing import Any
 from aims_gates.attestation.trust_list import day
 from aims_gates.decision.actions import next_steps
 from aims_gates.decision.evidence import Counted, age_days
-from aims_gates.decision.question import Assessment
+from aims_gates.decision.question import PromotionContext
 from aims_gates.decision.rights import outcome_of
+from aims_gates.governance.controls import approval_controls
 from aims_gates.model import ControlState, Finding, Requirement, State
 
-__all__ = ["SEPARATION", "state_of"]
+__all__ = ["state_of"]
 
-#: Annex A.3.2: separation of duties; approvals bear on it.
-SEPARATION = "A.3.2"
 _OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
 _WORST: tuple[State, ...] = (
     "failed",
@@ -27,21 +26,21 @@ _WORST: tuple[State, ...] = (
 )
 
 
-def state_of(assessment: Assessment, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
+def state_of(context: PromotionContext, requirement: Requirement, approvals: Mapping[str, Any]) -> ControlState:
     """The state of a control that the plan requires.
 
     Args:
-        assessment: What the ledger holds.
+        context: What the ledger holds.
         requirement: The control, the gates that evidence it and its enforcement.
         approvals: As :func:`aims_gates.decision.approvals.approvals_of` gives them.
     """
-    steps = [step for step in assessment.plan.steps if step.gate in requirement.gates]
-    due = [assessment.counted[step.gate] for step in steps if step.applies]
-    judged = [*_judged(assessment, requirement, due), *_separation(assessment, requirement, approvals)]
+    steps = [step for step in context.plan.steps if step.gate in requirement.gates]
+    due = [context.counted[step.gate] for step in steps if step.applies]
+    judged = [*_judged(context, requirement, due), *_separation(context, requirement, approvals)]
     if not judged and steps:
         judged = [("not-applicable", "; ".join(step.reason for step in steps))]
     worst = min(judged, key=lambda result: _WORST.index(result[0]), default=("missing", "no gate evidences it"))
-    state, reason = _waived(assessment, requirement.control, *worst)
+    state, reason = _waived(context, requirement.control, *worst)
     findings = [(item.step.gate, finding) for item in due for finding in _bearing(requirement.control, item)]
     return ControlState(
         control=requirement.control,
@@ -51,26 +50,26 @@ def state_of(assessment: Assessment, requirement: Requirement, approvals: Mappin
         state=state,
         reason=reason,
         findings=tuple(findings),
-        evidence=tuple(_evidence_summary(assessment, item) for item in due if item.row is not None),
-        next=next_steps(assessment, state, [finding for _, finding in findings], approvals),
-        blocks=requirement.enforcement == "block" and state not in _OPEN and not _tolerated(assessment, state),
+        evidence=tuple(_evidence_summary(context, item) for item in due if item.row is not None),
+        next=next_steps(context, state, [finding for _, finding in findings], approvals),
+        blocks=requirement.enforcement == "block" and state not in _OPEN and not _tolerated(context, state),
     )
 
 
-def _judged(assessment: Assessment, requirement: Requirement, due: Sequence[Counted]) -> Iterator[tuple[State, str]]:
+def _judged(context: PromotionContext, requirement: Requirement, due: Sequence[Counted]) -> Iterator[tuple[State, str]]:
     """What each gate that applies says of a control, and each that the plan names and does not define (rule 12)."""
-    today = assessment.now.astimezone(UTC).date()
+    today = context.now.astimezone(UTC).date()
     for gate_evidence in due:
         yield _judge(requirement.control, gate_evidence, today)
-    for gate in sorted(set(requirement.gates) - {step.gate for step in assessment.plan.steps}):
+    for gate in sorted(set(requirement.gates) - {step.gate for step in context.plan.steps}):
         yield "missing", f"the plan does not say how {gate} is to run"
 
 
 def _separation(
-    assessment: Assessment, requirement: Requirement, approvals: Mapping[str, Any]
+    context: PromotionContext, requirement: Requirement, approvals: Mapping[str, Any]
 ) -> Iterator[tuple[State, str]]:
     """What approvals say of the control on which they bear."""
-    if requirement.control != SEPARATION or not assessment.plan.approvals:
+    if requirement.control != approval_controls().separation or not context.plan.approvals:
         return
     if approvals["missing"]:
         yield "awaiting-approval", "approvals are outstanding"
@@ -78,24 +77,24 @@ def _separation(
         yield "met", "approved"
 
 
-def _waived(assessment: Assessment, control: str, state: State, reason: str) -> tuple[State, str]:
+def _waived(context: PromotionContext, control: str, state: State, reason: str) -> tuple[State, str]:
     """The same, unless a waiver covers it; where one has ended, the reason says so."""
     if state in _OPEN:
         return state, reason
-    waiver, ended = assessment.waivers.get(control), assessment.ended.get(control)
+    waiver, ended = context.waivers.get(control), context.ended.get(control)
     if waiver is not None and state != "awaiting-approval":
         return "waived", f"waived until {waiver.predicate.expires}: {waiver.predicate.reason}"
     return state, reason if ended is None else f"{reason}; its waiver ended on {ended.predicate.expires}"
 
 
-def _tolerated(assessment: Assessment, state: State) -> bool:
-    return state == "inconclusive" and not assessment.plan.inconclusive_blocks and assessment.plan.tier != "high"
+def _tolerated(context: PromotionContext, state: State) -> bool:
+    return state == "inconclusive" and not context.plan.inconclusive_blocks and context.plan.tier != "high"
 
 
-def _evidence_summary(assessment: Assessment, gate_evidence: Counted) -> dict[str, Any]:
+def _evidence_summary(context: PromotionContext, gate_evidence: Counted) -> dict[str, Any]:
     assert gate_evidence.row is not None and gate_evidence.evidence is not None
-    age = age_days(gate_evidence.row, gate_evidence.evidence.produced_at, assessment.now)
-    signers = sorted({entry.person for entry in assessment.ledger.trust.holders(gate_evidence.row)})
+    age = age_days(gate_evidence.row, gate_evidence.evidence.produced_at, context.now)
+    signers = sorted({entry.person for entry in context.ledger.trust.holders(gate_evidence.row)})
     return {
         "gate": gate_evidence.step.gate,
         "statement": gate_evidence.row.digest,

@@ -7,7 +7,7 @@ from aims_gates.attestation.statements.people import BreakGlass, RollbackOrder
 from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.evidence import moment
 from aims_gates.decision.in_force import StatementView
-from aims_gates.decision.question import Assessment
+from aims_gates.decision.question import PromotionContext
 from aims_gates.model import Decision
 
 __all__ = ["break_glass", "break_glass_bytes", "rollback", "rollback_order"]
@@ -23,15 +23,15 @@ def break_glass_bytes(ledger: StatementView, version: str) -> str | None:
     return rows[-1].predicate.digest if rows else None
 
 
-def break_glass(assessment: Assessment, by_evidence: Decision) -> Decision:
+def break_glass(context: PromotionContext, by_evidence: Decision) -> Decision:
     """Rule 11: the answer by the evidence, turned by two people's orders where they carry."""
-    request = assessment.ledger.latest_request(assessment.ask.version)
-    reasons = _break_glass_orders(assessment)
-    other_bytes = request is not None and request.predicate.digest != assessment.subject
-    if len(reasons) < 2 or other_bytes or assessment.registration is None:
+    request = context.ledger.latest_request(context.ask.version)
+    reasons = _break_glass_orders(context)
+    other_bytes = request is not None and request.predicate.digest != context.subject
+    if len(reasons) < 2 or other_bytes or context.registration is None:
         return by_evidence
     people = sorted(reasons)
-    if all(alike(person) in assessment.hands for person in people):
+    if all(alike(person) in context.hands for person in people):
         message = "a break-glass order needs somebody who had no hand in this version"
         return replace(by_evidence, problems=(*by_evidence.problems, message))
     message = f"break-glass by {', '.join(people)}: {'; '.join(reasons[person] for person in people)}"
@@ -39,14 +39,14 @@ def break_glass(assessment: Assessment, by_evidence: Decision) -> Decision:
     return replace(by_evidence, allowed=True, actions=(), problems=problems, exit=0, transition="break-glass")
 
 
-def _break_glass_orders(assessment: Assessment) -> dict[str, str]:
+def _break_glass_orders(context: PromotionContext) -> dict[str, str]:
     """Who lets these bytes through once, and why.
 
     An order is for one version and its bytes, lives for a day at most, and ends with the next grant, or the next halt
     that reaches the bytes.
     """
-    ledger, ask, now = assessment.ledger, assessment.ask, assessment.now
-    halt = assessment.halt.position if assessment.halt is not None else -1
+    ledger, ask, now = context.ledger, context.ask, context.now
+    halt = context.halt.position if context.halt is not None else -1
     last = max([halt, ledger.halted_at(ask.digest), ledger.born, *(row.position for row in ledger.grants())])
     reasons: dict[str, str] = {}
     for row in ledger.of(BreakGlass, ledger.concerns):
@@ -71,9 +71,9 @@ def rollback_order(ledger: StatementView, version: str, now: datetime) -> Row | 
     return order if fresh and not used and ledger.persons(order) else None
 
 
-def rollback(assessment: Assessment, by_evidence: Decision) -> Decision:
+def rollback(context: PromotionContext, by_evidence: Decision) -> Decision:
     """Rule 10: the answer to an order to roll back, which asks for no fresh evidence."""
-    refusal = _rollback_refusal(assessment)
+    refusal = _rollback_refusal(context)
     return replace(
         by_evidence,
         allowed=refusal is None,
@@ -87,9 +87,9 @@ def rollback(assessment: Assessment, by_evidence: Decision) -> Decision:
     )
 
 
-def _rollback_refusal(assessment: Assessment) -> tuple[int, str] | None:
+def _rollback_refusal(context: PromotionContext) -> tuple[int, str] | None:
     """Why these bytes of a version may not be rolled back to, with the exit code; None where they may."""
-    ledger, version, digest = assessment.ledger, assessment.ask.version, assessment.ask.digest
+    ledger, version, digest = context.ledger, context.ask.version, context.ask.digest
     rows = ledger.grants(version=version)
     revoked = {row.predicate.request for row in rows if ledger.taken_back(row)} - {None}
     if not rows or ledger.taken_back(rows[-1]) or rows[-1].predicate.request in revoked:
@@ -98,8 +98,8 @@ def _rollback_refusal(assessment: Assessment) -> tuple[int, str] | None:
         return 3, "the version's bytes are not staged and hashed yet"
     if rows[-1].predicate.digest != digest:
         return 5, "the bytes differ from those granted"
-    ended = min((row.at for row in ledger.ends_of(rows[-1])), default=assessment.now)
-    days = assessment.plan.rollback_days
-    if not ((assessment.now - ended) / _DAY <= days):
+    ended = min((row.at for row in ledger.ends_of(rows[-1])), default=context.now)
+    days = context.plan.rollback_days
+    if not ((context.now - ended) / _DAY <= days):
         return 2, f"the rollback window of {days} days has passed"
     return None

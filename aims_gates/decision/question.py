@@ -13,7 +13,7 @@ from aims_gates.decision.rights import fails
 from aims_gates.documents.canonical import digest_of
 from aims_gates.model import Plan, Step
 
-__all__ = ["Ask", "Assessment", "iso"]
+__all__ = ["Ask", "PromotionContext", "iso"]
 
 #: Data that stay the same for all evidence of a version; production data are new each time.
 _FIXED_DATA = ("evaluation", "reference")
@@ -49,7 +49,7 @@ def iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-class Assessment:
+class PromotionContext:
     """What the ledger holds that bears on a question about a name that is bound.
 
     Attributes:

@@ -1,5 +1,53 @@
 """The rule book: may this version be promoted? Pure: a question, the ledger's rows, an answer.
 
+A worked example. The plan of the system ``credit`` requires two controls: A.6.2.4, which the gate ``fairness``
+evidences, and A.3.2, on which approvals in the roles risk and compliance bear. Each line but ``ask()`` appends a
+statement to the ledger; ``ask()`` decides about version 1 and prints the answer and the first of the next actions.
+
+>>> trust()  # a policy owner lists whose keys count, and in which roles
+>>> register()  # the registry records that a developer registered version 1
+>>> ask()
+no, exit 3: 'credit' is bound to no system
+next: aims-gates bind credit --system SYSTEM --key POLICY.key
+
+>>> bind()  # another policy owner puts the model under the system's plan (rule 1)
+>>> ask()
+no, exit 3: no request is open for this version
+A.6.2.4 missing: fairness: there is no evidence about these bytes
+A.3.2 awaiting-approval: approvals are outstanding
+next: aims-gates check --model credit --version 1
+
+>>> evidence("fail")  # trusted CI measures a gap above the plan's limit (rules 3 and 5)
+>>> ask()
+no, exit 2: no request is open for this version
+A.6.2.4 failed: fairness: gap failed
+A.3.2 awaiting-approval: approvals are outstanding
+next: register the fixed model as a new version of credit
+
+>>> evidence("pass")  # the latest evidence decides, whichever way it goes (rules 3 and 13)
+>>> request()  # the developer asks, and freezes what was measured (rule 7)
+>>> approve("risk")
+>>> ask()
+no, exit 4
+A.6.2.4 met: fairness: evidence criteria met
+A.3.2 awaiting-approval: approvals are outstanding
+next: aims-gates approve STATEMENT --role compliance --key COMPLIANCE.key
+
+>>> approve("compliance")  # another person, without a hand in the version (rule 7)
+>>> ask()
+yes, exit 0
+A.6.2.4 met: fairness: evidence criteria met
+A.3.2 met: approved
+
+>>> halt()  # a person on call stops the model: what was asked before no longer counts (rule 8)
+>>> ask()
+no, exit 2: this model was halted; promotion needs a request opened after the halt
+A.6.2.4 met: fairness: evidence criteria met
+A.3.2 awaiting-approval: approvals are outstanding
+next: aims-gates request open credit 1 --key YOUR.key
+
+The rules:
+
 1.  No binding, no promotion. The binding that counts is the latest, signed by a policy key whose holder is not the
     author of the change; it carries the whole plan. Files, tags, clients and environment change nothing.
 2.  The subject is the digest of the staged bytes. While nobody has hashed them the answer is no; so it is when they
@@ -63,15 +111,15 @@ from typing import Any
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.actions import actions
 from aims_gates.decision.approvals import approvals_of, frozen, unfilled
-from aims_gates.decision.control_state import SEPARATION, state_of
+from aims_gates.decision.control_state import state_of
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.orders import break_glass, rollback, rollback_order
-from aims_gates.decision.question import Ask, Assessment, iso
-from aims_gates.decision.refusals import Refusal, hard_refusals, soft_refusals
+from aims_gates.decision.question import Ask, PromotionContext, iso
+from aims_gates.decision.refusals import RefusalReason, hard_refusals, soft_refusals
 from aims_gates.documents.shell import quoted
 from aims_gates.model import ControlState, Decision, State
 
-__all__ = ["SEPARATION", "Ask", "decide", "frozen", "unfilled"]
+__all__ = ["Ask", "decide", "frozen", "unfilled"]
 
 _EXITS: Mapping[State, int] = {"failed": 2, "missing": 3, "stale": 3, "inconclusive": 3, "awaiting-approval": 4}
 #: Where several hold. Code 1 is no decision's: it is the command line's own.
@@ -95,7 +143,7 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
     binding = ledger.binding()
     if binding is None:
         return _unbound(ask, ledger)
-    return _for_prompts(ledger, _decision(Assessment(ask, ledger, binding)))
+    return _for_prompts(ledger, _decision(PromotionContext(ask, ledger, binding)))
 
 
 def _unbound(ask: Ask, ledger: StatementView) -> Decision:
@@ -117,53 +165,53 @@ def _for_prompts(ledger: StatementView, decision: Decision) -> Decision:
     return replace(decision, controls=controls, actions=(_BOUND,), problems=(*decision.problems, _UNREAD))
 
 
-def _decision(assessment: Assessment) -> Decision:
+def _decision(context: PromotionContext) -> Decision:
     """By the evidence, else by the order to roll back where one carries it, else by break-glass."""
-    by_evidence = _by_evidence(assessment)
+    by_evidence = _by_evidence(context)
     if by_evidence.allowed:
         return by_evidence
-    by_orders = break_glass(assessment, by_evidence)
-    order = rollback_order(assessment.ledger, assessment.ask.version, assessment.now)
-    if order is None or (assessment.halt is not None and order.position < assessment.halt.position):
+    by_orders = break_glass(context, by_evidence)
+    order = rollback_order(context.ledger, context.ask.version, context.now)
+    if order is None or (context.halt is not None and order.position < context.halt.position):
         return by_orders
-    back = rollback(assessment, by_evidence)
+    back = rollback(context, by_evidence)
     return back if back.allowed or not by_orders.allowed else by_orders
 
 
-def _by_evidence(assessment: Assessment) -> Decision:
-    plan, request = assessment.plan, assessment.request
-    hard, soft = list(hard_refusals(assessment)), list(soft_refusals(assessment))
-    approvals = approvals_of(assessment)
-    controls = tuple(state_of(assessment, requirement, approvals) for requirement in plan.requirements)
+def _by_evidence(context: PromotionContext) -> Decision:
+    plan, request = context.plan, context.request
+    hard, soft = list(hard_refusals(context)), list(soft_refusals(context))
+    approvals = approvals_of(context)
+    controls = tuple(state_of(context, requirement, approvals) for requirement in plan.requirements)
     met = not (hard or soft or approvals["missing"]) and not any(state.blocks for state in controls)
     return Decision(
-        allowed=not hard and (met or assessment.mode != "enforce"),
-        mode=assessment.mode,
+        allowed=not hard and (met or context.mode != "enforce"),
+        mode=context.mode,
         criteria_met=met,
-        name=assessment.ask.name,
-        version=assessment.ask.version,
-        subject=assessment.subject,
+        name=context.ask.name,
+        version=context.ask.version,
+        subject=context.subject,
         system=plan.system,
         tier=plan.tier,
         profile=plan.profile,
-        plan=assessment.plan_digest,
+        plan=context.plan_digest,
         request=request.digest if request else None,
         controls=controls,
         approvals=approvals,
-        actions=actions(assessment, controls, approvals),
+        actions=actions(context, controls, approvals),
         problems=tuple(refusal.message for refusal in hard + soft),
-        exit=_exit(assessment, hard + soft, [state for state in controls if state.blocks], approvals),
-        at=iso(assessment.now),
+        exit=_exit(context, hard + soft, [state for state in controls if state.blocks], approvals),
+        at=iso(context.now),
     )
 
 
 def _exit(
-    assessment: Assessment,
-    refusals: Iterable[Refusal],
+    context: PromotionContext,
+    refusals: Iterable[RefusalReason],
     blocking: Sequence[ControlState],
     approvals: Mapping[str, Any],
 ) -> int:
     codes = {refusal.code for refusal in refusals} | {_EXITS[state.state] for state in blocking}
     codes |= {4} if approvals["missing"] else set()
-    codes |= {6} if any(state.control in assessment.ended for state in blocking) else set()
+    codes |= {6} if any(state.control in context.ended for state in blocking) else set()
     return next((code for code in _ORDER if code in codes), 0)

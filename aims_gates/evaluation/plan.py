@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from aims_gates.errors import RefusedError
-from aims_gates.governance.controls import title_of
+from aims_gates.governance.controls import approval_controls, title_of
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Approver, Plan, Requirement, Step
 from aims_gates.packs.gate import Gate
 from aims_gates.profiles import Profile, Resolved
 
 __all__ = ["make_plan"]
-
-#: Annex A control on which the separation of duties bears.
-_SEPARATION = "A.3.2"
 
 
 def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate]) -> Plan:
@@ -27,9 +24,10 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
     _known_gates(record, gates)
     tier = _tier(record, profile)
     requirements = [_requirement(control, profile) for control in profile.controls]
-    if profile.approvals and _SEPARATION not in profile.controls:
+    separation = approval_controls().separation
+    if profile.approvals and separation not in profile.controls:
         why = "a promotion needs people other than those who made the version"
-        requirements.append(Requirement(_SEPARATION, title_of(_SEPARATION) or "", why, "block", ()))
+        requirements.append(Requirement(separation, title_of(separation) or "", why, "block", ()))
     used = dict.fromkeys(gate for rule in profile.controls.values() for gate in rule.gates)
     steps = sorted((_step(record, profile, gates[gate]) for gate in used), key=lambda step: step.last)
     fixed = record.requirements.evaluation.digest if record.requirements else None

@@ -51,10 +51,10 @@ def _sound(gate: Gate, finding: object) -> Finding:
     except (InputError, TypeError, ValueError) as error:
         message = error.message if isinstance(error, InputError) else str(error)
         return _broken(gate, f"the gate returned a finding that is not one: {message}", "Fix the gate.")
+    finding = replace(finding, controls=gate.manifest.controls_of(finding.measure, finding.controls))
     strange = set(finding.controls) - set(gate.manifest.controls)
     if strange:
         return _broken(gate, f"it names {', '.join(sorted(strange))}, which gate.yaml does not", "Fix the gate.")
-    finding = replace(finding, controls=finding.controls or tuple(gate.manifest.controls))
     if no_number:
         note = f"the value is not a finite number{f'; {finding.note}' if finding.note else ''}"
         return replace(finding, outcome="error", note=note, remedy=finding.remedy or "Look at the data of this group.")

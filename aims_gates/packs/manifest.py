@@ -1,7 +1,7 @@
 """gate.yaml: what a gate says of itself."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -115,6 +115,8 @@ class Manifest(StrictModel):
         pins: What its evidence is bound to besides bytes and data: when the system's ``purpose`` or ``specification``
             changes, it no longer counts.
         facts: What must be so in the records, one finding each. A gate with facts needs no gate.py.
+        findings: The controls on which a finding of gate.py bears, by its measure, or by the topic that it names in place
+            of a control; one that is not listed and names no control bears on all of the gate's.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -132,6 +134,26 @@ class Manifest(StrictModel):
     last: bool = False
     pins: tuple[Literal["purpose", "specification"], ...] = ()
     facts: tuple[Fact, ...] = ()
+    findings: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    def controls_of(self, measure: str, names: Iterable[str]) -> tuple[str, ...]:
+        """The controls on which a finding bears.
+
+        Args:
+            measure: The finding's measure.
+            names: The controls, or topics of ``findings``, that it names.
+        """
+        controls = [control for name in names for control in self.findings.get(name, (name,))]
+        return tuple(dict.fromkeys(controls)) or self.findings.get(measure, tuple(self.controls))
+
+    @model_validator(mode="after")
+    def _findings_bear_on_own_controls(self) -> "Manifest":
+        for name, controls in self.findings.items():
+            strange = sorted(set(controls) - set(self.controls))
+            if strange or not controls:
+                what = f"{strange[0]!r}, which is not under controls" if strange else "no control"
+                raise ValueError(f"findings.{name} names {what}")
+        return self
 
     @model_validator(mode="after")
     def _tables_are_inputs(self) -> "Manifest":

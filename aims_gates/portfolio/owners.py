@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aims_gates.governance.controls import catalogue
+from aims_gates.governance.controls import catalogue, owners
 from aims_gates.model import ControlState
 from aims_gates.portfolio.due import Deadline
 from aims_gates.portfolio.fleet import ModelView
@@ -12,17 +12,6 @@ from aims_gates.portfolio.fleet import ModelView
 __all__ = ["Covered", "coverage"]
 
 Records = Mapping[str, Mapping[str, Any]]
-#: Who usually answers for a control: by its id, else its category, else the level of its evidence.
-_ROLE: Mapping[str, str] = {
-    "A.6.2.4": "model_validator",
-    "A.2": "top_management",
-    "A.5": "ethics_lead",
-    "A.7": "data_steward",
-    "A.8.3": "incident_owner",
-    "A.8.4": "incident_owner",
-    "A.9.3": "oversight_person",
-}
-_LEVEL: Mapping[str, str] = {"org": "aims_manager", "model": "system_owner", "both": "system_owner"}
 
 
 @dataclass(frozen=True)
@@ -79,9 +68,9 @@ def coverage(model: ModelView, due: Iterable[Deadline], records: Records) -> tup
 def role_of(control: str) -> str:
     """The role that usually answers for a control."""
     for name in (control, control.rpartition(".")[0], ".".join(control.split(".")[:2])):
-        if name in _ROLE:
-            return _ROLE[name]
-    return _LEVEL[catalogue()[control].level] if control in catalogue() else "system_owner"
+        if name in owners():
+            return owners()[name]
+    return owners()[catalogue()[control].level if control in catalogue() else "model"]
 
 
 def _owner(model: ModelView, state: ControlState, records: Records) -> str:

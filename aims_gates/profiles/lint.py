@@ -14,7 +14,7 @@ from aims_gates.documents.canonical import is_digest
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.errors import InputError, ProfileError
-from aims_gates.governance.controls import catalogue, title_of
+from aims_gates.governance.controls import approval_controls, catalogue, title_of
 from aims_gates.model import Limit
 from aims_gates.packs.gate import Gate
 from aims_gates.packs.limits import beyond, limit_of, reachable, read_limit
@@ -23,8 +23,6 @@ from aims_gates.profiles.schema import NOT_APPROVERS, ControlRule, GateRule, Pro
 
 __all__ = ["lint"]
 
-#: The control with which approvals age.
-_APPROVALS = "A.6.2.5"
 #: What people write for yes and no, and YAML 1.2 reads as text.
 _ANSWERS = ("yes", "no", "true", "false", "on", "off", "y", "n")
 
@@ -76,7 +74,7 @@ class _Linter:
 
     def _control(self, control: str, rule: ControlRule) -> Iterator[ProfileError]:
         fits = sorted(name for name, gate in self.gates.items() if control in gate.manifest.controls)
-        if not rule.gates and not (control == "A.3.2" and self.profile.approvals):
+        if not rule.gates and not (control == approval_controls().separation and self.profile.approvals):
             remedy = f"Name one of: {', '.join(fits) or 'none yet'}; or remove the control."
             yield self.problem(("controls", control), "no gate evidences it", remedy)
         for index, name in enumerate(rule.gates):
@@ -149,9 +147,10 @@ class _Linter:
         """Evidence, approvals and the ages that gates allow, against what the catalogue says makes them old."""
         for name in sorted(used & set(self.gates)):
             yield from self._gate_ages(name, self.profile.gates.get(name, GateRule()))
-        bound = self._bound(_APPROVALS)
+        ageing = approval_controls().ageing
+        bound = self._bound(ageing)
         if bound is not None and self.profile.approval_days > bound:
-            yield self._too_long(("approval_days",), self.profile.approval_days, _APPROVALS, bound)
+            yield self._too_long(("approval_days",), self.profile.approval_days, ageing, bound)
 
     def _gate_ages(self, name: str, rule: GateRule) -> Iterator[ProfileError]:
         bounds = self._bounds(name)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aims_gates.decision.rules import SEPARATION
 from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError
+from aims_gates.governance.controls import approval_controls
 from aims_gates.model import Decision, Evidence, Finding, Outcome, Plan, Requirement, Step
 from aims_gates.packs.limits import beyond, limit_of, reachable
 from aims_gates.simulation.scene import UNISOLATED, Change, Scenario, finding_of
@@ -178,7 +178,7 @@ def _stops(scene: Scenario, step: Step, kind: str, rule: str, evidence: Evidence
 def _approvals(scene: Scenario) -> Iterator[Trial]:
     """Each approval removed, given by the requester, or too old."""
     plan = scene.plan
-    separated = _blocks(plan, SEPARATION)
+    separated = _blocks(plan, approval_controls().separation)
 
     def missing(rule: str, decision: Decision, *roles: str) -> Trial:
         trial = _denied("approval", rule, decision, separated)

@@ -11,12 +11,11 @@ from .chain import Chain, Problem, empty_fields, read_chain
 
 __all__ = ["run"]
 
-#: Kind of problem -> the control it bears on.
-_CONTROLS = {"step_fact": "A.7.5", "broken_link": "A.7.5", "unknown_source": "A.7.3"}
-#: Facts of a source -> the control they bear on.
+_PROBLEMS = ("step_fact", "broken_link", "unknown_source")
+#: Facts of a source, by the topic of gate.yaml's ``findings`` that they belong to.
 _FACTS = {
-    "A.7.3": ("name", "digest", "source", "collected", "selection", "licence", "legal_basis"),
-    "A.4.3": ("purpose", "categories", "retention"),
+    "source_origin": ("name", "digest", "source", "collected", "selection", "licence", "legal_basis"),
+    "source_use": ("purpose", "categories", "retention"),
 }
 
 
@@ -33,27 +32,27 @@ def run(case: Case) -> Iterator[Finding]:
 
 def _followed(chain: Chain, case: Case) -> Iterator[Finding]:
     problems = list(chain.problems(case.now))
-    for kind, control in _CONTROLS.items():
+    for kind in _PROBLEMS:
         of_kind = [problem for problem in problems if problem.kind == kind]
-        yield from (_problem(problem, control) for problem in of_kind)
+        yield from (_problem(problem) for problem in of_kind)
         if not of_kind:
             note = f"{len(chain.sources)} sources, {len(chain.steps)} steps"
-            yield _finding(f"no_{kind}", True, control, note)
+            yield _finding(f"no_{kind}", True, note)
 
 
-def _problem(problem: Problem, control: str) -> Finding:
-    return _finding(f"no_{problem.kind}", False, control, problem.said, problem.remedy, problem.where)
+def _problem(problem: Problem) -> Finding:
+    return _finding(f"no_{problem.kind}", False, problem.said, problem.remedy, problem.where)
 
 
 def _facts(source: Mapping[str, Any]) -> Iterator[Finding]:
     over = {"source": str(source.get("name") or source.get("digest") or "without a name")}
-    for control, names in _FACTS.items():
+    for topic, names in _FACTS.items():
         missing = list(empty_fields(source, names))
         for name in missing:
             message = f"the source has no {name}"
-            yield _finding("source_fact", False, control, message, "Find out and record it.", {**over, "fact": name})
+            yield _finding("source_fact", False, message, "Find out and record it.", {**over, "fact": name}, topic)
         if not missing:
-            yield _finding("source_fact", True, control, f"states {', '.join(names)}", over=over)
+            yield _finding("source_fact", True, f"states {', '.join(names)}", over=over, topic=topic)
 
 
 def _training(case: Case, chain: Chain | None) -> Finding:
@@ -64,23 +63,21 @@ def _training(case: Case, chain: Chain | None) -> Finding:
         note = "the digest of the training set was not computed: there is no reference data"
         remedy = "Name the training set as data.reference in system.yaml."
         if chain is None:
-            return Finding("ends_at_training_set", controls=("A.7.5",), note=note, remedy=remedy)
-        return Finding(
-            "ends_at_training_set", limit=HOLDS, outcome="inconclusive", controls=("A.7.5",), note=note, remedy=remedy
-        )
+            return Finding("ends_at_training_set", note=note, remedy=remedy)
+        return Finding("ends_at_training_set", limit=HOLDS, outcome="inconclusive", note=note, remedy=remedy)
     digest = case.data["reference"].digest
     message = f"the training set is {digest}"
     remedy = "Record the step that made these bytes, or train on the set that the chain ends at."
     # The bytes changed since they were recorded: the record was overtaken, and says nothing about these.
-    return replace(_finding("ends_at_training_set", digest in ends, "A.7.5", message, remedy), stale=digest not in ends)
+    return replace(_finding("ends_at_training_set", digest in ends, message, remedy), stale=digest not in ends)
 
 
 def _finding(
     measure: str,
     yes: bool,
-    control: str,
     note: str,
     remedy: str | None = None,
     over: Mapping[str, str] | None = None,
+    topic: str | None = None,
 ) -> Finding:
-    return holds(measure, yes, controls=(control,), note=note, remedy=remedy, over=over)
+    return holds(measure, yes, controls=() if topic is None else (topic,), note=note, remedy=remedy, over=over)

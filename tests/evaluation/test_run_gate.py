@@ -156,3 +156,20 @@ def test_a_gates_outcome_is_its_worst_and_nothing_is_never_a_pass(
     outcomes: list[Outcome | None], whole: Outcome
 ) -> None:
     assert outcome_of(Finding("a", outcome=outcome) for outcome in outcomes) == whole
+
+
+@pytest.mark.parametrize(
+    ("body", "controls"),
+    [
+        ("return [Finding('gap', 1)]", ("A.5.4",)),
+        ("return [Finding('other', 1)]", ("A.6.2.4", "A.5.4")),
+        ("return [Finding('other', 1, controls=('people',))]", ("A.5.4",)),
+        ("return [Finding('gap', 1, controls=('A.6.2.4',))]", ("A.6.2.4",)),
+    ],
+)
+def test_a_finding_bears_on_what_gate_yaml_says_of_its_measure_or_topic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, controls: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(globals(), "MANIFEST", f"{MANIFEST}findings: {{gap: [A.5.4], people: [A.5.4]}}\n")
+    [found] = trial(tmp_path, body)
+    assert found.controls == controls

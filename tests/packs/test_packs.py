@@ -188,6 +188,8 @@ def test_an_unreadable_folder_is_an_error(tmp_path: Path) -> None:
         ("type: number", "type: nubmer", 9, "parameters.share.type"),
         ("owner: system", "owner: anyone", 11, "parameters.strict.owner"),
         ("kind: computed", "kind: computed\nkind: record", 7, "is there twice"),
+        ("kind: computed", "findings: {{gap: [A.9.9]}}\nkind: computed", 1, "findings.gap names 'A.9.9', which is not"),
+        ("kind: computed", "findings: {{gap: []}}\nkind: computed", 1, "findings.gap names no control"),
     ],
 )
 def test_a_wrong_manifest_is_an_error_with_its_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:

@@ -16,13 +16,16 @@ from aims_gates.errors import InputError
 
 __all__ = [
     "DECISION_STEPS",
+    "ApprovalControls",
     "Clause",
     "Control",
+    "approval_controls",
     "catalogue",
     "clause_or_control",
     "clauses",
     "control",
     "order",
+    "owners",
     "title_of",
 ]
 
@@ -88,8 +91,23 @@ class Clause:
 
 
 @dataclass(frozen=True)
+class ApprovalControls:
+    """The controls on which approvals bear without a gate.
+
+    Attributes:
+        separation: The one that they meet: those who made a version do not release it.
+        ageing: They live no longer than what evidences this one.
+    """
+
+    separation: str
+    ageing: str
+
+
+@dataclass(frozen=True)
 class _Catalogue:
     standard: str
+    approvals: ApprovalControls
+    owners: Mapping[str, str]
     controls: tuple[Control, ...]
 
 
@@ -109,10 +127,25 @@ def _document(name: str) -> Document:
 
 
 @cache
+def _read() -> _Catalogue:
+    return parse(_Catalogue, _document("catalogue.yaml"))
+
+
+@cache
 def catalogue() -> Mapping[str, Control]:
     """Every control by id, in natural order."""
-    controls = parse(_Catalogue, _document("catalogue.yaml")).controls
-    return MappingProxyType({entry.id: entry for entry in sorted(controls, key=lambda entry: order(entry.id))})
+    controls = sorted(_read().controls, key=lambda entry: order(entry.id))
+    return MappingProxyType({entry.id: entry for entry in controls})
+
+
+def approval_controls() -> ApprovalControls:
+    """The controls on which approvals bear without a gate."""
+    return _read().approvals
+
+
+def owners() -> Mapping[str, str]:
+    """The role that usually answers for a control: by its id, its category or its level."""
+    return _read().owners
 
 
 @cache
