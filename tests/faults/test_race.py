@@ -17,7 +17,8 @@ from aims_gates.decision.in_force import Ask
 from aims_gates.decision.rules import decide
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
-from aims_gates.ledger.table import history, read_body
+from aims_gates.ledger.row import read_body
+from aims_gates.ledger.table import history
 from aims_gates.ledger.verify import verify
 from aims_gates.mlflow_plugin.store.ledger_view import now
 
