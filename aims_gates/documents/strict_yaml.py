@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from aims_gates.documents.json_lines import json_lines
-from aims_gates.documents.yaml_values import MAX_DEPTH, Place, Refused, values_of
+from aims_gates.documents.yaml_values import MAX_DEPTH, Place, RefusedText, values_of
 from aims_gates.errors import InputError
 
 __all__ = ["Document", "Place", "dump", "is_small", "parse", "problems", "read", "read_json", "read_yaml"]
@@ -79,7 +79,7 @@ def read_yaml(data: bytes, where: str) -> Document:
     """
     try:
         value, lines = values_of(_text(data, where))
-    except Refused as refused:
+    except RefusedText as refused:
         place = where if refused.line is None else f"{where}:{refused.line}"
         raise InputError(refused.message, where=place, remedy=refused.remedy) from refused.__cause__
     return _unicode(Document(_copy(value), where, lines))

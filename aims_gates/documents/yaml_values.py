@@ -23,7 +23,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.nodes import ScalarNode
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "Place", "Refused", "values_of"]
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "Place", "RefusedText", "values_of"]
 
 #: Levels of lists and mappings in one document.
 MAX_DEPTH = 32
@@ -34,7 +34,7 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
 Place = tuple[str | int, ...]
 
 
-class Refused(Exception):
+class RefusedText(Exception):
     """What is refused, where the file's name is not known.
 
     Args:
@@ -54,20 +54,20 @@ def _checked(events: Iterable[Event]) -> Iterator[Event]:
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if event.version or event.tags:
-                raise Refused(line, "a directive", "Remove the line that begins with '%'.")
+                raise RefusedText(line, "a directive", "Remove the line that begins with '%'.")
         if documents > 1:
-            raise Refused(line, "more than one document", "Keep one document per file.")
+            raise RefusedText(line, "more than one document", "Keep one document per file.")
         values += isinstance(event, NodeEvent)
         if values > MAX_VALUES:
-            raise Refused(line, f"more than {MAX_VALUES} values", "Split the document.")
+            raise RefusedText(line, f"more than {MAX_VALUES} values", "Split the document.")
         if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-            raise Refused(line, "an alias or anchor", "Write the value out.")
+            raise RefusedText(line, "an alias or anchor", "Write the value out.")
         if isinstance(event, CollectionStartEvent | ScalarEvent) and event.ctag is not None:
-            raise Refused(line, "an explicit tag", "Remove the tag (the word after '!').")
+            raise RefusedText(line, "an explicit tag", "Remove the tag (the word after '!').")
         depth += isinstance(event, CollectionStartEvent)
         depth -= isinstance(event, CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise Refused(line, f"more than {MAX_DEPTH} levels", "Flatten the document.")
+            raise RefusedText(line, f"more than {MAX_DEPTH} levels", "Flatten the document.")
         yield event
 
 
@@ -92,7 +92,7 @@ def _scalar(kind: str, event: ScalarEvent) -> Any:
     except ValueError as error:
         remedy = "Write a finite decimal number without leading zeros, or put quotes around the text."
         message = f"{text[:40]!r} is not a finite decimal number"
-        raise Refused(event.start_mark.line + 1, message, remedy) from error
+        raise RefusedText(event.start_mark.line + 1, message, remedy) from error
     return text
 
 
@@ -113,7 +113,7 @@ class _Builder:
                 for _ in self._events:
                     pass
                 return value
-        raise Refused(None, "the document is empty", "Fill it in or remove it.")
+        raise RefusedText(None, "the document is empty", "Fill it in or remove it.")
 
     def _value(self, event: Event, path: Place) -> Any:
         self.lines[path] = event.start_mark.line + 1
@@ -126,10 +126,10 @@ class _Builder:
         for key_event in self._until_end():
             line = key_event.start_mark.line + 1
             if not isinstance(key_event, ScalarEvent):
-                raise Refused(line, "a key must be text", "Use a plain word as the key.")
+                raise RefusedText(line, "a key must be text", "Use a plain word as the key.")
             key = str(key_event.value)
             if key in result:
-                raise Refused(line, f"the key {key!r} is there twice", "Remove one of the two.")
+                raise RefusedText(line, f"the key {key!r} is there twice", "Remove one of the two.")
             result[key] = self._value(next(self._events), (*path, key))
             self.lines[(*path, key)] = line
         return result
@@ -147,7 +147,7 @@ def values_of(text: str) -> tuple[Any, Mapping[Place, int]]:
     """A text's value and lines. Kept, because records are read again and again; the value is not to be changed.
 
     Raises:
-        Refused: it is no YAML, or has what is refused.
+        RefusedText: it is no YAML, or has what is refused.
     """
     builder = _Builder(text)
     try:
@@ -156,7 +156,7 @@ def values_of(text: str) -> tuple[Any, Mapping[Place, int]]:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise Refused(line + 1, f"not YAML: {problem}", "Fix the syntax there.") from error
+        raise RefusedText(line + 1, f"not YAML: {problem}", "Fix the syntax there.") from error
     except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
         # What the parser raises by accident on bytes that are no YAML, e.g. for the escape \UFFFFFFFF.
-        raise Refused(None, f"not YAML: {error}", "Fix the syntax.") from error
+        raise RefusedText(None, f"not YAML: {error}", "Fix the syntax.") from error
