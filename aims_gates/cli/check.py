@@ -84,8 +84,9 @@ def command(
     with progress() as report_progress:
         if report_progress is not None:
             report_progress("loading MLflow", 0, 0)
-        from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
+        from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
         from aims_gates.mlflow_plugin.client.release import use
+        from aims_gates.mlflow_plugin.client.systems import system_of
 
         use(settings)
         target = _target(settings, system, run_id, model, version)
@@ -98,7 +99,7 @@ def _target(
     settings: Settings, system: str | None, run_id: str | None, model: str | None, version: str | None
 ) -> "CheckTarget":
     """What is checked: the run's model, the version or address that was named, else the newest version."""
-    from aims_gates.mlflow_plugin.client.check import system_of
+    from aims_gates.mlflow_plugin.client.systems import system_of
     from aims_gates.mlflow_plugin.client.targets import find_target, newest
 
     if run_id is None and version is None and (model is None or _is_name(model)):

@@ -65,11 +65,11 @@ def command(
     with progress() as report_progress:
         if report_progress is not None:
             report_progress("predicting" if out else "comparing", 0, 0)
-        from aims_gates.mlflow_plugin.client.check import system_of
         from aims_gates.mlflow_plugin.client.isolation import choose
         from aims_gates.mlflow_plugin.client.perturb import read_perturbations
         from aims_gates.mlflow_plugin.client.prediction_statements import statement_of
         from aims_gates.mlflow_plugin.client.release import use
+        from aims_gates.mlflow_plugin.client.systems import system_of
         from aims_gates.mlflow_plugin.client.targets import find_target
         from aims_gates.mlflow_plugin.store.subjects import local_folder
         from aims_gates.model import Subject
@@ -114,8 +114,8 @@ def _predict(
     isolation: "Isolation | None",
 ) -> "PredictionTable":
     """Run the model and write its table."""
-    from aims_gates.mlflow_plugin.client.check import positive_label
     from aims_gates.mlflow_plugin.client.predict import predict_table
+    from aims_gates.mlflow_plugin.client.systems import positive_label
 
     positive = positive_label(record)
     return predict_table(folder, place, out, positive=positive, perturbations=perturbations, isolation=isolation)
@@ -143,7 +143,7 @@ def _keep(out: Path, statement: "Statement", signing: "Key | None", settings: Se
     from aims_gates.attestation.signing.envelope import sign
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_ledger
-    from aims_gates.mlflow_plugin.client.check import CheckContext
+    from aims_gates.mlflow_plugin.client.check_context import CheckContext
     from aims_gates.mlflow_plugin.client.prediction_statements import write_signed, write_unsigned
 
     if signing is None:

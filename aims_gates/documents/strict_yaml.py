@@ -9,41 +9,23 @@ import json
 import math
 import re
 import stat
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    DocumentStartEvent,
-    Event,
-    NodeEvent,
-    ScalarEvent,
-    SequenceStartEvent,
-)
-from ruamel.yaml.nodes import ScalarNode
 
 from aims_gates.documents.json_lines import json_lines
+from aims_gates.documents.yaml_values import MAX_DEPTH, Place, RefusedText, values_of
 from aims_gates.errors import InputError
 
 __all__ = ["Document", "Place", "dump", "is_small", "parse", "problems", "read", "read_json", "read_yaml"]
 
 MAX_BYTES = 1024 * 1024
-MAX_DEPTH = 32
-#: The parser takes about 50 microseconds a value: a megabyte of `[1,1,1` would hold a server for half a minute.
-MAX_VALUES = 50_000
 _UNKNOWN = "unknown field"
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
 T = TypeVar("T")
-Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -82,130 +64,6 @@ def _text(data: bytes, where: str, most: int = MAX_BYTES) -> str:
         raise InputError(f"not UTF-8 text (byte {error.start})", where=where, remedy="Save it as UTF-8.") from error
 
 
-class _Refused(Exception):
-    """What is refused, where the file's name is not known.
-
-    Args:
-        line: The line, from 1; None where the whole text is meant.
-    """
-
-    def __init__(self, line: int | None, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.line, self.message, self.remedy = line, message, remedy
-
-
-def _checked(events: Iterable[Event]) -> Iterator[Event]:
-    """A document's events; aliases, anchors, tags, directives, depth and bulk are refused before anything is built."""
-    depth = documents = values = 0
-    for event in events:
-        line = event.start_mark.line + 1
-        if isinstance(event, DocumentStartEvent):
-            documents += 1
-            if event.version or event.tags:
-                raise _Refused(line, "a directive", "Remove the line that begins with '%'.")
-        if documents > 1:
-            raise _Refused(line, "more than one document", "Keep one document per file.")
-        values += isinstance(event, NodeEvent)
-        if values > MAX_VALUES:
-            raise _Refused(line, f"more than {MAX_VALUES} values", "Split the document.")
-        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-            raise _Refused(line, "an alias or anchor", "Write the value out.")
-        if isinstance(event, CollectionStartEvent | ScalarEvent) and event.ctag is not None:
-            raise _Refused(line, "an explicit tag", "Remove the tag (the word after '!').")
-        depth += isinstance(event, CollectionStartEvent)
-        depth -= isinstance(event, CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise _Refused(line, f"more than {MAX_DEPTH} levels", "Flatten the document.")
-        yield event
-
-
-def _scalar(kind: str, event: ScalarEvent) -> Any:
-    text: str = event.value
-    if event.style is not None:
-        return text
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return text.lower() == "true"
-    try:
-        if kind == "int":
-            if not _INTEGER.fullmatch(text):
-                raise ValueError(text)
-            return int(text)
-        if kind == "float":
-            number = float(text.replace("_", "x"))
-            if not math.isfinite(number):
-                raise ValueError(text)
-            return number
-    except ValueError as error:
-        remedy = "Write a finite decimal number without leading zeros, or put quotes around the text."
-        message = f"{text[:40]!r} is not a finite decimal number"
-        raise _Refused(event.start_mark.line + 1, message, remedy) from error
-    return text
-
-
-class _Builder:
-    """Plain values from checked events, and the line of each part."""
-
-    def __init__(self, text: str) -> None:
-        yaml = YAML(typ="safe", pure=True)
-        self._resolve = yaml.resolver.resolve
-        self._events = _checked(yaml.parse(text))
-        self.lines: dict[Place, int] = {}
-
-    def document(self) -> Any:
-        """The one document's value."""
-        for event in self._events:
-            if isinstance(event, NodeEvent):
-                value = self._value(event, ())
-                for _ in self._events:
-                    pass
-                return value
-        raise _Refused(None, "the document is empty", "Fill it in or remove it.")
-
-    def _value(self, event: Event, path: Place) -> Any:
-        self.lines[path] = event.start_mark.line + 1
-        if isinstance(event, ScalarEvent):
-            tag = self._resolve(ScalarNode, event.value, event.implicit)
-            return _scalar(str(tag).rsplit(":", 1)[-1], event)
-        if isinstance(event, SequenceStartEvent):
-            return [self._value(item, (*path, index)) for index, item in enumerate(self._until_end())]
-        result: dict[str, Any] = {}
-        for key_event in self._until_end():
-            line = key_event.start_mark.line + 1
-            if not isinstance(key_event, ScalarEvent):
-                raise _Refused(line, "a key must be text", "Use a plain word as the key.")
-            key = str(key_event.value)
-            if key in result:
-                raise _Refused(line, f"the key {key!r} is there twice", "Remove one of the two.")
-            result[key] = self._value(next(self._events), (*path, key))
-            self.lines[(*path, key)] = line
-        return result
-
-    def _until_end(self) -> Iterator[Event]:
-        """The events that begin a part of the collection just begun."""
-        for event in self._events:
-            if isinstance(event, CollectionEndEvent):
-                return
-            yield event
-
-
-@lru_cache(maxsize=512)
-def _parsed(text: str) -> tuple[Any, Mapping[Place, int]]:
-    """A text's value and lines. Kept, because records are read again and again; the value is not to be changed."""
-    builder = _Builder(text)
-    try:
-        return builder.document(), MappingProxyType(builder.lines)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise _Refused(line + 1, f"not YAML: {problem}", "Fix the syntax there.") from error
-    except (ArithmeticError, AssertionError, LookupError, RecursionError, TypeError, ValueError) as error:
-        # What the parser raises by accident on bytes that are no YAML, e.g. for the escape \UFFFFFFFF.
-        raise _Refused(None, f"not YAML: {error}", "Fix the syntax.") from error
-
-
 def _copy(value: Any) -> Any:
     """A value of one's own."""
     if isinstance(value, dict):
@@ -220,8 +78,8 @@ def read_yaml(data: bytes, where: str) -> Document:
         InputError: naming file, line and remedy; see the module's docstring for what is refused.
     """
     try:
-        value, lines = _parsed(_text(data, where))
-    except _Refused as refused:
+        value, lines = values_of(_text(data, where))
+    except RefusedText as refused:
         place = where if refused.line is None else f"{where}:{refused.line}"
         raise InputError(refused.message, where=place, remedy=refused.remedy) from refused.__cause__
     return _unicode(Document(_copy(value), where, lines))

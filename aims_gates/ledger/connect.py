@@ -10,8 +10,10 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from aims_gates.database import HEAD, current
 from aims_gates.errors import LedgerError, NoLedgerError
+from aims_gates.ledger.installation import install
 from aims_gates.ledger.remote import Remote, is_remote
-from aims_gates.ledger.table import Source, install, lock, snapshot
+from aims_gates.ledger.table import Source, snapshot
+from aims_gates.ledger.writing import lock
 from aims_gates.settings import SCHEMES, database_uri
 
 #: A writer waits 20 s for another, and sees what that one committed.

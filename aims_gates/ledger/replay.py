@@ -19,7 +19,7 @@ from aims_gates.errors import AimsGatesError
 from aims_gates.ledger import merkle
 from aims_gates.ledger.checkpoint import claimed, unfit
 from aims_gates.ledger.row import TRUST_TYPES, skim, terms, unwrap, verified
-from aims_gates.ledger.table import admit
+from aims_gates.ledger.writing import admit
 
 __all__ = ["MOST", "SKEW", "Replay", "Verification", "trust_digest"]
 

@@ -115,8 +115,8 @@ class Manifest(StrictModel):
         pins: What its evidence is bound to besides bytes and data: when the system's ``purpose`` or ``specification``
             changes, it no longer counts.
         facts: What must be so in the records, one finding each. A gate with facts needs no gate.py.
-        findings: The controls on which a finding of gate.py bears, by its measure, or by the topic that it names in place
-            of a control; one that is not listed and names no control bears on all of the gate's.
+        findings: The controls on which a finding of gate.py bears, by its measure, or by the topic that it names in
+            place of a control; one that is not listed and names no control bears on all of the gate's.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

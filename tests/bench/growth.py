@@ -97,7 +97,7 @@ def grow(connection: Connection, rows: int, people: Any, gates: int = 12, models
         models: Registered models that the versions belong to.
     """
     database.drop(connection)
-    size, frontier = ledger.table._head(connection)
+    size, frontier = ledger.table.head(connection)
     at = datetime.now(UTC)
     for entries in _batches(rows, _entries(people, gates, models)):
         made, index = [], []

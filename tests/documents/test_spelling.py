@@ -140,12 +140,12 @@ def test_a_new_person_or_login_that_looks_like_another_is_not_listed(world, kit)
 
 
 def test_a_ledger_with_such_a_person_from_before_verifies_and_its_next_list_may_keep_them(world, kit, monkeypatch):
-    import aims_gates.ledger.table as table
+    import aims_gates.ledger.writing as writing
 
     odd = replace(kit.trusted("risk"), person=f"Rit{OTHER_O}a")
     listed = (*[kit.trusted(role) for role in kit.ROLES if role != "risk"], odd)
     with monkeypatch.context() as before:
-        before.setattr(table, "_check_people", lambda row, past: None)  # as an earlier version appended it
+        before.setattr(writing, "_check_people", lambda row, past: None)  # as an earlier version appended it
         world.trust(*listed)
     assert verify(world.connection).ok
     world.say(Trust(2, listed), "policy")

@@ -16,7 +16,8 @@ from aims_gates.attestation.statements.types import type_of
 from aims_gates.decision.rules import Ask, decide
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
-from aims_gates.ledger.table import history, read_body
+from aims_gates.ledger.row import read_body
+from aims_gates.ledger.table import history
 from aims_gates.ledger.verify import verify
 from aims_gates.mlflow_plugin.store.ledger_view import now
 

@@ -8,8 +8,9 @@ from aims_gates.attestation.statements.people import Halt, Revocation
 from aims_gates.attestation.statements.policy import Adoption
 from aims_gates.attestation.statements.registry import Transition
 from aims_gates.ledger import size
+from aims_gates.ledger.installation import upgrade
 from aims_gates.ledger.live_tables import differences
-from aims_gates.ledger.table import bearing, upgrade
+from aims_gates.ledger.table import bearing
 
 
 @pytest.fixture

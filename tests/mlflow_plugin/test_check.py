@@ -22,11 +22,12 @@ from aims_gates.documents.canonical import digest, digest_bytes, digest_file, fo
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
-from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
+from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
 from aims_gates.mlflow_plugin.client.isolation import Isolation
 from aims_gates.mlflow_plugin.client.predict import predict_table
 from aims_gates.mlflow_plugin.client.prediction_statements import statement_of, write_unsigned
 from aims_gates.mlflow_plugin.client.runlog import MOST_METRICS, _metrics
+from aims_gates.mlflow_plugin.client.systems import system_of
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Evidence, Finding, Limit, Subject
@@ -157,9 +158,9 @@ def test_a_table_that_changed_while_the_gates_ran_is_signed_by_nobody(
             (table,) = tmp_path.glob("aims-check-*/predictions.parquet")
             table.write_bytes(table.read_bytes() + b" ")
 
-    desk = CheckContext(shop.settings, shop.key("ci"), rewrite)
+    context = CheckContext(shop.settings, shop.key("ci"), rewrite)
     with pytest.raises(IntegrityError, match="changed after it was written"):
-        check_target(desk, system_of(shop.settings, "loans", None), find_target(None, "loans", "2"))
+        check_target(context, system_of(shop.settings, "loans", None), find_target(None, "loans", "2"))
     assert size(shop) == before
 
 
@@ -275,9 +276,9 @@ def test_a_key_signs_nothing_of_a_model_that_ran_with_less_isolation_than_the_pr
 
 
 def test_handed_in_data_are_advisory_at_tier_high(shop: Any, shops: Any) -> None:
-    desk = CheckContext(shop.settings, shop.key("ci"))
+    context = CheckContext(shop.settings, shop.key("ci"))
     record = system_of(shop.settings, "loans", None)
-    report = check_target(desk, record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)})
+    report = check_target(context, record, find_target(None, "loans", "2"), {"evaluation": handed_in(shops)})
     assert report.decision is not None
     found = {each.control: each for each in report.decision.controls}["A.6.2.4"]
     assert found.blocks and any("handed in" in note for note in report.notes)
@@ -305,9 +306,9 @@ PERTURBATIONS = "perturbations: {seed: 3, rows: 100, noise: {x: 0.001}}"
 
 
 def test_a_check_predicts_the_perturbed_rows_and_only_those_count(shop: Any, tmp_path: Any) -> None:
-    record, desk = perturbing(shop), CheckContext(shop.settings, shop.key("ci"))
+    record, context = perturbing(shop), CheckContext(shop.settings, shop.key("ci"))
     target = find_target(None, "loans", "2")
-    report = check_target(desk, record, target)
+    report = check_target(context, record, target)
     assert {run.gate: run.outcome for run in report.gates}["robustness"] == "pass"
     made = seen(shop, report.decision.subject)
     plan = made.binding().predicate.plan
@@ -316,7 +317,7 @@ def test_a_check_predicts_the_perturbed_rows_and_only_those_count(shop: Any, tmp
     assert made.count(plan, step, report.decision.subject, datetime.now(UTC)).standing == "counts"
     frame = shops_frame(record).assign(perturbation="noise")
     frame.to_parquet(tmp_path / "p.parquet")
-    given = check_target(desk, record, target, {"perturbed": tmp_path / "p.parquet"})
+    given = check_target(context, record, target, {"perturbed": tmp_path / "p.parquet"})
     counted = seen(shop, given.decision.subject).count(plan, step, given.decision.subject, datetime.now(UTC))
     assert (counted.standing, "perturbed" in counted.reason) == ("missing", True)
 
@@ -329,7 +330,7 @@ def shops_frame(record: Any) -> pd.DataFrame:
 
 def test_perturbations_without_an_id_or_of_no_shape_are_errors_with_their_place(shop: Any) -> None:
     record = perturbing(shop)
-    desk, target = CheckContext(shop.settings), find_target(None, "loans", "2")
+    context, target = CheckContext(shop.settings), find_target(None, "loans", "2")
     for changes, said in (
         ({"roles": {"target": "y"}}, "matched by an id"),
         ({"perturbations": {"noise": {"x": -1}}}, "noise"),
@@ -337,7 +338,7 @@ def test_perturbations_without_an_id_or_of_no_shape_are_errors_with_their_place(
     ):
         changed = replace(record, system=record.system.model_copy(update=changes))
         with pytest.raises(InputError, match=said) as caught:
-            check_target(desk, changed, target)
+            check_target(context, changed, target)
         assert "system.yaml" in str(caught.value.where) and caught.value.remedy
 
 
@@ -406,9 +407,9 @@ def test_a_logging_failure_is_said_and_the_evidence_stands(
     gone = replace(find_target(None, "loans", "2"), version="99")
     before = size(shop)
     record = system_of(shop.settings, "loans", None)
-    desk = CheckContext(shop.settings, shop.key("ci"))
+    context = CheckContext(shop.settings, shop.key("ci"))
     target = replace(gone, address="models:/loans/2")
-    report = check_target(desk, record, target, {"evaluation": handed_in(shops)})
+    report = check_target(context, record, target, {"evaluation": handed_in(shops)})
     assert size(shop) > before and any("logging failed" in note for note in report.notes)
 
 

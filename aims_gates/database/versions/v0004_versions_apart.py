@@ -7,4 +7,4 @@ __all__ = ["upgrade"]
 
 
 def upgrade() -> None:
-    """No table changes: :func:`aims_gates.ledger.table.upgrade` makes the index anew."""
+    """No table changes: :func:`aims_gates.ledger.installation.upgrade` makes the index anew."""

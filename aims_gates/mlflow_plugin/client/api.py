@@ -13,9 +13,10 @@ from typing import Any
 import mlflow
 
 from aims_gates.errors import AimsGatesError, RefusedError
-from aims_gates.mlflow_plugin.client.check import CheckContext, check_target, system_of
+from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
 from aims_gates.mlflow_plugin.client.explain import explain_version
 from aims_gates.mlflow_plugin.client.release import current_settings, load_model
+from aims_gates.mlflow_plugin.client.systems import system_of
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.reports import Report
 from aims_gates.reports.text import show
@@ -52,8 +53,8 @@ def check(
         raise ValueError(f"raise_on must be None or one of {', '.join(_RAISE)}, not {raise_on!r}")
     try:
         settings = current_settings()
-        desk = CheckContext(settings, maybe_signer(settings, None))
-        report = check_target(desk, system_of(settings, system, None), find_target(run, model), data)
+        context = CheckContext(settings, maybe_signer(settings, None))
+        report = check_target(context, system_of(settings, system, None), find_target(run, model), data)
     except Exception as error:
         if raise_on is not None:
             raise

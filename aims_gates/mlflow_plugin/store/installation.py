@@ -11,7 +11,7 @@ from aims_gates.documents.canonical import digest
 from aims_gates.errors import LedgerError, RefusedError
 from aims_gates.ledger import append, history
 from aims_gates.ledger.connect import open_database
-from aims_gates.ledger.table import upgrade as upgrade_ledger
+from aims_gates.ledger.installation import upgrade as upgrade_ledger
 from aims_gates.mlflow_plugin.internals.store import close
 from aims_gates.mlflow_plugin.store.store import gated_store
 from aims_gates.model import Subject

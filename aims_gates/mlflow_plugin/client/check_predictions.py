@@ -1,0 +1,115 @@
+"""The predictions that a check is about: the model's own, those signed before, those of the version in production."""
+
+# mypy: allow-untyped-calls
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aims_gates.attestation.trust_list import Row
+from aims_gates.data import Dataset
+from aims_gates.decision.in_force import StatementView
+from aims_gates.documents.canonical import folder_digest
+from aims_gates.errors import AimsGatesError
+from aims_gates.mlflow_plugin.client.check_context import Check
+from aims_gates.mlflow_plugin.client.perturb import Perturbations, perturbations_of
+from aims_gates.mlflow_plugin.client.predict import ATTACKS, PERTURBED, TABLE_ROLES, PredictionTable, predict_table
+from aims_gates.mlflow_plugin.client.prediction_statements import confirmed, read_signed, statement_of
+from aims_gates.mlflow_plugin.client.systems import positive_label
+from aims_gates.mlflow_plugin.store.subjects import local_folder
+
+__all__ = ["add_champion", "add_predictions"]
+
+
+def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
+    """Run the model over the evaluation set, unless predictions were handed in."""
+    if "evaluation" in check.inputs.given:
+        check.notes.append(
+            "The evaluation data were handed in: evidence on them is advisory where predictions must be signed."
+        )
+        return
+    place = check.record.location("evaluation")
+    if place is None or not _looks_at_predictions(check):
+        return
+    if check.context.progress is not None:
+        check.context.progress("predictions", 0, 0)
+    if check.context.predictions is not None:
+        table = _signed_elsewhere(check, check.context.predictions, folder, place, scratch)
+    else:
+        table = predict_table(
+            folder,
+            place,
+            scratch / "predictions.parquet",
+            positive=positive_label(check.record),
+            perturbations=_perturbations(check),
+            numbered=False,
+            isolation=check.isolation,
+        )
+        check.statements.append(statement_of(table, check.now, check.inputs.facts, check.subject))
+    check.notes.append(table.isolation.said())
+    check.tables.append(table)
+    inputs = check.inputs
+    inputs.facts = {**inputs.facts, "isolation": table.isolation.kind}
+    inputs.predictions = Dataset.open(table.path, role="evaluation")
+    inputs.predictions_digest = table.output
+    inputs.tables = {role: Dataset.open(path, role=role) for role, (path, _) in table.tables.items()}
+    inputs.table_roles = {role: (role,) for role in TABLE_ROLES if inputs.tables}
+
+
+def _signed_elsewhere(check: Check, out: Path, folder: Path, place: Path | str, scratch: Path) -> PredictionTable:
+    """A copy of predictions that were signed before; their own statement, in the ledger or not, decides what they are.
+
+    Raises:
+        InputError: they are not signed.
+        IntegrityError: they are of another model, of another set, or not what was signed.
+    """
+    envelope, statement = read_signed(out)
+    table = confirmed(out, statement, folder, place, into=scratch)
+    if check.context.key is not None and check.context.gated:
+        check.envelopes.append(envelope)
+    check.notes.append(f"The model was not run here: its predictions are those of {out.name}, signed before.")
+    return table
+
+
+def _perturbations(check: Check) -> Perturbations | None:
+    """What the system has perturbed, where a gate that is due looks at such rows.
+
+    Raises:
+        InputError: it is not of that shape, or no column tells which row a perturbed row was.
+    """
+    record = check.record
+    due = [check.gates[step.gate].manifest for step in check.plan.steps if step.applies and step.gate in check.gates]
+    if not record.system.perturbations or not any({PERTURBED, ATTACKS} & set(manifest.inputs.data) for manifest in due):
+        return None
+    if not record.system.roles.get("id"):
+        remedy = "Add roles.id, the column that identifies a row of the evaluation set."
+        raise record.document.error(("perturbations",), "perturbed rows are matched by an id, and no column is", remedy)
+    return perturbations_of(record.system.perturbations, record.document.place(("perturbations",)))
+
+
+def _looks_at_predictions(check: Check) -> bool:
+    due = [check.gates[step.gate].manifest for step in check.plan.steps if step.applies and step.gate in check.gates]
+    return any(manifest.trusted_predictions or {"prediction", "score"} & set(manifest.inputs.roles) for manifest in due)
+
+
+def add_champion(check: Check, rows: list[Row], scratch: Path) -> None:
+    """The version now in production, run over the same rows, for gates that compare."""
+    wants = [step for step in check.plan.steps if "champion" in check.gates[step.gate].manifest.inputs.data]
+    grant = StatementView(rows, check.record.system.workspace, check.name).standing("production", datetime.now(UTC))
+    place = None if "evaluation" in check.inputs.given else check.record.location("evaluation")
+    if not wants or grant is None or place is None or grant.predicate.digest == check.subject.digest:
+        return
+    message = f"Version {grant.predicate.version}, now in production, was not compared with: "
+    try:
+        with local_folder(grant.predicate.location) as folder:
+            if folder_digest(folder) != grant.predicate.digest:
+                check.notes.append(
+                    f"{message}its bytes were altered since it was granted. Run: aims-gates ledger verify"
+                )
+                return
+            positive, out = positive_label(check.record), scratch / "champion.parquet"
+            table = predict_table(folder, place, out, positive=positive, isolation=check.isolation)
+    except AimsGatesError as error:
+        check.notes.append(f"{message}{error.message}")
+        return
+    check.tables.append(table)
+    check.inputs.given = {**check.inputs.given, "champion": Dataset.open(table.path, role="champion")}

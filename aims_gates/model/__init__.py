@@ -1,0 +1,32 @@
+"""The nouns. Values only: nothing here reads, writes or decides.
+
+Every noun is a frozen dataclass of plain JSON values, so that what is signed is what is used:
+``dataclasses.asdict`` gives the wire form, :func:`aims_gates.documents.strict_yaml.parse` reads it back.
+"""
+
+from aims_gates.model.artifacts import Advisory, Artifacts, Packages
+from aims_gates.model.decision import ControlState, Decision, Mode, State
+from aims_gates.model.findings import Evidence, Finding, Limit, Outcome, Subject, worst
+from aims_gates.model.plan import LEAST_ISOLATION, Approver, Enforcement, Plan, Requirement, Step
+
+__all__ = [
+    "LEAST_ISOLATION",
+    "Advisory",
+    "Approver",
+    "Artifacts",
+    "ControlState",
+    "Decision",
+    "Enforcement",
+    "Evidence",
+    "Finding",
+    "Limit",
+    "Mode",
+    "Outcome",
+    "Packages",
+    "Plan",
+    "Requirement",
+    "State",
+    "Step",
+    "Subject",
+    "worst",
+]

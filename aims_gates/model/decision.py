@@ -1,0 +1,78 @@
+"""What was decided: allow or deny, and a state for every control."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aims_gates.model.findings import Finding
+from aims_gates.model.plan import Enforcement
+
+__all__ = ["ControlState", "Decision", "Mode", "State"]
+
+State = Literal["met", "failed", "inconclusive", "missing", "stale", "waived", "not-applicable", "awaiting-approval"]
+Mode = Literal["observe", "warn", "enforce"]
+
+
+@dataclass(frozen=True)
+class ControlState:
+    """One control in a decision.
+
+    Attributes:
+        control, title, why, enforcement: As the profile says.
+        state: See :data:`State`.
+        reason: The state in one plain sentence.
+        findings: ``(gate, finding)`` pairs that bear on it.
+        evidence: For each gate: statement digest, age in days, signer, expiry.
+        next: The exact next commands, most useful first.
+        blocks: Whether this state, under this enforcement, stops a promotion.
+    """
+
+    control: str
+    title: str
+    why: str
+    enforcement: Enforcement
+    state: State
+    reason: str
+    findings: tuple[tuple[str, Finding], ...] = ()
+    evidence: tuple[Mapping[str, Any], ...] = ()
+    next: tuple[str, ...] = ()
+    blocks: bool = True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Allow or deny, with a state for every control. See :mod:`aims_gates.decision.rules`.
+
+    Attributes:
+        allowed: The answer.
+        mode: ``observe``, ``warn`` or ``enforce``; under the first two ``allowed`` is about the
+            registry's act, ``criteria_met`` about the evidence.
+        criteria_met: Whether the evidence criteria and approvals are met.
+        name, version, subject, system, tier, profile, plan, request: What it is about.
+        controls: A state for each required control.
+        approvals: ``needed``, ``given``, ``missing``: what and who.
+        actions: The shortest ordered list of actions.
+        problems: Refusals that belong to no control (no binding, halted, prohibited ...).
+        exit: The exit code, as the command line documents.
+        at: ISO time, UTC.
+        transition: ``rollback`` or ``break-glass`` where an order, not fresh evidence, carries the promotion.
+    """
+
+    allowed: bool
+    mode: Mode
+    criteria_met: bool
+    name: str
+    version: str
+    subject: str | None
+    system: str | None
+    tier: str | None
+    profile: str | None
+    plan: str | None
+    request: str | None
+    controls: tuple[ControlState, ...]
+    approvals: Mapping[str, Any]
+    actions: tuple[str, ...]
+    problems: tuple[str, ...]
+    exit: int
+    at: str
+    transition: Literal["production", "rollback", "break-glass"] = "production"
