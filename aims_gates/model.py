@@ -22,6 +22,7 @@ __all__ = [
     "LEAST_ISOLATION",
     "Limit",
     "Mode",
+    "ModelRef",
     "Outcome",
     "Packages",
     "Plan",
@@ -149,6 +150,29 @@ class Subject:
     kind: Literal["model", "prompt", "rules", "service", "system", "organization"]
     digest: str
     name: str = ""
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """One version of a registered model or prompt: what is governed.
+
+    Attributes:
+        workspace: Where the registry has it; ``default`` in one without workspaces.
+        name: The registered name.
+        version: As MLflow writes it: decimal digits.
+    """
+
+    workspace: str
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.workspace}/{self.name}/{self.version}"
+
+    @property
+    def label(self) -> str:
+        """How signed statements name it: ``name/version``."""
+        return f"{self.name}/{self.version}"
 
 
 @dataclass(frozen=True)
