@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import echo, key_option, progress, settings_options
+from aims_gates.cli.options import echo, key_option, progress, settings_options, staged_bytes
 from aims_gates.documents.shell import quoted
 from aims_gates.settings import Settings, signer
 
@@ -33,11 +33,7 @@ def command(name: str, version: str, reason: str, hours: float, key: Path | None
         from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
-        staging = (
-            None
-            if report_progress is None
-            else (lambda done, total: report_progress(f"staging {done} of {total} bytes", 0, 0))
-        )
-        row = break_glass(settings, name, str(version_number(version)), reason, hours, signing, staging)
+        ref = settings.ref(name, str(version_number(version)))
+        row = break_glass(settings, ref, reason, hours, signing, staged_bytes(report_progress))
     echo(f"break-glass order for {name} version {version}, until {row.predicate.expires}", red=True)
     echo(f"it takes two people; then: aims-gates promote {quoted(name, version)}")

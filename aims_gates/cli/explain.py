@@ -37,4 +37,4 @@ def command(
     from aims_gates.cli.check import show
     from aims_gates.mlflow_plugin.client.explain import explain_version
 
-    return show(explain_version(settings, name, version), reports, json_)
+    return show(explain_version(settings, settings.ref(name, version)), reports, json_)

@@ -25,6 +25,7 @@ __all__ = [
     "save_reports",
     "echo",
     "settings_options",
+    "staged_bytes",
     "table",
 ]
 
@@ -142,3 +143,8 @@ def progress() -> Iterator[Callable[[str, int, int], None] | None]:
 
     with Console(stderr=True).status("starting ...") as status:
         yield lambda what, done, total: status.update(f"{what} ({done + 1} of {total})" if total else f"{what} ...")
+
+
+def staged_bytes(report: Callable[[str, int, int], None] | None) -> Callable[[int, int], None] | None:
+    """What staging calls with the bytes done and the bytes in all, to show them by :func:`progress`."""
+    return None if report is None else lambda done, total: report(f"staging {done} of {total} bytes", 0, 0)

@@ -2,7 +2,7 @@
 
 import click
 
-from aims_gates.cli.options import echo, progress, settings_options
+from aims_gates.cli.options import echo, progress, settings_options, staged_bytes
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -23,10 +23,6 @@ def command(name: str, version: str, alias: str, settings: Settings) -> None:
         from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
-        staging = (
-            None
-            if report_progress is None
-            else (lambda done, total: report_progress(f"staging {done} of {total} bytes", 0, 0))
-        )
-        digest = promote(settings, name, str(version_number(version)), alias, staging)
+        ref = settings.ref(name, str(version_number(version)))
+        digest = promote(settings, ref, alias, staged_bytes(report_progress))
     echo(f"{name} version {version} is {alias} ({digest})")

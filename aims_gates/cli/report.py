@@ -13,6 +13,7 @@ from aims_gates.cli.report_pages import add_pages
 from aims_gates.documents.canonical import plain
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
+from aims_gates.model import ModelRef
 from aims_gates.reports.tables import FORMATS
 from aims_gates.settings import Settings
 
@@ -144,11 +145,11 @@ def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
         raise InputError(f"{name!r} {model.ledger.unbound()}", remedy=remedy)
     record = system_of(settings, model.plan.system)
     rows = covered(model, due_of(model), record.records if record is not None else {})
-    emit([plain(row) for row in rows], json_, lambda: _covered(rows, name, version))
+    emit([plain(row) for row in rows], json_, lambda: _covered(rows, settings.ref(name, version)))
     return 3 if any(row.missing for row in rows) else 0
 
 
-def _covered(rows: tuple[Any, ...], name: str, version: str) -> str:
+def _covered(rows: tuple[Any, ...], ref: ModelRef) -> str:
     cells = [
         (
             row.control,
@@ -162,5 +163,5 @@ def _covered(rows: tuple[Any, ...], name: str, version: str) -> str:
         for row in rows
     ]
     missing = sum(row.missing for row in rows)
-    message = f"{name} version {version}: {missing} of {len(rows)} required controls missing"
+    message = f"{ref.name} version {ref.version}: {missing} of {len(rows)} required controls missing"
     return f"{message}\n\n{table(('CONTROL', 'TITLE', 'STATE', 'OWNER', 'BY', 'MISSING', 'NEXT'), cells)}"

@@ -7,7 +7,7 @@ import click
 
 from aims_gates.attestation.statements.people import Request
 from aims_gates.attestation.trust_list import Row
-from aims_gates.cli.options import as_json, echo, emit, key_option, progress, settings_options, table
+from aims_gates.cli.options import as_json, echo, emit, key_option, progress, settings_options, staged_bytes, table
 from aims_gates.cli.signed import attested, by_server, state
 from aims_gates.documents.canonical import plain
 from aims_gates.documents.shell import quoted
@@ -64,12 +64,7 @@ def open_(name: str, version: str, reason: str, key: Path | None, settings: Sett
             done = attested(settings, "/requests", {"name": name, "version": number, "reason": reason})
             row = find_request(settings, done.statement)
         else:
-            staging = (
-                None
-                if report_progress is None
-                else (lambda done, total: report_progress(f"staging {done} of {total} bytes", 0, 0))
-            )
-            row = open_request(settings, name, number, signing, reason, staging)
+            row = open_request(settings, settings.ref(name, number), signing, reason, staged_bytes(report_progress))
     emit(_shown(row), json_, lambda: f"request {row.digest[7:19]} is open for {name} version {version}\n{_lines(row)}")
 
 

@@ -32,5 +32,5 @@ def command(name: str, version: str, reason: str, alias: str, key: Path | None, 
         from aims_gates.mlflow_plugin.client.release import rollback, use
 
         use(settings)
-        rollback(settings, name, number, reason, signer(settings, key), alias)
+        rollback(settings, settings.ref(name, number), reason, signer(settings, key), alias)
     echo(f"{name} is back at version {version} ({alias}); review this rollback: {reason}")

@@ -46,14 +46,13 @@ def command(
         "compensating_control": compensating_control,
         "until": until,
     }
+    ref = settings.ref(name, version)
     with open_ledger(settings.need_registry()) as ledger:
-        requests.waive(
-            ledger, settings.workspace, name, version, **predicate
-        )  # says what is amiss before a key is asked for
+        requests.waive(ledger, ref, **predicate)  # says what is amiss before a key is asked for
     done = state(
         settings,
         key,
-        lambda ledger: requests.waive(ledger, settings.workspace, name, version, **predicate),
+        lambda ledger: requests.waive(ledger, ref, **predicate),
         "/waive",
         {"name": name, "version": version, **predicate},
     )

@@ -25,7 +25,7 @@ from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import HALTS, OPEN_MODE, Source
 from aims_gates.model import Decision, Evidence, Subject
 
-__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing", "stopping"]
+__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing", "statements", "stopping"]
 
 #: Under which terms the rows stand that bear on every name.
 _COMMON = ("trust", "revocation", "profiles", OPEN_MODE)
@@ -60,6 +60,11 @@ def about(
     for its_digest in sorted(subjects) if not isinstance(connection, Remote) else ():
         by_position |= _halting(connection, its_digest, (workspace, name))
     return [by_position[position] for position in sorted(by_position)]
+
+
+def statements(connection: Source, workspace: str, name: str, subject: str | None = None) -> StatementView:
+    """What is in force about a registered model: :func:`about` of it, read."""
+    return StatementView(about(connection, workspace, name, subject), workspace, name)
 
 
 def _by_position(ledger_rows: Iterable[Row]) -> dict[int, Row]:
@@ -198,9 +203,9 @@ def grant(connection: Connection, ask: Ask, decision: Decision, location: str) -
 
 def bound(connection: Source, workspace: str, name: str) -> Row | None:
     """The binding that counts for a registered model."""
-    return StatementView(about(connection, workspace, name), workspace, name).binding()
+    return statements(connection, workspace, name).binding()
 
 
 def standing(connection: Source, workspace: str, name: str, alias: str) -> Row | None:
     """The grant that stands for an alias now."""
-    return StatementView(about(connection, workspace, name), workspace, name).standing(alias, datetime.now(UTC))
+    return statements(connection, workspace, name).standing(alias, datetime.now(UTC))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Evidence", "Finding", "Limit", "Outcome", "Subject", "worst"]
+__all__ = ["Evidence", "Finding", "Limit", "ModelRef", "Outcome", "Subject", "worst"]
 
 Outcome = Literal["pass", "fail", "inconclusive", "error"]
 
@@ -109,6 +109,29 @@ class Subject:
     kind: Literal["model", "prompt", "rules", "service", "system", "organization"]
     digest: str
     name: str = ""
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """One version of a registered model or prompt: what is governed.
+
+    Attributes:
+        workspace: Where the registry has it; ``default`` in one without workspaces.
+        name: The registered name.
+        version: As MLflow writes it: decimal digits.
+    """
+
+    workspace: str
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.workspace}/{self.name}/{self.version}"
+
+    @property
+    def label(self) -> str:
+        """How signed statements name it: ``name/version``."""
+        return f"{self.name}/{self.version}"
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.types import SAID_FOR, type_of
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import StatementView
 from aims_gates.errors import IntegrityError
 from aims_gates.ledger import history, merkle
-from aims_gates.ledger.registry_acts import about
+from aims_gates.ledger.registry_acts import statements
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.row import read_body
 from aims_gates.ledger.table import Source
@@ -116,8 +115,6 @@ def _returns(grant: Grant, before: Grant) -> bool:
 
 def _stands(connection: Source, grant: Row, now: datetime) -> bool:
     predicate = grant.predicate
-    statement_view = StatementView(
-        about(connection, predicate.workspace, predicate.name, predicate.digest), predicate.workspace, predicate.name
-    )
-    row = statement_view.standing(predicate.alias, now)
+    ledger = statements(connection, predicate.workspace, predicate.name, predicate.digest)
+    row = ledger.standing(predicate.alias, now)
     return row is not None and row.position == grant.position

@@ -36,9 +36,9 @@ from aims_gates.documents.canonical import digest
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError, NotFoundError, RefusedError
 from aims_gates.ledger import append, history, rows
-from aims_gates.ledger.registry_acts import about
+from aims_gates.ledger.registry_acts import statements
 from aims_gates.ledger.table import Source, all_terms
-from aims_gates.model import Plan, Subject
+from aims_gates.model import ModelRef, Plan, Subject
 
 __all__ = [
     "Draft",
@@ -131,7 +131,7 @@ def find_request(connection: Source, short: str) -> Row:
 def request_state(connection: Source, row: Row) -> str:
     """``open``, ``granted``, ``rejected``, or why it no longer stands."""
     predicate = row.predicate
-    ledger = StatementView(about(connection, predicate.workspace, predicate.name), predicate.workspace, predicate.name)
+    ledger = statements(connection, predicate.workspace, predicate.name)
     latest = ledger.latest_request(predicate.version)
     if latest is None or latest.digest != row.digest:
         return "replaced by a later one"
@@ -178,12 +178,12 @@ def _changes(ledger: StatementView, frozens: Iterable[Frozen], digest: str) -> t
     return tuple(lines)
 
 
-def ask(connection: Source, workspace: str, name: str, version: str, subject: str, reason: str, now: datetime) -> Draft:
+def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datetime) -> Draft:
     """A request for promotion: subject, plan and evidence frozen.
 
     Args:
         connection: The ledger.
-        workspace, name, version: The registered version.
+        ref: The registered version.
         subject: Digest of its staged bytes.
         reason: Why this version.
         now: The time, with a time zone.
@@ -191,17 +191,17 @@ def ask(connection: Source, workspace: str, name: str, version: str, subject: st
     Raises:
         RefusedError: the model is bound to no system.
     """
-    ledger = StatementView(about(connection, workspace, name, subject), workspace, name)
+    ledger = statements(connection, ref.workspace, ref.name, subject)
     binding = ledger.binding()
     if binding is None:
-        remedy = f"Run: aims-gates bind {quoted(name)} --system SYSTEM --key POLICY.key"
-        raise RefusedError(f"{name!r} is bound to no system", remedy=remedy)
+        remedy = f"Run: aims-gates bind {quoted(ref.name)} --system SYSTEM --key POLICY.key"
+        raise RefusedError(f"{ref.name!r} is bound to no system", remedy=remedy)
     plan = binding.predicate.plan
     counted = [ledger.count(plan, step, subject, now) for step in plan.steps if step.applies]
     frozens = frozen(gate_evidence for gate_evidence in counted if gate_evidence.standing == "counts")
     changes = _changes(ledger, frozens, subject)
-    request = Request(workspace, name, version, subject, digest(plan), frozens, reason, changes)
-    return Draft(request, Subject("model", subject, f"{name}/{version}"))
+    request = Request(ref.workspace, ref.name, ref.version, subject, digest(plan), frozens, reason, changes)
+    return Draft(request, Subject("model", subject, ref.label))
 
 
 def approve(connection: Source, short: str, role: str, comment: str = "") -> Draft:
@@ -248,7 +248,7 @@ def resume(connection: Source, workspace: str, name: str, reason: str, by: Trust
         InputError: the model was never halted.
         RefusedError: they do not hold a role that resumes, or had a hand in what was granted under this name.
     """
-    ledger = StatementView(about(connection, workspace, name), workspace, name)
+    ledger = statements(connection, workspace, name)
     if ledger.halted_at() < 0:
         raise InputError(f"{name!r} was never halted", remedy="See: aims-gates status")
     roles = may_resume(ledger)
@@ -266,23 +266,21 @@ def let_go(connection: Source, workspace: str, name: str, reason: str) -> Draft:
     Raises:
         InputError: nothing governs it.
     """
-    if not StatementView(about(connection, workspace, name), workspace, name).governed():
+    if not statements(connection, workspace, name).governed():
         raise InputError(f"nothing governs {name!r}: it was never bound, or let go", remedy="See: aims-gates status")
     freed = Freed(workspace, name, reason)
     return Draft(freed, Subject("model", digest(freed), name))
 
 
-def order_rollback(workspace: str, name: str, version: str, reason: str) -> Draft:
+def order_rollback(ref: ModelRef, reason: str) -> Draft:
     """An order to return to a version granted before."""
-    rollback_order = RollbackOrder(workspace, name, version, reason)
-    return Draft(rollback_order, Subject("model", digest(rollback_order), name))
+    rollback_order = RollbackOrder(ref.workspace, ref.name, ref.version, reason)
+    return Draft(rollback_order, Subject("model", digest(rollback_order), ref.name))
 
 
 def waive(
     connection: Source,
-    workspace: str,
-    name: str,
-    version: str,
+    ref: ModelRef,
     *,
     control: str,
     role: str,
@@ -297,15 +295,16 @@ def waive(
         InputError: no binding or request, a control the plan does not require, a date out of bounds.
         RefusedError: the role may not waive under the plan.
     """
-    ledger = StatementView(about(connection, workspace, name), workspace, name)
-    binding, request = ledger.binding(), ledger.request(version)
+    ledger = statements(connection, ref.workspace, ref.name)
+    binding, request = ledger.binding(), ledger.request(ref.version)
     if binding is None or request is None:
-        missing = "is bound to no system" if binding is None else f"version {version} has no open request"
-        raise InputError(f"{name} {missing}", remedy=f"See: aims-gates explain {quoted(name, version)} --to production")
+        missing = "is bound to no system" if binding is None else f"version {ref.version} has no open request"
+        remedy = f"See: aims-gates explain {quoted(ref.name, ref.version)} --to production"
+        raise InputError(f"{ref.name} {missing}", remedy=remedy)
     plan: Plan = binding.predicate.plan
     _check_waiver(plan, control, role, until)
     waiver = Waiver(plan.system, request.predicate.digest, control, role, reason, risk, compensating_control, until)
-    return Draft(waiver, Subject("model", waiver.digest, f"{name}/{version}"), role)
+    return Draft(waiver, Subject("model", waiver.digest, ref.label), role)
 
 
 def _check_waiver(plan: Plan, control: str, role: str, until: str) -> None:

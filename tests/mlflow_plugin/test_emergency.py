@@ -12,7 +12,7 @@ from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.mlflow_plugin.client.break_glass import break_glass
 from aims_gates.mlflow_plugin.store.adoption import adopt, survey
-from aims_gates.model import Subject
+from aims_gates.model import ModelRef, Subject
 from aims_gates.settings import Settings
 
 from .conftest import World
@@ -66,7 +66,9 @@ def test_an_order_for_other_bytes_lets_nothing_through(world: World) -> None:
 def test_an_order_needs_a_reason_and_an_end_within_a_day(world: World) -> None:
     for reason, hours in (("  ", 1), ("down", 0), ("down", 25), ("down", float("nan"))):
         with pytest.raises(InputError):
-            break_glass(Settings(registry=world.uri), "loan", "1", reason, hours, world.key("risk"))
+            break_glass(
+                Settings(registry=world.uri), ModelRef("default", "loan", "1"), reason, hours, world.key("risk")
+            )
 
 
 def found(world: World) -> list[Any]:

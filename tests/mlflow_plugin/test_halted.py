@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from aims_gates.attestation.statements.people import Resume
 from aims_gates.documents.canonical import digest_bytes
 from aims_gates.mlflow_plugin.client.explain import explain_version
-from aims_gates.model import Subject
+from aims_gates.model import ModelRef, Subject
 from aims_gates.settings import Settings
 
 from .conftest import World
@@ -131,7 +131,7 @@ def test_the_bytes_of_a_halted_name_are_promoted_under_no_other(world: World) ->
     with pytest.raises(MlflowException) as raised:
         world.store.set_registered_model_alias("other", "production", number)
     assert raised.value.get_http_status_code() == 403 and "loan was halted on" in str(raised.value)
-    said = explain_version(Settings(registry=world.uri), "other", str(number))
+    said = explain_version(Settings(registry=world.uri), ModelRef("default", "other", str(number)))
     assert any("loan was halted on" in problem for problem in said.decision.problems)
     resume(world)
     world.ready("other", number)

@@ -21,7 +21,7 @@ from aims_gates.mlflow_plugin.client.release import promote
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.mlflow_plugin.store.adoption import adopt
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
-from aims_gates.model import Subject
+from aims_gates.model import ModelRef, Subject
 from aims_gates.settings import Settings
 
 from .conftest import World
@@ -155,7 +155,7 @@ def test_commands_that_read_a_model_say_that_a_prompt_is_none(world: World, trac
                 find_target(model=address)
             assert "open-mode on --prompts" in str(raised.value)
         with pytest.raises(InputError, match="is a prompt"):
-            promote(Settings(registry=world.uri), "greeting", "1", "production")
+            promote(Settings(registry=world.uri), ModelRef("default", "greeting", "1"), "production")
         with pytest.raises(InputError, match="is a prompt"):
             world.store.stage_version("greeting", 1)
     finally:

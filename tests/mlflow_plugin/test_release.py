@@ -150,14 +150,14 @@ def test_a_lost_copy_is_made_again_by_promote_as_a_server_does(world: Any, track
     before = mlflow.get_registry_uri()
     use(settings)
     try:
-        assert promote(settings, "loan", str(version), "production") == digest
+        assert promote(settings, settings.ref("loan", str(version)), "production") == digest
         assert copy.is_dir() and world.store.get_model_version_by_alias("loan", "production").version == version
         copy.rename(tracking / "aside again")
         (Path(world.store.get_model_version("loan", version).source) / "model.bin").write_text("other")
         with pytest.raises(IntegrityError, match="no longer holds its bytes"):
-            promote(settings, "loan", str(version), "production")
+            promote(settings, settings.ref("loan", str(version)), "production")
         with pytest.raises(InputError, match="loan version 9"):
-            stage_version(settings, "loan", "9")
+            stage_version(settings, settings.ref("loan", "9"))
     finally:
         _get_store(world.uri)._dispose_engine()
         mlflow.set_registry_uri(before)

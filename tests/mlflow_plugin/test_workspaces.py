@@ -135,11 +135,11 @@ def test_a_halt_in_one_workspace_stops_nothing_in_another(tenants: Tenants) -> N
 def test_commands_and_load_model_speak_of_the_workspace_that_mlflow_works_in(tenants: Tenants) -> None:
     version = str(tenants.version)
     with WorkspaceContext("east"):
-        assert explain_version(tenants.settings, "loan", version).decision.system == "mortgage"
+        assert explain_version(tenants.settings, tenants.settings.ref("loan", version)).decision.system == "mortgage"
         with pytest.raises(Exception, match="flavor"):  # the grant and its bytes hold; they are no real model
             load_model("models:/loan@production", settings=tenants.settings)
     with WorkspaceContext("west"):
-        assert explain_version(tenants.settings, "loan", version).decision.system is None
+        assert explain_version(tenants.settings, tenants.settings.ref("loan", version)).decision.system is None
         with pytest.raises(RefusedError, match="no grant stands"):
             load_model("models:/loan@production", settings=tenants.settings)
 

@@ -25,6 +25,7 @@ from aims_gates.mlflow_plugin.server.live_store import Sight, need_read, reading
 from aims_gates.mlflow_plugin.server.permissions import may_edit, may_read
 from aims_gates.mlflow_plugin.store.governed_names import governed_alias, version_number
 from aims_gates.mlflow_plugin.store.halted import reach
+from aims_gates.model import ModelRef
 from aims_gates.workflow import requests as acts
 from aims_gates.workflow.requests import Draft
 
@@ -104,9 +105,9 @@ def open_request(opened: shapes.Opened) -> shapes.ActResult:
         need_role(connection, None, caller(), Request)  # before bytes are copied for nothing
     _existing(opened.name, opened.version)
     digest = store().stage_version(opened.name, int(opened.version))
-    space, now = workspace(), datetime.now(UTC)
+    ref, now = ModelRef(workspace(), opened.name, opened.version), datetime.now(UTC)
     return _said(
-        lambda connection: acts.ask(connection, space, opened.name, opened.version, digest, opened.reason, now),
+        lambda connection: acts.ask(connection, ref, digest, opened.reason, now),
         model=opened.name,
     )
 
@@ -140,13 +141,11 @@ def _mine(connection: Connection, request: str) -> str:
 
 def waive(waived: shapes.Waived) -> shapes.ActResult:
     """Accept a control as unmet for exactly the bytes of a version for which a request is open."""
-    space = workspace()
+    ref = ModelRef(workspace(), waived.name, waived.version)
     return _said(
         lambda connection: acts.waive(
             connection,
-            space,
-            waived.name,
-            waived.version,
+            ref,
             control=waived.control,
             role=waived.role,
             reason=waived.reason,
@@ -188,9 +187,9 @@ def halt(broken: shapes.Broken) -> shapes.ActResult:
 def _reached(name: str) -> list[str]:
     who, space = caller(), workspace()
     return [
-        f"{entry} version {number}"
-        for there, entry, number in reach(store(), space, name)
-        if there == space and may_read(who, entry)
+        f"{ref.name} version {ref.version}"
+        for ref in reach(store(), space, name)
+        if ref.workspace == space and may_read(who, ref.name)
     ]
 
 
@@ -215,10 +214,8 @@ def rollback(ordered: shapes.Ordered) -> shapes.ActResult:
     need_read(caller(), ordered.name)
     server_key()
     _existing(ordered.name, ordered.version)
-    space = workspace()
-    answer = _said(
-        lambda _: acts.order_rollback(space, ordered.name, ordered.version, ordered.reason), model=ordered.name
-    )
+    ref = ModelRef(workspace(), ordered.name, ordered.version)
+    answer = _said(lambda _: acts.order_rollback(ref, ordered.reason), model=ordered.name)
     store().stage_version(ordered.name, int(ordered.version))
     store().set_registered_model_alias(ordered.name, ordered.alias, ordered.version)
     return answer.model_copy(update={"aliases": [ordered.alias]})

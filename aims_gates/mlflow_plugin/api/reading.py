@@ -30,6 +30,7 @@ from aims_gates.mlflow_plugin.server.permissions import may_read_ledger
 from aims_gates.mlflow_plugin.store.governed_names import version_number
 from aims_gates.mlflow_plugin.store.locations import local_path, proxied_root
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
+from aims_gates.model import ModelRef
 from aims_gates.reports import render
 from aims_gates.workflow import requests as acts
 
@@ -261,7 +262,7 @@ def explanation(
     need_read(caller(), name)
     makers = store().makers(name, version_number(version))
     with reading() as connection:
-        report = explain(connection, workspace(), name, version, lambda: None, makers)
+        report = explain(connection, ModelRef(workspace(), name, version), lambda: None, makers)
     return shapes.Explanation.model_validate(json.loads(render("json", report)))
 
 

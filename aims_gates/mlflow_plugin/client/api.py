@@ -99,4 +99,5 @@ def explain(name: str, version: str | int) -> Report:
     Raises:
         InputError: no gated registry is named, or the version is spelled strangely.
     """
-    return explain_version(current_settings(), name, str(version))
+    settings = current_settings()
+    return explain_version(settings, settings.ref(name, str(version)))

@@ -14,7 +14,7 @@ from aims_gates.ledger import append
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.mlflow_plugin.client.release import stage_version
 from aims_gates.mlflow_plugin.store.released import Progress
-from aims_gates.model import Subject
+from aims_gates.model import ModelRef, Subject
 from aims_gates.settings import Settings
 
 __all__ = ["LONGEST_HOURS", "break_glass"]
@@ -24,13 +24,13 @@ LONGEST_HOURS = 24
 
 
 def break_glass(
-    settings: Settings, name: str, version: str, reason: str, hours: float, key: Key, progress: Progress | None = None
+    settings: Settings, ref: ModelRef, reason: str, hours: float, key: Key, progress: Progress | None = None
 ) -> Row:
     """Stage a version's bytes and give one of the two words that let exactly these through once.
 
     Args:
         settings: Where the registry is.
-        name, version: The registered version.
+        ref: The registered version.
         reason: Why it cannot wait; a review begins here.
         hours: When the order ends, more than 0 and at most :data:`LONGEST_HOURS`.
         key: Of a person with the role ``break-glass``.
@@ -46,8 +46,8 @@ def break_glass(
         raise InputError(
             f"{hours:g} hours is out of range", where="--hours", remedy=f"Choose more than 0, at most {LONGEST_HOURS}."
         )
-    digest, now = stage_version(settings, name, version, progress), datetime.now(UTC)
+    digest, now = stage_version(settings, ref, progress), datetime.now(UTC)
     ends = (now + timedelta(hours=hours)).isoformat(timespec="seconds")
-    predicate = BreakGlass(settings.workspace, name, version, digest, reason, ends)
+    predicate = BreakGlass(ref.workspace, ref.name, ref.version, digest, reason, ends)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        return append(connection, sign(say(predicate, Subject("model", digest, f"{name}/{version}")), key), now)
+        return append(connection, sign(say(predicate, Subject("model", digest, ref.label)), key), now)

@@ -10,33 +10,31 @@ from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.ledger.connect import open_ledger
-from aims_gates.ledger.registry_acts import about, stopping
+from aims_gates.ledger.registry_acts import about, statements, stopping
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import Source
 from aims_gates.mlflow_plugin.store.governed_names import version_number
-from aims_gates.model import Decision
+from aims_gates.model import Decision, ModelRef
 from aims_gates.reports import GateRun, Report
 from aims_gates.settings import Settings
 
 __all__ = ["explain", "explain_version"]
 
 
-def explain_version(settings: Settings, name: str, version: str) -> Report:
+def explain_version(settings: Settings, ref: ModelRef) -> Report:
     """The decision as the ledger now has it, with the gates whose evidence it looked at.
 
     Raises:
         InputError: the version is spelled strangely.
     """
-    version = str(version_number(version))
+    ref = replace(ref, version=str(version_number(ref.version)))
     with open_ledger(settings.need_registry()) as connection:
-        return explain(connection, settings.workspace, name, version, lambda: _hashed(settings, name, version))
+        return explain(connection, ref, lambda: _hashed(settings, ref))
 
 
 def explain(
     connection: Source,
-    workspace: str,
-    name: str,
-    version: str,
+    ref: ModelRef,
     hashed: Callable[[], str | None],
     makers: tuple[str, ...] | None = None,
 ) -> Report:
@@ -44,10 +42,11 @@ def explain(
 
     Args:
         connection: The ledger.
-        workspace, name, version: The registered version, spelled as MLflow writes it.
+        ref: The registered version.
         hashed: Gives the digest of its bytes, where nothing in the ledger names them.
         makers: Who made it, where a server records that (:class:`aims_gates.decision.question.Ask`).
     """
+    workspace, name, version = ref.workspace, ref.name, ref.version
     rows = about(connection, workspace, name, version=version)
     ledger = StatementView(rows, workspace, name)
     request = ledger.request(version)
@@ -82,7 +81,7 @@ def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str
     if halt is None:
         return []
     predicate = halt.predicate
-    of_name = StatementView(about(connection, predicate.workspace, predicate.name), predicate.workspace, predicate.name)
+    of_name = statements(connection, predicate.workspace, predicate.name)
     roles = " or ".join(may_resume(of_name))
     lift = (
         f"aims-gates resume {quoted(predicate.name)} (role {roles}) lifts that"
@@ -104,14 +103,14 @@ def _irregular(ledger: StatementView, now: datetime) -> list[str]:
     return lines
 
 
-def _hashed(settings: Settings, name: str, version: str) -> str:
+def _hashed(settings: Settings, ref: ModelRef) -> str:
     """The digest of the version's bytes, where no request names it yet."""
     from aims_gates.mlflow_plugin.client.release import use
     from aims_gates.mlflow_plugin.client.targets import find_target
     from aims_gates.mlflow_plugin.store.subjects import model_subject
 
     use(settings)
-    target = find_target(model=name, version=version)
+    target = find_target(model=ref.name, version=ref.version)
     if target.name is None:
-        raise InputError(f"{name} {version} is not registered", remedy="Check name and version.")
-    return model_subject(target.address, name).digest
+        raise InputError(f"{ref.name} {ref.version} is not registered", remedy="Check name and version.")
+    return model_subject(target.address, ref.name).digest

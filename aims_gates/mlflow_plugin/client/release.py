@@ -12,12 +12,11 @@ from mlflow.exceptions import MlflowException
 
 from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import check_left_out, folder_digest
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger.connect import open_ledger
-from aims_gates.ledger.registry_acts import about
+from aims_gates.ledger.registry_acts import statements
 from aims_gates.ledger.remote import STAGING_SECONDS, Remote, is_remote
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.mlflow_plugin.internals.store import parse_model_uri, registry_store
@@ -26,6 +25,7 @@ from aims_gates.mlflow_plugin.store.halted import reach
 from aims_gates.mlflow_plugin.store.locations import DESTINATION_ENV_VAR
 from aims_gates.mlflow_plugin.store.released import Progress, leave_no_bytecode
 from aims_gates.mlflow_plugin.store.subjects import local_folder
+from aims_gates.model import ModelRef
 from aims_gates.settings import SCHEMES, Settings, called, load
 from aims_gates.workflow import requests as acts
 
@@ -58,7 +58,7 @@ def use(settings: Settings) -> None:
         os.environ[DESTINATION_ENV_VAR] = str(settings.artifacts)
 
 
-def stage_version(settings: Settings, name: str, version: str, progress: Progress | None = None) -> str:
+def stage_version(settings: Settings, ref: ModelRef, progress: Progress | None = None) -> str:
     """Stage a version's bytes into the released root, once; gives their digest. Over HTTP the server stages its own.
 
     Here as there the store does it (:meth:`aims_gates.mlflow_plugin.store.base.StoreBase.stage_version`).
@@ -70,50 +70,51 @@ def stage_version(settings: Settings, name: str, version: str, progress: Progres
     if is_remote(settings.need_registry()):
         server = Remote(settings.need_registry())
         try:
-            reply = server.post("/stage", {"name": name, "version": version}, timeout=STAGING_SECONDS)
+            reply = server.post("/stage", {"name": ref.name, "version": ref.version}, timeout=STAGING_SECONDS)
             return str(reply["digest"])
         finally:
             server.close()
-    find_target(model=name, version=version)  # says what there is, where this version is not
-    return str(registry_store(settings.need_registry()).stage_version(name, version_number(version), progress))
+    find_target(model=ref.name, version=ref.version)  # says what there is, where this version is not
+    store = registry_store(settings.need_registry())
+    return str(store.stage_version(ref.name, version_number(ref.version), progress))
 
 
 def open_request(
-    settings: Settings, name: str, version: str, key: Key, reason: str = "", progress: Progress | None = None
+    settings: Settings, ref: ModelRef, key: Key, reason: str = "", progress: Progress | None = None
 ) -> Row:
     """Stage a version's bytes and ask for its promotion: freeze subject, plan and evidence in a signed request.
 
     Raises:
         RefusedError: the model is bound to no system, or the key may not ask.
     """
-    digest = stage_version(settings, name, version, progress)
+    digest = stage_version(settings, ref, progress)
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        draft = acts.ask(connection, settings.workspace, name, version, digest, reason, now)
+        draft = acts.ask(connection, ref, digest, reason, now)
         return acts.sign_and_append(connection, draft, key, now)[0]
 
 
-def promote(settings: Settings, name: str, version: str, alias: str, progress: Progress | None = None) -> str:
+def promote(settings: Settings, ref: ModelRef, alias: str, progress: Progress | None = None) -> str:
     """Stage the bytes and set the alias; the registry decides. Gives the digest.
 
     Raises:
         MlflowException: the registry refused; its message says why.
     """
-    digest = stage_version(settings, name, version, progress)
-    mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
+    digest = stage_version(settings, ref, progress)
+    mlflow.MlflowClient().set_registered_model_alias(ref.name, alias, ref.version)
     return digest
 
 
-def rollback(settings: Settings, name: str, version: str, reason: str, key: Key, alias: str = "production") -> None:
+def rollback(settings: Settings, ref: ModelRef, reason: str, key: Key, alias: str = "production") -> None:
     """Order and carry out the return to a version granted before; signed on call.
 
     Raises:
         MlflowException: the registry refused; its message says why.
     """
-    draft = acts.order_rollback(settings.workspace, name, version, reason)
+    draft = acts.order_rollback(ref, reason)
     with open_ledger(settings.need_registry(), write=True) as connection:
         acts.sign_and_append(connection, draft, key, datetime.now(UTC))
-    promote(settings, name, version, alias)
+    promote(settings, ref, alias)
 
 
 def reaches(settings: Settings, name: str) -> list[str]:
@@ -124,9 +125,7 @@ def reaches(settings: Settings, name: str) -> list[str]:
     if is_remote(settings.need_registry()):
         return []
     versions = reach(registry_store(settings.need_registry()), settings.workspace, name)
-    return [
-        f"{called(space, model_name, settings.workspace)} version {number}" for space, model_name, number in versions
-    ]
+    return [f"{called(ref.workspace, ref.name, settings.workspace)} version {ref.version}" for ref in versions]
 
 
 def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
@@ -149,8 +148,7 @@ def halt(settings: Settings, name: str, reason: str, key: Key) -> list[str]:
 
 def _grant(settings: Settings, name: str, version: str | None, alias: str | None) -> Row:
     with open_ledger(settings.need_registry()) as connection:
-        workspace = settings.workspace
-        ledger = StatementView(about(connection, workspace, name), workspace, name)
+        ledger = statements(connection, settings.workspace, name)
     if alias is not None:
         row = ledger.standing(alias, datetime.now(UTC))
     else:

@@ -16,6 +16,7 @@ from aims_gates.mlflow_plugin.store.authorship import made_by
 from aims_gates.mlflow_plugin.store.locations import in_workspace
 from aims_gates.mlflow_plugin.store.paths import forms
 from aims_gates.mlflow_plugin.store.subjects import underlying_address
+from aims_gates.model import ModelRef
 
 __all__ = ["Addresses", "Version"]
 
@@ -35,6 +36,11 @@ class Version:
     number: int
     source: str
     location: str
+
+    @property
+    def ref(self) -> ModelRef:
+        """Which version it is."""
+        return ModelRef(self.workspace, self.name, str(self.number))
 
 
 class Addresses:

@@ -34,7 +34,7 @@ from aims_gates.mlflow_plugin.store.ledger_view import Kind, free, now, stage_al
 from aims_gates.mlflow_plugin.store.locations import in_workspace
 from aims_gates.mlflow_plugin.store.reconcile import ALIASES, STAGES, prompt_digest
 from aims_gates.mlflow_plugin.store.subjects import local_folder
-from aims_gates.model import Decision, Subject
+from aims_gates.model import Decision, ModelRef, Subject
 from aims_gates.settings import DEFAULT_WORKSPACE, Settings
 
 __all__ = ["LONGEST_DAYS", "Found", "Readings", "adopt", "readings", "survey", "take_in"]
@@ -69,6 +69,11 @@ class Found:
     kind: Kind = "model"
 
     @property
+    def ref(self) -> ModelRef:
+        """Which version it is."""
+        return ModelRef(self.workspace, self.name, self.version)
+
+    @property
     def place(self) -> tuple[str, str, str, str, str]:
         """What makes it this one."""
         return self.workspace, self.name, self.version, self.alias, self.location
@@ -96,23 +101,23 @@ def survey(connection: Connection, at: datetime, names: Collection[str] = ()) ->
     if not inspect(connection).has_table("registered_model_aliases"):
         remedy = "Name the database of an MLflow registry: --registry aims+sqlite:///FILE."
         raise InputError("there is no MLflow registry in this database", remedy=remedy)
-    pointing = [row for row in _pointing(connection) if not names or row[1] in names]
+    pointing = [row for row in _pointing(connection) if not names or row[0].name in names]
     problems = [_found(connection, *row, at, opened=bool(names)) for row in pointing]
     return [problem for problem in problems if problem is not None]
 
 
-def _pointing(connection: Connection) -> Iterator[tuple[str, str, str, str, str]]:
+def _pointing(connection: Connection) -> Iterator[tuple[ModelRef, str, str]]:
     for workspace, name, alias, version, location, source in connection.execute(text(ALIASES)).all():
         if governed_alias(alias) and version is not None:
-            yield workspace, name, alias, str(version), str(location or source)
+            yield ModelRef(workspace, name, str(version)), alias, str(location or source)
     for workspace, name, _, version, location, source in connection.execute(text(STAGES)).all():
-        yield workspace, name, stage_alias(int(version)), str(version), str(location or source)
+        yield ModelRef(workspace, name, str(version)), stage_alias(int(version)), str(location or source)
 
 
 def _found(
-    connection: Connection, workspace: str, name: str, alias: str, version: str, location: str, at: datetime,
-    *, opened: bool,
-) -> Found | None:  # fmt: skip
+    connection: Connection, ref: ModelRef, alias: str, location: str, at: datetime, *, opened: bool
+) -> Found | None:
+    workspace, name, version = ref.workspace, ref.name, ref.version
     rows = registry_acts.about(connection, workspace, name, version=version)
     ledger = StatementView(rows, workspace, name)
     if ledger.standing(alias, at) is not None or (free(ledger) and not opened):
@@ -174,7 +179,7 @@ def take_in(connection: Connection, read: Readings, owner: str, until: date, key
 def _text(connection: Connection, problem: Found) -> tuple[str | None, str | None]:
     """The digest of a prompt, which stands in the registry itself, or why there is none."""
     try:
-        return prompt_digest(connection, problem.workspace, problem.name, problem.version), None
+        return prompt_digest(connection, problem.ref), None
     except AimsGatesError as error:
         return None, error.message
 
@@ -215,7 +220,7 @@ def _adopted(
         entry.workspace, entry.name, entry.version, entry.alias, read, entry.location, owner, until.isoformat(),
         entry.missing,
     )  # fmt: skip
-    row = append(connection, sign(say(adoption, Subject(entry.kind, read, f"{entry.name}/{entry.version}")), key), at)
+    row = append(connection, sign(say(adoption, Subject(entry.kind, read, entry.ref.label)), key), at)
     granted = Grant(
         entry.workspace, entry.name, entry.version, entry.alias, read, entry.location, "adopted", "observe",
         row.digest, digest(entry.decision), owner, until.isoformat(),

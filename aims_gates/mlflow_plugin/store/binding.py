@@ -9,10 +9,9 @@ from sqlalchemy import inspect, text
 
 from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.types import type_of
-from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import RefusedError
-from aims_gates.ledger.registry_acts import about
+from aims_gates.ledger.registry_acts import statements
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import Source
 from aims_gates.mlflow_plugin.store.governed_names import PRODUCTION, governed_alias
@@ -36,7 +35,7 @@ def standing_without_grant(connection: Source, registry: str, workspace: str, na
     Returns:
         One ``alias 'production' (version 3)`` each; nothing where the name is not there yet.
     """
-    ledger = StatementView(about(connection, workspace, name), workspace, name)
+    ledger = statements(connection, workspace, name)
     if any(row.type == type_of(Binding) and row.predicate.name == name for row in ledger.rows):
         return []
     ungranted = []

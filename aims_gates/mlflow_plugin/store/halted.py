@@ -27,7 +27,7 @@ from aims_gates.mlflow_plugin.store.addresses import Version
 from aims_gates.mlflow_plugin.store.ledger_view import view
 from aims_gates.mlflow_plugin.store.paths import forms, released_digest
 from aims_gates.mlflow_plugin.store.refusals import refusal
-from aims_gates.model import Evidence
+from aims_gates.model import Evidence, ModelRef
 
 __all__ = ["halted", "reach", "reached", "refuse", "stopped_bytes"]
 
@@ -104,8 +104,7 @@ def _digests(connection: Connection, version: Version) -> tuple[set[str], bool]:
     named = [row for row in status.rows if row.type in _NAMING and row.position > status.born]
     named = [row for row in named if status.concerns(row.predicate) and row.predicate.version == str(version.number)]
     digests = {row.predicate.digest for row in named}
-    term = f"version {version.workspace}/{version.name}/{version.number}"
-    tried = rows(connection, [term], types={type_of(Evidence)})
+    tried = rows(connection, [f"version {version.ref}"], types={type_of(Evidence)})
     digests |= {row.statement.subject for row in tried if row.position > status.born}
     addresses = filter(None, (version.source, version.location))
     digests |= {digest for address in addresses if (digest := released_digest(forms(address)))}
@@ -135,12 +134,12 @@ def reached(connection: Connection) -> Iterator[tuple[Version, str]]:
         for grant in rows(connection, [f"model {workspace}/{name}"], types={type_of(Grant)}):
             predicate = grant.predicate
             if grant.position < position:
-                for source in _sources(connection, workspace, name, predicate.version):
+                for source in _sources(connection, ModelRef(workspace, name, predicate.version)):
                     yield Version(workspace, name, int(predicate.version), source, predicate.location), predicate.digest
 
 
-def reach(store: Any, workspace: str, name: str) -> list[tuple[str, str, int]]:
-    """Every version that a halt of a name reaches, as far as it is known here: workspace, name, number.
+def reach(store: Any, workspace: str, name: str) -> list[ModelRef]:
+    """Every version that a halt of a name reaches, as far as it is known here, in their order.
 
     What was said of the same bytes counts (grants, requests, evidence), and every version that lies at, or came from,
     one of their addresses. Whether a halt stops it now is asked by :func:`halted`.
@@ -160,22 +159,22 @@ def reach(store: Any, workspace: str, name: str) -> list[tuple[str, str, int]]:
         for version in _registered(session):
             lies = store.addresses.of(session, version, resolve=False)
             if lies & places or released_digest(lies) in digests:
-                versions.add((version.workspace, version.name, version.number))
-        return sorted(versions)
+                versions.add(version.ref)
+        return sorted(versions, key=lambda ref: (ref.workspace, ref.name, int(ref.version)))
 
 
 def _name(version: Version) -> tuple[str, str]:
     return version.workspace, version.name
 
 
-def _spoken_of(row: Row) -> tuple[str, str, int] | None:
+def _spoken_of(row: Row) -> ModelRef | None:
     """The version that a statement about bytes names."""
     evidence = row.predicate
     if not isinstance(evidence, Evidence):
-        return evidence.workspace, evidence.name, int(evidence.version)
+        return ModelRef(evidence.workspace, evidence.name, str(int(evidence.version)))
     name, version = evidence.facts.get("name"), str(evidence.facts.get("version"))
     known = name and version.isascii() and version.isdigit()
-    return (str(evidence.facts.get("workspace", "default")), str(name), int(version)) if known else None
+    return ModelRef(str(evidence.facts.get("workspace", "default")), str(name), str(int(version))) if known else None
 
 
 def _registered(session: Session) -> Iterator[Version]:
@@ -186,7 +185,7 @@ def _registered(session: Session) -> Iterator[Version]:
         yield Version(workspace, name, int(number), str(source), str(location or ""))
 
 
-def _sources(connection: Connection, workspace: str, name: str, version: str) -> list[str]:
+def _sources(connection: Connection, ref: ModelRef) -> list[str]:
     """Where a version was registered from, whatever became of its row; and of one of that number before it."""
-    registrations = rows(connection, [f"version {workspace}/{name}/{version}"], types={type_of(Registration)})
+    registrations = rows(connection, [f"version {ref}"], types={type_of(Registration)})
     return sorted({row.predicate.source for row in registrations}) or [""]

@@ -24,6 +24,7 @@ from aims_gates.ledger import live_tables
 from aims_gates.ledger.table import history, let_go, live, names, rows, size
 from aims_gates.mlflow_plugin.store.governed_names import governed_alias
 from aims_gates.mlflow_plugin.store.ledger_view import COMMON, free, now
+from aims_gates.model import ModelRef
 from aims_gates.settings import DEFAULT_WORKSPACE, called
 
 __all__ = ["ALIASES", "STAGES", "prompt_digest", "reconcile"]
@@ -197,7 +198,7 @@ def _versions(connection: Connection, view: StatementView) -> Iterator[str]:
             yield f"{what}: its source or run is not the one it was registered with ({since_text.predicate.source})"
 
 
-def prompt_digest(connection: Connection, workspace: str, name: str, version: str) -> str:
+def prompt_digest(connection: Connection, ref: ModelRef) -> str:
     """The subject digest of a prompt version, whose text and configuration stand in tags that anybody may set.
 
     Raises:
@@ -208,10 +209,10 @@ def prompt_digest(connection: Connection, workspace: str, name: str, version: st
     from aims_gates.mlflow_plugin.store.base import PROMPT_CONFIG
     from aims_gates.mlflow_plugin.store.subjects import prompt_subject
 
-    place = {"workspace": workspace, "name": name, "version": int(version)}
+    place = {"workspace": ref.workspace, "name": ref.name, "version": int(ref.version)}
     tags = {row[0]: row[1] for row in connection.execute(text(_TAGS), place)}
     config = {key: tags[key] for key in PROMPT_CONFIG if key in tags}
-    return prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, name).digest
+    return prompt_subject(tags.get(PROMPT_TEXT_TAG_KEY), config, ref.name).digest
 
 
 def _prompt(connection: Connection, grant: Row) -> str | None:
@@ -221,7 +222,7 @@ def _prompt(connection: Connection, grant: Row) -> str | None:
         return None
     what = _what(predicate)
     try:
-        digest = prompt_digest(connection, predicate.workspace, predicate.name, predicate.version)
+        digest = prompt_digest(connection, ModelRef(predicate.workspace, predicate.name, predicate.version))
     except AimsGatesError as error:
         return f"{what}: {error.message}"
     if digest != predicate.digest:

@@ -21,7 +21,7 @@ from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.ledger import history, places
 from aims_gates.ledger.checkpoint import claimed
 from aims_gates.ledger.proof import TreePlace
-from aims_gates.ledger.registry_acts import about
+from aims_gates.ledger.registry_acts import statements
 from aims_gates.ledger.table import Source, select
 from aims_gates.model import Plan, Subject
 from aims_gates.workflow.portable_grant.basis import rests_on
@@ -79,7 +79,7 @@ def compose(
     """
     if not 1 <= days <= LONGEST_DAYS:
         raise InputError(f"{days} days is out of range", where="--days", remedy=f"Choose 1 to {LONGEST_DAYS}.")
-    ledger, head = StatementView(about(connection, workspace, name), workspace, name), claimed(checkpoint)
+    ledger, head = statements(connection, workspace, name), claimed(checkpoint)
     grant = _standing(ledger, alias, at, head.size)
     basis = rests_on(ledger, grant)
     in_tree = places(connection, [row.position for row in (grant, *basis)], head.size)
