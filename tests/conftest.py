@@ -7,6 +7,11 @@ and a real ledger in SQLite. Both have one registered model, ``credit``, of one 
 import hashlib
 import importlib.util
 import os
+
+# Before numpy is imported, here and in every process that a test starts: the matrices are small, and threads of the
+# linear algebra that wait for one another burn more CPU than all the rest.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 import sys
 from collections.abc import Callable, Iterator
