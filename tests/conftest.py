@@ -52,12 +52,16 @@ GATE = digest_bytes(b"a gate's code")
 ROLES = ("policy", "ci", "developer", "risk", "compliance", "on-call")
 
 
+CHAIN = "tests/attacks/test_chain.py"
 #: What takes longest, each given to one worker whole: it is begun first, or the end would wait for it.
 LONGEST = (
-    "tests/attacks",
+    CHAIN,
     "tests/examples/test_start.py",
-    "tests/test_docs.py",
+    "tests/attacks",
     "tests/mlflow_plugin/test_check.py",
+    "tests/test_docs.py",
+    "tests/examples/test_credit_scoring.py",
+    "tests/test_bench.py",
     "tests/mlflow_plugin/test_isolation.py",
     "tests/data/test_engines.py",
     "tests/mlflow_plugin/test_guards.py",
@@ -112,7 +116,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With ``--dist loadfile`` all attacks are one file to it: they share one server for each database."""
+    """With ``--dist loadfile`` all attacks are one file to it, as they share a server; not the chain."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadScopeScheduling
@@ -120,7 +124,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadScopeScheduling):  # type: ignore[misc, unused-ignore]
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return "tests/attacks" if path.startswith("tests/attacks/") else path
+            shares = path.startswith("tests/attacks/") and path != CHAIN
+            return "tests/attacks" if shares else path
 
     return ByFile(config, log)
 
