@@ -61,7 +61,6 @@ LONGEST = (
     "tests/mlflow_plugin/test_check.py",
     "tests/test_docs.py",
     "tests/examples/test_credit_scoring.py",
-    "tests/test_bench.py",
     "tests/mlflow_plugin/test_isolation.py",
     "tests/data/test_engines.py",
     "tests/mlflow_plugin/test_guards.py",
