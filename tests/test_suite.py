@@ -30,7 +30,8 @@ def test_every_file_under_the_gate_of_all_branches_is_there(variable: str) -> No
 
 def test_what_is_begun_first_is_there(pytestconfig: pytest.Config) -> None:
     conftest = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests/conftest.py"))
-    assert [path for path in conftest.LONGEST if not (ROOT / path).exists()] == []
+    named = {*conftest.LONGEST, *conftest.TRADED, conftest.CHAIN}
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_the_shares_together_are_all_files_and_each_is_in_one(pytestconfig: pytest.Config) -> None:
