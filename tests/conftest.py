@@ -7,6 +7,11 @@ and a real ledger in SQLite. Both have one registered model, ``credit``, of one 
 import hashlib
 import importlib.util
 import os
+
+# Before numpy is imported, here and in every process that a test starts: the matrices are small, and threads of the
+# linear algebra that wait for one another burn more CPU than all the rest.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -47,15 +52,21 @@ GATE = digest_bytes(b"a gate's code")
 ROLES = ("policy", "ci", "developer", "risk", "compliance", "on-call")
 
 
+CHAIN = "tests/attacks/test_chain.py"
+#: Files whose tests share what takes long to set up (a shop that has traded) are one file to xdist.
+TRADED = frozenset(
+    f"tests/mlflow_plugin/test_{name}.py" for name in ("check", "guards", "hooks", "reconcile", "release")
+)
 #: What takes longest, each given to one worker whole: it is begun first, or the end would wait for it.
 LONGEST = (
-    "tests/attacks",
-    "tests/examples/test_start.py",
-    "tests/test_docs.py",
     "tests/mlflow_plugin/test_check.py",
+    "tests/attacks/test_chain.py",
+    "tests/examples/test_start.py",
+    "tests/attacks",
+    "tests/test_docs.py",
+    "tests/examples/test_credit_scoring.py",
     "tests/mlflow_plugin/test_isolation.py",
     "tests/data/test_engines.py",
-    "tests/mlflow_plugin/test_guards.py",
     "tests/mlflow_plugin/server/test_overrun.py",
     "tests/examples/test_records.py",
     "tests/gates/test_drift.py",
@@ -77,6 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _turn(item: pytest.Item) -> int:
     path = item.nodeid.partition("::")[0]
+    path = "tests/mlflow_plugin/test_check.py" if path in TRADED else path
     return next(
         (turn for turn, start in enumerate(LONGEST) if path == start or path.startswith(f"{start}/")), len(LONGEST)
     )
@@ -106,16 +118,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("there is no Java here, which Spark needs")
 
 
+def _scope(path: str) -> str:
+    """The file or the files that one worker runs; all attacks but the chain share a server for each database."""
+    if path.startswith("tests/attacks/") and path != CHAIN:
+        return "tests/attacks"
+    return "traded" if path in TRADED else path
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With ``--dist loadfile`` all attacks are one file to it: they share one server for each database."""
+    """``--dist loadfile``, by which files that share what takes long to set up go to one worker."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):  # type: ignore[misc, unused-ignore]
         def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.partition("::")[0]
-            return "tests/attacks" if path.startswith("tests/attacks/") else path
+            return _scope(nodeid.partition("::")[0])
 
     return ByFile(config, log)
 

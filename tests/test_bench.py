@@ -7,6 +7,7 @@ import pytest
 from tests.bench.table import Row, lines, measure
 
 
+@pytest.mark.long
 def test_the_benchmark_measures_every_gate_and_says_what_is_met(tmp_path: Path) -> None:
     done = [Row(gate, 1_000, 0.01, 100, 1e6, 100) for gate in ("divergence", "quality", "fairness")]
     rows = measure(tmp_path / "data", 10_000, done, 600)

@@ -217,7 +217,8 @@ def test_a_check_compares_a_models_packages_where_a_service_is_named_and_signs_w
     shop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profile = shop.folder / "profiles" / "shop.yaml"
-    profile.write_text(profile.read_text().replace("gates: [performance]", "gates: [performance, security]"))
+    said = re.sub("\ngates:\n.*", "", profile.read_text())  # no gate that looks at predictions, so no model has to run
+    profile.write_text(said.replace("gates: [performance]", "gates: [security]"))
     system = shop.folder / "records" / "systems" / "loans" / "system.yaml"
     system.write_text(system.read_text() + "facts: {generative: false}\n")
     assert shop.run("bind", "loans", "--system", "loans", "--author", "somebody", *shop.sign("policy")) == 0
