@@ -98,6 +98,17 @@ lock: .venv/.stamp ## write requirements.lock anew after a change in pyproject.t
 docs: .venv/.stamp ## write the pages that are made from data (controls, records, gates, profiles, glossary) anew
 	@.venv/bin/python docs/generate.py
 
+.PHONY: site
+site: .venv/.stamp ## README and docs as a site in build/site, with search; a link that leads nowhere is an error
+	@rm -rf build/site
+	@$(RUN) sphinx --quiet --fail-on-warning --keep-going --conf-dir docs . build/site
+	@echo "build/site/index.html"
+
+.PHONY: release
+release: .venv/.stamp ## changelog, version, wheel and sdist, tried out: VERSION=0.2.0 (DRY_RUN=1: in a copy); publishes nothing
+	@test -n "$(VERSION)" || { echo "Name the version: make release VERSION=0.2.0" >&2; exit 1; }
+	@.venv/bin/python .ci/release.py $(VERSION) $(if $(DRY_RUN),--dry-run)
+
 .PHONY: matrix
 matrix: .venv/.stamp ## every supported MLflow, each in an environment of its own (an hour; ONLY="3.18.0 upgrade clients" for some)
 	@$(RUN) tests.matrix $(ONLY)

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from aims_gates.cli.new import gate_samples, new_gate
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.suite import command as suite
 from aims_gates.errors import InputError
@@ -16,9 +17,11 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """List the gates, show one, or draft a suite for the gate data_quality."""
+    """List, show, start or test gates; draft a suite for the gate data_quality."""
 
 
+command.add_command(new_gate)
+command.add_command(gate_samples)
 command.add_command(suite)
 
 

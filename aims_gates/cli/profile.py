@@ -3,6 +3,7 @@
 import click
 
 from aims_gates.cli.activate import activate
+from aims_gates.cli.new import new_profile
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.rehearse import diff, test
 from aims_gates.errors import ProfileError
@@ -15,7 +16,7 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """List, show, lint, test, compare or activate profiles.
+    """List, show, start, lint, test, compare or activate profiles.
 
     A profile takes effect, or a change of it, when a policy owner who did not write it binds the models again:
     aims-gates bind MODEL --system SYSTEM --key POLICY.key. That is signed and in the ledger; a changed file alone
@@ -24,6 +25,7 @@ def command() -> None:
 
 
 command.add_command(activate)
+command.add_command(new_profile)
 command.add_command(test)
 command.add_command(diff)
 
