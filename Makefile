@@ -99,7 +99,7 @@ docs: .venv/.stamp ## write the pages that are made from data (controls, records
 	@.venv/bin/python docs/generate.py
 
 .PHONY: matrix
-matrix: .venv/.stamp ## every supported MLflow, each in an environment of its own (an hour; ONLY="3.18.0 upgrade clients" for some)
+matrix: .venv/.stamp ## every supported MLflow, each in an environment of its own (an hour; ONLY="3.18.0 upgrade clients wheel" for some)
 	@$(RUN) tests.matrix $(ONLY)
 
 .PHONY: mutation
