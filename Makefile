@@ -110,7 +110,7 @@ release: .venv/.stamp ## changelog, version, wheel and sdist, tried out: VERSION
 	@.venv/bin/python .ci/release.py $(VERSION) $(if $(DRY_RUN),--dry-run)
 
 .PHONY: matrix
-matrix: .venv/.stamp ## every supported MLflow, each in an environment of its own (an hour; ONLY="3.18.0 upgrade clients" for some)
+matrix: .venv/.stamp ## every supported MLflow, each in an environment of its own (an hour; ONLY="3.18.0 upgrade clients wheel" for some)
 	@$(RUN) tests.matrix $(ONLY)
 
 .PHONY: mutation

@@ -7,8 +7,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from aims_gates.mlflow_plugin.internals import versions
-from tests.matrix import plan, table
-from tests.matrix.plan import NEWEST, OLDEST, VERSIONS
+from tests.matrix import plan, table, wheel
+from tests.matrix.plan import BESIDE, NEWEST, OLDEST, VERSIONS
 
 
 def test_the_oldest_and_the_newest_that_are_run_are_those_that_are_taken() -> None:
@@ -37,3 +37,19 @@ def test_the_committed_table_has_a_row_for_every_version_that_is_planned() -> No
     rows = table.rows(table.PAGE.read_text(encoding="utf-8"))
     assert [version.number for version in VERSIONS if f"MLflow {version.number}" not in rows] == []
     assert not [line for line in rows.values() if "fail" in line]
+
+
+def test_the_wheel_is_installed_beside_each_floor_and_the_newest() -> None:
+    minors = {(versions.minor(version.number), extra) for version, extra in BESIDE}
+    assert minors >= {(versions.FLOOR, ""), (versions.NEWEST, ""), (versions.SERVER_FLOOR, "[auth]")}
+    rows = table.rows(table.PAGE.read_text(encoding="utf-8"))
+    assert [pair for pair in BESIDE if f"wheel beside mlflow{pair[1]} {pair[0].number}" not in rows] == []
+
+
+def test_a_package_that_an_installation_moved_or_removed_is_named() -> None:
+    before = {"mlflow": "3.10.1", "pandas": "2.3.3", "flask": "3.1"}
+    assert wheel.moved(before, {**before, "duckdb": "1.5"}) == {}
+    assert wheel.moved(before, {"mlflow": "3.18.0", "pandas": "2.3.3"}) == {
+        "mlflow": "3.10.1 -> 3.18.0",
+        "flask": "3.1 -> gone",
+    }

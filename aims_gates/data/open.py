@@ -25,7 +25,7 @@ def open_table(source: Any, role: str, engine: str = "duckdb") -> Table:
     if engine not in ENGINES:
         raise InputError(f"there is no engine {engine!r}", where="engine", remedy=f"Choose from: {', '.join(ENGINES)}.")
     if type(source).__module__.startswith("pyspark.") or engine == "spark":
-        from aims_gates.data._spark import open_spark
+        from aims_gates.data._spark.sources import open_spark
 
         table: Table = open_spark(source, role)
         return table

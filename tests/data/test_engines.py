@@ -21,7 +21,7 @@ import pyarrow as pa
 import pytest
 
 from aims_gates import Case, DataError, Dataset, GateError, InputError
-from aims_gates.data._spark.session import session
+from aims_gates.data._spark.engine import session
 from aims_gates.documents.strict_yaml import read
 from aims_gates.evaluation.run_gate import run_gate
 from aims_gates.packs.find import find_gates
@@ -357,7 +357,7 @@ def test_sets_on_two_engines_are_not_compared_in_one_query() -> None:
 
 @pytest.mark.spark
 def test_only_so_many_values_leave_spark(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aims_gates.data._spark.held.MOST_VALUES", 11)
+    monkeypatch.setattr("aims_gates.data._spark.table.MOST_VALUES", 11)
     data = Dataset.open(ODD, role="evaluation", engine="spark")
     assert data.arrow(["n"]).num_rows == 6
     for reads in (lambda: data.arrow(["n", "a"]), lambda: list(data.batches("SELECT n FROM data UNION ALL FROM data"))):

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from aims_gates import DataError, Dataset
-from aims_gates.data._spark.session import session
+from aims_gates.data._spark.engine import session
 
 #: Columns that a reader might make of a folder's or a file's name, or of a row's place.
 FRAME = pd.DataFrame({

@@ -158,7 +158,7 @@ def test_a_table_of_a_database_may_have_any_name(tmp_path: Path) -> None:
 
 @pytest.mark.spark
 def test_a_query_on_spark_reads_no_file_and_is_one_select(tmp_path: Path) -> None:
-    from aims_gates.data._spark.session import session
+    from aims_gates.data._spark.engine import session
 
     FRAME.to_parquet(tmp_path / "open.parquet")
     FRAME.to_parquet(tmp_path / "other.parquet")

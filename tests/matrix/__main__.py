@@ -1,4 +1,4 @@
-"""``python -m tests.matrix [VERSION ...]``: all that is planned, or these versions; ``upgrade`` and ``clients`` too.
+"""``python -m tests.matrix [WHAT ...]``: all that is planned, or these versions, ``upgrade``, ``clients``, ``wheel``.
 
 Each version is installed once into ``.matrix/`` and kept; remove a folder there to have it installed anew. What each
 came to is printed, and written into the table of docs/mlflow-versions.md.
@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.matrix import environments, table
-from tests.matrix.plan import ENVIRONMENTS, NEWEST, OLDEST, PLAIN, ROOT, VERSIONS, Version
+from tests.matrix import environments, table, wheel
+from tests.matrix.plan import BESIDE, ENVIRONMENTS, NEWEST, OLDEST, PLAIN, ROOT, VERSIONS, Version
 
 _STORIES = Path(__file__).parent / "stories"
 _STORE = ("tests/mlflow_plugin", "--ignore", "tests/mlflow_plugin/server", "-k", "not postgresql")
@@ -75,13 +75,27 @@ def _clients() -> None:
     table.write((f"clients {numbers} alone", "", "", f"{counts}, server {NEWEST.number}", ""))
 
 
+def _wheel() -> None:
+    """The wheel beside MLflow: what its installation moves."""
+    built = wheel.build()
+    for version, extra in BESIDE:
+        started = time.monotonic()
+        changes = wheel.moved_by(built, version, extra)
+        words = ", ".join(f"{name} {change}" for name, change in changes.items())
+        print(f"{'FAILED' if changes else 'ok'}: the wheel beside mlflow{extra} {version.number} {words}", flush=True)
+        result = f"**failed**: moves {words}" if changes else "moves nothing"
+        cells = ("", result) if extra else (result, "")
+        minutes = f"{(time.monotonic() - started) / 60:.0f} min"
+        table.write((f"wheel beside mlflow{extra} {version.number}", "", *cells, minutes))
+
+
 def main(chosen: list[str]) -> None:
     """Run what is named, or everything."""
     ENVIRONMENTS.mkdir(exist_ok=True)
     for version in VERSIONS:
         if not chosen or version.number in chosen:
             _version(version)
-    for name, part in (("upgrade", _upgrade), ("clients", _clients)):
+    for name, part in (("upgrade", _upgrade), ("clients", _clients), ("wheel", _wheel)):
         if not chosen or name in chosen:
             part()
 

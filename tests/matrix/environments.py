@@ -1,12 +1,13 @@
 """An environment of its own for each version, in ``.matrix/``; with hard links it costs little more than its name."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.matrix.plan import ENVIRONMENTS, ROOT, Version, requirements
 
-__all__ = ["full", "plain", "python_of"]
+__all__ = ["beside", "full", "plain", "python_of"]
 
 _COMPANIONS = ("mlflow", "mlflow-skinny", "mlflow-tracing")
 
@@ -49,3 +50,21 @@ def plain(version: Version) -> Path:
     """This version alone, with what a data scientist has beside it; gives the interpreter."""
     older = ("numpy<2", "pandas<2.3", "scikit-learn<1.4", "setuptools<80") if version.number.startswith("2.9") else ()
     return _install(f"plain-{version.number}", version, "", "scikit-learn", *older)
+
+
+def beside(version: Version, extra: str = "") -> Path:
+    """This version, with pip, and nothing else, made anew each time; gives the interpreter.
+
+    Companions that are not to be had are there by their metadata alone, as pip must find them to leave MLflow alone.
+    """
+    folder = ENVIRONMENTS / f"wheel-{version.number}{'-server' if extra else ''}"
+    shutil.rmtree(folder, ignore_errors=True)
+    python = _install(folder.name, version, extra, "pip")
+    if version.companions:
+        (packages,) = folder.glob("lib/python*/site-packages")
+        for name in _COMPANIONS[1:]:
+            metadata = packages / f"{name.replace('-', '_')}-{version.number}.dist-info"
+            metadata.mkdir()
+            text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version.number}\n"
+            (metadata / "METADATA").write_text(text, encoding="utf-8")
+    return python

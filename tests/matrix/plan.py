@@ -6,7 +6,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-__all__ = ["ENVIRONMENTS", "NEWEST", "OLDEST", "PLAIN", "ROOT", "VERSIONS", "Version", "requirements"]
+__all__ = ["BESIDE", "ENVIRONMENTS", "NEWEST", "OLDEST", "PLAIN", "ROOT", "VERSIONS", "Version", "requirements"]
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ROOT / ".matrix"
@@ -38,6 +38,13 @@ VERSIONS = (
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 #: Clients without aims-gates, against a server of the newest version.
 PLAIN = (Version("2.9.2"), Version("2.22.1"), Version("3.1.4"), NEWEST)
+#: Beside which the wheel is installed: each floor, and the newest; with the extra, as a server.
+BESIDE = (
+    (OLDEST, ""),
+    (NEWEST, ""),
+    (next(version for version in VERSIONS if version.server), "[auth]"),
+    (NEWEST, "[auth]"),
+)
 
 
 def requirements() -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aims_gates.data._duckdb.engine import fresh_name, lock, quote
 from aims_gates.data._duckdb.table import ELSEWHERE
 from aims_gates.data._spark.dialect import PLACE, to_spark
-from aims_gates.data._spark.session import settled, translated
+from aims_gates.data._spark.engine import settled, translated
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import DataError
 
@@ -32,7 +32,7 @@ class SparkTable:
         names: Column names as they stand in the source.
         fingerprint: Computes the digest; None means of the rows, in any order.
         place: Gives Spark's SQL of a row's place in the source, from 0; None where rows have no order.
-        kept: What must live as long as the table.
+        retained: What must live as long as the table.
         folders: The keys of ``key=value`` folders on the way to its files.
     """
 
