@@ -1,26 +1,13 @@
 """The world of tests/mlflow_plugin, under attack: the same store, keys and people."""
 
-import sys
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.attacks.target import served
 from tests.attacks.target import target as target
-
-
-def load(name: str, place: str) -> ModuleType:
-    """A module of another folder of tests, by its path; once."""
-    if name not in sys.modules:
-        spec = spec_from_file_location(name, Path(__file__).parents[1] / place)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
+from tests.support import load
 
 _registry = load("aims_gates_registry_conftest", "mlflow_plugin/conftest.py")
 pytest_configure = _registry.pytest_configure

@@ -1,42 +1,18 @@
 """Commands run in this process, in a temporary folder, with nobody's settings around."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from aims_gates.cli import main
+from tests.support import let_through, load
+
+pytest_configure = let_through
 
 SETTINGS = ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI", "AIMS_GATES_KEY", "AIMS_GATES_SYSTEM")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Third parties' own deprecations; ours stay errors."""
-    for line in (
-        "ignore:The ``noload`` loader strategy",
-        "ignore::DeprecationWarning:mlflow.*",
-        "ignore::FutureWarning:mlflow.*",
-        "ignore:Hint. Inferred schema contains integer column:UserWarning",
-        "ignore:unclosed database:ResourceWarning",
-        "ignore:.*Any type hint is inferred as AnyType:UserWarning",
-        "ignore:.*Add type hints to the `predict` method:UserWarning",
-    ):
-        config.addinivalue_line("filterwarnings", line)
-
-
-def shop_module() -> ModuleType:
-    """tests/shop.py, once for all folders of tests."""
-    name, path = "aims_gates_shop", Path(__file__).parents[1] / "shop.py"
-    if name not in sys.modules:
-        spec = spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 class Said:
@@ -74,7 +50,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 @pytest.fixture(scope="session")
 def shops() -> ModuleType:
     """The builders of tests/shop.py."""
-    return shop_module()
+    return load("aims_gates_shop", "shop.py")
 
 
 @pytest.fixture(scope="module")

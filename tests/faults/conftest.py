@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,17 +18,7 @@ from aims_gates.ledger.table import tree_head
 from aims_gates.ledger.verify import Replay, go_through, verify
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
 from aims_gates.mlflow_plugin.store.store import gated_store
-
-
-def load(name: str, place: str) -> ModuleType:
-    """A module of another folder of tests, by its path; once."""
-    if name not in sys.modules:
-        spec = spec_from_file_location(name, Path(__file__).parents[1] / place)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
+from tests.support import load
 
 _registry = load("aims_gates_registry_conftest", "mlflow_plugin/conftest.py")
 pytest_configure = _registry.pytest_configure

@@ -1,14 +1,5 @@
 """Third parties' own deprecations are let through; ours stay errors."""
 
-import pytest
+from tests.support import let_through as pytest_configure
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    """As in tests/mlflow_plugin."""
-    for line in (
-        "ignore:The ``noload`` loader strategy",
-        "ignore::DeprecationWarning:mlflow.*",
-        "ignore::FutureWarning:mlflow.*",
-        "ignore:unclosed database:ResourceWarning",
-    ):
-        config.addinivalue_line("filterwarnings", line)
+__all__ = ["pytest_configure"]

@@ -2,12 +2,10 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.util import module_from_spec, spec_from_file_location
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -33,21 +31,9 @@ from aims_gates.ledger.registry_acts import about
 from aims_gates.mlflow_plugin.store.ledger_view import view
 from aims_gates.mlflow_plugin.store.store import gated_store
 from aims_gates.model import Approver, Evidence, Finding, Limit, Plan, Requirement, Step, Subject
+from tests.support import let_through, load
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Third parties' own deprecations; ours stay errors."""
-    for line in (
-        "ignore:The ``noload`` loader strategy",
-        "ignore::DeprecationWarning:mlflow.*",
-        "ignore::FutureWarning:mlflow.*",
-        "ignore:Hint. Inferred schema contains integer column:UserWarning",
-        "ignore:unclosed database:ResourceWarning",
-        "ignore:.*Any type hint is inferred as AnyType:UserWarning",
-        "ignore:.*Add type hints to the `predict` method:UserWarning",
-    ):
-        config.addinivalue_line("filterwarnings", line)
-
+pytest_configure = let_through
 
 GATE = digest_bytes(b"gate")
 
@@ -272,21 +258,10 @@ def tracking(tmp_path: Path, empty_database: bytes) -> Iterator[Path]:
     mlflow.set_tracking_uri(before)
 
 
-def shop_module() -> ModuleType:
-    """tests/shop.py, once for all folders of tests."""
-    name, path = "aims_gates_shop", Path(__file__).parents[1] / "shop.py"
-    if name not in sys.modules:
-        spec = spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="session")
 def shops() -> ModuleType:
     """The builders of tests/shop.py."""
-    return shop_module()
+    return load("aims_gates_shop", "shop.py")
 
 
 @dataclass

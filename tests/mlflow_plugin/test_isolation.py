@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 from pathlib import Path
 from typing import Any, get_args
@@ -35,6 +34,7 @@ from aims_gates.mlflow_plugin.client.isolation import (
 )
 from aims_gates.mlflow_plugin.client.predict import predict_table
 from aims_gates.model import LEAST_ISOLATION
+from tests.support import python_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hints:UserWarning")
 NONE, BWRAP = Isolation("none"), Isolation("bwrap")
@@ -42,19 +42,6 @@ namespaces = pytest.mark.skipif(missing_namespaces() is not None, reason=f"no na
 apart = pytest.mark.parametrize(
     "around", [pytest.param(BWRAP, id="bwrap", marks=namespaces), pytest.param(NONE, id="none")]
 )
-
-
-def python_model(folder: Path, body: str) -> Path:
-    """A pyfunc model from code: what its predict does is ``body``."""
-    code = folder.parent / f"{folder.name}.py"
-    code.write_text(
-        "import json, os, signal, socket, subprocess, sys, time\nimport mlflow\n\nclass M(mlflow.pyfunc.PythonModel):\n"
-        "    def predict(self, context, model_input, params=None):\n"
-        + textwrap.indent(textwrap.dedent(body), " " * 8)
-        + "\nmlflow.models.set_model(M())\n"
-    )
-    mlflow.pyfunc.save_model(folder, python_model=str(code), pip_requirements=["mlflow"])
-    return folder
 
 
 @pytest.fixture

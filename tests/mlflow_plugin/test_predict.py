@@ -1,6 +1,5 @@
 """Models run in a process of their own, see no labels and no credentials, and leave whole tables or none."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from aims_gates.errors import DataError, InputError, IntegrityError
 from aims_gates.mlflow_plugin.client import predict_worker
 from aims_gates.mlflow_plugin.client.isolation import Isolation
 from aims_gates.mlflow_plugin.client.predict import predict_table
+from tests.support import python_model
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +34,6 @@ def classifier(tmp_path_factory: pytest.TempPathFactory, frame: pd.DataFrame) ->
     fitted = LogisticRegression().fit(features, frame.approved)
     signature = infer_signature(features, fitted.predict(features))
     mlflow.sklearn.save_model(fitted, folder, signature=signature, pip_requirements=["scikit-learn"])
-    return folder
-
-
-def python_model(folder: Path, body: str) -> Path:
-    """A pyfunc model from code: what its predict does is ``body``."""
-    code = folder.parent / f"{folder.name}.py"
-    code.write_text(
-        "import os, time\nimport mlflow\n\nclass M(mlflow.pyfunc.PythonModel):\n"
-        "    def predict(self, context, model_input, params=None):\n"
-        + textwrap.indent(textwrap.dedent(body), " " * 8)
-        + "\nmlflow.models.set_model(M())\n"
-    )
-    mlflow.pyfunc.save_model(folder, python_model=str(code), pip_requirements=["mlflow"])
     return folder
 
 

@@ -22,6 +22,7 @@ from aims_gates.mlflow_plugin.app import create_app
 from aims_gates.mlflow_plugin.server.live_store import store as live_store
 from aims_gates.mlflow_plugin.store.store import gated_store
 from tests.mlflow_plugin.conftest import World
+from tests.support import server_settings
 
 from .conftest import Running
 
@@ -88,22 +89,7 @@ def test_the_application_guards_listed_accounts_and_governed_workspaces(
     with WorkspaceContext("team"):
         world.store.create_registered_model("loan")
     world.store._dispose_engine()
-    (tmp_path / "auth.ini").write_text(
-        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{tmp_path}/users.db\n"
-    )
-    settings = {
-        "_MLFLOW_SGI_NAME": "uvicorn",
-        "_MLFLOW_SERVER_FILE_STORE": database,
-        "_MLFLOW_SERVER_REGISTRY_STORE": f"aims+{database}",
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(tmp_path / "artifacts"),
-        "MLFLOW_AUTH_CONFIG_PATH": str(tmp_path / "auth.ini"),
-        "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
-        "MLFLOW_AUTH_ADMIN_PASSWORD": "an administrator's password",
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "only for this test",
-    }
-    command, settings = [sys.executable, "-c", MADE], os.environ | settings
+    command, settings = [sys.executable, "-c", MADE], os.environ | server_settings(tmp_path)
     made = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True, timeout=120)
     said = dict(line.split() for line in made.stdout.splitlines() if len(line.split()) == 2)
     assert said == {"rita": "403", "newcomer": "None", "SET_DEFAULT": "403", "CASCADE": "403", "RESTRICT": "403"}, (

@@ -11,6 +11,7 @@ import pytest
 from aims_gates.mlflow_plugin.internals.server.names import CALLS, Call
 from aims_gates.mlflow_plugin.internals.server.verify import uncalled
 from aims_gates.mlflow_plugin.server import probe
+from tests.support import server_settings
 
 from .conftest import Running
 
@@ -28,30 +29,12 @@ app.create_app()
 """
 
 
-def settings(folder: Path) -> dict[str, str]:
-    database = f"sqlite:///{folder / 'registry.db'}"
-    (folder / "auth.ini").write_text(
-        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder}/users.db\n"
-    )
-    return {
-        **os.environ,
-        "_MLFLOW_SGI_NAME": "uvicorn",
-        "_MLFLOW_SERVER_FILE_STORE": database,
-        "_MLFLOW_SERVER_REGISTRY_STORE": f"aims+{database}",
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "artifacts"),
-        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
-        "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
-        "MLFLOW_AUTH_ADMIN_PASSWORD": "an administrator's password",
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "only for this test",
-    }
-
-
 def test_an_application_whose_guards_do_not_stand_is_not_served(tmp_path: Path, empty_database: bytes) -> None:
     (tmp_path / "registry.db").write_bytes(empty_database)
     command = [sys.executable, "-W", "ignore", "-c", BROKEN]
-    done = subprocess.run(command, cwd=tmp_path, env=settings(tmp_path), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | server_settings(tmp_path), capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 1, done.stdout
     assert "this server would let through what it must not" in done.stderr
     for path in ("GET /api/2.0/mlflow/registered-models/search", "POST /v1/traces"):

@@ -19,6 +19,7 @@ from aims_gates.mlflow_plugin.server.configuration import configuration
 from aims_gates.mlflow_plugin.server.permissions import TABLE
 from aims_gates.mlflow_plugin.server.route_table import ANY, Route, regex
 from aims_gates.mlflow_plugin.server.routes import Doors, groups, listed
+from tests.support import server_settings
 
 from .conftest import PASSWORD, PROXY, Running
 
@@ -56,25 +57,10 @@ def tables(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -> A
     """Tables of the application that a worker makes."""
     folder = tmp_path_factory.mktemp("tables")
     (folder / "registry.db").write_bytes(empty_database)
-    (folder / "auth.ini").write_text(
-        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder}/users.db\n"
-    )
-    database = f"sqlite:///{folder / 'registry.db'}"
-    settings = {
-        "_MLFLOW_SGI_NAME": "uvicorn",
-        "_MLFLOW_SERVER_FILE_STORE": database,
-        "_MLFLOW_SERVER_REGISTRY_STORE": f"aims+{database}",
-        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
-        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
-        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "artifacts"),
-        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
-        "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
-        "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": "only for this test",
-    }
     made = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", TABLES],
-        cwd=folder, env=os.environ | settings, capture_output=True, text=True, timeout=180, check=False,
+        cwd=folder, env=os.environ | server_settings(folder, PASSWORD),
+        capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr[-3000:]
     return {**json.loads(made.stdout.splitlines()[-1]), "said": made.stderr}
