@@ -11,7 +11,7 @@ import click
 from aims_gates import __version__
 from aims_gates.cli.commands import COMMANDS, GROUPS, RENAMED
 from aims_gates.documents.spelling import check_argument
-from aims_gates.errors import AimsGatesError, IntegrityError, RefusedError, StaleError
+from aims_gates.errors import AimsGatesError, InputError, IntegrityError, RefusedError, StaleError
 
 __all__ = ["EXITS", "main", "program"]
 
@@ -107,7 +107,7 @@ def _unexpected(error: Exception, words: Sequence[str]) -> int:
     click.echo(f"aims-gates: unexpected error: {type(error).__name__}: {_shown(error)}", err=True)
     try:
         place = write_log(error, words)
-    except OSError:
+    except (InputError, OSError):
         click.echo(log_text(error, words, datetime.now(UTC)), err=True)
         click.echo("  remedy: Open an issue with the lines above; they hold no data.", err=True)
         return 1

@@ -5,9 +5,9 @@ alone. Of the command line it keeps command words, names of options and the valu
 free text.
 """
 
-import os
 import platform
 import re
+import secrets
 import sys
 import tempfile
 import traceback
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from aims_gates.documents.files import write_new
 from aims_gates.documents.shell import quoted
 
 __all__ = ["log_text", "write_log"]
@@ -36,13 +37,12 @@ def write_log(error: BaseException, words: Sequence[str]) -> Path:
     """Write the log to a new file in the folder for temporary files (``TMPDIR``), readable by its owner alone.
 
     Raises:
-        OSError: it cannot be written.
+        InputError: it cannot be written.
+        OSError: there is no folder for temporary files.
     """
     now = datetime.now(UTC)
-    handle, name = tempfile.mkstemp(prefix=f"aims-gates-error-{now:%Y%m%dT%H%M%SZ}-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(log_text(error, words, now))
-    return Path(name)
+    path = Path(tempfile.gettempdir()) / f"aims-gates-error-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.log"
+    return write_new(path, log_text(error, words, now).encode("utf-8", errors="backslashreplace"), mode=0o600)
 
 
 def log_text(error: BaseException, words: Sequence[str], now: datetime) -> str:

@@ -8,7 +8,7 @@ from aims_gates.cli.options import settings_options
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.packs.find import bundled, find_gates, find_profile, profile_names
-from aims_gates.packs.skeletons import computed_gate, profile, record_gate, write_new
+from aims_gates.packs.skeletons import computed_gate, profile, record_gate, write_skeleton
 from aims_gates.settings import Settings
 
 __all__ = ["gate_samples", "new_gate", "new_profile"]
@@ -43,7 +43,7 @@ def new_gate(gate_id: str, controls: tuple[str, ...], record: str | None, settin
     if gate_id in find_gates(_own(settings)):
         raise InputError(f"there is a gate {gate_id!r} already", remedy="Choose another id.")
     files = record_gate(gate_id, controls, _record(record)) if record else computed_gate(gate_id, controls)
-    for place in write_new(pack, files):
+    for place in write_skeleton(pack, files):
         click.echo(f"wrote {place}")
     option = f" --pack {quoted(pack)}"
     steps = [
@@ -111,7 +111,7 @@ def new_profile(profile_id: str, parent: str, settings: Settings) -> None:
     if profile_id in profile_names(own):
         raise InputError(f"there is a profile {profile_id!r} already", remedy="Choose another id.")
     tier = find_profile(parent, own).value["tier"]
-    for place in write_new(pack, profile(profile_id, parent, tier)):
+    for place in write_skeleton(pack, profile(profile_id, parent, tier)):
         click.echo(f"wrote {place}")
     option = f" --pack {quoted(pack)}"
     _next(

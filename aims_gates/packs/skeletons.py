@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aims_gates.documents.files import write_new
 from aims_gates.errors import InputError
 
-__all__ = ["computed_gate", "profile", "record_gate", "write_new"]
+__all__ = ["computed_gate", "profile", "record_gate", "write_skeleton"]
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _PROFILE_ID = re.compile(r"[a-z][a-z0-9_-]*")
@@ -159,7 +160,7 @@ def profile(profile_id: str, parent: str, tier: str) -> Mapping[str, str]:
     }
 
 
-def write_new(pack: Path, files: Mapping[str, str]) -> list[Path]:
+def write_skeleton(pack: Path, files: Mapping[str, str]) -> list[Path]:
     """Write new files into a pack; where one of them is there already, none is written.
 
     Raises:
@@ -171,8 +172,7 @@ def write_new(pack: Path, files: Mapping[str, str]) -> list[Path]:
         where = ", ".join(map(str, taken))
         raise InputError("there is a file already, and nothing was written", where=where, remedy="Choose another id.")
     for place, text in places.items():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
+        write_new(place, text)
     return list(places)
 
 

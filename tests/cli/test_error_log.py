@@ -92,7 +92,8 @@ def test_a_second_error_writes_a_second_log(logs: Path) -> None:
 def test_where_no_log_can_be_written_it_is_printed(
     logs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(logs / "gone"))
+    (logs / "a file").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(logs / "a file"))
     assert main(["doctor"]) == 1
     message: Any = capsys.readouterr().err
     assert "builtins.LookupError" in message and "Open an issue with the lines above" in message
