@@ -267,7 +267,7 @@ def rows_of(*said: tuple[str, bool, str]) -> dict[str, Any]:
 def test_the_statement_has_a_row_for_each_control_and_says_where_a_reason_lacks(fleet: Fleet) -> None:
     fleet.granted("credit-a")
     found = {row.control: row for row in statement_of_applicability(None, [], [fleet.view("credit-a")])}
-    assert list(found) == list(catalogue()) and len(found) == 38
+    assert list(found) == list(catalogue())
     assert found["A.6.2.4"].reason == "required by profile limited of credit"
     assert (found["A.6.2.4"].implementation, found["A.6.2.4"].models) == ("evidence criteria met", {"credit-a": "met"})
     assert len(found["A.6.2.4"].statements) == 1

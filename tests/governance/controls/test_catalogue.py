@@ -64,10 +64,9 @@ CLAUSES = (
 )
 
 
-def test_there_are_38_controls_with_their_titles_in_natural_order() -> None:
+def test_the_controls_are_those_of_annex_a_with_their_titles_in_natural_order() -> None:
     assert {name: entry.title for name, entry in catalogue().items()} == TITLES
     assert list(catalogue()) == list(TITLES)
-    assert len(catalogue()) == 38
 
 
 @pytest.mark.parametrize("entry", catalogue().values(), ids=catalogue())
