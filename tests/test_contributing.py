@@ -1,71 +1,119 @@
-"""The walks of CONTRIBUTING.md, walked: what stands there makes a gate, a profile and a report that work."""
+"""The walks of CONTRIBUTING.md, taken literally in a copy of this checkout: what they touch stays green.
 
+A block below a paragraph that names a file is that file, or, as ``diff``, a change of it: the ``+`` lines go where the
+lines around them stand, once. Lines of a ``console`` block are run.
+"""
+
+import os
 import re
-from datetime import UTC, datetime
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import NamedTuple
 
-import pandas as pd
 import pytest
 
-from aims_gates.data import Dataset
-from aims_gates.documents.strict_yaml import read
-from aims_gates.evaluation.run_gate import outcome_of, run_gate
-from aims_gates.packs.case import Case
-from aims_gates.packs.find import find_gates
-from aims_gates.profiles import read_profile
-from aims_gates.reports import Report
-
 ROOT = Path(__file__).resolve().parents[1]
-TEXT = (ROOT / "CONTRIBUTING.md").read_text()
-#: A path in backquotes, the rest of its paragraph, and the fenced block below it.
-PATH = r"`((?:gates|profiles|aims_gates/reports)/[\w./]+\.(?:yaml|py))`"
-BLOCK = re.compile(PATH + r"(?:(?!\n\n).)*\n\n *```\w+\n(.*?)\n *```", re.DOTALL)
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+WALKS = (
+    "Add a gate",
+    "Add a profile",
+    "Add a control, or a gate to a control",
+    "Add a report",
+    "Add a record, and a gate that reads it",
+)
+_BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)+\.(?:yaml|py))`")
+#: What no copy needs, and the variables of the pytest that runs this.
+LEFT = (".git", ".venv", "build", "dist", ".demo", ".matrix", ".mutation", "__pycache__", ".*_cache", ".hypothesis")
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, the file that the paragraph above it names, its text."""
+
+    language: str
+    path: str | None
+    text: str
+
+
+def blocks(heading: str) -> list[Block]:
+    """The fenced blocks below a heading; a block right after another is about the same file."""
+    section = TEXT.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    result: list[Block] = []
+    end = 0
+    for match in _BLOCK.finditer(section):
+        paragraph = section[end : match.start()].strip().split("\n\n")[-1]
+        named = _PATH.search(paragraph)
+        path = named.group(1) if named else None if paragraph else result[-1].path
+        result.append(Block(match.group(2), path, dedent(match.group(3))))
+        end = match.end()
+    return result
+
+
+def change(text: str, diff: str) -> str:
+    """A text with a change made: its old lines must be there once."""
+    lines = diff.splitlines(keepends=True)
+    old = "".join(line[1:] for line in lines if not line.startswith("+"))
+    new = "".join(line[1:] for line in lines if not line.startswith("-"))
+    assert f"\n{text}".count(f"\n{old}") == 1, f"not there once:\n{old}"
+    return f"\n{text}".replace(f"\n{old}", f"\n{new}")[1:]
+
+
+def take(block: Block, checkout: Path, environment: dict[str, str]) -> None:
+    """Do what a block says."""
+    if block.language == "console":
+        for line in block.text.splitlines():
+            command = ["sh", "-c", line.removeprefix("$ ")]
+            done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{line}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+        return
+    assert block.path is not None, f"no file is named above:\n{block.text}"
+    place = checkout / block.path
+    if block.language == "diff":
+        place.write_text(change(place.read_text(encoding="utf-8"), block.text), encoding="utf-8")
+        return
+    assert not place.exists(), f"{block.path} is there already"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(block.text, encoding="utf-8")
 
 
 @pytest.fixture
-def pack(tmp_path: Path) -> Path:
-    for name, body in BLOCK.findall(TEXT):
-        place = tmp_path / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(dedent(body) + "\n")
-    return tmp_path
+def checkout(tmp_path: Path) -> Path:
+    """A copy of this checkout, with its environment."""
+    place = tmp_path / "checkout"
+    shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(*LEFT), symlinks=True)
+    # Its own folder with a stamp of its own: `make` finds it up to date, and installs nothing into the environment.
+    (place / ".venv").mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        if entry.name != ".stamp":
+            (place / ".venv" / entry.name).symlink_to(entry)
+    (place / ".venv" / ".stamp").touch()
+    return place
 
 
-def test_the_walks_write_the_files_that_they_name(pack: Path) -> None:
-    files = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_file()}
-    gate = "gates/minimum_rows"
-    assert files == {
-        f"{gate}/gate.yaml",
-        f"{gate}/gate.py",
-        f"{gate}/samples/pass.yaml",
-        f"{gate}/samples/fail.yaml",
-        "profiles/house.yaml",
-        "aims_gates/reports/line.py",
-    }
+def test_each_walk_has_files_and_ends_with_commands() -> None:
+    for heading in WALKS:
+        steps = blocks(heading)
+        assert steps[-1].language == "console", heading
+        assert {step.language for step in steps} <= {"yaml", "python", "diff", "console"}
+        assert any(step.path for step in steps)
+    assert set(re.findall(r"^## (Add .*)$", TEXT, re.MULTILINE)) == set(WALKS)
 
 
-@pytest.mark.parametrize("sample", ["pass", "fail"])
-def test_the_gate_of_the_walk_passes_and_fails_as_its_samples_say(pack: Path, sample: str) -> None:
-    gate = find_gates([pack])["minimum_rows"]
-    wanted = read(gate.folder / "samples" / f"{sample}.yaml").value
-    data = {role: Dataset.open(pd.DataFrame(columns), role=role) for role, columns in wanted["data"].items()}
-    findings = run_gate(gate, Case(gate.id, gate.params(wanted["params"]), {}, data, datetime.now(UTC)))
-    assert outcome_of(findings) == wanted["outcome"] == sample
-    for finding, expected in zip(findings, wanted["findings"], strict=True):
-        assert {key: getattr(finding, key) for key in expected} == expected
+def test_a_change_whose_place_is_not_there_is_an_error() -> None:
+    assert change("a\nb\n", " a\n+c\n") == "a\nc\nb\n"
+    for diff in (" x\n+c\n", "-b\n+c\n+b\n a\n", " b\n+c\n"):
+        with pytest.raises(AssertionError, match="not there once"):
+            change("a\n  b\n", diff)
 
 
-def test_the_profile_of_the_walk_is_clean(pack: Path) -> None:
-    assert read_profile("house", find_gates([pack]), [pack]).profile.tier == "minimal"
-
-
-def test_the_report_of_the_walk_renders(pack: Path) -> None:
-    scope: dict[str, object] = {}
-    exec(compile((pack / "aims_gates/reports/line.py").read_text(), "line.py", "exec"), scope)
-    render = scope["render"]
-    assert callable(render)
-    text = render(Report())
-    assert text.startswith("CHECKED")
-    assert text.endswith("\n")
-    assert text.count("\n") == 1
+@pytest.mark.long
+@pytest.mark.parametrize("heading", WALKS)
+def test_a_walk_taken_literally_leaves_what_it_touches_green(heading: str, checkout: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_", "AIMS_GATES_"))}
+    path = os.pathsep.join([str(checkout / ".venv" / "bin"), os.environ["PATH"]])
+    environment = {**kept, "PATH": path, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
+    for block in blocks(heading):
+        take(block, checkout, environment)
