@@ -45,9 +45,8 @@ def new_gate(gate_id: str, controls: tuple[str, ...], record: str | None, settin
     files = record_gate(gate_id, controls, _record(record)) if record else computed_gate(gate_id, controls)
     for place in write_skeleton(pack, files):
         click.echo(f"wrote {place}")
-    option = f" --pack {quoted(pack)}"
     steps = [
-        f"Run its sample: aims-gates gates test {gate_id}{option}",
+        f"Run its sample: aims-gates gates test {quoted(gate_id, '--pack', pack)}",
         "Fill in every REPLACE, and what it decides; then write samples/pass.yaml and samples/fail.yaml"
         " in place of samples/skeleton.yaml.",
         "Name it under the gates of its control in a profile of yours: aims-gates profile new --help",
@@ -113,13 +112,12 @@ def new_profile(profile_id: str, parent: str, settings: Settings) -> None:
     tier = find_profile(parent, own).value["tier"]
     for place in write_skeleton(pack, profile(profile_id, parent, tier)):
         click.echo(f"wrote {place}")
-    option = f" --pack {quoted(pack)}"
     _next(
         [
             "Fill in every REPLACE, and what differs; add a case to its tests for each rule of your own.",
-            f"Check it: aims-gates profile lint {profile_id}{option}",
-            f"Try it: aims-gates profile test {profile_id}{option}",
-            f"Compare it: aims-gates profile diff {parent} {profile_id}{option}",
+            f"Check it: aims-gates profile lint {quoted(profile_id, '--pack', pack)}",
+            f"Try it: aims-gates profile test {quoted(profile_id, '--pack', pack)}",
+            f"Compare it: aims-gates profile diff {quoted(parent, profile_id, '--pack', pack)}",
             f"Name it in a system's system.yaml: profile: {profile_id}",
         ]
     )

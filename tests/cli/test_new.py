@@ -109,6 +109,6 @@ def test_a_sample_with_an_unknown_key_or_no_outcome_is_refused(command: Any, tex
 
 
 def test_in_a_checkout_the_next_steps_name_catalogue_and_docs(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aims_gates.cli.new.write_new", lambda pack, files: [])
+    monkeypatch.setattr("aims_gates.cli.new.write_skeleton", lambda pack, files: [])
     done = command("gates", "new", "rows", "--control", "A.6.2.4", "--pack", str(bundled()))
     assert done.code == 0 and "catalogue.yaml" in done.out and "make docs" in done.out
