@@ -21,7 +21,9 @@ from aims_gates.settings import SCHEMES, Settings, database_uri
 __all__ = ["command"]
 
 Check = tuple[str, bool, str, str]
-_NEEDED = {"pandas": (2, 2), "pyarrow": (17, 0), "duckdb": (1, 2)}
+_NEEDED = {"pandas": (2, 2), "pyarrow": (17, 0)}
+#: Each minor version of DuckDB may answer otherwise; the first that was tested, and the first that was not.
+_DUCKDB = ((2, 0), (2, 1))
 _EXTRAS = {"great-expectations": "data_quality"}
 
 
@@ -37,13 +39,32 @@ def _versions() -> Iterator[Check]:
         except PackageNotFoundError:
             yield name, False, "not installed", f"pip install '{name}'"
             continue
-        numbers = tuple(int(part) for part in installed.split(".")[:2] if part.isdigit())
-        yield name, numbers >= least, installed, f"pip install -U '{name}>={'.'.join(map(str, least))}'"
+        yield name, _minor(installed) >= least, installed, f"pip install -U '{name}>={'.'.join(map(str, least))}'"
     for name, gate in _EXTRAS.items():
         try:
             yield name, True, version(name), ""
         except PackageNotFoundError:
             yield name, False, f"not installed; the gate {gate} needs it", "pip install 'aims-gates[gates]'"
+
+
+def _minor(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
+
+
+def _duckdb() -> Iterator[Check]:
+    least, below = (".".join(map(str, bound)) for bound in _DUCKDB)
+    remedy = f"pip install 'duckdb>={least},<{below}'"
+    try:
+        installed = version("duckdb")
+    except PackageNotFoundError:
+        yield "duckdb", False, "not installed", remedy
+        return
+    tested = _DUCKDB[0] <= _minor(installed) < _DUCKDB[1]
+    yield "duckdb", tested, installed if tested else f"{installed}, which was not tested", remedy
+    from aims_gates.data.open import engine_problems
+
+    wrong = engine_problems()
+    yield "duckdb's answers", not wrong, "; ".join(wrong) or "right", remedy
 
 
 def _mlflow() -> Iterator[Check]:
@@ -145,11 +166,12 @@ def _registry(settings: Settings) -> Iterator[Check]:
 @settings_options
 @as_json
 def command(settings: Settings, json_: bool) -> int:
-    """Say what is wrong with this installation: versions, plugin, scheme, gates, key, registry, clock."""
+    """Say what is wrong with this installation: versions, DuckDB's answers, plugin, gates, key, registry, clock."""
     checks: list[Callable[[], Iterator[Check]]] = [
         _python,
         _mlflow,
         _versions,
+        _duckdb,
         _plugin,
         lambda: _gates(settings),
         lambda: _key(settings),

@@ -7,7 +7,7 @@ from aims_gates.data._duckdb.table import DuckTable
 from aims_gates.data.tables.table import Table
 from aims_gates.errors import InputError
 
-__all__ = ["ENGINES", "Engine", "open_table"]
+__all__ = ["ENGINES", "Engine", "engine_problems", "open_table"]
 
 Engine = Literal["duckdb", "pandas", "polars", "spark"]
 
@@ -34,3 +34,10 @@ def open_table(source: Any, role: str, engine: str = "duckdb") -> Table:
 
         return DuckTable(read_frame(source, role, engine))
     return DuckTable(open_source(source, role))
+
+
+def engine_problems() -> list[str]:
+    """What the installed DuckDB answers wrongly to questions that numbers rest on; nothing where it is sound."""
+    from aims_gates.data._duckdb.probe import problems
+
+    return list(problems())
