@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.check import Phases
+from tests.bench.check import lines as check_lines
 from tests.bench.table import Row, lines, measure
 
 
@@ -23,3 +25,17 @@ def test_the_table_holds_measured_ratios_against_the_targets(library: float, sai
     table = lines([Row("order", 10**6, 1.0, 200, library, 300, 0.1), Row("order", 10**7, 10.0, 200)])
     assert any(said in line and "10.0 scans" in line for line in table)
     assert any("growth 10.0 for 10 times the rows" in line for line in table)
+
+
+def test_a_phase_costs_what_happens_in_it_without_the_phases_within() -> None:
+    times = iter([0.0, 1.0, 3.0, 6.0, 10.0, 10.0])
+    phases = Phases(lambda: next(times))
+    with phases.phase("outer"), phases.phase("inner"):
+        pass
+    assert phases.finish() == {"everything else": 1.0, "outer": 2.0 + 4.0, "inner": 3.0}
+
+
+def test_the_table_of_a_check_names_what_costs_and_adds_up() -> None:
+    table = check_lines(2.0, {"gate drift": 4.0, "import scipy": 1.0, "signing": 0.04, "deciding": 0.06})
+    assert [line.split()[0] for line in table[1:]] == ["gate", "import", "each", "all"]
+    assert "2.00 x import mlflow" in table[1] and "0.05 x" in table[3] and "2.55 x" in table[4]

@@ -19,7 +19,7 @@ ENTRIES = re.findall(
 
 def asked() -> list[Requirement]:
     project = PROJECT["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "all" for line in lines]
     return [Requirement(line) for line in [*project["dependencies"], *extras, *PROJECT["dependency-groups"]["dev"]]]
 
 
@@ -34,6 +34,14 @@ def test_every_line_of_the_lock_is_pinned_and_hashed() -> None:
     lines = [line for line in LOCK.splitlines() if line and not line.startswith((" ", "#"))]
     assert len(ENTRIES) == len(lines) > 100
     assert all(re.search(r"sha256:[0-9a-f]{64}", hashes) for _, _, _, hashes in ENTRIES)
+
+
+def test_all_is_every_extra_that_is_named_for_what_people_do() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert extras["all"] == ["aims-gates[gates,server,spark]"]
+    held = {line for name in ("gates", "server", "spark") for line in extras[name]}
+    for earlier in ("audit", "bom", "streams", "s3", "postgresql"):
+        assert set(extras[earlier]) <= held
 
 
 def test_the_lock_names_no_index() -> None:

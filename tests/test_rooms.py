@@ -30,6 +30,7 @@ ORDER = [
     "ledger",
     "workflow",
     "simulation",
+    "selftest",
     "portfolio",
     "reports",
     "mlflow_plugin",

@@ -25,6 +25,7 @@ GROUPS: Mapping[str, Mapping[str, CommandEntry]] = {
     "Start": {
         "init": CommandEntry("init", "Start a pack with one system in an empty folder."),
         "doctor": CommandEntry("doctor", "Say what is wrong with this installation."),
+        "selftest": CommandEntry("selftest", "Recompute published figures here; sign the sheet."),
         "try": CommandEntry("try_gate", "Run one gate on files; no MLflow, no profile."),
         "glossary": CommandEntry("glossary", "Say what a word means here."),
     },

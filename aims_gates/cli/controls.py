@@ -10,7 +10,7 @@ from aims_gates.cli.options import as_json, emit, table
 from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
 from aims_gates.governance.controls import catalogue, clause_or_control, control
-from aims_gates.governance.controls.crosswalk import FRAMEWORKS, Link, by_place, links
+from aims_gates.governance.controls.crosswalk import FRAMEWORKS, Link, by_place, framework_of, links
 from aims_gates.packs.find import find_gates
 
 __all__ = ["command", "text_of"]
@@ -40,7 +40,9 @@ def show(control_id: str, json_: bool) -> None:
 
 
 @command.command("crosswalk")
-@click.option("--to", "framework", type=click.Choice(list(FRAMEWORKS)), help="One framework only. Default: all three.")
+@click.option(
+    "--to", "framework", metavar="FRAMEWORK", help=f"One framework only: {', '.join(FRAMEWORKS)}. Default: all three."
+)
 @click.option("--control", "control_id", metavar="CONTROL", help="One control only, e.g. A.10.3.")
 @click.option("--at", "place", metavar="PLACE", help="Only what lies at this place, e.g. 14, 'MEASURE 2', A.5.19.")
 @click.option("--by", type=click.Choice(("control", "place")), help="What each row is. Default: place with --at.")
@@ -57,10 +59,13 @@ def crosswalk(
     What work for ISO/IEC 27001 already covers:          aims-gates controls crosswalk --to iso-27001 --by place
     For a spreadsheet:                                   aims-gates controls crosswalk --csv > crosswalk.csv
 
+    What it prints it also takes: a heading or column as FRAMEWORK, a cell with several places, a control and its title.
+
     The mapping is our own and informative: evidence for the one is a start for the other and proves nothing there.
     """
     if csv_ and json_:
         raise InputError("--csv and --json at once", remedy="Choose one.")
+    framework = framework_of(framework).id if framework is not None else None
     matching = links(framework, control_id=control_id, place=place)
     by = by or ("place" if place is not None else "control")
     if csv_:

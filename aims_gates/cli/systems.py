@@ -20,12 +20,13 @@ def command() -> None:
 @settings_options
 @as_json
 def list_systems(settings: Settings, json_: bool) -> None:
-    """Every system: tier, profile, what it gives, owner, registered models."""
+    """Every system: tier, profile, kind, what it gives, owner, registered models."""
     rows: list[dict[str, Any]] = [
         {
             "id": record.system.name,
             "tier": record.system.tier,
             "profile": record.system.profile or record.system.tier,
+            "kind": record.system.kind,
             "output": record.system.output,
             "owner": record.system.owner,
             "models": list(record.system.models),
@@ -33,6 +34,6 @@ def list_systems(settings: Settings, json_: bool) -> None:
         for pack in settings.packs
         for record in (read_system(pack, name) for name in system_names(pack))
     ]
-    columns = ("id", "tier", "profile", "output", "owner")
+    columns = ("id", "tier", "profile", "kind", "output", "owner")
     shown = [(*(str(row[name] or "-") for name in columns), " ".join(row["models"])) for row in rows]
-    emit(rows, json_, lambda: table(("SYSTEM", "TIER", "PROFILE", "OUTPUT", "OWNER", "MODELS"), shown))
+    emit(rows, json_, lambda: table(("SYSTEM", "TIER", "PROFILE", "KIND", "OUTPUT", "OWNER", "MODELS"), shown))

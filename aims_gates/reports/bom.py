@@ -71,7 +71,7 @@ def bill(parts: Parts, serial: UUID | None = None) -> str:
         from cyclonedx.schema import OutputFormat, SchemaVersion
         from cyclonedx.validation.json import JsonStrictValidator
     except ImportError as error:
-        remedy = "Install the extra: pip install 'aims-gates[bom]'"
+        remedy = "Install the extra: pip install 'aims-gates[gates]'"
         raise InputError("CycloneDX's own library is not installed", remedy=remedy) from error
     output_as_string = make_outputter(_bom(parts, serial), OutputFormat.JSON, SchemaVersion.V1_6).output_as_string()
     wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(output_as_string)

@@ -112,7 +112,7 @@ def _detector(name: str, options: Mapping[str, Any]) -> Any:
     try:
         from river import drift
     except ImportError as error:
-        remedy = "Install the extra: pip install 'aims-gates[streams]'"
+        remedy = "Install the extra: pip install 'aims-gates[gates]'"
         raise InputError(
             f"{name} needs river, which is not installed", where="parameter method", remedy=remedy
         ) from error

@@ -4,7 +4,8 @@ Both sides read the same Parquet files, each in a process of its own after its i
 cache; the cheaper of two runs counts, where one takes no more than 20 s. BENCH_ROWS chooses sizes (default
 ``1e5,1e6,1e7``; ``1e8`` needs some 15 GB), BENCH_DIR where the data are made, BENCH_LIBRARY_SECONDS how long a library
 may take (default 600). The ledger comes last (:mod:`tests.bench.ledgers`): ``BENCH_ROWS=`` leaves all else out,
-``BENCH_LEDGER=0`` that. Results go to bench-results/.
+``BENCH_LEDGER=0`` that, and ``BENCH_CHECK=0`` the check of the demo by phase (:mod:`tests.bench.check`).
+Results go to bench-results/.
 """
 
 import json
@@ -169,6 +170,18 @@ def _draw(rows: Sequence[Row], path: Path) -> None:
     pyplot.close(figure)
 
 
+def _check() -> dict[str, object]:
+    """CPU of a check by phase, on a demo that is made for it."""
+    from tests.bench import check
+
+    _say("a check of the demo, which is made first ...")
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR"), prefix="aims-gates-bench-") as place:
+        check.demo(Path(place) / "demo")
+        mlflow, phases = check.costs(Path(place) / "demo")
+    print("\n".join(check.lines(mlflow, phases)))
+    return {"import mlflow": mlflow, "phases": phases}
+
+
 def main() -> None:
     """Measure, print, and write bench-results/bench.json (after each size) and bench.svg."""
     folder = Path("bench-results")
@@ -184,6 +197,8 @@ def main() -> None:
         print(f"sizes measured: {', '.join(f'{size:,}' for size in sizes)} rows")
     print("\n".join(lines(rows) if rows else ()))
     results: dict[str, object] = {"rows": [asdict(row) for row in rows]}
+    if os.environ.get("BENCH_CHECK", "1") == "1":
+        results["check"] = _check()
     if os.environ.get("BENCH_LEDGER", "1") == "1":
         from tests.bench import ledgers
 

@@ -1,6 +1,7 @@
 """The commands that read: gates, controls, profiles, systems, plans, schemas, digests, doctor."""
 
 import json
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from aims_gates.cli import doctor
 from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest_file
 from aims_gates.governance.controls import catalogue
@@ -79,9 +81,14 @@ def test_systems_list_reads_every_system_of_the_packs(command: Any, shops: Modul
     (row,) = json.loads(command("systems", "list", "--json").out)
     assert row == {
         "id": "loans", "tier": "high", "profile": "shop", "owner": "head-of-lending",
-        "output": None, "models": ["loans"],
+        "kind": "model", "output": None, "models": ["loans"],
     }  # fmt: skip
-    assert "loans" in command("systems", "list").out
+    heading, line = command("systems", "list").out.splitlines()
+    assert heading.split() == ["SYSTEM", "TIER", "PROFILE", "KIND", "OUTPUT", "OWNER", "MODELS"]
+    assert line.split() == ["loans", "high", "shop", "model", "-", "head-of-lending", "loans"]
+    record = tmp_path / "records" / "systems" / "loans" / "system.yaml"
+    record.write_text(record.read_text() + "output: decision\n")
+    assert "decision" in command("systems", "list").out
 
 
 @pytest.mark.parametrize("name", ["system", "requirements", "profile", "gate"])
@@ -117,6 +124,29 @@ def test_doctor_is_content_here(command: Any) -> None:
     rows = {row["check"]: row for row in json.loads(said.out)}
     assert said.code == 0 and all(row["ok"] for row in rows.values())
     assert {"python", "mlflow", "gates", "key", "registry", "scheme aims+sqlite"} <= set(rows)
+
+
+def test_doctor_tells_what_is_absent_from_what_is_wrong(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = doctor.version
+    changed: dict[str, str | None] = {"pyspark": None, "river": None}
+
+    def version(name: str) -> str:
+        answer = changed[name] if name in changed else installed(name)
+        if answer is None:
+            raise PackageNotFoundError(name)
+        return answer
+
+    monkeypatch.setattr(doctor, "version", version)
+    said = command("doctor")
+    assert said.code == 0
+    assert "--  pyspark" in said.out and "pip install -U 'aims-gates[spark]'" in said.out
+    rows = {row["check"]: row for row in json.loads(command("doctor", "--json").out)}
+    assert (rows["river"]["ok"], rows["river"]["state"]) == (True, "optional")
+    assert "aims-gates[gates]" in rows["river"]["remedy"]
+    for name, old in (("river", "0.1.0"), ("duckdb", "1.1.3"), ("pandas", None)):
+        changed |= {"river": None, "duckdb": installed("duckdb"), "pandas": installed("pandas")} | {name: old}
+        said = command("doctor")
+        assert said.code == 1 and f"NO  {name} " in said.out
 
 
 def test_doctor_says_what_is_wrong_and_how_to_fix_it(

@@ -108,7 +108,7 @@ def test_without_the_extra_a_message_names_it(run: Run, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "river", None)
     found = run("drift", sets(stream()), method="ADWIN")
     assert outcome_of(found) == "error"
-    assert "aims-gates[streams]" in str(found[0].remedy)
+    assert "aims-gates[gates]" in str(found[0].remedy)
 
 
 def test_evidentlys_page_is_written_beside_and_named_with_its_digest(

@@ -53,11 +53,7 @@ def requirements() -> list[str]:
     extras = project["project"]["optional-dependencies"]
     lines = [
         *project["project"]["dependencies"],
-        *(
-            line
-            for name in ("audit", "gates", "bom", "postgresql", "server", "s3", "examples")
-            for line in extras[name]
-        ),
+        *(line for name in ("gates", "server", "examples") for line in extras[name]),
         *project["dependency-groups"]["dev"],
     ]
     without = {"mlflow", "build", "cosmic-ray", "mypy", "pandas-stubs", "ruff"}

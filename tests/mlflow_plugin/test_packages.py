@@ -181,7 +181,7 @@ def test_without_the_scanner_it_is_an_error(tmp_path: Path, osv: Osv, monkeypatc
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(packages, "version", missing)
-    refused(looked_up(tmp_path, osv, "numpy==1.26.4\n"), "aims-gates[audit]")
+    refused(looked_up(tmp_path, osv, "numpy==1.26.4\n"), "aims-gates[gates]")
 
 
 HOSTILE = """

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from aims_gates.errors import InputError
 from aims_gates.governance.controls import catalogue, control, order
 
-__all__ = ["FRAMEWORKS", "Framework", "Link", "by_place", "links", "place_order"]
+__all__ = ["FRAMEWORKS", "Framework", "Link", "by_place", "framework_of", "links", "place_order"]
 
 
 @dataclass(frozen=True)
@@ -57,27 +57,44 @@ class Link:
     title: str
 
 
+def framework_of(name: str) -> Framework:
+    """The framework of this name, as an option, a heading, a column or the catalogue writes it.
+
+    Raises:
+        InputError: there is none.
+    """
+    plain = _letters(name)
+    for framework in FRAMEWORKS.values():
+        if plain in {_letters(framework.id), _letters(framework.key)}:
+            return framework
+    raise InputError(f"there is no framework {name!r}", remedy=f"Choose from: {', '.join(FRAMEWORKS)}.")
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.casefold())
+
+
 def links(framework: str | None = None, *, control_id: str | None = None, place: str | None = None) -> tuple[Link, ...]:
     """Every link, by control and then by place.
 
     Args:
-        framework: Id of the only framework to look at.
-        control_id: The only control to look at.
+        framework: The only framework to look at, as :func:`framework_of` reads it.
+        control_id: The only control to look at; its title may follow.
         place: A place, or the beginning of one: ``14`` finds 14(1) and not 140, ``MEASURE 2`` finds MEASURE 2.1.
+            Several stand beside each other with commas.
 
     Raises:
         InputError: there is no such framework or control, or nothing is mapped to this place.
     """
-    if framework is not None and framework not in FRAMEWORKS:
-        raise InputError(f"there is no framework {framework!r}", remedy=f"Choose from: {', '.join(FRAMEWORKS)}.")
-    chosen = [FRAMEWORKS[framework]] if framework is not None else list(FRAMEWORKS.values())
-    controls = [control(control_id)] if control_id is not None else list(catalogue().values())
+    chosen = [framework_of(framework)] if framework is not None else list(FRAMEWORKS.values())
+    controls = [control(control_id.partition(" ")[0])] if control_id is not None else list(catalogue().values())
+    outer = [part.strip() for part in place.split(",")] if place is not None else []
     links_found = tuple(
         Link(framework.id, where, entry.id, entry.title)
         for entry in controls
         for framework in chosen
         for where in entry.crosswalk[framework.key]
-        if place is None or _within(where, place)
+        if place is None or any(_within(where, part) for part in outer)
     )
     if not links_found and place is not None:
         samples = "; ".join(f"{framework.id}: {framework.sample}" for framework in chosen)

@@ -147,7 +147,7 @@ def look_up(folder: Path, names: Iterable[str], service: str, seconds: float = _
     try:
         result = replace(result, scanner=f"pip-audit {version('pip-audit')}")
     except PackageNotFoundError:
-        return replace(result, failed="pip-audit is not installed: pip install 'aims-gates[audit]'")
+        return replace(result, failed="pip-audit is not installed: pip install 'aims-gates[gates]'")
     if not asks.pins:
         return result
     try:

@@ -43,7 +43,17 @@ def test_places_are_sorted_as_people_count() -> None:
     assert sorted(["10(2)", "9(1)", "A.5.19", "A.5.9"], key=place_order) == ["A.5.9", "A.5.19", "9(1)", "10(2)"]
 
 
-@pytest.mark.parametrize("wrong", [{"framework": "gdpr"}, {"control_id": "A.99.9"}, {"place": "999"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"framework": "gdpr"},
+        {"control_id": "A.99.9"},
+        {"control_id": ""},
+        {"place": "999"},
+        {"place": ""},
+        {"place": ","},
+    ],
+)
 def test_what_is_not_there_is_an_error_that_says_what_is(wrong: dict[str, str]) -> None:
     with pytest.raises(InputError) as caught:
         links(**wrong)
@@ -68,6 +78,18 @@ def test_the_command_gives_controls_places_and_rows(capsys: pytest.CaptureFixtur
     rows = list(csv.DictReader(io.StringIO(said(capsys, "--csv"))))
     assert len(rows) == len(links()) and {row["framework"] for row in rows} == set(FRAMEWORKS)
     assert "A.9.2" in said(capsys, "--control", "A.9.2") and "14(1)" in said(capsys, "--by", "place")
+
+
+def test_what_it_prints_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    for heading in ("EU AI ACT", "eu_ai_act", "eu-ai-act"):
+        assert said(capsys, "--to", heading, "--csv") == said(capsys, "--to", "eu-ai-act", "--csv")
+    for framework in FRAMEWORKS.values():
+        for link in links(framework.id):
+            assert link.place in places(framework.id, link.place)
+    cell = ", ".join(link.place for link in links("eu-ai-act", control_id="A.9.2"))
+    assert "," in cell and set(cell.split(", ")) <= places("eu-ai-act", cell)
+    title = catalogue()["A.9.2"].title
+    assert said(capsys, "--control", f"A.9.2 {title}") == said(capsys, "--control", "A.9.2")
 
 
 def test_csv_and_json_at_once_and_a_place_that_is_not_mapped_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,174 @@
+"""What a check of the demo's second version costs, phase by phase, as multiples of ``import mlflow`` in the same run.
+
+``python -m tests.bench.check FOLDER`` measures on a finished demo (``make demo``), in processes of their own: a
+preview, so that nothing is written. A phase's cost is its own CPU, of this process and of those it started; imports
+are counted apart, wherever they happen, and name the packages that they bring.
+"""
+
+import builtins
+import contextlib
+import functools
+import importlib
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+__all__ = ["Phases", "costs", "demo", "lines", "main"]
+
+_CLIENT = "aims_gates.mlflow_plugin.client"
+#: Where a phase begins and ends: module, function, phase. A gate is a phase of its own.
+_PLACES = (
+    ("aims_gates.cli.check", "show", "reports"),
+    (f"{_CLIENT}.check", "_own_copy", "reading"),
+    (f"{_CLIENT}.check", "_unsound_records", "records"),
+    (f"{_CLIENT}.check", "add_predictions", "predicting"),
+    (f"{_CLIENT}.check", "add_champion", "predicting, champion"),
+    (f"{_CLIENT}.check", "look_through", "scanning the model's files"),
+    (f"{_CLIENT}.check", "_sign_and_append", "signing"),
+    (f"{_CLIENT}.check", "_decision", "deciding"),
+    (f"{_CLIENT}.check", "_logged", "reports"),
+    (f"{_CLIENT}.check", "ledger_rows", "ledger"),
+)
+_SHOWN = 0.05
+
+
+def cpu() -> float:
+    """CPU seconds of this process and of the children that ended."""
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
+
+
+class Phases:
+    """CPU seconds by phase, each without the phases within it.
+
+    Attributes:
+        spent: Phase -> seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = cpu) -> None:
+        self.spent: Counter[str] = Counter()
+        self._clock, self._stack, self._last = clock, ["everything else"], clock()
+
+    def _charge(self) -> None:
+        now = self._clock()
+        self.spent[self._stack[-1]] += now - self._last  # type: ignore[assignment]
+        self._last = now
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Charge what happens within to this phase."""
+        self._charge()
+        self._stack.append(name)
+        try:
+            yield
+        finally:
+            self._charge()
+            self._stack.pop()
+
+    def finish(self) -> dict[str, float]:
+        """The seconds by phase until now."""
+        self._charge()
+        return dict(self.spent)
+
+    def watch(self, module: ModuleType, function: str, name: str | None = None) -> None:
+        """Make each call of a module's function a phase; without a name the first argument's id names it."""
+        original = getattr(module, function)
+
+        @functools.wraps(original)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            with self.phase(name or f"gate {args[0].id}"):
+                return original(*args, **kwargs)
+
+        setattr(module, function, watched)
+
+    def watch_imports(self) -> None:
+        """Charge the import of a package that is not there yet to it, and what it imports with it."""
+        original = builtins.__import__
+        importing = False
+
+        def watched(name: str, *args: Any, **kwargs: Any) -> Any:
+            nonlocal importing
+            top = name.partition(".")[0]
+            level = args[3] if len(args) > 3 else kwargs.get("level", 0)
+            if importing or level or name in sys.modules or top == "aims_gates":
+                return original(name, *args, **kwargs)
+            importing = True
+            try:
+                with self.phase(f"import {top}"):
+                    return original(name, *args, **kwargs)
+            finally:
+                importing = False
+
+        builtins.__import__ = watched
+
+
+def _measured() -> dict[str, float]:
+    """A preview of version 2 in this process, in the current folder."""
+    phases = Phases()
+    phases.watch_imports()
+    with phases.phase("our own modules"):
+        from aims_gates.cli import main as run_command
+
+        for module, function, name in _PLACES:
+            phases.watch(importlib.import_module(module), function, name)
+        phases.watch(importlib.import_module("aims_gates.evaluation.run_plan"), "run_gate")
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        code = run_command(["check", "--model", "mortgage", "--version", "2", "--preview"])
+    assert code in (0, 4), out.getvalue()
+    return phases.finish()
+
+
+def _in_a_process(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-W", "ignore", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def demo(folder: Path) -> None:
+    """The demo, made in this folder."""
+    script = Path(__file__).parents[2] / "examples" / "pipelines" / "credit_scoring" / "run.py"
+    _in_a_process(folder.parent, str(script), "--dir", str(folder))
+
+
+def costs(folder: Path, times: int = 3) -> tuple[float, dict[str, float]]:
+    """CPU seconds of ``import mlflow`` (the cheapest of a few), and those of the cheapest check by phase."""
+    code = "import mlflow, tests.bench.check as bench; print(bench.cpu())"
+    mlflow = min(float(_in_a_process(folder, "-c", code)) for _ in range(times))
+    found = [json.loads(_in_a_process(folder, "-m", "tests.bench.check", "--one")) for _ in range(times)]
+    return mlflow, min(found, key=lambda phases: sum(phases.values()))
+
+
+def lines(mlflow: float, phases: Mapping[str, float]) -> list[str]:
+    """The table: what costs most first; what costs next to nothing together."""
+    said = [f"check of the demo's version 2 (import mlflow: {mlflow:.2f} CPU s)"]
+    rows = sorted(phases.items(), key=lambda pair: -pair[1])
+    shown = [(name, seconds) for name, seconds in rows if seconds >= _SHOWN * mlflow]
+    rest = sum(phases.values()) - sum(seconds for _, seconds in shown)
+    total = sum(phases.values())
+    for name, seconds in [*shown, ("each less than that", rest), ("all", total)]:
+        said.append(f"  {name:<36} {seconds:7.2f} s {seconds / mlflow:6.2f} x import mlflow")
+    return said
+
+
+def main(arguments: list[str]) -> None:
+    """Measure one check here (``--one``), or the table on a demo's folder."""
+    if arguments == ["--one"]:
+        print(json.dumps(_measured()))
+    else:
+        print("\n".join(lines(*costs(Path(arguments[0])))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
