@@ -30,7 +30,6 @@ ORDER = [
     "ledger",
     "workflow",
     "simulation",
-    "selftest",
     "portfolio",
     "reports",
     "mlflow_plugin",

@@ -5,19 +5,26 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from aims_gates.attestation.signing.envelope import Envelope, sign, statement
 from aims_gates.attestation.signing.keys import Key
 from aims_gates.cli.options import as_json, echo, emit, key_option, progress, settings_options, table
 from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
+from aims_gates.model import Subject
 from aims_gates.settings import Settings, maybe_signer
+
+if TYPE_CHECKING:
+    from aims_gates.evaluation.selftest import Sheet
 
 __all__ = ["command"]
 
 DISAGREES = 2
+#: Of the signed sheet. No ledger takes it: it is about a machine, not about a model.
+PREDICATE_TYPE = "aims-gates:selftest/v1"
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -62,8 +69,8 @@ def command(
 
 def _recomputed(output: Path | None, key: Key | None) -> tuple[dict[str, Any], str]:
     """The sheet as JSON, written where that was asked for, and what is to be said of its signature."""
+    from aims_gates.evaluation.selftest import published, recompute, sheet
     from aims_gates.reports import put
-    from aims_gates.selftest import published, recompute, sheet, sign_sheet
 
     start = time.monotonic()
     with progress() as shown:
@@ -72,10 +79,16 @@ def _recomputed(output: Path | None, key: Key | None) -> tuple[dict[str, Any], s
     content: dict[str, Any] = plain(result)
     if output is None:
         return content, "not signed: add --output FILE --key KEY"
-    written = content if key is None else sign_sheet(result, key).to_json()
+    written = content if key is None else _signed(result, key).to_json()
     put(json.dumps(written, indent=1, ensure_ascii=False, allow_nan=False) + "\n", output)
     echo(f"wrote {output}", err=True)
     return content, "not signed: add --key KEY" if key is None else f"signed by {key.public[:12]}..."
+
+
+def _signed(sheet: "Sheet", key: Key) -> Envelope:
+    """The sheet as a signed in-toto statement about this code."""
+    subject = Subject("service", sheet.code, f"aims-gates {sheet.version}")
+    return sign(statement(PREDICATE_TYPE, sheet, subject), key)
 
 
 def _verified(path: Path, trusted: tuple[Path, ...]) -> dict[str, Any]:
@@ -85,18 +98,18 @@ def _verified(path: Path, trusted: tuple[Path, ...]) -> dict[str, Any]:
         InputError: no key is named, or the file holds something else.
         IntegrityError: no signature of a trusted key holds.
     """
-    from aims_gates.attestation.signing.envelope import Envelope, open_envelope
+    from aims_gates.attestation.signing.envelope import open_envelope
     from aims_gates.attestation.signing.keys import read_public
     from aims_gates.documents.strict_yaml import parse, read_bytes, read_json
-    from aims_gates.selftest.sheet import PREDICATE_TYPE, Sheet
+    from aims_gates.evaluation.selftest import Sheet
 
     if not trusted:
         raise InputError("no key is trusted", where="--verify", remedy="Add --trusted-key FILE.pub, the signer's key.")
     envelope = Envelope.from_json(read_json(read_bytes(path), str(path)).value, str(path))
-    statement, _ = open_envelope(envelope, [read_public(file) for file in trusted], str(path))
-    if statement.type != PREDICATE_TYPE:
+    opened, _ = open_envelope(envelope, [read_public(file) for file in trusted], str(path))
+    if opened.type != PREDICATE_TYPE:
         raise InputError("it is no sheet of a self-test", where=str(path), remedy="Name what selftest --output wrote.")
-    sheet = parse(Sheet, statement.predicate, str(path))
+    sheet = parse(Sheet, opened.predicate, str(path))
     if sheet.of != len(sheet.figures) or sheet.agree != sum(row.ok for row in sheet.figures):
         raise InputError("its totals are not those of its rows", where=str(path), remedy="Run the self-test again.")
     content: dict[str, Any] = plain(sheet)

@@ -1,8 +1,8 @@
 """The expectations of a column as a whole, its distinct values, its aggregates and its type, and of the table."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
 
 from aims_gates import Dataset
 
@@ -125,6 +125,26 @@ def _exists(item: Expectation, data: Dataset) -> Ask | None:
     return Ask([], lambda: Answer(name in data.columns, {})) if isinstance(name, str) else None
 
 
+def _column_set(item: Expectation, data: Dataset) -> Ask | None:
+    names, exact = item.kwargs.get("column_set"), item.kwargs.get("exact_match", True)
+    if not _are_names(names) or not isinstance(exact, bool):
+        return None
+    expected, actual = set(names), set(data.columns)
+    met = actual == expected if exact else expected <= actual
+    return Ask([], lambda: Answer(met, {"observed_value": sorted(actual)}))
+
+
+def _column_list(item: Expectation, data: Dataset) -> Ask | None:
+    names = item.kwargs.get("column_list")
+    if not _are_names(names):
+        return None
+    return Ask([], lambda: Answer(list(names) == list(data.columns), {"observed_value": list(data.columns)}))
+
+
+def _are_names(names: Any) -> TypeGuard[Sequence[str]]:
+    return isinstance(names, list | tuple) and bool(names) and all(isinstance(name, str) for name in names)
+
+
 def _types(item: Expectation, data: Dataset) -> Ask | None:
     """NumPy's type of a column of numbers in pandas; whole numbers become float64 where a value is missing."""
     name, type_list = item.kwargs.get("column"), item.kwargs.get("type_list")
@@ -159,5 +179,7 @@ AGGREGATE_PLANS: Mapping[str, tuple[set[str], Plan]] = {
     "expect_table_row_count_to_equal": ({"value"}, _count),
     "expect_table_column_count_to_be_between": (RANGE, _count),
     "expect_table_column_count_to_equal": ({"value"}, _count),
+    "expect_table_columns_to_match_set": ({"column_set", "exact_match"}, _column_set),
+    "expect_table_columns_to_match_ordered_list": ({"column_list"}, _column_list),
     "expect_column_to_exist": (_COLUMN, _exists),
 }

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-import aims_gates.selftest as selftest
+import aims_gates.evaluation.selftest as selftest
 from aims_gates.attestation.signing.keys import ENVIRONMENT, new_key
 from aims_gates.data import intervals
-from aims_gates.selftest import Book
+from aims_gates.evaluation.selftest import Book
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,12 @@ from typing import Any
 from aims_gates.data import Dataset, intervals
 from aims_gates.errors import AimsGatesError
 from aims_gates.evaluation.run_gate import run_gate
+from aims_gates.evaluation.selftest.book import Book, GateExample, GateFigure, IntervalExample, tolerance
+from aims_gates.evaluation.selftest.sheet import FigureRow
 from aims_gates.model import Finding
 from aims_gates.packs.case import Case
 from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
-from aims_gates.selftest.book import Book, GateExample, GateFigure, IntervalExample, tolerance
-from aims_gates.selftest.sheet import FigureRow
 
 __all__ = ["recompute"]
 

@@ -1,4 +1,4 @@
-"""The sheet: each published figure beside the recomputed one, on which machine, by which code, signed or not."""
+"""The sheet: each published figure beside the recomputed one, on which machine, by which code."""
 
 import math
 import platform
@@ -9,16 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from aims_gates.attestation.signing.envelope import Envelope, sign, statement
-from aims_gates.attestation.signing.keys import Key
 from aims_gates.documents.canonical import digest, digest_file
-from aims_gates.model import Subject
 from aims_gates.packs.find import bundled
 
-__all__ = ["PREDICATE_TYPE", "FigureRow", "Sheet", "code_digest", "sheet", "sign_sheet"]
+__all__ = ["FigureRow", "Sheet", "code_digest", "sheet"]
 
-#: Of the signed sheet. No ledger takes it: it is about a machine, not about a model.
-PREDICATE_TYPE = "aims-gates:selftest/v1"
 _LIBRARIES = ("duckdb", "numpy", "pandas", "pyarrow", "scipy", "fairlearn", "scikit-learn")
 
 
@@ -118,7 +113,7 @@ def _installed() -> Iterable[tuple[str, str]]:
 
 def code_digest() -> str:
     """Digest over the Python and YAML files of aims-gates and of its gates, wherever they are installed."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     roots = {"aims_gates": package, "gates": bundled() / "gates"}
     entries: list[Any] = [
         [f"{name}/{path.relative_to(root).as_posix()}", digest_file(path)]
@@ -127,9 +122,3 @@ def code_digest() -> str:
         if path.suffix in {".py", ".yaml"} and "bundled" not in path.relative_to(root).parts
     ]
     return digest(sorted(entries))
-
-
-def sign_sheet(sheet: Sheet, key: Key) -> Envelope:
-    """The sheet as a signed in-toto statement about this code."""
-    subject = Subject("service", sheet.code, f"aims-gates {sheet.version}")
-    return sign(statement(PREDICATE_TYPE, sheet, subject), key)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from aims_gates.data import intervals
+from aims_gates.evaluation.selftest import Book, FigureRow, published, recompute
+from aims_gates.evaluation.selftest.book import FigureTable, tolerance
 from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
-from aims_gates.selftest import Book, FigureRow, published, recompute
-from aims_gates.selftest.book import FigureTable, tolerance
 
 
 def part(*ids: str, **changes: Any) -> Book:
@@ -104,7 +104,7 @@ def test_a_table_that_is_none_is_refused(table: dict[str, Any]) -> None:
 def test_a_sheet_of_nothing_proves_nothing() -> None:
     from datetime import UTC, datetime
 
-    from aims_gates.selftest import sheet
+    from aims_gates.evaluation.selftest import sheet
 
     empty = sheet((), datetime(2026, 1, 1, tzinfo=UTC), 0)
     assert not empty.ok
