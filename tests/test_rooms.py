@@ -34,6 +34,7 @@ ORDER = [
     "portfolio",
     "reports",
     "mlflow_plugin",
+    "setup",
     "web",
     "cli",
     "__main__",
