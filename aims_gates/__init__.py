@@ -11,11 +11,12 @@ from aims_gates.model import Advisory, Artifacts, Decision, Finding, Limit, Outc
 
 if TYPE_CHECKING:
     from aims_gates.data import Dataset, intervals
-    from aims_gates.mlflow_plugin.client.api import check, explain, gated_run, load_model
+    from aims_gates.mlflow_plugin.client.api import explain, gated_run, load_model
     from aims_gates.packs.case import Case
     from aims_gates.packs.gate import Gate
     from aims_gates.packs.limits import read_limits, with_conventions
     from aims_gates.reports import Report, card
+    from aims_gates.setup.check import check
 
 __all__ = [
     "Advisory",
@@ -55,7 +56,7 @@ _LAZY = {
     "Gate": "aims_gates.packs",
     "intervals": "aims_gates.data",
     "Report": "aims_gates.reports",
-    "check": "aims_gates.mlflow_plugin.client.api",
+    "check": "aims_gates.setup.check",
     "explain": "aims_gates.mlflow_plugin.client.api",
     "gated_run": "aims_gates.mlflow_plugin.client.api",
     "load_model": "aims_gates.mlflow_plugin.client.api",

@@ -33,6 +33,7 @@ ORDER = [
     "portfolio",
     "reports",
     "mlflow_plugin",
+    "setup",
     "web",
     "cli",
     "__main__",

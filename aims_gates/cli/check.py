@@ -18,6 +18,7 @@ from aims_gates.cli.options import (
 )
 from aims_gates.errors import InputError
 from aims_gates.reports import Report, parse_target
+from aims_gates.reports.view import judging
 from aims_gates.settings import ADVISORIES, Settings, maybe_signer
 
 if TYPE_CHECKING:
@@ -126,5 +127,5 @@ def show(report: Report, targets: tuple[str, ...], json_: bool) -> int:
         show_text(report)
     if report.decision is not None:
         return report.decision.exit
-    outcomes = {run.outcome for run in report.gates}
+    outcomes = {run.outcome for run in judging(report)} or {"error"}
     return next((code for outcome, code in (("error", 1), ("fail", 2), ("inconclusive", 3)) if outcome in outcomes), 0)

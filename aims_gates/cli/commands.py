@@ -26,6 +26,7 @@ GROUPS: Mapping[str, Mapping[str, CommandEntry]] = {
         "init": CommandEntry("init", "Start a pack with one system in an empty folder."),
         "doctor": CommandEntry("doctor", "Say what is wrong with this installation."),
         "selftest": CommandEntry("selftest", "Recompute published figures here; sign the sheet."),
+        "try-model": CommandEntry("try_model", "See a model judged: no registry, no key, nothing recorded."),
         "try": CommandEntry("try_gate", "Run one gate on files; no MLflow, no profile."),
         "glossary": CommandEntry("glossary", "Say what a word means here."),
     },

@@ -117,8 +117,15 @@ def _predict(
     from aims_gates.mlflow_plugin.client.predict import predict_table
     from aims_gates.mlflow_plugin.client.systems import positive_label
 
-    positive = positive_label(record)
-    return predict_table(folder, place, out, positive=positive, perturbations=perturbations, isolation=isolation)
+    return predict_table(
+        folder,
+        place,
+        out,
+        positive=positive_label(record),
+        prediction=record.columns().get("prediction", ()),
+        perturbations=perturbations,
+        isolation=isolation,
+    )
 
 
 def _compare(folder: Path, place: str, out: Path, isolation: str) -> "PredictionTable":

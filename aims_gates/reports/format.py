@@ -16,6 +16,7 @@ __all__ = [
     "limit",
     "number",
     "rank",
+    "rank_of",
     "rows",
     "seen",
     "sentence",
@@ -138,9 +139,14 @@ def sentence(finding: Finding, smallest: int = 0) -> str:
     return text
 
 
+def rank_of(outcome: str | None) -> int:
+    """Where findings of this outcome stand in a list: errors, failures, inconclusive ones, passes, information."""
+    return _RANK.get(outcome, 2)
+
+
 def rank(finding: Finding) -> int:
-    """Where a finding stands in a list: errors, failures, inconclusive ones, passes, information."""
-    return _RANK.get(finding.outcome, 2)
+    """Where a finding stands in a list, by :func:`rank_of`."""
+    return rank_of(finding.outcome)
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

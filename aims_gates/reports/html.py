@@ -65,6 +65,7 @@ def _environment() -> Environment:
     environment.finalize = lambda value: value if isinstance(value, Markup | int | float) else format.clean(value)
     environment.filters.update(ticks=_ticks, breakable=_breakable)
     environment.globals.update(words=format, marks=marks, stands=stands, oldest=oldest, safe_link=safe_link)
+    environment.globals["notebook_css"] = Markup((_TEMPLATES / "notebook.css").read_text("utf-8"))
     environment.globals["css"] = Markup((_TEMPLATES / "style.css").read_text("utf-8"))
     return environment
 

@@ -5,6 +5,7 @@ from json import dumps
 from typing import Any
 
 from aims_gates.model import ControlState, Decision, Finding, Outcome
+from aims_gates.reports.preview import Preview
 from aims_gates.reports.view import Report
 
 __all__ = ["finding_json", "gate_json", "render", "report_json"]
@@ -92,6 +93,20 @@ def report_json(report: Report) -> dict[str, Any]:
         "title": report.title,
         "notes": list(report.notes),
         "links": dict(report.links),
+        **({} if report.preview is None else {"preview": _preview(report.preview)}),
+    }
+
+
+def _preview(preview: Preview) -> dict[str, Any]:
+    return {
+        "roles": list(preview.proposals),
+        "seen": [
+            {"gate": words.gate, "outcome": words.outcome, "text": words.text, "controls": list(words.controls)}
+            for words in preview.findings
+        ],
+        "controls": [{**control._asdict(), "gates": list(control.gates)} for control in preview.controls],
+        "not_run": list(preview.not_run),
+        "next": list(preview.next),
     }
 
 

@@ -6,9 +6,7 @@ prints the same on a console, with colours where it is a terminal and NO_COLOR i
 
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
-from typing import Any
 
-from rich.box import Box
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -17,62 +15,29 @@ from rich.text import Text
 from aims_gates.model import ControlState, Finding, Outcome
 from aims_gates.reports import format
 from aims_gates.reports.approvals import approval_lines
-from aims_gates.reports.view import Mark, Report, blocking, marks, oldest, ordered, stands, verdict
+from aims_gates.reports.console import COLOURS, cleaned, command_line, hanging, mark_text, ruled_table, step
+from aims_gates.reports.preview_text import preview_parts
+from aims_gates.reports.view import Report, blocking, marks, oldest, ordered, stands, verdict
 
 __all__ = ["WIDTH", "gate_text", "render", "show", "show_gate"]
 
 WIDTH = 100
-#: Only a rule below the head: reads the same on a terminal, in a pipe and in a log.
-_RULE = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-_COLOURS = {"red": "bold red", "yellow": "yellow", "green": "green", "blue": "cyan", "grey": "dim"}
 _VERDICTS = {
     "ALLOWED": "bold green",
     "BREAK-GLASS": "bold red",
     "REFUSED": "bold red",
     "WAITING": "bold cyan",
     "CHECKED": "bold",
+    "PREVIEW": "bold",
+    "NOT CHECKED": "bold red",
 }
 _SHOWN = 3
 #: More controls that are met than this are named on one line, so that what is left to do stays in sight.
 _LISTED = 12
-
-
-def _text(value: object, style: str = "") -> Text:
-    return Text(format.clean(value), style=style)
-
-
-def _mark(mark: Mark, plain: bool) -> Text:
-    return Text(f"{mark.plain if plain else mark.symbol} {mark.word}", style=_COLOURS[mark.colour])
-
-
-def _table(*columns: tuple[str, dict[str, Any]]) -> Table:
-    table = Table(box=_RULE, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title, options in columns:
-        table.add_column(title, overflow="fold", **options)
-    return table
-
-
-def _hanging(lead: str, body: str, style: str = "") -> Table:
-    """A lead word and text wrapped beside it."""
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(lead, style=style), _text(body))
-    return grid
-
-
-def _command(command: str, indent: int) -> Text:
-    """A command on one line, however long: a wrapped one cannot be copied."""
-    return Text(" " * indent + format.clean(command), style="bold", no_wrap=True, overflow="ignore")
-
-
-def _step(lead: str, text: str) -> Iterator[RenderableType]:
-    prose, runs = format.commands(text)
-    if prose:
-        yield Padding(_hanging(lead, prose), (0, 0, 0, 2))
-    for place, command in enumerate(runs):
-        first = not prose and place == 0
-        yield _command(f"{lead} {command}" if first else command, 2 if first else 3 + len(lead))
+#: Of more controls that are unmet than this only the worst are in the table, and none is told in detail; of more
+#: actions only the first are named.
+_UNMET, _ACTIONS = 8, 5
+_ALL = "all of it: --json, or --report html:FILE"
 
 
 def _observed(control: ControlState, smallest: int) -> str:
@@ -91,7 +56,7 @@ def _observed(control: ControlState, smallest: int) -> str:
 
 
 def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> Table:
-    table = _table(
+    table = ruled_table(
         ("Control", {"no_wrap": True}),
         ("Title", {"ratio": 5}),
         ("State", {"no_wrap": True}),
@@ -100,53 +65,62 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> 
     )
     table.expand = True
     for control in controls:
-        state = _mark(marks(control.state), plain)
+        state = mark_text(marks(control.state), plain)
         if not control.blocks and not stands(control):
             state.append("\n(does not block)", style="dim")
         observed = _observed(control, report.smallest_cell)
         table.add_row(
-            _text(control.control), _text(control.title), state, _text(observed), format.age(oldest(control)) or "none"
+            cleaned(control.control),
+            cleaned(control.title),
+            state,
+            cleaned(observed),
+            format.age(oldest(control)) or "none",
         )
     return table
 
 
 def _listed(report: Report, controls: Sequence[ControlState], plain: bool) -> Iterator[RenderableType]:
-    """The table; controls that are met stand below it by id where they are many."""
+    """The table; controls that are met, and unmet ones after the worst, stand below it by id where they are many."""
     met = [control for control in controls if control.state == "met"]
-    if len(met) <= _LISTED:
-        yield _controls(report, controls, plain)
-        return
-    rest = [control for control in controls if control.state != "met"]
+    met = met if len(met) > _LISTED else []
+    rest = [control for control in controls if control not in met]
+    blocks = [control for control in rest if control.blocks]
+    further = blocks[_UNMET:]
+    rest = [control for control in rest if control not in further]
     if rest:
         yield _controls(report, rest, plain)
-    mark = _mark(marks("met"), plain)
-    names = ", ".join(control.control for control in met)
-    yield Padding(_hanging(mark.plain, f"{len(met)} controls: {names}", str(mark.style)), (1 if rest else 0, 0, 0, 0))
+    if further:
+        line = f"{len(further)} more unmet: {', '.join(control.control for control in further)}"
+        yield Padding(hanging("...", line, COLOURS["red"]), (1, 0, 0, 0))
+    if met:
+        mark = mark_text(marks("met"), plain)
+        line = f"{len(met)} controls: {', '.join(control.control for control in met)}"
+        yield Padding(hanging(mark.plain, line, str(mark.style)), (1 if rest else 0, 0, 0, 0))
 
 
 def _detail(control: ControlState, smallest: int) -> Iterator[RenderableType]:
     yield Text(
         f"\n{format.clean(control.control)} {format.clean(control.title)}: {marks(control.state).word}", style="bold"
     )
-    yield Padding(_hanging("why:  ", control.why), (0, 0, 0, 2))
-    yield Padding(_hanging("state:", control.reason), (0, 0, 0, 2))
+    yield Padding(hanging("why:  ", control.why), (0, 0, 0, 2))
+    yield Padding(hanging("state:", control.reason), (0, 0, 0, 2))
     judged = [(gate, f) for gate, f in control.findings if f.outcome not in (None, "pass")]
     judged.sort(key=lambda pair: format.rank(pair[1]))
     for gate, finding in judged[:_SHOWN]:
         n = format.rows(finding, smallest)
         line = f"{gate}: {format.sentence(finding, smallest)}{f', n {n}' if n else ''}: {finding.outcome}"
-        yield Padding(_hanging("-", line), (0, 0, 0, 2))
+        yield Padding(hanging("-", line), (0, 0, 0, 2))
         for text in (finding.note, finding.remedy):
             if text:
-                yield Padding(_text(text), (0, 0, 0, 4))
+                yield Padding(cleaned(text), (0, 0, 0, 4))
     if len(judged) > _SHOWN:
-        yield Padding(_text(f"and {len(judged) - _SHOWN} more, see --json"), (0, 0, 0, 4))
+        yield Padding(cleaned(f"and {len(judged) - _SHOWN} more, see --json"), (0, 0, 0, 4))
     for item in control.evidence:
-        yield Padding(_hanging("evidence:", format.evidence(item)), (0, 0, 0, 2))
+        yield Padding(hanging("evidence:", format.evidence(item)), (0, 0, 0, 2))
     shown = {finding.remedy for _, finding in judged[:_SHOWN]}
     for text in control.next:
         if text not in shown:
-            yield from _step("next:", text)
+            yield from step("next:", text)
 
 
 def _facts(report: Report) -> str:
@@ -162,23 +136,27 @@ def _decision(report: Report, plain: bool) -> Iterator[RenderableType]:
     d = report.decision
     if d is None:
         return
-    yield Padding(_text(_facts(report), "dim"), (0, 0, 0, 2))
+    yield Padding(cleaned(_facts(report), "dim"), (0, 0, 0, 2))
     message = verdict(report)[2]
     for problem in [problem for problem in d.problems if problem not in message]:
-        yield Padding(_hanging("!", problem, "bold red"), (0, 0, 0, 2))
+        yield Padding(hanging("!", problem, "bold red"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
         yield from _listed(report, ordered(d.controls), plain)
-    for control in blocking(d):
+    stopping = blocking(d)
+    for control in stopping if len(stopping) <= _UNMET else ():
         yield from _detail(control, report.smallest_cell)
     lines = approval_lines(d.approvals)
     if lines:
         yield Text("\nApprovals", style="bold")
-        yield from (Padding(_hanging("-", line), (0, 0, 0, 2)) for line in lines)
+        yield from (Padding(hanging("-", line), (0, 0, 0, 2)) for line in lines)
     if d.actions:
         yield Text("\nWhat to do, in this order", style="bold")
-        for place, action in enumerate(d.actions, 1):
-            yield from _step(f"{place}.", action)
+        for place, action in enumerate(d.actions[:_ACTIONS], 1):
+            yield from step(f"{place}.", action)
+        rest = f"and {len(d.actions) - _ACTIONS} more; " if len(d.actions) > _ACTIONS else ""
+        if rest or len(stopping) > _UNMET:
+            yield Padding(cleaned(f"{rest}{_ALL}", "dim"), (0, 0, 0, 2))
 
 
 def _limits_first(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
@@ -194,9 +172,9 @@ def _gate(
     what = f"{bad} of {len(judged)} findings under a limit did not pass" if bad else f"{len(judged)} findings pass"
     if not judged:
         what = "no finding under a limit, so nothing was decided"
-    style = _COLOURS[marks(outcome).colour]
+    style = COLOURS[marks(outcome).colour]
     yield Text.assemble((outcome.upper(), f"bold {style}"), f"  {format.clean(gate)}: {what}")
-    table = _table(
+    table = ruled_table(
         ("Measure", {"ratio": 1}),
         ("Value", {"no_wrap": True}),
         ("Limit", {"no_wrap": True}),
@@ -208,16 +186,16 @@ def _gate(
         where = format.about(finding)
         cells = [f"{finding.measure}{f' ({where})' if where else ''}", format.seen(finding, smallest)]
         cells += [format.limit(finding), format.rows(finding, smallest)]
-        table.add_row(*map(_text, cells), _mark(marks(finding.outcome), plain))
+        table.add_row(*map(cleaned, cells), mark_text(marks(finding.outcome), plain))
     if table.row_count:
         yield Text()
         yield table
     hidden = len(judged) + len(information) - table.row_count
     if hidden:
-        yield _text(f"and {hidden} more, see --json", "dim")
+        yield cleaned(f"and {hidden} more, see --json", "dim")
     reasons = dict.fromkeys((f.note, f.remedy) for f in judged if f.outcome != "pass" and (f.note or f.remedy))
     for note, remedy in list(reasons)[:shown]:
-        yield _hanging("-", ". ".join(part.rstrip(".") for part in (note, remedy) if part) + ".")
+        yield hanging("-", ". ".join(part.rstrip(".") for part in (note, remedy) if part) + ".")
 
 
 def _parts(report: Report, plain: bool) -> Iterator[RenderableType]:
@@ -225,14 +203,16 @@ def _parts(report: Report, plain: bool) -> Iterator[RenderableType]:
     head = f"{format.clean(about)}: " if about else ""
     yield Text.assemble((word, _VERDICTS[word]), f"  {head}{format.clean(explanation)}")
     yield from _decision(report, plain)
-    if report.decision is None:
+    if report.preview is not None:
+        yield from preview_parts(report, report.preview, plain)
+    elif report.decision is None:
         for gate, _, outcome, findings in report.gates:
             yield Text()
             yield from _gate(gate, outcome, findings, report.smallest_cell, plain, 5)
     if report.notes or report.links:
         yield Text()
-    yield from (_hanging("note:", note) for note in report.notes)
-    yield from (_command(f"{name}: {place}", 0) for name, place in report.links.items())
+    yield from (hanging("note:", note) for note in report.notes)
+    yield from (command_line(f"{name}: {place}", 0) for name, place in report.links.items())
 
 
 def _plain(parts: Iterable[RenderableType]) -> str:

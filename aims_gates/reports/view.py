@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from aims_gates.model import ControlState, Decision, Finding, Outcome, State
+from aims_gates.reports.preview import Preview
 
-__all__ = ["GateRun", "Mark", "Report", "blocking", "marks", "oldest", "ordered", "stands", "verdict"]
+__all__ = ["GateRun", "Mark", "Report", "blocking", "judging", "marks", "oldest", "ordered", "stands", "verdict"]
 
 
 class GateRun(NamedTuple):
@@ -37,6 +38,7 @@ class Report:
         notes: Sentences to show below everything, e.g. that predictions were not signed.
         links: Name -> path or URI of what belongs to this report (model card, evidence, run).
         smallest_cell: Groups with fewer rows are withheld from what people read; JSON keeps them.
+        preview: What a preview shows besides, where this is one.
     """
 
     title: str = ""
@@ -45,6 +47,19 @@ class Report:
     notes: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     smallest_cell: int = 5
+    preview: Preview | None = None
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: verdict, table, details to open, pictures."""
+        from aims_gates.reports.notebook import render
+
+        return render(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """The same as HTML, and as text for what shows none; notebooks choose."""
+        from aims_gates.reports.text import render
+
+        return {"text/html": self._repr_html_(), "text/plain": render(self)}
 
 
 class Mark(NamedTuple):
@@ -132,11 +147,19 @@ def _refused(decision: Decision) -> tuple[str, str]:
     return "REFUSED", _count(decision)
 
 
+def judging(report: Report) -> tuple[GateRun, ...]:
+    """The gates that count: in a preview, those with a finding under a limit, since nobody asked for the others."""
+    if report.preview is None:
+        return report.gates
+    return tuple(run for run in report.gates if any(finding.outcome is not None for finding in run.findings))
+
+
 def _checked(report: Report) -> str:
-    bad = sum(outcome != "pass" for _, _, outcome, _ in report.gates)
-    count = len(report.gates)
+    gates = judging(report)
+    bad = sum(outcome != "pass" for _, _, outcome, _ in gates)
+    count = len(gates)
     if not count:
-        return "no gate ran"
+        return "no gate had anything to judge" if report.gates else "no gate ran"
     if bad:
         return f"{bad} of {count} gates did not pass"
     return f"all {count} gates pass" if count > 1 else "the gate passes"
@@ -145,11 +168,13 @@ def _checked(report: Report) -> str:
 def verdict(report: Report) -> tuple[str, str, str]:
     """The verdict: a word in capitals, what it is about, and the sentence.
 
-    The word is ``ALLOWED``, ``BREAK-GLASS``, ``WAITING`` or ``REFUSED``, and ``CHECKED`` where nothing was decided.
+    The word is ``ALLOWED``, ``BREAK-GLASS``, ``WAITING`` or ``REFUSED``; where nothing was decided ``CHECKED``, for a
+    preview ``PREVIEW``, and ``NOT CHECKED`` where no gate judged anything.
     """
     decision = report.decision
     if decision is None:
-        return "CHECKED", report.title, _checked(report)
+        word = "CHECKED" if report.preview is None else "PREVIEW"
+        return word if judging(report) else "NOT CHECKED", report.title, _checked(report)
     rollback = decision.transition == "rollback"
     about = f"{decision.name} v{decision.version} -> production{' (rollback)' if rollback else ''}"
     if not decision.allowed:

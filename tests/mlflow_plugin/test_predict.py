@@ -62,10 +62,17 @@ def test_the_score_is_about_the_positive_class() -> None:
         predict_worker._place_of(np.array([0, 1]), "yes")
 
 
-@pytest.mark.parametrize("values", [[1, 2], [[1, 2], [3, 4], [5, 6]], pd.DataFrame({"a": [1] * 3, "b": [1] * 3})])
+@pytest.mark.parametrize("values", [[1, 2], [[1, 2], [3, 4], [5, 6]]])
 def test_what_is_not_one_value_for_each_row_is_refused(values: Any) -> None:
     with pytest.raises(SystemExit, match="need one"):
         predict_worker._columns(values, 3)
+
+
+def test_of_several_columns_the_one_that_is_named_is_the_prediction() -> None:
+    values = pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]})
+    assert list(predict_worker._columns(values, 3, ("c", "b"))) == [4, 5, 6]
+    with pytest.raises(SystemExit, match=r"returned 2 columns \(a, b\), and none of them is named"):
+        predict_worker._columns(values, 3, ("c",))
 
 
 @pytest.mark.parametrize("values", [[1, 2, 3], np.array([[1], [2], [3]]), pd.DataFrame({"a": [1, 2, 3]})])

@@ -6,7 +6,7 @@
 # mypy: allow-untyped-calls
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from aims_gates.reports import Report
 from aims_gates.reports.text import show
 from aims_gates.settings import maybe_signer
 
-__all__ = ["check", "explain", "gated_run", "load_model"]
+__all__ = ["check", "explain", "gated_run", "load_model", "reported"]
 
 _RAISE = ("unmet", "error")
 
@@ -49,16 +49,29 @@ def check(
         RefusedError: as ``raise_on`` asks.
         AimsGatesError: what went wrong, when ``raise_on`` is given.
     """
+
+    def checked() -> Report:
+        settings = current_settings()
+        context = CheckContext(settings, maybe_signer(settings, None))
+        return check_target(context, system_of(settings, system, None), find_target(run, model), data)
+
+    return reported(system, checked, raise_on)
+
+
+def reported(title: str, make: Callable[[], Report], raise_on: str | None) -> Report:
+    """Make a report and show it; what goes wrong is a report too, unless ``raise_on`` asks for more.
+
+    Raises:
+        RefusedError, AimsGatesError: as :func:`check`.
+    """
     if raise_on not in (None, *_RAISE):
         raise ValueError(f"raise_on must be None or one of {', '.join(_RAISE)}, not {raise_on!r}")
     try:
-        settings = current_settings()
-        context = CheckContext(settings, maybe_signer(settings, None))
-        report = check_target(context, system_of(settings, system, None), find_target(run, model), data)
+        report = make()
     except Exception as error:
         if raise_on is not None:
             raise
-        report = _failed(system, error)
+        report = _failed(title, error)
     show(report)
     if raise_on == "unmet" and not _met(report):
         raise RefusedError(f"{report.title}: the evidence criteria are not met", remedy="See the table above.")
@@ -73,10 +86,10 @@ def _met(report: Report) -> bool:
     return bool(report.gates) and all(run.outcome == "pass" for run in report.gates)
 
 
-def _failed(system: str, error: Exception) -> Report:
+def _failed(title: str, error: Exception) -> Report:
     message = str(error) if isinstance(error, AimsGatesError) else f"{type(error).__name__}: {error}"
-    print(f"aims-gates: the check of {system!r} could not be done; your run goes on.\n  {message}", file=sys.stderr)
-    return Report(title=system, notes=(f"The check could not be done: {message}",))
+    print(f"aims-gates: the check of {title!r} could not be done; your run goes on.\n  {message}", file=sys.stderr)
+    return Report(title=title, notes=(f"The check could not be done: {message}",))
 
 
 @contextmanager

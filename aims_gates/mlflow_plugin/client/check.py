@@ -13,6 +13,7 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 
 from aims_gates.attestation.signing.envelope import Envelope, sign
+from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.wording import evidence_of, say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
@@ -34,6 +35,7 @@ from aims_gates.mlflow_plugin.client.packages import service_of
 from aims_gates.mlflow_plugin.client.runlog import log_check
 from aims_gates.mlflow_plugin.client.systems import local_plan
 from aims_gates.mlflow_plugin.client.targets import CheckTarget
+from aims_gates.mlflow_plugin.client.unbound import as_if_bound
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Decision, Plan, Subject
 from aims_gates.packs.gate import Gate
@@ -221,4 +223,8 @@ def _decision(check: Check, rows: list[Row], recorded: bool) -> Decision | None:
         first = max((row.position for row in rows), default=-1) + 1
         rows += [Row(first + place, now, statement, signers) for place, statement in enumerate(check.statements)]
     ask = Ask(workspace, check.name, check.target.version or "unregistered", check.subject.digest, "production", now)
+    why = StatementView(rows, workspace, check.name).unbound()
+    if why is not None:
+        binding = Binding(workspace, check.name, check.record.system.kind, check.plan, check.record.digest)
+        return as_if_bound(ask, binding, why, check.statements, rows, now)
     return replace(decide(ask, rows), at=now.isoformat(timespec="seconds"))

@@ -40,6 +40,7 @@ def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
             place,
             scratch / "predictions.parquet",
             positive=positive_label(check.record),
+            prediction=check.record.columns().get("prediction", ()),
             perturbations=_perturbations(check),
             numbered=False,
             isolation=check.isolation,
@@ -106,8 +107,14 @@ def add_champion(check: Check, rows: list[Row], scratch: Path) -> None:
                     f"{message}its bytes were altered since it was granted. Run: aims-gates ledger verify"
                 )
                 return
-            positive, out = positive_label(check.record), scratch / "champion.parquet"
-            table = predict_table(folder, place, out, positive=positive, isolation=check.isolation)
+            table = predict_table(
+                folder,
+                place,
+                scratch / "champion.parquet",
+                positive=positive_label(check.record),
+                prediction=check.record.columns().get("prediction", ()),
+                isolation=check.isolation,
+            )
     except AimsGatesError as error:
         check.notes.append(f"{message}{error.message}")
         return

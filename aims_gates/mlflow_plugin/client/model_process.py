@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.mlflow_plugin.client.answers import most_bytes, read_answer
+from aims_gates.mlflow_plugin.client.failures import failed
 from aims_gates.mlflow_plugin.client.isolation import HOME, JOB, MODEL, Isolation, bwrap_command
 from aims_gates.mlflow_plugin.client.running import run_kept
 
@@ -43,8 +44,6 @@ _KEPT = (
     "OMP_NUM_THREADS",
     "SYSTEMROOT",
 )
-#: Characters of what the process printed last that an error repeats.
-_MOST_PRINTED = 2_000
 
 
 def _environment(home: str) -> dict[str, str]:
@@ -68,6 +67,7 @@ class ModelProcess:
     positive: Any
     timeout: float
     isolation: Isolation
+    prediction: tuple[str, ...] = ()
     report: dict[str, Any] = field(default_factory=dict)
 
     def ask(self, parts: "Mapping[str, pa.Table]") -> "dict[str, pa.Table | None]":
@@ -105,7 +105,8 @@ class ModelProcess:
         shutil.copyfile(_WORKER, job / "worker.py")
         known = None if self.positive is None else str(self.positive)
         model = MODEL if self.isolation.kind == "bwrap" else str(self.model.absolute())
-        description = {"model": model, "positive": known, "parts": list(parts)}
+        names = list(self.prediction)
+        description = {"model": model, "positive": known, "prediction": names, "parts": list(parts)}
         may_fail = [name for name in parts if name != FEATURES]
         (job / "job.json").write_text(json.dumps({**description, "may_fail": may_fail}), "utf-8")
         return job, home
@@ -123,10 +124,7 @@ class ModelProcess:
 
             ran = run_kept(command, home, environment, self.timeout, most, inherits)
         if ran.code != 0:
-            raise InputError(
-                f"the model could not predict (exit {ran.code}): {ran.printed[-_MOST_PRINTED:]}",
-                remedy="Load it with mlflow.pyfunc.load_model in a clean environment and fix what fails.",
-            )
+            raise failed(ran.code, ran.printed, self.model)
         return ran.answer
 
 

@@ -21,6 +21,7 @@ from aims_gates.documents.files import replacing
 from aims_gates.errors import DataError, InputError, IntegrityError
 from aims_gates.mlflow_plugin.client.answers import PREDICTION, SCORE
 from aims_gates.mlflow_plugin.client.isolation import Isolation, choose
+from aims_gates.mlflow_plugin.client.model_file import describe, need_table, need_values
 from aims_gates.mlflow_plugin.client.model_process import FEATURES, ModelProcess
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, copies, run_search, sample
 
@@ -99,6 +100,7 @@ def predict_table(
     out: Path,
     *,
     positive: Any = None,
+    prediction: tuple[str, ...] = (),
     timeout: float = 3_600,
     perturbations: Perturbations | None = None,
     numbered: bool = True,
@@ -111,6 +113,8 @@ def predict_table(
         evaluation: CSV (.gz too) or Parquet (a file, a folder, a glob), or the address of a database table.
         out: The Parquet file to write; replaced in one step, and untouched on any error.
         positive: The class that ``score`` is about; the classifier's second class unless given.
+        prediction: Of a model that returns several columns, the one that is the prediction: the first of these names
+            that it returns.
         timeout: Seconds the model may take, each time it is loaded.
         perturbations: What to predict besides, on perturbed copies: written beside ``out``, as
             ``NAME.perturbed.parquet`` and ``NAME.attacks.parquet``.
@@ -129,7 +133,7 @@ def predict_table(
     _names_are_free(data, perturbed=perturbations is not None)
     table = data.arrow(data.columns)
     with tempfile.TemporaryDirectory(prefix="aims-predict-") as place:
-        process = ModelProcess(model_folder, Path(place), positive, timeout, isolation)
+        process = ModelProcess(model_folder, Path(place), positive, timeout, isolation, prediction)
         answer, further = _answers(process, data, table, perturbations)
     if perturbations and numbered:
         table = table.append_column(ROW, _places(range(data.rows)))
@@ -246,24 +250,13 @@ def _labelled(
 
 def model_columns(model_folder: Path, data: Dataset) -> tuple[str, ...]:
     """The columns of the model's signature, or all where it has none."""
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import Model
-
-    try:
-        described = Model.load(str(model_folder))
-    except (MlflowException, OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"not an MLflow model: {error}",
-            where=str(model_folder),
-            remedy="Name the folder that holds the file MLmodel.",
-        ) from error
-    schema = described.get_input_schema()
-    if schema is None or not schema.has_input_names():
+    model = describe(model_folder)
+    need_table(model, str(model_folder))
+    if model.required is None:
         return data.columns
-    needed = [str(name) for name in schema.required_input_names()]
-    data.require(*needed, values=False)
-    optional = [str(name) for name in schema.optional_input_names() if name in data.columns]
-    return tuple(name for name in data.columns if name in {*needed, *optional})
+    data.require(*model.required, values=False)
+    need_values(model, data)
+    return tuple(name for name in data.columns if name in {*model.required, *model.optional})
 
 
 class _Hashing(io.FileIO):

@@ -11,23 +11,20 @@ answer.
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 __all__: list[str] = []
 
 
-def _columns(values: Any, rows: int) -> Any:
-    """One value for each row, as a flat array."""
+def _columns(values: Any, rows: int, prediction: Sequence[str] = ()) -> Any:
+    """One value for each row, as a flat array; of several columns the first that ``prediction`` names."""
     import numpy as np
     import pandas as pd
 
     if isinstance(values, pd.DataFrame):
-        if values.shape[1] != 1:
-            raise SystemExit(
-                f"the model returned {values.shape[1]} columns ({', '.join(map(str, values.columns))}): need one"
-            )
-        values = values.iloc[:, 0]
+        values = values.iloc[:, _place_in([str(name) for name in values.columns], prediction)]
     flat = np.asarray(values)
     flat = flat.reshape(-1) if flat.ndim == 2 and flat.shape[1] == 1 else flat
     if flat.ndim != 1 or len(flat) != rows:
@@ -35,6 +32,19 @@ def _columns(values: Any, rows: int) -> Any:
             f"the model returned an array of shape {flat.shape} for {rows} rows: need one value for each row"
         )
     return flat
+
+
+def _place_in(names: list[str], prediction: Sequence[str]) -> int:
+    """Which of the columns that a model returned is its prediction."""
+    if len(names) == 1:
+        return 0
+    places = [names.index(name) for name in prediction if names.count(name) == 1]
+    if not places:
+        raise SystemExit(
+            f"the model returned {len(names)} columns ({', '.join(names)}), and none of them is named as its "
+            "prediction: name one (roles.prediction in system.yaml, --prediction of try-model)"
+        )
+    return places[0]
 
 
 def _classifier(model: Any) -> Any:
@@ -91,7 +101,7 @@ def _buffers(name: str, values: Any) -> tuple[list[Any], list[bytes]]:
     return [name, text, [None if buffer is None else len(buffer) for buffer in buffers]], [b for b in buffers if b]
 
 
-def _predict(place: Path, part: str, model: Any, positive: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _predict(place: Path, part: str, model: Any, job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the model says of one part: ``prediction``, and ``score`` where it is a classifier of two classes."""
     import numpy as np
     import pandas as pd
@@ -100,10 +110,10 @@ def _predict(place: Path, part: str, model: Any, positive: Any) -> tuple[dict[st
     predictions = model.predict(frame)
     if raw is not None and np.ndim(predictions) == 2 and np.shape(predictions)[1] > 1:
         predictions = raw.predict(frame)  # logged with predict_proba as its prediction
-    columns = {"prediction": _columns(predictions, len(frame))}
+    columns = {"prediction": _columns(predictions, len(frame), job["prediction"])}
     if raw is None:
         return columns, {}
-    index = _place_of(raw.classes_, positive)
+    index = _place_of(raw.classes_, job["positive"])
     columns["score"] = np.asarray(raw.predict_proba(frame), dtype="float64")[:, index]
     return columns, {"positive": str(raw.classes_[index])}
 
@@ -119,7 +129,7 @@ def main(place: Path, answer: int) -> None:
     blocks: list[bytes] = []
     for part in job["parts"]:
         try:
-            columns, known = _predict(place, part, model, job["positive"])
+            columns, known = _predict(place, part, model, job)
             encoded = [_buffers(name, values) for name, values in columns.items()]
         except (Exception, SystemExit) as error:
             if part not in job["may_fail"]:
