@@ -60,6 +60,6 @@ def _controls(preview: Preview, plain: bool) -> Iterator[RenderableType]:
     yield Text("\nControls of ISO/IEC 42001, Annex A, that this bears on", style="bold")
     grid = ruled_table(("Control", {"no_wrap": True}), ("Title", {}), ("Gates", {}), ("Findings", {"no_wrap": True}))
     for control in preview.controls:
-        seen = f"{control.unmet} unmet" if control.unmet else "none unmet"
-        grid.add_row(*map(cleaned, (control.control, control.title, ", ".join(control.gates), seen)))
+        unmet = f"{control.unmet} unmet" if control.unmet else "none unmet"
+        grid.add_row(*map(cleaned, (control.control, control.title, ", ".join(control.gates), unmet)))
     yield grid

@@ -85,7 +85,7 @@ def target_of(
         if name in free:
             return Proposal("target", (name,), "recorded with the run", "the run's parameters name it", option)
     alike = [name for name in free if name in returned]
-    usual = [name for wanted in _TARGETS for name in free if name.lower() == wanted]
+    usual = [name for usual_name in _TARGETS for name in free if name.lower() == usual_name]
     if inputs is not None and len(free) == 1:
         return Proposal("target", (free[0],), "proposed", "the one column that is no input of the model", option)
     for names, why in ((alike, "the model returns a column of this name"), (usual, "so such columns are called")):

@@ -220,8 +220,8 @@ def _with_bands(evaluation: Dataset, table: PredictionTable, roles: _Roles) -> t
     if not bands:
         return whole, {}
     names = {name: f"{name} band" for name in bands}
-    made = ", ".join(f"{sql} AS {Dataset.quote(names[name])}" for name, sql in bands.items())
-    return pa.Table.from_batches(list(data.batches(f"SELECT *, {made} FROM data"))), names
+    selected = ", ".join(f"{sql} AS {Dataset.quote(names[name])}" for name, sql in bands.items())
+    return pa.Table.from_batches(list(data.batches(f"SELECT *, {selected} FROM data"))), names
 
 
 def _judges_models(gate: Gate) -> bool:
