@@ -192,11 +192,11 @@ def test_predictions_made_without_a_key_are_signed_elsewhere_and_taken_by_a_chec
     unsigned(shop, out, Isolation("job", ("no signing key",)))
     about = ["--model", "loans", "--version", "2"]
     assert shop.run("predict", *about, "--sign", str(out), *shop.sign("ci")) == 0
-    assert seen(shop, subject_of(shop))._of(Predictions)[-1].predicate.isolation == "none"
+    assert seen(shop, subject_of(shop)).of(Predictions)[-1].predicate.isolation == "none"
     assert shop.run("predict", *about, "--sign", str(out), "--isolation", "job", *shop.sign("ci")) == 0
     said = shop.said("check", *about, "--predictions", str(out), *shop.sign("ci"))
     assert any("disposable job" in note and "no signing key" in note for note in said["notes"])
-    row = seen(shop, subject_of(shop))._of(Predictions)[-1]
+    row = seen(shop, subject_of(shop)).of(Predictions)[-1]
     assert (row.predicate.isolation, row.predicate.verified) == ("job", ("no signing key",))
     assert row.predicate.facts.get("run_creator") != "nobody"
     assert "isolation" not in json.dumps(said["controls"])
@@ -205,7 +205,7 @@ def test_predictions_made_without_a_key_are_signed_elsewhere_and_taken_by_a_chec
 def packages_of(shop: Any, *words: str) -> dict[str, Any]:
     """What a signed check says of the packages that a model saved by MLflow asks for."""
     shop.said("check", "--model", "loans", "--version", "2", *words, *shop.sign("ci"))
-    (row,) = [row for row in seen(shop, subject_of(shop))._of(Evidence) if row.predicate.gate == "security"][-1:]
+    (row,) = [row for row in seen(shop, subject_of(shop)).of(Evidence) if row.predicate.gate == "security"][-1:]
     return {
         f"{finding.measure} {finding.by.get('package', '')}": (finding.outcome, finding.n)
         for finding in row.predicate.findings
