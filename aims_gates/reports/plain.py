@@ -86,7 +86,8 @@ def plain_findings(gate: str, findings: Iterable[Finding], positive: str = "", s
 
 def _sentence(finding: Finding, every: Sequence[Finding], positive: str) -> str:
     if finding.value is None:
-        return ". ".join(part.rstrip(".") for part in (finding.note, finding.remedy) if part) or finding.measure
+        reason = ". ".join(part.rstrip(".") for part in (finding.note, finding.remedy) if part)
+        return f"{_name(finding)}: {reason}" if reason else _name(finding)
     worst = _worst_group(finding, every)
     text = _of_group(worst, positive) if worst is not None else _of_measure(finding)
     bound = format.limit(finding)
@@ -110,10 +111,14 @@ def _of_group(group: Finding, positive: str) -> str:
     return f"{who}: they {what} at {value} of the best group's rate{f', {interval}' if interval else ''}"
 
 
-def _of_measure(finding: Finding) -> str:
+def _name(finding: Finding) -> str:
     where = format.about(finding)
     name = _WORDS.get(finding.measure, format.clean(finding.measure).replace("_", " "))
-    return f"{name}{f' ({where})' if where else ''} is {_value(finding)}"
+    return f"{name} ({where})" if where else name
+
+
+def _of_measure(finding: Finding) -> str:
+    return f"{_name(finding)} is {_value(finding)}"
 
 
 def _value(finding: Finding) -> str:

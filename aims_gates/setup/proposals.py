@@ -16,6 +16,8 @@ __all__ = ["Proposal", "labels_of", "positive_of", "sensitive_of", "target_of", 
 
 #: Names of columns that hold the truth, in order of preference.
 _TARGETS = ("target", "label", "y", "outcome", "class", "truth", "actual", "response")
+#: Columns that pandas adds for its index.
+_INDEX = re.compile(r"__index_level_\d+__|Unnamed: \d+")
 #: Words in the name of a column that describe what people may not be treated differently for.
 _SENSITIVE = frozenset((
     "sex", "gender", "race", "ethnicity", "ethnic", "age", "religion", "nationality", "citizenship", "disability",
@@ -80,7 +82,7 @@ def target_of(
     if named is not None:
         data.require(named, values=False)
         return Proposal("target", (named,), "named", "", option)
-    free = [name for name in data.columns if name not in (inputs or ())]
+    free = [name for name in data.columns if name not in (inputs or ()) and not _INDEX.fullmatch(name)]
     for name in recorded:
         if name in free:
             return Proposal("target", (name,), "recorded with the run", "the run's parameters name it", option)
@@ -136,6 +138,7 @@ def positive_of(data: Dataset, target: str | None, named: str | None) -> Proposa
         return Proposal("positive label", (matching[0],), "named", "", option)
     if len(labels) != 2:
         why = "the target is a quantity" if not labels else f"the target has {len(labels)} labels"
+        why = why if target is not None else "there is no target"
         return Proposal("positive label", (), "proposed", why, option)
     usual = [label for name in _FAVOURABLE for label in labels if str(label).lower() == name]
     if usual:
@@ -157,7 +160,7 @@ def labels_of(data: Dataset, target: str | None) -> list[Any]:
 def with_bands(data: Dataset, columns: Sequence[str]) -> Mapping[str, str]:
     """The columns that are quantities -> the SQL of the bands that stand for their groups.
 
-    Ages are cut at 30 and 50, other quantities at their terciles.
+    Ages are cut at 30 and 50 where some are below and some above, other quantities at their terciles.
     """
     bands = {}
     for name in columns:
@@ -170,9 +173,12 @@ def with_bands(data: Dataset, columns: Sequence[str]) -> Mapping[str, str]:
 
 
 def _cuts(data: Dataset, name: str) -> list[float]:
-    if "age" in _words(name):
-        return list(map(float, _AGES))
     column = Dataset.quote(name)
+    if "age" in _words(name):
+        ((least, most),) = data.query(f"SELECT min({column}), max({column}) FROM data")
+        usual = [float(age) for age in _AGES if least < age <= most]
+        if usual:
+            return usual
     row = data.query(f"SELECT quantile_disc({column}, 1.0 / 3), quantile_disc({column}, 2.0 / 3) FROM data")[0]
     return sorted({float(cut) for cut in row})
 

@@ -140,10 +140,16 @@ def try_model(
         tuple(_in_words(runs, str(next(iter(roles.positive.value), "")))),
         tuple(_controls(runs)),
         tuple(f"{gate}: needs {' and '.join(names)}" for gate, names in lacking.items() if names),
-        ("aims-gates init --system NAME",),
+        tuple(_next(roles)),
     )
     title = f"{target.name} version {target.version}" if target.version else target.address
     return Report(title=title, gates=runs, notes=(*scored.notes, _NOTHING), preview=preview)
+
+
+def _next(roles: _Roles) -> Iterator[str]:
+    if roles.truth is None:
+        yield "name the column that holds the truth, so that errors can be counted: --target COLUMN"
+    yield "aims-gates init --system NAME"
 
 
 def _scored(

@@ -62,7 +62,7 @@ def test_unmet_findings_come_first_and_what_the_gate_itself_counted_is_said() ->
 
 def test_what_could_not_be_computed_says_why_and_what_to_do() -> None:
     broken = Finding("fairness", outcome="error", note="no such label.", remedy="Name another.")
-    assert plain_findings("fairness", [broken])[0].text == "no such label. Name another"
+    assert plain_findings("fairness", [broken])[0].text == "fairness: no such label. Name another"
 
 
 def test_small_groups_are_left_out_of_the_words() -> None:

@@ -83,3 +83,21 @@ def test_quantities_other_than_ages_are_cut_at_their_terciles() -> None:
     bands = with_bands(data, ("income",))
     counts = [count for _, count in data.query(f"SELECT {bands['income']} AS band, count(*) FROM data GROUP BY 1")]
     assert len(counts) == 3 and max(counts) <= 11
+
+
+def test_ages_that_all_lie_beyond_the_usual_cuts_are_cut_at_their_terciles() -> None:
+    assert list(bands_of([20, 40, 60])) == ["under 30", "30 to under 50", "50 and over"]
+    assert list(bands_of([40, 60, 70])) == ["under 50", "50 and over"]
+    assert list(bands_of(list(range(60, 90)))) == ["under 69.19", "69.19 to under 79.19", "79.19 and over"]
+
+
+def bands_of(ages: list[int]) -> dict[str, None]:
+    """The bands that these ages fall into, each many times over, in order of age."""
+    data = dataset(age=[age + step / 100 for age in ages for step in range(20)])
+    (sql,) = with_bands(data, ("age",)).values()
+    return dict.fromkeys(band for (band,) in data.query(f"SELECT {sql} FROM data ORDER BY age"))
+
+
+def test_a_column_that_pandas_added_for_its_index_is_no_target() -> None:
+    data = dataset(age=[1], died=[0], __index_level_0__=[7])
+    assert target_of(data, ("age",), None).value == ("died",)
