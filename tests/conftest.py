@@ -275,12 +275,17 @@ class Story:
         )  # fmt: skip
         return self.say(replace(made, **changes), about=about)
 
-    def checked(self, made: Plan | None = None, **binding: Any) -> "Story":
-        """The usual story up to the evidence."""
+    def begun(self, made: Plan | None = None, **binding: Any) -> "Story":
+        """The usual story up to the registered version."""
         self.trust()
         self.create()
         self.bind(made, **binding)
         self.register()
+        return self
+
+    def checked(self, made: Plan | None = None, **binding: Any) -> "Story":
+        """The usual story up to the evidence."""
+        self.begun(made, **binding)
         self.predict()
         for each in (made or plan()).steps:
             self.check(gate=each.gate)

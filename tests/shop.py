@@ -22,19 +22,7 @@ from aims_gates.attestation.signing.keys import Key, new_key, read_private
 from aims_gates.cli import main
 from aims_gates.documents.canonical import digest_file
 from aims_gates.settings import Settings, load
-
-PEOPLE = {
-    "policy": "policy",
-    "ci": "ci",
-    "dev": "developer",
-    "risk": "risk",
-    "compliance": "compliance",
-    "oncall": "on-call",
-}
-FIELDS = (
-    "license", "summary", "developers", "model_type", "intended_use", "out_of_scope_use", "risks", "limitations",
-    "recommendations", "training_data", "evaluation_data", "factors", "metrics", "contest", "contact",
-)  # fmt: skip
+from tests.loans import FIELDS, PEOPLE, system_yaml
 
 PROFILE = """\
 id: shop
@@ -48,16 +36,7 @@ gates:
 approvals: [{role: risk}, {role: compliance}]
 waivers: {max_days: 30, roles: [risk]}
 """
-SYSTEM = """\
-name: loans
-purpose: Decide which small loans are granted to applicants, with review by a person.
-owner: head-of-lending
-tier: high
-profile: shop
-models: [loans]
-data: {evaluation: data/evaluation.csv}
-roles: {target: y}
-"""
+SYSTEM = system_yaml("loans")
 AIMS = "packs: [.]\nregistry: aims+sqlite:///registry.db\ntracking: sqlite:///tracking.db\n"
 
 

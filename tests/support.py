@@ -1,14 +1,40 @@
-"""What folders of tests share besides fixtures: modules by path, warnings let through, a server's settings, a model."""
+"""What folders of tests share besides fixtures: modules, warnings let through, servers, models, small probes."""
 
+import os
+import resource
+import signal
+import subprocess
 import sys
 import textwrap
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-__all__ = ["let_through", "load", "python_model", "server_settings"]
+__all__ = [
+    "Printed",
+    "assert_error",
+    "await_health",
+    "command_line",
+    "counted_queries",
+    "file_size_limit",
+    "let_through",
+    "load",
+    "python_model",
+    "repeating",
+    "server_settings",
+    "stopped_at_the_end",
+]
+
+#: Exit code, output, errors.
+Printed = tuple[int, str, str]
 
 #: Third parties' own deprecations; ours stay errors.
 _WARNINGS = (
@@ -69,3 +95,93 @@ def python_model(folder: Path, body: str) -> Path:
     )
     mlflow.pyfunc.save_model(folder, python_model=str(code), pip_requirements=["mlflow"])
     return folder
+
+
+def command_line(capture: pytest.CaptureFixture[str]) -> Callable[..., Printed]:
+    """Runs command lines of ours in this process: exit code, output, errors."""
+    from aims_gates.cli import main
+
+    def run(*arguments: str) -> Printed:
+        capture.readouterr()
+        code = main(arguments)
+        output = capture.readouterr()
+        return code, output.out, output.err
+
+    return run
+
+
+def await_health(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until a server answers; the test fails with the end of its log where it does not."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the server did not start: {log.read_text()[-3000:]}")
+
+
+@contextmanager
+def stopped_at_the_end(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Ends the process group of a server with the block."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """The kernel refuses to write past this size, as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def repeating(probe: Callable[[], object], pause: float) -> Iterator[None]:
+    """Runs a probe again and again in a thread, with a pause (in seconds) after each, until the block ends."""
+    over = threading.Event()
+
+    def probe_on() -> None:
+        while not over.is_set():
+            probe()
+            over.wait(pause)
+
+    thread = threading.Thread(target=probe_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def counted_queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that takes the SQL of every query of a data set from here on."""
+    from aims_gates import Dataset
+
+    statements: list[str] = []
+    query = Dataset.query
+
+    def counted(self: Dataset, sql: str, parameters: Any = ()) -> Any:
+        statements.append(sql)
+        return query(self, sql, parameters)
+
+    monkeypatch.setattr(Dataset, "query", counted)
+    return statements
+
+
+def assert_error(findings: Sequence[Any], words: str) -> None:
+    """The last finding of a gate says in these words what is wrong, and what to do."""
+    from aims_gates.evaluation.run_gate import outcome_of
+
+    assert outcome_of(tuple(findings)) == "error"
+    assert words in str(findings[-1].note)
+    assert findings[-1].remedy

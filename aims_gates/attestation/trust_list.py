@@ -268,7 +268,13 @@ class TrustHistory:
         servers = [entry for entry in signed if _SERVER in entry.roles and _in_window(entry, row.at)]
         return [
             TrustedKey(
-                server.key, text.person, text.roles, (text.login,), text.service, text.not_before, text.not_after
+                server.key,
+                text.person,
+                text.roles,
+                (text.login,),
+                service=text.service,
+                not_before=text.not_before,
+                not_after=text.not_after,
             )
             for server in servers
             for text in trust.users

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.cli.options import echo, signing_command
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
 
 
-@click.command()
-@click.argument("request")
-@click.option("--role", required=True, help="The role in which you approve, as the profile names it.")
-@click.option("--comment", default="", help="What you looked at.")
-@key_option
-@settings_options
+@signing_command(
+    click.argument("request"),
+    click.option("--role", required=True, help="The role in which you approve, as the profile names it."),
+    click.option("--comment", default="", help="What you looked at."),
+)
 def command(request: str, role: str, comment: str, key: Path | None, settings: Settings) -> None:
     """Approve REQUEST (its id, or the first digits of it). Look at it first: aims-gates request show REQUEST."""
     from aims_gates.cli.request import standing_request

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.cli.options import echo, signing_command
 from aims_gates.documents.shell import quoted
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
 
 
-@click.command()
-@click.argument("name")
-@click.option("--reason", required=True, help="What happened; the review afterwards begins here.")
-@key_option
-@settings_options
+@signing_command(
+    click.argument("name"),
+    click.option("--reason", required=True, help="What happened; the review afterwards begins here."),
+)
 def command(name: str, reason: str, key: Path | None, settings: Settings) -> None:
     """Take NAME out of production: its grants and requests end, its governed aliases are removed; role on-call.
 

@@ -87,11 +87,12 @@ def trust(
 
     if (public is None) == (user is None) or (user is not None and logins):
         raise InputError("name a key or a user", remedy="Pass PUBLIC, or --user LOGIN without --login.")
-    entry: TrustedKey | TrustedUser = (
-        TrustedUser(user, person, roles, service, not_before, not_after)
-        if user is not None
-        else TrustedKey(public_of(public or ""), person, roles, logins, service, not_before, not_after)
-    )
+    entry: TrustedKey | TrustedUser
+    if user is not None:
+        entry = TrustedUser(user, person, roles)
+    else:
+        entry = TrustedKey(public_of(public or ""), person, roles, logins)
+    entry = replace(entry, service=service, not_before=not_before, not_after=not_after)
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
         now = history(connection).current()

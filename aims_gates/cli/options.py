@@ -25,6 +25,7 @@ __all__ = [
     "save_reports",
     "echo",
     "settings_options",
+    "signing_command",
     "staged_bytes",
     "table",
 ]
@@ -80,6 +81,18 @@ def settings_options(command: F) -> F:
         return command(*args, settings=settings, **rest)
 
     return wrapped  # type: ignore[return-value]
+
+
+def signing_command(*parameters: Callable[[F], F]) -> Callable[[F], click.Command]:
+    """A command that says something in the ledger: its own parameters, then --key and those of the settings."""
+
+    def decorated(function: F) -> click.Command:
+        function = key_option(settings_options(function))
+        for parameter in reversed(parameters):
+            function = parameter(function)
+        return click.command()(function)
+
+    return decorated
 
 
 def _need_mlflow(settings: Settings) -> None:

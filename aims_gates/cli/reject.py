@@ -4,18 +4,17 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.cli.options import echo, signing_command
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
 
 
-@click.command()
-@click.argument("request")
-@click.option("--role", required=True, help="The role in which you reject, as the profile names it.")
-@click.option("--reason", required=True, help="Why; the requester reads it.")
-@key_option
-@settings_options
+@signing_command(
+    click.argument("request"),
+    click.option("--role", required=True, help="The role in which you reject, as the profile names it."),
+    click.option("--reason", required=True, help="Why; the requester reads it."),
+)
 def command(request: str, role: str, reason: str, key: Path | None, settings: Settings) -> None:
     """Reject REQUEST. It cannot be granted any more; a new one must be opened."""
     from aims_gates.cli.request import find_request

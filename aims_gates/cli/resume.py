@@ -4,18 +4,17 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.cli.options import echo, signing_command
 from aims_gates.documents.shell import quoted
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
 
 
-@click.command()
-@click.argument("name")
-@click.option("--reason", required=True, help="What was found; it stands in the ledger.")
-@key_option
-@settings_options
+@signing_command(
+    click.argument("name"),
+    click.option("--reason", required=True, help="What was found; it stands in the ledger."),
+)
 def command(name: str, reason: str, key: Path | None, settings: Settings) -> None:
     """End the halts of NAME: the versions that they stopped, and copies of them, load again.
 

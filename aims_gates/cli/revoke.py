@@ -4,17 +4,16 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.cli.options import echo, signing_command
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
 
 
-@click.command()
-@click.argument("statement")
-@click.option("--reason", required=True, help="Why; kept for ever.")
-@key_option
-@settings_options
+@signing_command(
+    click.argument("statement"),
+    click.option("--reason", required=True, help="Why; kept for ever."),
+)
 def command(statement: str, reason: str, key: Path | None, settings: Settings) -> None:
     """Revoke a STATEMENT (its digest, or the first digits of it): from then on it counts for nothing.
 

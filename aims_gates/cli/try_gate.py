@@ -1,6 +1,6 @@
 """``aims-gates try``: one gate on files, without MLflow."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,28 +67,25 @@ def _json(name: str, text: str) -> Any:
         ) from error
 
 
-def _check_roles(gate: Gate, roles: dict[str, tuple[str, ...]], data: dict[str, Any]) -> None:
-    needs = gate.manifest.inputs
-    for role in needs.data:
-        if needs.data[role] == "required" and role not in data:
-            raise InputError(
-                f"the gate {gate.id!r} needs {role} data", where="--data", remedy=f"Add --data {role}=FILE."
-            )
-    for role in data:
-        if role not in needs.data:
-            known = ", ".join(needs.data) or "none"
-            raise InputError(
-                f"the gate {gate.id!r} takes no {role!r} data", where="--data", remedy=f"It takes: {known}."
-            )
-    for role in needs.roles:
-        if needs.roles[role] == "required" and role not in roles:
-            raise InputError(
-                f"the gate {gate.id!r} needs the role {role}", where="--role", remedy=f"Add --role {role}=COLUMN."
-            )
-    for role in roles:
-        if role not in needs.roles:
-            known = ", ".join(needs.roles) or "none"
-            raise InputError(f"the gate {gate.id!r} has no role {role!r}", where="--role", remedy=f"It knows: {known}.")
+def _check_names(gate: Gate, option: str, what: str, needs: Mapping[str, str], names: Collection[str]) -> None:
+    """Refuse a name that the gate does not know, and the lack of one that it requires.
+
+    Args:
+        gate: The gate that is tried.
+        option: The option that gives the names, and an example of its value.
+        what: What the names stand for: data or a role.
+        needs: The names that the gate knows -> ``required`` or ``optional``.
+        names: Those that were given.
+    """
+    flag, example = option.split(" ")
+    for name, need in needs.items():
+        if need == "required" and name not in names:
+            message = f"the gate {gate.id!r} needs {what.format(name)}"
+            raise InputError(message, where=flag, remedy=f"Add {flag} {name}={example}.")
+    for name in names:
+        if name not in needs:
+            message = f"the gate {gate.id!r} takes no {what.format(repr(name))}"
+            raise InputError(message, where=flag, remedy=f"It takes: {', '.join(needs) or 'none'}.")
 
 
 def _run(
@@ -96,7 +93,9 @@ def _run(
 ) -> tuple[Finding, ...]:
     from aims_gates.data import Dataset
 
-    _check_roles(gate, roles, data)
+    inputs = gate.manifest.inputs
+    _check_names(gate, "--data FILE", "{} data", inputs.data, data)
+    _check_names(gate, "--role COLUMN", "role {}", inputs.roles, roles)
     filled = gate.params(params, "--param")
     opened = {role: Dataset.open(place, role=role, engine=engine) for role, place in data.items()}
     case = Case(gate.id, filled, roles, opened, datetime.now(UTC))

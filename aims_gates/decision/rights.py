@@ -12,32 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from aims_gates.attestation.statements.evidence import Checkpoint, FirstPortableGrant, PortableGrant, Predictions
-from aims_gates.attestation.statements.people import (
-    Approval,
-    BreakGlass,
-    Halt,
-    Rejection,
-    Request,
-    Resume,
-    Revocation,
-    RollbackOrder,
-    Waiver,
-    Withdrawal,
-)
-from aims_gates.attestation.statements.policy import (
-    Activation,
-    Adoption,
-    Binding,
-    Detachment,
-    Freed,
-    KeyRevocation,
-    OpenMode,
-    Trust,
-    TrustedKey,
-    UntestedMlflow,
-)
-from aims_gates.attestation.statements.registry import Grant, Registration
+from aims_gates.attestation.statements import evidence, people, policy, registry
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row, TrustHistory, alike
 from aims_gates.errors import RefusedError
@@ -98,39 +73,45 @@ REVOKING: Mapping[type, Right] = {
         "whoever measures may find the measurement unsound; an approver rejects the request instead",
         "newer evidence takes its place: aims-gates check",
     ),
-    Predictions: Right("predictions", ("policy", "role"), "as evidence", "newer predictions: aims-gates predict"),
-    Request: Right(
+    evidence.Predictions: Right(
+        "predictions", ("policy", "role"), "as evidence", "newer predictions: aims-gates predict"
+    ),
+    people.Request: Right(
         "a request",
         ("policy", "requester", "approver"),
         "another's request is not everybody's to stop; a role that approves can reject it",
         "aims-gates request withdraw, or aims-gates reject",
     ),
-    Approval: Right("an approval", ("policy", "signer"), "a word is taken back by whoever gave it"),
-    Waiver: Right("a waiver", ("policy", "signer", "role"), "the role that accepted the risk answers for it"),
-    Grant: Right("a grant", ("policy", "on-call"), "it takes production down, as a halt does"),
-    RollbackOrder: Right("an order to roll back", ("policy", "on-call"), "the role that orders it"),
-    BreakGlass: Right("a break-glass order", ("policy", "signer"), "a word is taken back by whoever gave it"),
-    Binding: Right("a binding", _POLICY.parts, "it would end what governs the name", "bind again: aims-gates bind"),
-    Activation: Right("the activation of a profile", _POLICY.parts, _POLICY.why),
-    OpenMode: Right("open mode", _POLICY.parts, _POLICY.why, "say it anew: aims-gates db open-mode"),
-    UntestedMlflow: Right("that a server may run an MLflow that was not tested", _POLICY.parts, _POLICY.why),
-    Adoption: Right("an adoption", _POLICY.parts, _POLICY.why),
-    Freed: Right("that a name is free", _POLICY.parts, _POLICY.why, "bind it again: aims-gates bind"),
-    Resume: Right("the end of a halt", ("policy", "signer"), "a word is taken back by whoever gave it", "halt again"),
-    PortableGrant: Right("a portable grant", _POLICY.parts, "those who verify it far away do not see it"),
-    FirstPortableGrant: Right(
+    people.Approval: Right("an approval", ("policy", "signer"), "a word is taken back by whoever gave it"),
+    people.Waiver: Right("a waiver", ("policy", "signer", "role"), "the role that accepted the risk answers for it"),
+    registry.Grant: Right("a grant", ("policy", "on-call"), "it takes production down, as a halt does"),
+    people.RollbackOrder: Right("an order to roll back", ("policy", "on-call"), "the role that orders it"),
+    people.BreakGlass: Right("a break-glass order", ("policy", "signer"), "a word is taken back by whoever gave it"),
+    policy.Binding: Right(
+        "a binding", _POLICY.parts, "it would end what governs the name", "bind again: aims-gates bind"
+    ),
+    policy.Activation: Right("the activation of a profile", _POLICY.parts, _POLICY.why),
+    policy.OpenMode: Right("open mode", _POLICY.parts, _POLICY.why, "say it anew: aims-gates db open-mode"),
+    policy.UntestedMlflow: Right("that a server may run an MLflow that was not tested", _POLICY.parts, _POLICY.why),
+    policy.Adoption: Right("an adoption", _POLICY.parts, _POLICY.why),
+    policy.Freed: Right("that a name is free", _POLICY.parts, _POLICY.why, "bind it again: aims-gates bind"),
+    people.Resume: Right(
+        "the end of a halt", ("policy", "signer"), "a word is taken back by whoever gave it", "halt again"
+    ),
+    evidence.PortableGrant: Right("a portable grant", _POLICY.parts, "those who verify it far away do not see it"),
+    evidence.FirstPortableGrant: Right(
         "a portable grant of version 0.1", _POLICY.parts, "those who verify it far away do not see it"
     ),
-    Trust: Right("a trust list", (), "a newer list replaces it", "aims-gates keys trust"),
-    KeyRevocation: Right(
+    policy.Trust: Right("a trust list", (), "a newer list replaces it", "aims-gates keys trust"),
+    policy.KeyRevocation: Right(
         "the revocation of a key", (), "it denies", "put another key on the list: aims-gates keys trust"
     ),
-    Halt: Right("a halt", (), "it denies", "aims-gates resume, or a new request"),
-    Rejection: Right("a rejection", (), "it denies", "open a new request: aims-gates request open"),
-    Withdrawal: Right("a withdrawal", (), "it denies", "open a new request: aims-gates request open"),
-    Revocation: Right("a revocation", (), "it denies", "have what was revoked said or measured anew"),
-    Detachment: Right("a detachment", (), "it says what was done", "guard again: aims-gates db upgrade"),
-    Checkpoint: Right("a checkpoint", (), "it says how large the ledger was", "keep a newer one"),
+    people.Halt: Right("a halt", (), "it denies", "aims-gates resume, or a new request"),
+    people.Rejection: Right("a rejection", (), "it denies", "open a new request: aims-gates request open"),
+    people.Withdrawal: Right("a withdrawal", (), "it denies", "open a new request: aims-gates request open"),
+    people.Revocation: Right("a revocation", (), "it denies", "have what was revoked said or measured anew"),
+    policy.Detachment: Right("a detachment", (), "it says what was done", "guard again: aims-gates db upgrade"),
+    evidence.Checkpoint: Right("a checkpoint", (), "it says how large the ledger was", "keep a newer one"),
 }
 #: Evidence in which a finding fails, or could not be judged, denies.
 FAILING = Right(
@@ -149,7 +130,18 @@ WITHDRAWING = Right(
 #: The kinds of statement that may turn a no into a yes (rule 13 of :mod:`aims_gates.decision.rules`); no other does,
 #: and of evidence only that which counts and does not fail.
 RAISING = frozenset(
-    {Approval, Binding, BreakGlass, Evidence, Predictions, Registration, Request, Resume, RollbackOrder, Waiver}
+    {
+        people.Approval,
+        policy.Binding,
+        people.BreakGlass,
+        Evidence,
+        evidence.Predictions,
+        registry.Registration,
+        people.Request,
+        people.Resume,
+        people.RollbackOrder,
+        people.Waiver,
+    }
 )
 _SHAPES = {type_of(shape): shape for shape in REVOKING}
 
@@ -172,18 +164,18 @@ def fails(evidence: Evidence) -> bool:
 def target_of(row: Row) -> str:
     """The digest of the statement that a revocation or a withdrawal takes back."""
     withdrawal = row.predicate
-    return str(withdrawal.request if isinstance(withdrawal, Withdrawal) else withdrawal.statement)
+    return str(withdrawal.request if isinstance(withdrawal, people.Withdrawal) else withdrawal.statement)
 
 
 def _right(row: Row, target: Row) -> Right:
-    if isinstance(row.predicate, Withdrawal):
-        return WITHDRAWING if isinstance(target.predicate, Request) else _ACTS
+    if isinstance(row.predicate, people.Withdrawal):
+        return WITHDRAWING if isinstance(target.predicate, people.Request) else _ACTS
     if isinstance(target.predicate, Evidence) and fails(target.predicate):
         return FAILING
     return REVOKING[_SHAPES[target.type]] if target.type in _SHAPES else _ACTS
 
 
-def _parts(trust: TrustHistory, by: TrustedKey, target: Row, approvals: Iterable[Row]) -> Iterator[Part]:
+def _parts(trust: TrustHistory, by: policy.TrustedKey, target: Row, approvals: Iterable[Row]) -> Iterator[Part]:
     """What somebody is to a statement: an approver where they signed one of the request's approvals, in its role."""
     predicate, signers = target.predicate, trust.admitted(target)
     if "policy" in by.roles:
@@ -195,14 +187,16 @@ def _parts(trust: TrustHistory, by: TrustedKey, target: Row, approvals: Iterable
     behalf = getattr(predicate, "on_behalf_of", None)
     if behalf and alike(by.person) in trust.people_of(behalf):
         yield "requester"
-    roles = {predicate.role} if isinstance(predicate, Waiver) else {role for key in signers for role in key.roles}
+    roles = (
+        {predicate.role} if isinstance(predicate, people.Waiver) else {role for key in signers for role in key.roles}
+    )
     if roles & set(by.roles):
         yield "role"
     if _among(by, (key for row in approvals for key in trust.admitted(row) if row.predicate.role in key.roles)):
         yield "approver"
 
 
-def _among(by: TrustedKey, keys: Iterable[TrustedKey]) -> bool:
+def _among(by: policy.TrustedKey, keys: Iterable[policy.TrustedKey]) -> bool:
     """Whether somebody is the person of any of these keys."""
     return alike(by.person) in {alike(key.person) for key in keys}
 
@@ -236,7 +230,7 @@ def counting(trust: TrustHistory, rows: Iterable[Row], every: Sequence[Row]) -> 
     targets: dict[str, list[Row]] = {}
     approvals: dict[str, list[Row]] = {}
     for row in every if about else ():
-        if row.type == type_of(Approval):
+        if row.type == type_of(people.Approval):
             approvals.setdefault(row.predicate.request, []).append(row)
         if row.digest in about:
             targets.setdefault(row.digest, []).append(row)
@@ -251,7 +245,7 @@ def refuse(trust: TrustHistory, row: Row, target: Row) -> NoReturn:
     Raises:
         RefusedError: always.
     """
-    right, act = _right(row, target), "withdraw" if isinstance(row.predicate, Withdrawal) else "revoke"
+    right, act = _right(row, target), "withdraw" if isinstance(row.predicate, people.Withdrawal) else "revoke"
     who = ", ".join(entry.person for entry in trust.admitted(row))
     if right.parts:
         may = " or ".join(PARTS[part] for part in right.parts)

@@ -76,7 +76,7 @@ def signed_checkpoint(connection: Source, key: Key, at: datetime, since: Envelop
     size, root = tree_head(connection)
     if size == 0:
         raise LedgerError("the ledger is empty", remedy="Start with: aims-gates keys trust --first ...")
-    checkpoint = Checkpoint(size, root.hex(), at.isoformat(timespec="microseconds"))
+    checkpoint = Checkpoint(size, root.hex(), said_at=at.isoformat(timespec="microseconds"))
     statement = say(checkpoint, Subject("organization", f"sha256:{checkpoint.root}", "ledger"))
     if not history(connection).holders(Row(size, at, statement, (key.public,))):
         remedy = "Sign with a key that has the role policy, ci or server: aims-gates keys list"

@@ -173,7 +173,6 @@ def _keeping_sources(base: type, guard: Any) -> type:
             raise refusal(
                 f"the logged model {model_id} is not deleted: a version that was granted came from it.",
                 title="source of a released version",
-                state="failed",
                 id="artifacts",
                 next=["have the version deleted first, if it may be"],
             )

@@ -105,7 +105,7 @@ class Scenario:
         return signers
 
     def _beginning(self) -> list[Row]:
-        entries = [TrustedKey(_key(name), name, roles, (), name == "ci") for name, roles in self._people().items()]
+        entries = [TrustedKey(_key(name), name, roles, service=name == "ci") for name, roles in self._people().items()]
         binding = Binding(_WORKSPACE, MODEL, "model", self.plan, digest("system"), author="developer")
         registration = Registration(_WORKSPACE, MODEL, "1", "models:/m-1", None, "developer", "rehearsal")
         further = {role: _OUTPUT for step in self.steps.values() for role in step.tables}

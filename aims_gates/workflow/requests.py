@@ -12,19 +12,7 @@ from typing import Any
 
 from aims_gates.attestation.signing.envelope import sign
 from aims_gates.attestation.signing.keys import Key
-from aims_gates.attestation.statements.people import (
-    Approval,
-    Frozen,
-    Halt,
-    Rejection,
-    Request,
-    Resume,
-    Revocation,
-    RollbackOrder,
-    Waiver,
-    Withdrawal,
-)
-from aims_gates.attestation.statements.policy import Freed, TrustedKey, TrustedUser
+from aims_gates.attestation.statements import people, policy
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, alike
@@ -110,7 +98,7 @@ def requests(connection: Source, name: str | None = None, workspace: str | None 
     """Every request, oldest first; of one registered model where it is named."""
     prefix = "model " if workspace is None else f"model {workspace}/"
     terms = all_terms(connection, prefix) if name is None else [f"model {workspace or 'default'}/{name}"]
-    return [row for row in rows(connection, terms) if row.type == type_of(Request)]
+    return [row for row in rows(connection, terms) if row.type == type_of(people.Request)]
 
 
 def find_request(connection: Source, short: str) -> Row:
@@ -121,7 +109,7 @@ def find_request(connection: Source, short: str) -> Row:
     """
     start = short.removeprefix("sha256:").lower()
     terms = all_terms(connection, f"statement sha256:{start}") if start.isalnum() and start.isascii() else []
-    requests = [row for row in rows(connection, terms) if row.type == type_of(Request)]
+    requests = [row for row in rows(connection, terms) if row.type == type_of(people.Request)]
     if len(requests) != 1:
         message = "more than one request begins" if requests else "no request begins"
         raise NotFoundError(f"{message} with {short!r}", remedy="See: aims-gates request list")
@@ -157,7 +145,7 @@ def standing_request(connection: Source, short: str) -> Row:
     return row
 
 
-def _changes(ledger: StatementView, frozens: Iterable[Frozen], digest: str) -> tuple[str, ...]:
+def _changes(ledger: StatementView, frozens: Iterable[people.Frozen], digest: str) -> tuple[str, ...]:
     """What differs from the last grant, in plain lines."""
     grants = ledger.grants()
     if not grants:
@@ -165,7 +153,7 @@ def _changes(ledger: StatementView, frozens: Iterable[Frozen], digest: str) -> t
     last = grants[-1].predicate
     lines = [f"production is version {last.version}" if last.digest != digest else "the bytes are those in production"]
     before = next((row.predicate for row in ledger.rows if row.digest == last.request), None)
-    then = {frozen.gate: frozen for frozen in before.evidence} if isinstance(before, Request) else {}
+    then = {frozen.gate: frozen for frozen in before.evidence} if isinstance(before, people.Request) else {}
     for entry in frozens:
         was = then.get(entry.gate)
         if was is None:
@@ -200,42 +188,48 @@ def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datet
     counted = [ledger.count(plan, step, subject, now) for step in plan.steps if step.applies]
     frozens = frozen(gate_evidence for gate_evidence in counted if gate_evidence.standing == "counts")
     changes = _changes(ledger, frozens, subject)
-    request = Request(ref.workspace, ref.name, ref.version, subject, digest(plan), frozens, reason, changes)
+    request = people.Request(ref.workspace, ref.name, ref.version, subject, digest(plan), frozens, reason, changes)
     return Draft(request, Subject("model", subject, ref.label))
 
 
 def approve(connection: Source, short: str, role: str, comment: str = "") -> Draft:
     """Yes to a standing request, in a role."""
     row = standing_request(connection, short)
-    return Draft(Approval(row.digest, role, comment), Subject("model", row.predicate.digest, row.predicate.name), role)
+    return Draft(
+        people.Approval(row.digest, role, comment), Subject("model", row.predicate.digest, row.predicate.name), role
+    )
 
 
 def reject(connection: Source, short: str, role: str, reason: str) -> Draft:
     """No to a request, in a role; a no is taken whatever became of the request."""
     row = find_request(connection, short)
-    return Draft(Rejection(row.digest, role, reason), Subject("model", row.predicate.digest, row.predicate.name), role)
+    return Draft(
+        people.Rejection(row.digest, role, reason), Subject("model", row.predicate.digest, row.predicate.name), role
+    )
 
 
 def withdraw(connection: Source, short: str, reason: str) -> Draft:
     """A request taken back, by whoever may (:data:`aims_gates.decision.rights.WITHDRAWING`)."""
     row = find_request(connection, short)
-    return Draft(Withdrawal(row.digest, reason), Subject("model", row.predicate.digest, row.predicate.name))
+    return Draft(people.Withdrawal(row.digest, reason), Subject("model", row.predicate.digest, row.predicate.name))
 
 
 def revoke(connection: Source, short: str, reason: str) -> Draft:
     """A statement that no longer counts; who may say so, :mod:`aims_gates.decision.rights` decides where it is
     appended."""
     statement = find_statement(connection, short)
-    return Draft(Revocation(statement, reason), Subject("organization", statement, "statement"))
+    return Draft(people.Revocation(statement, reason), Subject("organization", statement, "statement"))
 
 
 def halt(workspace: str, name: str, reason: str) -> Draft:
     """A registered model stopped."""
-    predicate = Halt(workspace, name, reason)
+    predicate = people.Halt(workspace, name, reason)
     return Draft(predicate, Subject("model", digest(predicate), name))
 
 
-def resume(connection: Source, workspace: str, name: str, reason: str, by: TrustedKey | TrustedUser | None) -> Draft:
+def resume(
+    connection: Source, workspace: str, name: str, reason: str, by: policy.TrustedKey | policy.TrustedUser | None
+) -> Draft:
     """A halt ended: what it stopped may be loaded again, while grants and requests that it ended stay ended.
 
     Args:
@@ -256,7 +250,7 @@ def resume(connection: Source, workspace: str, name: str, reason: str, by: Trust
         had = "had a hand in what was granted" if set(roles) & set(by.roles) else "does not hold a role that resumes"
         remedy = f"May do it: a person of the role {' or '.join(roles)} who made, registered or requested none of it."
         raise RefusedError(f"{by.person} {had} under {name!r}", remedy=remedy)
-    predicate = Resume(workspace, name, reason)
+    predicate = people.Resume(workspace, name, reason)
     return Draft(predicate, Subject("model", digest(predicate), name))
 
 
@@ -268,13 +262,13 @@ def let_go(connection: Source, workspace: str, name: str, reason: str) -> Draft:
     """
     if not statements(connection, workspace, name).governed():
         raise InputError(f"nothing governs {name!r}: it was never bound, or let go", remedy="See: aims-gates status")
-    freed = Freed(workspace, name, reason)
+    freed = policy.Freed(workspace, name, reason)
     return Draft(freed, Subject("model", digest(freed), name))
 
 
 def order_rollback(ref: ModelRef, reason: str) -> Draft:
     """An order to return to a version granted before."""
-    rollback_order = RollbackOrder(ref.workspace, ref.name, ref.version, reason)
+    rollback_order = people.RollbackOrder(ref.workspace, ref.name, ref.version, reason)
     return Draft(rollback_order, Subject("model", digest(rollback_order), ref.name))
 
 
@@ -303,7 +297,9 @@ def waive(
         raise InputError(f"{ref.name} {missing}", remedy=remedy)
     plan: Plan = binding.predicate.plan
     _check_waiver(plan, control, role, until)
-    waiver = Waiver(plan.system, request.predicate.digest, control, role, reason, risk, compensating_control, until)
+    waiver = people.Waiver(
+        plan.system, request.predicate.digest, control, role, reason, risk, compensating_control, until
+    )
     return Draft(waiver, Subject("model", waiver.digest, ref.label), role)
 
 

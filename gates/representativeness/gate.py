@@ -7,7 +7,7 @@ from aims_gates import Case, DataError, Dataset, Finding, Limit, with_convention
 
 from .chisquare import chisquare
 from .population import Population, group_counts, populations
-from .shares import difference, ratio
+from .shares import Group, difference, ratio
 
 __all__ = ["run"]
 
@@ -71,10 +71,10 @@ def _column(data: Dataset, population: Population, ask: _Ask, weight: str | None
         by, n = {population.column: group}, counts.get(group, 0.0)
         if group in named:
             yield _size(n, by, ask.least)
-        groups = len({*named, *counts})
-        yield difference(n, rows, population, by, ask.limits.get("share_difference"), ask.confidence, groups)
+        judged = Group(n, rows, population, by, ask.confidence, comparisons=len({*named, *counts}))
+        yield difference(judged, ask.limits.get("share_difference"))
         if group in named:
-            yield ratio(n, rows, population, by, ask.limits.get("share_ratio"), ask.confidence, groups)
+            yield ratio(judged, ask.limits.get("share_ratio"))
 
 
 def _size(n: float, by: Mapping[str, str], least: int) -> Finding:

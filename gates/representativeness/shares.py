@@ -1,12 +1,13 @@
 """A group's share against the population's, as a difference and as a ratio, with intervals."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from aims_gates import Finding, Limit, Outcome, intervals
 
 from .population import Population
 
-__all__ = ["difference", "ratio"]
+__all__ = ["Group", "difference", "ratio"]
 
 Ends = tuple[float, float]
 _REMEDIES = {
@@ -15,67 +16,83 @@ _REMEDIES = {
 }
 
 
-def difference(
-    n: float,
-    rows: float,
-    population: Population,
-    by: Mapping[str, str],
-    limit: Limit | None,
-    confidence: float,
-    comparisons: int,
-) -> Finding:
+@dataclass(frozen=True)
+class Group:
+    """A group in the data, and what its share is held against.
+
+    Attributes:
+        n, rows: Its rows, and all rows; weighted where the data are.
+        population: What the shares should be.
+        by: The column and the group in it.
+        confidence: Of the intervals, two-sided.
+        comparisons: Groups that are judged beside each other.
+    """
+
+    n: float
+    rows: float
+    population: Population
+    by: Mapping[str, str]
+    confidence: float
+    comparisons: int
+
+    @property
+    def name(self) -> str:
+        """Its value in the column."""
+        return self.by[self.population.column]
+
+    @property
+    def share(self) -> float:
+        """Its share in the data."""
+        return self.n / self.rows
+
+    @property
+    def expected(self) -> float:
+        """Its share in the population."""
+        return self.population.share(self.name)
+
+
+def difference(group: Group, limit: Limit | None) -> Finding:
     """How far the share is from the population's, without its sign.
 
     The interval is Wilson's around a stated share, Newcombe's where the reference is a sample.
     """
-    group = by[population.column]
+    n, rows, population = group.n, group.rows, group.population
 
     def ends(times: int) -> Ends:
         if population.rows is None:
-            low, high = (end - population.share(group) for end in intervals.wilson(n, rows, confidence, times))
+            low, high = (end - group.expected for end in intervals.wilson(n, rows, group.confidence, times))
         else:
-            count = population.counts.get(group, 0.0)
-            low, high = intervals.newcombe_difference(n, rows, count, population.rows, confidence, times)
+            count = population.counts.get(group.name, 0.0)
+            low, high = intervals.newcombe_difference(n, rows, count, population.rows, group.confidence, times)
         return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
 
-    share = population.share(group)
-    note = f"{n / rows:.2%} of the rows, {share:.2%} in {population.where}"
-    if not share:
+    note = f"{group.share:.2%} of the rows, {group.expected:.2%} in {population.where}"
+    if not group.expected:
         note += ": a group that the population does not have"
-    return _finding("share_difference", abs(n / rows - share), ends, n, by, limit, comparisons, note)
+    return _finding("share_difference", abs(group.share - group.expected), ends, group, limit, note)
 
 
-def ratio(
-    n: float,
-    rows: float,
-    population: Population,
-    by: Mapping[str, str],
-    limit: Limit | None,
-    confidence: float,
-    comparisons: int,
-) -> Finding:
+def ratio(group: Group, limit: Limit | None) -> Finding:
     """The share over the population's: below 1 the group is rarer than it should be."""
-    group = by[population.column]
-    share = population.share(group)
+    n, rows, population = group.n, group.rows, group.population
 
     def ends(times: int) -> Ends:
         if population.rows is None:
-            low, high = intervals.wilson(n, rows, confidence, times)
-            return low / share, high / share
-        low, high = intervals.ratio_score(n, rows, population.counts[group], population.rows, confidence, times)
+            low, high = intervals.wilson(n, rows, group.confidence, times)
+            return low / group.expected, high / group.expected
+        count = population.counts[group.name]
+        low, high = intervals.ratio_score(n, rows, count, population.rows, group.confidence, times)
         return low, high
 
-    return _finding("share_ratio", n / rows / share, ends, n, by, limit, comparisons, None)
+    return _finding("share_ratio", group.share / group.expected, ends, group, limit, None)
 
 
 def _finding(
     measure: str,
     value: float,
     ends: Callable[[int], Ends],
-    n: float,
-    by: Mapping[str, str],
+    group: Group,
     limit: Limit | None,
-    comparisons: int,
     note: str | None,
 ) -> Finding:
     """Passes when the plain interval lies inside, fails when the one corrected for the groups lies outside."""
@@ -83,11 +100,13 @@ def _finding(
     outcome: Outcome | None = None
     if limit is not None:
         outcome = "inconclusive"
-        if limit.verdict(value, *ends(comparisons)) == "fail":
+        if limit.verdict(value, *ends(group.comparisons)) == "fail":
             outcome = "fail"
         elif limit.verdict(value, low, high) == "pass":
             outcome = "pass"
         else:
             note = "; ".join(filter(None, [note, "the interval reaches over the limit"]))
     remedy = _REMEDIES.get(outcome or "")
-    return Finding(measure, value, low, high, n=n, by=by, limit=limit, outcome=outcome, note=note, remedy=remedy)
+    return Finding(
+        measure, value, low, high, n=group.n, by=group.by, limit=limit, outcome=outcome, note=note, remedy=remedy
+    )

@@ -6,9 +6,6 @@ one worker and two, and all three ways; without it two of the twelve are tried.
 """
 
 import os
-import signal
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -32,8 +29,9 @@ from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.verify import verify
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
 from aims_gates.mlflow_plugin.store.store import gated_store
-from tests.attacks.target import ADMIN, Target, await_health, basic, free_port, start
+from tests.attacks.target import ADMIN, Target, basic, free_port, start
 from tests.mlflow_plugin.server.proxies import started
+from tests.support import await_health, repeating, stopped_at_the_end
 
 __all__ = ["ACCOUNTS", "MARKER", "PLACES", "Chain", "Place", "served_at", "through"]
 
@@ -198,19 +196,17 @@ def served_at(place: Place, folder: Path, empty: bytes, pool: Callable[[], Any],
     keys = {name: new_key(folder / f"{name}.key") for name in ("server", "policy", "ci")}
     options = ("--server-key", str(folder / "server.key"), "--trusted-proxy", "127.0.0.1")
     process = start(folder, port, f"aims+{registry}", place.workers, *options)
-    try:
-        await_health(port, process, folder)
+    address = f"http://127.0.0.1:{port}"
+    with stopped_at_the_end(process):
+        await_health(address, process, folder / "log.txt")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AIMS_GATES_ARTIFACTS_DESTINATION", str(folder / "artifacts"))
             world = worlds.World(folder, gated_store(f"aims+{registry}"))
             names = {"authorization": basic("mallory", password("mallory")), "port": str(port)}
-            chain = Chain(Target(port, folder, world, names, process.pid), f"http://127.0.0.1:{port}", keys["ci"])
+            chain = Chain(Target(port, folder, world, names, process.pid), address, keys["ci"])
             _furnish(chain)
             yield chain
             world.store._dispose_engine()
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
 
 
 @contextmanager
@@ -303,20 +299,8 @@ def _promote_the_first(chain: Chain) -> None:
 def looking_for(marker: str) -> Iterator[set[str]]:
     """The processes that have this word on their command line meanwhile."""
     ids: set[str] = set()
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.is_set():
-            ids.update(alive(marker))
-            time.sleep(0.02)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
+    with repeating(lambda: ids.update(alive(marker)), pause=0.02):
         yield ids
-    finally:
-        over.set()
-        thread.join()
 
 
 def alive(marker: str) -> set[str]:

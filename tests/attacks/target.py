@@ -7,11 +7,9 @@ import base64
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from aims_gates.documents.canonical import folder_digest
 from aims_gates.mlflow_plugin.store.governed_names import governed_alias
 from aims_gates.mlflow_plugin.store.store import gated_store
 from aims_gates.model import Subject
+from tests.support import await_health, stopped_at_the_end
 
 WORKSPACE = "team" if os.environ.get("AIMS_GATES_ATTACKED_WORKSPACE") else None
 USER, PASSWORD, ADMIN = "applicant-owner", "a long password, not a secret", "an administrator's password"
@@ -159,17 +158,14 @@ def target(
         registry = pool.server.url(pool.take())
     port = free_port()
     process = start(folder, port, f"aims+{registry}", 1 if request.param == "sqlite" else 2)
-    try:
-        await_health(port, process, folder)
+    with stopped_at_the_end(process):
+        await_health(f"http://127.0.0.1:{port}", process, folder / "log.txt")
         with pytest.MonkeyPatch.context() as patch, served(folder, patch):
             world = worlds.World(folder, gated_store(f"aims+{registry}"), workspace=WORKSPACE or "default")
             made = _furnished(folder, port, world)
         made.group = process.pid
         yield made
         world.store._dispose_engine()
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
 
 
 @contextmanager
@@ -211,22 +207,6 @@ def start(folder: Path, port: int, registry: str, workers: int, *options: str) -
     ]
     with (folder / "log.txt").open("wb") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-
-
-def await_health(port: int, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    """Wait until the server answers."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/health")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.3)
-        finally:
-            connection.close()
-    pytest.fail(f"the server did not start: {(folder / 'log.txt').read_text()[-3000:]}")
 
 
 def basic(user: str, password: str) -> str:

@@ -40,7 +40,7 @@ def forged_grant(shape: type, digest: str, key: Key) -> tuple[Any, dict[str, Any
     envelope = sign(say(statement, subject), key).to_json()
     if shape is FirstPortableGrant:
         return envelope, {"format": "aims-gates:portable-grant/v1", "envelope": envelope, "row": row, "path": []}
-    head = sign(say(Checkpoint(1, root, now.isoformat(), (root,), "00" * 32), subject), key)
+    head = sign(say(Checkpoint(1, root, (root,), "00" * 32, said_at=now.isoformat()), subject), key)
     parts = {"grant": _row(row), "basis": [], "trust": [], "checkpoint": head.to_json()}
     return envelope, {"format": "aims-gates:portable-grant/v2", "envelope": envelope, **parts}
 

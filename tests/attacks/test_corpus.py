@@ -27,6 +27,7 @@ from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.verify import verify
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
 from tests.attacks.target import USER, Target, basic
+from tests.support import repeating
 
 HERE = Path(__file__).parent
 Record = Callable[[str, object], None]
@@ -164,23 +165,16 @@ def _nested(data: bytes, *tags: int) -> bytes:
 @contextmanager
 def watching(target: Target) -> Iterator[dict[str, float]]:
     """How long health is silent meanwhile, and how much memory the server takes."""
-    worst, over = {"silent": 0.0, "memory": 0.0}, threading.Event()
+    worst = {"silent": 0.0, "memory": 0.0}
 
     def probe() -> None:
-        while not over.is_set():
-            start = time.monotonic()
-            target.send("GET /health", None, {})
-            worst["silent"] = max(worst["silent"], time.monotonic() - start)
-            worst["memory"] = max(worst["memory"], target.used()[1])
-            over.wait(0.05)
+        start = time.monotonic()
+        target.send("GET /health", None, {})
+        worst["silent"] = max(worst["silent"], time.monotonic() - start)
+        worst["memory"] = max(worst["memory"], target.used()[1])
 
-    thread = threading.Thread(target=probe)
-    thread.start()
-    try:
+    with repeating(probe, pause=0.05):
         yield worst
-    finally:
-        over.set()
-        thread.join()
 
 
 def test_what_is_small_outside_and_large_inside_is_refused_at_once(target: Target, record_property: Record) -> None:

@@ -41,10 +41,7 @@ def told(kit: Any) -> Told:
         plan = make_plan(found, resolved, GATES)
         story = kit.Story()
         story.now = NOW
-        story.trust()
-        story.create()
-        story.bind(plan)
-        story.register()
+        story.begun(plan)
         story.predict(data=plan.evaluation_digest, isolation="bwrap")
         for step in plan.steps:
             if step.gate == without:

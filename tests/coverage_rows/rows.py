@@ -1,7 +1,6 @@
 """The rows that tests cover, and the worked example to break: every fact of its records holds on the day NOW."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,6 +12,7 @@ from aims_gates.model import Finding
 from aims_gates.packs.case import Case
 from aims_gates.packs.facts import judge
 from aims_gates.packs.find import find_gates
+from tests.examples.faults import GONE, OLD, changed_value
 
 __all__ = [
     "COVERED",
@@ -35,9 +35,6 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "cred
 ROWS = Path(__file__).resolve().parents[2].parent / "shared" / "compliance" / "coverage.yaml"
 NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
 GATES = find_gates()
-#: Written where something is to be taken out.
-GONE = object()
-OLD = "2024-01-01"
 #: Row of coverage.yaml -> the tests that cover it.
 COVERED: dict[str, list[str]] = {}
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,20 +61,11 @@ def record() -> SystemRecord:
 
 def changed(name: str, path: str, value: Any) -> SystemRecord:
     """The example with one place of one record written anew, or taken out; the whole record where ``path`` is empty."""
-    records = deepcopy(dict(record().records))
+    records = dict(record().records)
     if not path:
         del records[name]
         return replace(record(), records=records)
-    *before, last = path.split(".")
-    part: Any = records[name]
-    for key in before:
-        part = part[int(key)] if isinstance(part, list) else part[key]
-    at: Any = int(last) if isinstance(part, list) else last
-    if value is GONE:
-        del part[at]
-    else:
-        assert (part[at] if isinstance(part, list) else part.get(at)) != value, "nothing would change"
-        part[at] = value
+    records[name] = changed_value(records[name], path, value)
     return replace(record(), records=records)
 
 

@@ -11,13 +11,13 @@ from pytest import CaptureFixture, MonkeyPatch
 from sqlalchemy import text
 
 from aims_gates.attestation.statements.registry import Registration
-from aims_gates.cli import main
 from aims_gates.governance.classification import bundle
 from aims_gates.governance.classification.bundles import DEFAULT
 from aims_gates.governance.controls import catalogue
 from aims_gates.governance.controls.glossary import glossary
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.ledger.verify import verify
+from tests.support import command_line
 
 from .rows import EXAMPLE, covers
 
@@ -31,13 +31,7 @@ def command(tmp_path: Path, monkeypatch: MonkeyPatch, capsys: CaptureFixture[str
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main(arguments)
-        found = capsys.readouterr()
-        return code, found.out, found.err
-
-    return run
+    return command_line(capsys)
 
 
 def form(folder: Path, *yes: str, **more: Any) -> str:

@@ -39,12 +39,13 @@ def test_the_ceiling_is_the_setting_and_counts_every_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, joined: int
 ) -> None:
     file = zeros(tmp_path / "rows.csv.gz", 3, joined)
-    monkeypatch.setenv("AIMS_GATES_UNPACKED", "11.9MB")
-    with pytest.raises(InputError, match=r"11\.9MB"):
-        rows(file)
-    monkeypatch.setenv("AIMS_GATES_UNPACKED", "11MB")
-    with pytest.raises(DataError, match="11000000 bytes are allowed"):
-        rows(file)
+    for setting, error, words in (
+        ("11.9MB", InputError, r"11\.9MB"),
+        ("11MB", DataError, "11000000 bytes are allowed"),
+    ):
+        monkeypatch.setenv("AIMS_GATES_UNPACKED", setting)
+        with pytest.raises(error, match=words):
+            rows(file)
     monkeypatch.setenv("AIMS_GATES_UNPACKED", "12MiB")
     assert rows(file) == 3_000_000
 
@@ -73,12 +74,10 @@ def test_parquet_that_promises_too_much_is_refused_by_its_footer(
     with pytest.raises(DataError, match="are allowed"):
         rows(file)
     pq.write_table(pa.table({"a": [0] * 1_000_000, "b": [1] * 1_000_000}), file)
-    monkeypatch.setenv("AIMS_GATES_VALUES", "1999999")
-    with pytest.raises(DataError, match="2000000 values; 1999999"):
-        rows(file)
-    monkeypatch.setenv("AIMS_GATES_VALUES", "many")
-    with pytest.raises(InputError, match="many"):
-        rows(file)
+    for setting, error, words in (("1999999", DataError, "2000000 values; 1999999"), ("many", InputError, "many")):
+        monkeypatch.setenv("AIMS_GATES_VALUES", setting)
+        with pytest.raises(error, match=words):
+            rows(file)
     monkeypatch.setenv("AIMS_GATES_VALUES", "2000000")
     assert rows(file) == 1_000_000
 

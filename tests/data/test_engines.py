@@ -505,18 +505,18 @@ def test_compas_on_spark_gives_the_same_json_and_nothing_else() -> None:
     assert (rates["African-American"], rates["Caucasian"]) == (44.85, 23.45)
 
 
+def fairness_of_two_rows(folder: Path) -> tuple[str, ...]:
+    """The arguments that try the gate ``fairness`` on two rows."""
+    (folder / "d.csv").write_text("p,g\n1,a\n0,b\n")
+    return (
+        *("fairness", "--data", f"evaluation={folder / 'd.csv'}"),
+        *("--role", "prediction=p", "--role", "sensitive=g"),
+    )
+
+
 @pytest.mark.parametrize("library", ["pyspark", "sqlglot"])
 def test_without_the_extra_a_message_names_it(tmp_path: Path, library: str) -> None:
-    (tmp_path / "d.csv").write_text("p,g\n1,a\n0,b\n")
-    asked = (
-        "fairness",
-        "--data",
-        f"evaluation={tmp_path / 'd.csv'}",
-        "--role",
-        "prediction=p",
-        "--role",
-        "sensitive=g",
-    )
+    asked = fairness_of_two_rows(tmp_path)
     run = tried(*asked, "--engine", "spark", before=f"sys.modules[{library!r}] = None")
     (finding,) = json.loads(run.stdout)["findings"]
     assert (run.returncode, finding["outcome"]) == (1, "error")
@@ -524,16 +524,7 @@ def test_without_the_extra_a_message_names_it(tmp_path: Path, library: str) -> N
 
 
 def test_without_java_a_message_says_which(tmp_path: Path) -> None:
-    (tmp_path / "d.csv").write_text("p,g\n1,a\n0,b\n")
-    asked = (
-        "fairness",
-        "--data",
-        f"evaluation={tmp_path / 'd.csv'}",
-        "--role",
-        "prediction=p",
-        "--role",
-        "sensitive=g",
-    )
+    asked = fairness_of_two_rows(tmp_path)
     for where in ({"PATH": str(tmp_path), "JAVA_HOME": ""}, {"JAVA_HOME": str(tmp_path)}):
         run = tried(*asked, "--engine", "spark", **where)
         (finding,) = json.loads(run.stdout)["findings"]

@@ -17,32 +17,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from aims_gates.attestation.statements.evidence import Predictions
-from aims_gates.attestation.statements.people import (
-    Approval,
-    BreakGlass,
-    Halt,
-    Rejection,
-    Request,
-    Resume,
-    Revocation,
-    RollbackOrder,
-    Waiver,
-    Withdrawal,
-)
-from aims_gates.attestation.statements.policy import (
-    Activation,
-    Adoption,
-    Binding,
-    Detachment,
-    Freed,
-    KeyRevocation,
-    OpenMode,
-    Scheduled,
-    Trust,
-    TrustedUser,
-)
-from aims_gates.attestation.statements.registry import Creation, Grant, Recorded, Registration, Transition
+from aims_gates.attestation.statements import evidence, people, policy, registry
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rights import RAISING, fails
 from aims_gates.decision.rules import Ask, decide
@@ -93,10 +68,10 @@ class History:
             for key in keys
         ]
 
-    def users(self) -> tuple[TrustedUser, ...]:
+    def users(self) -> tuple[policy.TrustedUser, ...]:
         return (
-            TrustedUser("rita", self.kit.person("risk"), ("risk",)),
-            TrustedUser("carl", self.kit.person("compliance"), ("compliance", "on-call")),
+            policy.TrustedUser("rita", self.kit.person("risk"), ("risk",)),
+            policy.TrustedUser("carl", self.kit.person("compliance"), ("compliance", "on-call")),
         )
 
     def plan(self) -> Any:
@@ -125,9 +100,9 @@ class History:
         """What leads to a yes, or to a no that hangs on one thing, before anything else is drawn."""
         story = self.story
         self.mood = self.one("whole", "whole", "data", "waived", "glass", "glass", "order", "asked together")
-        story.say(Trust(1, tuple(self.entries()), self.users()), "policy")
+        story.say(policy.Trust(1, tuple(self.entries()), self.users()), "policy")
         story.create()
-        story.bind(self.plan(), modes=self.one((), (), (Scheduled("warn", "2026-01-01"),)))
+        story.bind(self.plan(), modes=self.one((), (), (policy.Scheduled("warn", "2026-01-01"),)))
         story.register(actor=self.one("developer", "developer-2", "policy-2"))
         self.predictions()
         for step in self.bound().steps:
@@ -149,7 +124,7 @@ class History:
             self.rollback_order()
 
     def bound(self) -> Any:
-        made = [row for row in self.story.rows if isinstance(row.predicate, Binding)]
+        made = [row for row in self.story.rows if isinstance(row.predicate, policy.Binding)]
         return made[-1].predicate.plan if made else self.kit.plan()
 
     def place(self) -> dict[str, str]:
@@ -172,14 +147,18 @@ class History:
     # What may raise
 
     def binding(self, by: str = "policy") -> Any:
-        modes = self.one((), (), (), (Scheduled("observe", "2026-01-01"),), (Scheduled("warn", "2026-01-01"),))
+        modes = self.one(
+            (), (), (), (policy.Scheduled("observe", "2026-01-01"),), (policy.Scheduled("warn", "2026-01-01"),)
+        )
         made = self.plan() if not self.story.rows[2:] or self.chance(0.3) else self.bound()
         return self.story.bind(made, by=by, modes=modes, **self.place())
 
     def registration(self) -> Any:
         actor = self.one("developer", "developer", "developer-2", "policy-2")
         return self.story.say(
-            Registration(**self.place(), version=self.number(), source="s", run_id=None, actor=actor, via="test")
+            registry.Registration(
+                **self.place(), version=self.number(), source="s", run_id=None, actor=actor, via="test"
+            )
         )
 
     def predictions(self) -> Any:
@@ -228,114 +207,149 @@ class History:
         return self.story.rows[-1]
 
     def approval(self, role: str | None = None, by: str | None = None) -> Any:
-        asked = self.latest(Request)
+        asked = self.latest(people.Request)
         if asked is None:
             return None
         if by is None and self.chance(0.2):
             user, role = self.one(("rita", "risk"), ("carl", "compliance"))
-            return self.story.say(Approval(asked.digest, role, user=user), "server", about=asked.statement.subject)
+            return self.story.say(
+                people.Approval(asked.digest, role, user=user), "server", about=asked.statement.subject
+            )
         role = role or self.one("risk", "compliance")
         by = by or self.one(*{"risk": ("risk", "risk-b", "developer-2", "robot")}.get(role, ("compliance",)))
-        return self.story.say(Approval(asked.digest, role), by, about=asked.statement.subject)
+        return self.story.say(people.Approval(asked.digest, role), by, about=asked.statement.subject)
 
     def waiver(self, control: str | None = None) -> Any:
         end = (self.story.now + timedelta(days=self.one(5, 30, 200))).date().isoformat()
         control = control or self.one(*CONTROLS[:3])
-        said = Waiver(self.bound().system, self.about(), control, "risk", "r", "r", "c", end)
+        said = people.Waiver(self.bound().system, self.about(), control, "risk", "r", "r", "c", end)
         row = self.story.say(said, self.one("risk", "risk-b", "developer-2"), about=said.digest)
         return self.also(row, self.one("developer", "developer-2", "compliance")) if self.chance(0.3) else row
 
     def rollback_order(self) -> Any:
-        said = RollbackOrder(**self.place(), version=self.number(), reason="back")
+        said = people.RollbackOrder(**self.place(), version=self.number(), reason="back")
         return self.story.say(said, self.one("on-call", "on-call", "robot"))
 
     def break_glass(self) -> Any:
         ends = (self.story.now + timedelta(hours=20)).isoformat()
-        said = BreakGlass(**self.place(), version="1", digest=self.about(), reason="down", expires=ends)
+        said = people.BreakGlass(**self.place(), version="1", digest=self.about(), reason="down", expires=ends)
         return self.story.say(said, self.one("developer", "developer-2", "risk", "on-call", "policy-2"))
 
     # What may not
 
     def grant(self) -> Any:
-        asked = self.latest(Request)
+        asked = self.latest(people.Request)
         version = self.number()
-        said = Grant(**self.place(), version=version, alias=self.one("production", "production", "live"),
-                     digest=self.about(), location="s", transition=self.one("production", "production", "rollback"),
-                     mode="enforce", request=asked.digest if asked else None, decision="d", actor="a")  # fmt: skip
+        said = registry.Grant(
+            **self.place(),
+            version=version,
+            alias=self.one("production", "production", "live"),
+            digest=self.about(),
+            location="s",
+            transition=self.one("production", "production", "rollback"),
+            mode="enforce",
+            request=asked.digest if asked else None,
+            decision="d",
+            actor="a",
+        )
         return self.story.say(said, about=said.digest)
 
     def adoption(self) -> Any:
-        said = Adoption(**self.place(), version=self.number(), alias="production", digest=self.kit.BYTES, location="s",
-                        owner="risk", expires="2026-08-01")  # fmt: skip
+        said = policy.Adoption(
+            **self.place(),
+            version=self.number(),
+            alias="production",
+            digest=self.kit.BYTES,
+            location="s",
+            owner="risk",
+            expires="2026-08-01",
+        )
         return self.story.say(said, "policy")
 
     def creation(self) -> Any:
-        return self.story.say(Creation(**self.place(), kind="model", actor="developer", via="test"))
+        return self.story.say(registry.Creation(**self.place(), kind="model", actor="developer", via="test"))
 
     def transition(self) -> Any:
         alias, version = self.one(("production", "1"), ("production", None), (None, None), (None, "2"))
-        return self.story.say(Transition(**self.place(), version=version, alias=alias, act="deleted", actor="a"))
+        return self.story.say(
+            registry.Transition(**self.place(), version=version, alias=alias, act="deleted", actor="a")
+        )
 
     def recorded(self) -> Any:
-        return self.story.say(Recorded({"id": "t"}, "2026", (), {"workspace": "default", "name": "credit"}))
+        return self.story.say(registry.Recorded({"id": "t"}, "2026", (), {"workspace": "default", "name": "credit"}))
 
     def revocation(self) -> Any:
-        kinds = self.one((Evidence,), (Approval,), (Request,), (Waiver,), (Binding,), (RollbackOrder,), (BreakGlass,),
-                         (Grant,), (Predictions,), (Withdrawal, Rejection, Halt, Revocation, KeyRevocation),
-                         (Activation, Freed, Resume, OpenMode, Adoption), (object,))  # fmt: skip
+        kinds = self.one(
+            (Evidence,),
+            (people.Approval,),
+            (people.Request,),
+            (people.Waiver,),
+            (policy.Binding,),
+            (people.RollbackOrder,),
+            (people.BreakGlass,),
+            (registry.Grant,),
+            (evidence.Predictions,),
+            (people.Withdrawal, people.Rejection, people.Halt, people.Revocation, policy.KeyRevocation),
+            (policy.Activation, policy.Freed, people.Resume, policy.OpenMode, policy.Adoption),
+            (object,),
+        )
         row = self.latest(*kinds)
         if row is None:
             return None
         by = self.one("policy", "policy", "risk", "risk-b", "compliance", "ci", "ci-2", "on-call", "developer-2")
-        return self.story.say(Revocation(row.digest, f"reason {len(self.story.rows)}"), by)
+        return self.story.say(people.Revocation(row.digest, f"reason {len(self.story.rows)}"), by)
 
     def withdrawal(self) -> Any:
-        asked = self.latest(Request)
+        asked = self.latest(people.Request)
         by = self.one("developer", "developer", "risk", "developer-2", "compliance")
-        return asked and self.story.say(Withdrawal(asked.digest, f"reason {len(self.story.rows)}"), by)
+        return asked and self.story.say(people.Withdrawal(asked.digest, f"reason {len(self.story.rows)}"), by)
 
     def rejection(self) -> Any:
-        asked = self.latest(Request)
+        asked = self.latest(people.Request)
         role = self.one("risk", "compliance")
-        return asked and self.story.say(Rejection(asked.digest, role, "no"), self.one(role, "robot"))
+        return asked and self.story.say(people.Rejection(asked.digest, role, "no"), self.one(role, "robot"))
 
     def halt(self) -> Any:
-        return self.story.say(Halt(**self.place(), reason="harm"), self.one("on-call", "on-call", "risk"))
+        return self.story.say(people.Halt(**self.place(), reason="harm"), self.one("on-call", "on-call", "risk"))
 
     def resume(self) -> Any:
-        return self.story.say(Resume(**self.place(), reason="fixed"), self.one("policy", "risk", "compliance"))
+        return self.story.say(people.Resume(**self.place(), reason="fixed"), self.one("policy", "risk", "compliance"))
 
     def freed(self) -> Any:
-        return self.story.say(Freed(**self.place(), reason="no longer used"), self.one("policy", "policy-2", "risk"))
+        return self.story.say(
+            policy.Freed(**self.place(), reason="no longer used"), self.one("policy", "policy-2", "risk")
+        )
 
     def open_mode(self) -> Any:
-        return self.story.say(OpenMode(self.chance(0.5), "reason"), "policy")
+        return self.story.say(policy.OpenMode(self.chance(0.5), "reason"), "policy")
 
     def detachment(self) -> Any:
-        return self.story.say(Detachment("reason"), "policy")
+        return self.story.say(policy.Detachment("reason"), "policy")
 
     def activation(self) -> Any:
         plan = self.bound()
         content = plan.profile_digest if self.chance(0.7) else digest("another profile")
         return self.story.say(
-            Activation(plan.profile, content, self.kit.person("developer")), self.one("policy", "risk")
+            policy.Activation(plan.profile, content, self.kit.person("developer")), self.one("policy", "risk")
         )
 
     def key_revocation(self) -> Any:
         key = self.one(*(self.kit.key_of(key).public for key in KEYS if key != "policy"), "user:rita", "user:carl")
         since = self.one(None, None, 0, self.draw.randrange(len(self.story.rows)))
-        return self.story.say(KeyRevocation(key, "lost", since), "policy")
+        return self.story.say(policy.KeyRevocation(key, "lost", since), "policy")
 
     def trust_list(self) -> Any:
         self.version += 1
         gone = self.draw.sample(sorted(set(KEYS) - {"policy"}), self.draw.randrange(3))
         entries = [each for key, each in zip(KEYS, self.entries(), strict=True) if key not in gone]
         users = self.users()[: self.draw.randrange(3)]
-        return self.story.say(Trust(self.version, tuple(entries), users), "policy")
+        return self.story.say(policy.Trust(self.version, tuple(entries), users), "policy")
 
     def again(self) -> Any:
         """A row brought again by one who had not signed it."""
-        row = self.latest(Request, Approval, Waiver, Withdrawal, Revocation, Halt)
+        row = self.latest(
+            people.Request, people.Approval, people.Waiver, people.Withdrawal, people.Revocation, people.Halt
+        )
         if row is None:
             return None
         key = self.one("developer", "developer-2", "risk-b", "compliance", "policy-2", "on-call")
@@ -358,15 +372,21 @@ class History:
         said, count = self.story.say, len(self.story.rows)
         reason = f"probe {count}"
         for row in self.story.rows[:count]:
-            yield lambda row=row: said(Revocation(row.digest, reason), self.one("policy", "risk", "ci", "on-call"))
-            if isinstance(row.predicate, Request):
-                yield lambda row=row: said(Withdrawal(row.digest, reason), self.one("developer", "risk", "developer-2"))
-                yield lambda row=row: said(Rejection(row.digest, "risk", reason), "risk")
+            yield lambda row=row: said(
+                people.Revocation(row.digest, reason), self.one("policy", "risk", "ci", "on-call")
+            )
+            if isinstance(row.predicate, people.Request):
+                yield lambda row=row: said(
+                    people.Withdrawal(row.digest, reason), self.one("developer", "risk", "developer-2")
+                )
+                yield lambda row=row: said(people.Rejection(row.digest, "risk", reason), "risk")
         for key in ("ci", "ci-2", "developer", "developer-2", "risk", "risk-b", "compliance", "on-call", "policy-2"):
             public = self.kit.key_of(key).public
-            yield lambda public=public: said(KeyRevocation(public, "lost", self.one(None, 0, count // 2)), "policy")
+            yield lambda public=public: said(
+                policy.KeyRevocation(public, "lost", self.one(None, 0, count // 2)), "policy"
+            )
         for user in ("user:rita", "user:carl"):
-            yield lambda user=user: said(KeyRevocation(user, "lost", 0), "policy")
+            yield lambda user=user: said(policy.KeyRevocation(user, "lost", 0), "policy")
         for gate in GATES:
             yield lambda gate=gate: self.evidence(gate, sound=False)
         yield from (self.halt, self.creation, self.transition, self.trust_list, self.freed, self.grant, self.resume,

@@ -2,27 +2,7 @@
 
 import pytest
 
-from aims_gates.attestation.statements.evidence import Checkpoint, PortableGrant
-from aims_gates.attestation.statements.people import (
-    Approval,
-    BreakGlass,
-    Halt,
-    Rejection,
-    Resume,
-    Revocation,
-    RollbackOrder,
-    Waiver,
-    Withdrawal,
-)
-from aims_gates.attestation.statements.policy import (
-    Activation,
-    Adoption,
-    Detachment,
-    Freed,
-    KeyRevocation,
-    OpenMode,
-)
-from aims_gates.attestation.statements.registry import Grant, Registration
+from aims_gates.attestation.statements import evidence, people, policy, registry
 from aims_gates.attestation.statements.types import _SHAPES, REGISTRY_ACTS, type_of
 from aims_gates.decision.rights import (
     FAILING,
@@ -41,10 +21,10 @@ from aims_gates.ledger import size
 from aims_gates.model import Finding, Limit
 
 PEOPLE = ("policy", "ci", "ci-2", "developer", "risk", "risk-2", "compliance", "on-call")
-PORTABLE = ("g", "default", "credit", "1", "production", "d", "s", "t", "p", "enforce", "production")
+PORTABLE = ("default", "credit", "1", "g", "production", "d", "s", "t", "p", "enforce", "production")
 
 
-def people(kit):
+def keyholders(kit):
     """One of each role and a second of some; ``developer`` asks, ``risk`` approves and waives."""
     second = [kit.trusted("ci-2", roles=("ci",)), kit.trusted("risk-2", roles=("risk",))]
     return (*map(kit.trusted, kit.ROLES[:5]), *second, kit.trusted("on-call", roles=("on-call", "break-glass")))
@@ -52,31 +32,33 @@ def people(kit):
 
 def told(story, kit):
     """A story with a statement of every kind; each kind's row."""
-    story.trust(*people(kit))
+    story.trust(*keyholders(kit))
     story.create()
     rows = {"binding": story.bind(), "registration": story.register(), "predictions": story.predict()}
     rows["evidence"] = story.check()
     rows["failing"] = story.check(kit.finding("fail"), gate="drift")
     rows["request"] = story.request(on_behalf_of=kit.person("compliance"))
     rows["approval"] = story.approve("risk")
-    rows["waiver"] = story.say(Waiver("credit", kit.BYTES, "A.6.2.4", "risk", "r", "r", "c", "2026-06-20"), "risk")
+    rows["waiver"] = story.say(
+        people.Waiver("credit", kit.BYTES, "A.6.2.4", "risk", "r", "r", "c", "2026-06-20"), "risk"
+    )
     rows["grant"] = story.grant()
-    rows["rejection"] = story.say(Rejection(rows["request"].digest, "risk", "no"), "risk")
-    rows["withdrawal"] = story.say(Withdrawal(rows["request"].digest, "no"), "developer")
-    rows["revocation"] = story.say(Revocation(rows["approval"].digest, "no"), "risk")
-    rows["halt"] = story.say(Halt("default", "credit", "harm"), "on-call")
-    rows["resume"] = story.say(Resume("default", "credit", "fixed"), "risk")
-    rows["rollback"] = story.say(RollbackOrder("default", "credit", "1", "back"), "on-call")
-    rows["glass"] = story.say(BreakGlass("default", "credit", "1", kit.BYTES, "down", "2026-06-02"), "on-call")
-    rows["freed"] = story.say(Freed("default", "another", "no longer used"), "policy")
-    rows["activation"] = story.say(Activation("limited", digest("profile"), "somebody"), "policy")
-    rows["open mode"] = story.say(OpenMode(True, "tests"), "policy")
-    adoption = Adoption("default", "credit", "1", "production", kit.BYTES, "s", "risk", "2026-08-01")
+    rows["rejection"] = story.say(people.Rejection(rows["request"].digest, "risk", "no"), "risk")
+    rows["withdrawal"] = story.say(people.Withdrawal(rows["request"].digest, "no"), "developer")
+    rows["revocation"] = story.say(people.Revocation(rows["approval"].digest, "no"), "risk")
+    rows["halt"] = story.say(people.Halt("default", "credit", "harm"), "on-call")
+    rows["resume"] = story.say(people.Resume("default", "credit", "fixed"), "risk")
+    rows["rollback"] = story.say(people.RollbackOrder("default", "credit", "1", "back"), "on-call")
+    rows["glass"] = story.say(people.BreakGlass("default", "credit", "1", kit.BYTES, "down", "2026-06-02"), "on-call")
+    rows["freed"] = story.say(policy.Freed("default", "another", "no longer used"), "policy")
+    rows["activation"] = story.say(policy.Activation("limited", digest("profile"), "somebody"), "policy")
+    rows["open mode"] = story.say(policy.OpenMode(True, "tests"), "policy")
+    adoption = policy.Adoption("default", "credit", "1", "production", kit.BYTES, "s", "risk", "2026-08-01")
     rows["adoption"] = story.say(adoption, "policy")
-    rows["detachment"] = story.say(Detachment("moved"), "policy")
-    rows["checkpoint"] = story.say(Checkpoint(3, "00"), "policy")
-    rows["portable"] = story.say(PortableGrant(*PORTABLE, "2026-06-01", 1, 2, "00", "2026-08-01"), "policy")
-    rows["key"] = story.say(KeyRevocation(kit.key_of("developer").public, "lost"), "policy")
+    rows["detachment"] = story.say(policy.Detachment("moved"), "policy")
+    rows["checkpoint"] = story.say(evidence.Checkpoint(3, "00"), "policy")
+    rows["portable"] = story.say(evidence.PortableGrant(*PORTABLE, "2026-06-01", 1, 2, "00", "2026-08-01"), "policy")
+    rows["key"] = story.say(policy.KeyRevocation(kit.key_of("developer").public, "lost"), "policy")
     rows["trust"] = story.rows[0]
     return rows
 
@@ -109,61 +91,61 @@ MAY = {
 @pytest.mark.parametrize("by", PEOPLE)
 def test_a_revocation_counts_where_its_signer_may_say_it(story, kit, kind, by):
     row = told(story, kit)[kind]
-    story.say(Revocation(row.digest, "a reason of its own"), by)
+    story.say(people.Revocation(row.digest, "a reason of its own"), by)
     assert (row.digest in story.ledger().revoked) == (by in MAY[kind] or kind == "approval")
 
 
 def test_an_approval_that_its_signer_revoked_is_revoked_and_another_cannot(story, kit):
-    story.trust(*people(kit))
+    story.trust(*keyholders(kit))
     story.bind()
     story.check()
     story.request()
     row = story.approve("risk")
     for by in PEOPLE:
         if by not in MAY["approval"]:
-            story.say(Revocation(row.digest, f"by {by}"), by)
+            story.say(people.Revocation(row.digest, f"by {by}"), by)
     assert not story.ledger().revoked
-    story.say(Revocation(row.digest, "mine"), "risk")
+    story.say(people.Revocation(row.digest, "mine"), "risk")
     assert story.ledger().revoked == {row.digest}
 
 
 @pytest.mark.parametrize(("by", "may"), [("developer", True), ("risk", True), ("compliance", True), ("risk-2", False)])
 def test_a_request_is_withdrawn_by_its_requester_their_human_or_an_approver_of_it(story, kit, by, may):
-    story.trust(*people(kit))
+    story.trust(*keyholders(kit))
     story.bind()
     story.check()
     row = story.request(on_behalf_of="compliance")  # by login
     story.approve("risk")
-    story.say(Withdrawal(row.digest, "not now"), by)
+    story.say(people.Withdrawal(row.digest, "not now"), by)
     assert (story.ledger().request("1") is None) == may
 
 
 def test_an_approval_in_a_role_one_does_not_hold_makes_no_approver(story, kit):
-    story.trust(*people(kit))
+    story.trust(*keyholders(kit))
     story.bind()
     row = story.request()
-    story.say(Approval(row.digest, "legal"), "compliance")
-    story.say(Withdrawal(row.digest, "not now"), "compliance")
+    story.say(people.Approval(row.digest, "legal"), "compliance")
+    story.say(people.Withdrawal(row.digest, "not now"), "compliance")
     assert story.ledger().request("1") is not None
 
 
 def test_what_was_lawfully_revoked_stays_so_when_the_signer_is_untrusted_later(story, kit):
     row = told(story, kit)["evidence"]
-    story.say(Revocation(row.digest, "unsound"), "ci-2")
-    story.say(KeyRevocation(kit.key_of("ci-2").public, "lost", since=0), "policy")
+    story.say(people.Revocation(row.digest, "unsound"), "ci-2")
+    story.say(policy.KeyRevocation(kit.key_of("ci-2").public, "lost", since=0), "policy")
     assert row.digest in story.ledger().revoked
 
 
 def test_what_names_no_statement_that_is_there_takes_nothing_back(story):
     story.trust()
-    row = story.say(Revocation("sha256:" + "0" * 64, "who knows"), "policy")
+    row = story.say(people.Revocation("sha256:" + "0" * 64, "who knows"), "policy")
     assert story.ledger().revoked == set() and counting(story.ledger().trust, [row], story.rows) == []
     assert not lawful(story.ledger().trust, row, [], [])
 
 
 def test_a_withdrawal_of_what_is_no_request_counts_for_nothing(story, kit):
     row = told(story, kit)["evidence"]
-    story.say(Withdrawal(row.digest, "no"), "developer")
+    story.say(people.Withdrawal(row.digest, "no"), "developer")
     assert row.digest not in story.ledger().withdrawn
 
 
@@ -192,11 +174,11 @@ def test_every_kind_of_statement_but_the_registrys_own_has_its_row_and_says_why(
     for right in (*REVOKING.values(), FAILING, WITHDRAWING):
         assert right.what and right.why and set(right.parts) <= set(PARTS)
         assert right.parts or right.instead, "what nobody may revoke says what ends it"
-    assert {*REVOKING, Registration} >= RAISING
+    assert {*REVOKING, registry.Registration} >= RAISING
 
 
 def test_the_table_names_every_kind_of_statement_that_people_and_machines_sign():
-    assert {type_of(shape) for shape in REVOKING} == set(_SHAPES) - REGISTRY_ACTS | {type_of(Grant)}
+    assert {type_of(shape) for shape in REVOKING} == set(_SHAPES) - REGISTRY_ACTS | {type_of(registry.Grant)}
 
 
 @pytest.mark.parametrize(
@@ -213,17 +195,17 @@ def test_what_would_count_for_nothing_is_refused_when_it_is_said(world, kit, kin
     row = told(world, kit)[kind]
     before = size(world.connection)
     with pytest.raises(RefusedError, match=said) as caught:
-        world.say(Revocation(row.digest, "a reason of its own"), by)
+        world.say(people.Revocation(row.digest, "a reason of its own"), by)
     assert remedy in str(caught.value.remedy) and size(world.connection) == before
 
 
 def test_a_withdrawal_is_refused_too_and_so_is_one_of_nothing(world, kit):
     rows = told(world, kit)
     with pytest.raises(RefusedError, match="may not withdraw a request") as caught:
-        world.say(Withdrawal(rows["request"].digest, "mine"), "risk-2")
+        world.say(people.Withdrawal(rows["request"].digest, "mine"), "risk-2")
     assert "an approver of that request" in str(caught.value.remedy)
     with pytest.raises(InputError, match="holds no statement"):
-        world.say(Revocation("sha256:" + "0" * 64, "who knows"), "policy")
+        world.say(people.Revocation("sha256:" + "0" * 64, "who knows"), "policy")
 
 
 def test_a_failure_cannot_be_revoked_into_a_yes(story, kit):
@@ -231,5 +213,5 @@ def test_a_failure_cannot_be_revoked_into_a_yes(story, kit):
     story.approved()
     failing = story.check(kit.finding("fail"))
     for by in ("policy", "ci"):
-        story.say(Revocation(failing.digest, f"by {by}"), by)
+        story.say(people.Revocation(failing.digest, f"by {by}"), by)
     assert not story.decide().allowed and story.decide().exit == 2

@@ -876,13 +876,18 @@ def test_approvals_are_missing_even_where_no_control_speaks_of_them(story, kit):
     assert not decision.allowed and decision.exit == 4
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_n_of_m_in_a_role_are_that_many_people(story, kit, times):
-    story.trust(*map(kit.trusted, kit.ROLES), kit.trusted("risk-2", roles=("risk",)))
+def asked_of_two(story, kit, second):
+    """A request under a plan that asks two people of one role to approve; ``second`` is on the list beside ``risk``."""
+    story.trust(*map(kit.trusted, kit.ROLES), second)
     story.bind(kit.plan(approvals=(Approver("risk", 2),)))
     story.register()
     story.check()
-    story.request()
+    return story.request()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_n_of_m_in_a_role_are_that_many_people(story, kit, times):
+    asked_of_two(story, kit, kit.trusted("risk-2", roles=("risk",)))
     story.approve("risk")
     story.approve("risk")
     if times == 2:
@@ -893,11 +898,7 @@ def test_n_of_m_in_a_role_are_that_many_people(story, kit, times):
 
 def test_two_keys_of_one_person_are_one_person(story, kit):
     entry = kit.trusted("risk-2", roles=("risk",), person=kit.person("risk"))
-    story.trust(*map(kit.trusted, kit.ROLES), entry)
-    story.bind(kit.plan(approvals=(Approver("risk", 2),)))
-    story.register()
-    story.check()
-    story.request()
+    asked_of_two(story, kit, entry)
     story.approve("risk")
     story.approve("risk", by="risk-2")
     assert not story.decide().allowed
@@ -944,11 +945,7 @@ def test_co_signing_an_approval_in_a_role_one_does_not_hold_fills_nothing(story,
 
 
 def test_one_approval_may_be_signed_by_two_people_of_the_role(story, kit):
-    story.trust(*map(kit.trusted, kit.ROLES), kit.trusted("risk-2", roles=("risk",)))
-    story.bind(kit.plan(approvals=(Approver("risk", 2),)))
-    story.register()
-    story.check()
-    asked = story.request()
+    asked = asked_of_two(story, kit, kit.trusted("risk-2", roles=("risk",)))
     story.say(Approval(asked.digest, "risk"), "risk", "risk-2")
     assert story.decide().allowed
 
@@ -1060,35 +1057,29 @@ def test_a_re_run_on_other_inputs_voids_the_approvals(story, kit):
     assert decision.actions == ("aims-gates request open credit 1 --key YOUR.key",)
 
 
-def test_a_gate_that_has_run_only_since_voids_the_approvals(story, kit):
-    base = kit.plan().requirements
+def approved_without_drift(story, kit, *requirements, steps):
+    """Approved, and allowed, while the gate ``drift``, which a note asks for, has not run."""
     noted = Requirement("A.7.4", "title", "why", "note", ("drift",))
     story.trust()
-    story.bind(kit.plan(steps=(kit.step(), kit.step("drift")), requirements=(*base, noted)))
+    story.bind(kit.plan(steps=steps, requirements=(*requirements, noted)))
     story.register()
     story.check()
     story.request()
     story.approve("risk")
     story.approve("compliance")
     assert story.decide().allowed
+
+
+def test_a_gate_that_has_run_only_since_voids_the_approvals(story, kit):
+    approved_without_drift(story, kit, *kit.plan().requirements, steps=(kit.step(), kit.step("drift")))
     story.check(gate="drift")
     assert not story.decide().allowed
 
 
 def test_a_gate_that_has_not_run_hides_no_other_that_got_worse(story, kit):
-    base = kit.plan().requirements
-    noted = Requirement("A.7.4", "title", "why", "note", ("drift",))
-    story.trust()
-    made = kit.plan(
-        steps=(kit.step("drift"), kit.step()), requirements=(replace(base[0], enforcement="warn"), base[1], noted)
-    )
-    story.bind(made)
-    story.register()
-    story.check()
-    story.request()
-    story.approve("risk")
-    story.approve("compliance")
-    assert story.decide().allowed
+    first, second = kit.plan().requirements
+    warning = replace(first, enforcement="warn")
+    approved_without_drift(story, kit, warning, second, steps=(kit.step("drift"), kit.step()))
     story.check(kit.finding("fail"))
     assert not story.decide().allowed
 

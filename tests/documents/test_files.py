@@ -2,7 +2,6 @@
 
 import ast
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 
 from aims_gates.documents.files import locked, move_folder, replacing, write_new, write_whole
 from aims_gates.errors import InputError
+from tests.support import file_size_limit
 
 KERNEL = Path(__file__).resolve().parents[2] / "aims_gates"
 #: The module that does it, and one that replaces nodes of a syntax tree.
@@ -36,17 +36,6 @@ def names(folder: Path) -> list[str]:
 
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-@contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """The kernel refuses to write past this size, as it does on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager
@@ -82,7 +71,7 @@ def test_a_writer_killed_in_the_middle_leaves_the_old_file(tmp_path: Path) -> No
 
 def test_a_full_disk_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:
     path = write_whole(tmp_path / "grant.json", "old")
-    with full_disk(1_000), pytest.raises(InputError, match="cannot be written: File too large") as caught:
+    with file_size_limit(1_000), pytest.raises(InputError, match="cannot be written: File too large") as caught:
         write_whole(path, "x" * 10_000, remedy="Make room.")
     assert path.read_text() == "old" and names(tmp_path) == ["grant.json"]
     assert (caught.value.where, caught.value.remedy) == (str(path), "Make room.")
@@ -152,7 +141,7 @@ def test_what_is_there_is_never_written_as_new(tmp_path: Path) -> None:
 
 
 def test_a_new_file_that_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
-    with full_disk(1_000), pytest.raises(InputError, match="cannot be written"):
+    with file_size_limit(1_000), pytest.raises(InputError, match="cannot be written"):
         write_new(tmp_path / "a.key", "x" * 10_000)
     assert names(tmp_path) == []
 

@@ -115,6 +115,6 @@ def changed_value(value: Any, path: str, new: Any) -> Any:
     if new is GONE:
         del part[at]
     else:
-        assert part[at] != new, "nothing would change"
+        assert (part[at] if isinstance(part, list) else part.get(at)) != new, "nothing would change"
         part[at] = new
     return copy

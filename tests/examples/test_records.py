@@ -87,10 +87,7 @@ def decide_for(kit: Any) -> Callable[[Plan, Mapping[str, Evidence]], Decision]:
     def decides(plan: Plan, found: Mapping[str, Evidence]) -> Decision:
         story = kit.Story()
         story.now = NOW
-        story.trust()
-        story.create()
-        story.bind(plan)
-        story.register()
+        story.begun(plan)
         story.predict(data=plan.evaluation_digest or kit.TABLE, isolation="bwrap")
         for each in found.values():
             story.say(each, "ci")

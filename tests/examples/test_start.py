@@ -24,18 +24,16 @@ from aims_gates.governance.controls import catalogue
 from aims_gates.governance.records.reader import read_record
 from aims_gates.packs.examples import about, shifted
 from aims_gates.reports.pages import PAGES
+from tests.support import Printed, command_line
 
 from .faults import ASSESSED, CASES, MEASURED, REQUIRED, changed_value
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-Run = Callable[..., tuple[int, str, str]]
+Run = Callable[..., Printed]
 TODAY = datetime.now(UTC).date()
 #: What fails first in the short run: a channel nobody tried, removed and aged.
 FIRST = "A.3.3"
 TRIED = int(os.environ.get("AIMS_GATES_CONTROL_CASES", "2"))
-
-
-Printed = tuple[int, str, str]
 
 
 def printed(*arguments: str) -> Printed:
@@ -70,13 +68,7 @@ def run(folder: Path, monkeypatch: MonkeyPatch, capfd: pytest.CaptureFixture[str
         monkeypatch.delenv(name)
     monkeypatch.chdir(folder)
 
-    def runs(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = main(arguments)
-        found = capfd.readouterr()
-        return code, found.out, found.err
-
-    return runs
+    return command_line(capfd)
 
 
 def test_init_check_and_the_statement_follow_one_another(started: tuple[Path, list[Printed]]) -> None:

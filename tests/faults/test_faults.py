@@ -4,7 +4,6 @@ Each is refused with an answer that a client understands, leaves registry and le
 once it is over.
 """
 
-import resource
 import shutil
 import threading
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError
 from aims_gates.mlflow_plugin.store import ledger_view, promotion
+from tests.support import file_size_limit
 
 SQLITE = pytest.mark.parametrize("prepared", ["sqlite"], indirect=True)
 POSTGRESQL = pytest.mark.parametrize("prepared", ["postgresql"], indirect=True)
@@ -90,23 +90,12 @@ def test_a_server_whose_disk_is_full_refuses_a_promotion_and_leaves_one_story(pr
     assert promote(prepared) == 200 and standing(prepared) == 1 and prepared.story() == []
 
 
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """The kernel refuses to write past this size, as it does on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @SQLITE
 def test_a_full_disk_leaves_no_released_copy_and_staging_goes_on_later(prepared: Any) -> None:
     store = prepared.world.store
     version = prepared.world.model("loan", "w" * 500_000, create=False)
     before = sorted(path.name for path in store.released().folder.iterdir() if not path.name.startswith("."))
-    with files_no_larger_than(100_000), pytest.raises(InputError, match=r"cannot write the released copy"):
+    with file_size_limit(100_000), pytest.raises(InputError, match=r"cannot write the released copy"):
         store.stage_version("loan", version)
     after = sorted(path.name for path in store.released().folder.iterdir() if not path.name.startswith("."))
     assert after == before

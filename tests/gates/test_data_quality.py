@@ -15,6 +15,7 @@ import pytest
 from aims_gates import DataError, Dataset, Finding
 from aims_gates.evaluation.run_gate import outcome_of
 from aims_gates.packs.find import find_gates
+from tests.support import counted_queries
 
 from .conftest import NOW, SHARED
 
@@ -31,6 +32,11 @@ TABLE = pd.DataFrame(
 
 def expect(name: str, severity: str | None = None, **kwargs: Any) -> dict[str, Any]:
     return {"type": name, "kwargs": kwargs} | ({"severity": severity} if severity else {})
+
+
+def where(condition: str) -> dict[str, str]:
+    """Only the rows that meet a condition."""
+    return {"row_condition": condition, "condition_parser": "pandas"}
 
 
 def of_suite(found: tuple[Finding, ...]) -> list[Finding]:
@@ -106,13 +112,7 @@ CASES = [
     expect("expect_table_columns_to_match_set", column_set=["age", "region"]),
     expect("expect_column_to_exist", column="age"),
     expect("expect_column_to_exist", column="nowhere"),
-    expect(
-        "expect_column_values_to_be_between",
-        column="age",
-        max_value=40,
-        row_condition='region=="north"',
-        condition_parser="pandas",
-    ),
+    expect("expect_column_values_to_be_between", column="age", max_value=40, **where('region=="north"')),
     expect(
         "expect_column_quantile_values_to_be_between",
         column="low",
@@ -217,14 +217,7 @@ AGGREGATES = ("min", "max", "mean", "sum", "stdev", "median")
 
 def test_a_plain_suite_reads_no_rows_and_asks_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten common expectations: one query of aggregates, and great-expectations is not needed."""
-    asked: list[str] = []
-    query = Dataset.query
-
-    def counted(self: Dataset, sql: str, parameters: Any = ()) -> Any:
-        asked.append(sql)
-        return query(self, sql, parameters)
-
-    monkeypatch.setattr(Dataset, "query", counted)
+    asked = counted_queries(monkeypatch)
     monkeypatch.setattr(Dataset, "pandas", None)
     package = find_gates()["data_quality"].load().__module__
     monkeypatch.setattr(sys.modules[f"{package}.expectations"], "_validate", None)
@@ -352,13 +345,7 @@ def test_an_all_null_column_never_passes_an_expectation_about_its_values(run: Ru
         expect("expect_column_values_to_be_between", column="x", min_value=0),
         expect("expect_column_values_to_be_null", column="x"),
         expect("expect_column_values_to_not_be_null", column="x"),
-        expect(
-            "expect_column_values_to_be_between",
-            column="y",
-            min_value=0,
-            row_condition="y>5",
-            condition_parser="pandas",
-        ),
+        expect("expect_column_values_to_be_between", column="y", min_value=0, **where("y>5")),
     ]
     outcomes = [finding.outcome for finding in of_suite(run("data_quality", {"evaluation": table}, suite=suite))]
     assert outcomes == ["error", "pass", "fail", "inconclusive"]
@@ -384,13 +371,7 @@ def test_only_the_columns_named_are_read(run: Run, tmp_path: Path) -> None:
     TABLE.to_parquet(tmp_path / "t.parquet")
     suite = [
         expect("expect_table_columns_to_match_ordered_list", column_list=list(TABLE)),
-        expect(
-            "expect_column_values_to_be_between",
-            column="age",
-            max_value=60,
-            row_condition="low>1",
-            condition_parser="pandas",
-        ),
+        expect("expect_column_values_to_be_between", column="age", max_value=60, **where("low>1")),
     ]
     found = of_suite(run("data_quality", {"evaluation": tmp_path / "t.parquet"}, suite=suite))
     assert [f.outcome for f in found] == ["pass", "pass"] and found[1].n == 3

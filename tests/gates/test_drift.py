@@ -13,6 +13,7 @@ import pytest
 from aims_gates import Case, Dataset, Finding
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.packs.find import find_gates
+from tests.support import counted_queries
 
 from .conftest import NOW
 
@@ -403,14 +404,7 @@ def test_the_global_random_state_is_left_alone(run: Run) -> None:
 
 
 def test_many_columns_cost_as_many_queries_as_few(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    query = Dataset.query
-
-    def counted(self: Dataset, sql: str, parameters: Any = ()) -> Any:
-        asked.append(sql)
-        return query(self, sql, parameters)
-
-    monkeypatch.setattr(Dataset, "query", counted)
+    asked = counted_queries(monkeypatch)
     counts = []
     for columns in (2, 12):
         draw = np.random.default_rng(columns)

@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 
 from aims_gates import Finding
 from aims_gates.evaluation.run_gate import outcome_of
+from tests.support import assert_error
 
 Run = Callable[..., tuple[Finding, ...]]
 ROLES = {"target": ["y"], "prediction": ["d"], "score": ["s"]}
@@ -241,9 +242,7 @@ def test_times_are_no_labels(run: Run) -> None:
 def test_bad_questions_are_errors_with_a_remedy(run: Run, name: str) -> None:
     roles, params, words = BAD[name]
     found = run("performance", {"evaluation": drawn(200).assign(h=lambda f: f.g)}, ROLES | roles, **params)
-    assert outcome_of(found) == "error"
-    assert words in str(found[-1].note)
-    assert found[-1].remedy
+    assert_error(found, words)
 
 
 def test_bad_rows_are_errors_and_odd_ones_are_said(run: Run) -> None:

@@ -174,7 +174,7 @@ def test_what_remains_trusted_is_the_signer_of_the_checkpoint(told, kit):
     frontier = json.loads(told.connection.execute(text("SELECT frontier FROM aims_head")).scalar_one())
     with pytest.raises(IntegrityError, match="the signature of"):
         signed(told, kit)
-    lying = Checkpoint(size, root, told.now.isoformat(), tuple(frontier), "00" * 32)
+    lying = Checkpoint(size, root, tuple(frontier), "00" * 32, said_at=told.now.isoformat())
     kept = sign(say(lying, Subject("organization", f"sha256:{root}", "ledger")), kit.key_of("ci"))
     assert by_bytes(told, kept).ok
     assert "ledger row 5: the signature of" in verify(told.connection, [kept]).problems[0]

@@ -351,7 +351,7 @@ def test_only_policy_and_ci_sign_checkpoints(told, kit, tmp_path, by):
         write_checkpoint(told.connection, tmp_path / "checkpoint.json", kit.key_of(by), told.now)
     assert list(tmp_path.iterdir()) == []
     size, root = tree_head(told.connection)
-    forged = say(Checkpoint(size, root.hex(), told.now.isoformat()), Subject("organization", kit.BYTES))
+    forged = say(Checkpoint(size, root.hex(), said_at=told.now.isoformat()), Subject("organization", kit.BYTES))
     [found] = problems(told, sign(forged, kit.key_of(by)))
     assert "may not sign checkpoints" in found or "unknown signer" in found
 
@@ -359,14 +359,14 @@ def test_only_policy_and_ci_sign_checkpoints(told, kit, tmp_path, by):
 @pytest.mark.parametrize("said_at", ["soon", "2026-06-01T12:00:00"])
 def test_a_checkpoint_needs_a_time(told, kit, said_at):
     size, root = tree_head(told.connection)
-    odd = say(Checkpoint(size, root.hex(), said_at), Subject("organization", kit.BYTES))
+    odd = say(Checkpoint(size, root.hex(), said_at=said_at), Subject("organization", kit.BYTES))
     [found] = problems(told, sign(odd, kit.key_of("ci")))
     assert found == "checkpoint of size 9: it has no time. Make the checkpoint again."
 
 
 def test_what_is_no_checkpoint_is_refused(told, kit, tmp_path, checkpoint):
     halt = sign(say(Halt("default", "credit", "x"), Subject("model", kit.BYTES)), kit.key_of("ci"))
-    none = sign(say(Checkpoint(0, "", "2026"), Subject("model", kit.BYTES)), kit.key_of("ci"))
+    none = sign(say(Checkpoint(0, "", said_at="2026"), Subject("model", kit.BYTES)), kit.key_of("ci"))
     for odd in (halt, none):
         (tmp_path / "odd.json").write_text(json.dumps(odd.to_json()))
         with pytest.raises(IntegrityError, match="not a checkpoint") as caught:
@@ -460,7 +460,7 @@ def test_an_older_checkpoint_asks_for_the_whole(told, checkpoint, kit, tmp_path)
 
 @pytest.mark.parametrize("frontier", [(), ("00" * 32, "00" * 32), ("x", "y")])
 def test_a_checkpoint_without_its_tree_cannot_be_begun_from(told, kit, frontier):
-    said = Checkpoint(9, verify(told.connection).root, told.now.isoformat(), frontier)
+    said = Checkpoint(9, verify(told.connection).root, frontier, said_at=told.now.isoformat())
     made = sign(say(said, Subject("organization", f"sha256:{said.root}", "ledger")), kit.key_of("ci"))
     with pytest.raises(InputError, match="does not carry its tree"):
         since(told, made)

@@ -10,29 +10,18 @@ from typing import Any
 
 from packaging.version import Version
 
-JINJA = {
-    "id": "PYSEC-2014-8",
-    "aliases": ["CVE-2014-1402", "GHSA-8r7q-cvjq-x353"],
-    "affected": [{"package": {"name": "jinja2", "ecosystem": "PyPI"},
-                  "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.7.2"}]}]}],
-}  # fmt: skip
-URLLIB = {
-    "id": "GHSA-mh33-7rrq-662w",
-    "aliases": ["CVE-2019-11324"],
-    "affected": [{"package": {"name": "urllib3", "ecosystem": "PyPI"},
-                  "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.24.2"}]}]}],
-}  # fmt: skip
-MALICIOUS = {
-    "id": "MAL-2024-1234",
-    "aliases": ["CVE-2024-99999"],
-    "affected": [{"package": {"name": "sklearn-fast", "ecosystem": "PyPI"},
-                  "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}],
-}  # fmt: skip
-UNMENDED = {
-    "id": "PYSEC-2025-7",
-    "affected": [{"package": {"name": "oldtool", "ecosystem": "PyPI"},
-                  "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]}],
-}  # fmt: skip
+
+def _advisory(id: str, aliases: list[str], package: str, fixed: str | None = None) -> dict[str, Any]:
+    """An advisory about every version of a package of PyPI, up to the one that mends it."""
+    events = [{"introduced": "0"}, *([{"fixed": fixed}] if fixed else [])]
+    affected = {"package": {"name": package, "ecosystem": "PyPI"}, "ranges": [{"type": "ECOSYSTEM", "events": events}]}
+    return {"id": id, **({"aliases": aliases} if aliases else {}), "affected": [affected]}
+
+
+JINJA = _advisory("PYSEC-2014-8", ["CVE-2014-1402", "GHSA-8r7q-cvjq-x353"], "jinja2", fixed="2.7.2")
+URLLIB = _advisory("GHSA-mh33-7rrq-662w", ["CVE-2019-11324"], "urllib3", fixed="1.24.2")
+MALICIOUS = _advisory("MAL-2024-1234", ["CVE-2024-99999"], "sklearn-fast")
+UNMENDED = _advisory("PYSEC-2025-7", [], "oldtool")
 
 
 def _affects(part: dict[str, Any], name: str, version: Version) -> bool:

@@ -115,7 +115,7 @@ def test_the_database_draws_the_same_line_for_prompts(world: World) -> None:
 def test_the_word_for_every_name_has_the_bytes_it_always_had() -> None:
     said = say(OpenMode(True, "why", said_at="2026-01-01"), SUBJECT)
     assert "scope" not in said.predicate
-    assert say(OpenMode(True, "why", "2026-01-01", "prompt"), SUBJECT).predicate["scope"] == "prompt"
+    assert say(OpenMode(True, "why", "prompt", said_at="2026-01-01"), SUBJECT).predicate["scope"] == "prompt"
 
 
 def test_a_prompt_whose_binding_was_revoked_is_not_free(world: World) -> None:

@@ -1,11 +1,9 @@
 """A real ``mlflow server`` on the gated store, seen by a plain client that knows nothing of it."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from aims_gates.attestation.statements.registry import Grant, Registration
 from aims_gates.mlflow_plugin.store.actor import ANONYMOUS
 from aims_gates.mlflow_plugin.store.locations import DESTINATION_ENV_VAR
 from aims_gates.mlflow_plugin.store.store import gated_store
+from tests.support import await_health, stopped_at_the_end
 
 from .conftest import World
 from .test_promotion import acts, decisions
@@ -52,23 +51,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -> I
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
         address = f"http://127.0.0.1:{port}"
-        try:
-            _await(address, process, folder / "log.txt")
+        with stopped_at_the_end(process):
+            await_health(address, process, folder / "log.txt")
             yield address, folder
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(20)
-
-
-def _await(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if requests.get(f"{address}/health", timeout=2).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.2)
-    pytest.fail(f"the server did not start: {log.read_text()[-2000:]}")
 
 
 @pytest.fixture

@@ -217,7 +217,9 @@ def test_what_its_issuer_signed_must_be_what_the_ledger_holds(carried, model, ki
         with pytest.raises(IntegrityError, match="not those that were signed for"):
             verify_grant(signed_again(carried, kit, mode=mode), model, trusted(kit), world.now)
     value = json.loads(text)
-    other = sign(say(Checkpoint(3, "00" * 32, world.now.isoformat()), Subject("model", digest("x"))), kit.key_of("ci"))
+    other = sign(
+        say(Checkpoint(3, "00" * 32, said_at=world.now.isoformat()), Subject("model", digest("x"))), kit.key_of("ci")
+    )
     for part in ("envelope", "checkpoint"):
         carried.write_text(json.dumps({**value, part: other.to_json()}))
         with pytest.raises(AimsGatesError):
@@ -501,8 +503,8 @@ def first_file(world, kit, by="ci"):
     """A portable grant as version 0.1 wrote it, and its statement."""
     grant = [row for row in world.rows if "grant/" in row.type][-1]
     said = FirstPortableGrant(
-        grant.digest, "default", "credit", "1", "production", grant.predicate.digest, "credit", "limited", "limited",
-        "enforce", "production", world.now.isoformat(), 0, 1, "00" * 32, "2036-01-01", world.now.isoformat(),
+        "default", "credit", "1", grant.digest, "production", grant.predicate.digest, "credit", "limited", "limited",
+        "enforce", "production", world.now.isoformat(), 0, 1, "00" * 32, "2036-01-01", said_at=world.now.isoformat(),
     )  # fmt: skip
     envelope = sign(say(said, Subject("model", said.digest, "credit/1")), kit.key_of(by))
     return {"format": "aims-gates:portable-grant/v1", "envelope": envelope.to_json(), "row": "{}", "path": []}, said

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aims_gates.attestation.statements.base import OfVersion, Said
 from aims_gates.model import Approver, Mode
 
 __all__ = ["Checkpoint", "FirstPortableGrant", "PortableGrant", "Predictions"]
@@ -29,7 +30,7 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Said):
     """The ledger had this size and this root (hex) when it was signed; to be kept elsewhere.
 
     ``frontier`` (hex) is what later rows are appended to; the root is made of it (:mod:`aims_gates.ledger.merkle`).
@@ -39,64 +40,45 @@ class Checkpoint:
 
     size: int
     root: str
-    said_at: str = ""
     frontier: tuple[str, ...] = ()
     trust: str = ""
 
 
 @dataclass(frozen=True)
-class PortableGrant:
+class FirstPortableGrant(OfVersion, Said):
+    """A portable grant as version 0.1 said it: read where a ledger holds one, never said again, relied on by nobody.
+
+    Attributes:
+        grant: Digest of the grant's statement; the fields up to the mode and transition repeat the grant and its plan.
+        granted_at: When it was granted (ISO time).
+        position, size, root: The grant's row, and the checkpoint's tree in which it stands (hex).
+        until: ISO date until which it may be relied on.
+    """
+
+    grant: str
+    alias: str
+    digest: str
+    system: str
+    tier: str
+    profile: str
+    mode: Mode
+    transition: str
+    granted_at: str
+    position: int
+    size: int
+    root: str
+    until: str
+
+
+@dataclass(frozen=True)
+class PortableGrant(FirstPortableGrant):
     """A grant stood when this was said, in a ledger of this size and root (see
     :mod:`aims_gates.workflow.portable_grant`).
 
     Attributes:
-        grant: Digest of the grant's statement; the fields after it repeat the grant and its plan.
-        granted_at: When it was granted (ISO time).
-        position, size, root: The grant's row, and the checkpoint's tree in which it stands (hex).
-        until: ISO date until which it may be relied on.
         basis: Digests of the statements that the grant rests on: request and approvals, or orders.
         required: The approvals that the plan asked for.
     """
 
-    grant: str
-    workspace: str
-    name: str
-    version: str
-    alias: str
-    digest: str
-    system: str
-    tier: str
-    profile: str
-    mode: Mode
-    transition: str
-    granted_at: str
-    position: int
-    size: int
-    root: str
-    until: str
     basis: tuple[str, ...] = ()
     required: tuple[Approver, ...] = ()
-    said_at: str = ""
-
-
-@dataclass(frozen=True)
-class FirstPortableGrant:
-    """A portable grant as version 0.1 said it: read where a ledger holds one, never said again, relied on by nobody."""
-
-    grant: str
-    workspace: str
-    name: str
-    version: str
-    alias: str
-    digest: str
-    system: str
-    tier: str
-    profile: str
-    mode: Mode
-    transition: str
-    granted_at: str
-    position: int
-    size: int
-    root: str
-    until: str
-    said_at: str = ""

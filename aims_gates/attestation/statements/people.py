@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aims_gates.attestation.statements.base import OfModel, OfVersion, Said, SaidFor
+
 __all__ = [
     "Approval",
     "BreakGlass",
@@ -36,7 +38,7 @@ class Frozen:
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(OfVersion, Said, SaidFor):
     """A frozen set for approvers: this version, these bytes, this plan, this evidence.
 
     Attributes:
@@ -46,52 +48,42 @@ class Request:
         on_behalf_of: The human who caused a service account to ask; has a hand in it like a requester.
     """
 
-    workspace: str
-    name: str
-    version: str
     digest: str
     plan: str
     evidence: tuple[Frozen, ...]
     reason: str = ""
     changes: tuple[str, ...] = ()
-    said_at: str = ""
-    user: str | None = None
     on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True)
-class Withdrawal:
+class Withdrawal(SaidFor):
     """The request is taken back."""
 
     request: str
     reason: str
-    user: str | None = None
 
 
 @dataclass(frozen=True)
-class Approval:
+class Approval(Said, SaidFor):
     """Yes to a request, in a role."""
 
     request: str
     role: str
     comment: str = ""
-    said_at: str = ""
-    user: str | None = None
 
 
 @dataclass(frozen=True)
-class Rejection:
+class Rejection(Said, SaidFor):
     """No to a request, in a role; a new request is needed."""
 
     request: str
     role: str
     reason: str
-    said_at: str = ""
-    user: str | None = None
 
 
 @dataclass(frozen=True)
-class Waiver:
+class Waiver(Said, SaidFor):
     """A control is accepted as unmet for these bytes, until ``expires`` (ISO date)."""
 
     system: str
@@ -102,61 +94,41 @@ class Waiver:
     risk: str
     compensating_control: str
     expires: str
-    said_at: str = ""
-    user: str | None = None
 
 
 @dataclass(frozen=True)
-class Revocation:
+class Revocation(SaidFor):
     """The named statement (evidence, approval, waiver, grant ...) no longer counts."""
 
     statement: str
     reason: str
-    user: str | None = None
 
 
 @dataclass(frozen=True)
-class Halt:
+class Halt(OfModel, Said, SaidFor):
     """Stop the registered model: what was granted or requested before no longer stands."""
 
-    workspace: str
-    name: str
     reason: str
-    said_at: str = ""
-    user: str | None = None
 
 
 @dataclass(frozen=True)
-class Resume:
+class Resume(OfModel, Said, SaidFor):
     """A halt ends: what it stopped may be loaded again. Grants and requests that it ended stay ended."""
 
-    workspace: str
-    name: str
     reason: str
-    said_at: str = ""
-    user: str | None = None
 
 
 @dataclass(frozen=True)
-class RollbackOrder:
+class RollbackOrder(OfVersion, Said, SaidFor):
     """Return to a version granted before, without fresh evidence; to be reviewed afterwards."""
 
-    workspace: str
-    name: str
-    version: str
     reason: str
-    said_at: str = ""
-    user: str | None = None
 
 
 @dataclass(frozen=True)
-class BreakGlass:
+class BreakGlass(OfVersion, Said):
     """One of two words that promote these bytes once against an unmet control, until ``expires`` (ISO time)."""
 
-    workspace: str
-    name: str
-    version: str
     digest: str
     reason: str
     expires: str
-    said_at: str = ""

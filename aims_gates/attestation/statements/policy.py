@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from aims_gates.attestation.statements.base import OfAlias, OfModel, Said
 from aims_gates.model import Mode, Plan
 
 __all__ = [
@@ -21,8 +22,22 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Trusted:
+    """What the trust list says of a key and of a login alike.
+
+    Attributes:
+        service: True for a service account, which is no person.
+        not_before, not_after: ISO dates (inclusive) between which it counts.
+    """
+
+    service: bool = False
+    not_before: str | None = None
+    not_after: str | None = None
+
+
 @dataclass(frozen=True)
-class TrustedKey:
+class TrustedKey(_Trusted):
     """A key on the trust list.
 
     Attributes:
@@ -30,37 +45,27 @@ class TrustedKey:
         person: Who holds it; several keys of one person count as one person.
         roles: What it may sign, see :data:`ROLES`; any other name is an approver's role.
         logins: The user names by which MLflow and the operating system know the person.
-        service: True for a service account, which is no person.
-        not_before, not_after: ISO dates (inclusive) between which it signs.
     """
 
     key: str
     person: str
     roles: tuple[str, ...]
     logins: tuple[str, ...] = ()
-    service: bool = False
-    not_before: str | None = None
-    not_after: str | None = None
 
 
 @dataclass(frozen=True)
-class TrustedUser:
+class TrustedUser(_Trusted):
     """A login for whom a server's key signs.
 
     Attributes:
         login: As the server authenticates it, spelled exactly so.
         person: Whose login it is; a key and a login of one person count as one person.
         roles: What may be said for it, as :class:`TrustedKey`'s.
-        service: True for a service account, which is no person.
-        not_before, not_after: ISO dates (inclusive) between which it counts.
     """
 
     login: str
     person: str
     roles: tuple[str, ...]
-    service: bool = False
-    not_before: str | None = None
-    not_after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,10 @@ class Scheduled:
 
 
 @dataclass(frozen=True)
-class Binding:
+class Binding(OfModel, Said):
     """A registered model belongs to a system, under this plan.
 
     Attributes:
-        workspace, name: The registered model.
         kind: ``model`` or ``prompt``.
         plan: The whole resolved plan: what the decision applies, whatever files say later.
         system_digest: Digest of the resolved system.yaml.
@@ -105,59 +109,43 @@ class Binding:
         author: Who wrote the change; must not be the one who signs.
     """
 
-    workspace: str
-    name: str
     kind: Literal["model", "prompt"]
     plan: Plan
     system_digest: str
     modes: tuple[Scheduled, ...] = ()
     author: str | None = None
-    said_at: str = ""
 
 
 @dataclass(frozen=True)
-class Freed:
+class Freed(OfModel, Said):
     """A name that was bound to a system is governed by nobody from here on, until it is bound again."""
 
-    workspace: str
-    name: str
     reason: str
-    said_at: str = ""
 
 
 @dataclass(frozen=True)
-class Adoption:
+class Adoption(OfAlias, Said):
     """A version that was in production before anybody asked for evidence may stay there until ``expires`` (ISO date).
 
     Attributes:
-        workspace, name, version, alias: What stood there, as found.
-        digest, location: Its bytes, and where they are.
         owner: The person who answers for it meanwhile.
         problems: What a promotion would have been refused for, in plain lines.
     """
 
-    workspace: str
-    name: str
-    version: str
-    alias: str
-    digest: str
-    location: str
     owner: str
     expires: str
     problems: tuple[str, ...] = ()
-    said_at: str = ""
 
 
 @dataclass(frozen=True)
-class Detachment:
+class Detachment(Said):
     """The guards of the registry's database are taken away: from here on a stock MLflow may write it."""
 
     reason: str
-    said_at: str = ""
 
 
 @dataclass(frozen=True)
-class OpenMode:
+class OpenMode(Said):
     """Whether names that no system was ever bound to behave as in a stock registry; they do not until this says so.
 
     ``scope`` names the one kind of names that this is about; empty for all kinds.
@@ -165,21 +153,19 @@ class OpenMode:
 
     on: bool
     reason: str
-    said_at: str = ""
     scope: Literal["", "prompt"] = ""
 
 
 @dataclass(frozen=True)
-class UntestedMlflow:
+class UntestedMlflow(Said):
     """A server may run this minor version of MLflow (``3.19``), which aims-gates was not tested with."""
 
     mlflow: str
     reason: str
-    said_at: str = ""
 
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(Said):
     """Models may be bound under this content of a profile. The first one makes it the rule for all profiles.
 
     Attributes:
@@ -192,4 +178,3 @@ class Activation:
     digest: str
     author: str
     reason: str = ""
-    said_at: str = ""

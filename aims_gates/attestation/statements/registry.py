@@ -4,29 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from aims_gates.attestation.statements.base import OfAlias, OfModel, OfVersion
 from aims_gates.model import Mode
 
 __all__ = ["Creation", "Grant", "NOBODY", "Recorded", "Registration", "Transition"]
 
 
 @dataclass(frozen=True)
-class Creation:
+class Creation(OfModel):
     """The registry: a registered model or prompt was created; the kind is fixed here."""
 
-    workspace: str
-    name: str
     kind: Literal["model", "prompt"]
     actor: str
     via: str
 
 
 @dataclass(frozen=True)
-class Registration:
+class Registration(OfVersion):
     """The registry: a version was registered, and by whom; ``via`` is :data:`NOBODY` where by a service for nobody."""
 
-    workspace: str
-    name: str
-    version: str
     source: str
     run_id: str | None
     actor: str
@@ -34,15 +30,9 @@ class Registration:
 
 
 @dataclass(frozen=True)
-class Grant:
+class Grant(OfAlias):
     """The registry: what makes a promotion stand; one that was adopted ends after ``expires`` (ISO date)."""
 
-    workspace: str
-    name: str
-    version: str
-    alias: str
-    digest: str
-    location: str
     transition: Literal["production", "rollback", "break-glass", "adopted"]
     mode: Mode
     request: str | None
@@ -52,11 +42,9 @@ class Grant:
 
 
 @dataclass(frozen=True)
-class Transition:
+class Transition(OfModel):
     """The registry: a governed alias or stage was taken away, or a model renamed or deleted."""
 
-    workspace: str
-    name: str
     version: str | None
     alias: str | None
     act: str

@@ -2,31 +2,7 @@
 
 from collections.abc import Mapping
 
-from aims_gates.attestation.statements.evidence import Checkpoint, FirstPortableGrant, PortableGrant, Predictions
-from aims_gates.attestation.statements.people import (
-    Approval,
-    BreakGlass,
-    Halt,
-    Rejection,
-    Request,
-    Resume,
-    Revocation,
-    RollbackOrder,
-    Waiver,
-    Withdrawal,
-)
-from aims_gates.attestation.statements.policy import (
-    Activation,
-    Adoption,
-    Binding,
-    Detachment,
-    Freed,
-    KeyRevocation,
-    OpenMode,
-    Trust,
-    UntestedMlflow,
-)
-from aims_gates.attestation.statements.registry import Creation, Grant, Recorded, Registration, Transition
+from aims_gates.attestation.statements import evidence, people, policy, registry
 from aims_gates.model import Evidence
 
 __all__ = ["REGISTRY_ACTS", "ROLES", "ROLE_TASKS", "SAID_FOR", "may_sign", "type_of"]
@@ -41,34 +17,34 @@ _OWN = "aims-gates:"
 
 
 _TYPES: Mapping[type, str] = {
-    Trust: f"{_OWN}trust/v1",
-    KeyRevocation: f"{_OWN}key-revocation/v1",
-    Binding: f"{_OWN}binding/v1",
-    Predictions: f"{_OWN}predictions/v1",
-    Request: f"{_OWN}request/v1",
-    Withdrawal: f"{_OWN}withdrawal/v1",
-    Approval: f"{_OWN}approval/v1",
-    Rejection: f"{_OWN}rejection/v1",
-    Waiver: f"{_OWN}waiver/v1",
-    Revocation: f"{_OWN}revocation/v1",
-    Halt: f"{_OWN}halt/v1",
-    Resume: f"{_OWN}resume/v1",
-    Freed: f"{_OWN}freed/v1",
-    RollbackOrder: f"{_OWN}rollback/v1",
-    Activation: f"{_OWN}activation/v1",
-    Adoption: f"{_OWN}adoption/v1",
-    BreakGlass: f"{_OWN}break-glass/v1",
-    Checkpoint: f"{_OWN}checkpoint/v1",
-    Detachment: f"{_OWN}detachment/v1",
-    OpenMode: f"{_OWN}open-mode/v1",
-    UntestedMlflow: f"{_OWN}untested-mlflow/v1",
-    PortableGrant: f"{_OWN}portable-grant/v2",
-    FirstPortableGrant: f"{_OWN}portable-grant/v1",
-    Creation: f"{_OWN}creation/v1",
-    Registration: f"{_OWN}registration/v1",
-    Grant: f"{_OWN}grant/v1",
-    Transition: f"{_OWN}transition/v1",
-    Recorded: SUMMARY,
+    policy.Trust: f"{_OWN}trust/v1",
+    policy.KeyRevocation: f"{_OWN}key-revocation/v1",
+    policy.Binding: f"{_OWN}binding/v1",
+    evidence.Predictions: f"{_OWN}predictions/v1",
+    people.Request: f"{_OWN}request/v1",
+    people.Withdrawal: f"{_OWN}withdrawal/v1",
+    people.Approval: f"{_OWN}approval/v1",
+    people.Rejection: f"{_OWN}rejection/v1",
+    people.Waiver: f"{_OWN}waiver/v1",
+    people.Revocation: f"{_OWN}revocation/v1",
+    people.Halt: f"{_OWN}halt/v1",
+    people.Resume: f"{_OWN}resume/v1",
+    policy.Freed: f"{_OWN}freed/v1",
+    people.RollbackOrder: f"{_OWN}rollback/v1",
+    policy.Activation: f"{_OWN}activation/v1",
+    policy.Adoption: f"{_OWN}adoption/v1",
+    people.BreakGlass: f"{_OWN}break-glass/v1",
+    evidence.Checkpoint: f"{_OWN}checkpoint/v1",
+    policy.Detachment: f"{_OWN}detachment/v1",
+    policy.OpenMode: f"{_OWN}open-mode/v1",
+    policy.UntestedMlflow: f"{_OWN}untested-mlflow/v1",
+    evidence.PortableGrant: f"{_OWN}portable-grant/v2",
+    evidence.FirstPortableGrant: f"{_OWN}portable-grant/v1",
+    registry.Creation: f"{_OWN}creation/v1",
+    registry.Registration: f"{_OWN}registration/v1",
+    registry.Grant: f"{_OWN}grant/v1",
+    registry.Transition: f"{_OWN}transition/v1",
+    registry.Recorded: SUMMARY,
     Evidence: TEST_RESULT,
 }
 
@@ -77,7 +53,10 @@ _SHAPES = {uri: shape for shape, uri in _TYPES.items()}
 
 
 #: Written by the registry's transaction alone, without a signature.
-REGISTRY_ACTS = frozenset(_TYPES[shape] for shape in (Creation, Registration, Grant, Transition, Recorded))
+REGISTRY_ACTS = frozenset(
+    _TYPES[shape]
+    for shape in (registry.Creation, registry.Registration, registry.Grant, registry.Transition, registry.Recorded)
+)
 
 
 #: What the built-in roles may sign; every other role name is an approver's. Who may revoke or withdraw which statement,
@@ -85,29 +64,31 @@ REGISTRY_ACTS = frozenset(_TYPES[shape] for shape in (Creation, Registration, Gr
 ROLES: Mapping[str, frozenset[type]] = {
     "policy": frozenset(
         {
-            Trust,
-            KeyRevocation,
-            Activation,
-            Binding,
-            OpenMode,
-            UntestedMlflow,
-            Revocation,
-            Checkpoint,
-            PortableGrant,
-            FirstPortableGrant,
-            Adoption,
-            Detachment,
-            Resume,
-            Freed,
+            policy.Trust,
+            policy.KeyRevocation,
+            policy.Activation,
+            policy.Binding,
+            policy.OpenMode,
+            policy.UntestedMlflow,
+            people.Revocation,
+            evidence.Checkpoint,
+            evidence.PortableGrant,
+            evidence.FirstPortableGrant,
+            policy.Adoption,
+            policy.Detachment,
+            people.Resume,
+            policy.Freed,
         }
     ),
     # Whoever makes evidence carries no grant: it could then vouch for what its own evidence led to.
-    "ci": frozenset({Evidence, Predictions, Revocation, Checkpoint, FirstPortableGrant}),
-    "developer": frozenset({Request, Withdrawal}),
-    "on-call": frozenset({Halt, RollbackOrder, Revocation}),
-    "break-glass": frozenset({BreakGlass, Revocation}),
+    "ci": frozenset(
+        {Evidence, evidence.Predictions, people.Revocation, evidence.Checkpoint, evidence.FirstPortableGrant}
+    ),
+    "developer": frozenset({people.Request, people.Withdrawal}),
+    "on-call": frozenset({people.Halt, people.RollbackOrder, people.Revocation}),
+    "break-glass": frozenset({people.BreakGlass, people.Revocation}),
     # In its own name a server says how large the ledger is and what it granted; all else it says for a user (SAID_FOR).
-    "server": frozenset({Checkpoint, PortableGrant}),
+    "server": frozenset({evidence.Checkpoint, evidence.PortableGrant}),
 }
 
 
@@ -122,14 +103,21 @@ ROLE_TASKS: Mapping[str, str] = {
 }
 
 
-#: What a server's key may say for a user whom it authenticated.
-SAID_FOR = frozenset(
-    _TYPES[shape]
-    for shape in (Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Halt, Resume, RollbackOrder)
+_APPROVER = frozenset(
+    {
+        people.Request,
+        people.Withdrawal,
+        people.Approval,
+        people.Rejection,
+        people.Waiver,
+        people.Revocation,
+        people.Resume,
+    }
 )
 
 
-_APPROVER = frozenset({Request, Withdrawal, Approval, Rejection, Waiver, Revocation, Resume})
+#: What a server's key may say for a user whom it authenticated.
+SAID_FOR = frozenset(_TYPES[shape] for shape in (*_APPROVER, people.Halt, people.RollbackOrder))
 
 
 def type_of(shape: type) -> str:

@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aims_gates.data.intervals.rates import critical, newcombe_difference, ratio_score, ratio_statistic
+from aims_gates.data.intervals.verdicts import MOST_ROWS, least_rows
 from aims_gates.model import Limit, Outcome
 
 __all__ = ["PairVerdict", "RatePairs", "judge_difference", "judge_ratio", "rows_for_difference", "rows_for_ratio"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-#: Nobody is asked for more rows than this.
-MOST_ROWS = 10_000_000
 #: Standard normal quantile of a power of 80 %.
 POWER_QUANTILE = 0.8416
 
@@ -229,16 +228,10 @@ def _least(settled: Callable[[int], bool], z: float) -> int | None:
 
     Rates that came out exactly as they are would be settled at the first n half of the time.
     """
-    top = 2
-    while not settled(top):
-        top *= 2
-        if top > MOST_ROWS:
-            return None
-    bottom = top // 2
-    while top - bottom > max(1, bottom // 50):
-        middle = (bottom + top) // 2
-        bottom, top = (bottom, middle) if settled(middle) else (middle, top)
-    top = int(top * ((z + POWER_QUANTILE) / z) ** 2)
+    least = least_rows(settled, 2, near=50)
+    if least is None:
+        return None
+    top = int(least * ((z + POWER_QUANTILE) / z) ** 2)
     if top > MOST_ROWS:
         return None
     digits = max(0, len(str(top)) - 2)

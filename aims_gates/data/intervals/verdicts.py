@@ -1,12 +1,12 @@
 """Verdicts on one rate: Wilson's interval against a limit, and how many rows would settle it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aims_gates.data.intervals.rates import wilson
 from aims_gates.model import Finding, Limit, Outcome
 
-__all__ = ["judge_rate", "rate_finding", "rows_for_rate"]
+__all__ = ["MOST_ROWS", "judge_rate", "least_rows", "rate_finding", "rows_for_rate"]
 
 #: Nobody is asked for more rows than this.
 MOST_ROWS = 10_000_000
@@ -85,13 +85,24 @@ def rows_for_rate(value: float, limit: Limit, confidence: float = 0.95, comparis
     def settled(n: int) -> bool:
         return limit.verdict(value, *wilson(value * n, n, confidence, times)) == outcome
 
-    top = 1
+    return least_rows(settled, 1)
+
+
+def least_rows(settled: Callable[[int], bool], start: int, near: int | None = None) -> int | None:
+    """The least number of rows from which on something is settled; None beyond ten million.
+
+    Args:
+        settled: Whether so many rows settle it.
+        start: The first number that is tried; it is doubled until it does.
+        near: Where given, the answer may be too large by one part in so many.
+    """
+    top = start
     while not settled(top):
         top *= 2
         if top > MOST_ROWS:
             return None
     bottom = top // 2
-    while top - bottom > 1:
+    while top - bottom > max(1, bottom // near if near else 1):
         middle = (bottom + top) // 2
         bottom, top = (bottom, middle) if settled(middle) else (middle, top)
     return top

@@ -8,6 +8,7 @@ from typing import Literal
 __all__ = [
     "Answer",
     "Bundle",
+    "Cited",
     "Dated",
     "Exemption",
     "Follow",
@@ -47,36 +48,37 @@ class Follow:
     help: str = ""
 
 
-@dataclass(frozen=True)
-class ScopeExit:
+@dataclass(frozen=True, kw_only=True)
+class Cited(Question):
+    """A question that a place of the law asks.
+
+    Attributes:
+        article: That place, e.g. ``5(1)(c)``, ``5(b)`` (Annex III) or ``50(1)``.
+    """
+
+    article: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeExit(Cited):
     """A question whose answer ``out``, with a signed reason, takes a system out of scope."""
 
-    id: str
-    article: str
     out: Literal["yes", "no"]
     title: str
-    ask: str
-    help: str = ""
 
 
-@dataclass(frozen=True)
-class Rule:
+@dataclass(frozen=True, kw_only=True)
+class Rule(Cited):
     """A prohibited practice, a high-risk use or a transparency duty.
 
     It is met when its question is answered yes, its qualifier not no, and its exception not yes.
 
     Attributes:
-        id: The question's id.
-        article: The place cited, e.g. ``5(1)(c)``, ``5(b)`` (Annex III) or ``50(1)``.
         title: A few words for lists.
         applies: Id of the date from which a practice is prohibited.
     """
 
-    id: str
-    article: str
     title: str
-    ask: str
-    help: str = ""
     qualifier: Follow | None = None
     exception: Follow | None = None
     applies: str | None = None
@@ -92,14 +94,9 @@ class Dated:
     source: str
 
 
-@dataclass(frozen=True)
-class Sectoral:
+@dataclass(frozen=True, kw_only=True)
+class Sectoral(Cited):
     """The question whether the sector's own law carries the requirements (Annex I, section B)."""
-
-    id: str
-    article: str
-    ask: str
-    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,28 +120,21 @@ class Exemption:
     any_of: tuple[Question, ...]
 
 
-@dataclass(frozen=True)
-class Overlay:
+@dataclass(frozen=True, kw_only=True)
+class Overlay(Question):
     """A question about general-purpose AI that lays duties or controls over any tier; ``when`` names its parent."""
 
-    id: str
     overlay: str
-    ask: str
-    help: str = ""
     article: str | None = None
     when: str | None = None
     controls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class RoleChange:
+@dataclass(frozen=True, kw_only=True)
+class RoleChange(Cited):
     """The question that gives a high-risk system's deployer, importer or distributor the duties of ``becomes``."""
 
-    id: str
-    article: str
     becomes: str
-    ask: str
-    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -232,29 +222,25 @@ class Bundle:
 
 def _rules(section: Section, rules: tuple[Rule, ...]) -> Iterator[tuple[Section, Question]]:
     for rule in rules:
-        yield section, Question(rule.id, rule.ask, rule.help)
+        yield section, rule
         for name, follow in (("qualifier", rule.qualifier), ("exception", rule.exception)):
             if follow is not None:
                 yield section, Question(f"{rule.id}.{name}", follow.ask, follow.help)
 
 
 def _questions(bundle: Bundle) -> Iterator[tuple[Section, Question]]:
-    for exit_ in bundle.scope:
-        yield "scope", Question(exit_.id, exit_.ask, exit_.help)
+    yield from (("scope", question) for question in bundle.scope)
     yield from _rules("prohibited", bundle.prohibited)
     if bundle.product is not None:
-        yield from (("product", question) for question in bundle.product.all_of)
-        sectoral = bundle.product.sectoral
-        yield "product", Question(sectoral.id, sectoral.ask, sectoral.help)
+        yield from (("product", question) for question in (*bundle.product.all_of, bundle.product.sectoral))
     yield from _rules("uses", bundle.uses)
     if bundle.exemption is not None:
-        yield "exemption", bundle.exemption.material
-        yield "exemption", bundle.exemption.profiling
-        yield from (("exemption", question) for question in bundle.exemption.any_of)
+        exemption = bundle.exemption
+        questions = (exemption.material, exemption.profiling, *exemption.any_of)
+        yield from (("exemption", question) for question in questions)
     yield from _rules("transparency", bundle.transparency)
-    for overlay in bundle.gpai:
-        yield "gpai", Question(overlay.id, overlay.ask, overlay.help)
+    yield from (("gpai", question) for question in bundle.gpai)
     if bundle.role_change is not None:
-        yield "role", Question(bundle.role_change.id, bundle.role_change.ask, bundle.role_change.help)
+        yield "role", bundle.role_change
     yield from (("duties", question) for question in bundle.facts)
     yield from (("organization", question) for question in bundle.organization)

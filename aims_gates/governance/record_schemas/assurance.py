@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aims_gates.governance.record_schemas.base import Reviewed, Shape, Share, Text, Texts, says
+from aims_gates.governance.record_schemas.base import (
+    Case,
+    Id,
+    OneToFive,
+    Reviewed,
+    Shape,
+    Share,
+    Text,
+    Texts,
+    When,
+    says,
+)
 
 __all__ = [
     "AuditProgramme",
@@ -23,11 +34,11 @@ __all__ = [
 class Risk(Shape):
     """A risk and its treatment."""
 
-    id: Text = says("Its id.")
+    id: Id
     area: Literal["fairness", "safety", "transparency", "privacy", "security", "reliability"] = says("Its area.")
     description: Text = says("What may happen to whom.")
-    likelihood: int = says("1 to 5.", ge=1, le=5)
-    impact: int = says("1 to 5.", ge=1, le=5)
+    likelihood: OneToFive
+    impact: OneToFive
     residual: int = says("Likelihood times impact after treatment.", ge=1, le=25)
     treatment: Text = says("What is done about it.")
     controls: Texts = says("Annex A controls that help.")
@@ -47,7 +58,7 @@ class RiskRegister(Reviewed):
 class Objective(Shape):
     """An aim that is measured."""
 
-    id: Text = says("Its id.")
+    id: Id
     kind: Literal["development", "use"] = says("About developing (A.6.1.2) or using (A.9.3) a system.")
     aim: Text = says("The aim in words.")
     metric: Text = says("The measure.")
@@ -95,18 +106,15 @@ class Authority(Shape):
 class Drill(Shape):
     """A rehearsal of the plan."""
 
-    date: Day = says("When.")
+    date: When
     finding: Text = says("What it showed.")
 
 
-class Incident(Shape):
+class Incident(Case):
     """An incident."""
 
-    id: Text = says("Its id.")
     severity: Text = says("One of severities.")
-    opened_on: Day = says("When it became known.")
     notified_on: Day | None = says("When notices went out.", default=None)
-    closed_on: Day | None = says("When it was closed.", default=None)
 
 
 class Incidents(Reviewed):
@@ -150,25 +158,22 @@ class ReportingObligations(Reviewed):
     jurisdictions: Texts = says("Where the systems are used.")
 
 
-class Nonconformity(Shape):
+class Nonconformity(Case):
     """Something that was not as required."""
 
-    id: Text = says("Its id.")
     grade: Literal["major", "minor"] = says("How grave it is.")
-    opened_on: Day = says("When it was found.")
     what: Text = says("What was not as required.")
     cause: str | None = says("The root cause; needed to close it.", default=None)
     action: str | None = says("The corrective action; needed to close it.", default=None)
     owner: Text = says("Who sees to it.")
     due: Day = says("By when.")
-    closed_on: Day | None = says("When it was closed.", default=None)
     effective_on: Day | None = says("When a check showed that the action worked.", default=None)
 
 
 class Improvement(Shape):
     """An idea for improvement."""
 
-    id: Text = says("Its id.")
+    id: Id
     idea: Text = says("The idea.")
     decided: Text = says("What was decided.")
 
@@ -237,7 +242,7 @@ class Outputs(Shape):
 class ManagementReview(Shape):
     """One review."""
 
-    date: Day = says("When.")
+    date: When
     attendees: Texts = says("Who took part; somebody of top management.")
     inputs: ReviewInputs = says("What was looked at.")
     outputs: Outputs = says("What came out.")

@@ -8,7 +8,21 @@ from pydantic import Field, model_validator
 
 from aims_gates.documents.schema import StrictModel
 
-__all__ = ["Digest", "Reviewed", "Shape", "Share", "Text", "Texts", "ChannelTest", "placeholder", "says"]
+__all__ = [
+    "Case",
+    "ChannelTest",
+    "Digest",
+    "Id",
+    "OneToFive",
+    "Reviewed",
+    "Shape",
+    "Share",
+    "Text",
+    "Texts",
+    "When",
+    "placeholder",
+    "says",
+]
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -28,6 +42,12 @@ def placeholder(text: str) -> bool:
 def says(description: str, **more: Any) -> Any:
     """A field with the words that its template and JSON Schema carry."""
     return Field(description=description, **more)
+
+
+#: Fields that many records have, with the words that are the same in all of them.
+Id = Annotated[Text, says("Its id.")]
+When = Annotated[Day, says("When.")]
+OneToFive = Annotated[int, says("1 to 5.", ge=1, le=5)]
 
 
 class Shape(StrictModel):
@@ -57,3 +77,11 @@ class ChannelTest(Shape):
 
     date: Day = says("The day of the trial.")
     receipt: Text = says("What shows that it worked: a message id, a note.")
+
+
+class Case(Shape):
+    """Something that came in and is dealt with."""
+
+    id: Id
+    opened_on: Day = says("When it came in, or became known.")
+    closed_on: Day | None = says("When it was closed; leave out while it is open.", default=None)

@@ -3,7 +3,7 @@
 from datetime import date as Day
 from typing import Literal
 
-from aims_gates.governance.record_schemas.base import Digest, Reviewed, Shape, Text, Texts, says
+from aims_gates.governance.record_schemas.base import Digest, Reviewed, Shape, Text, Texts, When, says
 
 __all__ = [
     "Components",
@@ -23,7 +23,7 @@ class PreparationStep(Shape):
     transform: Text = says("What was done, with the commit.")
     output: Digest = says("Digest of what came out.")
     actor: Text = says("Who did it.")
-    at: Day = says("When.")
+    at: When
 
 
 class Datasheet(Shape):

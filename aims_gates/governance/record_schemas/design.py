@@ -3,7 +3,7 @@
 from datetime import date as Day
 from typing import Literal
 
-from aims_gates.governance.record_schemas.base import Digest, Reviewed, Shape, Text, Texts, says
+from aims_gates.governance.record_schemas.base import Digest, OneToFive, Reviewed, Shape, Text, Texts, When, says
 
 __all__ = [
     "Assignments",
@@ -20,8 +20,8 @@ class Harm(Shape):
     """What may be done to a group."""
 
     harm: Text = says("The harm.")
-    severity: int = says("1 to 5.", ge=1, le=5)
-    likelihood: int = says("1 to 5.", ge=1, le=5)
+    severity: OneToFive
+    likelihood: OneToFive
     measure: Text | None = says("What is done about it.", default=None)
     accepted: Text | None = says("Why it is accepted, where nothing is done.", default=None)
 
@@ -70,7 +70,7 @@ class ImpactAssessment(Reviewed):
     tier: Literal["high", "limited", "minimal"] = says("The tier it was assessed under.")
     data_digest: Digest = says("Digest of the evaluation set, as in requirements.yaml.")
     assessor: Text = says("Who assessed.")
-    assessed_on: Day = says("When.")
+    assessed_on: When
     retention_until: Day = says("Until when it is kept.")
     methodology: Text = says("How it was assessed, and with whom.")
     description: Text = says("The system and its surroundings.")
@@ -121,7 +121,7 @@ class Redone(Shape):
     """Work redone after a change."""
 
     what: Literal["impact_assessment", "fairness", "security", "performance"] = says("What.")
-    date: Day = says("When.")
+    date: When
 
 
 class VersionChange(Reviewed):

@@ -3,7 +3,7 @@
 from datetime import date as Day
 from typing import Literal
 
-from aims_gates.governance.record_schemas.base import ChannelTest, Reviewed, Shape, Share, Text, Texts, says
+from aims_gates.governance.record_schemas.base import Case, ChannelTest, Reviewed, Shape, Share, Text, Texts, When, says
 
 __all__ = [
     "Decommission",
@@ -38,7 +38,7 @@ class DeploymentPlan(Reviewed):
 class Rehearsal(Shape):
     """A rehearsal or drill."""
 
-    date: Day = says("When.")
+    date: When
     result: Literal["pass", "fail"] = says("Whether it worked.")
     receipt: Text = says("What shows it.")
 
@@ -71,7 +71,7 @@ class Window(Shape):
 class Breach(Shape):
     """A limit that was broken."""
 
-    date: Day = says("When.")
+    date: When
     what: Text = says("Which limit.")
     handled_as: Text = says("The incident or nonconformity that it opened.")
 
@@ -79,7 +79,7 @@ class Breach(Shape):
 class Misuse(Shape):
     """A misuse that was seen."""
 
-    date: Day = says("When.")
+    date: When
     what: Text = says("What was done.")
     reviewed_on: Day | None = says("When it was reviewed.", default=None)
 
@@ -119,7 +119,7 @@ class Escalation(Shape):
 class Acknowledgement(Shape):
     """Operators who know the plan."""
 
-    date: Day = says("When.")
+    date: When
     share: Share = says("The share of them.")
 
 
@@ -164,13 +164,10 @@ class Decommission(Reviewed):
     aliases: Text = says("When its aliases are removed.")
 
 
-class HarmReport(Shape):
+class HarmReport(Case):
     """A report of harm from outside."""
 
-    id: Text = says("Its id.")
-    opened_on: Day = says("When it came in.")
     acknowledged_on: Day | None = says("When it was acknowledged.", default=None)
-    closed_on: Day | None = says("When it was closed.", default=None)
 
 
 class ExternalReporting(Reviewed):

@@ -3,7 +3,17 @@
 from datetime import date as Day
 from typing import Literal
 
-from aims_gates.governance.record_schemas.base import ChannelTest, Reviewed, Shape, Share, Text, Texts, says
+from aims_gates.governance.record_schemas.base import (
+    Case,
+    ChannelTest,
+    Reviewed,
+    Shape,
+    Share,
+    Text,
+    Texts,
+    When,
+    says,
+)
 
 __all__ = [
     "AIPolicy",
@@ -72,7 +82,7 @@ class Told(Shape):
 
     audience: Text = says("Who.")
     kind: Literal["staff", "external"] = says("Inside or outside.")
-    date: Day = says("When.")
+    date: When
 
 
 class RelatedPolicy(Shape):
@@ -189,7 +199,7 @@ class Operators(Shape):
     system: Text = says("The system's name.")
     group: Text = says("Who operates it.")
     course: Text = says("The course on its intended use.")
-    trained_on: Day = says("When.")
+    trained_on: When
     share: Share = says("The share of the group that was trained.")
 
 
@@ -208,12 +218,8 @@ class Training(Reviewed):
     awareness: Awareness = says("Who has acknowledged the policy.")
 
 
-class ConcernEntry(Shape):
+class ConcernEntry(Case):
     """A concern or a report that came in."""
-
-    id: Text = says("Its id.")
-    opened_on: Day = says("When it came in.")
-    closed_on: Day | None = says("When it was answered; leave out while it is open.", default=None)
 
 
 class Concerns(Reviewed):
@@ -279,7 +285,7 @@ class Acknowledged(Shape):
     """A group that acknowledged the rules."""
 
     group: Text = says("Who.")
-    date: Day = says("When.")
+    date: When
     share: Share = says("The share of the group.")
 
 
@@ -297,7 +303,7 @@ class Diligence(Shape):
     """Due diligence on a supplier."""
 
     result: Literal["accepted", "refused", "open"] = says("What came out of it.")
-    date: Day = says("When.")
+    date: When
 
 
 class Clauses(Shape):

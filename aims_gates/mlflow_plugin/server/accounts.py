@@ -87,7 +87,6 @@ def _refuse_listed(store: Any, login: str) -> None:
         raise refusal(
             f"the trust list names the login {login!r}: only an administrator makes its account.",
             title="a login on the trust list",
-            state="failed",
             id="accounts",
             next=["ask an administrator of this server"],
         )

@@ -138,7 +138,6 @@ class ArtifactGuard:
                         f"the artifacts of {source.name} version {source.version} are not written any more: "
                         "it was granted.",
                         title="artifacts of a released version",
-                        state="failed",
                         id="artifacts",
                         next=["log the changed model as a new one, and register that as a new version"],
                     )
@@ -152,7 +151,6 @@ class ArtifactGuard:
             raise refusal(
                 "only staging writes released copies.",
                 title="released artifacts are written once",
-                state="failed",
                 id="artifacts",
                 next=["log the model as a new one, and register that as a new version"],
             )
@@ -183,7 +181,6 @@ class ArtifactGuard:
                 raise refusal(
                     "you may read no registered model that was released with these bytes.",
                     title="artifacts of a registered model",
-                    state="failed",
                     id="artifacts",
                     next=["ask for READ on the registered model"],
                 )

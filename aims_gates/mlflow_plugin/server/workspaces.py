@@ -75,7 +75,6 @@ def _refuse_governed(workspace: str, views: Mapping[str, StatementView]) -> None
         raise refusal(
             f"workspace {workspace} is not deleted: registered models are in it ({names}).",
             title="registered models in the workspace",
-            state="failed",
             next=["delete the registered models there first, each of which the registry allows or refuses"],
         )
 

@@ -58,7 +58,7 @@ def refuse(connection: Connection, halt: Row, workspace: str, what: str, act: st
             f"lift the halt: {lift} ({who})",
             f"or return to one version: {back}",
         ]
-    return refusal(f"{what} may not be {act}: {why}.", title=why, id="halt", state="failed", next=steps)
+    return refusal(f"{what} may not be {act}: {why}.", title=why, id="halt", next=steps)
 
 
 def stopped_bytes(connection: Connection, digest: str) -> Row | None:

@@ -130,7 +130,6 @@ class LifecycleMixin(StoreBase):
                 raise refusal(
                     f"{name} may not be renamed: evidence, approvals and grants are about that name.",
                     title="the name is, or was, bound to a system",
-                    state="failed",
                     next=[
                         f"register the model under {new_name} and bind that (aims-gates bind {quoted(new_name)} ...)"
                     ],
@@ -229,7 +228,6 @@ class LifecycleMixin(StoreBase):
             raise refusal(
                 f"whether {name} is a model or a prompt was fixed when it was created; the tag cannot change it.",
                 title="the prompt tag is reserved",
-                state="failed",
                 next=["register it under another name"],
             )
 
@@ -262,9 +260,7 @@ class LifecycleMixin(StoreBase):
         ]
         if steps:
             what = name if version is None else f"{name} version {version}"
-            raise refusal(
-                f"{what} is in production and may not be {done}.", title="in production", state="failed", next=steps
-            )
+            raise refusal(f"{what} is in production and may not be {done}.", title="in production", next=steps)
 
     def _refuse_granted(self, view: StatementView, name: str, what: str) -> None:
         if view.governed():
@@ -276,7 +272,6 @@ class LifecycleMixin(StoreBase):
                 f"{what} may not be deleted: {name} {how}, and this was granted to production; it is part of that "
                 "record.",
                 title="part of the record of a system",
-                state="failed",
                 next=[
                     "have a policy owner let the name go: "
                     f"aims-gates bind {quoted(name)} --free --reason WHY --key POLICY.key"

@@ -169,9 +169,7 @@ class PromotionMixin(StoreBase):
                     check_new_name(alias, "alias", {*there, *OPEN_ALIASES, PRODUCTION.lower()})
             except InputError as error:
                 steps = [error.remedy or "choose another alias"]
-                raise refusal(
-                    f"{error.message}.", title="an alias in odd spelling", state="failed", next=steps
-                ) from error
+                raise refusal(f"{error.message}.", title="an alias in odd spelling", next=steps) from error
 
     def _in_production(self, session: Session, name: str) -> set[int]:
         """The versions in stage Production; none where the name is none, which MLflow then says."""

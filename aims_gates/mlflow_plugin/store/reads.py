@@ -137,6 +137,7 @@ class ReadingMixin(StoreBase):
             f"{name} version {version} may not be used: {why}. The registry and the ledger differ, or the grant was "
             "revoked or halted.",
             title=why,
+            state="missing",
             id="grant",
             next=[f"aims-gates explain {quoted(name, version)} --to production", "aims-gates ledger verify"],
         )

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def refusal(
-    message: str, *, title: str, state: str = "missing", id: str = "registry", next: Iterable[str] = ()
+    message: str, *, title: str, state: str = "failed", id: str = "registry", next: Iterable[str] = ()
 ) -> MlflowException:
     """A refusal that belongs to no control.
 
@@ -121,7 +121,7 @@ def answering(act: str, *, gated: bool = False) -> Iterator[None]:
     except AimsGatesError as error:
         steps = [error.remedy] if error.remedy else []
         message = f"{act} was refused: {error.where + ': ' if error.where else ''}{error.message}"
-        raise refusal(message, title=error.message, next=steps) from error
+        raise refusal(message, title=error.message, state="missing", next=steps) from error
     except SQLAlchemyError as error:
         if is_conflict(error):
             raise conflict(error) from error

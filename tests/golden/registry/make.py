@@ -24,21 +24,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
+from loans import FIELDS, PEOPLE, system_yaml  # type: ignore[import-not-found, unused-ignore]  # noqa: E402
 from postgresql import Server, binaries  # type: ignore[import-not-found, unused-ignore]  # noqa: E402
 
 ROOT = "@ROOT@"
-PEOPLE = {
-    "policy": "policy",
-    "ci": "ci",
-    "dev": "developer",
-    "risk": "risk",
-    "compliance": "compliance",
-    "oncall": "on-call",
-}
-FIELDS = (
-    "license", "summary", "developers", "model_type", "intended_use", "out_of_scope_use", "risks", "limitations",
-    "recommendations", "training_data", "evaluation_data", "factors", "metrics", "contest", "contact",
-)  # fmt: skip
 
 # Evidence and waivers count for a century: what the tests say must not depend on the day they run. The catalogue allows
 # that where a control has no age of its own, or does not block.
@@ -57,16 +46,7 @@ gates:
 approvals: [{role: risk}, {role: compliance}]
 waivers: {max_days: 36500, roles: [risk]}
 """
-SYSTEM = """\
-name: loans
-purpose: Decide which small loans are granted to applicants, with review by a person.
-owner: head-of-lending
-tier: high
-profile: shop
-models: [loans, cards]
-data: {evaluation: data/evaluation.csv}
-roles: {target: y}
-"""
+SYSTEM = system_yaml("loans", "cards")
 # From code, so that no pickle has to be read by libraries to come.
 MODEL = """\
 import mlflow

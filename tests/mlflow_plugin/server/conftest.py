@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from aims_gates.attestation.signing.keys import new_key
 from aims_gates.mlflow_plugin.store.store import gated_store
 from tests.mlflow_plugin.conftest import World
+from tests.support import await_health, stopped_at_the_end
 
 PASSWORD = "long enough for anybody"
 PROXY = "127.0.0.2"
@@ -192,9 +192,9 @@ def running(
     }
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
+    with stopped_at_the_end(process):
         address = f"http://127.0.0.1:{port}"
-        _await(address, process, folder / "log.txt")
+        await_health(address, process, folder / "log.txt")
         store = gated_store(f"aims+sqlite:///{folder / 'registry.db'}")
         made = Running(address, folder, World(folder, store, {"server": key}))
         with pytest.MonkeyPatch.context() as patch:
@@ -202,10 +202,6 @@ def running(
             _furnish(made)
         yield made
         store._dispose_engine()
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
 
 
 @pytest.fixture(autouse=True)
@@ -232,14 +228,3 @@ def _furnish(made: Running) -> None:
     made.world.approve(made.world.request("loan", 1, subject), subject)
     made.mlflow("POST", "registered-models/alias", name="loan", alias="production", version="1")
     made.names["released"] = subject.removeprefix("sha256:")
-
-
-def _await(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if requests.get(f"{address}/health", timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.2)
-    pytest.fail(f"the server did not start: {log.read_text()[-3000:]}")
