@@ -12,7 +12,6 @@ from aims_gates.attestation.signing.keys import ENVIRONMENT, Key, read_private
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
-from aims_gates.model import ModelRef
 
 __all__ = [
     "ADVISORIES",
@@ -100,10 +99,6 @@ class Settings:
         if not served and os.environ.get("MLFLOW_ENABLE_WORKSPACES", "").strip().lower() not in ("true", "1"):
             return DEFAULT_WORKSPACE
         return chosen_workspace() or DEFAULT_WORKSPACE
-
-    def ref(self, name: str, version: str) -> ModelRef:
-        """A version in the workspace that MLflow works in here."""
-        return ModelRef(self.workspace, name, version)
 
     def need_registry(self) -> str:
         """The registry URI.

@@ -6,6 +6,7 @@ import pytest
 
 from aims_gates.attestation.signing.keys import ENVIRONMENT, new_key
 from aims_gates.errors import InputError, KeyFileError
+from aims_gates.model import ModelRef
 from aims_gates.settings import SCHEMES, Settings, database_uri, load, maybe_signer, signer
 
 
@@ -116,5 +117,5 @@ def test_a_key_that_others_may_read_is_refused(folder: Path) -> None:
 def test_a_version_is_named_with_the_workspace_that_mlflow_works_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_WORKSPACE", "north")
     monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
-    ref = Settings(registry="aims+sqlite:///registry.db").ref("loan", "10")
+    ref = ModelRef(Settings(registry="aims+sqlite:///registry.db").workspace, "loan", "10")
     assert (str(ref), ref.label) == ("north/loan/10", "loan/10")

@@ -6,6 +6,7 @@ import click
 
 from aims_gates.cli.options import echo, key_option, progress, settings_options, staged_bytes
 from aims_gates.documents.shell import quoted
+from aims_gates.model import ModelRef
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -33,7 +34,7 @@ def command(name: str, version: str, reason: str, hours: float, key: Path | None
         from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
-        ref = settings.ref(name, str(version_number(version)))
+        ref = ModelRef(settings.workspace, name, str(version_number(version)))
         row = break_glass(settings, ref, reason, hours, signing, staged_bytes(report_progress))
     echo(f"break-glass order for {name} version {version}, until {row.predicate.expires}", red=True)
     echo(f"it takes two people; then: aims-gates promote {quoted(name, version)}")

@@ -6,6 +6,7 @@ from aims_gates.cli.options import as_json, emit, reports_option, settings_optio
 from aims_gates.documents.canonical import plain
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
+from aims_gates.model import ModelRef
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -37,4 +38,4 @@ def command(
     from aims_gates.cli.check import show
     from aims_gates.mlflow_plugin.client.explain import explain_version
 
-    return show(explain_version(settings, settings.ref(name, version)), reports, json_)
+    return show(explain_version(settings, ModelRef(settings.workspace, name, version)), reports, json_)

@@ -3,6 +3,7 @@
 import click
 
 from aims_gates.cli.options import echo, progress, settings_options, staged_bytes
+from aims_gates.model import ModelRef
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -23,6 +24,6 @@ def command(name: str, version: str, alias: str, settings: Settings) -> None:
         from aims_gates.mlflow_plugin.store.governed_names import version_number
 
         use(settings)
-        ref = settings.ref(name, str(version_number(version)))
+        ref = ModelRef(settings.workspace, name, str(version_number(version)))
         digest = promote(settings, ref, alias, staged_bytes(report_progress))
     echo(f"{name} version {version} is {alias} ({digest})")

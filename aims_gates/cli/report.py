@@ -145,7 +145,7 @@ def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
         raise InputError(f"{name!r} {model.ledger.unbound()}", remedy=remedy)
     record = system_of(settings, model.plan.system)
     rows = covered(model, due_of(model), record.records if record is not None else {})
-    emit([plain(row) for row in rows], json_, lambda: _covered(rows, settings.ref(name, version)))
+    emit([plain(row) for row in rows], json_, lambda: _covered(rows, ModelRef(settings.workspace, name, version)))
     return 3 if any(row.missing for row in rows) else 0
 
 

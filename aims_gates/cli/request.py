@@ -13,6 +13,7 @@ from aims_gates.documents.canonical import plain
 from aims_gates.documents.shell import quoted
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.model import ModelRef
 from aims_gates.settings import Settings, signer
 from aims_gates.workflow import requests as acts
 
@@ -64,7 +65,9 @@ def open_(name: str, version: str, reason: str, key: Path | None, settings: Sett
             done = attested(settings, "/requests", {"name": name, "version": number, "reason": reason})
             row = find_request(settings, done.statement)
         else:
-            row = open_request(settings, settings.ref(name, number), signing, reason, staged_bytes(report_progress))
+            row = open_request(
+                settings, ModelRef(settings.workspace, name, number), signing, reason, staged_bytes(report_progress)
+            )
     emit(_shown(row), json_, lambda: f"request {row.digest[7:19]} is open for {name} version {version}\n{_lines(row)}")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.model import ModelRef
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -32,5 +33,5 @@ def command(name: str, version: str, reason: str, alias: str, key: Path | None, 
         from aims_gates.mlflow_plugin.client.release import rollback, use
 
         use(settings)
-        rollback(settings, settings.ref(name, number), reason, signer(settings, key), alias)
+        rollback(settings, ModelRef(settings.workspace, name, number), reason, signer(settings, key), alias)
     echo(f"{name} is back at version {version} ({alias}); review this rollback: {reason}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import signing_command
+from aims_gates.model import ModelRef
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -26,7 +27,7 @@ def command(name: str, version: str, key: Path | None, settings: Settings, **ter
     from aims_gates.ledger.connect import open_ledger
     from aims_gates.workflow import requests
 
-    ref = settings.ref(name, version)
+    ref = ModelRef(settings.workspace, name, version)
     with open_ledger(settings.need_registry()) as ledger:
         requests.waive(ledger, ref, **terms)  # says what is amiss before a key is asked for
     done = state(

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from aims_gates.governance.controls import title_of
 from aims_gates.model import Finding
 from aims_gates.reports import format
 from aims_gates.reports.canvas import LEFT, RIGHT
 from aims_gates.reports.pictures import Picture, pictures
 from aims_gates.reports.plain import PlainFinding
 
-__all__ = ["Preview", "PreviewControl", "drawn", "telling_picture"]
+__all__ = ["Preview", "PreviewControl", "drawn", "preview_controls", "telling_picture"]
 
 _WIDE = 40
 _MOST_LABEL = 28
@@ -85,3 +86,12 @@ def drawn(picture: Picture, *, plain: bool) -> Iterator[str]:
 def _cell(x: float) -> int:
     """The column of a place on the picture's axis; what lies beyond its ends is at them."""
     return round(_WIDE * min(max((x - LEFT) / (RIGHT - LEFT), 0.0), 1.0))
+
+
+def preview_controls(findings: Sequence[tuple[str, Finding]]) -> Iterator[PreviewControl]:
+    """The controls that these findings, each with its gate, bear on, in the order of their ids."""
+    for control in sorted({control for _, finding in findings for control in finding.controls}):
+        bearing = [(gate, finding) for gate, finding in findings if control in finding.controls]
+        unmet = sum(finding.outcome not in (None, "pass") for _, finding in bearing)
+        gates = tuple(dict.fromkeys(gate for gate, _ in bearing))
+        yield PreviewControl(control, title_of(control) or "", gates, unmet)

@@ -81,21 +81,31 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> 
 
 def _listed(report: Report, controls: Sequence[ControlState], plain: bool) -> Iterator[RenderableType]:
     """The table; controls that are met, and unmet ones after the worst, stand below it by id where they are many."""
-    met = [control for control in controls if control.state == "met"]
-    met = met if len(met) > _LISTED else []
-    rest = [control for control in controls if control not in met]
-    blocks = [control for control in rest if control.blocks]
-    further = blocks[_UNMET:]
-    rest = [control for control in rest if control not in further]
+    met, further, rest = _by_place(controls)
     if rest:
         yield _controls(report, rest, plain)
     if further:
-        line = f"{len(further)} more unmet: {', '.join(control.control for control in further)}"
+        line = f"{len(further)} more unmet: {_ids(further)}"
         yield Padding(hanging("...", line, COLOURS["red"]), (1, 0, 0, 0))
     if met:
         mark = mark_text(marks("met"), plain)
-        line = f"{len(met)} controls: {', '.join(control.control for control in met)}"
+        line = f"{len(met)} controls: {_ids(met)}"
         yield Padding(hanging(mark.plain, line, str(mark.style)), (1 if rest else 0, 0, 0, 0))
+
+
+def _by_place(
+    controls: Sequence[ControlState],
+) -> tuple[list[ControlState], list[ControlState], list[ControlState]]:
+    """Those that are met, where many; unmet ones after the worst; and those of the table."""
+    met = [control for control in controls if control.state == "met"]
+    met = met if len(met) > _LISTED else []
+    rest = [control for control in controls if control not in met]
+    further = [control for control in rest if control.blocks][_UNMET:]
+    return met, further, [control for control in rest if control not in further]
+
+
+def _ids(controls: Iterable[ControlState]) -> str:
+    return ", ".join(control.control for control in controls)
 
 
 def _detail(control: ControlState, smallest: int) -> Iterator[RenderableType]:

@@ -4,7 +4,7 @@ Nothing proposed here is ever signed: it serves a preview, and a person confirms
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -86,17 +86,26 @@ def target_of(
     for name in recorded:
         if name in free:
             return Proposal("target", (name,), "recorded with the run", "the run's parameters name it", option)
-    alike = [name for name in free if name in returned]
-    usual = [name for usual_name in _TARGETS for name in free if name.lower() == usual_name]
-    if inputs is not None and len(free) == 1:
-        return Proposal("target", (free[0],), "proposed", "the one column that is no input of the model", option)
-    for names, why in ((alike, "the model returns a column of this name"), (usual, "so such columns are called")):
+    for names, why in _candidates(free, inputs is not None, returned):
         if names:
             return Proposal("target", (names[0],), "proposed", why, option)
-    why = "the model has no signature" if inputs is None else "no column that is no input of the model"
-    if inputs is not None and free:
-        why = f"it may be any of {', '.join(free[:8])}{' ...' if len(free) > 8 else ''}"
-    return Proposal("target", (), "proposed", why, option)
+    return Proposal("target", (), "proposed", _why_none(free, inputs is not None), option)
+
+
+def _candidates(free: Sequence[str], signed: bool, returned: Collection[str]) -> Iterator[tuple[Sequence[str], str]]:
+    """The columns that may be the target, surest first, with the reason; ``signed``: the model has a signature."""
+    if signed and len(free) == 1:
+        yield free, "the one column that is no input of the model"
+    yield [name for name in free if name in returned], "the model returns a column of this name"
+    yield [name for usual_name in _TARGETS for name in free if name.lower() == usual_name], "so such columns are called"
+
+
+def _why_none(free: Sequence[str], signed: bool) -> str:
+    if not signed:
+        return "the model has no signature"
+    if not free:
+        return "no column that is no input of the model"
+    return f"it may be any of {', '.join(free[:8])}{' ...' if len(free) > 8 else ''}"
 
 
 def sensitive_of(data: Dataset, target: str | None, named: Sequence[str]) -> Proposal:

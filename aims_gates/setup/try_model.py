@@ -14,7 +14,6 @@ from aims_gates.data import Dataset
 from aims_gates.errors import InputError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.evaluation.run_plan import Progress
-from aims_gates.governance.controls import title_of
 from aims_gates.mlflow_plugin.client.isolation import choose
 from aims_gates.mlflow_plugin.client.model_file import ModelFile, describe, need_table
 from aims_gates.mlflow_plugin.client.predict import PREDICTION, SCORE, PredictionTable, predict_table
@@ -27,7 +26,7 @@ from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
 from aims_gates.reports import GateRun, Report, format
 from aims_gates.reports.plain import PlainFinding, plain_findings
-from aims_gates.reports.preview import Preview, PreviewControl
+from aims_gates.reports.preview import Preview, preview_controls
 from aims_gates.setup.proposals import Proposal, labels_of, positive_of, sensitive_of, target_of, with_bands
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ def try_model(
     preview = Preview(
         tuple(proposal.sentence() for proposal in (roles.target, roles.positive, roles.sensitive)),
         tuple(_in_words(runs, str(next(iter(roles.positive.value), "")))),
-        tuple(_controls(runs)),
+        tuple(preview_controls([(run.gate, finding) for run in runs for finding in run.findings])),
         tuple(f"{gate}: needs {' and '.join(names)}" for gate, names in lacking.items() if names),
         tuple(_next(roles)),
     )
@@ -261,12 +260,3 @@ def _in_words(runs: Sequence[GateRun], positive: str) -> Iterator[PlainFinding]:
     """All findings in words, unmet first."""
     words = [words for run in runs for words in plain_findings(run.gate, run.findings, positive)]
     return iter(sorted(words, key=lambda finding: format.rank_of(finding.outcome)))
-
-
-def _controls(runs: Sequence[GateRun]) -> Iterator[PreviewControl]:
-    """The controls that these findings bear on, in the catalogue's order of first mention."""
-    findings = [(run.gate, finding) for run in runs for finding in run.findings]
-    for control in sorted({control for _, finding in findings for control in finding.controls}):
-        on = [(gate, finding) for gate, finding in findings if control in finding.controls]
-        unmet = sum(finding.outcome not in (None, "pass") for _, finding in on)
-        yield PreviewControl(control, title_of(control) or "", tuple(dict.fromkeys(gate for gate, _ in on)), unmet)

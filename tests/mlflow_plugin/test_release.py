@@ -18,6 +18,7 @@ from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
 from aims_gates.mlflow_plugin.client.release import load_model, promote, stage_version, use
 from aims_gates.mlflow_plugin.internals.versions import installed, minor
+from aims_gates.model import ModelRef
 from aims_gates.settings import Settings
 
 GRANTED = "models:/loans@production"
@@ -150,14 +151,14 @@ def test_a_lost_copy_is_made_again_by_promote_as_a_server_does(world: Any, track
     before = mlflow.get_registry_uri()
     use(settings)
     try:
-        assert promote(settings, settings.ref("loan", str(version)), "production") == digest
+        assert promote(settings, ModelRef(settings.workspace, "loan", str(version)), "production") == digest
         assert copy.is_dir() and world.store.get_model_version_by_alias("loan", "production").version == version
         copy.rename(tracking / "aside again")
         (Path(world.store.get_model_version("loan", version).source) / "model.bin").write_text("other")
         with pytest.raises(IntegrityError, match="no longer holds its bytes"):
-            promote(settings, settings.ref("loan", str(version)), "production")
+            promote(settings, ModelRef(settings.workspace, "loan", str(version)), "production")
         with pytest.raises(InputError, match="loan version 9"):
-            stage_version(settings, settings.ref("loan", "9"))
+            stage_version(settings, ModelRef(settings.workspace, "loan", "9"))
     finally:
         _get_store(world.uri)._dispose_engine()
         mlflow.set_registry_uri(before)

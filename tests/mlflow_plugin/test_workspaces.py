@@ -30,7 +30,7 @@ from aims_gates.mlflow_plugin.store.adoption import adopt
 from aims_gates.mlflow_plugin.store.identity import Principal, acting_as
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
 from aims_gates.mlflow_plugin.store.store import gated_store
-from aims_gates.model import Evidence, Finding, Limit, Subject
+from aims_gates.model import Evidence, Finding, Limit, ModelRef, Subject
 from aims_gates.portfolio.gather import gather
 from aims_gates.settings import Settings
 
@@ -135,11 +135,17 @@ def test_a_halt_in_one_workspace_stops_nothing_in_another(tenants: Tenants) -> N
 def test_commands_and_load_model_speak_of_the_workspace_that_mlflow_works_in(tenants: Tenants) -> None:
     version = str(tenants.version)
     with WorkspaceContext("east"):
-        assert explain_version(tenants.settings, tenants.settings.ref("loan", version)).decision.system == "mortgage"
+        assert (
+            explain_version(tenants.settings, ModelRef(tenants.settings.workspace, "loan", version)).decision.system
+            == "mortgage"
+        )
         with pytest.raises(Exception, match="flavor"):  # the grant and its bytes hold; they are no real model
             load_model("models:/loan@production", settings=tenants.settings)
     with WorkspaceContext("west"):
-        assert explain_version(tenants.settings, tenants.settings.ref("loan", version)).decision.system is None
+        assert (
+            explain_version(tenants.settings, ModelRef(tenants.settings.workspace, "loan", version)).decision.system
+            is None
+        )
         with pytest.raises(RefusedError, match="no grant stands"):
             load_model("models:/loan@production", settings=tenants.settings)
 

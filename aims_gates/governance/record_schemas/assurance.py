@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from aims_gates.governance.record_schemas.base import (
-    Case,
+    CaseEntry,
     Id,
     OneToFive,
     Reviewed,
@@ -110,7 +110,7 @@ class Drill(Shape):
     finding: Text = says("What it showed.")
 
 
-class Incident(Case):
+class Incident(CaseEntry):
     """An incident."""
 
     severity: Text = says("One of severities.")
@@ -158,7 +158,7 @@ class ReportingObligations(Reviewed):
     jurisdictions: Texts = says("Where the systems are used.")
 
 
-class Nonconformity(Case):
+class Nonconformity(CaseEntry):
     """Something that was not as required."""
 
     grade: Literal["major", "minor"] = says("How grave it is.")

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from aims_gates.documents.schema import StrictModel
 
 __all__ = [
-    "Case",
+    "CaseEntry",
     "ChannelTest",
     "Digest",
     "Id",
@@ -79,7 +79,7 @@ class ChannelTest(Shape):
     receipt: Text = says("What shows that it worked: a message id, a note.")
 
 
-class Case(Shape):
+class CaseEntry(Shape):
     """Something that came in and is dealt with."""
 
     id: Id

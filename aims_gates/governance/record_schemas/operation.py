@@ -3,7 +3,17 @@
 from datetime import date as Day
 from typing import Literal
 
-from aims_gates.governance.record_schemas.base import Case, ChannelTest, Reviewed, Shape, Share, Text, Texts, When, says
+from aims_gates.governance.record_schemas.base import (
+    CaseEntry,
+    ChannelTest,
+    Reviewed,
+    Shape,
+    Share,
+    Text,
+    Texts,
+    When,
+    says,
+)
 
 __all__ = [
     "Decommission",
@@ -164,7 +174,7 @@ class Decommission(Reviewed):
     aliases: Text = says("When its aliases are removed.")
 
 
-class HarmReport(Case):
+class HarmReport(CaseEntry):
     """A report of harm from outside."""
 
     acknowledged_on: Day | None = says("When it was acknowledged.", default=None)

@@ -4,7 +4,7 @@ from datetime import date as Day
 from typing import Literal
 
 from aims_gates.governance.record_schemas.base import (
-    Case,
+    CaseEntry,
     ChannelTest,
     Reviewed,
     Shape,
@@ -218,7 +218,7 @@ class Training(Reviewed):
     awareness: Awareness = says("Who has acknowledged the policy.")
 
 
-class ConcernEntry(Case):
+class ConcernEntry(CaseEntry):
     """A concern or a report that came in."""
 
 

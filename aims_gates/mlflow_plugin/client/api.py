@@ -18,6 +18,7 @@ from aims_gates.mlflow_plugin.client.explain import explain_version
 from aims_gates.mlflow_plugin.client.release import current_settings, load_model
 from aims_gates.mlflow_plugin.client.systems import system_of
 from aims_gates.mlflow_plugin.client.targets import find_target
+from aims_gates.model import ModelRef
 from aims_gates.reports import Report
 from aims_gates.reports.text import show
 from aims_gates.settings import maybe_signer
@@ -113,4 +114,4 @@ def explain(name: str, version: str | int) -> Report:
         InputError: no gated registry is named, or the version is spelled strangely.
     """
     settings = current_settings()
-    return explain_version(settings, settings.ref(name, str(version)))
+    return explain_version(settings, ModelRef(settings.workspace, name, str(version)))
