@@ -134,15 +134,18 @@ def try_model(
         gates = {gate.id: gate for gate in find_gates().values() if _judges_models(gate)}
         lacking = {gate.id: scored.lacks(gate) for gate in gates.values()}
         runs = tuple(_runs([gate for gate in gates.values() if not lacking[gate.id]], roles, scored, say))
-    preview = Preview(
+    title = f"{target.name} version {target.version}" if target.version else target.address
+    return Report(title=title, gates=runs, notes=(*scored.notes, _NOTHING), preview=_preview(roles, runs, lacking))
+
+
+def _preview(roles: _Roles, runs: Sequence[GateRun], lacking: Mapping[str, Sequence[str]]) -> Preview:
+    return Preview(
         tuple(proposal.sentence() for proposal in (roles.target, roles.positive, roles.sensitive)),
         tuple(_in_words(runs, str(next(iter(roles.positive.value), "")))),
         tuple(preview_controls([(run.gate, finding) for run in runs for finding in run.findings])),
         tuple(f"{gate}: needs {' and '.join(names)}" for gate, names in lacking.items() if names),
         tuple(_next(roles)),
     )
-    title = f"{target.name} version {target.version}" if target.version else target.address
-    return Report(title=title, gates=runs, notes=(*scored.notes, _NOTHING), preview=preview)
 
 
 def _next(roles: _Roles) -> Iterator[str]:

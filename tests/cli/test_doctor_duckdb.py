@@ -38,6 +38,7 @@ def test_a_duckdb_that_was_not_tested_is_named(
     assert code == 1 and rows["duckdb"] | {"check": "duckdb"} == {
         "check": "duckdb",
         "ok": False,
+        "state": "wrong",
         "found": f"{untested}, which was not tested",
         "remedy": "pip install 'duckdb>=2.0,<2.1'",
     }

@@ -23,6 +23,7 @@ KERNEL = Path(__file__).resolve().parents[2] / "aims_gates"
 EXEMPT = {"documents/files.py", "data/_spark/dialect.py"}
 #: What is written in scratch folders and in folders that appear at once, by rename: nobody reads a part of it.
 SCRATCH = {
+    "data/_duckdb/probe.py",
     "mlflow_plugin/client/model_process.py",
     "mlflow_plugin/client/packages.py",
     "mlflow_plugin/client/runlog.py",
