@@ -1,7 +1,10 @@
 """What the wheel carries: the kernel, the whole pack, the licence; and nothing of the workshop."""
 
+import os
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,3 +84,39 @@ def test_the_worked_example_is_written_from_the_wheel(unpacked: Path, tmp_path: 
     done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert check_packs([tmp_path], datetime.now(UTC).date()) == []
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment's bin folder: the wheel is installed in it, and what the wheel needs comes from this one."""
+    place = tmp_path_factory.mktemp("environment")
+    venv.create(place, with_pip=False)
+    (own,) = place.glob("lib/python*/site-packages")
+    (own / "needed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    python = place / "bin" / "python"
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return python.parent
+
+
+def test_findings_on_ones_own_model_take_one_command(environment: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs/five-minutes.md").read_text(encoding="utf-8")
+    training = page.split("```python file=train.py\n")[1].split("```")[0]
+    (tmp_path / "train.py").write_text(training, encoding="utf-8")
+    variables = {"PATH": f"{environment}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path), "TERM": "dumb"}
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+
+    where = run("python", "-c", "import aims_gates; print(aims_gates.__file__)")
+    assert where.stdout.startswith(str(environment.parent)), where.stderr
+    trained = run("python", "train.py")
+    assert trained.returncode == 0, trained.stderr
+    before = {path.name for path in tmp_path.iterdir()}
+    typed = ("model", "test.csv")
+    shown = run("aims-gates", "try-model", typed[0], "--data", typed[1])
+    assert shown.returncode in (2, 3), shown.stderr
+    assert shown.stdout.startswith("PREVIEW") and "are given 'yes' at" in shown.stdout
+    assert "fairness" in shown.stdout and "A.6.2.4" in shown.stdout and "Traceback" not in shown.stderr
+    assert {path.name for path in tmp_path.iterdir()} == before

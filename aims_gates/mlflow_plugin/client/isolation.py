@@ -200,8 +200,14 @@ def _interpreter() -> list[Path]:
     """The parts of the Python installation that do not lie in /usr, by every name they go by."""
     roots = {Path(name) for name in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)}
     roots |= {root.resolve() for root in roots}
-    roots = {root for root in roots if not root.is_relative_to("/usr")}
-    return sorted(root / part for root in roots for part in _INSTALLED if (root / part).exists())
+    places = {root / part for root in roots for part in _INSTALLED} | _packages()
+    return sorted(place for place in places if not place.is_relative_to("/usr") and place.exists())
+
+
+def _packages() -> set[Path]:
+    """Folders of installed packages, which a virtual environment may take from elsewhere."""
+    places = {Path(name) for name in sys.path if Path(name).name in ("site-packages", "dist-packages")}
+    return places | {place.resolve() for place in places}
 
 
 def _around(kind: Kind, key: bool) -> Isolation:
