@@ -100,6 +100,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
+@pytest.mark.long
 def test_findings_on_ones_own_model_take_one_command(environment: Path, tmp_path: Path) -> None:
     page = (ROOT / "docs/five-minutes.md").read_text(encoding="utf-8")
     training = page.split("```python file=train.py\n")[1].split("```")[0]

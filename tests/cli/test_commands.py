@@ -177,7 +177,7 @@ def test_the_command_that_binds_a_name_can_be_pasted() -> None:
 
 
 def test_what_to_do_about_a_compromised_key_can_be_pasted() -> None:
-    entry = TrustedKey("ab" * 32, "Ann O'Hara", ("policy", "model owner"), (), False, None, None)
+    entry = TrustedKey("ab" * 32, "Ann O'Hara", ("policy", "model owner"))
     grant = {"name": AWKWARD, "version": "3", "stands": True, "statement": "sha256:" + "0" * 64}
     value = {"key": "ab" * 32, "from": 7, "revoked": False, "said": [], "grants": [grant]}
     lines = [line for line in key_drills._next(value, [entry]) if not line.startswith("#")]

@@ -66,7 +66,7 @@ class Registry:
 def restore(archive: Path, folder: Path) -> str:
     """Unpack a user's folder; gives its database as SQL."""
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="tar")
+        tar.extractall(folder, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))  # new in 3.11.4
     dump = folder / "registry.sql"
     statements = dump.read_text().replace("@ROOT@", str(folder))
     dump.unlink()
