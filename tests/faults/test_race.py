@@ -25,6 +25,8 @@ TIMES, PROCESSES = int(os.environ.get("AIMS_GATES_SOAK_RACES", "8")), 8
 SEED = int(os.environ.get("AIMS_GATES_SOAK_SEED", "42001"))
 #: Operations of a process on one model.
 TURN = 50
+#: Models that are tried, where on none before a promotion happened to come after its approvals.
+MOST_TURNS = 8
 
 
 def types_of(prepared: Any, since: int) -> Counter[str]:
@@ -54,8 +56,9 @@ def test_every_grant_was_right_at_its_place_in_the_ledger(
     prepared: Any, worker: Any, record_property: Callable[[str, object], None]
 ) -> None:
     counts, wrong, lost, left, turn = Counter[str](), [], Counter[str](), TIMES, 0
-    while left:
-        name, times = f"loan-{turn}", min(TURN, left)
+    total = 0
+    while left or (not counts["promote 200"] and turn < MOST_TURNS):
+        name, times = f"loan-{turn}", min(TURN, left or TIMES)
         subjects = prepared.model(name)
         since = prepared.size()
         task = prepared.task(crowd=True, keys=prepared.keys(), subjects=subjects, times=times) | {"name": name}
@@ -71,7 +74,7 @@ def test_every_grant_was_right_at_its_place_in_the_ledger(
         assert grants == here["promote 200"], "a grant for each promotion, and no other"
         wrong += bad
         counts += here
-        left, turn = left - times, turn + 1
+        left, turn, total = max(0, left - times), turn + 1, total + times * PROCESSES
     with open_ledger(prepared.uri) as connection:
         found = verify(connection)
     record_property("operations", counts.total())
@@ -82,6 +85,6 @@ def test_every_grant_was_right_at_its_place_in_the_ledger(
     record_property("rows lost or not asked for", lost.total())
     record_property("forks and other problems of the ledger", len(found.problems))
     assert (wrong, lost, found.problems) == ([], {}, ()), f"seed {SEED}"
-    assert counts.total() == TIMES * PROCESSES and counts["promote 200"]
+    assert counts.total() == total and counts["promote 200"]
     assert {what.split()[1] for what in counts} <= {"200", "403", "409"}, counts
     assert prepared.story() == []

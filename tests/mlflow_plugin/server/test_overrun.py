@@ -97,10 +97,15 @@ def test_what_a_request_ran_is_ended_and_takes_no_cpu_after_the_answer(server: S
     assert answer.status_code == 422 and "ended after 1.5 seconds" in answer.json()["message"]
     assert answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"
     assert SECONDS <= time.monotonic() - start < 15
+    assert any(rested(workers) for _ in range(10)), "what was endless still runs"
+    assert server.workers() == workers
+
+
+def rested(workers: set[int]) -> bool:
+    """Whether processes take next to no CPU for a second; a worker that has just started does other things first."""
     before = sum(map(burnt, workers))
     time.sleep(1)
-    assert sum(map(burnt, workers)) - before < 0.3
-    assert server.workers() == workers
+    return sum(map(burnt, workers)) - before < 0.3
 
 
 def test_others_are_served_while_one_caller_takes_all_they_may(server: Server) -> None:
