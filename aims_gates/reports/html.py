@@ -19,7 +19,7 @@ from aims_gates.reports.charts import charts
 from aims_gates.reports.pictures import pictures
 from aims_gates.reports.view import Report, blocking, marks, oldest, ordered, stands, verdict
 
-__all__ = ["page", "render", "safe_link"]
+__all__ = ["page", "render", "safe_link", "verdict_parts"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Judged findings, further findings, rows of a chart's table: of each gate, first all that can be read, then less.
@@ -110,20 +110,22 @@ def render(report: Report) -> str:
 
 
 def _rendered(report: Report, most: tuple[int, int, int]) -> str:
+    decision = report.decision
+    approvals = approval_lines(decision.approvals) if decision else []
+    return page("report.html", {**verdict_parts(report), "approvals": approvals, "gates": _gates(report, most)})
+
+
+def verdict_parts(report: Report) -> dict[str, Any]:
+    """What every template of a report is given: the verdict in words, and the controls behind it."""
     word, about, explanation = verdict(report)
     decision = report.decision
-    return page(
-        "report.html",
-        {
-            "report": report,
-            "decision": decision,
-            "word": word,
-            "about": about,
-            "said": explanation,
-            "controls": ordered(decision.controls) if decision else (),
-            "stopping": blocking(decision) if decision else (),
-            "approvals": approval_lines(decision.approvals) if decision else [],
-            "gates": _gates(report, most),
-            "smallest": report.smallest_cell,
-        },
-    )
+    return {
+        "report": report,
+        "decision": decision,
+        "word": word,
+        "about": about,
+        "explanation": explanation,
+        "controls": ordered(decision.controls) if decision else (),
+        "stopping": blocking(decision) if decision else (),
+        "smallest": report.smallest_cell,
+    }

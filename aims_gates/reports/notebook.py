@@ -5,9 +5,9 @@ loaded. Every rule of its style names the report's own element, and its colours 
 """
 
 from aims_gates.reports import format
-from aims_gates.reports.html import page
+from aims_gates.reports.html import page, verdict_parts
 from aims_gates.reports.pictures import pictures
-from aims_gates.reports.view import Report, blocking, judging, ordered, verdict
+from aims_gates.reports.view import Report, judging
 
 __all__ = ["render"]
 
@@ -16,18 +16,12 @@ _MOST_FINDINGS, _MOST_ACTIONS, _MOST_PICTURES = 60, 5, 2
 
 def render(report: Report) -> str:
     """The report as a fragment of HTML."""
-    word, about, explanation = verdict(report)
     decision = report.decision
     gates = sorted(report.gates, key=lambda run: (run not in judging(report), format.rank_of(run.outcome)))
     return page(
         "notebook.html",
         {
-            "report": report,
-            "word": word,
-            "about": about,
-            "explanation": explanation,
-            "controls": ordered(decision.controls) if decision else (),
-            "stopping": blocking(decision) if decision else (),
+            **verdict_parts(report),
             "actions": decision.actions if decision else report.preview.next if report.preview else (),
             "most_actions": _MOST_ACTIONS,
             "gates": [
@@ -37,6 +31,5 @@ def render(report: Report) -> str:
             "pictures": {
                 run.gate: pictures(run.findings, report.smallest_cell)[:_MOST_PICTURES] for run in report.gates
             },
-            "smallest": report.smallest_cell,
         },
     )

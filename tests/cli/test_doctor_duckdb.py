@@ -1,7 +1,8 @@
-"""``aims-gates doctor`` on DuckDB: a version that was not tested, and one that answers otherwise."""
+"""``aims-gates doctor``: versions that are too old or were not tested, and a DuckDB that answers otherwise."""
 
 import json
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,23 @@ def test_the_versions_that_doctor_takes_are_those_that_are_required() -> None:
     first, other = (".".join(map(str, bound)) for bound in doctor._DUCKDB)
     assert required.specifier.contains(f"{first}.0") and not required.specifier.contains(f"{other}.0")
     assert required.specifier.contains(duckdb.__version__)
+
+
+def test_the_least_versions_that_doctor_takes_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *(line for lines in project["optional-dependencies"].values() for line in lines)]
+    least = dict(doctor._NEEDED) | {name: version for name, (_, _, version) in doctor._OPTIONAL.items()}
+    for line in map(Requirement, lines):
+        bounds = [bound.version for bound in line.specifier if bound.operator == ">="]
+        if line.name in least and bounds:
+            assert padded(map(int, bounds[0].split("."))) == padded(least[line.name]), line
+    named = {Requirement(line).name for line in lines}
+    assert set(least) - named <= {"flask"}, "flask comes with MLflow"
+
+
+def padded(numbers: Iterable[int]) -> tuple[int, ...]:
+    """Major and minor version."""
+    return (*numbers, 0)[:2]
 
 
 @pytest.mark.parametrize("untested", ["1.5.6", "2.1.0"])

@@ -35,16 +35,7 @@ def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
     if check.context.predictions is not None:
         table = _signed_elsewhere(check, check.context.predictions, folder, place, scratch)
     else:
-        table = predict_table(
-            folder,
-            place,
-            scratch / "predictions.parquet",
-            positive=positive_label(check.record),
-            prediction=check.record.columns().get("prediction", ()),
-            perturbations=_perturbations(check),
-            numbered=False,
-            isolation=check.isolation,
-        )
+        table = _predicted(check, folder, place, scratch / "predictions.parquet", _perturbations(check))
         check.statements.append(statement_of(table, check.now, check.inputs.facts, check.subject))
     check.notes.append(table.isolation.said())
     check.tables.append(table)
@@ -54,6 +45,22 @@ def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
     inputs.predictions_digest = table.output
     inputs.tables = {role: Dataset.open(path, role=role) for role, (path, _) in table.tables.items()}
     inputs.table_roles = {role: (role,) for role in TABLE_ROLES if inputs.tables}
+
+
+def _predicted(
+    check: Check, folder: Path, place: Path | str, out: Path, perturbations: Perturbations | None = None
+) -> PredictionTable:
+    """What a model says of the evaluation set, and of perturbed copies of its rows."""
+    return predict_table(
+        folder,
+        place,
+        out,
+        positive=positive_label(check.record),
+        prediction=check.record.columns().get("prediction", ()),
+        perturbations=perturbations,
+        numbered=False,
+        isolation=check.isolation,
+    )
 
 
 def _signed_elsewhere(check: Check, out: Path, folder: Path, place: Path | str, scratch: Path) -> PredictionTable:
@@ -107,14 +114,7 @@ def add_champion(check: Check, rows: list[Row], scratch: Path) -> None:
                     f"{message}its bytes were altered since it was granted. Run: aims-gates ledger verify"
                 )
                 return
-            table = predict_table(
-                folder,
-                place,
-                scratch / "champion.parquet",
-                positive=positive_label(check.record),
-                prediction=check.record.columns().get("prediction", ()),
-                isolation=check.isolation,
-            )
+            table = _predicted(check, folder, place, scratch / "champion.parquet")
     except AimsGatesError as error:
         check.notes.append(f"{message}{error.message}")
         return
