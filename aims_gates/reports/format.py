@@ -174,8 +174,9 @@ def evidence(item: Mapping[str, Any]) -> str:
         parts.append(past if past == "just now" else f"{past} old")
     if isinstance(item.get("expires_days"), int):
         parts.append(f"counts for {item['expires_days']} days")
-    if item.get("signers"):
-        parts.append(f"signed by {', '.join(map(clean, item['signers']))}")
+    if "signers" in item:
+        people = ", ".join(map(clean, item["signers"])) or "nobody whose key is trusted"
+        parts.append(f"signed by {people}")
     if item.get("standing") not in (None, "counts"):
         parts.append(f"does not count: {clean(item['standing'])}")
     return ", ".join(part for part in parts if part)

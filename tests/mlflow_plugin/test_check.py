@@ -31,6 +31,7 @@ from aims_gates.mlflow_plugin.client.systems import system_of
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Evidence, Finding, Limit, Subject
+from aims_gates.reports import Report
 from tests.mlflow_plugin.osv import served
 
 GATES = ("performance", "model_card")
@@ -87,6 +88,8 @@ def test_the_run_holds_report_card_and_evidence_that_opens(traded: Any, shop: An
     made, signers = open_envelope(envelope, [shop.key(name).public for name in ("dev", "ci")])
     assert evidence_of(made).outcome == "pass" and signers == (shop.key("ci").public,)
     assert "## " in (Path(folder) / "model_card.md").read_text()
+    controls = json.loads((Path(folder) / "report.json").read_text())["controls"]
+    assert {tuple(item["signers"]) for control in controls for item in control["evidence"]} == {("ci",)}
 
 
 def test_data_sets_are_inputs_of_the_run_with_the_whole_digest(shop: Any) -> None:
@@ -145,6 +148,13 @@ def test_without_a_key_a_check_is_a_preview_that_records_nothing(shop: Any, shop
     assert size(shop) == before
     assert any(note.startswith("Preview") for note in report.notes)
     assert [run.gate for run in report.gates] == list(GATES) and report.decision is not None
+    assert signers_of(report) == {()}
+
+
+def signers_of(report: Report) -> set[tuple[str, ...]]:
+    """Who signed the evidence that a report shows."""
+    assert report.decision is not None
+    return {tuple(item["signers"]) for control in report.decision.controls for item in control.evidence}
 
 
 def test_a_table_that_changed_while_the_gates_ran_is_signed_by_nobody(

@@ -61,3 +61,8 @@ def test_commands_are_told_from_sentences(text, said, runs):
 def test_a_mean_that_a_finding_is_about_has_no_more_digits_than_a_reader_takes_in() -> None:
     found = Finding("calibration_share", 0.2, over={"bin": "0.1 to 0.2", "mean_score": 0.15210993808371243})
     assert format.about(found) == "bin 0.1 to 0.2, mean_score 0.1521"
+
+
+def test_evidence_that_nobody_trusted_signed_says_so() -> None:
+    assert format.evidence({"gate": "drift", "signers": ["ci"]}) == "drift, signed by ci"
+    assert format.evidence({"gate": "drift", "signers": []}) == "drift, signed by nobody whose key is trusted"

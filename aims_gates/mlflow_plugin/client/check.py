@@ -214,17 +214,32 @@ def _decision(check: Check, rows: list[Row], recorded: bool) -> Decision | None:
     now = datetime.now(UTC)
     workspace = check.record.system.workspace
     if recorded:
-        rows = ledger_rows(check.context, check.record, check.name, check.subject.digest)
+        in_ledger, made_up = ledger_rows(check.context, check.record, check.name, check.subject.digest), []
     else:
         with open_ledger(check.context.settings.need_registry(), write=False) as connection:
             trust = history(connection).current()
-            rows = about(connection, workspace, check.name, check.subject.digest)
+            in_ledger = about(connection, workspace, check.name, check.subject.digest)
         signers = tuple(entry.key for entry in trust.keys if "ci" in entry.roles) if trust else ()
-        first = max((row.position for row in rows), default=-1) + 1
-        rows += [Row(first + place, now, statement, signers) for place, statement in enumerate(check.statements)]
+        first = max((row.position for row in in_ledger), default=-1) + 1
+        made_up = [Row(first + place, now, statement, signers) for place, statement in enumerate(check.statements)]
     ask = Ask(workspace, check.name, check.target.version or "unregistered", check.subject.digest, "production", now)
-    why = StatementView(rows, workspace, check.name).unbound()
+    view = StatementView(in_ledger, workspace, check.name)
+    why = view.unbound()
     if why is not None:
         binding = Binding(workspace, check.name, check.record.system.kind, check.plan, check.record.digest)
-        return as_if_bound(ask, binding, why, check.statements, rows, now)
-    return replace(decide(ask, rows), at=now.isoformat(timespec="seconds"))
+        decision = as_if_bound(ask, binding, why, check.statements, in_ledger, now)
+    else:
+        decision = replace(decide(ask, [*in_ledger, *made_up]), at=now.isoformat(timespec="seconds"))
+    persons = {row.digest: sorted({entry.person for entry in view.trust.holders(row)}) for row in in_ledger}
+    digests = [statement.digest for statement in check.statements]
+    return _with_signers(decision, {digest: persons.get(digest, []) for digest in digests})
+
+
+def _with_signers(decision: Decision, signers: Mapping[str, list[str]]) -> Decision:
+    """The decision with the people who signed these statements (by digest), and not those it was made to believe in."""
+
+    def true(item: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**item, "signers": signers.get(item["statement"], item["signers"])}
+
+    controls = (replace(control, evidence=tuple(map(true, control.evidence))) for control in decision.controls)
+    return replace(decision, controls=tuple(controls))
