@@ -273,6 +273,8 @@ class Traded:
     code: int
     second_before: Any
     second: Any
+    published: Path
+    """What version 1's run held under ``aims_gates`` after its check; the run itself is shared by every copy."""
 
 
 @pytest.fixture(scope="session")
@@ -284,11 +286,16 @@ def traded(shops: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with redirect_stdout(out):
         config = shops.where_flags(shop.folder)
         code = main(["check", "--model", "loans", "--version", "1", *shop.sign("ci"), *config])
+    published = mlflow.artifacts.download_artifacts(
+        run_id=shop.runs[0],
+        artifact_path="aims_gates",
+        dst_path=str(tmp_path_factory.mktemp("published")),
+    )
     shop.approve(1)
     assert shop.run("promote", "loans", "1") == 0
     second_before = shop.said("explain", "loans", "2")
     second = shop.said("check", "--model", "loans", "--version", "2", *shop.sign("ci"))
-    yield Traded(shop, out.getvalue(), code, second_before, second)
+    yield Traded(shop, out.getvalue(), code, second_before, second, Path(published))
     mlflow.set_tracking_uri(before[0])
     mlflow.set_registry_uri(before[1])
 

@@ -78,17 +78,15 @@ def test_the_evidence_is_signed_pinned_and_counts(traded: Any) -> None:
 
 
 def test_the_run_holds_report_card_and_evidence_that_opens(traded: Any, shop: Any) -> None:
-    folder = mlflow.artifacts.download_artifacts(
-        run_id=shop.runs[0], artifact_path="aims_gates", dst_path=str(shop.folder)
-    )
-    found = {str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file()}
+    folder = traded.published
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     evidence = {f"evidence/{name}.dsse.json" for name in (*GATES, "predictions")}
     assert found == {"report.html", "report.json", "model_card.md", "model_card.html"} | evidence
-    envelope = Envelope.from_json(json.loads((Path(folder) / "evidence" / "performance.dsse.json").read_text()))
+    envelope = Envelope.from_json(json.loads((folder / "evidence" / "performance.dsse.json").read_text()))
     made, signers = open_envelope(envelope, [shop.key(name).public for name in ("dev", "ci")])
     assert evidence_of(made).outcome == "pass" and signers == (shop.key("ci").public,)
-    assert "## " in (Path(folder) / "model_card.md").read_text()
-    controls = json.loads((Path(folder) / "report.json").read_text())["controls"]
+    assert "## " in (folder / "model_card.md").read_text()
+    controls = json.loads((folder / "report.json").read_text())["controls"]
     assert {tuple(item["signers"]) for control in controls for item in control["evidence"]} == {("ci",)}
 
 
