@@ -8,7 +8,7 @@ import click
 from aims_gates.cli.bind import last_author, refuse_author
 from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.errors import InputError, ProfileError
-from aims_gates.packs.find import bundled, find_gates
+from aims_gates.packs.find import find_gates
 from aims_gates.settings import Settings, signer
 
 __all__ = ["activate"]
@@ -34,7 +34,7 @@ def activate(name: str, author: str | None, reason: str, key: Path | None, setti
     from aims_gates.model import Subject
     from aims_gates.profiles import problems_of, read_profile
 
-    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    packs = settings.packs
     gates = find_gates(packs)
     problems: list[ProfileError] = list(problems_of(name, gates, packs))
     if problems:

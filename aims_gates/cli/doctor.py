@@ -16,7 +16,7 @@ import click
 from aims_gates.attestation.signing.keys import ENVIRONMENT, read_private
 from aims_gates.cli.options import as_json, emit, settings_options
 from aims_gates.errors import AimsGatesError
-from aims_gates.packs.find import bundled, find_gates
+from aims_gates.packs.find import find_gates
 from aims_gates.settings import SCHEMES, Settings, database_uri
 
 __all__ = ["command"]
@@ -140,7 +140,7 @@ def _plugin() -> Iterator[Check]:
 
 def _gates(settings: Settings) -> Iterator[Check]:
     try:
-        gates = find_gates(pack for pack in settings.packs if pack.resolve() != bundled().resolve())
+        gates = find_gates(settings.packs)
         for gate in gates.values():
             _ = gate.manifest
         yield "gates", _state(bool(gates)), f"{len(gates)} found", "Reinstall aims-gates."

@@ -8,7 +8,7 @@ from aims_gates.cli.new import gate_samples, new_gate
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.suite import command as suite
 from aims_gates.errors import InputError
-from aims_gates.packs.find import bundled, find_gates
+from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
 from aims_gates.settings import Settings
 
@@ -26,7 +26,7 @@ command.add_command(suite)
 
 
 def _found(settings: Settings) -> dict[str, Gate]:
-    return find_gates(pack for pack in settings.packs if pack.resolve() != bundled().resolve())
+    return find_gates(settings.packs)
 
 
 def _row(gate: Gate) -> dict[str, Any]:

@@ -14,11 +14,6 @@ from aims_gates.settings import Settings
 __all__ = ["gate_samples", "new_gate", "new_profile"]
 
 
-def _own(settings: Settings) -> list[Path]:
-    """Your packs, the bundled one aside."""
-    return [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
-
-
 def _target(settings: Settings) -> Path:
     if not settings.packs:
         raise InputError("no pack is named", remedy="Name one with --pack, or start one: aims-gates init")
@@ -40,7 +35,7 @@ def new_gate(gate_id: str, controls: tuple[str, ...], record: str | None, settin
     for control in controls:
         clause_or_control(control)
     pack = _target(settings)
-    if gate_id in find_gates(_own(settings)):
+    if gate_id in find_gates(settings.packs):
         raise InputError(f"there is a gate {gate_id!r} already", remedy="Choose another id.")
     files = record_gate(gate_id, controls, _record(record)) if record else computed_gate(gate_id, controls)
     for place in write_skeleton(pack, files):
@@ -82,7 +77,7 @@ def gate_samples(gate_ids: tuple[str, ...], settings: Settings) -> int:
     """
     from aims_gates.evaluation.samples import read_samples
 
-    gates = find_gates(_own(settings))
+    gates = find_gates(settings.packs)
     failed = False
     for gate_id in gate_ids:
         if gate_id not in gates:
@@ -106,7 +101,7 @@ def gate_samples(gate_ids: tuple[str, ...], settings: Settings) -> int:
 @settings_options
 def new_profile(profile_id: str, parent: str, settings: Settings) -> None:
     """Write a skeleton of the profile ID into your pack, with its test. Nothing that is there is touched."""
-    pack, own = _target(settings), _own(settings)
+    pack, own = _target(settings), settings.packs
     if profile_id in profile_names(own):
         raise InputError(f"there is a profile {profile_id!r} already", remedy="Choose another id.")
     tier = find_profile(parent, own).value["tier"]

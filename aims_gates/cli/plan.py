@@ -6,12 +6,10 @@ import click
 
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.documents.canonical import digest, plain
-from aims_gates.evaluation.plan import make_plan
+from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.records.reader import find_system, read_system
 from aims_gates.governance.records.tier import require_tier
 from aims_gates.model import Plan
-from aims_gates.packs.find import bundled, find_gates
-from aims_gates.profiles import read_profile
 from aims_gates.settings import Settings
 
 __all__ = ["command", "plan_of"]
@@ -23,11 +21,9 @@ def plan_of(settings: Settings, system: str) -> Plan:
     Raises:
         RefusedError: the system's tier is prohibited, or lower than its classification gives today.
     """
-    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
     record = read_system(find_system(list(settings.packs), system), system)
     require_tier(record, datetime.now(UTC).date())
-    gates = find_gates(packs)
-    return make_plan(record, read_profile(record.system.profile or record.system.tier, gates, packs), gates)
+    return Planner(settings.packs).plan(record)
 
 
 @click.command()

@@ -7,7 +7,7 @@ from aims_gates.cli.new import new_profile
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.rehearse import diff, test
 from aims_gates.errors import ProfileError
-from aims_gates.packs.find import bundled, find_gates, profile_names
+from aims_gates.packs.find import find_gates, profile_names
 from aims_gates.profiles import problems_of, read_profile
 from aims_gates.settings import Settings
 
@@ -35,7 +35,7 @@ command.add_command(diff)
 @as_json
 def list_profiles(settings: Settings, json_: bool) -> None:
     """Every profile: tier and title."""
-    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    packs = settings.packs
     gates = find_gates(packs)
     profiles = [read_profile(name, gates, packs).profile for name in sorted(profile_names(packs))]
     rows = [{"id": profile.id, "tier": profile.tier, "title": profile.title} for profile in profiles]
@@ -47,7 +47,7 @@ def list_profiles(settings: Settings, json_: bool) -> None:
 @settings_options
 def show(name: str, settings: Settings) -> None:
     """A profile with its parents merged in, as JSON."""
-    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    packs = settings.packs
     resolved = read_profile(name, find_gates(packs), packs)
     emit({**resolved.profile.model_dump(mode="json"), "digest": resolved.digest}, True, str)
 
@@ -58,7 +58,7 @@ def show(name: str, settings: Settings) -> None:
 @as_json
 def lint(names: tuple[str, ...], settings: Settings, json_: bool) -> int:
     """Check profiles (all, or those named): unknown ids, limits the wrong way round, controls without a gate."""
-    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
+    packs = settings.packs
     gates = find_gates(packs)
     chosen = names or sorted(profile_names(packs))
     problems: list[ProfileError] = [

@@ -1,5 +1,6 @@
 """``aims-gates profile test`` and ``profile diff``: a profile's rules tried, and two profiles compared."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ __all__ = ["diff", "test"]
 _TIERS = ("minimal", "limited", "high")
 
 
-def _under(name: str, gates: Any, packs: list[Path]) -> list[str]:
+def _under(name: str, gates: Any, packs: Iterable[Path]) -> list[str]:
     """The profile; for an overlay, which stands on no system alone, the three tiers with it laid over."""
     from aims_gates.profiles import OVER, read_profile
 
@@ -40,11 +41,10 @@ def test(names: tuple[str, ...], everything: bool, settings: Settings, json_: bo
     controls: [...]}. An overlay is tried over minimal, limited and high.
     """
     from aims_gates.packs.find import find_gates, profile_names
-    from aims_gates.portfolio.gather import own_packs
     from aims_gates.profiles import OVER, read_profile
     from aims_gates.simulation import fixtures_of, rehearse
 
-    packs = own_packs(settings)
+    packs = settings.packs
     gates, known = find_gates(packs), profile_names(packs)
     result = []
     for name in [full for short in names or sorted(known) for full in _under(short, gates, packs)]:
@@ -93,11 +93,10 @@ def diff(old: str, new: str, what_if: bool, settings: Settings, json_: bool) -> 
     profile takes effect by aims-gates bind.
     """
     from aims_gates.packs.find import find_gates
-    from aims_gates.portfolio.gather import own_packs
     from aims_gates.profiles import lint, open_profile
     from aims_gates.simulation.comparison import compare
 
-    packs = own_packs(settings)
+    packs = settings.packs
     gates = find_gates(packs)
     before, (after, document) = open_profile(old, packs)[0], open_profile(new, packs)
     changes = compare(before, after, gates)
@@ -130,13 +129,13 @@ def _outlooks(settings: Settings, old: str, profile: Any, document: Any) -> list
     """What the new profile would do to each standing grant under the old one."""
     from aims_gates.packs.find import find_gates
     from aims_gates.portfolio import standing_grants
-    from aims_gates.portfolio.gather import gather, own_packs
+    from aims_gates.portfolio.gather import gather
     from aims_gates.profiles import Resolved
     from aims_gates.simulation.whatif import foreseen
 
     settings.need_registry()
     now = datetime.now(UTC)
-    all_, gates = gather(settings, now), find_gates(own_packs(settings))
+    all_, gates = gather(settings, now), find_gates(settings.packs)
     systems = {record.system.name: record for record in all_.systems}
     resolved = Resolved(profile, profile.digest, document)
     return [

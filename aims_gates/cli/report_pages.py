@@ -96,7 +96,7 @@ def of_version(settings: Settings, model: str, version: str) -> "Facts":
 def of_organization(settings: Settings) -> "Facts":
     """The facts of the organization: its records, every system, and what the files say is due of each."""
     from aims_gates.governance.records.reader import read_record, read_system
-    from aims_gates.portfolio.gather import gather, own_packs
+    from aims_gates.portfolio.gather import gather
     from aims_gates.reports.pages import Facts
 
     now = datetime.now(UTC)
@@ -104,7 +104,7 @@ def of_organization(settings: Settings) -> "Facts":
     systems = tuple(read_system(system_record.pack, system_record.system.name) for system_record in gathered.systems)
     records: dict[str, Mapping[str, Any]] = {}
     places: dict[str, str] = {}
-    for pack in own_packs(settings):
+    for pack in settings.packs:
         for name, path in _files(pack).items():
             if name in records:
                 remedy = "An organization has one; keep one of them."

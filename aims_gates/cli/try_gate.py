@@ -14,7 +14,7 @@ from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.model import Finding, Outcome
 from aims_gates.packs.case import Case
-from aims_gates.packs.find import bundled, find_gates
+from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
 from aims_gates.settings import Settings
 
@@ -147,7 +147,7 @@ def command(
 
     The exit code is 0 for pass, 2 for fail, 3 for inconclusive, 1 for an error.
     """
-    gates = find_gates(pack for pack in settings.packs if pack.resolve() != bundled().resolve())
+    gates = find_gates(settings.packs)
     if gate_id not in gates:
         raise InputError(f"there is no gate {gate_id!r}", remedy=f"Choose from: {', '.join(sorted(gates))}.")
     gate = gates[gate_id]

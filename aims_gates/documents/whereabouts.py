@@ -2,13 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aims_gates.model import Finding
-
-__all__ = ["anywhere", "finding_anywhere"]
+__all__ = ["anywhere", "parts_anywhere"]
 
 #: An absolute path of two parts or more, also in ``file://`` and ``sqlite:///`` addresses; no part of a web address.
 _ABSOLUTE = re.compile(
@@ -28,15 +25,10 @@ def anywhere(text: str, root: Path | None = None) -> str:
     return _ABSOLUTE.sub(lambda match: match[1], text)
 
 
-def _parts(value: Any, root: Path) -> Any:
+def parts_anywhere(value: Any, root: Path) -> Any:
+    """Every text of a value, however deep, written as ``anywhere`` does."""
     if isinstance(value, str):
         return anywhere(value, root)
     if isinstance(value, Mapping):
-        return {name: _parts(part, root) for name, part in value.items()}
-    return type(value)(_parts(part, root) for part in value) if isinstance(value, list | tuple) else value
-
-
-def finding_anywhere(finding: Finding, root: Path) -> Finding:
-    """A finding whose texts name no place of this machine."""
-    texts = {name: _parts(getattr(finding, name), root) for name in ("note", "remedy", "over")}
-    return replace(finding, **texts)
+        return {name: parts_anywhere(part, root) for name, part in value.items()}
+    return type(value)(parts_anywhere(part, root) for part in value) if isinstance(value, list | tuple) else value

@@ -1,16 +1,46 @@
-"""System, profile and gates in; plan out. Pure: what is due for a transition, pinned by digests."""
+"""System, profile and gates in; plan out: what is due for a transition, pinned by digests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from aims_gates.errors import RefusedError
 from aims_gates.governance.controls import approval_controls, title_of
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Approver, Plan, Requirement, Step
+from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
-from aims_gates.profiles import Profile, Resolved
+from aims_gates.profiles import Profile, Resolved, read_profile
 
-__all__ = ["make_plan"]
+__all__ = ["Planner", "make_plan"]
+
+
+class Planner:
+    """Plans of systems as the files now say them; gates and profiles are read once.
+
+    Args:
+        packs: The user's packs; the bundled one comes in any case.
+
+    Raises:
+        PackError: a pack is missing, or two offer a gate of the same id.
+    """
+
+    def __init__(self, packs: Iterable[Path]) -> None:
+        self._packs = tuple(packs)
+        self.gates = find_gates(self._packs)
+        self._profiles: dict[str, Resolved] = {}
+
+    def plan(self, record: SystemRecord) -> Plan:
+        """The plan of a system under the profile it names, or that of its tier.
+
+        Raises:
+            RefusedError: the system's tier is prohibited.
+            InputError: the profile is malformed or for another tier, or the system sets what only the profile may.
+        """
+        name = record.system.profile or record.system.tier
+        if name not in self._profiles:
+            self._profiles[name] = read_profile(name, self.gates, self._packs)
+        return make_plan(record, self._profiles[name], self.gates)
 
 
 def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate]) -> Plan:

@@ -4,14 +4,15 @@ Each data set is opened once for all gates. A gate whose data or record is not t
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from aims_gates.data import Dataset
 from aims_gates.documents.shell import quoted
-from aims_gates.documents.whereabouts import finding_anywhere
+from aims_gates.documents.whereabouts import parts_anywhere
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.governance.records.reader import SystemRecord
@@ -172,7 +173,7 @@ def _evidence(
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
         findings = _lacking(gate, f"{place}{error.message}", error.remedy or "Fix the input.")
-    findings = tuple(finding_anywhere(finding, bench.record.pack) for finding in findings)
+    findings = tuple(_anywhere(finding, bench.record.pack) for finding in findings)
     return Evidence(
         gate=gate.id,
         gate_digest=gate.digest,
@@ -185,6 +186,12 @@ def _evidence(
         predictions=bench.predictions_digest if cites else None,
         facts={**bench.facts, **_pinned(bench.record), "libraries": library_versions()},
     )
+
+
+def _anywhere(finding: Finding, root: Path) -> Finding:
+    """A finding whose texts name no place of this machine."""
+    texts = {name: parts_anywhere(getattr(finding, name), root) for name in ("note", "remedy", "over")}
+    return replace(finding, **texts)
 
 
 def run_plan(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aims_gates.attestation.trust_list import TrustHistory
 from aims_gates.errors import NoLedgerError
-from aims_gates.evaluation.plan import make_plan
+from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.records.reader import (
     SystemRecord,
     find_system,
@@ -19,13 +19,11 @@ from aims_gates.governance.records.reader import (
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import Plan
-from aims_gates.packs.find import bundled, find_gates
 from aims_gates.portfolio.due import Deadline, due_fields, due_keys, due_of, sort_due
 from aims_gates.portfolio.fleet import ModelStatus, ModelView, status, views
-from aims_gates.profiles import Resolved, read_profile
 from aims_gates.settings import DEFAULT_WORKSPACE, Settings, called
 
-__all__ = ["Gathered", "gather", "own_packs", "record_paths", "system_of"]
+__all__ = ["Gathered", "gather", "record_paths", "system_of"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def system_of(settings: Settings, name: str) -> SystemRecord | None:
     Raises:
         InputError: it is malformed, or two packs hold it.
     """
-    packs = [pack for pack in own_packs(settings) if name in system_names(pack)]
+    packs = [pack for pack in settings.packs if name in system_names(pack)]
     return read_system(find_system(packs, name), name) if packs else None
 
 
@@ -98,11 +96,6 @@ def record_paths(pack: Path) -> list[Path]:
     return [path for folder in folders for name, path in record_files(folder).items() if name != "defaults"]
 
 
-def own_packs(settings: Settings) -> list[Path]:
-    """The user's packs, the bundled one left out (it comes in any case)."""
-    return [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
-
-
 def gather(settings: Settings, now: datetime) -> Gathered:
     """Read packs and ledger; where there is no ledger yet, the packs alone.
 
@@ -110,18 +103,12 @@ def gather(settings: Settings, now: datetime) -> Gathered:
         InputError: a system, a profile or a gate is malformed.
         IntegrityError: a ledger row does not hold.
     """
-    packs = own_packs(settings)
-    gates = find_gates(packs)
+    packs = settings.packs
+    planner = Planner(packs)
     systems = tuple(read_system(pack, name, whole=False) for pack in packs for name in system_names(pack))
-    profiles: dict[str, Resolved] = {}
-    plans = {}
-    for system_record in systems:
-        name = system_record.system.profile or system_record.system.tier
-        if system_record.system.tier != "prohibited":
-            profiles[name] = profiles.get(name) or read_profile(name, gates, packs)
-            plans[system_record.system.name] = make_plan(system_record, profiles[name], gates)
+    plans = {record.system.name: planner.plan(record) for record in systems if record.system.tier != "prohibited"}
     models, trust = _ledger(settings, now)
-    return Gathered(now, systems, plans, models, trust, tuple(packs), settings.workspace)
+    return Gathered(now, systems, plans, models, trust, packs, settings.workspace)
 
 
 def _ledger(settings: Settings, now: datetime) -> tuple[tuple[ModelView, ...], TrustHistory]:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aims_gates.documents.whereabouts import anywhere, finding_anywhere
-from aims_gates.model import Finding
+from aims_gates.documents.whereabouts import anywhere, parts_anywhere
 
 ROOT = Path("/home/ada/pack")
 
@@ -31,10 +30,9 @@ def test_paths_are_written_from_the_pack_or_by_their_last_part(text: str, shown:
     assert anywhere(text, ROOT) == shown
 
 
-def test_every_text_of_a_finding_is_looked_at() -> None:
+def test_every_text_of_a_value_is_looked_at() -> None:
     place = str(ROOT / "data" / "x.csv")
-    finding = Finding("rows", note=place, remedy=f"Fix {place}.", over={"record": place, "of": [place]})
-    shown = finding_anywhere(finding, ROOT)
-    assert (shown.note, shown.remedy, shown.over) == (
-        "data/x.csv", "Fix data/x.csv.", {"record": "data/x.csv", "of": ["data/x.csv"]},
-    )  # fmt: skip
+    value = {"record": place, "of": [place], "at": ({"file": place}, 3, None)}
+    assert parts_anywhere(value, ROOT) == {
+        "record": "data/x.csv", "of": ["data/x.csv"], "at": ({"file": "data/x.csv"}, 3, None),
+    }  # fmt: skip

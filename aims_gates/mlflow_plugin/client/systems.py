@@ -3,12 +3,10 @@
 from typing import Any
 
 from aims_gates.errors import InputError
-from aims_gates.evaluation.plan import make_plan
+from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.records.reader import SystemRecord, find_system, read_system, system_names
 from aims_gates.model import Plan
-from aims_gates.packs.find import bundled, find_gates
 from aims_gates.packs.gate import Gate
-from aims_gates.profiles import read_profile
 from aims_gates.settings import Settings
 
 __all__ = ["local_plan", "positive_label", "system_of"]
@@ -39,10 +37,8 @@ def system_of(settings: Settings, system: str | None, model: str | None) -> Syst
 
 def local_plan(settings: Settings, record: SystemRecord) -> tuple[Plan, dict[str, Gate]]:
     """The plan as the files here say it, and the gates there are."""
-    packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
-    gates = find_gates(packs)
-    profile = read_profile(record.system.profile or record.system.tier, gates, packs)
-    return make_plan(record, profile, gates), gates
+    planner = Planner(settings.packs)
+    return planner.plan(record), planner.gates
 
 
 def positive_label(record: SystemRecord) -> Any:
