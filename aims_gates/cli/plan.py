@@ -119,9 +119,15 @@ def _people_text(value: dict[str, Any], staff: "Staffing | None") -> str:
     return "\n".join([*lines, "", *_staff_lines(staff)])
 
 
-def _staff_lines(staff: "Staffing | None") -> list[str]:
+def _further(role: str) -> str:
+    """What else the trust list asks for with a role."""
+    from aims_gates.attestation.trust_list import OUTSIDE
     from aims_gates.decision.people import SERVICES
 
+    return " --service" if role in SERVICES else " --organization ORGANIZATION" if role.startswith(OUTSIDE) else ""
+
+
+def _staff_lines(staff: "Staffing | None") -> list[str]:
     if staff is None:
         return ["There is no trust list yet: aims-gates keys trust FILE.pub --person NAME --role policy --first"]
     lines = [f"On the trust list: {staff.people}"]
@@ -129,7 +135,7 @@ def _staff_lines(staff: "Staffing | None") -> list[str]:
     if staff.enough:
         return [*lines, "They can carry it."]
     command = "aims-gates keys trust FILE.pub --person NAME --key POLICY.key --role"
-    trust = [f"  {command} {role}{' --service' if role in SERVICES else ''}" for role in staff.unheld]
+    trust = [f"  {command} {role}{_further(role)}" for role in staff.unheld]
     if trust:
         return [*lines, "Nobody holds what is needed; have a policy owner put somebody on the list:", *trust]
     return [*lines, "Every role is held, and by too few people: one more is needed who shares no duty above."]

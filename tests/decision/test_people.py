@@ -23,6 +23,7 @@ LEAST = {
     "limited": 2,
     "high": 3,
     "nyc-ll144": 3,
+    "small-organization": 2,
     "starter": 3,
     "starter-limited": 2,
     "starter-minimal": 2,
@@ -42,7 +43,16 @@ def decided(kit: Any, plan: Plan, who: Mapping[str, str]) -> Decision:
     for duty in least_people(plan).duties:
         roles.setdefault(who[duty.id], set()).update(duty.roles[:1])
     story, scene = kit.Story(), Scenario(plan)
-    entries = [TrustedKey(kit.key_of(name).public, name, tuple(sorted(held))) for name, held in roles.items() if held]
+    entries = [
+        TrustedKey(
+            kit.key_of(name).public,
+            name,
+            tuple(sorted(held)),
+            organization="another" if "outside-reviewer" in held else "",
+        )
+        for name, held in roles.items()
+        if held
+    ]
     story.trust(*entries, kit.trusted("ci"), by=who["governs"])
     story.create()
     story.bind(plan, by=who["governs"], author=who["writes"])
