@@ -73,8 +73,10 @@ The rules:
     the request.
 8.  A version with no record of who registered it is refused (a service that names no human is nobody), and so is one
     halted since its request, or whose bytes were granted under another name that was halted and not resumed since
-    (:mod:`aims_gates.decision.halts`). Where a server records who makes models and has no record of this one,
-    approvals cannot be shown to be independent, and it is refused too, though observe and warn let it through.
+    (:mod:`aims_gates.decision.halts`). A version that was registered past aims-gates may be taken in: a person answers
+    for it and has a hand in it as its registrar, for the bytes that they hashed and no others. Where a server records
+    who makes models and has no record of this one, approvals cannot be shown to be independent, and it is refused too,
+    though observe and warn let it through.
 9.  Observe and warn let an unmet control through and say so; they never let through what rules 1, 2 and 8 refuse, nor
     an expired profile.
 10. A rollback order, signed by a person on call, carries a version granted before, with the same bytes, within the
@@ -109,7 +111,7 @@ from dataclasses import replace
 from typing import Any
 
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.actions import actions
+from aims_gates.decision.actions import actions, take_in
 from aims_gates.decision.approvals import approvals_of, frozen, unfilled
 from aims_gates.decision.control_state import state_of
 from aims_gates.decision.in_force import StatementView
@@ -148,12 +150,14 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
 
 def _unbound(ask: Ask, ledger: StatementView) -> Decision:
     message = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
-    action = f"aims-gates bind {quoted(ask.name)} --system SYSTEM --key POLICY.key"
+    steps: tuple[str, ...] = (f"aims-gates bind {quoted(ask.name)} --system SYSTEM --key POLICY.key",)
     if ledger.kind == "prompt":
-        message, action = f"{message}; {_UNREAD}", _PROMPTS
+        message, steps = f"{message}; {_UNREAD}", (_PROMPTS,)
+    elif ledger.registration(ask.version) is None:
+        steps = (take_in(ask), *steps)
     return Decision(
         False, "enforce", False, ask.name, ask.version, ask.digest, None, None, None, None, None, (),
-        {"needed": [], "given": [], "missing": []}, (action,), (message,), 3, iso(ask.now),
+        {"needed": [], "given": [], "missing": []}, steps, (message,), 3, iso(ask.now),
     )  # fmt: skip
 
 

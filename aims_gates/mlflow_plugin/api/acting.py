@@ -16,6 +16,7 @@ from aims_gates.attestation.statements.people import Request
 from aims_gates.attestation.trust_list import Row
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger import append, history
+from aims_gates.ledger.registry_acts import statements
 from aims_gates.ledger.table import select
 from aims_gates.mlflow_plugin.api import shapes
 from aims_gates.mlflow_plugin.api.answers import caller
@@ -103,7 +104,9 @@ def open_request(opened: shapes.Opened) -> shapes.ActResult:
     server_key()
     with reading() as connection:
         need_role(connection, None, caller(), Request)  # before bytes are copied for nothing
+        ledger = statements(connection, workspace(), opened.name)
     _existing(opened.name, opened.version)
+    acts.need_registration(ledger, opened.version)
     digest = store().stage_version(opened.name, int(opened.version))
     ref, now = ModelRef(workspace(), opened.name, opened.version), datetime.now(UTC)
     return _said(

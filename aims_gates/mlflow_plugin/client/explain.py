@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from aims_gates.decision.halts import describe_halt, may_resume
 from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.refusals import intake_notes
 from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
@@ -69,7 +70,8 @@ def explain(
             if counted.evidence is not None:
                 runs.append(GateRun(step.gate, step.title, counted.evidence.outcome, counted.evidence.findings))
     left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
-    notes = (f"What this profile leaves out: {left_out}",) if left_out else ()
+    notes = tuple(intake_notes(StatementView(rows, workspace, name), version))
+    notes += (f"What this profile leaves out: {left_out}",) if left_out else ()
     return Report(title=f"{name} version {version}", decision=decision, gates=tuple(runs), notes=notes)
 
 
