@@ -38,23 +38,23 @@ LEFT_OUT = "registered_model_meta"
 #: What MLflow writes there. With anything else in it a model could keep its weights where no digest looks.
 _META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z)){1,2}")
 _META_BYTES = 1024
+#: Fields that came later, and are left out where they say nothing.
+_LATER = ("isolation", "trial")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 def plain(value: Any) -> Any:
     """The JSON form of a noun: dataclasses as objects, tuples as lists.
 
-    An empty ``isolation`` (of a plan, of predictions) is left out: what was bound or signed before there was one keeps
-    its bytes.
+    An empty ``isolation`` (of a plan, of predictions) and a ``trial`` that is none are left out: what was bound or
+    signed before there were such fields keeps its bytes.
     """
     return asdict(value, dict_factory=_object) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     items = dict(fields)
-    if not items.get("isolation", True):
-        del items["isolation"]
-    return items
+    return {name: value for name, value in items.items() if value or name not in _LATER}
 
 
 def canonical_bytes(value: Any) -> bytes:
