@@ -10,6 +10,7 @@ from aims_gates.attestation.trust_list import Row, day
 from aims_gates.decision.halts import describe_halt
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.question import PromotionContext
+from aims_gates.decision.trial import trial_refusals
 
 __all__ = ["RefusalReason", "describe_intake", "hard_refusals", "intake_notes", "soft_refusals"]
 
@@ -35,7 +36,8 @@ class RefusalReason(NamedTuple):
 
 
 def hard_refusals(context: PromotionContext) -> Iterator[RefusalReason]:
-    """Those that no mode lets through (rules 2, 8 and 9)."""
+    """Those that no mode lets through (rules 2, 8, 9 and 20)."""
+    yield from (RefusalReason(3, problem) for problem in trial_refusals(context))
     yield from _of_version(context)
     yield from _of_bytes(context)
     yield from _of_profile(context)
@@ -47,7 +49,8 @@ def soft_refusals(context: PromotionContext) -> Iterator[RefusalReason]:
     if context.makers_unknown:
         yield RefusalReason(3, "the server has no record of who made this model: nobody can be shown to be independent")
     if context.request is None:
-        yield RefusalReason(4, "no request is open for this version")
+        if not context.plan.trial:
+            yield RefusalReason(4, "no request is open for this version")
     else:
         yield from _of_request(context, context.request)
 

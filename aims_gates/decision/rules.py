@@ -104,6 +104,11 @@ The rules:
     the ways to a yes (evidence, rollback, break-glass) stands by itself: that one is shut shuts no other.
 19. Where the plan names a least isolation, predictions count as signed (rule 4) only when their statement says that the
     model's process was kept apart at least so far; a statement that does not say was made without.
+20. Under a trial profile the mode is observe, no request is asked for, and one person may write and sign the binding.
+    Every grant is then a trial grant (:mod:`aims_gates.decision.trial`): its criteria do not count as met, whatever the
+    evidence; no order carries another kind; it is no ground for a rollback under another profile. A registry that is
+    served gives none. From a trial a name is bound to another profile only while as many people as that plan needs are
+    on the trust list, and never back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -172,7 +177,7 @@ def _for_prompts(ledger: StatementView, decision: Decision) -> Decision:
 def _decision(context: PromotionContext) -> Decision:
     """By the evidence, else by the order to roll back where one carries it, else by break-glass."""
     by_evidence = _by_evidence(context)
-    if by_evidence.allowed:
+    if by_evidence.allowed or context.plan.trial:
         return by_evidence
     by_orders = break_glass(context, by_evidence)
     order = rollback_order(context.ledger, context.ask.version, context.now)
@@ -191,7 +196,7 @@ def _by_evidence(context: PromotionContext) -> Decision:
     return Decision(
         allowed=not hard and (met or context.mode != "enforce"),
         mode=context.mode,
-        criteria_met=met,
+        criteria_met=met and not plan.trial,
         name=context.ask.name,
         version=context.ask.version,
         subject=context.subject,
@@ -206,6 +211,7 @@ def _by_evidence(context: PromotionContext) -> Decision:
         problems=tuple(refusal.message for refusal in hard + soft),
         exit=_exit(context, hard + soft, [state for state in controls if state.blocks], approvals),
         at=iso(context.now),
+        transition="trial" if plan.trial else "production",
     )
 
 

@@ -69,12 +69,14 @@ class Profile(StrictModel):
     rollback_days: int = Field(default=90, gt=0)
     #: The least isolation of a model's process for signed predictions; ``none`` and nothing take any.
     isolation: Literal["", "none", "container", "bwrap"] = ""
+    #: Its grants are trial grants: nothing is refused for want of evidence, and no control counts as met.
+    trial: bool = False
 
     @property
     def digest(self) -> str:
-        """``sha256:...`` of its content; without an empty ``isolation``: digests from before there was one hold."""
+        """``sha256:...`` of its content; without what came later and says nothing: digests from before it hold."""
         content = self.model_dump(mode="json")
-        return digest({name: value for name, value in content.items() if value or name != "isolation"})
+        return digest({name: value for name, value in content.items() if value or name not in ("isolation", "trial")})
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ class Scenario:
     """
 
     def __init__(self, plan: Plan) -> None:
+        plan = replace(plan, trial=False)  # on trial nothing is refused: its rules are played as they would hold
         last = day(plan.profile_expires) if plan.profile_expires is not None else None
         self.plan = plan
         self.now = datetime.combine(last, time(12), UTC) if last else _USUAL

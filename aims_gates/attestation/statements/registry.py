@@ -54,7 +54,7 @@ class Intake(OfVersion, Said):
 class Grant(OfAlias):
     """The registry: what makes a promotion stand; one that was adopted ends after ``expires`` (ISO date)."""
 
-    transition: Literal["production", "rollback", "break-glass", "adopted"]
+    transition: Literal["production", "rollback", "break-glass", "adopted", "trial"]
     mode: Mode
     request: str | None
     decision: str

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.attestation.statements.people import Request
+from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.trust_list import Row
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger import append, history
@@ -64,8 +65,20 @@ def hand_in(signed: shapes.SignedStatement) -> shapes.StatementPlace:
             remedy = "Let an administrator of this server begin it: aims-gates keys trust --first ..."
             raise RefusedError("there is no trust list yet", remedy=remedy)
         row = append(connection, envelope, datetime.now(UTC))
+        _refuse_trial(row)
         _, body = select(connection, [f"statement {row.digest}"])[0]
         return shown(row, history(connection), body)
+
+
+def _refuse_trial(row: Row) -> None:
+    """Undo a binding under a trial profile, which is for an embedded registry alone.
+
+    Raises:
+        RefusedError: the row is one.
+    """
+    if isinstance(row.predicate, Binding) and row.predicate.plan.trial:
+        remedy = "Bind it under the profile of its tier: aims-gates profile list; or try in aims+sqlite:///FILE."
+        raise RefusedError("a trial profile is for an embedded registry, and this one is served", remedy=remedy)
 
 
 def _said(said_by: Any, *, model: str | None = None) -> shapes.ActResult:

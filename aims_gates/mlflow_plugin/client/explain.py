@@ -15,7 +15,7 @@ from aims_gates.ledger.registry_acts import about, statements, stopping
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import Source
 from aims_gates.mlflow_plugin.store.governed_names import version_number
-from aims_gates.model import Decision, ModelRef
+from aims_gates.model import TRIAL_GRANT, Decision, ModelRef
 from aims_gates.reports import GateRun, Report
 from aims_gates.settings import Settings
 
@@ -100,6 +100,8 @@ def _irregular(ledger: StatementView, now: datetime) -> list[str]:
         what = f"version {grant.predicate.version} is in production ({grant.predicate.alias}) since {grant.at.date()}"
         if grant.predicate.transition == "break-glass":
             lines.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")
+        if grant.predicate.transition == "trial":
+            lines.append(f"{what} on {TRIAL_GRANT}")
         if grant.predicate.transition == "adopted":
             lines.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
     return lines
