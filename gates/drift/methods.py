@@ -63,7 +63,7 @@ class Method:
 # Divergences ---------------------------------------------------------------------------------------------------------
 
 
-def _shares(counts: Counts) -> Floats:
+def _shares(counts: Counts | Floats) -> Floats:
     """Shares over the last axis."""
     shares: Floats = counts / counts.sum(axis=-1, keepdims=True)
     return shares
