@@ -24,6 +24,7 @@ __all__ = [
     "System",
     "SystemRecord",
     "find_system",
+    "read_draft",
     "read_record",
     "read_system",
     "record_files",
@@ -299,19 +300,9 @@ def _shared_records(pack: Path, tier: str) -> dict[str, Mapping[str, Any]]:
     return (_records(folder / "standard") if tier == "minimal" else {}) | own
 
 
-def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
-    """Read a system and its records.
-
-    Args:
-        pack: The pack that holds it.
-        name: The system.
-        whole: Read every record; else system.yaml and requirements.yaml alone, which is all that a plan needs.
-
-    Raises:
-        InputError: naming file, line, field and remedy.
-    """
-    folder = pack / "records" / "systems" / name
-    document = read(folder / "system.yaml")
+def _merged(pack: Path, name: str) -> tuple[Document, System]:
+    """system.yaml as read, and with the defaults of its family and the organization merged in."""
+    document = read(pack / "records" / "systems" / name / "system.yaml")
     if not isinstance(document.value, dict):
         raise document.error((), "a system is a mapping", "Start from: aims-gates init")
     family = document.value.get("family")
@@ -324,6 +315,37 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
     system = parse(System, Document(_overlay(base, document.value), document.where, document.lines))
     if system.name != name:
         raise document.error(("name",), f"{system.name!r} differs from the folder {name!r}", "Make them equal.")
+    return document, system
+
+
+def read_draft(pack: Path, name: str) -> SystemRecord:
+    """A system that is being filled in, without its records: what only people know may still be a placeholder.
+
+    No verdict comes of it. Facts that are not filled in are left out: unknown, as for every rule.
+
+    Raises:
+        InputError: naming file, line, field and remedy.
+    """
+    document, system = _merged(pack, name)
+    facts = {fact: value for fact, value in system.facts.items() if not str(value).startswith(BLANK)}
+    folder = pack / "records" / "systems" / name
+    system = _with_files(system.model_copy(update={"facts": facts}), folder, document)
+    return SystemRecord(pack, folder, system, None, {"system": system.model_dump(mode="json")}, document)
+
+
+def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
+    """Read a system and its records.
+
+    Args:
+        pack: The pack that holds it.
+        name: The system.
+        whole: Read every record; else system.yaml and requirements.yaml alone, which is all that a plan needs.
+
+    Raises:
+        InputError: naming file, line, field and remedy.
+    """
+    folder = pack / "records" / "systems" / name
+    document, system = _merged(pack, name)
     _refuse_blanks(document)
     system = _with_files(system, folder, document)
     files = record_files(folder)
