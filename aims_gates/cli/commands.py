@@ -61,6 +61,7 @@ GROUPS: Mapping[str, Mapping[str, CommandEntry]] = {
         "rules": CommandEntry("rules", "List the classification's rules, dates and differences."),
         "classify": CommandEntry("classify", "Classify a system: tier, reasons, duties."),
         "systems": CommandEntry("systems", "List the systems of your packs."),
+        "system": CommandEntry("system", "Give a system another tier, and see what that asks for."),
         "records": CommandEntry("records", "List, start and check records: policies, roles, plans."),
         "schema": CommandEntry("schema", "Print the JSON Schema of a record."),
         "digest": CommandEntry("digest", "Print the digest of a file, a model folder or a data set."),
