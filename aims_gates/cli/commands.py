@@ -27,6 +27,7 @@ GROUPS: Mapping[str, Mapping[str, CommandEntry]] = {
         "doctor": CommandEntry("doctor", "Say what is wrong with this installation."),
         "selftest": CommandEntry("selftest", "Recompute published figures here; sign the sheet."),
         "try-model": CommandEntry("try_model", "See a model judged: no registry, no key, nothing recorded."),
+        "start": CommandEntry("start", "Start a pack from a model; --solo: on to a trial grant."),
         "try": CommandEntry("try_gate", "Run one gate on files; no MLflow, no profile."),
         "glossary": CommandEntry("glossary", "Say what a word means here."),
     },

@@ -86,6 +86,7 @@ class System(StrictModel):
         facts: Signed facts on which ``applies_when`` looks.
         gates: Per gate, the parameters that only the system knows; ``{file: F}`` is replaced by the file's content.
         modes: Date from which observe, warn or enforce holds.
+        proposed: The fields (``roles.target``) whose values nobody has confirmed: they serve a trial alone.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
@@ -105,6 +106,11 @@ class System(StrictModel):
     facts: dict[str, bool | str] = Field(default_factory=dict)
     gates: dict[str, dict[str, Any]] = Field(default_factory=dict)
     modes: dict[Literal["observe", "warn", "enforce"], str] = Field(default_factory=dict)
+    proposed: tuple[str, ...] = ()
+
+    def content(self) -> dict[str, Any]:
+        """Its fields as JSON; without an empty ``proposed``, which came later: digests from before it hold."""
+        return self.model_dump(mode="json", exclude=set() if self.proposed else {"proposed"})
 
 
 #: The same fields, none of them required: what a family or the organization may set for its systems.
@@ -138,7 +144,7 @@ class SystemRecord:
     @property
     def digest(self) -> str:
         """Digest of the resolved system."""
-        return digest(self.system.model_dump(mode="json"))
+        return digest(self.system.content())
 
     @property
     def purpose_digest(self) -> str:
@@ -359,5 +365,5 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
             raise source.error(("evaluation", "digest"), "not a digest (sha256:...)", remedy)
         _refuse_blanks(source)
     shared = _shared_records(pack, system.tier) if whole else {}
-    full = {**shared, **records, "system": system.model_dump(mode="json")}
+    full = {**shared, **records, "system": system.content()}
     return SystemRecord(pack, folder, system, requirements, full, document)
