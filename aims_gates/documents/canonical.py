@@ -27,6 +27,7 @@ __all__ = [
     "folder_digest",
     "is_canonical",
     "is_digest",
+    "lean_finding",
     "manifest",
     "plain",
     "read_canonical",
@@ -38,14 +39,16 @@ LEFT_OUT = "registered_model_meta"
 #: What MLflow writes there. With anything else in it a model could keep its weights where no digest looks.
 _META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z)){1,2}")
 _META_BYTES = 1024
+#: Fields of a finding that older evidence does not have.
+_NEWER = ("missing", "cause")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 def plain(value: Any) -> Any:
     """The JSON form of a noun: dataclasses as objects, tuples as lists.
 
-    An empty ``isolation`` (of a plan, of predictions) is left out: what was bound or signed before there was one keeps
-    its bytes.
+    An empty ``isolation`` (of a plan, of predictions) is left out, as are ``missing`` and ``cause`` of a finding that
+    has neither: what was bound or signed before there were any keeps its bytes.
     """
     return asdict(value, dict_factory=_object) if is_dataclass(value) and not isinstance(value, type) else value
 
@@ -54,7 +57,12 @@ def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     items = dict(fields)
     if not items.get("isolation", True):
         del items["isolation"]
-    return items
+    return lean_finding(items) if "measure" in items else items
+
+
+def lean_finding(finding: dict[str, Any]) -> dict[str, Any]:
+    """A finding's JSON object without those of its newer fields that are empty."""
+    return {name: value for name, value in finding.items() if value or name not in _NEWER}
 
 
 def canonical_bytes(value: Any) -> bytes:
