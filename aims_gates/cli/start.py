@@ -111,7 +111,7 @@ def _on_trial(here: Path, name: str, solo: bool) -> bool:
     if solo and not trial:
         remedy = "Leave --solo out; or try it alone in another folder."
         raise InputError(f"the system {name!r} is not on trial", where=str(place), remedy=remedy)
-    return trial
+    return bool(trial)
 
 
 def _embedded(settings: Settings, tier: str | None) -> None:

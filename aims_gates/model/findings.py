@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Evidence", "Finding", "Limit", "ModelRef", "Outcome", "Subject", "worst"]
+__all__ = ["Cause", "Evidence", "Finding", "Limit", "ModelRef", "Outcome", "Subject", "worst"]
 
 Outcome = Literal["pass", "fail", "inconclusive", "error"]
+#: What has to change where a finding does not pass. A changed model, and changed training data, make a new version.
+Cause = Literal["model", "training-data", "data", "record", "people"]
 
 _SEVERITY: Mapping[str, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 
@@ -77,6 +79,8 @@ class Finding:
         until: ISO date of the last day on which it holds, by dates in what it rests on; None: as long as its evidence
             lives. On later days it is stale.
         stale: It fails, but held once: time, a change or an event has overtaken it.
+        missing: It does not pass because a record or an input is not there.
+        cause: What has to change where it does not pass, as gate.yaml says; None where nobody said.
     """
 
     measure: str
@@ -94,6 +98,8 @@ class Finding:
     remedy: str | None = None
     until: str | None = None
     stale: bool = False
+    missing: bool = False
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True)
