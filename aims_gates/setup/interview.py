@@ -70,7 +70,7 @@ def answer(folder: Path, name: str, question: Question, text: str) -> None:
     path = _path(folder, name)
     system = parse(System, read(path))
     text = text.strip() or (question.proposal or "")
-    if placeholder(text):
+    if placeholder(text) and (text, question.fields) != (_NONE, ("roles.sensitive",)):
         raise InputError("an answer is needed", where=question.fields[0], remedy="Write it, or q to go on later.")
     value = _checked(folder, system, question.fields[0], text)
     changed = _edited(path.read_text(encoding="utf-8"), question.fields, value)

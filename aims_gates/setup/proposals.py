@@ -98,6 +98,9 @@ def _candidates(free: Sequence[str], signed: bool, returned: Collection[str]) ->
         yield free, "the one column that is no input of the model"
     yield [name for name in free if name in returned], "the model returns a column of this name"
     yield [name for usual_name in _TARGETS for name in free if name.lower() == usual_name], "so such columns are called"
+    rest = [name for name in free if not _SENSITIVE & set(_words(name))]
+    if signed and len(rest) == 1:
+        yield rest, "of the columns that are no input of the model, the one that does not describe people"
 
 
 def _why_none(free: Sequence[str], signed: bool) -> str:
