@@ -13,7 +13,7 @@ from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.controls import title_of
-from aims_gates.governance.records.reader import find_system, read_system
+from aims_gates.governance.records.reader import find_system, read_draft
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -49,7 +49,7 @@ def set_tier(
     it takes. Comments in the file survive. A tier lower than the system's classification gives is refused. Models stay
     under the plan they were bound to until a policy owner binds them again.
     """
-    record = read_system(find_system(list(settings.packs), system), system)
+    record = read_draft(find_system(list(settings.packs), system), system)
     today = datetime.now(UTC).date()
     change = tier_change(record, Planner(settings.packs), tier, profile, reason.strip(), today)
     binds = [f"aims-gates bind {quoted(model, '--system', system)} --key POLICY.key" for model in record.system.models]
@@ -93,16 +93,15 @@ def _value(change: TierChange, system: str, tier: str) -> dict[str, Any]:
 def _text(value: dict[str, Any]) -> str:
     tier, profile, people = value["tier"], value["profile"], value["people"]
     who = f"aims-gates plan {quoted(value['system'])} --people"
+    due = f"aims-gates records new --due --system {quoted(value['system'])}"
     profiles = f"profile {profile['before'] or 'unknown'} -> {profile['after']}"
     lines = [
         f"{value['system']}: tier {tier['before']} -> {tier['after']}, {profiles}",
         *_names("controls that stop a promotion", value["controls"], title_of),
         *_names("gates", value["gates"], lambda _: None),
         f"records that are not there yet: {len(value['records_missing'])}",
-        *(
-            f"  {name}: aims-gates records new {quoted(name.removeprefix('system/'))}"
-            for name in value["records_missing"]
-        ),
+        *(f"  {name}" for name in value["records_missing"]),
+        *([f"  all at once, afterwards: {due}"] if value["records_missing"] else []),
         f"people, at least: {people['before'] or 'unknown'} -> {people['after']}; who: {who}",
         "",
         "Nothing changes for models until they are bound again, signed by a policy owner who did not write this change"

@@ -1,7 +1,7 @@
 """Another tier for a system: the changed text of its file, and what the change asks for. Nothing is written here."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from aims_gates.decision.people import least_people
 from aims_gates.documents.files import write_whole
 from aims_gates.documents.strict_yaml import read_bytes, read_yaml
+from aims_gates.documents.yaml_edit import replaced
 from aims_gates.errors import InputError, RefusedError
 from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.classification import RANK
@@ -17,8 +18,9 @@ from aims_gates.governance.records.reader import SystemRecord, record_files
 from aims_gates.governance.records.tier import tier_problem
 from aims_gates.model import Plan
 from aims_gates.profiles import OVER
+from aims_gates.setup.due_records import required_records
 
-__all__ = ["Tier", "TierChange", "records_missing", "tier_change", "with_tier"]
+__all__ = ["Tier", "TierChange", "records_missing", "at_tier", "tier_change", "with_tier"]
 
 Tier = Literal["minimal", "limited", "high"]
 
@@ -87,13 +89,11 @@ def tier_change(
         RefusedError: the answers of its classification give a higher tier, none, or a prohibited practice.
         InputError: the tier is lowered without a reason, the profile does not fit, or the file cannot be edited.
     """
-    system = record.system
-    chosen = profile or _with_overlays(system.profile or system.tier, tier)
+    system, changed = record.system, at_tier(record, tier, profile)
     if RANK[tier] < RANK[system.tier] and not reason:
         remedy = "Say why, for those who review the change: --reason TEXT"
         message = f"{tier} is lower than {system.tier}: that needs a reason"
         raise InputError(message, where=record.document.where, remedy=remedy)
-    changed = replace(record, system=system.model_copy(update={"tier": tier, "profile": chosen}))
     problem = tier_problem(changed, today)
     if problem is not None:
         remedy = f"Nothing was written. {problem.remedy or ''}".strip()
@@ -102,6 +102,7 @@ def tier_change(
     path = record.folder / "system.yaml"
     before = read_bytes(path)
     old = _plan_today(planner, record)
+    chosen = changed.system.profile or tier
     values = {"tier": tier} | ({"profile": chosen} if system.profile is not None or chosen != tier else {})
     return TierChange(
         path,
@@ -121,8 +122,11 @@ def _plan_today(planner: Planner, record: SystemRecord) -> Plan | None:
         return None
 
 
-def _with_overlays(profile: str, tier: str) -> str:
-    return OVER.join([tier, *profile.split(OVER)[1:]])
+def at_tier(record: SystemRecord, tier: Tier, profile: str | None = None) -> SystemRecord:
+    """A system as if it had this tier, under the profile of that tier with the overlays that it has, or another."""
+    overlays = (record.system.profile or "").split(OVER)[1:]
+    chosen = profile or OVER.join([tier, *overlays])
+    return replace(record, system=record.system.model_copy(update={"tier": tier, "profile": chosen}))
 
 
 def _comment(tier: str, reason: str, today: date) -> str:
@@ -131,7 +135,7 @@ def _comment(tier: str, reason: str, today: date) -> str:
 
 
 def with_tier(before: bytes, where: str, values: Mapping[str, str], comment: str) -> str:
-    """A system's file with other values at its top; every other line stays as it is.
+    """A system's file with other values at its top; every other byte stays as it is.
 
     Args:
         before: Its bytes.
@@ -140,18 +144,16 @@ def with_tier(before: bytes, where: str, values: Mapping[str, str], comment: str
         comment: A whole line to stand above the first of them; empty for none.
 
     Raises:
-        InputError: a value does not stand alone on its line, so that only a person can change it.
+        InputError: the file is written so that only a person can change it.
     """
     document = read_yaml(before, where)
-    lines = before.decode("utf-8").splitlines(keepends=True)
-    expected = {**document.value, **values}
+    text = before.decode("utf-8")
+    text = replaced(text, {(key,): value for key, value in values.items() if key in document.value}, str)
+    lines = text.splitlines(keepends=True)
     end = "\r\n" if lines[0].endswith("\r\n") else "\n"
     for key, value in values.items():
-        if key in document.value:
-            place = _place(lines, key)
-            if place is not None:
-                lines[place] = re.sub(rf"^({key}\s*:\s*)[^\s#]+", rf"\g<1>{value}", lines[place])
-        elif (place := _place(lines, "name")) is not None:
+        place = _place(lines, "name")
+        if key not in document.value and place is not None:
             lines.insert(place + 1, f"{key}: {value}{end}")
     first = _place(lines, next(iter(values)))
     if comment and first is not None:
@@ -161,9 +163,9 @@ def with_tier(before: bytes, where: str, values: Mapping[str, str], comment: str
         result = read_yaml(text.encode("utf-8"), where).value
     except InputError:
         result = None
-    if result != expected:
+    if result != {**document.value, **values}:
         remedy = f"Write it by hand: {', '.join(f'{key}: {value}' for key, value in values.items())}"
-        raise document.error((next(iter(values)),), "the value does not stand alone on its line", remedy)
+        raise document.error((), "this file is written so that only a person can change it", remedy)
     return text
 
 
@@ -172,21 +174,12 @@ def _place(lines: list[str], key: str) -> int | None:
 
 
 def records_missing(record: SystemRecord, plan: Plan, planner: Planner) -> tuple[str, ...]:
-    """The records that gates of a plan look at and that neither the system nor the organization has."""
+    """The records that a plan requires and that neither the system nor the organization has."""
     standard = record.pack / "records" / "organization" / "standard"
     shared = record_files(record.pack / "records" / "organization")
     own = record_files(record.folder).keys() | (record_files(standard).keys() if plan.tier == "minimal" else set())
     there = {f"organization/{name}" for name in shared} | {f"system/{name}" for name in own}
-    return tuple(name for name in _records(plan, planner) if name not in there)
-
-
-def _records(plan: Plan, planner: Planner) -> Iterable[str]:
-    names: dict[str, None] = {}
-    for step in plan.steps:
-        manifest = planner.gates[step.gate].manifest
-        reads = [name if "/" in name else f"system/{name}" for name in manifest.inputs.records]
-        names |= dict.fromkeys([fact.record for fact in manifest.facts] or reads if step.applies else [])
-    return names
+    return tuple(name for name in required_records(plan, planner) if name not in there)
 
 
 def _blocking(plan: Plan | None) -> list[str]:
