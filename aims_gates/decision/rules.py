@@ -102,6 +102,10 @@ The rules:
     the ways to a yes (evidence, rollback, break-glass) stands by itself: that one is shut shuts no other.
 19. Where the plan names a least isolation, predictions count as signed (rule 4) only when their statement says that the
     model's process was kept apart at least so far; a statement that does not say was made without.
+20. Each finding has a basis, derived from what it rests on: measured, performed, attested or declared, weakest last
+    (:mod:`aims_gates.decision.basis`). A record is attested while the text that was read is one that somebody submitted
+    and another person approved in the role its type asks for. A control has the basis of the weakest finding it needs;
+    where the plan names a least basis and the control's is weaker, the control is missing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

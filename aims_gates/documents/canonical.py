@@ -38,23 +38,22 @@ LEFT_OUT = "registered_model_meta"
 #: What MLflow writes there. With anything else in it a model could keep its weights where no digest looks.
 _META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z)){1,2}")
 _META_BYTES = 1024
+#: Fields of plans, requirements, evidence, findings and predictions that older ones do not have.
+_LATER = frozenset({"isolation", "records_read", "rests_on", "least_basis"})
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 def plain(value: Any) -> Any:
     """The JSON form of a noun: dataclasses as objects, tuples as lists.
 
-    An empty ``isolation`` (of a plan, of predictions) is left out: what was bound or signed before there was one keeps
-    its bytes.
+    What came in later (:data:`_LATER`) is left out where it is empty: what was bound or signed before there was such a
+    field keeps its bytes.
     """
     return asdict(value, dict_factory=_object) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    items = dict(fields)
-    if not items.get("isolation", True):
-        del items["isolation"]
-    return items
+    return {name: value for name, value in fields if value or name not in _LATER}
 
 
 def canonical_bytes(value: Any) -> bytes:
