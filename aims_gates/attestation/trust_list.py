@@ -25,12 +25,14 @@ from aims_gates.attestation.statements.wording import predicate_of
 from aims_gates.documents.spelling import INVISIBLE
 from aims_gates.errors import InputError, RefusedError
 
-__all__ = ["Row", "TrustHistory", "alike", "check_trust", "day"]
+__all__ = ["OUTSIDE", "Row", "TrustHistory", "alike", "check_trust", "day"]
 
 _TRUST, _REVOKED = type_of(Trust), type_of(KeyRevocation)
 _SERVER = "server"
 #: How a revocation names a login.
 _USER = "user:"
+#: Roles that only people of another organization hold.
+OUTSIDE = "outside-"
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,13 @@ def check_trust(trust: Trust, owners: Mapping[str, str] | None = None, logins: M
 
     Raises:
         InputError: a malformed key, one key or login under two names, one person under two spellings, an entry without
-            roles, no policy key, a server's key with another role or without a service, a malformed date.
+            roles, no policy key, a server's key with another role or without a service, a malformed date, a role for
+            people from outside held by somebody of whom no organization is named.
     """
     known = dict(owners or {})
     spelled = {alike(person): person for person in (*known.values(), *(logins or {}).values())}
     visited: set[str] = set()
+    _check_organizations(trust)
     for entry in trust.keys:
         place = f"trust list, {entry.person!r}"
         if not is_public(entry.key):
@@ -111,6 +115,20 @@ def check_trust(trust: Trust, owners: Mapping[str, str] | None = None, logins: M
     _check_users(trust, {**(logins or {})}, spelled)
     if not any("policy" in entry.roles for entry in trust.keys):
         raise InputError("no key has the role 'policy'", where="trust list", remedy="Keep at least one policy key.")
+
+
+def _check_organizations(trust: Trust) -> None:
+    organizations: dict[str, str] = {}
+    entries: tuple[TrustedKey | TrustedUser, ...] = (*trust.keys, *trust.users)
+    for entry in entries:
+        place, organization = f"trust list, {entry.person!r}", alike(entry.organization)
+        if organizations.setdefault(alike(entry.person), organization) != organization:
+            remedy = "Name the same organization with each of their keys and logins."
+            raise InputError("the same person is listed for two organizations", where=place, remedy=remedy)
+        outside = [role for role in entry.roles if role.startswith(OUTSIDE)]
+        if outside and not organization:
+            remedy = "Say for whom they work: aims-gates keys trust ... --organization NAME"
+            raise InputError(f"the role {outside[0]!r} is for people from outside", where=place, remedy=remedy)
 
 
 def _check_users(trust: Trust, known: dict[str, str], spelled: dict[str, str]) -> None:
@@ -275,6 +293,7 @@ class TrustHistory:
                 service=text.service,
                 not_before=text.not_before,
                 not_after=text.not_after,
+                organization=text.organization,
             )
             for server in servers
             for text in trust.users

@@ -108,8 +108,10 @@ def command(
     taking = _taking(settings, binding, owner, until.date()) if adopting and owner and until else None
     opened = open_ledger(registry, write=True) if taking is None else open_database(registry, write=True)
     with opened as connection:
-        refuse_author(connection, signing.public, binding.author, "sign its binding")
+        if not plan.trial:
+            refuse_author(connection, signing.public, binding.author, "sign its binding")
         _refuse_inactive(connection, plan)
+        _refuse_trial(connection, binding)
         adopted = taking(connection, signing) if taking is not None else []
         refuse_live(connection, registry, binding.workspace, model, datetime.now(UTC))
         subject = Subject("system", binding.system_digest, system)
@@ -177,6 +179,19 @@ def _refuse_inactive(connection: Source, plan: Plan) -> None:
     if not StatementView(policy_rows, "", "").active(plan.profile_digest):
         remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {quoted(plan.profile)}"
         raise RefusedError(f"this content of the profile {plan.profile!r} is not active", remedy=remedy)
+
+
+def _refuse_trial(connection: Source, binding: Binding) -> None:
+    """Refuse what may not follow a trial, and a trial that may not follow what was before."""
+    from aims_gates.decision.trial import binding_refusal
+    from aims_gates.ledger.registry_acts import statements
+
+    ledger = statements(connection, binding.workspace, binding.name)
+    earlier = [row.predicate.plan for row in ledger.of(Binding, ledger.concerns)]
+    problem = binding_refusal(earlier, binding.plan, ledger.trust.current())
+    if problem is not None:
+        remedy = f"See who is needed, and have them make keys: aims-gates start --invite {quoted(binding.name)}"
+        raise RefusedError(problem, where=binding.name, remedy=remedy)
 
 
 def refuse_author(connection: Source, public: str, author: str | None, what: str) -> None:

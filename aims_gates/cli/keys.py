@@ -60,6 +60,7 @@ def new(path: Path) -> None:
     "--login", "logins", multiple=True, help="The person's user name in MLflow or on this machine. Repeatable."
 )
 @click.option("--service", is_flag=True, help="A service account: it is no person and approves nothing.")
+@click.option("--organization", default="", help="For whom an outside person works; roles outside-... need it.")
 @click.option("--not-before", help="First day on which it signs, YYYY-MM-DD.")
 @click.option("--not-after", help="Last day on which it signs, YYYY-MM-DD.")
 @click.option("--first", is_flag=True, help="Begin the trust list with this policy key, signed by itself.")
@@ -72,6 +73,7 @@ def trust(
     roles: tuple[str, ...],
     logins: tuple[str, ...],
     service: bool,
+    organization: str,
     not_before: str | None,
     not_after: str | None,
     first: bool,
@@ -92,7 +94,7 @@ def trust(
         entry = TrustedUser(user, person, roles)
     else:
         entry = TrustedKey(public_of(public or ""), person, roles, logins)
-    entry = replace(entry, service=service, not_before=not_before, not_after=not_after)
+    entry = replace(entry, service=service, not_before=not_before, not_after=not_after, organization=organization)
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as connection:
         now = history(connection).current()
@@ -171,6 +173,7 @@ def list_keys(settings: Settings, json_: bool) -> None:
             "service": key.service,
             "not_before": key.not_before,
             "not_after": key.not_after,
+            "organization": key.organization or None,
             "revoked_from": past.revoked.get(key.key),
         }
         for key in (trust.keys if trust else ())
@@ -183,12 +186,17 @@ def list_keys(settings: Settings, json_: bool) -> None:
             "service": user.service,
             "not_before": user.not_before,
             "not_after": user.not_after,
+            "organization": user.organization or None,
             "revoked_from": past.revoked.get(f"user:{user.login}"),
         }
         for user in (trust.users if trust else ())
     ]
-    shown = [(_name(r), r["person"], ", ".join(r["roles"]), _revoked(r)) for r in rows]
+    shown = [(_name(r), _whose(r), ", ".join(r["roles"]), _revoked(r)) for r in rows]
     emit(rows, json_, lambda: table(("KEY OR USER", "PERSON", "ROLES", ""), shown))
+
+
+def _whose(row: Mapping[str, Any]) -> str:
+    return f"{row['person']} ({row['organization']})" if row["organization"] else str(row["person"])
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import click
 
 from aims_gates.cli.options import echo, progress, settings_options, staged_bytes
-from aims_gates.model import ModelRef
+from aims_gates.model import TRIAL_GRANT, ModelRef
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -26,4 +26,19 @@ def command(name: str, version: str, alias: str, settings: Settings) -> None:
         use(settings)
         ref = ModelRef(settings.workspace, name, str(version_number(version)))
         digest = promote(settings, ref, alias, staged_bytes(report_progress))
-    echo(f"{name} version {version} is {alias} ({digest})")
+        trial = _on_trial(settings, ref, alias)
+    echo(f"{name} version {version} is {alias} ({digest}){f', on {TRIAL_GRANT}' if trial else ''}")
+
+
+def _on_trial(settings: Settings, ref: ModelRef, alias: str) -> bool:
+    """Whether what stands there now is a trial grant, which no served registry gives."""
+    from aims_gates.ledger.connect import open_ledger
+    from aims_gates.ledger.registry_acts import standing
+    from aims_gates.ledger.remote import is_remote
+
+    registry = settings.need_registry()
+    if is_remote(registry):
+        return False
+    with open_ledger(registry) as connection:
+        grant = standing(connection, ref.workspace, ref.name, alias)
+    return grant is not None and grant.predicate.transition == "trial"

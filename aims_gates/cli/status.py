@@ -23,8 +23,8 @@ __all__ = ["command"]
 
 _COLUMNS = tuple(field.name for field in fields(ModelStatus))
 _WORST = (
-    "break-glass", "halted", "prohibited", "unmet", "renewal due", "unbound", "open", "adopted", "observe",
-    "warn", "met",
+    "break-glass", "halted", "prohibited", "unmet", "renewal due", "unbound", "open", "adopted", "trial grant",
+    "observe", "warn", "met",
 )  # fmt: skip
 _KEYS: Mapping[str, Callable[[ModelStatus], Any]] = {
     "state": lambda row: (_WORST.index(_word(row)), -row.missing),
@@ -51,8 +51,8 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     With the name of a MODEL: its line alone, and the six phases of its version's life.
 
     State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, open
-    (unbound, in open mode), adopted, break-glass (in red), or the mode observe or warn; grants of the last four do not
-    count as met. By state or missing the worst stand first.
+    (unbound, in open mode), adopted, trial grant, break-glass (in red), or the mode observe or warn; grants of the last
+    five do not count as met. By state or missing the worst stand first.
     """
     from aims_gates.portfolio.gather import gather
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aims_gates.decision.approvals import outdated
-from aims_gates.decision.question import PromotionContext
+from aims_gates.decision.question import Ask, PromotionContext
 from aims_gates.decision.rights import outcome_of
 from aims_gates.documents.shell import quoted
 from aims_gates.model import ControlState, Finding, State
 
-__all__ = ["actions", "next_steps"]
+__all__ = ["actions", "next_steps", "take_in"]
 
 #: Ends the command that checks a model that is still to be made.
 _NEW = "NEW_VERSION"
@@ -20,7 +20,15 @@ def actions(
 ) -> tuple[str, ...]:
     """The shortest ordered list for the whole decision: fix, then check, then ask, then approve."""
     fixes = _fixes(context.ask.name, [state for state in controls if state.blocks])
-    return tuple(dict.fromkeys(fixes or _formalities(context, approvals)))
+    taking = [] if context.registration is not None else [take_in(context.ask)]
+    return tuple(dict.fromkeys([*taking, *(fixes or _formalities(context, approvals))]))
+
+
+def take_in(ask: Ask) -> str:
+    """What to do about a version of which the ledger knows no registrar."""
+    if not (ask.version.isascii() and ask.version.isdigit()):
+        return f"register the model through the gated registry (no registrar is on record for {ask.version})"
+    return f"aims-gates adopt {quoted(ask.name, ask.version)} --key YOUR.key"
 
 
 def next_steps(
@@ -64,11 +72,9 @@ def _fixes(name: str, blocking: Sequence[ControlState]) -> list[str]:
 def _formalities(context: PromotionContext, approvals: Mapping[str, Any]) -> Sequence[str]:
     """What is left where no control stands in the way of a request."""
     name, version = context.ask.name, context.ask.version
-    if context.registration is None:
-        return [f"register the model again through the gated registry (no registrar is on record for {version})"]
     if context.makers_unknown:
         return ["log the model again, signed in to the server, and register that as a new version"]
-    if context.request is None or outdated(context, context.request):
+    if not context.plan.trial and (context.request is None or outdated(context, context.request)):
         return [_open_request(context)]
     if approvals["missing"]:
         return _approve(context, approvals)

@@ -1,4 +1,4 @@
-"""How a finding is known: derived from what it rests on, never from what anybody wrote (rule 20). Pure.
+"""How a finding is known: derived from what it rests on, never from what anybody wrote (rule 21). Pure.
 
 A finding is as weak as the weakest thing that it rests on: data and model files that evidence pins by digest are
 *measured*; the text of a record is *attested* where the proper person approved that very text, and *declared* where

@@ -65,7 +65,7 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
 def _known(
     context: PromotionContext, requirement: Requirement, due: Sequence[Counted]
 ) -> Iterator[tuple[str, Finding, Basis]]:
-    """The findings that bear on a control, with the gate that made each and how it is known (rule 20)."""
+    """The findings that bear on a control, with the gate that made each and how it is known (rule 21)."""
     for item in due:
         for finding in _bearing(requirement.control, item):
             assert item.evidence is not None
@@ -79,7 +79,7 @@ def _basis(known: Sequence[tuple[str, Finding, Basis]], judged: Sequence[tuple[S
 
 
 def _strong_enough(requirement: Requirement, basis: Basis, state: State, reason: str) -> tuple[State, str]:
-    """Rule 20: what is known more weakly than the profile takes is as good as not there."""
+    """Rule 21: what is known more weakly than the profile takes is as good as not there."""
     least = requirement.least_basis
     if state != "met" or not least or BASES.index(basis) <= BASES.index(least):
         return state, reason

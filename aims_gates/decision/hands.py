@@ -3,12 +3,12 @@
 People are compared as :func:`aims_gates.attestation.trust_list.alike` compares them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.statements.people import Request
-from aims_gates.attestation.statements.registry import Grant, Registration
+from aims_gates.attestation.statements.registry import Grant, Intake, Registration
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
 from aims_gates.model import Evidence
@@ -25,10 +25,11 @@ def hands_in_version(ledger: StatementView, version: str, subject: str | None, m
         subject: Digest of its bytes; None while nobody has hashed them.
         makers: Who made it, by the server's own record.
     """
-    registration = ledger.registration(version)
     names = {*_authors(ledger, subject or ""), *makers, *_latest_requesters(ledger, version)}
-    names |= {registration.predicate.actor} if registration else set()
-    return _people(ledger, names)
+    registration = ledger.registration(version)
+    if registration is not None and isinstance(registration.predicate, Registration):
+        names.add(registration.predicate.actor)
+    return _people(ledger, {*names, *_intake(ledger, {version})})
 
 
 def hands_in_grants(ledger: StatementView) -> set[str]:
@@ -45,12 +46,20 @@ def _names_in_grants(ledger: StatementView) -> Iterator[str]:
     versions, requests = {grant.version for grant in grants}, {grant.request for grant in grants}
     for row in ledger.of(Registration, lambda predicate: ledger.concerns(predicate) and predicate.version in versions):
         yield row.predicate.actor
+    yield from _intake(ledger, versions)
     for row in ledger.of(Request):
         if row.digest in requests:
             yield from (entry.person for entry in ledger.trust.admitted(row))
             yield from _behalf(row)
     for digest in sorted({grant.digest for grant in grants}):
         yield from _authors(ledger, digest)
+
+
+def _intake(ledger: StatementView, versions: Container[str]) -> Iterator[str]:
+    """Everybody who ever took in one of these versions, whatever became of that, and who made its run."""
+    for row in ledger.of(Intake, lambda predicate: ledger.concerns(predicate) and predicate.version in versions):
+        yield from (entry.person for entry in ledger.trust.admitted(row))
+        yield from filter(None, [row.predicate.creator])
 
 
 def _latest_requesters(ledger: StatementView, version: str) -> set[str]:

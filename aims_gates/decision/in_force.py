@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from aims_gates.attestation.statements.people import Approval, Halt, Rejection, Request, Waiver
 from aims_gates.attestation.statements.policy import Freed
-from aims_gates.attestation.statements.registry import Grant, Registration, Transition
+from aims_gates.attestation.statements.registry import Grant, Intake, Registration, Transition
 from aims_gates.attestation.trust_list import Row, alike, day
 from aims_gates.decision.evidence import EvidenceView
 from aims_gates.model import Plan
@@ -19,13 +19,19 @@ class StatementView(EvidenceView):
     """The rows that bear on a question, with what stands among them."""
 
     def registration(self, version: str) -> Row | None:
-        """Who registered this version, since the model was created."""
+        """Who registered this version, since the model was created; else who took it in (:meth:`intakes`)."""
         return self.registrations().get(version)
 
     def registrations(self) -> dict[str, Row]:
         """The same of every version."""
         rows = self.of(Registration, self.concerns)
-        return {row.predicate.version: row for row in rows if row.position > self.born}
+        return self.intakes() | {row.predicate.version: row for row in rows if row.position > self.born}
+
+    def intakes(self) -> dict[str, Row]:
+        """The latest word of a person that a version is taken in, where it counts."""
+        rows = self.of(Intake, self.concerns)
+        latest = {row.predicate.version: row for row in rows if row.position > self.born}
+        return {version: row for version, row in latest.items() if row.digest not in self.revoked and self.persons(row)}
 
     def halted_at(self, digest: str | None = None) -> int:
         """Position of the last halt of this name, or of these bytes under whatever name; -1 where there is none."""

@@ -94,6 +94,8 @@ def _rollback_refusal(context: PromotionContext) -> tuple[int, str] | None:
     revoked = {row.predicate.request for row in rows if ledger.taken_back(row)} - {None}
     if not rows or ledger.taken_back(rows[-1]) or rows[-1].predicate.request in revoked:
         return 2, f"version {version} was never granted, or its grant was revoked"
+    if rows[-1].predicate.transition == "trial":
+        return 2, f"version {version} was granted on trial alone"
     if digest is None:
         return 3, "the version's bytes are not staged and hashed yet"
     if rows[-1].predicate.digest != digest:

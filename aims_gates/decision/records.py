@@ -1,4 +1,4 @@
-"""Which text of a record was approved, and by whom (rule 20). Pure."""
+"""Which text of a record was approved, and by whom (rule 21). Pure."""
 
 from dataclasses import dataclass
 

@@ -95,6 +95,9 @@ REVOKING: Mapping[type, Right] = {
     policy.UntestedMlflow: Right("that a server may run an MLflow that was not tested", _POLICY.parts, _POLICY.why),
     policy.Adoption: Right("an adoption", _POLICY.parts, _POLICY.why),
     policy.Freed: Right("that a name is free", _POLICY.parts, _POLICY.why, "bind it again: aims-gates bind"),
+    registry.Intake: Right(
+        "that a version was taken in", ("policy", "signer"), "a word is taken back by whoever gave it"
+    ),
     people.Resume: Right(
         "the end of a halt", ("policy", "signer"), "a word is taken back by whoever gave it", "halt again"
     ),
@@ -142,6 +145,7 @@ RAISING = frozenset(
         people.BreakGlass,
         Evidence,
         evidence.Predictions,
+        registry.Intake,
         registry.Registration,
         people.Request,
         people.Resume,

@@ -73,8 +73,10 @@ The rules:
     the request.
 8.  A version with no record of who registered it is refused (a service that names no human is nobody), and so is one
     halted since its request, or whose bytes were granted under another name that was halted and not resumed since
-    (:mod:`aims_gates.decision.halts`). Where a server records who makes models and has no record of this one,
-    approvals cannot be shown to be independent, and it is refused too, though observe and warn let it through.
+    (:mod:`aims_gates.decision.halts`). A version that was registered past aims-gates may be taken in: a person answers
+    for it and has a hand in it as its registrar, for the bytes that they hashed and no others. Where a server records
+    who makes models and has no record of this one, approvals cannot be shown to be independent, and it is refused too,
+    though observe and warn let it through.
 9.  Observe and warn let an unmet control through and say so; they never let through what rules 1, 2 and 8 refuse, nor
     an expired profile.
 10. A rollback order, signed by a person on call, carries a version granted before, with the same bytes, within the
@@ -102,7 +104,12 @@ The rules:
     the ways to a yes (evidence, rollback, break-glass) stands by itself: that one is shut shuts no other.
 19. Where the plan names a least isolation, predictions count as signed (rule 4) only when their statement says that the
     model's process was kept apart at least so far; a statement that does not say was made without.
-20. Each finding has a basis, derived from what it rests on: measured, performed, attested or declared, weakest last
+20. Under a trial profile the mode is observe, no request is asked for, and one person may write and sign the binding.
+    Every grant is then a trial grant (:mod:`aims_gates.decision.trial`): its criteria do not count as met, whatever the
+    evidence; no order carries another kind; it is no ground for a rollback under another profile. A registry that is
+    served gives none. From a trial a name is bound to another profile only while as many people as that plan needs are
+    on the trust list, and never back.
+21. Each finding has a basis, derived from what it rests on: measured, performed, attested or declared, weakest last
     (:mod:`aims_gates.decision.basis`). A record is attested while the text that was read is one that somebody submitted
     and another person approved in the role its type asks for. A control has the basis of the weakest finding it needs;
     where the plan names a least basis and the control's is weaker, the control is missing.
@@ -113,7 +120,7 @@ from dataclasses import replace
 from typing import Any
 
 from aims_gates.attestation.trust_list import Row
-from aims_gates.decision.actions import actions
+from aims_gates.decision.actions import actions, take_in
 from aims_gates.decision.approvals import approvals_of, frozen, unfilled
 from aims_gates.decision.control_state import state_of
 from aims_gates.decision.in_force import StatementView
@@ -152,12 +159,14 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
 
 def _unbound(ask: Ask, ledger: StatementView) -> Decision:
     message = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
-    action = f"aims-gates bind {quoted(ask.name)} --system SYSTEM --key POLICY.key"
+    steps: tuple[str, ...] = (f"aims-gates bind {quoted(ask.name)} --system SYSTEM --key POLICY.key",)
     if ledger.kind == "prompt":
-        message, action = f"{message}; {_UNREAD}", _PROMPTS
+        message, steps = f"{message}; {_UNREAD}", (_PROMPTS,)
+    elif ledger.registration(ask.version) is None:
+        steps = (take_in(ask), *steps)
     return Decision(
         False, "enforce", False, ask.name, ask.version, ask.digest, None, None, None, None, None, (),
-        {"needed": [], "given": [], "missing": []}, (action,), (message,), 3, iso(ask.now),
+        {"needed": [], "given": [], "missing": []}, steps, (message,), 3, iso(ask.now),
     )  # fmt: skip
 
 
@@ -172,7 +181,7 @@ def _for_prompts(ledger: StatementView, decision: Decision) -> Decision:
 def _decision(context: PromotionContext) -> Decision:
     """By the evidence, else by the order to roll back where one carries it, else by break-glass."""
     by_evidence = _by_evidence(context)
-    if by_evidence.allowed:
+    if by_evidence.allowed or context.plan.trial:
         return by_evidence
     by_orders = break_glass(context, by_evidence)
     order = rollback_order(context.ledger, context.ask.version, context.now)
@@ -191,7 +200,7 @@ def _by_evidence(context: PromotionContext) -> Decision:
     return Decision(
         allowed=not hard and (met or context.mode != "enforce"),
         mode=context.mode,
-        criteria_met=met,
+        criteria_met=met and not plan.trial,
         name=context.ask.name,
         version=context.ask.version,
         subject=context.subject,
@@ -206,6 +215,7 @@ def _by_evidence(context: PromotionContext) -> Decision:
         problems=tuple(refusal.message for refusal in hard + soft),
         exit=_exit(context, hard + soft, [state for state in controls if state.blocks], approvals),
         at=iso(context.now),
+        transition="trial" if plan.trial else "production",
     )
 
 

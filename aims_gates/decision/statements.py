@@ -100,11 +100,10 @@ class Statements:
         signers = {alike(person) for person in self.persons(rows[-1])}
         if not signers:
             return "has a binding that no person signed whose key counts"
-        author = rows[-1].predicate.author
+        author, plan = rows[-1].predicate.author, rows[-1].predicate.plan
         alone = author is not None and not signers - self.trust.people_of(author)
-        if alone:
+        if alone and not plan.trial:
             return "has a binding that nobody signed but the author of the change"
-        plan = rows[-1].predicate.plan
         if not self.active(plan.profile_digest, rows[-1].position):
             return f"has a binding under a content of the profile {plan.profile!r} that was not activated before"
         return None
@@ -156,7 +155,12 @@ class Statements:
         )
 
     def mode(self, binding: Binding, now: datetime) -> Mode:
-        """The mode in force: the last that has begun; enforce where none has, or where a date is none."""
+        """The mode in force: the last that has begun; enforce where none has, or where a date is none.
+
+        Under a trial profile it is observe.
+        """
+        if binding.plan.trial:
+            return "observe"
         if any(day(scheduled.start) is None for scheduled in binding.modes):
             return "enforce"
         today = now.astimezone(UTC).date().isoformat()

@@ -38,8 +38,9 @@ LEFT_OUT = "registered_model_meta"
 #: What MLflow writes there. With anything else in it a model could keep its weights where no digest looks.
 _META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z)){1,2}")
 _META_BYTES = 1024
-#: Fields of plans, requirements, evidence, findings and predictions that older ones do not have.
-_LATER = frozenset({"isolation", "records_read", "rests_on", "least_basis"})
+#: Fields that came in later and are left out where they say nothing: of plans and their requirements, of evidence, its
+#: findings and predictions, of entries of the trust list.
+_LATER = frozenset({"isolation", "least_basis", "organization", "records_read", "rests_on", "trial"})
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 

@@ -81,6 +81,7 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         leaves_out=profile.leaves_out,
         specification_digest=record.specification_digest,
         isolation="" if profile.isolation == "none" else profile.isolation,
+        trial=profile.trial,
     )
 
 
@@ -94,7 +95,8 @@ def _tier(record: SystemRecord, profile: Profile) -> Literal["high", "limited", 
     if profile.tier == "any":
         message = f"the profile {profile.id!r} is an overlay and stands on no system alone"
         raise record.document.error(("profile",), message, f"Lay it over a profile: {system.tier}+{profile.id}")
-    if profile.tier != system.tier:
+    below = profile.trial and (system.tier, profile.tier) == ("minimal", "limited")
+    if profile.tier != system.tier and not below:
         message = f"the profile {profile.id!r} is for tier {profile.tier}, the system's tier is {system.tier}"
         raise record.document.error(("profile",), message, "Choose a profile of that tier: aims-gates profile list")
     return system.tier

@@ -6,6 +6,7 @@ Each data set is opened once for all gates. A gate whose data or record is not t
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -94,13 +95,19 @@ class GateInputs:
 
 def library_versions() -> dict[str, str]:
     """The installed versions of the libraries that decide what a number means."""
-    findings = {}
+    return dict(_versions())
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """Read once: what this process has imported stays as it is."""
+    versions = []
     for name in _LIBRARIES:
         try:
-            findings[name] = version(name)
+            versions.append((name, version(name)))
         except PackageNotFoundError:
             continue
-    return findings
+    return tuple(versions)
 
 
 def _lacking(gate: Gate, message: str, remedy: str) -> tuple[Finding, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from aims_gates.attestation.signing.envelope import Envelope, Statement, open_envelope
 from aims_gates.attestation.statements.people import Halt, Revocation
 from aims_gates.attestation.statements.policy import Activation, KeyRevocation, OpenMode, Trust, UntestedMlflow
-from aims_gates.attestation.statements.registry import Registration
+from aims_gates.attestation.statements.registry import Intake, Registration
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, SUMMARY, TEST_RESULT, type_of
 from aims_gates.attestation.statements.wording import predicate_of
 from aims_gates.attestation.trust_list import Row, check_trust
@@ -49,7 +49,7 @@ _COMMON = {
     **dict.fromkeys(TRUST_TYPES, "trust"),
 }
 #: Of these there is one for each version: they stand apart, so that what bears on a name is read without them.
-_REGISTRATION = type_of(Registration)
+_REGISTRATIONS = frozenset({type_of(Registration), type_of(Intake)})
 #: As most rows look: an envelope of one signature, all its texts plain.
 _PLAIN = re.compile(
     r'\{"at":"([0-9T:.+-]*)","envelope":\{"payload":"([0-9A-Za-z+/=]*)","payloadType":"([0-9a-z/.+-]*)",'
@@ -217,7 +217,7 @@ def _terms(kind: str, predicate: Any) -> set[str]:
         if facts.get("name") and facts.get("version"):
             words.add(f"version {facts.get('workspace', 'default')}/{facts['name']}/{facts['version']}")
         return words
-    if kind == _REGISTRATION:
+    if kind in _REGISTRATIONS:
         name = f"{predicate['workspace']}/{predicate['name']}"
         return {f"versions {name}", f"version {name}/{predicate['version']}"}
     if "workspace" in predicate:

@@ -63,6 +63,7 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
     if before is not None:
         return before
     _check_people(row, past)
+    _check_place(connection, row)
     admit(row, past)
     _need_right(connection, row, past)
     leaf = merkle.leaf_hash(body.encode())
@@ -99,6 +100,19 @@ def _check_people(row: Row, past: TrustHistory) -> None:
         if login not in logins:
             check_new_name(login, "login", logins)
         logins.add(login)
+
+
+def _check_place(connection: Connection, row: Row) -> None:
+    """Refuse a binding under a trial profile where several people work: a trial is one person's, in an embedded file.
+
+    Raises:
+        RefusedError: the database is not SQLite.
+    """
+    if isinstance(row.predicate, Binding) and row.predicate.plan.trial and connection.dialect.name != "sqlite":
+        remedy = "Bind it under the profile of its tier: aims-gates profile list; or try in aims+sqlite:///FILE."
+        raise RefusedError(
+            f"a trial profile is for an embedded registry, not for {connection.dialect.name}", remedy=remedy
+        )
 
 
 def _people(trust: Trust) -> list[str]:

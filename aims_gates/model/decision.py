@@ -7,10 +7,13 @@ from typing import Any, Literal
 from aims_gates.model.findings import Basis, Finding
 from aims_gates.model.plan import Enforcement
 
-__all__ = ["ControlState", "Decision", "Mode", "State"]
+__all__ = ["TRIAL_GRANT", "ControlState", "Decision", "Mode", "State"]
 
 State = Literal["met", "failed", "inconclusive", "missing", "stale", "waived", "not-applicable", "awaiting-approval"]
 Mode = Literal["observe", "warn", "enforce"]
+
+#: How a trial grant is spoken of wherever one is shown.
+TRIAL_GRANT = "a trial grant: no control counts as met by it, and it cannot be carried elsewhere"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Decision:
         problems: Refusals that belong to no control (no binding, halted, prohibited ...).
         exit: The exit code, as the command line documents.
         at: ISO time, UTC.
-        transition: ``rollback`` or ``break-glass`` where an order, not fresh evidence, carries the promotion.
+        transition: ``rollback`` or ``break-glass`` where an order, not fresh evidence, carries the promotion; ``trial``
+            under a trial profile.
     """
 
     allowed: bool
@@ -81,4 +85,4 @@ class Decision:
     problems: tuple[str, ...]
     exit: int
     at: str
-    transition: Literal["production", "rollback", "break-glass"] = "production"
+    transition: Literal["production", "rollback", "break-glass", "trial"] = "production"

@@ -98,6 +98,7 @@ class Plan:
         leaves_out: What the profile says it does not cover.
         isolation: The least isolation in which models must have run for their predictions to count, see
             :data:`LEAST_ISOLATION`; empty where any will do.
+        trial: Whether its grants are trial grants, of which no control counts as met.
     """
 
     system: str
@@ -119,3 +120,4 @@ class Plan:
     leaves_out: str = ""
     specification_digest: str | None = None
     isolation: str = ""
+    trial: bool = False

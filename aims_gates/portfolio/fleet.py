@@ -22,7 +22,7 @@ _TIMED: frozenset[State] = frozenset({"stale", "awaiting-approval"})
 
 
 #: Transitions by which something is in production without its criteria counted as met: they show for as long.
-_IRREGULAR = frozenset({"break-glass", "adopted"})
+_IRREGULAR = {"break-glass": "break-glass", "adopted": "adopted", "trial": "trial grant"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class ModelView:
     @property
     def state(self) -> str:
         """``met``, ``unmet n``, ``renewal due``, ``halted``, ``unbound``, ``open`` (unbound, in open mode),
-        ``observe``, ``warn``, ``break-glass`` or ``adopted``.
+        ``observe``, ``warn``, ``break-glass``, ``adopted`` or ``trial grant``.
         """
         if self.plan is None:
             adopted = self.grant is not None and self.grant.predicate.transition == "adopted"
@@ -93,7 +93,7 @@ class ModelView:
         if self.halted:
             return "halted"
         if self.grant is not None and self.grant.predicate.transition in _IRREGULAR:
-            return str(self.grant.predicate.transition)
+            return _IRREGULAR[self.grant.predicate.transition]
         if self.decision.mode != "enforce":
             return self.decision.mode
         only_time = all(state.state in _TIMED for state in self.missing)

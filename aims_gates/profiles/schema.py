@@ -74,6 +74,8 @@ class Profile(StrictModel):
     rollback_days: int = Field(default=90, gt=0)
     #: The least isolation of a model's process for signed predictions; ``none`` and nothing take any.
     isolation: Literal["", "none", "container", "bwrap"] = ""
+    #: Its grants are trial grants: nothing is refused for want of evidence, and no control counts as met.
+    trial: bool = False
 
     @property
     def digest(self) -> str:
@@ -82,7 +84,7 @@ class Profile(StrictModel):
         for rule in content["controls"].values():
             for name in [name for name in ("least_basis", "least_basis_why") if not rule[name]]:
                 del rule[name]
-        return digest({name: value for name, value in content.items() if value or name != "isolation"})
+        return digest({name: value for name, value in content.items() if value or name not in ("isolation", "trial")})
 
 
 @dataclass(frozen=True)

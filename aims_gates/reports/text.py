@@ -24,6 +24,7 @@ __all__ = ["WIDTH", "gate_text", "render", "show", "show_gate"]
 WIDTH = 100
 _VERDICTS = {
     "ALLOWED": "bold green",
+    "TRIAL": "bold yellow",
     "BREAK-GLASS": "bold red",
     "REFUSED": "bold red",
     "WAITING": "bold cyan",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from aims_gates.model import ControlState, Decision, Finding, Outcome, State
+from aims_gates.model import TRIAL_GRANT, ControlState, Decision, Finding, Outcome, State
 from aims_gates.reports.preview import Preview
 
 __all__ = ["GateRun", "Mark", "Report", "blocking", "judging", "marks", "oldest", "ordered", "stands", "verdict"]
@@ -168,8 +168,8 @@ def _checked(report: Report) -> str:
 def verdict(report: Report) -> tuple[str, str, str]:
     """The verdict: a word in capitals, what it is about, and the sentence.
 
-    The word is ``ALLOWED``, ``BREAK-GLASS``, ``WAITING`` or ``REFUSED``; where nothing was decided ``CHECKED``, for a
-    preview ``PREVIEW``, and ``NOT CHECKED`` where no gate judged anything.
+    The word is ``ALLOWED``, ``TRIAL``, ``BREAK-GLASS``, ``WAITING`` or ``REFUSED``; where nothing was decided
+    ``CHECKED``, for a preview ``PREVIEW``, and ``NOT CHECKED`` where no gate judged anything.
     """
     decision = report.decision
     if decision is None:
@@ -186,6 +186,9 @@ def verdict(report: Report) -> tuple[str, str, str]:
         return "ALLOWED", about, "an order signed on call carries it, without fresh evidence; a review is due"
     if decision.criteria_met:
         return "ALLOWED", about, _count(decision)
+    if decision.transition == "trial":
+        rest = _count(decision) if blocking(decision) else "otherwise nothing your profile requires is missing"
+        return "TRIAL", about, f"{TRIAL_GRANT}; {rest}"
     rest = (
         "; ".join([*decision.problems, *([_count(decision)] if blocking(decision) else [])]) or "approvals are missing"
     )

@@ -14,7 +14,7 @@ from aims_gates.attestation.statements.people import Approval, Request, Rollback
 from aims_gates.attestation.statements.policy import Binding, Trust, TrustedKey
 from aims_gates.attestation.statements.registry import Creation, Grant, Registration
 from aims_gates.attestation.statements.wording import say
-from aims_gates.attestation.trust_list import Row, day
+from aims_gates.attestation.trust_list import OUTSIDE, Row, day
 from aims_gates.decision.evidence import Counted
 from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
@@ -68,6 +68,12 @@ def _key(person: str) -> str:
     return hashlib.sha256(person.encode()).hexdigest()
 
 
+def _entry(person: str, roles: tuple[str, ...]) -> TrustedKey:
+    outside = any(role.startswith(OUTSIDE) for role in roles)
+    organization = "another organization" if outside else ""
+    return TrustedKey(_key(person), person, roles, service=person == "ci", organization=organization)
+
+
 class Scenario:
     """A plan with everything met.
 
@@ -78,6 +84,7 @@ class Scenario:
     """
 
     def __init__(self, plan: Plan) -> None:
+        plan = replace(plan, trial=False)  # on trial nothing is refused: its rules are played as they would hold
         last = day(plan.profile_expires) if plan.profile_expires is not None else None
         self.plan = plan
         self.now = datetime.combine(last, time(12), UTC) if last else _USUAL
@@ -105,7 +112,7 @@ class Scenario:
         return signers
 
     def _beginning(self) -> list[Row]:
-        entries = [TrustedKey(_key(name), name, roles, service=name == "ci") for name, roles in self._people().items()]
+        entries = [_entry(name, roles) for name, roles in self._people().items()]
         binding = Binding(_WORKSPACE, MODEL, "model", self.plan, digest("system"), author="developer")
         registration = Registration(_WORKSPACE, MODEL, "1", "models:/m-1", None, "developer", "rehearsal")
         further = {role: _OUTPUT for step in self.steps.values() for role in step.tables}

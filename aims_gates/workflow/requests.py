@@ -36,6 +36,7 @@ __all__ = [
     "find_statement",
     "halt",
     "let_go",
+    "need_registration",
     "order_rollback",
     "reject",
     "request_state",
@@ -166,6 +167,20 @@ def _changes(ledger: StatementView, frozens: Iterable[people.Frozen], digest: st
     return tuple(lines)
 
 
+def need_registration(ledger: StatementView, version: str) -> None:
+    """Refuse a version of which the ledger knows no registrar: nothing can be approved on it.
+
+    Raises:
+        RefusedError: it was registered before aims-gates governed the registry, or past it.
+    """
+    if ledger.registration(version) is None:
+        remedy = (
+            f"Take it in, keeping its run and lineage: aims-gates adopt {quoted(ledger.name, version)} --key YOUR.key"
+        )
+        message = f"version {version} was registered past aims-gates: nobody is on record as its registrar"
+        raise RefusedError(message, where=ledger.name, remedy=remedy)
+
+
 def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datetime) -> Draft:
     """A request for promotion: subject, plan and evidence frozen.
 
@@ -177,13 +192,14 @@ def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datet
         now: The time, with a time zone.
 
     Raises:
-        RefusedError: the model is bound to no system.
+        RefusedError: the model is bound to no system, or nobody is on record as the version's registrar.
     """
     ledger = statements(connection, ref.workspace, ref.name, subject)
     binding = ledger.binding()
     if binding is None:
         remedy = f"Run: aims-gates bind {quoted(ref.name)} --system SYSTEM --key POLICY.key"
         raise RefusedError(f"{ref.name!r} is bound to no system", remedy=remedy)
+    need_registration(ledger, ref.version)
     plan = binding.predicate.plan
     counted = [ledger.count(plan, step, subject, now) for step in plan.steps if step.applies]
     frozens = frozen(gate_evidence for gate_evidence in counted if gate_evidence.standing == "counts")

@@ -21,7 +21,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
+from scipy import special
 
 from .columns import Floats
 
@@ -119,7 +119,7 @@ class Divergence:
         raised = value**self.power
         if not self.scale:
             return 1.0 if raised <= float(np.max(self.seen)) else 1 / (len(self.seen) + 1)
-        return _tail_share(self.seen, raised, float(stats.chi2.sf(raised / self.scale, self.freedom)))
+        return _tail_share(self.seen, raised, float(special.chdtrc(self.freedom, raised / self.scale)))
 
     def p_at(self, value: float, limit: float) -> float:
         raised, bound = value**self.power, limit**self.power
@@ -141,7 +141,7 @@ class Divergence:
 
     def settled_by(self, value: float, limit: float, tail: float) -> float | None:
         truth = max(value**self.power - self.scale * self.freedom, 0.0)
-        bound, z = limit**self.power, float(stats.norm.isf(tail))
+        bound, z = limit**self.power, -float(special.ndtri(tail))
 
         def clear(factor: float) -> bool:
             scale = self.scale / factor
@@ -164,12 +164,14 @@ def _noncentrality(x: float, freedom: float, share: float) -> float:
     if x <= 0 or _below(x, freedom, 0.0) <= share:
         return 0.0
     if x >= 5e3:
-        low, high = _roughly(x, freedom, abs(float(stats.norm.ppf(share))))
+        low, high = _roughly(x, freedom, abs(float(special.ndtri(share))))
         return low if share > 0.5 else high
+    from scipy.optimize import brentq
+
     top = x + 10.0
     while _below(x, freedom, top) > share:
         top *= 2
-    return float(optimize.brentq(lambda shift: _below(x, freedom, shift) - share, 0.0, top, xtol=1e-9))
+    return float(brentq(lambda shift: _below(x, freedom, shift) - share, 0.0, top, xtol=1e-9))
 
 
 def _roughly(x: float, freedom: float, z: float) -> tuple[float, float]:
@@ -193,7 +195,7 @@ class Norm:
         mean, variance = float(np.mean(self.seen)), float(np.var(self.seen))
         if not (mean > 0 and variance > 0):
             return float(value <= mean)
-        return float(stats.gamma.sf(value, mean * mean / variance, scale=variance / mean))
+        return float(special.gammaincc(mean * mean / variance, value / (variance / mean)))
 
     def p_none(self, value: float) -> float:
         return _tail_share(self.seen, value, self._fitted(value))

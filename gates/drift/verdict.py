@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from aims_gates import Finding, Limit, Outcome
 
@@ -41,7 +41,7 @@ def _corrected(p_values: Sequence[float], how: str) -> list[float]:
         return list(p_values)
     if how == "bonferroni":
         return [min(1.0, p * len(p_values)) for p in p_values]
-    return [float(p) for p in stats.false_discovery_control(np.clip(p_values, 0, 1), method="bh")]
+    return [float(p) for p in scipy.stats.false_discovery_control(np.clip(p_values, 0, 1), method="bh")]
 
 
 def _limit_of(measured: Measured, settings: Settings) -> tuple[Limit | None, bool]:

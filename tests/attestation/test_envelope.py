@@ -334,12 +334,12 @@ def test_a_finding_names_what_it_is():
             {
                 *("trust", "key-revocation", "activation", "binding", "revocation", "checkpoint"),
                 *("portable-grant/v2", "portable-grant/v1", "adoption", "detachment", "open-mode", "untested-mlflow"),
-                *("resume", "freed"),
+                *("resume", "freed", "intake"),
             },
         ),
         ("ci", {"test-result", "predictions", "revocation", "checkpoint", "portable-grant/v1"}),
         ("server", {"checkpoint", "portable-grant/v2"}),
-        ("developer", {"request", "withdrawal", "record-submission"}),
+        ("developer", {"request", "withdrawal", "intake", "record-submission"}),
         ("on-call", {"halt", "rollback", "revocation"}),
         (
             "risk",

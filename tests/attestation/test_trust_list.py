@@ -55,6 +55,9 @@ def test_a_trust_list_that_can_be_meant_is_accepted(kit):
         ({"person": "  "}, "a person and at least one role"),
         ({"not_before": "soon"}, "'soon' is not a date"),
         ({"not_after": "2026-9-30"}, "'2026-9-30' is not a date"),
+        ({"roles": ("outside-reviewer",)}, "'outside-reviewer' is for people from outside"),
+        ({"roles": ("outside-reviewer",), "organization": " \u200b"}, "is for people from outside"),
+        ({"person": "policy-owner@example.org", "organization": "Acme"}, "listed for two organizations"),
         ({"person": "Policy-Owner@example.org"}, "already spelled 'policy-owner@example.org'"),
     ],
 )
@@ -378,6 +381,23 @@ def test_a_servers_key_holds_no_other_role(kit):
     entry = kit.trusted("server", roles=("server", "risk"))
     with pytest.raises(InputError, match="holds no other role"):
         check_trust(Trust(1, (kit.trusted("policy"), entry)))
+
+
+def test_people_from_outside_hold_what_is_for_them_and_what_is_for_anybody(kit):
+    outside = kit.trusted("risk", roles=("outside-reviewer", "risk"), organization="Acme Audit")
+    check_trust(Trust(1, (kit.trusted("policy"), outside)))
+    login = rita(person=outside.person, organization="ACME audit", roles=("outside-reviewer",))
+    check_trust(Trust(1, (kit.trusted("policy"), outside), (login,)))
+    with pytest.raises(InputError, match="is for people from outside"):
+        check_trust(with_users(kit, rita(roles=("outside-reviewer",))))
+
+
+def test_a_list_without_organizations_has_the_bytes_it_always_had(kit):
+    said = say(Trust(1, (kit.trusted("policy"),)), Subject("organization", "sha256:" + "0" * 64))
+    assert "organization" not in said.predicate["keys"][0]
+    outside = kit.trusted("policy", organization="Acme Audit")
+    said = say(Trust(1, (outside,)), Subject("organization", "sha256:" + "0" * 64))
+    assert said.predicate["keys"][0]["organization"] == "Acme Audit"
 
 
 def test_a_list_without_users_has_the_bytes_it_always_had(kit):

@@ -172,7 +172,7 @@ def parsed(line: str) -> dict[str, Any]:
 
 def test_the_command_that_binds_a_name_can_be_pasted() -> None:
     ask = Ask("default", AWKWARD, "1", None, "production", datetime.now(UTC))
-    (action,) = decide(ask, []).actions
+    *_, action = decide(ask, []).actions
     assert parsed(action)["model"] == AWKWARD
 
 

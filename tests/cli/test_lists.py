@@ -76,6 +76,24 @@ def test_plan_shows_controls_gates_limits_and_people(command: Any, shops: Module
     assert value["tier"] == "high" and value["digest"].startswith("sha256:")
 
 
+def test_plan_says_how_many_people_it_takes_and_which_role_nobody_holds(
+    command: Any, shops: ModuleType, tmp_path: Path
+) -> None:
+    shops.write_pack(tmp_path)
+    said = command("plan", "loans", "--people")
+    assert said.code == 0 and "3 people at least" in said.out and "no trust list yet" in said.out
+    assert "may not approve it as compliance" in said.out
+    registry = ("--registry", "aims+sqlite:///registry.db")
+    command("keys", "new", "policy")
+    first = ("keys", "trust", "policy.pub", "--person", "ann", "--key", "policy.key", *registry)
+    command(*first, "--first", "--role", "policy", "--role", "risk")
+    value = json.loads(command("plan", "loans", "--people", "--json", *registry).out)
+    assert value["least"] == 3 and [person["person"] for person in value["people"]] == [1, 2, 3]
+    assert value["trust_list"]["unheld"] == ["compliance", "ci"] and not value["trust_list"]["enough"]
+    assert value["trust_list"]["holders"]["risk"] == ["ann"]
+    assert "--role ci --service" in command("plan", "loans", "--people", *registry).out
+
+
 def test_systems_list_reads_every_system_of_the_packs(command: Any, shops: ModuleType, tmp_path: Path) -> None:
     shops.write_pack(tmp_path)
     (row,) = json.loads(command("systems", "list", "--json").out)

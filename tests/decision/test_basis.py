@@ -1,4 +1,4 @@
-"""How a finding is known: derived from what it rests on, whatever anybody wrote (rule 20)."""
+"""How a finding is known: derived from what it rests on, whatever anybody wrote (rule 21)."""
 
 from dataclasses import replace
 

@@ -117,7 +117,10 @@ def test_a_model_without_a_binding_is_refused_with_the_command_that_fixes_it(sto
     decision = story.decide()
     assert (decision.allowed, decision.criteria_met, decision.exit, decision.mode) == (False, False, 3, "enforce")
     assert decision.problems == ("'credit' is bound to no system",)
-    assert decision.actions == ("aims-gates bind credit --system SYSTEM --key POLICY.key",)
+    bind = "aims-gates bind credit --system SYSTEM --key POLICY.key"
+    assert decision.actions == ("aims-gates adopt credit 1 --key YOUR.key", bind)
+    story.register()
+    assert story.decide().actions == (bind,)
     assert decision.controls == () and decision.approvals == {"needed": [], "given": [], "missing": []}
     assert decision.at == "2026-06-01T12:01:00+00:00"
 
@@ -1261,9 +1264,7 @@ def test_a_version_without_a_registrar_is_refused_in_every_mode(story):
     decision = story.decide()
     assert decision.mode == "observe" and not decision.allowed
     assert "there is no record of who registered this version" in decision.problems
-    assert decision.actions == (
-        "register the model again through the gated registry (no registrar is on record for 1)",
-    )
+    assert decision.actions[0] == "aims-gates adopt credit 1 --key YOUR.key"
 
 
 @pytest.mark.parametrize("version", ["01", "+1", " 1", "１", "1.0", "2"])

@@ -29,11 +29,14 @@ class _Trusted:
     Attributes:
         service: True for a service account, which is no person.
         not_before, not_after: ISO dates (inclusive) between which it counts.
+        organization: For whom the person works, where that is not the organization whose list this is; as declared by
+            the policy owner who signed the list. Roles that begin with ``outside-`` ask for one.
     """
 
     service: bool = False
     not_before: str | None = None
     not_after: str | None = None
+    organization: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
-"""What the registry itself writes, unsigned, in its own transaction."""
+"""What the registry itself writes, unsigned, in its own transaction; and what stands in for it (:class:`Intake`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aims_gates.attestation.statements.base import OfAlias, OfModel, OfVersion
+from aims_gates.attestation.statements.base import OfAlias, OfModel, OfVersion, Said
 from aims_gates.model import Mode
 
-__all__ = ["Creation", "Grant", "NOBODY", "Recorded", "Registration", "Transition"]
+__all__ = ["Creation", "Grant", "Intake", "NOBODY", "Recorded", "Registration", "Transition"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,31 @@ class Registration(OfVersion):
 
 
 @dataclass(frozen=True)
+class Intake(OfVersion, Said):
+    """Somebody answers for a version that was registered past aims-gates: it is taken in, not registered here.
+
+    Attributes:
+        digest: Its bytes when it was taken in; of any others this says nothing.
+        source, run_id, model_id: Where it came from, as MLflow's registry had it.
+        created: ISO time (UTC) of its row in MLflow's registry.
+        tags: The version's tags at that time.
+        creator: Who made the run, as the run says; empty where it does not.
+    """
+
+    digest: str
+    source: str
+    run_id: str | None
+    model_id: str | None
+    created: str
+    tags: Mapping[str, str]
+    creator: str
+
+
+@dataclass(frozen=True)
 class Grant(OfAlias):
     """The registry: what makes a promotion stand; one that was adopted ends after ``expires`` (ISO date)."""
 
-    transition: Literal["production", "rollback", "break-glass", "adopted"]
+    transition: Literal["production", "rollback", "break-glass", "adopted", "trial"]
     mode: Mode
     request: str | None
     decision: str

@@ -44,6 +44,7 @@ _TYPES: Mapping[type, str] = {
     records.RecordApproval: f"{_OWN}record-approval/v1",
     registry.Creation: f"{_OWN}creation/v1",
     registry.Registration: f"{_OWN}registration/v1",
+    registry.Intake: f"{_OWN}intake/v1",
     registry.Grant: f"{_OWN}grant/v1",
     registry.Transition: f"{_OWN}transition/v1",
     registry.Recorded: SUMMARY,
@@ -80,13 +81,14 @@ ROLES: Mapping[str, frozenset[type]] = {
             policy.Detachment,
             people.Resume,
             policy.Freed,
+            registry.Intake,
         }
     ),
     # Whoever makes evidence carries no grant: it could then vouch for what its own evidence led to.
     "ci": frozenset(
         {Evidence, evidence.Predictions, people.Revocation, evidence.Checkpoint, evidence.FirstPortableGrant}
     ),
-    "developer": frozenset({people.Request, people.Withdrawal, records.RecordSubmission}),
+    "developer": frozenset({people.Request, people.Withdrawal, registry.Intake, records.RecordSubmission}),
     "on-call": frozenset({people.Halt, people.RollbackOrder, people.Revocation}),
     "break-glass": frozenset({people.BreakGlass, people.Revocation}),
     # In its own name a server says how large the ledger is and what it granted; all else it says for a user (SAID_FOR).
@@ -98,7 +100,7 @@ ROLES: Mapping[str, frozenset[type]] = {
 ROLE_TASKS: Mapping[str, str] = {
     "policy": "trust list, bindings, revocations",
     "ci": "evidence, predictions",
-    "developer": "requests",
+    "developer": "requests, taking in versions registered elsewhere",
     "on-call": "halt, rollback",
     "break-glass": "one of two orders to promote against unmet controls",
     "server": "speaks for the users on the list",

@@ -13,9 +13,11 @@ from sqlalchemy import Connection
 
 from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.attestation.statements.people import Request
+from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.trust_list import Row
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger import append, history
+from aims_gates.ledger.registry_acts import statements
 from aims_gates.ledger.table import select
 from aims_gates.mlflow_plugin.api import shapes
 from aims_gates.mlflow_plugin.api.answers import caller
@@ -63,8 +65,20 @@ def hand_in(signed: shapes.SignedStatement) -> shapes.StatementPlace:
             remedy = "Let an administrator of this server begin it: aims-gates keys trust --first ..."
             raise RefusedError("there is no trust list yet", remedy=remedy)
         row = append(connection, envelope, datetime.now(UTC))
+        _refuse_trial(row)
         _, body = select(connection, [f"statement {row.digest}"])[0]
         return shown(row, history(connection), body)
+
+
+def _refuse_trial(row: Row) -> None:
+    """Undo a binding under a trial profile, which is for an embedded registry alone.
+
+    Raises:
+        RefusedError: the row is one.
+    """
+    if isinstance(row.predicate, Binding) and row.predicate.plan.trial:
+        remedy = "Bind it under the profile of its tier: aims-gates profile list; or try in aims+sqlite:///FILE."
+        raise RefusedError("a trial profile is for an embedded registry, and this one is served", remedy=remedy)
 
 
 def _said(said_by: Any, *, model: str | None = None) -> shapes.ActResult:
@@ -103,7 +117,9 @@ def open_request(opened: shapes.Opened) -> shapes.ActResult:
     server_key()
     with reading() as connection:
         need_role(connection, None, caller(), Request)  # before bytes are copied for nothing
+        ledger = statements(connection, workspace(), opened.name)
     _existing(opened.name, opened.version)
+    acts.need_registration(ledger, opened.version)
     digest = store().stage_version(opened.name, int(opened.version))
     ref, now = ModelRef(workspace(), opened.name, opened.version), datetime.now(UTC)
     return _said(

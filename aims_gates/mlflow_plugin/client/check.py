@@ -17,6 +17,7 @@ from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.wording import evidence_of, say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.refusals import intake_notes
 from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.canonical import digest, folder_digest, manifest
 from aims_gates.documents.shell import quoted
@@ -77,6 +78,7 @@ def check_target(
         inputs = GateInputs(record, subject, given=dict(data or {}), facts=_facts(context, record, target, rows, name))
         holds = binding.predicate.plan if binding else plan
         check = Check(context, record, gates, target, holds, name, subject, inputs, datetime.now(UTC), notes=notes)
+        check.notes.extend(intake_notes(StatementView(rows, record.system.workspace, name), target.version or ""))
         _say_differences(check, plan, binding)
         add_predictions(check, folder, scratch)
         add_champion(check, rows, scratch)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from aims_gates.decision.halts import describe_halt, may_resume
 from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.refusals import intake_notes
 from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
@@ -14,7 +15,7 @@ from aims_gates.ledger.registry_acts import about, statements, stopping
 from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import Source
 from aims_gates.mlflow_plugin.store.governed_names import version_number
-from aims_gates.model import Decision, ModelRef
+from aims_gates.model import TRIAL_GRANT, Decision, ModelRef
 from aims_gates.reports import GateRun, Report
 from aims_gates.settings import Settings
 
@@ -69,7 +70,8 @@ def explain(
             if counted.evidence is not None:
                 runs.append(GateRun(step.gate, step.title, counted.evidence.outcome, counted.evidence.findings))
     left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
-    notes = (f"What this profile leaves out: {left_out}",) if left_out else ()
+    notes = tuple(intake_notes(StatementView(rows, workspace, name), version))
+    notes += (f"What this profile leaves out: {left_out}",) if left_out else ()
     return Report(title=f"{name} version {version}", decision=decision, gates=tuple(runs), notes=notes)
 
 
@@ -98,6 +100,8 @@ def _irregular(ledger: StatementView, now: datetime) -> list[str]:
         what = f"version {grant.predicate.version} is in production ({grant.predicate.alias}) since {grant.at.date()}"
         if grant.predicate.transition == "break-glass":
             lines.append(f"{what} by BREAK-GLASS, against unmet controls; a review and a regular promotion are due")
+        if grant.predicate.transition == "trial":
+            lines.append(f"{what} on {TRIAL_GRANT}")
         if grant.predicate.transition == "adopted":
             lines.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
     return lines

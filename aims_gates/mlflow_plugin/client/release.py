@@ -85,8 +85,12 @@ def open_request(
     """Stage a version's bytes and ask for its promotion: freeze subject, plan and evidence in a signed request.
 
     Raises:
-        RefusedError: the model is bound to no system, or the key may not ask.
+        RefusedError: the model is bound to no system, nobody is on record as the version's registrar, or the key may
+            not ask.
     """
+    find_target(model=ref.name, version=ref.version)  # says what there is, where this version is not
+    with open_ledger(settings.need_registry()) as connection:  # before bytes are copied for nothing
+        acts.need_registration(statements(connection, ref.workspace, ref.name), ref.version)
     digest = stage_version(settings, ref, progress)
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry(), write=True) as connection:

@@ -11,9 +11,10 @@ from typing import Any
 
 from aims_gates.attestation.signing.envelope import Statement
 from aims_gates.attestation.statements.policy import Binding, Trust, TrustedKey
-from aims_gates.attestation.statements.registry import Registration
+from aims_gates.attestation.statements.registry import Intake, Registration
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
+from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.shell import quoted
 from aims_gates.model import Decision, Subject
@@ -33,7 +34,7 @@ def as_if_bound(
         binding: The binding that a policy owner would sign.
         why: Why no binding counts.
         statements: What the check found.
-        rows: The ledger's; only its registrations are taken over.
+        rows: The ledger's; only its registrations, and what was taken in, are taken over.
         now: The time of the check.
     """
     subject = Subject("model", ask.digest or "")
@@ -42,6 +43,9 @@ def as_if_bound(
     signed: list[tuple[Statement, tuple[str, ...]]]
     signed = [(say(_dated(predicate, now), subject), (signer,)) for predicate, signer in acts]
     signed += [(row.statement, row.signers) for row in rows if isinstance(row.predicate, Registration)]
+    taken_in = StatementView(rows, ask.workspace, ask.name).intakes().get(ask.version)
+    if taken_in is not None and taken_in.predicate.digest == ask.digest:
+        signed.append((say(_registered(taken_in.predicate), subject), ()))
     signed += [(statement, (_CI,)) for statement in statements]
     decision = decide(ask, [Row(place, now, *statement) for place, statement in enumerate(signed)])
     bind = f"aims-gates bind {quoted(ask.name)} --system {quoted(binding.plan.system)} --key POLICY.key"
@@ -53,6 +57,13 @@ def as_if_bound(
         actions=(*decision.actions, bind),
         problems=(*decision.problems, f"{ask.name!r} {why}: this is what the files here would require of it"),
         exit=decision.exit or 3,
+    )
+
+
+def _registered(intake: Intake) -> Registration:
+    """What was taken in, as if it had been registered here: its signer is nobody among the keys that are made up."""
+    return Registration(
+        intake.workspace, intake.name, intake.version, intake.source, intake.run_id, intake.creator, "taken in"
     )
 
 

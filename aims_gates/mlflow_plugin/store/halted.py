@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from aims_gates.attestation.statements.people import BreakGlass, Halt, Request
-from aims_gates.attestation.statements.registry import Grant, Registration
+from aims_gates.attestation.statements.registry import Grant, Intake, Registration
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.halts import describe_halt, may_resume
@@ -33,6 +33,7 @@ __all__ = ["halted", "reach", "reached", "refuse", "stopped_bytes"]
 
 _DELETED = "Deleted_Internal"
 _NAMING = frozenset(map(type_of, (Grant, Request, BreakGlass)))
+_TRIED = frozenset(map(type_of, (Evidence, Intake)))
 
 
 def refuse(connection: Connection, halt: Row, workspace: str, what: str, act: str) -> Exception:
@@ -104,7 +105,7 @@ def _digests(connection: Connection, version: Version) -> tuple[set[str], bool]:
     named = [row for row in status.rows if row.type in _NAMING and row.position > status.born]
     named = [row for row in named if status.concerns(row.predicate) and row.predicate.version == str(version.number)]
     digests = {row.predicate.digest for row in named}
-    tried = rows(connection, [f"version {version.ref}"], types={type_of(Evidence)})
+    tried = rows(connection, [f"version {version.ref}"], types=_TRIED)
     digests |= {row.statement.subject for row in tried if row.position > status.born}
     addresses = filter(None, (version.source, version.location))
     digests |= {digest for address in addresses if (digest := released_digest(forms(address)))}
@@ -153,7 +154,7 @@ def reach(store: Any, workspace: str, name: str) -> list[ModelRef]:
         own = [(version, digest) for version, digest in reached(connection) if _name(version) == (workspace, name)]
         digests = {digest for _, digest in own}
         terms = [f"subject {digest}" for digest in sorted(digests)]
-        spoken = rows(connection, terms, types=_NAMING | {type_of(Evidence)})
+        spoken = rows(connection, terms, types=_NAMING | _TRIED)
         versions = {known for row in spoken if (known := _spoken_of(row)) is not None}
         places = frozenset().union(*(store.addresses.of(session, version) for version, _ in own))
         for version in _registered(session):
@@ -187,5 +188,5 @@ def _registered(session: Session) -> Iterator[Version]:
 
 def _sources(connection: Connection, ref: ModelRef) -> list[str]:
     """Where a version was registered from, whatever became of its row; and of one of that number before it."""
-    registrations = rows(connection, [f"version {ref}"], types={type_of(Registration)})
+    registrations = rows(connection, [f"version {ref}"], types=frozenset(map(type_of, (Registration, Intake))))
     return sorted({row.predicate.source for row in registrations}) or [""]

@@ -294,7 +294,7 @@ class LifecycleMixin(StoreBase):
         known = view(transaction.connection, workspace or here, name, versions=True).registrations()
         for number in sorted(int(row.version) for row in versions):
             before = known.get(str(number))
-            if before is not None:
+            if before is not None and isinstance(before.predicate, Registration):  # an intake is a person's word
                 predicate = before.predicate
                 carried = replace(predicate, workspace=here, name=new_name)
                 registry_acts.act(transaction.connection, carried, now())

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect, text
 
 from aims_gates import database
 from aims_gates.attestation.statements.policy import Adoption
-from aims_gates.attestation.statements.registry import Grant, Registration, Transition
+from aims_gates.attestation.statements.registry import Grant, Intake, Registration, Transition
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
@@ -40,9 +40,9 @@ FROM model_versions WHERE current_stage = 'Production'
 """
 #: What MLflow writes where a prompt version has no artifacts: its text stands in the registry itself.
 _NO_BYTES = frozenset({"dummy-source", "prompt-template"})
-_REGISTERED = type_of(Registration)
+_REGISTERED = frozenset(map(type_of, (Registration, Intake)))
 #: What is read of a name: who registered its versions, and what changes what stands.
-_READ = live_tables.LIVE_TYPES | {_REGISTERED, type_of(Adoption)}
+_READ = live_tables.LIVE_TYPES | _REGISTERED | {type_of(Adoption)}
 _NAMES = "SELECT workspace, name FROM registered_models"
 _VERSIONS = """
 SELECT version, source, run_id FROM model_versions
@@ -160,11 +160,11 @@ def _registered(connection: Connection, view: StatementView, there: bool) -> Ite
     """Whether a name and its versions were made, changed or removed past the registry."""
     ended = any(row.position > view.born and _is_end(row, view) for row in view.rows)
     what = called(view.workspace, view.name)
-    if view.born < 0 and there:
+    if view.born < 0 and there and not view.intakes():
         yield f"{what}: it stands in the registry, and the ledger has no record of its creation"
     elif view.born >= 0 and not ended and not there:
         yield f"{what}: it is gone from the registry, and the ledger has no record of that"
-    elif view.born >= 0 and not ended:
+    elif (view.born >= 0 or there) and not ended:
         yield from _versions(connection, view)
 
 
@@ -182,7 +182,7 @@ def _versions(connection: Connection, view: StatementView) -> Iterator[str]:
     place = {"workspace": view.workspace, "name": view.name}
     by_version = {str(row[0]): (row[1], row[2] or None) for row in connection.execute(text(_VERSIONS), place)}
     gone = {str(row[0]) for row in connection.execute(text(_GONE), place)}
-    versions = {row.predicate.version for row in view.rows if row.type == _REGISTERED}
+    versions = {row.predicate.version for row in view.rows if row.type in _REGISTERED}
     since = view.registrations()
     for version in sorted(versions | set(by_version), key=lambda version_text: (len(version_text), version_text)):
         what, since_text = f"{called(view.workspace, view.name)} version {version}", since.get(version)
@@ -265,7 +265,7 @@ def reconcile(connection: Connection, artifacts: Path | None = None) -> list[str
     registry = _registry(connection)
     for workspace, name in sorted({*names(connection), *registry.names, *registry.pointed}):
         own = rows(connection, [f"model {workspace}/{name}", f"versions {workspace}/{name}"], types=_READ)
-        every |= {row.position: row for row in own if row.type != _REGISTERED}
+        every |= {row.position: row for row in own if row.type not in _REGISTERED}
         view = StatementView([*common, *own], workspace, name)
         pointed, granted = _aliases(view, registry)
         backed |= granted

@@ -108,6 +108,9 @@ def _standing(ledger: StatementView, alias: str, at: datetime, size: int) -> Row
     if grant is None or ledger.binding() is None:
         remedy = f"See what is missing: aims-gates explain {quoted(ledger.name)} VERSION --to production"
         raise RefusedError(f"no grant stands for {ledger.name}, alias {alias}", remedy=remedy)
+    if grant.predicate.transition == "trial":
+        remedy = "Bind the model under the profile of its tier, and promote it there: aims-gates start --invite NAME"
+        raise RefusedError(f"{ledger.name} stands on a trial grant, which is not carried elsewhere", remedy=remedy)
     if not grant.position < size:
         message = f"the checkpoint of {size} rows is older than the grant, which is row {grant.position}"
         raise InputError(message, where="--checkpoint", remedy=_FRESH)
