@@ -6,7 +6,15 @@ All that a gate or a user may import stands in ``__all__``; heavy parts load whe
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from aims_gates.errors import AimsGatesError, DataError, GateError, InputError, IntegrityError, RefusedError
+from aims_gates.errors import (
+    AimsGatesError,
+    DataError,
+    GateError,
+    InputError,
+    IntegrityError,
+    MissingDataError,
+    RefusedError,
+)
 from aims_gates.model import Advisory, Artifacts, Decision, Finding, Limit, Outcome, Packages, Subject
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ __all__ = [
     "InputError",
     "IntegrityError",
     "Limit",
+    "MissingDataError",
     "Outcome",
     "Packages",
     "RefusedError",

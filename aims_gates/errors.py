@@ -8,6 +8,7 @@ The tree, each with the exit code into which the command line turns it (:mod:`ai
     |   |-- PackError       1
     |   |-- ProfileError    1
     |   `-- DataError       1
+    |       `-- MissingDataError 1
     |-- GateError           1
     |-- LedgerError         1
     |   `-- NoLedgerError   1
@@ -25,6 +26,7 @@ __all__ = [
     "IntegrityError",
     "KeyFileError",
     "LedgerError",
+    "MissingDataError",
     "NoLedgerError",
     "NotFoundError",
     "PackError",
@@ -72,6 +74,10 @@ class ProfileError(InputError):
 
 class DataError(InputError):
     """A data set is missing, unreadable, empty, or lacks what was asked of it."""
+
+
+class MissingDataError(DataError):
+    """A data set or a record is asked for, and is not there."""
 
 
 class GateError(AimsGatesError):

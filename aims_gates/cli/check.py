@@ -45,6 +45,7 @@ __all__ = ["command"]
     f"off. Their names leave this machine. Default: {ADVISORIES}, then advisories in aims.yaml, else off.",
 )
 @click.option("--preview", is_flag=True, help="Sign and record nothing, whatever key is named.")
+@click.option("--all", "whole", is_flag=True, help="Print every control, action and problem, however many there are.")
 @key_option
 @reports_option
 @settings_options
@@ -58,6 +59,7 @@ def command(
     isolation: str,
     advisories: str | None,
     preview: bool,
+    whole: bool,
     key: Path | None,
     reports: tuple[str, ...],
     settings: Settings,
@@ -93,7 +95,7 @@ def command(
         target = _target(settings, system, run_id, model, version)
         record = system_of(settings, system, target.name)
         report = check_target(CheckContext(settings, signing, report_progress, isolation, predictions), record, target)
-    return show(report, reports, json_)
+    return show(report, reports, json_, whole)
 
 
 def _target(
@@ -114,7 +116,7 @@ def _is_name(model: str) -> bool:
     return ":/" not in model and not Path(model).is_dir()
 
 
-def show(report: Report, targets: tuple[str, ...], json_: bool) -> int:
+def show(report: Report, targets: tuple[str, ...], json_: bool, whole: bool = False) -> int:
     """Print a report, write the others, give the exit code."""
     save_reports(report, targets)
     if json_:
@@ -124,7 +126,7 @@ def show(report: Report, targets: tuple[str, ...], json_: bool) -> int:
     else:
         from aims_gates.reports.text import show as show_text
 
-        show_text(report)
+        show_text(report, whole=whole)
     if report.decision is not None:
         return report.decision.exit
     outcomes = {run.outcome for run in judging(report)} or {"error"}

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from aims_gates.governance.classification import (
     Bundle,
     OrganizationRule,
     Result,
+    SystemObligation,
     bundle,
     classify,
     organization_rules,
@@ -102,8 +104,23 @@ def _reasons(result: Result, titles: Mapping[str, str]) -> list[str]:
 def _duties(result: Result) -> list[str]:
     if not result.obligations or result.tier == "undetermined":
         return []
-    lines = [f"  {due.article:<10} {due.effective or '-'!s:<10}  {due.what}" for due in result.obligations]
+    lines = []
+    for due in sorted(result.obligations, key=_number):
+        roles = f" ({', '.join(due.roles)})" if len(result.roles) > 1 and due.roles else ""
+        lines.append(f"  {due.article:<10} {_when(due):<16}  {due.what}{roles}")
+        lines += [f"  {'':<10} {'':<16}  {due.note}"] if due.note else []
     return ["", "Duties, and from when:", *lines]
+
+
+def _number(due: SystemObligation) -> int:
+    digits = "".join(takewhile(str.isdigit, due.article))
+    return int(digits or 0)
+
+
+def _when(due: SystemObligation) -> str:
+    if due.effective is None:
+        return "-"
+    return f"{'since' if due.applies else 'from'} {due.effective}"
 
 
 def _missing(result: Result) -> list[str]:

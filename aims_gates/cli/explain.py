@@ -16,11 +16,18 @@ __all__ = ["command"]
 @click.argument("name")
 @click.argument("version", required=False)
 @click.option("--to", "transition", type=click.Choice(["production"]), default="production", help="The transition.")
+@click.option("--all", "whole", is_flag=True, help="Print every control and action, however many are unmet.")
 @reports_option
 @settings_options
 @as_json
 def command(
-    name: str, version: str | None, transition: str, reports: tuple[str, ...], settings: Settings, json_: bool
+    name: str,
+    version: str | None,
+    transition: str,
+    whole: bool,
+    reports: tuple[str, ...],
+    settings: Settings,
+    json_: bool,
 ) -> int:
     """Say what stands between a version and production; or, for a control or clause (A.5.4, 9.3), what it asks.
 
@@ -38,4 +45,4 @@ def command(
     from aims_gates.cli.check import show
     from aims_gates.mlflow_plugin.client.explain import explain_version
 
-    return show(explain_version(settings, ModelRef(settings.workspace, name, version)), reports, json_)
+    return show(explain_version(settings, ModelRef(settings.workspace, name, version)), reports, json_, whole)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aims_gates.attestation.trust_list import TrustHistory
     from aims_gates.decision.people import PeopleNeeded, Staffing
 
-__all__ = ["command", "plan_of"]
+__all__ = ["command", "plan_of", "trust_of"]
 
 
 def plan_of(settings: Settings, system: str) -> Plan:
@@ -55,7 +55,7 @@ def _show_people(plan: Plan, settings: Settings, json_: bool) -> None:
     from aims_gates.decision.people import least_people, staffing
 
     folder = read_system(find_system(list(settings.packs), plan.system), plan.system, whole=False).folder
-    history = _trust(settings)
+    history = trust_of(settings)
     staff = staffing(plan, history, datetime.now(UTC)) if history is not None else None
     value = _people(plan, least_people(plan, author_known=last_author(folder) is not None), staff)
     emit(value, json_, lambda: _people_text(value, staff))
@@ -86,7 +86,7 @@ def _people(plan: Plan, needed: "PeopleNeeded", staff: "Staffing | None") -> dic
     }
 
 
-def _trust(settings: Settings) -> "TrustHistory | None":
+def trust_of(settings: Settings) -> "TrustHistory | None":
     """The trust lists of the registry; None where none is named, or it has no ledger yet."""
     from aims_gates.errors import NoLedgerError
     from aims_gates.ledger import history

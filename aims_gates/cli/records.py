@@ -1,10 +1,13 @@
 """``aims-gates records``: list, start and check the records of your packs."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from aims_gates.cli.fill import fill_records
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.documents.files import write_new
 from aims_gates.errors import InputError
@@ -12,14 +15,20 @@ from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.record_schemas.template import template
 from aims_gates.governance.records.lint import check_packs
 from aims_gates.governance.records.reader import find_system, record_files, system_names
+from aims_gates.governance.records.skeleton import skeleton
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
+
+Tier = Literal["high", "limited", "minimal"]
 
 
 @click.group()
 def command() -> None:
     """List, start and check records: policies, roles, assessments, plans."""
+
+
+command.add_command(fill_records, "fill")
 
 
 @command.command("list")
@@ -69,25 +78,101 @@ def _full(name: str) -> str:
 
 
 @command.command("new")
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option(
+    "--due", is_flag=True, help="Every record that the profile of the system NAME requires and that is not there."
+)
+@click.option("--tier", type=click.Choice(["high", "limited", "minimal"]), help="With --due: as if it had this tier.")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="With --due: the pack.")
 @click.option("--system", help="The system it is for. Default: the only one there is.")
 @click.option("--print", "shows", is_flag=True, help="Print it, write nothing.")
 @settings_options
-def new(name: str, system: str | None, shows: bool, settings: Settings) -> None:
-    """Write a template of the record NAME that says what each field is for. An existing file is never touched."""
+@as_json
+def new(
+    name: str | None,
+    due: bool,
+    tier: Tier | None,
+    folder: Path | None,
+    system: str | None,
+    shows: bool,
+    settings: Settings,
+    json_: bool,
+) -> None:
+    """Write a template of the record NAME that says what each field is for. An existing file is never touched.
+
+    With --due, write every record that a system's profile requires: what its file, other records, its profile and its
+    data say is filled in, and what several records need stands open once (`aims-gates records fill` asks for the rest).
+    A record's list of what has happened (tests, drills, reviews) is left out until it has.
+    """
+    if due:
+        _new_due(folder, name or system, tier, settings, json_)
+        return
+    if name is None:
+        raise InputError("no record is named", remedy="Name one, or write all that are required: --due")
     full = _full(name)
-    text = template(full, SHAPES[full])
+    known = {"system": system} if system else {}
+    text = skeleton(full, known, datetime.now(UTC).date()) if not shows else template(full, SHAPES[full])
     if shows:
         click.echo(text, nl=False)
         return
     group, stem = full.split("/")
-    folder = _folder(settings, group, system)
-    taken = record_files(folder).get(stem)
+    place = _folder(settings, group, system)
+    taken = record_files(place).get(stem)
     if taken is not None:
         raise InputError("the record is already there", where=str(taken), remedy="Edit it.")
-    place = folder / f"{stem}{'.md' if text.startswith('---') else '.yaml'}"
-    write_new(place, text)
-    click.echo(f"wrote {place}\nFill in every REPLACE, then: aims-gates records validate")
+    file = place / f"{stem}{'.md' if text.startswith('---') else '.yaml'}"
+    write_new(file, text)
+    click.echo(f"wrote {file}\nFill in every REPLACE (aims-gates records fill), then: aims-gates records validate")
+
+
+def _new_due(folder: Path | None, system: str | None, tier: Tier | None, settings: Settings, json_: bool) -> None:
+    """Write what is due and say what is open in it."""
+    from aims_gates.governance.records.placeholders import counts, placeholders
+    from aims_gates.setup.due_records import write_due
+
+    packs = [folder, *settings.packs] if folder is not None else list(settings.packs)
+    name = _system(packs[:1] if folder is not None else packs, system)
+    pack = find_system(packs[:1] if folder is not None else packs, name)
+    records = write_due(pack, name, packs, datetime.now(UTC).date(), tier=tier)
+    questions = placeholders(pack)
+    blanks = Counter(spot.file for question in questions for spot in question.spots)
+    rows = [
+        {
+            "record": record.name,
+            "file": str(record.file),
+            "owner": record.owner,
+            "gates": list(record.gates),
+            "written": record.written,
+            "open": blanks[record.file],
+            "command": record.command or None,
+        }
+        for record in records
+    ]
+    number = counts(questions)
+
+    def text() -> str:
+        lines = [
+            (
+                str(record.file),
+                record.owner,
+                "written" if record.written else record.command or "there",
+                str(blanks[record.file]),
+            )
+            for record in records
+        ]
+        total = f"{number['typed']} values to answer once each, {number['proposed']} proposed and to confirm"
+        return f"{table(('FILE', 'OWNER', '', 'OPEN'), lines)}\n\n{total}.\nNext: aims-gates records fill"
+
+    emit({"records": rows, "open": number}, json_, text)
+
+
+def _system(packs: list[Path], name: str | None) -> str:
+    """The system that is named, or the only one there is."""
+    known = sorted({system_name for pack in packs for system_name in system_names(pack)})
+    if name is None and len(known) != 1:
+        message = f"there are {len(known)} systems here, and none is named"
+        raise InputError(message, remedy=f"Name one with --system (systems here: {', '.join(known) or 'none'}).")
+    return name or known[0]
 
 
 def _folder(settings: Settings, group: str, system: str | None) -> Path:
@@ -96,11 +181,7 @@ def _folder(settings: Settings, group: str, system: str | None) -> Path:
         raise InputError("no pack is named", remedy="Name one with --pack, or start one: aims-gates init")
     if group == "organization":
         return packs[0] / "records" / "organization"
-    known = sorted({system_name for pack in packs for system_name in system_names(pack)})
-    if system is None and len(known) != 1:
-        message = f"there are {len(known)} systems here, and none is named"
-        raise InputError(message, remedy=f"Name one with --system (systems here: {', '.join(known) or 'none'}).")
-    name = system or known[0]
+    name = _system(packs, system)
     return find_system(packs, name) / "records" / "systems" / name
 
 

@@ -1,27 +1,49 @@
-"""What to do next: the commands that lead from a no towards a yes, shortest first. Pure."""
+"""What to do next, by what has to change: the steps that lead from a no towards a yes, shortest first. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aims_gates.decision.approvals import outdated
 from aims_gates.decision.question import Ask, PromotionContext
 from aims_gates.decision.rights import outcome_of
 from aims_gates.documents.shell import quoted
-from aims_gates.model import ControlState, Finding, State
+from aims_gates.model import Action, Cause, ControlState, Finding, State
 
-__all__ = ["actions", "next_steps", "take_in"]
+__all__ = ["actions", "cause_of", "needs_new_version", "next_steps", "take_in"]
 
 #: Ends the command that checks a model that is still to be made.
 _NEW = "NEW_VERSION"
+#: The order in which actions stand, by their cause; what makes a new version comes first.
+_ORDER: tuple[Cause, ...] = ("model", "training-data", "data", "record", "people")
+#: Unmet controls in the order in which they are told of.
+_URGENT: tuple[tuple[State, ...], ...] = (("failed",), ("inconclusive",), ("missing", "stale"))
+
+#: In these states the evidence counts, and what it says has to be mended; in the others it has to be made again.
+_JUDGED: tuple[State, ...] = ("failed", "inconclusive")
+
+
+def cause_of(finding: Finding) -> Cause:
+    """What has to change where a finding does not pass; where it does not say, what is not of a record is the model."""
+    if finding.cause is not None:
+        return finding.cause
+    return "record" if "record" in (finding.over or {}) else "model"
+
+
+def needs_new_version(cause: Cause) -> bool:
+    """Whether a change of this kind makes a new version of the model."""
+    return cause in ("model", "training-data")
 
 
 def actions(
     context: PromotionContext, controls: Sequence[ControlState], approvals: Mapping[str, Any]
-) -> tuple[str, ...]:
+) -> tuple[Action, ...]:
     """The shortest ordered list for the whole decision: fix, then check, then ask, then approve."""
     fixes = _fixes(context.ask.name, [state for state in controls if state.blocks])
-    taking = [] if context.registration is not None else [take_in(context.ask)]
-    return tuple(dict.fromkeys([*taking, *(fixes or _formalities(context, approvals))]))
+    taking = [] if context.registration is not None else [Action(take_in(context.ask), "people")]
+    steps: dict[str, Action] = {}
+    for step in [*taking, *(fixes or [Action(text, "people") for text in _formalities(context, approvals)])]:
+        steps.setdefault(step.text, step)
+    return tuple(steps.values())
 
 
 def take_in(ask: Ask) -> str:
@@ -48,25 +70,45 @@ def next_steps(
         return ()
     bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
     remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
-    # A record is fixed without a new model; what was measured is not.
-    same_version = state in ("missing", "stale") or all(_of_record(finding) for finding in bad)
-    version = context.ask.version if same_version else _NEW
+    renewed = state in _JUDGED and (not bad or any(needs_new_version(cause_of(finding)) for finding in bad))
+    version = _NEW if renewed else context.ask.version
     return (*remedies, f"aims-gates check --model {quoted(context.ask.name, '--version', version)}")
 
 
-def _of_record(finding: Finding) -> bool:
-    """Whether a finding is about a record, which people fix without a new model."""
-    return "record" in (finding.over or {})
-
-
-def _fixes(name: str, blocking: Sequence[ControlState]) -> list[str]:
-    """The remedies of the controls that block, what failed first, and the checks after them."""
-    order: tuple[tuple[State, ...], ...] = (("failed",), ("inconclusive",), ("missing", "stale"))
-    unmet = [state for states in order for state in blocking if state.state in states]
-    remedies = [step for state in unmet for step in state.next[:-1]]
-    checks = [state.next[-1] for state in unmet]
+def _fixes(name: str, blocking: Sequence[ControlState]) -> list[Action]:
+    """The remedies of the controls that block, by cause and what failed first, and the checks after them."""
+    unmet = [state for states in _URGENT for state in blocking if state.state in states]
+    remedies = sorted(_remedies(unmet), key=lambda step: _ORDER.index(step.cause))
+    checks = list(dict.fromkeys(state.next[-1] for state in unmet))
     new = [step for step in checks if step.endswith(_NEW)]
-    return [*remedies, *([f"register the fixed model as a new version of {name}", *new] if new else checks)]
+    if new:
+        register = Action(f"register the fixed model as a new version of {name}", "model", new_version=True)
+        fixes = [step for step in remedies if step.new_version]
+        others = [step for step in remedies if not step.new_version]
+        return [*fixes, register, *others, *(Action(text, "model", new_version=True) for text in new)]
+    last: Cause = remedies[-1].cause if remedies else "people"
+    return [*remedies, *(Action(text, last) for text in checks)]
+
+
+def _remedies(unmet: Iterable[ControlState]) -> Iterator[Action]:
+    """What each finding asks for; the records that are not there are named together where they are several."""
+    bad = [
+        (finding, state.state in _JUDGED)
+        for state in unmet
+        for _, finding in state.findings
+        if outcome_of(finding) not in (None, "pass")
+    ]
+    absent = {str((finding.over or {})["record"]) for finding, _ in bad if _no_record(finding)}
+    if len(absent) > 1:
+        yield Action(f"{len(absent)} records are missing: `aims-gates records new --due`", "record")
+    for finding, judged in bad:
+        if finding.remedy and not (len(absent) > 1 and _no_record(finding)):
+            cause = cause_of(finding)
+            yield Action(finding.remedy, cause, judged and needs_new_version(cause))
+
+
+def _no_record(finding: Finding) -> bool:
+    return finding.missing and "record" in (finding.over or {})
 
 
 def _formalities(context: PromotionContext, approvals: Mapping[str, Any]) -> Sequence[str]:

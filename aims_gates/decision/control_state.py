@@ -150,8 +150,12 @@ def _judge(control: str, gate_evidence: Counted, today: date) -> tuple[State, st
     findings = _bearing(control, gate_evidence)
     for finding in findings:
         outcome = outcome_of(finding)
-        if outcome == "error" or (outcome == "fail" and not _overtaken(finding, today)):
+        if not finding.missing and (outcome == "error" or (outcome == "fail" and not _overtaken(finding, today))):
             return "failed", f"{gate}: {finding.measure} {'failed' if outcome == 'fail' else 'could not be judged'}"
+    absent = [finding for finding in findings if finding.missing and outcome_of(finding) in ("fail", "error")]
+    if absent:
+        more = f"; {len(absent) - 1} more" if len(absent) > 1 else ""
+        return "missing", f"{gate}: {absent[0].note or absent[0].measure}{more}"
     for finding in findings:
         if _overtaken(finding, today):
             message = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"

@@ -36,7 +36,7 @@ def break_glass(context: PromotionContext, by_evidence: Decision) -> Decision:
         return replace(by_evidence, problems=(*by_evidence.problems, message))
     message = f"break-glass by {', '.join(people)}: {'; '.join(reasons[person] for person in people)}"
     problems = (message, *by_evidence.problems)
-    return replace(by_evidence, allowed=True, actions=(), problems=problems, exit=0, transition="break-glass")
+    return replace(by_evidence, allowed=True, steps=(), problems=problems, exit=0, transition="break-glass")
 
 
 def _break_glass_orders(context: PromotionContext) -> dict[str, str]:
@@ -80,7 +80,7 @@ def rollback(context: PromotionContext, by_evidence: Decision) -> Decision:
         request=None,
         controls=(),
         approvals={"needed": [], "given": [], "missing": []},
-        actions=(),
+        steps=(),
         problems=(refusal[1],) if refusal else (),
         exit=refusal[0] if refusal else 0,
         transition="rollback",

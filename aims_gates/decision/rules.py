@@ -60,7 +60,8 @@ The rules:
     the step says so, on a prediction table that a trusted key signed for these bytes and this set. A gate that reads
     the others' findings must be newer than they are.
 5.  A fail or an error is *failed*, unless the finding says that time, a change or an event has overtaken what once
-    held; else evidence that is missing, or judges nothing here, is *missing*, evidence that no longer counts, and a
+    held, or that a record or input is not there; else evidence that is missing, judges nothing here, or says that what
+    it needs is not there, is *missing*, evidence that no longer counts, and a
     finding that was overtaken, *stale*; else *inconclusive*. A waiver in role, for these bytes, inside its cap and its
     dates, makes it *waived*. A control whose gates all do not apply (by the system's signed facts) is
     *not-applicable*, with the fact.
@@ -128,7 +129,7 @@ from aims_gates.decision.orders import break_glass, rollback, rollback_order
 from aims_gates.decision.question import Ask, PromotionContext, iso
 from aims_gates.decision.refusals import RefusalReason, hard_refusals, soft_refusals
 from aims_gates.documents.shell import quoted
-from aims_gates.model import ControlState, Decision, State
+from aims_gates.model import Action, ControlState, Decision, State
 
 __all__ = ["Ask", "decide", "frozen", "unfilled"]
 
@@ -166,7 +167,8 @@ def _unbound(ask: Ask, ledger: StatementView) -> Decision:
         steps = (take_in(ask), *steps)
     return Decision(
         False, "enforce", False, ask.name, ask.version, ask.digest, None, None, None, None, None, (),
-        {"needed": [], "given": [], "missing": []}, steps, (message,), 3, iso(ask.now),
+        {"needed": [], "given": [], "missing": []}, tuple(Action(step, "people") for step in steps), (message,), 3,
+        iso(ask.now),
     )  # fmt: skip
 
 
@@ -175,7 +177,8 @@ def _for_prompts(ledger: StatementView, decision: Decision) -> Decision:
     if ledger.kind != "prompt" or decision.allowed:
         return decision
     controls = tuple(replace(state, next=()) for state in decision.controls)
-    return replace(decision, controls=controls, actions=(_BOUND,), problems=(*decision.problems, _UNREAD))
+    steps = (Action(_BOUND, "people"),)
+    return replace(decision, controls=controls, steps=steps, problems=(*decision.problems, _UNREAD))
 
 
 def _decision(context: PromotionContext) -> Decision:
@@ -211,7 +214,7 @@ def _by_evidence(context: PromotionContext) -> Decision:
         request=request.digest if request else None,
         controls=controls,
         approvals=approvals,
-        actions=actions(context, controls, approvals),
+        steps=actions(context, controls, approvals),
         problems=tuple(refusal.message for refusal in hard + soft),
         exit=_exit(context, hard + soft, [state for state in controls if state.blocks], approvals),
         at=iso(context.now),

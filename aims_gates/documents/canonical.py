@@ -27,6 +27,7 @@ __all__ = [
     "folder_digest",
     "is_canonical",
     "is_digest",
+    "lean_finding",
     "manifest",
     "plain",
     "read_canonical",
@@ -41,6 +42,8 @@ _META_BYTES = 1024
 #: Fields that came in later and are left out where they say nothing: of plans and their requirements, of evidence, its
 #: findings and predictions, of entries of the trust list.
 _LATER = frozenset({"isolation", "least_basis", "organization", "records_read", "rests_on", "trial"})
+#: The same of findings, under names that other nouns have too.
+_NEWER = ("missing", "cause")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -54,7 +57,13 @@ def plain(value: Any) -> Any:
 
 
 def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in fields if value or name not in _LATER}
+    items = {name: value for name, value in fields if value or name not in _LATER}
+    return lean_finding(items) if "measure" in items else items
+
+
+def lean_finding(finding: dict[str, Any]) -> dict[str, Any]:
+    """A finding's JSON object without those of its newer fields that are empty."""
+    return {name: value for name, value in finding.items() if value or name not in _NEWER}
 
 
 def canonical_bytes(value: Any) -> bytes:

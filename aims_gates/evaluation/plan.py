@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import RefusedError
 from aims_gates.governance.controls import approval_controls, title_of
 from aims_gates.governance.records.reader import SystemRecord
@@ -48,10 +49,12 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
 
     Raises:
         RefusedError: the system's tier is prohibited.
-        InputError: the profile is for another tier, or the system sets what only the profile may.
+        InputError: the profile is for another tier, the system sets what only the profile may, or it has values that
+            nobody confirmed and the profile is no trial.
     """
     system, profile = record.system, resolved.profile
     _known_gates(record, gates)
+    _confirmed(record, profile)
     tier = _tier(record, profile)
     requirements = [_requirement(control, profile) for control in profile.controls]
     separation = approval_controls().separation
@@ -83,6 +86,17 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         isolation="" if profile.isolation == "none" else profile.isolation,
         trial=profile.trial,
     )
+
+
+def _confirmed(record: SystemRecord, profile: Profile) -> None:
+    """Refuse what was only proposed, but for a trial."""
+    if record.system.proposed and not profile.trial:
+        message = f"proposed, and confirmed by nobody: {', '.join(record.system.proposed)}"
+        remedy = (
+            f"Answer on a terminal: aims-gates start --model {quoted(record.system.models[0])}; or see that these "
+            "values are right and take their names out of here."
+        )
+        raise record.document.error(("proposed",), message, remedy)
 
 
 def _tier(record: SystemRecord, profile: Profile) -> Literal["high", "limited", "minimal"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aims_gates.documents.canonical import plain
 from aims_gates.documents.strict_yaml import parse
-from aims_gates.errors import AimsGatesError, InputError
+from aims_gates.errors import AimsGatesError, InputError, MissingDataError
 from aims_gates.evaluation.witness import Witness
 from aims_gates.model import Finding, Outcome, worst
 from aims_gates.packs.case import Case
@@ -25,7 +25,9 @@ def outcome_of(findings: Iterable[Finding]) -> Outcome:
 
 
 def _broken(gate: Gate, note: str, remedy: str) -> Finding:
-    return Finding(gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=note, remedy=remedy)
+    return Finding(
+        gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=note, remedy=remedy, cause="people"
+    )
 
 
 def _finite(value: Any) -> float | None:
@@ -59,9 +61,13 @@ def _sound(gate: Gate, finding: object) -> Finding:
         return _broken(gate, f"it names {', '.join(sorted(strange))}, which gate.yaml does not", "Fix the gate.")
     if no_number:
         note = f"the value is not a finite number{f'; {finding.note}' if finding.note else ''}"
-        return replace(finding, outcome="error", note=note, remedy=finding.remedy or "Look at the data of this group.")
+        remedy = finding.remedy or "Look at the data of this group."
+        finding = replace(finding, outcome="error", note=note, remedy=remedy)
+        return replace(finding, cause=gate.manifest.cause_of(finding))
     denial = _denial(finding)
-    return replace(finding, outcome="error", note=denial, remedy="Fix the gate.") if denial else finding
+    if denial:
+        return replace(finding, outcome="error", note=denial, remedy="Fix the gate.", missing=False, cause="people")
+    return replace(finding, cause=gate.manifest.cause_of(finding))
 
 
 def _with_finite_numbers(finding: Finding) -> Finding:
@@ -96,13 +102,15 @@ def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
     same = judged & set(truth)
     if same and len(truth) == 1 and {"target", "prediction"} <= set(gate.manifest.inputs.roles):
         note = f"the column {min(same)!r} is named as the truth and as what the model says"
-        yield _broken(gate, note, "Name two columns: --role target=COLUMN --role prediction=COLUMN.")
+        remedy = "Name two columns: --role target=COLUMN --role prediction=COLUMN."
+        yield replace(_broken(gate, note, remedy), cause="data")
         return
     try:
         findings = [*judge(gate.manifest.facts, case), *_computed(gate, case)]
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
-        yield _broken(gate, f"{place}{error.message}", error.remedy or "Fix the input.")
+        broken = _broken(gate, f"{place}{error.message}", error.remedy or "Fix the input.")
+        yield replace(broken, cause=gate.manifest.causes.error, missing=isinstance(error, MissingDataError))
         return
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a gate does, the run goes on and says so
         yield _broken(gate, f"the gate raised {type(error).__name__}: {error}", "Report this with the input's shape.")

@@ -14,7 +14,7 @@ from typing import Any
 from aims_gates.data import Dataset
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.whereabouts import parts_anywhere
-from aims_gates.errors import AimsGatesError, InputError
+from aims_gates.errors import AimsGatesError, InputError, MissingDataError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Artifacts, Evidence, Finding, Plan, Step, Subject
@@ -110,8 +110,24 @@ def _versions() -> tuple[tuple[str, str], ...]:
     return tuple(versions)
 
 
-def _lacking(gate: Gate, message: str, remedy: str) -> tuple[Finding, ...]:
-    return (Finding(gate.id, outcome="error", controls=tuple(gate.manifest.controls), note=message, remedy=remedy),)
+class _Missing(InputError):
+    """A data set, a column or (where it is named) a record that a gate needs is not there."""
+
+    record: str | None = None
+
+
+def _lacking(gate: Gate, error: AimsGatesError) -> tuple[Finding, ...]:
+    place = f"{error.where}: " if error.where else ""
+    finding = Finding(
+        gate.id,
+        outcome="error",
+        controls=tuple(gate.manifest.controls),
+        note=f"{place}{error.message}",
+        remedy=error.remedy or "Fix the input.",
+        missing=isinstance(error, _Missing | MissingDataError),
+        over={"record": error.record} if isinstance(error, _Missing) and error.record else None,
+    )
+    return (replace(finding, cause=gate.manifest.cause_of(finding)),)
 
 
 def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime) -> Case:
@@ -123,22 +139,19 @@ def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple
             data[role] = dataset
         elif need == "required":
             place = bench.record.document.where
-            raise InputError(
-                f"the system names no {role!r} data", where=place, remedy=f"Add data.{role} to system.yaml."
-            )
+            raise _Missing(f"the system names no {role!r} data", where=place, remedy=f"Add data.{role} to system.yaml.")
     for name, need in needs.records.items():
         if need == "required" and name not in bench.record.records:
             place = str(bench.record.folder / f"{name}.yaml")
-            raise InputError(
-                "this record is missing", where=place, remedy=f"Write it; see: aims-gates gates show {quoted(gate.id)}"
-            )
+            remedy = f"Write it; see: aims-gates gates show {quoted(gate.id)}"
+            error = _Missing("this record is missing", where=place, remedy=remedy)
+            error.record = name if "/" in name else f"system/{name}"
+            raise error
     roles = bench.roles()
     for role, need in needs.roles.items():
         if need == "required" and not roles.get(role):
             place = bench.record.document.where
-            raise InputError(
-                f"no column has the role {role!r}", where=place, remedy=f"Add roles.{role} to system.yaml."
-            )
+            raise _Missing(f"no column has the role {role!r}", where=place, remedy=f"Add roles.{role} to system.yaml.")
     return Case(
         gate.id,
         step.params,
@@ -187,8 +200,7 @@ def _evidence(
         records = _records_read(bench.record, findings)
         bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
     except AimsGatesError as error:
-        place = f"{error.where}: " if error.where else ""
-        findings = _lacking(gate, f"{place}{error.message}", error.remedy or "Fix the input.")
+        findings = _lacking(gate, error)
     findings = tuple(_anywhere(finding, bench.record.pack) for finding in findings)
     return Evidence(
         gate=gate.id,

@@ -4,16 +4,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aims_gates.model.findings import Basis, Finding
+from aims_gates.model.findings import Basis, Cause, Finding
 from aims_gates.model.plan import Enforcement
 
-__all__ = ["TRIAL_GRANT", "ControlState", "Decision", "Mode", "State"]
+__all__ = ["TRIAL_GRANT", "Action", "ControlState", "Decision", "Mode", "State"]
 
 State = Literal["met", "failed", "inconclusive", "missing", "stale", "waived", "not-applicable", "awaiting-approval"]
 Mode = Literal["observe", "warn", "enforce"]
 
 #: How a trial grant is spoken of wherever one is shown.
 TRIAL_GRANT = "a trial grant: no control counts as met by it, and it cannot be carried elsewhere"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do.
+
+    Attributes:
+        text: A sentence or a command.
+        cause: What it changes: see :data:`aims_gates.model.Cause`.
+        new_version: Whether only a new version of the model can do; else the same version will do.
+    """
+
+    text: str
+    cause: Cause
+    new_version: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class Decision:
         name, version, subject, system, tier, profile, plan, request: What it is about.
         controls: A state for each required control.
         approvals: ``needed``, ``given``, ``missing``: what and who.
-        actions: The shortest ordered list of actions.
+        steps: The shortest ordered list of actions; ``actions`` are their texts.
         problems: Refusals that belong to no control (no binding, halted, prohibited ...).
         exit: The exit code, as the command line documents.
         at: ISO time, UTC.
@@ -81,8 +96,13 @@ class Decision:
     request: str | None
     controls: tuple[ControlState, ...]
     approvals: Mapping[str, Any]
-    actions: tuple[str, ...]
+    steps: tuple[Action, ...]
     problems: tuple[str, ...]
     exit: int
     at: str
     transition: Literal["production", "rollback", "break-glass", "trial"] = "production"
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What to do, in order, as text."""
+        return tuple(step.text for step in self.steps)

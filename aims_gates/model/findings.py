@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["BASES", "Basis", "Evidence", "Finding", "Limit", "ModelRef", "Outcome", "Subject", "worst"]
+__all__ = ["BASES", "Basis", "Cause", "Evidence", "Finding", "Limit", "ModelRef", "Outcome", "Subject", "worst"]
 
 Outcome = Literal["pass", "fail", "inconclusive", "error"]
 #: How a thing is known: computed on bytes or data pinned by digest; an act that the product did or witnessed; a text
@@ -13,6 +13,8 @@ Outcome = Literal["pass", "fail", "inconclusive", "error"]
 Basis = Literal["measured", "performed", "attested", "declared"]
 #: Weakest last.
 BASES: tuple[Basis, ...] = ("measured", "performed", "attested", "declared")
+#: What has to change where a finding does not pass. A changed model, and changed training data, make a new version.
+Cause = Literal["model", "training-data", "data", "record", "people"]
 
 _SEVERITY: Mapping[str, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 
@@ -85,6 +87,8 @@ class Finding:
         rests_on: What the gate had read when it found this: ``data:<role>``, ``record:<name>``, ``model`` (the scan of
             its files), ``run`` (facts of the MLflow run). Witnessed by whoever runs the gate; what a gate writes here
             is overwritten. Empty in what was signed before this was recorded.
+        missing: It does not pass because a record or an input is not there.
+        cause: What has to change where it does not pass, as gate.yaml says; None where nobody said.
     """
 
     measure: str
@@ -103,6 +107,8 @@ class Finding:
     until: str | None = None
     stale: bool = False
     rests_on: tuple[str, ...] = ()
+    missing: bool = False
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ def _holders(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], list[s
             for entry in roles.get("roles") or []
             if isinstance(entry, Mapping) and entry.get("role") == str(role)
             for holder in entry.get("holders") or []
-            if holder in active
+            if holder in active and not placeholder(str(holder))
         ]
 
     return holders

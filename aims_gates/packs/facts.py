@@ -12,14 +12,14 @@ CEL (https://cel.dev): no loops, no assignment, no way out; it is interpreted, n
 and the functions of :mod:`aims_gates.packs.cel`. What holds today by dates in the record ends on a day, which the
 finding names; what held on an earlier day and does not hold today has aged, and its finding is stale. Unknown means no:
 a missing record or field and a value that says nothing fail, whatever else goes wrong is an error, and a condition that
-cannot be answered means that the fact applies.
+cannot be answered means that the fact applies. The finding about a record that is not there says ``missing``.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -38,7 +38,6 @@ __all__ = ["Fact", "judge"]
 MAX_EXPRESSION = 1000
 Expression = Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION)]
 _STATED = Limit(">=", 1.0)
-_MISSING = "the record"
 #: What makes the answer hang on the day.
 _TIMED = re.compile(r"\b(?:days_since|days_until|current)\(|\btoday\b|\bnow\b")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -62,6 +61,7 @@ class Fact(StrictModel):
         says: What is required, in plain words.
         remedy: What to do when it is not so.
         lapses: That it is not so means that a change or an event has overtaken the record: stale rather than failed.
+        cause: What has to change when it is not so: the ``record``, or ``people`` who must do something first.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -72,6 +72,7 @@ class Fact(StrictModel):
     says: str = Field(min_length=1)
     remedy: str = Field(min_length=1)
     lapses: bool = False
+    cause: Literal["record", "people", "data", "model"] = "record"
 
     @property
     def requires(self) -> tuple[str, ...]:
@@ -80,7 +81,9 @@ class Fact(StrictModel):
 
 
 def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
-    """One finding per fact, in order: value 1 where it is stated, 0 where not; information where it does not apply.
+    """One finding per fact, in order: value 1 where it is stated, 0 where not, none where there is no record.
+
+    One that does not apply is information.
 
     Raises:
         GateError: the expression language is not installed.
@@ -162,7 +165,7 @@ def _deciders(expression: str, names: "Names") -> Iterator[str]:
 def _answer(fact: Fact, names: "Names") -> tuple[Outcome, str | None]:
     record = names.record(fact.record)
     if record is None:
-        return "fail", f"{_MISSING} {fact.record} is missing"
+        return "fail", f"the record {fact.record} is missing"
     for expression in fact.requires:
         try:
             answer = names.evaluate(expression, record)
@@ -219,11 +222,11 @@ def _finding(fact: Fact, names: "Names", today: date) -> Finding:
     outcome, note = _answer(fact, names)
     until = _until(fact, names, outcome, today) if outcome != "error" else None
     overtaken = outcome == "fail" and (until is not None or (fact.lapses and (note or "").endswith(fact.says)))
-    missing = (note or "").startswith(_MISSING)
+    missing = names.record(fact.record) is None
     remedy = f"Write it: aims-gates records new {quoted(fact.record)}" if missing else fact.remedy
     return Finding(
         fact.id,
-        {"pass": 1.0, "fail": 0.0}.get(outcome),
+        None if missing else {"pass": 1.0, "fail": 0.0}.get(outcome),
         over={"record": fact.record},
         limit=_STATED,
         outcome=outcome,
@@ -232,4 +235,6 @@ def _finding(fact: Fact, names: "Names", today: date) -> Finding:
         remedy=None if outcome == "pass" else remedy,
         until=until.isoformat() if until is not None else None,
         stale=overtaken,
+        missing=missing,
+        cause=None if outcome == "pass" else fact.cause if (note or "").endswith(fact.says) else "record",
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from aims_gates.documents.schema import StrictModel
+from aims_gates.model import Cause, Finding
 from aims_gates.packs.facts import Fact
 from aims_gates.packs.limits import Way
 
@@ -92,6 +93,23 @@ class Inputs(StrictModel):
     records: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
 
 
+class Causes(StrictModel):
+    """What has to change where a finding of gate.py does not pass: ``model`` or ``training-data`` (a new version is
+    needed), ``data``, ``record`` or ``people`` (the same version will do).
+
+    Attributes:
+        fail: Where a number is beyond its limit. Unless given: the model; of a gate on records, the record.
+        inconclusive: Where the data cannot tell.
+        error: Where nothing could be judged, or an input is not there.
+        measures: By measure (``*`` stands for any text), in place of ``fail``.
+    """
+
+    fail: Cause | None = None
+    inconclusive: Cause = "data"
+    error: Cause = "data"
+    measures: dict[str, Cause] = Field(default_factory=dict)
+
+
 class Manifest(StrictModel):
     """gate.yaml.
 
@@ -117,6 +135,7 @@ class Manifest(StrictModel):
         facts: What must be so in the records, one finding each. A gate with facts needs no gate.py.
         findings: The controls on which a finding of gate.py bears, by its measure, or by the topic that it names in
             place of a control; one that is not listed and names no control bears on all of the gate's.
+        causes: What has to change where a finding of gate.py does not pass.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -135,6 +154,7 @@ class Manifest(StrictModel):
     pins: tuple[Literal["purpose", "specification"], ...] = ()
     facts: tuple[Fact, ...] = ()
     findings: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    causes: Causes = Causes()
 
     def controls_of(self, measure: str, names: Iterable[str]) -> tuple[str, ...]:
         """The controls on which a finding bears.
@@ -145,6 +165,17 @@ class Manifest(StrictModel):
         """
         controls = [control for name in names for control in self.findings.get(name, (name,))]
         return tuple(dict.fromkeys(controls)) or self.findings.get(measure, tuple(self.controls))
+
+    def cause_of(self, finding: Finding) -> Cause | None:
+        """What has to change where a finding does not pass; None where it passes or is information."""
+        if finding.outcome in (None, "pass") or finding.cause is not None:
+            return finding.cause
+        if "record" in (finding.over or {}) or self.kind != "computed":
+            return "record"
+        if finding.outcome != "fail":
+            return self.causes.inconclusive if finding.outcome == "inconclusive" else self.causes.error
+        named = (cause for name, cause in self.causes.measures.items() if fnmatchcase(finding.measure, name))
+        return next(named, self.causes.fail or "model")
 
     @model_validator(mode="after")
     def _findings_bear_on_own_controls(self) -> "Manifest":

@@ -1,7 +1,7 @@
 """What text reports are made of: marks, tables, hanging paragraphs and commands on one line, for a console."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import Box
 from rich.console import RenderableType
@@ -27,10 +27,10 @@ def mark_text(mark: Mark, plain: bool) -> Text:
     return Text(f"{mark.plain if plain else mark.symbol} {mark.word}", style=COLOURS[mark.colour])
 
 
-def ruled_table(*columns: tuple[str, dict[str, Any]]) -> Table:
+def ruled_table(*columns: tuple[str, dict[str, Any]], overflow: Literal["fold", "ellipsis"] = "fold") -> Table:
     table = Table(box=_RULE, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title, options in columns:
-        table.add_column(title, overflow="fold", **options)
+        table.add_column(title, overflow=overflow, **options)
     return table
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "rows",
     "seen",
     "sentence",
+    "state",
     "withheld",
     "worst_first",
 ]
@@ -76,12 +77,24 @@ def withheld(finding: Finding, smallest: int) -> bool:
     return few is not None and 0 < few < smallest
 
 
+def state(finding: Finding) -> str | None:
+    """Its outcome; ``missing`` where a record or an input is not there. None for information."""
+    return "missing" if finding.missing and finding.outcome not in (None, "pass") else finding.outcome
+
+
+def _is_fact(finding: Finding) -> bool:
+    """Whether this says of a record that something is so (1) or not (0)."""
+    return "record" in (finding.over or {}) and finding.limit == Limit(">=", 1.0) and finding.value in (0.0, 1.0)
+
+
 def seen(finding: Finding, smallest: int = 0) -> str:
     """The value with its interval and p-value: ``0.71 (0.63 to 0.80)``."""
     if withheld(finding, smallest):
         return f"withheld (fewer than {smallest} rows)"
     if finding.value is None:
-        return "not computed"
+        return "missing" if finding.missing else "not computed"
+    if _is_fact(finding):
+        return "so" if finding.value else "not so"
     decimals = _decimals(finding)
     text = number(finding.value, decimals)
     if finding.low is not None and finding.high is not None:
@@ -97,7 +110,7 @@ def seen(finding: Finding, smallest: int = 0) -> str:
 
 def limit(finding: Finding) -> str:
     """The limit in words, ``at least 0.80``; empty without one."""
-    if finding.limit is None:
+    if finding.limit is None or finding.missing or _is_fact(finding):
         return ""
     bound: Limit = finding.limit
     places = len(f"{bound.value:.6f}".rstrip("0").partition(".")[2])

@@ -17,7 +17,8 @@ from aims_gates.reports import format
 from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.charts import charts
 from aims_gates.reports.pictures import pictures
-from aims_gates.reports.view import Report, blocking, marks, oldest, ordered, stands, verdict
+from aims_gates.reports.steps import with_heads
+from aims_gates.reports.view import GateRun, Report, blocking, marks, oldest, ordered, stands, verdict
 
 __all__ = ["page", "render", "safe_link", "verdict_parts"]
 
@@ -90,7 +91,7 @@ def _gates(report: Report, most: tuple[int, int, int]) -> list[dict[str, Any]]:
             {
                 "id": gate,
                 "title": title,
-                "outcome": outcome,
+                "outcome": GateRun(gate, title, outcome, findings).state,
                 "findings": [*judged, *information],
                 "hidden": hidden,
                 "pictures": pictures(findings, report.smallest_cell),
@@ -126,6 +127,7 @@ def verdict_parts(report: Report) -> dict[str, Any]:
         "about": about,
         "explanation": explanation,
         "controls": ordered(decision.controls) if decision else (),
+        "actions": with_heads(decision.steps) if decision else [],
         "stopping": blocking(decision) if decision else (),
         "smallest": report.smallest_cell,
     }

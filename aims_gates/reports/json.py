@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from json import dumps
 from typing import Any
 
-from aims_gates.model import ControlState, Decision, Finding, Outcome
+from aims_gates.model import Action, ControlState, Decision, Finding, Outcome
 from aims_gates.reports.preview import Preview
 from aims_gates.reports.view import Report
 
@@ -29,6 +29,7 @@ _OF_DECISION = (
     "at",
     "criteria_met",
     "problems",
+    "steps",
 )
 
 
@@ -49,6 +50,8 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "controls": list(finding.controls),
         "note": finding.note,
         "remedy": finding.remedy,
+        "missing": finding.missing,
+        "cause": finding.cause,
     }
 
 
@@ -71,15 +74,23 @@ def _control(control: ControlState) -> dict[str, Any]:
     }
 
 
+def _step(step: Action) -> dict[str, str]:
+    """An action with what it changes, and whether the ``same`` version will do or a ``new`` one is needed."""
+    cause = "data" if step.cause == "training-data" else step.cause
+    return {"action": step.text, "cause": cause, "version": "new" if step.new_version else "same"}
+
+
 def _decision(decision: Decision | None) -> dict[str, Any]:
     """What only a decision knows, null (or empty) without one."""
     approvals: dict[str, Any] = {"needed": [], "given": [], "missing": []}
     if decision is None:
-        return dict.fromkeys(_OF_DECISION) | {"controls": [], "approvals": approvals, "actions": [], "problems": []}
+        empty: dict[str, Any] = {name: [] for name in ("controls", "actions", "steps", "problems")}
+        return dict.fromkeys(_OF_DECISION) | empty | {"approvals": approvals}
     return {name: getattr(decision, name) for name in _OF_DECISION} | {
         "controls": [_control(control) for control in decision.controls],
         "approvals": approvals | dict(decision.approvals),
         "actions": list(decision.actions),
+        "steps": [_step(step) for step in decision.steps],
         "problems": list(decision.problems),
     }
 

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from aims_gates.model import ControlState, Finding
 from aims_gates.reports.approvals import approval_lines
-from aims_gates.reports.format import about, clean, sentence
+from aims_gates.reports.format import about, clean, sentence, state
 from aims_gates.reports.view import Report, marks, stands, verdict
 
 __all__ = ["render"]
@@ -29,7 +29,7 @@ def _finding(gate: str, finding: Finding, smallest: int, stops: bool, index: int
     name = f"{finding.measure}{f' [{where}]' if where else ''} #{index}"
     lines = [sentence(finding, smallest), finding.note or "", finding.remedy or ""]
     message = "\n".join(line for line in lines if line)
-    outcome = finding.outcome or "error"
+    outcome = state(finding) or "error"
     result = "pass" if outcome == "pass" else "skipped" if not stops else "failure" if outcome == "fail" else "error"
     return _Test(name, gate, result, message, outcome)
 

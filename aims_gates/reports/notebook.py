@@ -4,9 +4,12 @@ What comes from data is escaped as on the page (:mod:`aims_gates.reports.html`);
 loaded. Every rule of its style names the report's own element, and its colours hold on a light and on a dark ground.
 """
 
+import hashlib
+
 from aims_gates.reports import format
 from aims_gates.reports.html import page, verdict_parts
 from aims_gates.reports.pictures import pictures
+from aims_gates.reports.steps import with_heads
 from aims_gates.reports.view import Report, judging
 
 __all__ = ["render"]
@@ -22,7 +25,11 @@ def render(report: Report) -> str:
         "notebook.html",
         {
             **verdict_parts(report),
-            "actions": decision.actions if decision else report.preview.next if report.preview else (),
+            "actions": [(step.text, head) for step, head in with_heads(decision.steps)]
+            if decision
+            else [(text, "") for text in (report.preview.next if report.preview else ())],
+            "all_of_it": report.all_of_it,
+            "ids": f"ag-{hashlib.sha256(repr(report).encode()).hexdigest()[:8]}-",
             "most_actions": _MOST_ACTIONS,
             "gates": [
                 (run, format.worst_first(run.findings)[:_MOST_FINDINGS], len(run.findings) - _MOST_FINDINGS)

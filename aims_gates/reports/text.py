@@ -12,11 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from aims_gates.model import ControlState, Finding, Outcome
+from aims_gates.model import ControlState, Decision, Finding, Outcome, State
 from aims_gates.reports import format
 from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.console import COLOURS, cleaned, command_line, hanging, mark_text, ruled_table, step
 from aims_gates.reports.preview_text import preview_parts
+from aims_gates.reports.steps import with_heads
 from aims_gates.reports.view import Report, blocking, marks, oldest, ordered, stands, verdict
 
 __all__ = ["WIDTH", "gate_text", "render", "show", "show_gate"]
@@ -35,10 +36,12 @@ _VERDICTS = {
 _SHOWN = 3
 #: More controls that are met than this are named on one line, so that what is left to do stays in sight.
 _LISTED = 12
-#: Of more controls that are unmet than this only the worst are in the table, and none is told in detail; of more
-#: actions only the first are named.
-_UNMET, _ACTIONS = 8, 5
-_ALL = "all of it: --json, or --report html:FILE"
+#: Of more controls that are unmet than this only the worst are in the table, on one line each, and none is told in
+#: detail; of more actions only the first are named.
+_UNMET, _ROWS, _ACTIONS = 8, 4, 5
+#: Then of notes and problems only the first are shown, and only so much of each.
+_NOTES, _LETTERS = 2, 150
+_ALL = "--json, or --report html:FILE"
 
 
 def _observed(control: ControlState, smallest: int) -> str:
@@ -56,13 +59,20 @@ def _observed(control: ControlState, smallest: int) -> str:
     return format.sentence(bad[0], smallest) + more
 
 
-def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> Table:
+def _many(report: Report) -> bool:
+    """Whether so many controls are unmet that a few lines about each would hide what is to be done."""
+    return report.decision is not None and len(blocking(report.decision)) > _UNMET
+
+
+def _controls(report: Report, controls: Sequence[ControlState], plain: bool, one_line: bool) -> Table:
+    cut = {"no_wrap": True} if one_line else {}
     table = ruled_table(
         ("Control", {"no_wrap": True}),
-        ("Title", {"ratio": 5}),
+        ("Title", {"ratio": 5, **cut}),
         ("State", {"no_wrap": True}),
-        ("Observed", {"ratio": 8}),
+        ("Observed", {"ratio": 8, **cut}),
         ("Evidence", {"no_wrap": True}),
+        overflow="ellipsis" if one_line else "fold",
     )
     table.expand = True
     for control in controls:
@@ -80,29 +90,26 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool) -> 
     return table
 
 
-def _listed(report: Report, controls: Sequence[ControlState], plain: bool) -> Iterator[RenderableType]:
+def _listed(report: Report, controls: Sequence[ControlState], plain: bool, whole: bool) -> Iterator[RenderableType]:
     """The table; controls that are met, and unmet ones after the worst, stand below it by id where they are many."""
-    met, further, rest = _by_place(controls)
-    if rest:
-        yield _controls(report, rest, plain)
-    if further:
-        line = f"{len(further)} more unmet: {_ids(further)}"
-        yield Padding(hanging("...", line, COLOURS["red"]), (1, 0, 0, 0))
-    if met:
-        mark = mark_text(marks("met"), plain)
-        line = f"{len(met)} controls: {_ids(met)}"
-        yield Padding(hanging(mark.plain, line, str(mark.style)), (1 if rest else 0, 0, 0, 0))
-
-
-def _by_place(
-    controls: Sequence[ControlState],
-) -> tuple[list[ControlState], list[ControlState], list[ControlState]]:
-    """Those that are met, where many; unmet ones after the worst; and those of the table."""
+    short = _many(report) and not whole
     met = [control for control in controls if control.state == "met"]
-    met = met if len(met) > _LISTED else []
+    met = met if len(met) > _LISTED and not whole else []
     rest = [control for control in controls if control not in met]
-    further = [control for control in rest if control.blocks][_UNMET:]
-    return met, further, [control for control in rest if control not in further]
+    table = [control for control in rest if control.blocks][:_ROWS] if short else rest
+    if table:
+        yield _controls(report, table, plain, short)
+    further = [control for control in rest if control not in table]
+    groups = {state: [control for control in further if control.state == state] for state in _states(further)}
+    for place, (state, members) in enumerate([*groups.items(), *([("met", met)] if met else [])]):
+        mark = mark_text(marks(state), plain)
+        line = f"{len(members)}{' more' if state != 'met' and table else ''}: {_ids(members)}"
+        yield Padding(hanging(mark.plain, line, str(mark.style)), (0 if place or not table else 1, 0, 0, 0))
+
+
+def _states(controls: Sequence[ControlState]) -> list[State]:
+    """The states that these controls are in, each once, in their order."""
+    return list(dict.fromkeys(control.state for control in controls))
 
 
 def _ids(controls: Iterable[ControlState]) -> str:
@@ -119,7 +126,7 @@ def _detail(control: ControlState, smallest: int) -> Iterator[RenderableType]:
     judged.sort(key=lambda pair: format.rank(pair[1]))
     for gate, finding in judged[:_SHOWN]:
         n = format.rows(finding, smallest)
-        line = f"{gate}: {format.sentence(finding, smallest)}{f', n {n}' if n else ''}: {finding.outcome}"
+        line = f"{gate}: {format.sentence(finding, smallest)}{f', n {n}' if n else ''}: {format.state(finding)}"
         yield Padding(hanging("-", line), (0, 0, 0, 2))
         for text in (finding.note, finding.remedy):
             if text:
@@ -143,31 +150,55 @@ def _facts(report: Report) -> str:
     return ", ".join(f"{name} {format.clean(value)}" for name, value in facts if value)
 
 
-def _decision(report: Report, plain: bool) -> Iterator[RenderableType]:
+def _decision(report: Report, plain: bool, whole: bool) -> Iterator[RenderableType]:
     d = report.decision
     if d is None:
         return
     yield Padding(cleaned(_facts(report), "dim"), (0, 0, 0, 2))
     message = verdict(report)[2]
-    for problem in [problem for problem in d.problems if problem not in message]:
+    short = _many(report) and not whole
+    for problem in _first([problem for problem in d.problems if problem not in message], short):
         yield Padding(hanging("!", problem, "bold red"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
-        yield from _listed(report, ordered(d.controls), plain)
-    stopping = blocking(d)
-    for control in stopping if len(stopping) <= _UNMET else ():
+        yield from _listed(report, ordered(d.controls), plain, whole)
+    for control in () if short else blocking(d):
         yield from _detail(control, report.smallest_cell)
-    lines = approval_lines(d.approvals)
-    if lines:
+    yield from _approvals(d, short)
+    yield from _steps(report, d, whole)
+
+
+def _first(lines: Sequence[str], short: bool) -> list[str]:
+    """The lines; where the report is short only the first, cut, and how many more there are."""
+    if not short:
+        return list(lines)
+    cut = [line if len(line) <= _LETTERS else f"{line[:_LETTERS].rsplit(' ', 1)[0]} ..." for line in lines[:_NOTES]]
+    return [*cut, *([f"and {len(lines) - _NOTES} more"] if len(lines) > _NOTES else [])]
+
+
+def _approvals(decision: Decision, short: bool) -> Iterator[RenderableType]:
+    lines = approval_lines(decision.approvals)
+    if lines and short:
+        yield Padding(hanging("Approvals", "; ".join(lines[-1:]), "bold"), (1, 0, 0, 0))
+    elif lines:
         yield Text("\nApprovals", style="bold")
         yield from (Padding(hanging("-", line), (0, 0, 0, 2)) for line in lines)
-    if d.actions:
-        yield Text("\nWhat to do, in this order", style="bold")
-        for place, action in enumerate(d.actions[:_ACTIONS], 1):
-            yield from step(f"{place}.", action)
-        rest = f"and {len(d.actions) - _ACTIONS} more; " if len(d.actions) > _ACTIONS else ""
-        if rest or len(stopping) > _UNMET:
-            yield Padding(cleaned(f"{rest}{_ALL}", "dim"), (0, 0, 0, 2))
+
+
+def _steps(report: Report, decision: Decision, whole: bool) -> Iterator[RenderableType]:
+    """What to do, by what has to change; the first few, unless all are asked for."""
+    steps = decision.steps
+    if not steps:
+        return
+    yield Text("\nWhat to do, in this order", style="bold")
+    most = len(steps) if whole else _ACTIONS
+    for place, (action, head) in enumerate(with_heads(steps[:most]), 1):
+        if head:
+            yield Padding(cleaned(head, "dim"), (0, 0, 0, 2))
+        yield from step(f"{place}.", action.text)
+    rest = f"and {len(steps) - most} more: " if len(steps) > most else "all of it: "
+    if len(steps) > most or (_many(report) and not whole):
+        yield command_line(f"{rest}{report.all_of_it or _ALL}", 2)
 
 
 def _limits_first(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
@@ -197,7 +228,7 @@ def _gate(
         where = format.about(finding)
         cells = [f"{finding.measure}{f' ({where})' if where else ''}", format.seen(finding, smallest)]
         cells += [format.limit(finding), format.rows(finding, smallest)]
-        table.add_row(*map(cleaned, cells), mark_text(marks(finding.outcome), plain))
+        table.add_row(*map(cleaned, cells), mark_text(marks(format.state(finding)), plain))
     if table.row_count:
         yield Text()
         yield table
@@ -209,11 +240,11 @@ def _gate(
         yield hanging("-", ". ".join(part.rstrip(".") for part in (note, remedy) if part) + ".")
 
 
-def _parts(report: Report, plain: bool) -> Iterator[RenderableType]:
+def _parts(report: Report, plain: bool, whole: bool = False) -> Iterator[RenderableType]:
     word, about, explanation = verdict(report)
     head = f"{format.clean(about)}: " if about else ""
     yield Text.assemble((word, _VERDICTS[word]), f"  {head}{format.clean(explanation)}")
-    yield from _decision(report, plain)
+    yield from _decision(report, plain, whole)
     if report.preview is not None:
         yield from preview_parts(report, report.preview, plain)
     elif report.decision is None:
@@ -222,8 +253,10 @@ def _parts(report: Report, plain: bool) -> Iterator[RenderableType]:
             yield from _gate(gate, outcome, findings, report.smallest_cell, plain, 5)
     if report.notes or report.links:
         yield Text()
-    yield from (hanging("note:", note) for note in report.notes)
-    yield from (command_line(f"{name}: {place}", 0) for name, place in report.links.items())
+    short = _many(report) and not whole
+    yield from (hanging("note:", note) for note in _first(report.notes, short))
+    links = list(report.links.items())[: 1 if short else None]
+    yield from (command_line(f"{name}: {place}", 0) for name, place in links)
 
 
 def _plain(parts: Iterable[RenderableType]) -> str:
@@ -240,18 +273,23 @@ def _shown(parts: Iterable[RenderableType], console: Console) -> None:
         console.print(part, highlight=False, soft_wrap=long, width=None if long else min(console.width, WIDTH))
 
 
-def render(report: Report) -> str:
-    """The report as text for a pipe, an exception or an HTTP body: no colour, ASCII marks."""
-    return _plain(_parts(report, plain=True))
+def render(report: Report, whole: bool = False) -> str:
+    """The report as text for a pipe, an exception or an HTTP body: no colour, ASCII marks.
+
+    Args:
+        report: The report.
+        whole: Whether to tell all, however many controls are unmet; otherwise it is then at most some 40 lines long.
+    """
+    return _plain(_parts(report, True, whole))
 
 
-def show(report: Report, console: Console | None = None) -> None:
-    """Print the report; colours and symbols only on a terminal that shows them."""
+def show(report: Report, console: Console | None = None, whole: bool = False) -> None:
+    """Print the report, as :func:`render`; colours and symbols only on a terminal that shows them."""
     console = console or Console()
     if not console.is_terminal:
-        console.file.write(render(report))
+        console.file.write(render(report, whole))
         return
-    _shown(_parts(report, plain=console.options.ascii_only), console)
+    _shown(_parts(report, console.options.ascii_only, whole), console)
 
 
 def gate_text(gate: str, outcome: Outcome, findings: Sequence[Finding], *, shown: int = 20) -> str:

@@ -26,6 +26,12 @@ class GateRun(NamedTuple):
     outcome: Outcome
     findings: tuple[Finding, ...]
 
+    @property
+    def state(self) -> str:
+        """Its outcome; ``missing`` where whatever does not pass does so because a record or an input is not there."""
+        bad = [finding for finding in self.findings if finding.outcome not in (None, "pass")]
+        return "missing" if bad and all(finding.missing for finding in bad) else self.outcome
+
 
 @dataclass(frozen=True)
 class Report:
@@ -39,6 +45,7 @@ class Report:
         links: Name -> path or URI of what belongs to this report (model card, evidence, run).
         smallest_cell: Groups with fewer rows are withheld from what people read; JSON keeps them.
         preview: What a preview shows besides, where this is one.
+        all_of_it: The command that prints all that a short text leaves out; empty where there is none.
     """
 
     title: str = ""
@@ -48,6 +55,7 @@ class Report:
     links: Mapping[str, str] = field(default_factory=dict)
     smallest_cell: int = 5
     preview: Preview | None = None
+    all_of_it: str = ""
 
     def _repr_html_(self) -> str:
         """What a notebook shows: verdict, table, details to open, pictures."""

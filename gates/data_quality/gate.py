@@ -7,7 +7,7 @@ could not compute is never a pass. Without a suite and without limits nothing is
 from collections.abc import Iterable
 from dataclasses import replace
 
-from aims_gates import Case, DataError, Dataset, Finding, InputError
+from aims_gates import Case, Dataset, Finding, InputError, MissingDataError
 
 from .expectations import judge_suite
 from .own import Limits, own_findings
@@ -48,5 +48,5 @@ def _sets(case: Case) -> list[Dataset]:
             remedy = (
                 f"Give it (--data {name}=FILE), or choose dataset from: {', '.join(case.data) or 'none were given'}."
             )
-            raise DataError(f"there is no {name} data", where="parameter dataset", remedy=remedy)
+            raise MissingDataError(f"there is no {name} data", where="parameter dataset", remedy=remedy)
     return [case.data[name] for name in names]

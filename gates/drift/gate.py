@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, intervals
+from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, MissingDataError, intervals
 
 from .attachment import attach_html
 from .bins import bin_shares, first_columns
@@ -54,7 +54,7 @@ def run(case: Case) -> Iterable[Finding]:
 
 def _set(case: Case, role: str) -> Dataset:
     if role not in case.data:
-        raise DataError(f"drift needs {role} data", where="data", remedy=f"Give it: --data {role}=FILE.")
+        raise MissingDataError(f"drift needs {role} data", where="data", remedy=f"Give it: --data {role}=FILE.")
     case.data[role].require()
     return case.data[role]
 

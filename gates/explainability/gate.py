@@ -5,7 +5,7 @@ Importances and reasons are made where the model is and handed in as tables: a g
 
 from collections.abc import Iterator
 
-from aims_gates import Case, DataError, Finding, Limit, with_conventions
+from aims_gates import Case, Finding, Limit, MissingDataError, with_conventions
 from aims_gates.gatekit import unweighted
 
 from .coverage import coverage_findings, missing_reasons
@@ -32,7 +32,7 @@ def run(case: Case) -> Iterator[Finding]:
     confidence, top = case.number("confidence", 0.5, 0.999999), int(case.number("top", 1, 1000))
     if not {"explanations", "importances", "perturbed"} & set(case.data):
         remedy = "Give --data explanations=FILE, and --data importances=FILE or --data perturbed=FILE."
-        raise DataError("there are neither reasons nor importances", where=case.gate, remedy=remedy)
+        raise MissingDataError("there are neither reasons nor importances", where=case.gate, remedy=remedy)
     if "explanations" in case.data:
         reasons = read_reasons(case, "explanations")
         yield from coverage_findings(case, reasons, limits, confidence)

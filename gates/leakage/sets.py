@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aims_gates import Case, DataError, Dataset, InputError, Limit, with_conventions
+from aims_gates import Case, DataError, Dataset, InputError, Limit, MissingDataError, with_conventions
 
 __all__ = ["Sets", "read_sets"]
 
@@ -60,7 +60,7 @@ def read_sets(case: Case) -> Sets:
     for role in ("evaluation", "reference"):
         if role not in case.data:
             remedy = f"Give --data {role}=FILE; the reference data are the training set."
-            raise DataError(f"there is no {role} data", where="leakage", remedy=remedy)
+            raise MissingDataError(f"there is no {role} data", where="leakage", remedy=remedy)
         case.data[role].require()
     training, evaluation = case.data["reference"], case.data["evaluation"]
     value = case.params["limits"] or {}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aims_gates import Case, DataError, Finding, InputError, card
+from aims_gates import Case, DataError, Finding, InputError, MissingDataError, card
 from aims_gates.gatekit import holds
 
 from .placeholders import empty_parts
@@ -98,7 +98,7 @@ def run(case: Case) -> Iterable[Finding]:
     record = case.records.get("card")
     if record is None:
         remedy = "Write card.yaml beside the system's system.yaml; its fields: aims-gates gates show model_card."
-        raise DataError("there is no card record", where="records: card", remedy=remedy)
+        raise MissingDataError("there is no card record", where="records: card", remedy=remedy)
     yield from _fields(record)
     yield _results(case)
     text = _given(case, record)

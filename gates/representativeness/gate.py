@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from aims_gates import Case, DataError, Dataset, Finding, Limit, with_conventions
+from aims_gates import Case, Dataset, Finding, Limit, MissingDataError, with_conventions
 
 from .chisquare import chisquare
 from .population import Population, group_counts, populations
@@ -47,7 +47,7 @@ def _sets(case: Case) -> list[Dataset]:
         if name not in case.data:
             there = ", ".join(case.data) or "none were given"
             remedy = f"Give it (--data {name}=FILE), or choose dataset from: {there}."
-            raise DataError(f"there is no {name} data", where="parameter dataset", remedy=remedy)
+            raise MissingDataError(f"there is no {name} data", where="parameter dataset", remedy=remedy)
     return [case.data[name] for name in names]
 
 

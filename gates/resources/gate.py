@@ -18,7 +18,8 @@ def run(case: Case) -> Iterator[Finding]:
         note = "there is no bill of materials"
         remedy = "Write it as CycloneDX 1.5 or later into the system's records, as bom.json."
         limit, outcome = (HOLDS, "fail") if case.params["bom_required"] else (None, None)
-        yield Finding("bom", 0.0, limit=limit, outcome=_outcome(outcome), note=note, remedy=remedy)
+        missing = outcome is not None
+        yield Finding("bom", limit=limit, outcome=_outcome(outcome), note=note, remedy=remedy, missing=missing)
         return
     bom = read_bom(record)
     yield from _shape(bom)

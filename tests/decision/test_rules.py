@@ -29,7 +29,7 @@ from aims_gates.decision.orders import break_glass_bytes
 from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, plain
 from aims_gates.errors import InputError
-from aims_gates.model import Approver, Finding, Limit, Requirement, Subject
+from aims_gates.model import Action, Approver, Finding, Limit, Requirement, Subject
 
 CONTROL = "A.6.2.4"
 
@@ -421,10 +421,51 @@ def test_what_a_record_lacks_is_fixed_without_a_new_version(story, kit):
     check = "aims-gates check --model credit --version"
     assert _with(story, record).actions == ("Complete card.yaml.", f"{check} 1")
     measured = kit.finding("fail", remedy="Train again.")
-    fixed = ("Complete card.yaml.", "Train again.", "register the fixed model as a new version of credit")
+    fixed = ("Train again.", "register the fixed model as a new version of credit", "Complete card.yaml.")
     assert _with(story, record, measured).actions == (*fixed, f"{check} NEW_VERSION")
     aged = kit.finding("fail", stale=True, over={"record": "system/card"}, remedy="Review card.yaml.")
     assert _with(story, aged).actions == ("Review card.yaml.", f"{check} 1")
+
+
+def test_what_is_not_there_is_missing_and_blocks_all_the_same(story, kit):
+    story.checked()
+    record = kit.finding("fail", over={"record": "system/card"}, missing=True, note="no card", remedy="Write it.")
+    decision = _with(story, record)
+    assert (state(decision).state, state(decision).reason) == ("missing", "fairness: no card")
+    assert not decision.allowed and decision.exit == 3 and state(decision).blocks
+    assert _with(story, kit.finding("error", missing=True)).controls[0].state == "missing"
+    assert _with(story, kit.finding("pass", missing=True)).controls[0].state == "met"
+    failing = _with(story, record, kit.finding("fail"))
+    assert state(failing).state == "failed" and failing.exit == 2
+
+
+def test_several_records_that_are_not_there_are_one_action(story, kit):
+    story.checked()
+    missing = [
+        kit.finding("fail", over={"record": f"system/{name}"}, missing=True, remedy=f"Write {name}.", cause="record")
+        for name in ("card", "logging", "card")
+    ]
+    decision = _with(story, *missing)
+    check = Action("aims-gates check --model credit --version 1", "record")
+    assert decision.steps == (Action("2 records are missing: `aims-gates records new --due`", "record"), check)
+
+
+def test_actions_are_grouped_by_cause_and_say_whether_a_new_version_is_needed(story, kit):
+    story.checked()
+    causes = ("people", "record", "data", "training-data", "model")
+    decision = _with(story, *(kit.finding("fail", cause=cause, remedy=f"Fix the {cause}.") for cause in causes))
+    assert [(step.text, step.cause, step.new_version) for step in decision.steps] == [
+        ("Fix the model.", "model", True),
+        ("Fix the training-data.", "training-data", True),
+        ("register the fixed model as a new version of credit", "model", True),
+        ("Fix the data.", "data", False),
+        ("Fix the record.", "record", False),
+        ("Fix the people.", "people", False),
+        ("aims-gates check --model credit --version NEW_VERSION", "model", True),
+    ]
+    same = _with(story, *(kit.finding("fail", cause=cause, remedy=f"Fix the {cause}.") for cause in causes[:3]))
+    assert not any(step.new_version for step in same.steps)
+    assert same.actions[-1] == "aims-gates check --model credit --version 1"
 
 
 def test_any_gate_digest_that_the_plan_accepts_will_do(story, kit):

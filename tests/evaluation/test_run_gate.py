@@ -23,10 +23,10 @@ expires_days: 30
 HEAD = "from aims_gates import DataError, Finding, Limit\nimport numpy, types\nNAN = float('nan')\ndef run(case):\n    "
 
 
-def trial(folder: Path, body: str, gate_of_case: str = "on_trial") -> tuple[Finding, ...]:
+def trial(folder: Path, body: str, gate_of_case: str = "on_trial", manifest: str = MANIFEST) -> tuple[Finding, ...]:
     place = folder / "on_trial"
     place.mkdir()
-    (place / "gate.yaml").write_text(MANIFEST)
+    (place / "gate.yaml").write_text(manifest)
     (place / "gate.py").write_text(HEAD + body)
     return run_gate(Gate.read(place), Case(gate_of_case, {}, {}, {}, datetime.now(UTC)))
 
@@ -168,8 +168,32 @@ def test_a_gates_outcome_is_its_worst_and_nothing_is_never_a_pass(
     ],
 )
 def test_a_finding_bears_on_what_gate_yaml_says_of_its_measure_or_topic(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, controls: tuple[str, ...]
+    tmp_path: Path, body: str, controls: tuple[str, ...]
 ) -> None:
-    monkeypatch.setitem(globals(), "MANIFEST", f"{MANIFEST}findings: {{gap: [A.5.4], people: [A.5.4]}}\n")
-    [found] = trial(tmp_path, body)
+    [found] = trial(tmp_path, body, manifest=f"{MANIFEST}findings: {{gap: [A.5.4], people: [A.5.4]}}\n")
     assert found.controls == controls
+
+
+@pytest.mark.parametrize(
+    ("finding", "cause"),
+    [
+        ("'a', 2, limit=Limit('<=', 1), outcome='fail'", "training-data"),
+        ("'b', 2, limit=Limit('<=', 1), outcome='fail'", "data"),
+        ("'a', 1, 0, 2, limit=Limit('<=', 1), outcome='inconclusive'", "people"),
+        ("'a', outcome='error'", "data"),
+        ("'a', 0, over={'record': 'x'}, limit=Limit('>=', 1), outcome='fail'", "record"),
+        ("'a', 1, limit=Limit('<=', 1), outcome='pass'", None),
+        ("'a', 1", None),
+    ],
+)
+def test_a_finding_says_what_has_to_change_as_gate_yaml_does(tmp_path: Path, finding: str, cause: str | None) -> None:
+    causes = "causes: {fail: training-data, inconclusive: people, measures: {b*: data}}\n"
+    (made,) = trial(tmp_path, f"yield Finding({finding})", manifest=MANIFEST + causes)
+    assert made.cause == cause
+
+
+def test_a_data_set_that_a_gate_does_not_have_is_missing(tmp_path: Path) -> None:
+    (made,) = trial(
+        tmp_path, "from aims_gates import MissingDataError\n    raise MissingDataError('no reference data')"
+    )
+    assert (made.outcome, made.missing, made.cause) == ("error", True, "data")

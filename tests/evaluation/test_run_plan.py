@@ -133,6 +133,7 @@ def test_what_a_gate_lacks_is_an_error_that_says_so_and_never_a_pass(
         assert evidence.outcome == "error"
         (finding,) = evidence.findings
         assert said in (finding.note or "") and remedy in (finding.remedy or "")
+        assert finding.missing and finding.cause == ("data" if card else "record")
         assert finding.controls == ("A.6.2.4",)
 
 

@@ -209,6 +209,14 @@ def test_a_missing_record_fails_and_says_how_to_start_it() -> None:
     assert found.outcome == "fail"
     assert found.note == "the record organization/suppliers is missing"
     assert found.remedy == "Write it: aims-gates records new organization/suppliers"
+    assert (found.missing, found.value, found.cause) == (True, None, "record")
+
+
+def test_a_fact_that_is_not_so_names_what_has_to_change() -> None:
+    assert one("record.days == 10").cause is None
+    assert (one("record.days == 9").cause, one("record.days == 9").missing) == ("record", False)
+    assert one("record.days == 9", cause="people").cause == "people"
+    assert one("record.nothing == 9", cause="people").cause == "record"
 
 
 @pytest.mark.parametrize(

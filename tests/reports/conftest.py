@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from aims_gates.model import ControlState, Decision, Finding, Limit
+from aims_gates.model import Action, ControlState, Decision, Finding, Limit
 from aims_gates.reports import GateRun, Report
 
 DIGEST = "sha256:" + "3f9a" * 16
@@ -143,11 +143,15 @@ DECISION = Decision(
     request=None,
     controls=CONTROLS,
     approvals={"needed": [{"role": "risk", "count": 1}], "given": [], "missing": [{"role": "risk", "count": 1}]},
-    actions=(
-        "Retrain with a mitigation on race and log a new version, then run "
-        "`aims-gates check mortgage --model mortgage-approval --version 2`.",
-        "Complete the model card record.",
-        "aims-gates request open mortgage-approval 2 --to production",
+    steps=(
+        Action(
+            "Retrain with a mitigation on race and log a new version, then run "
+            "`aims-gates check mortgage --model mortgage-approval --version 2`.",
+            "model",
+            new_version=True,
+        ),
+        Action("Complete the model card record.", "record"),
+        Action("aims-gates request open mortgage-approval 2 --to production", "people"),
     ),
     problems=(),
     exit=2,

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from aims_gates.errors import InputError
-from aims_gates.model import Finding, Limit
+from aims_gates.model import Action, Finding, Limit
 from aims_gates.reports import FORMATS, GateRun, Report, ReportTarget, parse_target, render, save
 from aims_gates.reports.json import gate_json
 from aims_gates.reports.text import gate_text, show, show_gate
@@ -56,7 +56,7 @@ def test_a_command_is_never_broken_over_two_lines(report):
     command = (
         "aims-gates waive mortgage-approval 1 --control A.5.4 --reason " + "'a long reason' " * 8 + "--until 2027-01-01"
     )
-    text = render("text", replace(report, decision=replace(report.decision, actions=(command,))))
+    text = render("text", replace(report, decision=replace(report.decision, steps=(Action(command, "people"),))))
     assert f"1. {command}\n" in text
 
 
@@ -146,7 +146,7 @@ def test_json_has_the_keys_of_the_contract_first_and_in_order(report):
 def test_a_gate_as_json_is_the_shape_of_try(report):
     value = gate_json("fairness", "fail", report.gates[0].findings)
     assert list(value) == ["gate", "outcome", "findings"]
-    shape = "measure by over value low high p_value n limit outcome controls note remedy"
+    shape = "measure by over value low high p_value n limit outcome controls note remedy missing cause"
     assert " ".join(value["findings"][0]) == shape
     assert value["findings"][0]["limit"] == {"op": ">=", "value": 0.8}
     assert value["findings"][5]["by"] == {"race": "white"}

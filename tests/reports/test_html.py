@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from aims_gates.model import Finding, Limit
+from aims_gates.model import Action, Finding, Limit
 from aims_gates.reports import GateRun, Report, render
 from aims_gates.reports.html import safe_link
 from aims_gates.reports.pictures import pictures
@@ -85,7 +85,7 @@ def test_names_from_data_are_escaped_everywhere(report):
         findings=((EVIL, finding),), evidence=({"gate": EVIL, "statement": EVIL, "signers": [EVIL], "standing": EVIL},),
     )  # fmt: skip
     approvals = {"needed": [{"role": EVIL}], "given": [{"person": EVIL, "role": EVIL}], "missing": []}
-    said = {"name": EVIL, "system": EVIL, "problems": (EVIL,), "actions": (f"aims-gates `{EVIL}`",)}
+    said = {"name": EVIL, "system": EVIL, "problems": (EVIL,), "steps": (Action(f"aims-gates `{EVIL}`", "people"),)}
     decision = replace(report.decision, controls=(control,), approvals=approvals, **said)
     bad = Report(
         EVIL,

@@ -6,7 +6,7 @@ from typing import Any
 
 from aims_gates.attestation.signing.envelope import Statement, statement
 from aims_gates.attestation.statements.types import _SHAPES, _TYPES
-from aims_gates.documents.canonical import canonical_bytes, is_canonical, plain
+from aims_gates.documents.canonical import canonical_bytes, is_canonical, lean_finding, plain
 from aims_gates.documents.strict_yaml import dump, parse
 from aims_gates.errors import InputError
 from aims_gates.model import Evidence, Subject
@@ -56,11 +56,17 @@ def evidence_of(statement: Statement) -> Evidence:
     if not isinstance(body.get("aims"), dict):
         raise InputError("the test result carries no findings of ours", where="statement")
     evidence = parse(Evidence, body["aims"], "evidence")
-    if body != _summary(evidence) | {"aims": dump(evidence)} and not is_canonical(
+    if body != _summary(evidence) | {"aims": _dumped(evidence)} and not is_canonical(
         body, canonical_bytes(_test_result(evidence))
     ):
         raise InputError("the test result's summary disagrees with its findings", where="statement")
     return evidence
+
+
+def _dumped(evidence: Evidence) -> dict[str, Any]:
+    """As :func:`aims_gates.documents.canonical.plain`, but faster."""
+    result: dict[str, Any] = dump(evidence)
+    return result | {"findings": [lean_finding(finding) for finding in result["findings"]]}
 
 
 def predicate_of(statement: Statement) -> Any:

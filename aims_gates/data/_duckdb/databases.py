@@ -14,7 +14,7 @@ from aims_gates.data._duckdb.engine import (
     translated,
 )
 from aims_gates.data.tables.source import Source
-from aims_gates.errors import DataError
+from aims_gates.errors import DataError, MissingDataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ def open_duckdb(url: str) -> Source:
     place, _, table = url.removeprefix("duckdb:///").partition("#")
     if not Path(place).is_file():
         remedy = "Check the path: three slashes start a relative one, four an absolute one."
-        raise DataError("there is no such database", where=url, remedy=remedy)
+        raise MissingDataError("there is no such database", where=url, remedy=remedy)
     alias = fresh_name("file")
     with translated(url):
         allow([place])
@@ -54,7 +54,7 @@ def open_duckdb(url: str) -> Source:
     if match_name is None:
         connection().execute(f"DETACH {alias}")
         listed = ", ".join(sorted(name.removeprefix("main.") for name in names)) or "none"
-        raise DataError(f"there is no table {table!r}", where=url, remedy=f"Choose from: {listed}.")
+        raise MissingDataError(f"there is no table {table!r}", where=url, remedy=f"Choose from: {listed}.")
     sql = f"SELECT * FROM {alias}.{quote(match_name[0])}.{quote(match_name[1])}"
     return Source(sql, url, reads=(place,), attach=(alias, place))
 
@@ -74,7 +74,7 @@ def open_database(url: str) -> Source:
         engine.dispose()
     except NoSuchTableError as error:
         listed = ", ".join(sa.inspect(engine).get_table_names(schema=schema or None)) or "none"
-        raise DataError(f"there is no table {table!r}", where=where, remedy=f"Choose from: {listed}.") from error
+        raise MissingDataError(f"there is no table {table!r}", where=where, remedy=f"Choose from: {listed}.") from error
     except (ArgumentError, SQLAlchemyError, ImportError) as error:
         reason = str(error).splitlines()[0]
         remedy = "Check the address, the driver and the rights."
@@ -87,7 +87,7 @@ def _is_there(engine: Any, where: str) -> None:
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file not in (None, "", ":memory:") and not Path(file).is_file():
         remedy = "Check the path: three slashes start a relative one, four an absolute one."
-        raise DataError("there is no such database", where=where, remedy=remedy)
+        raise MissingDataError("there is no such database", where=where, remedy=remedy)
 
 
 def _copy(engine: Any, shape: Any, where: str) -> Path:

@@ -22,7 +22,7 @@ from aims_gates.data._duckdb.engine import (
 )
 from aims_gates.data.tables.source import Dialect, Source
 from aims_gates.documents.canonical import digest, digest_file
-from aims_gates.errors import DataError
+from aims_gates.errors import DataError, MissingDataError
 
 __all__ = ["open_files"]
 
@@ -52,7 +52,8 @@ def open_files(text: str) -> Source:
 def _folder(path: Path, text: str) -> Source:
     paths = sorted(file for file in path.rglob("*") if file.suffix in _PARQUET)
     if not paths:
-        raise DataError("the folder holds no .parquet file", where=text, remedy="Name a folder of Parquet files.")
+        remedy = "Name a folder of Parquet files."
+        raise MissingDataError("the folder holds no .parquet file", where=text, remedy=remedy)
     return _parquet([str(file) for file in paths], text, path)
 
 
@@ -61,7 +62,7 @@ def _matching(pattern: str) -> list[Path]:
     paths = sorted(Path(name) for name in glob.iglob(pattern, recursive=True) if Path(name).is_file())  # noqa: PTH207
     if not paths:
         what = "no file matches the pattern" if glob.has_magic(pattern) else "there is no such file"
-        raise DataError(what, where=pattern, remedy=f"Check the path; the working directory is {Path.cwd()}.")
+        raise MissingDataError(what, where=pattern, remedy=f"Check the path; the working directory is {Path.cwd()}.")
     return paths
 
 

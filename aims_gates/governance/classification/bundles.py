@@ -1,6 +1,7 @@
 """Rule bundles: questions, rules, dates and duties as data, pinned by the digest of what they resolve to.
 
-A bundle may extend another: lists merge by ``id``, mappings by key, so an amendment's file holds the amendment alone.
+A bundle may extend another: lists whose entries have an ``id`` merge by it, mappings by key, and other lists are
+replaced, so an amendment's file holds the amendment alone.
 """
 
 from functools import cache
@@ -15,13 +16,17 @@ from aims_gates.governance.classification.schema import Bundle
 __all__ = ["DEFAULT", "bundle", "bundle_names", "resolved"]
 
 #: The bundle of a questionnaire that names none.
-DEFAULT = "eu-2026-1744-r2"
+DEFAULT = "eu-2026-1744-r3"
+
+
+def _named(item: Any) -> bool:
+    return isinstance(item, dict) and "id" in item
 
 
 def _merge(base: Any, top: Any) -> Any:
     if isinstance(base, dict) and isinstance(top, dict):
         return base | {key: _merge(base[key], value) if key in base else value for key, value in top.items()}
-    if isinstance(base, list) and isinstance(top, list) and all(isinstance(item, dict) for item in [*base, *top]):
+    if isinstance(base, list) and isinstance(top, list) and all(_named(item) for item in [*base, *top]):
         rows = {entry["id"]: entry for entry in base}
         for overlaid in top:
             rows[overlaid["id"]] = overlaid

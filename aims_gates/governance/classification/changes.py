@@ -9,7 +9,18 @@ from aims_gates.governance.classification.schema import Bundle
 
 __all__ = ["ClassificationChange", "changes"]
 
-_LISTS = ("dates", "scope", "prohibited", "uses", "transparency", "gpai", "facts", "organization", "obligations")
+_LISTS = (
+    "dates",
+    "scope",
+    "prohibited",
+    "uses",
+    "transparency",
+    "gpai",
+    "role_changes",
+    "facts",
+    "organization",
+    "obligations",
+)
 _SINGLES = ("product", "exemption", "role_change")
 #: Fields that explain and do not decide.
 _WORDS = {"ask", "help", "what", "title", "source"}

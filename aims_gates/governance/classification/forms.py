@@ -47,7 +47,8 @@ assessor:
 date:
 """
 _ROLE = """\
-# What you are towards this system; one or several of: {roles}.
+# What you are towards this system; one or several of:
+# {roles}.
 role: []
 """
 _REST = """\
@@ -80,7 +81,7 @@ def template(bundle: Bundle) -> str:
             parts.append(f"\n  # == {HEADINGS[section]} ==\n")
         last = section
         text = f"{question.ask} {question.help}".strip()
-        parts += [f"  # {line}\n" for line in wrap(text, 112)]
+        parts += [f"  # {line}\n" for line in wrap(text, 112, break_on_hyphens=False)]
         # 50.1 is quoted, for readers that would make a number of it.
         key = f'"{name}"' if name.replace(".", "").isdigit() else name
         parts.append(f"  {key}: unknown\n")

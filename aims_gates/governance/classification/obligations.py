@@ -19,6 +19,7 @@ class SystemObligation:
         roles: The stated roles that it meets; empty when it meets every role.
         effective: The day from which it binds; None where no law sets one.
         applies: Whether it binds on the day asked about.
+        note: What to know beside it; empty for nothing.
     """
 
     id: str
@@ -27,6 +28,7 @@ class SystemObligation:
     roles: tuple[str, ...]
     effective: date | None
     applies: bool
+    note: str = ""
 
 
 def _start(bundle: Bundle, tier: str, articles: tuple[str, ...], uses: tuple[str, ...], product: bool) -> date | None:
@@ -46,14 +48,18 @@ def _concerns(duty: Obligation, tier: str, articles: tuple[str, ...], uses: tupl
     return tier in duty.tiers or listed or any(article in duty.articles for article in articles)
 
 
-def _roles(bundle: Bundle, answers: Answers) -> tuple[str, ...]:
-    """The stated roles, and the one that a change of role brings; every role when none is stated."""
-    stated = answers.role or bundle.roles
+def _roles(bundle: Bundle, answers: Answers, *, product: bool) -> tuple[str, ...]:
+    """The stated roles, and those that a change of role brings; every role when none is stated."""
+    roles = answers.role or bundle.roles
     change = bundle.role_change
     # Unknown is listed among what is missing; only a yes adds the other role's whole list.
-    if change is not None and answers[change.id] == "yes" and change.becomes not in stated:
-        return (*stated, change.becomes)
-    return stated
+    gained = [change.becomes] if change is not None and answers[change.id] == "yes" else []
+    gained += [
+        change.becomes
+        for change in bundle.role_changes
+        if set(change.roles) & set(roles) and answers[change.id] != "no" and (product or not change.product)
+    ]
+    return tuple(dict.fromkeys((*roles, *gained)))
 
 
 def _effective(bundle: Bundle, duty: Obligation, released: date | None, high: date | None) -> date | None:
@@ -75,6 +81,8 @@ def _owes(duty: Obligation, answers: Answers, high: date | None, *, sectoral: bo
         sectoral: Whether the sectoral route replaces the duties of the high tier.
     """
     if duty.asks is not None and answers[duty.asks] == "no":
+        return False
+    if duty.dropped_by and all(answers[question] == answer for question, answer in duty.dropped_by.items()):
         return False
     if duty.sectoral != sectoral and duty.tiers == ("high",):
         return False
@@ -104,15 +112,18 @@ def owed(
         route: ``sectoral`` replaces the duties of the high tier.
         as_of: The day for which ``applies`` is told.
     """
-    roles, high = _roles(bundle, answers), _start(bundle, tier, articles, uses, product)
+    sectoral = route == "sectoral"
+    roles = _roles(bundle, answers, product=product and not sectoral)
+    high = _start(bundle, tier, articles, uses, product)
     system_obligations = []
     for duty in bundle.obligations:
         meets = tuple(role for role in roles if role in duty.roles)
         if not _concerns(duty, tier, articles, uses) or (duty.roles and not meets):
             continue
-        if not _owes(duty, answers, high, sectoral=route == "sectoral"):
+        if not _owes(duty, answers, high, sectoral=sectoral):
             continue
         effective = _effective(bundle, duty, answers.released_on, high)
         applies = effective is None or effective <= as_of
-        system_obligations.append(SystemObligation(duty.id, duty.article, duty.what, meets, effective, applies))
+        owing = SystemObligation(duty.id, duty.article, duty.what, meets, effective, applies, duty.note)
+        system_obligations.append(owing)
     return tuple(system_obligations)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from aims_gates.governance.classification.answers import Answers, OrganizationRule
-from aims_gates.governance.classification.schema import Bundle, Product, Rule, Section
+from aims_gates.governance.classification.schema import Bundle, DutyFact, Product, Rule, Section
 
 __all__ = ["OpenQuestion", "claimed_exit", "exit_signed", "relevant", "status", "status_of_product"]
 
@@ -43,16 +43,24 @@ def status(rule: Rule, answers: Answers) -> Status:
 
 
 def status_of_product(product: Product | None, answers: Answers) -> Status:
-    """Whether it is a high-risk product: all questions yes; one no settles it."""
-    if product is None:
+    """Whether it is a high-risk product: all questions yes and nothing lifts it; one no settles it."""
+    if product is None or _lifted(product, answers):
         return "not"
     answers_here = [answers[question.id] for question in product.all_of]
     return "not" if "no" in answers_here else "open" if "unknown" in answers_here else "met"
 
 
+def _lifted(product: Product, answers: Answers) -> bool:
+    """Whether it serves no safety and endangers nobody, or a third party assesses it for other risks alone."""
+    harmless = product.endangers is not None and answers[product.endangers.id] == "no"
+    comfort = product.comfort is not None and answers[product.comfort.id] == "yes" and harmless
+    return comfort or (product.other_risks is not None and answers[product.other_risks.id] == "yes")
+
+
 def claimed_exit(bundle: Bundle, answers: Answers) -> str | None:
     """Id of the first scope question whose answer takes the system out of scope; None for none."""
-    return next((exit_.id for exit_ in bundle.scope if answers[exit_.id] == exit_.out), None)
+    exits = (exit_ for exit_ in bundle.scope if not exit_.minimal_only)
+    return next((exit_.id for exit_ in exits if answers[exit_.id] == exit_.out), None)
 
 
 def exit_signed(answers: Answers) -> bool:
@@ -84,12 +92,20 @@ class _Questions:
         product = self.bundle.product
         if product is None:
             return
-        if status_of_product(product, self.answers) == "not":
-            yield next(self.one(question.id) for question in product.all_of if self.answers[question.id] == "no")
+        noes = [question for question in product.all_of if self.answers[question.id] == "no"]
+        if noes:
+            yield self.one(noes[0].id)
             return
         yield from (self.one(question.id) for question in product.all_of)
+        if all(self.answers[question.id] == "yes" for question in product.all_of):
+            yield from self._lifting(product)
         if status_of_product(product, self.answers) == "met":
             yield self.one(product.sectoral.id)
+
+    def _lifting(self, product: Product) -> Iterator[OpenQuestion]:
+        for question in product.lifting:
+            if question is not product.endangers or (product.comfort and self.answers[product.comfort.id] == "yes"):
+                yield self.one(question.id, required=False)
 
     def exemption(self) -> Iterator[OpenQuestion]:
         exemption = self.bundle.exemption
@@ -104,19 +120,28 @@ class _Questions:
 
     def gpai(self) -> Iterator[OpenQuestion]:
         for overlay in self.bundle.gpai:
-            if overlay.when is None or self.answers[overlay.when] == "yes":
+            if not overlay.parents or any(self.answers[parent] == "yes" for parent in overlay.parents):
                 yield self.one(overlay.id)
 
-    def high(self) -> Iterator[OpenQuestion]:
-        """What bears on the duties of a high-risk system."""
-        met = [status(rule, self.answers) for rule in self.bundle.uses]
-        if "met" not in (*met, status_of_product(self.bundle.product, self.answers)):
-            return
-        change = self.bundle.role_change
-        if change is not None and self.answers.role and change.becomes not in self.answers.role:
-            yield self.one(change.id)
-        if "deployer" in self.answers.role:
-            yield from (self.one(question.id, required=False) for question in self.bundle.facts)
+    def duties(self) -> Iterator[OpenQuestion]:
+        """What bears on single duties: a change of role, and the facts on which they hang."""
+        product = status_of_product(self.bundle.product, self.answers) == "met"
+        high = product or any(status(rule, self.answers) == "met" for rule in self.bundle.uses)
+        if high:
+            yield from self._role_changes(product)
+        yield from (self.one(fact.id, required=False) for fact in self.bundle.facts if self._asked(fact, high))
+
+    def _role_changes(self, product: bool) -> Iterator[OpenQuestion]:
+        first, roles = self.bundle.role_change, self.answers.role
+        for change in (*((first,) if first is not None else ()), *self.bundle.role_changes):
+            concerns = not change.roles or set(change.roles) & set(roles)
+            if roles and concerns and change.becomes not in roles and (product or not change.product):
+                yield self.one(change.id)
+
+    def _asked(self, fact: DutyFact, high: bool) -> bool:
+        if fact.roles and not set(fact.roles) & set(self.answers.role):
+            return False
+        return fact.always or (high and fact.high) or any(self.answers[parent] == "yes" for parent in fact.when)
 
 
 def relevant(
@@ -132,9 +157,10 @@ def relevant(
     """
     find = _Questions(bundle, answers)
     own = list(dict.fromkeys(question for rule in rules for question in rule.when))
+    claimed = claimed_exit(bundle, answers)
     for exit_ in bundle.scope:
-        yield find.one(exit_.id)
-        if answers[exit_.id] == exit_.out:
+        yield find.one(exit_.id, required=not exit_.optional)
+        if exit_.id == claimed:
             yield from (find.one(question) for question in own if find.known[question][0] == "organization")
             return
     yield from find.rules(bundle.prohibited, follows_required=True)
@@ -146,5 +172,5 @@ def relevant(
     yield from find.exemption()
     yield from find.rules(bundle.transparency)
     yield from find.gpai()
-    yield from find.high()
+    yield from find.duties()
     yield from (find.one(question) for question in own if find.known[question][0] == "organization")

@@ -97,8 +97,12 @@ class Result:
     rules_sha256: str
 
     def value(self) -> dict[str, Any]:
-        """The result as JSON values; dates in ISO form."""
-        return {key: _value(element) for key, element in plain(self).items()}
+        """The result as JSON values; dates in ISO form. An empty note is left out, as in records of earlier bundles."""
+        value = {key: _value(element) for key, element in plain(self).items()}
+        for duty in value["obligations"]:
+            if not duty["note"]:
+                del duty["note"]
+        return value
 
 
 def _value(value: Any) -> Any:

@@ -10,6 +10,7 @@ __all__ = [
     "Bundle",
     "Cited",
     "Dated",
+    "DutyFact",
     "Exemption",
     "Follow",
     "Grace",
@@ -61,10 +62,18 @@ class Cited(Question):
 
 @dataclass(frozen=True, kw_only=True)
 class ScopeExit(Cited):
-    """A question whose answer ``out``, with a signed reason, takes a system out of scope."""
+    """A question whose answer ``out``, with a signed reason, takes a system out of scope.
+
+    Attributes:
+        title: A few words for lists.
+        optional: Unanswered it lifts nothing, as an exception, and leaves the scope settled.
+        minimal_only: It holds only for a system that no practice, use, product or duty of the bundle reaches.
+    """
 
     out: Literal["yes", "no"]
     title: str
+    optional: bool = False
+    minimal_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +110,27 @@ class Sectoral(Cited):
 
 @dataclass(frozen=True)
 class Product:
-    """High risk as a product or its safety component: every question of ``all_of`` answered yes."""
+    """High risk as a product or its safety component: every question of ``all_of`` answered yes.
+
+    Attributes:
+        comfort: A yes lifts it where ``endangers`` is answered no: the component serves no safety.
+        endangers: Whether its failure endangers people all the same.
+        other_risks: A yes lifts it: the third party assesses risks other than those to health and safety.
+    """
 
     article: str
     title: str
     all_of: tuple[Question, ...]
     sectoral: Sectoral
     applies: str | None = None
+    comfort: Cited | None = None
+    endangers: Cited | None = None
+    other_risks: Cited | None = None
+
+    @property
+    def lifting(self) -> tuple[Cited, ...]:
+        """The questions that may lift it, in order."""
+        return tuple(question for question in (self.comfort, self.endangers, self.other_risks) if question is not None)
 
 
 @dataclass(frozen=True)
@@ -122,19 +145,50 @@ class Exemption:
 
 @dataclass(frozen=True, kw_only=True)
 class Overlay(Question):
-    """A question about general-purpose AI that lays duties or controls over any tier; ``when`` names its parent."""
+    """A question about general-purpose AI that lays duties or controls over any tier; ``when`` names its parents, of
+    which one must be answered yes."""
 
     overlay: str
     article: str | None = None
-    when: str | None = None
+    when: str | tuple[str, ...] | None = None
     controls: tuple[str, ...] = ()
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The questions of which one must be answered yes; empty where it is always asked."""
+        return (self.when,) if isinstance(self.when, str) else self.when or ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoleChange(Cited):
-    """The question that gives a high-risk system's deployer, importer or distributor the duties of ``becomes``."""
+    """The question that gives a high-risk system's deployer, importer or distributor the duties of ``becomes``.
+
+    Attributes:
+        becomes: The role whose duties it brings.
+        roles: The roles that it concerns; empty for all others than ``becomes``. Unanswered, it brings them to these.
+        product: Whether it concerns only what is high-risk as a product, outside the sectoral route.
+    """
 
     becomes: str
+    roles: tuple[str, ...] = ()
+    product: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DutyFact(Question):
+    """A question on which single duties hang.
+
+    Attributes:
+        roles: Whom it is asked; empty for everybody.
+        when: Questions of which one, answered yes, has it asked.
+        high: Whether a high-risk system has it asked.
+        always: Whether it is asked whatever the tier.
+    """
+
+    roles: tuple[str, ...] = ("deployer",)
+    when: tuple[str, ...] = ()
+    high: bool = True
+    always: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +209,8 @@ class Obligation:
             (``5`` stands for all of point 5).
         roles: The roles it meets; empty for every role.
         asks: Question that drops it when answered no; unknown keeps it.
+        dropped_by: Answers that, given together, drop it; unknown keeps it.
+        note: What to know beside it, such as a contested date.
         from_: Date id; None takes the date of the prohibition or of the high-risk route.
         grace: A later date for systems already on the market.
         earlier: Shown only for a system released before its high-risk route applied.
@@ -169,6 +225,8 @@ class Obligation:
     uses: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     asks: str | None = None
+    dropped_by: Mapping[str, Answer] = field(default_factory=dict)
+    note: str = ""
     from_: str | None = None
     grace: Grace | None = None
     earlier: bool = False
@@ -206,7 +264,8 @@ class Bundle:
     uses_apply: str | None = None
     exemption: Exemption | None = None
     role_change: RoleChange | None = None
-    facts: tuple[Question, ...] = ()
+    role_changes: tuple[RoleChange, ...] = ()
+    facts: tuple[DutyFact, ...] = ()
     contradictions: tuple[Pattern, ...] = ()
     hints: tuple[Pattern, ...] = ()
     sha256: str = field(default="", compare=False)
@@ -232,7 +291,8 @@ def _questions(bundle: Bundle) -> Iterator[tuple[Section, Question]]:
     yield from (("scope", question) for question in bundle.scope)
     yield from _rules("prohibited", bundle.prohibited)
     if bundle.product is not None:
-        yield from (("product", question) for question in (*bundle.product.all_of, bundle.product.sectoral))
+        product = bundle.product
+        yield from (("product", question) for question in (*product.all_of, *product.lifting, product.sectoral))
     yield from _rules("uses", bundle.uses)
     if bundle.exemption is not None:
         exemption = bundle.exemption
@@ -242,5 +302,6 @@ def _questions(bundle: Bundle) -> Iterator[tuple[Section, Question]]:
     yield from (("gpai", question) for question in bundle.gpai)
     if bundle.role_change is not None:
         yield "role", bundle.role_change
+    yield from (("role", change) for change in bundle.role_changes)
     yield from (("duties", question) for question in bundle.facts)
     yield from (("organization", question) for question in bundle.organization)

@@ -3,10 +3,12 @@
 The rules, in order:
 
 1. Scope. An exit (not an AI system, military alone ...) counts only with a signed reason; unsigned it leaves the tier
-   undetermined. The result is recorded all the same.
+   undetermined. The result is recorded all the same. An optional exit lifts nothing unless it is answered yes; the one
+   of open-source systems holds only for what no practice, use, product or transparency duty reaches.
 2. Prohibited. A practice that is answered yes is prohibited unless its qualifier is answered no or its exception yes,
    from the day on which its prohibition applies. An unanswered practice leaves the tier undetermined.
-3. High risk, as a product or its safety component, or by a listed use whose exception is not answered yes.
+3. High risk, as a product or its safety component, unless it serves no safety and its failure endangers nobody or the
+   third party assesses other risks alone; or by a listed use whose exception is not answered yes.
 4. The exemption from a listed use holds only with every proof: no material influence, no profiling, one of the four
    cases, a signed assessment dated before release, a registration reference. Otherwise the tier stays high.
 5. Transparency duties add up: they make a system limited, and a high one owes them too.
@@ -146,8 +148,18 @@ def _law(bundle: Bundle, answers: Answers, as_of: Day) -> _Law:
     if settled.tier == "prohibited":
         return settled
     worst = _reading(bundle, answers, as_of, worst=True)
-    scoped = all(answers[exit_.id] != "unknown" for exit_ in bundle.scope)
-    return settled if scoped and worst.tier == settled.tier else undetermined
+    scoped = all(exit_.optional or answers[exit_.id] != "unknown" for exit_ in bundle.scope)
+    return _minimal_exit(bundle, answers, settled) if scoped and worst.tier == settled.tier else undetermined
+
+
+def _minimal_exit(bundle: Bundle, answers: Answers, law: _Law) -> _Law:
+    """Out of scope where nothing of the bundle reaches the system, and such an exit is claimed and signed."""
+    exits = [exit_ for exit_ in bundle.scope if exit_.minimal_only and answers[exit_.id] == exit_.out]
+    # A model keeps its duties whatever its systems are.
+    provides = any(answers[overlay.id] == "yes" for overlay in bundle.gpai if overlay.article is not None)
+    if law.tier != "minimal" or law.articles or provides or not exits or not exit_signed(answers):
+        return law
+    return _Law("out-of-scope", (exits[0].article,), (), False, None)
 
 
 def _raise(tier: Tier, answers: Answers, rules: Iterable[OrganizationRule]) -> tuple[Tier, tuple[str, ...]]:
@@ -186,11 +198,12 @@ def _overlays(bundle: Bundle, answers: Answers) -> tuple[tuple[Overlaid, ...], t
     hit = [
         overlay
         for overlay in bundle.gpai
-        if answers[overlay.id] == "yes" and (overlay.when is None or answers[overlay.when] == "yes")
+        if answers[overlay.id] == "yes"
+        and (not overlay.parents or any(answers[parent] == "yes" for parent in overlay.parents))
     ]
-    return tuple(Overlaid(overlay.overlay, overlay.controls) for overlay in hit), tuple(
-        overlay.article for overlay in hit if overlay.article is not None
-    )
+    overlays = {overlay.overlay: Overlaid(overlay.overlay, overlay.controls) for overlay in hit}
+    articles = dict.fromkeys(overlay.article for overlay in hit if overlay.article is not None)
+    return tuple(overlays.values()), tuple(articles)
 
 
 def _holds(pattern: Pattern, answers: Answers) -> bool:

@@ -125,7 +125,7 @@ class Incidents(Reviewed):
     clocks: Clocks = says("Longest times to report.")
     authorities: tuple[Authority, ...] = says("Contacts of authorities.", min_length=1)
     third_parties: Text = says("What happens with incidents in suppliers' components.")
-    drills: tuple[Drill, ...] = says("Rehearsals.", min_length=1)
+    drills: tuple[Drill, ...] = says("Rehearsals.", min_length=1, default=())
     incidents: tuple[Incident, ...] = says("Incidents so far.", default=())
 
 
@@ -251,7 +251,7 @@ class ManagementReview(Shape):
 class ManagementReviews(Reviewed):
     """Management reviews (clauses 5.1 and 9.3)."""
 
-    reviews: tuple[ManagementReview, ...] = says("Reviews held.", min_length=1)
+    reviews: tuple[ManagementReview, ...] = says("Reviews held.", min_length=1, default=())
 
 
 class AuditedCategory(Shape):

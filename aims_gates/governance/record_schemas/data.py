@@ -76,7 +76,7 @@ class DataPlan(Reviewed):
     annotation: Text = says("How labels are made.")
     split: Split = says("The sets.")
     overlap: int = says("Rows that are in more than one set.", ge=0)
-    access_reviewed_on: Day = says("When the access list was last reviewed.")
+    access_reviewed_on: Day | None = says("When the access list was last reviewed.", default=None)
 
 
 class Labelling(Shape):
@@ -157,9 +157,9 @@ class Component(Shape):
     version: Text = says("Its version, dated where it has no number.")
     pinned: bool = says("Whether that version is pinned.")
     change_detector: Text | None = says("What notices a change, where it is not pinned.", default=None)
-    evaluated_on: Day = says("When we last evaluated it ourselves.")
+    evaluated_on: Day | None = says("When we last evaluated it ourselves.", default=None)
     fallback: Text = says("What takes its place.")
-    fallback_tested_on: Day = says("When that was tried out.")
+    fallback_tested_on: Day | None = says("When that was tried out.", default=None)
 
 
 class Components(Reviewed):
@@ -190,7 +190,7 @@ class CustomerPack(Shape):
     """What customers get."""
 
     version: Text = says("The model version it is for.")
-    delivered_on: Day = says("When it was delivered.")
+    delivered_on: Day | None = says("When it was delivered.", default=None)
     use: Text = says("How to use it.")
     limits: Text = says("Where it is weak.")
     duties: Text = says("What customers must do.")
@@ -218,4 +218,4 @@ class Customers(Reviewed):
 
     pack: CustomerPack = says("The information pack.")
     requirements: tuple[CustomerRequirement, ...] = says("What customers need.", min_length=1)
-    notices: tuple[CustomerNotice, ...] = says("Notices sent.", min_length=1)
+    notices: tuple[CustomerNotice, ...] = says("Notices sent.", min_length=1, default=())

@@ -99,7 +99,7 @@ class Assigned(Shape):
 class Assignments(Reviewed):
     """Roles of this system (A.3.2); everybody here holds the role in organization/roles."""
 
-    confirmed_on: Day = says("When they last confirmed.")
+    confirmed_on: Day | None = says("When they last confirmed.", default=None)
     assignments: Assigned = says("Ids of people.")
     developers: Texts = says("Who built it.")
 
@@ -114,7 +114,7 @@ class Passed(Shape):
 class History(Reviewed):
     """The phases this system has passed (A.6.1.3)."""
 
-    history: tuple[Passed, ...] = says("In order.", min_length=1)
+    history: tuple[Passed, ...] = says("In order.", min_length=1, default=())
 
 
 class Redone(Shape):

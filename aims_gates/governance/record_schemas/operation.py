@@ -59,7 +59,7 @@ class RollbackPlan(Reviewed):
     target: Text = says("The version to return to.")
     route: Text = says("The command or the steps.")
     retention_days: int = says("How long that version is kept.", ge=0)
-    rehearsals: tuple[Rehearsal, ...] = says("Rehearsals.", min_length=1)
+    rehearsals: tuple[Rehearsal, ...] = says("Rehearsals.", min_length=1, default=())
 
 
 class Metric(Shape):
@@ -101,7 +101,7 @@ class Monitoring(Reviewed):
     metrics: tuple[Metric, ...] = says("What is watched.", min_length=1)
     alert_route: Text = says("Who is told.")
     on_breach: Text = says("What a breach starts.")
-    alert_tests: tuple[ChannelTest, ...] = says("Trials of the route.", min_length=1)
+    alert_tests: tuple[ChannelTest, ...] = says("Trials of the route.", min_length=1, default=())
     windows: tuple[Window, ...] = says("Windows so far; none before the first release.", default=())
     breaches: tuple[Breach, ...] = says("Limits broken.", default=())
     misuse: tuple[Misuse, ...] = says("Misuse seen.", default=())
@@ -113,10 +113,10 @@ class Logging(Reviewed):
     fields: Texts = says(
         "Fields of each event: time, model_version, input_reference, output, confidence, operator, override."
     )
-    sample: dict[str, str | float | int | bool | None] = says("A line of the log.", min_length=1)
+    sample: dict[str, str | float | int | bool | None] = says("A line of the log.", min_length=1, default={})
     retention_days: int = says("How long it is kept; at tier high 183 at least.", ge=1)
     integrity: Text = says("What keeps it from being rewritten.")
-    tests: tuple[ChannelTest, ...] = says("Write tests.", min_length=1)
+    tests: tuple[ChannelTest, ...] = says("Write tests.", min_length=1, default=())
 
 
 class Escalation(Shape):
@@ -161,7 +161,7 @@ class KillSwitch(Reviewed):
     route: Text = says("The command or the steps.")
     holder: Text = says("Who may do it.")
     falls_back_to: Text = says("What takes its place.")
-    drills: tuple[Rehearsal, ...] = says("Drills.", min_length=1)
+    drills: tuple[Rehearsal, ...] = says("Drills.", min_length=1, default=())
 
 
 class Decommission(Reviewed):
@@ -186,5 +186,5 @@ class ExternalReporting(Reviewed):
     address: Text = says("A public address.")
     intake_owner: Text = says("Who reads it.")
     acknowledge_days: int = says("Days within which a report is acknowledged.", gt=0)
-    tests: tuple[ChannelTest, ...] = says("Trials of the address.", min_length=1)
+    tests: tuple[ChannelTest, ...] = says("Trials of the address.", min_length=1, default=())
     reports: tuple[HarmReport, ...] = says("Reports, without their content.", default=())

@@ -132,13 +132,13 @@ class AIPolicy(Reviewed):
     id: Text = says("The policy's id.")
     sha256: Text = says("Digest of the approved text, as `aims-gates records validate` prints it.")
     commitments: Commitments = says("What it commits to; each must be in the text.")
-    communicated_to: tuple[Told, ...] = says("Who was told: staff and somebody outside.", min_length=2)
+    communicated_to: tuple[Told, ...] = says("Who was told: staff and somebody outside.", min_length=2, default=())
     related: tuple[RelatedPolicy, ...] = says(
         "Other policies that touch AI: privacy, security, quality, hr.", min_length=1
     )
     not_applicable: tuple[NoPolicy, ...] = says("Areas without a policy, with the reason.", default=())
     max_review_days: int = says("The longest time between reviews.", gt=0)
-    reviews: tuple[Review, ...] = says("Reviews held.", min_length=1)
+    reviews: tuple[Review, ...] = says("Reviews held.", min_length=1, default=())
     triggers: tuple[Trigger, ...] = says("Events that called for a review.", default=())
     rules: tuple[PolicyRule, ...] = says("Rules that gates check; the public summary needs them.", default=())
     published: Text | None = says("Where its public summary is; notices link to it.", default=None)
@@ -161,7 +161,7 @@ class Role(Shape):
     reports_to: Text = says("To which role or body.")
     duty: Text = says("What it answers for.")
     competence: Texts = says("Courses that its holders must have finished.")
-    confirmed_on: Day = says("When the holders last confirmed.")
+    confirmed_on: Day | None = says("When the holders last confirmed.", default=None)
 
 
 class GovernanceBody(Shape):
@@ -213,9 +213,9 @@ class Awareness(Shape):
 class Training(Reviewed):
     """Courses finished, operators trained, staff aware (A.4.6, clauses 7.2 and 7.3)."""
 
-    completed: tuple[Course, ...] = says("Courses finished.", min_length=1)
+    completed: tuple[Course, ...] = says("Courses finished.", min_length=1, default=())
     operators: tuple[Operators, ...] = says("Operators trained on a system.", default=())
-    awareness: Awareness = says("Who has acknowledged the policy.")
+    awareness: Awareness | None = says("Who has acknowledged the policy.", default=None)
 
 
 class ConcernEntry(CaseEntry):
@@ -229,7 +229,7 @@ class Concerns(Reviewed):
     anonymous: Text = says("The way to raise one without a name.")
     non_retaliation: Text = says("The promise of protection, in words.")
     response_days: int = says("Days within which a concern is answered.", gt=0)
-    tests: tuple[ChannelTest, ...] = says("Trials of the channel.", min_length=1)
+    tests: tuple[ChannelTest, ...] = says("Trials of the channel.", min_length=1, default=())
     cases: tuple[ConcernEntry, ...] = says("Concerns, without their content.", default=())
 
 

@@ -16,6 +16,7 @@ from aims_gates.documents.strict_yaml import Document, problems
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.record_schemas.base import placeholder
+from aims_gates.governance.records.leaves import date_problems, leaves
 from aims_gates.governance.records.reader import (
     SystemRecord,
     read_record,
@@ -109,7 +110,7 @@ def _organization(pack: Path, today: date, errors: list[AimsGatesError]) -> dict
     organization = _documents(folder, "organization", errors)
     standard = _documents(folder / "standard", "system", errors)
     for document in [*organization.values(), *standard.values()]:
-        errors += [*_dates(document, today), *_approval(document, organization)]
+        errors += [*date_problems(document, today), *_approval(document, organization)]
     errors += _policy(organization)
     errors += _roles(organization)
     return organization
@@ -121,7 +122,7 @@ def _system_records(
     """A system, None where it cannot be read; the problems of its records go to ``errors``."""
     own = _documents(pack / "records" / "systems" / name, "system", errors)
     for document in own.values():
-        errors += [*_dates(document, today), *_approval(document, organization)]
+        errors += [*date_problems(document, today), *_approval(document, organization)]
     try:
         record = read_system(pack, name)
     except InputError as error:
@@ -171,37 +172,10 @@ def _for(name: str, path: tuple[str | int, ...]) -> str:
     return f"Write here: {message}" if message else f"See: aims-gates schema {quoted(name)}"
 
 
-def _is_past(key: str) -> bool:
-    """Whether a field of this name tells of something that has happened."""
-    return key in ("date", "at", "since") or key.startswith("last_") or (key.endswith("_on") and key != "planned_on")
-
-
-def _dates(document: Document, today: date) -> Iterator[InputError]:
-    for path, value in _leaves(document.value, ()):
-        key = str(path[-1]) if path else ""
-        try:
-            day = date.fromisoformat(value)
-        except ValueError:
-            continue
-        if _is_past(key) and day > today:
-            yield document.error(path, f"{value} lies in the future", "Write the day on which it was done.")
-        if path == ("next_review",) and day < today:
-            remedy = "Review it; then set version, approved_on and next_review."
-            yield document.error(path, f"expired: its review was due on {value}", remedy)
-
-
 def _blanks(document: Document) -> Iterator[tuple[tuple[str | int, ...], InputError]]:
-    for path, value in _leaves(document.value, ()):
+    for path, value in leaves(document.value, ()):
         if placeholder(value):
             yield path, document.error(path, "is empty or a placeholder", f"Replace {value!r}, or take the field out.")
-
-
-def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if isinstance(value, dict | list):
-        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(part, (*path, key))
-    elif isinstance(value, str):
-        yield path, value
 
 
 def _text(value: Any) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "System",
     "SystemRecord",
     "find_system",
+    "read_draft",
     "read_record",
     "read_system",
     "record_files",
@@ -85,6 +86,7 @@ class System(StrictModel):
         facts: Signed facts on which ``applies_when`` looks.
         gates: Per gate, the parameters that only the system knows; ``{file: F}`` is replaced by the file's content.
         modes: Date from which observe, warn or enforce holds.
+        proposed: The fields (``roles.target``) whose values nobody has confirmed: they serve a trial alone.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
@@ -104,6 +106,11 @@ class System(StrictModel):
     facts: dict[str, bool | str] = Field(default_factory=dict)
     gates: dict[str, dict[str, Any]] = Field(default_factory=dict)
     modes: dict[Literal["observe", "warn", "enforce"], str] = Field(default_factory=dict)
+    proposed: tuple[str, ...] = ()
+
+    def content(self) -> dict[str, Any]:
+        """Its fields as JSON; without an empty ``proposed``, which came later: digests from before it hold."""
+        return self.model_dump(mode="json", exclude=set() if self.proposed else {"proposed"})
 
 
 #: The same fields, none of them required: what a family or the organization may set for its systems.
@@ -139,7 +146,7 @@ class SystemRecord:
     @property
     def digest(self) -> str:
         """Digest of the resolved system."""
-        return digest(self.system.model_dump(mode="json"))
+        return digest(self.system.content())
 
     def provenance(self, name: str) -> dict[str, str]:
         """The file of a record and the digest of its content, whatever its layout, as evidence names it.
@@ -307,19 +314,9 @@ def _shared_files(pack: Path, tier: str) -> dict[str, Path]:
     return (record_files(folder / "standard") if tier == "minimal" else {}) | own
 
 
-def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
-    """Read a system and its records.
-
-    Args:
-        pack: The pack that holds it.
-        name: The system.
-        whole: Read every record; else system.yaml and requirements.yaml alone, which is all that a plan needs.
-
-    Raises:
-        InputError: naming file, line, field and remedy.
-    """
-    folder = pack / "records" / "systems" / name
-    document = read(folder / "system.yaml")
+def _merged(pack: Path, name: str) -> tuple[Document, System]:
+    """system.yaml as read, and with the defaults of its family and the organization merged in."""
+    document = read(pack / "records" / "systems" / name / "system.yaml")
     if not isinstance(document.value, dict):
         raise document.error((), "a system is a mapping", "Start from: aims-gates init")
     family = document.value.get("family")
@@ -332,6 +329,37 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
     system = parse(System, Document(_overlay(base, document.value), document.where, document.lines))
     if system.name != name:
         raise document.error(("name",), f"{system.name!r} differs from the folder {name!r}", "Make them equal.")
+    return document, system
+
+
+def read_draft(pack: Path, name: str) -> SystemRecord:
+    """A system that is being filled in, without its records: what only people know may still be a placeholder.
+
+    No verdict comes of it. Facts that are not filled in are left out: unknown, as for every rule.
+
+    Raises:
+        InputError: naming file, line, field and remedy.
+    """
+    document, system = _merged(pack, name)
+    facts = {fact: value for fact, value in system.facts.items() if not str(value).startswith(BLANK)}
+    folder = pack / "records" / "systems" / name
+    system = _with_files(system.model_copy(update={"facts": facts}), folder, document)
+    return SystemRecord(pack, folder, system, None, {"system": system.model_dump(mode="json")}, document)
+
+
+def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
+    """Read a system and its records.
+
+    Args:
+        pack: The pack that holds it.
+        name: The system.
+        whole: Read every record; else system.yaml and requirements.yaml alone, which is all that a plan needs.
+
+    Raises:
+        InputError: naming file, line, field and remedy.
+    """
+    folder = pack / "records" / "systems" / name
+    document, system = _merged(pack, name)
     _refuse_blanks(document)
     system = _with_files(system, folder, document)
     own = record_files(folder)
@@ -345,6 +373,6 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
             remedy = f"Write the digest that this prints: aims-gates digest {quoted(requirements.evaluation.file)}"
             raise source.error(("evaluation", "digest"), "not a digest (sha256:...)", remedy)
         _refuse_blanks(source)
-    full = {**records, "system": system.model_dump(mode="json")}
+    full = {**records, "system": system.content()}
     places = {name: path.relative_to(pack).as_posix() for name, path in files.items()}
     return SystemRecord(pack, folder, system, requirements, full, document, places)

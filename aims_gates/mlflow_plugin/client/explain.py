@@ -72,7 +72,9 @@ def explain(
     left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
     notes = tuple(intake_notes(StatementView(rows, workspace, name), version))
     notes += (f"What this profile leaves out: {left_out}",) if left_out else ()
-    return Report(title=f"{name} version {version}", decision=decision, gates=tuple(runs), notes=notes)
+    command = f"aims-gates explain {quoted(name, version)} --all"
+    title = f"{name} version {version}"
+    return Report(title, decision, tuple(runs), notes, all_of_it=command)
 
 
 def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str]:

@@ -16,7 +16,7 @@ from aims_gates.mlflow_plugin.internals.store import parse_model_uri, registry_s
 from aims_gates.mlflow_plugin.store.governed_names import version_number
 from aims_gates.mlflow_plugin.store.subjects import no_check_of_prompts
 
-__all__ = ["CheckTarget", "find_target", "newest"]
+__all__ = ["CheckTarget", "find_named", "find_target", "newest"]
 
 _COMMIT = "mlflow.source.git.commit"
 
@@ -148,6 +148,27 @@ def newest(models: list[str]) -> tuple[str, str]:
         raise InputError(message, where=mlflow.get_registry_uri(), remedy=remedy)
     latest = max(versions, key=lambda version: (version.creation_timestamp, int(version.version)))
     return str(latest.name), str(latest.version)
+
+
+def find_named(name: str) -> CheckTarget:
+    """The newest version that is registered under a name; else the newest model that a run logged under it, or at all.
+
+    Raises:
+        InputError: no model was registered or logged.
+    """
+    client = mlflow.MlflowClient()
+    if client.search_model_versions(f"name='{_quoted(name)}'"):
+        return _of_version(*newest([name]))
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    for condition in (f"name = '{_quoted(name)}'", None):
+        newest_first = [{"field_name": "creation_timestamp", "ascending": False}]
+        logged = client.search_logged_models(experiments, condition, max_results=1, order_by=newest_first)
+        if logged:
+            return _of_address(f"models:/{logged[0].model_id}")
+    remedy = f"Log and register one: mlflow.<flavor>.log_model(model, name=..., registered_model_name={name!r})"
+    raise InputError(
+        f"no model {name!r} is registered, and no run logged one", where=mlflow.get_tracking_uri(), remedy=remedy
+    )
 
 
 def _quoted(name: str) -> str:

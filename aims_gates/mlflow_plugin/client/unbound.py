@@ -17,7 +17,7 @@ from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.shell import quoted
-from aims_gates.model import Decision, Subject
+from aims_gates.model import Action, Decision, Subject
 
 __all__ = ["as_if_bound"]
 
@@ -54,7 +54,7 @@ def as_if_bound(
         allowed=False,
         criteria_met=False,
         plan=None,
-        actions=(*decision.actions, bind),
+        steps=(*decision.steps, Action(bind, "people")),
         problems=(*decision.problems, f"{ask.name!r} {why}: this is what the files here would require of it"),
         exit=decision.exit or 3,
     )

@@ -113,6 +113,17 @@ def test_the_text_names_tier_articles_duties_and_what_is_missing(tmp_path: Path,
     assert "The exemption is refused" in capsys.readouterr().out
 
 
+def test_each_duty_is_told_with_its_article_its_day_and_whom_it_meets(tmp_path: Path, capsys: Out) -> None:
+    file = written(tmp_path / "a.json", "5b", role=["provider", "deployer"])
+    main(["classify", "--file", file, "--as-of", "2026-11-30"])
+    lines = capsys.readouterr().out.splitlines()
+    duties = [line for line in lines if " since 20" in line or " from 20" in line]
+    assert any("27(3)" in line and "from 2027-12-02" in line and line.endswith("(deployer)") for line in duties)
+    assert any(line.startswith("  4 ") and "since 2025-02-02" in line for line in duties)
+    numbers = [int(line.split()[0].partition("(")[0].rstrip("a")) for line in duties]
+    assert numbers == sorted(numbers) and len(numbers) > 20
+
+
 def test_the_record_holds_answers_and_result_and_is_a_record_of_the_system(pack: Path, capsys: Out) -> None:
     file = written(pack / "a.json", "5b", purpose=None)
     code, value = run(capsys, "classify", "--pack", ".", "--file", file, "--system", "credit")
@@ -160,6 +171,7 @@ def test_rules_are_listed_dated_and_compared(capsys: Out) -> None:
         "eu-2024-1689",
         "eu-2026-1744",
         "eu-2026-1744-r2",
+        "eu-2026-1744-r3",
         "neutral",
     }
     days = {each["id"]: each["date"] for each in run(capsys, "rules", "dates", "--bundle", "eu-2026-1744")[1]}

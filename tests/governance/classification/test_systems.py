@@ -35,6 +35,8 @@ def test_a_system_gets_its_tier_and_its_articles(case: dict[str, Any]) -> None:
     assert list(result.raised_by) == case.get("raised_by", [])
     asked = {each.id for each in result.missing}
     assert asked >= set(case.get("missing", [])) and bool(asked) == ("missing" in case)
+    duties = {due.article for due in result.obligations}
+    assert duties >= set(case.get("due", [])) and not duties & set(case.get("free", []))
     if "refused" in case:
         assert result.exemption is not None and not result.exemption.granted
         assert all(any(word in why for why in result.exemption.refused_because) for word in case["refused"])
