@@ -6,33 +6,18 @@ nobody did; a system's own file is attested by the binding that carries its dige
 is declared.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from aims_gates.decision.records import record_state
 from aims_gates.decision.statements import Statements
 from aims_gates.model import BASES, Basis, Evidence, Finding
 
-__all__ = ["WORDS", "basis_of", "counts_of", "weakest"]
-
-#: How people read it.
-WORDS: Mapping[Basis, str] = {
-    "measured": "measured",
-    "performed": "done here",
-    "attested": "signed",
-    "declared": "typed, unsigned",
-}
+__all__ = ["basis_of", "weakest"]
 
 
 def weakest(bases: Iterable[Basis]) -> Basis:
     """The weakest of these; of none at all, ``declared``."""
     return max(bases, key=BASES.index, default="declared")
-
-
-def counts_of(bases: Iterable[Basis]) -> dict[Basis, int]:
-    """How many there are of each, strongest first; only of those there are."""
-    counts = Counter(bases)
-    return {basis: counts[basis] for basis in BASES if counts[basis]}
 
 
 def basis_of(finding: Finding, evidence: Evidence, ledger: Statements, system: str) -> Basis:

@@ -6,12 +6,12 @@ from typing import Any
 
 from aims_gates.attestation.trust_list import day
 from aims_gates.decision.actions import next_steps
-from aims_gates.decision.basis import WORDS, basis_of, weakest
+from aims_gates.decision.basis import basis_of, weakest
 from aims_gates.decision.evidence import Counted, age_days
 from aims_gates.decision.question import PromotionContext
 from aims_gates.decision.rights import outcome_of
 from aims_gates.governance.controls import approval_controls
-from aims_gates.model import BASES, Basis, ControlState, Finding, Requirement, State
+from aims_gates.model import BASES, BASIS_WORDS, Basis, ControlState, Finding, Requirement, State
 
 __all__ = ["state_of"]
 
@@ -83,7 +83,7 @@ def _strong_enough(requirement: Requirement, basis: Basis, state: State, reason:
     least = requirement.least_basis
     if state != "met" or not least or BASES.index(basis) <= BASES.index(least):
         return state, reason
-    return "missing", f"{WORDS[basis]}; your profile requires at least: {WORDS[least]}"
+    return "missing", f"{BASIS_WORDS[basis]}; your profile requires at least: {BASIS_WORDS[least]}"
 
 
 def _judged(context: PromotionContext, requirement: Requirement, due: Sequence[Counted]) -> Iterator[tuple[State, str]]:

@@ -8,6 +8,7 @@ from aims_gates.model.artifacts import Advisory, Artifacts, Packages
 from aims_gates.model.decision import TRIAL_GRANT, Action, ControlState, Decision, Mode, State
 from aims_gates.model.findings import (
     BASES,
+    BASIS_WORDS,
     Basis,
     Cause,
     Evidence,
@@ -22,6 +23,7 @@ from aims_gates.model.plan import LEAST_ISOLATION, Approver, Enforcement, Plan, 
 
 __all__ = [
     "BASES",
+    "BASIS_WORDS",
     "LEAST_ISOLATION",
     "TRIAL_GRANT",
     "Action",

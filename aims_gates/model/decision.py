@@ -59,7 +59,7 @@ class ControlState:
     next: tuple[str, ...] = ()
     blocks: bool = True
     basis: Basis = "declared"
-    least_basis: str = ""
+    least_basis: Basis | Literal[""] = ""
     bases: tuple[Basis, ...] = ()
 
 

@@ -5,7 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["BASES", "Basis", "Cause", "Evidence", "Finding", "Limit", "ModelRef", "Outcome", "Subject", "worst"]
+__all__ = [
+    "BASES",
+    "BASIS_WORDS",
+    "Basis",
+    "Cause",
+    "Evidence",
+    "Finding",
+    "Limit",
+    "ModelRef",
+    "Outcome",
+    "Subject",
+    "worst",
+]
 
 Outcome = Literal["pass", "fail", "inconclusive", "error"]
 #: How a thing is known: computed on bytes or data pinned by digest; an act that the product did or witnessed; a text
@@ -13,6 +25,13 @@ Outcome = Literal["pass", "fail", "inconclusive", "error"]
 Basis = Literal["measured", "performed", "attested", "declared"]
 #: Weakest last.
 BASES: tuple[Basis, ...] = ("measured", "performed", "attested", "declared")
+#: How people read them.
+BASIS_WORDS: Mapping[Basis, str] = {
+    "measured": "measured",
+    "performed": "done here",
+    "attested": "signed",
+    "declared": "typed, unsigned",
+}
 #: What has to change where a finding does not pass. A changed model, and changed training data, make a new version.
 Cause = Literal["model", "training-data", "data", "record", "people"]
 
