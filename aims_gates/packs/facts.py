@@ -45,6 +45,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _HORIZON = timedelta(days=400)
 _RECORDS = re.compile(r"\brecords\b")
 _NAMED = re.compile(r"""\brecords\s*\[\s*["']([^"'\]]+)["']\s*\]""")
+_QUOTED = re.compile(r"""(["']).*?\1""")
 _SYSTEM = re.compile(r"(?<![\w.])(?:system|facts)\b")
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
@@ -105,12 +106,12 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
 def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
     """The records that a fact's requirement looks at: its own, those it names, system.yaml for its facts."""
     text = " ".join(fact.requires)
-    named = {fact.record} | {name.removeprefix("system/") for name in _NAMED.findall(text)}
+    read = {fact.record, *_NAMED.findall(text)}
     if len(_NAMED.findall(text)) < len(_RECORDS.findall(text)):  # one is named by something that has to be worked out
-        named |= set(case.records)
-    if _SYSTEM.search(text):
-        named.add("system")
-    return tuple(sorted(f"record:{name.removeprefix('system/')}" for name in named))
+        read |= set(case.records)
+    if _SYSTEM.search(_QUOTED.sub("", text)):
+        read.add("system")
+    return tuple(sorted({f"record:{name.removeprefix('system/')}" for name in read}))
 
 
 def _names(case: Case) -> "Names":
