@@ -6,11 +6,12 @@ from typing import Any
 
 from aims_gates.attestation.trust_list import day
 from aims_gates.decision.actions import next_steps
+from aims_gates.decision.basis import basis_of, weakest
 from aims_gates.decision.evidence import Counted, age_days
 from aims_gates.decision.question import PromotionContext
 from aims_gates.decision.rights import outcome_of
 from aims_gates.governance.controls import approval_controls
-from aims_gates.model import ControlState, Finding, Requirement, State
+from aims_gates.model import BASES, BASIS_WORDS, Basis, ControlState, Finding, Requirement, State
 
 __all__ = ["state_of"]
 
@@ -40,8 +41,10 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
     if not judged and steps:
         judged = [("not-applicable", "; ".join(step.reason for step in steps))]
     worst = min(judged, key=lambda result: _WORST.index(result[0]), default=("missing", "no gate evidences it"))
-    state, reason = _waived(context, requirement.control, *worst)
-    findings = [(item.step.gate, finding) for item in due for finding in _bearing(requirement.control, item)]
+    known = list(_known(context, requirement, due))
+    basis = _basis(known, judged)
+    state, reason = _waived(context, requirement.control, *_strong_enough(requirement, basis, *worst))
+    findings = [(gate, finding) for gate, finding, _ in known]
     return ControlState(
         control=requirement.control,
         title=requirement.title,
@@ -53,7 +56,34 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
         evidence=tuple(_evidence_summary(context, item) for item in due if item.row is not None),
         next=next_steps(context, state, [finding for _, finding in findings], approvals),
         blocks=requirement.enforcement == "block" and state not in _OPEN and not _tolerated(context, state),
+        basis=basis,
+        least_basis=requirement.least_basis,
+        bases=tuple(known_basis for _, _, known_basis in known),
     )
+
+
+def _known(
+    context: PromotionContext, requirement: Requirement, due: Sequence[Counted]
+) -> Iterator[tuple[str, Finding, Basis]]:
+    """The findings that bear on a control, with the gate that made each and how it is known (rule 21)."""
+    for item in due:
+        for finding in _bearing(requirement.control, item):
+            assert item.evidence is not None
+            yield item.step.gate, finding, basis_of(finding, item.evidence, context.ledger, context.plan.system)
+
+
+def _basis(known: Sequence[tuple[str, Finding, Basis]], judged: Sequence[tuple[State, str]]) -> Basis:
+    """The weakest of the findings under a limit; approvals alone are acts that the ledger holds."""
+    needed = [basis for _, finding, basis in known if finding.outcome is not None]
+    return "performed" if not needed and any(state == "met" for state, _ in judged) else weakest(needed)
+
+
+def _strong_enough(requirement: Requirement, basis: Basis, state: State, reason: str) -> tuple[State, str]:
+    """Rule 21: what is known more weakly than the profile takes is as good as not there."""
+    least = requirement.least_basis
+    if state != "met" or not least or BASES.index(basis) <= BASES.index(least):
+        return state, reason
+    return "missing", f"{BASIS_WORDS[basis]}; your profile requires at least: {BASIS_WORDS[least]}"
 
 
 def _judged(context: PromotionContext, requirement: Requirement, due: Sequence[Counted]) -> Iterator[tuple[State, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from aims_gates.attestation.statements import evidence, people, policy, registry
+from aims_gates.attestation.statements import evidence, people, policy, records, registry
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row, TrustHistory, alike
 from aims_gates.errors import RefusedError
@@ -104,6 +104,12 @@ REVOKING: Mapping[type, Right] = {
     evidence.PortableGrant: Right("a portable grant", _POLICY.parts, "those who verify it far away do not see it"),
     evidence.FirstPortableGrant: Right(
         "a portable grant of version 0.1", _POLICY.parts, "those who verify it far away do not see it"
+    ),
+    records.RecordSubmission: Right(
+        "the submission of a record", ("policy", "signer"), "a word is taken back by whoever gave it"
+    ),
+    records.RecordApproval: Right(
+        "the approval of a record", ("policy", "signer", "role"), "the role that approved the text answers for it"
     ),
     policy.Trust: Right("a trust list", (), "a newer list replaces it", "aims-gates keys trust"),
     policy.KeyRevocation: Right(

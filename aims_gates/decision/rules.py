@@ -110,6 +110,10 @@ The rules:
     evidence; no order carries another kind; it is no ground for a rollback under another profile. A registry that is
     served gives none. From a trial a name is bound to another profile only while as many people as that plan needs are
     on the trust list, and never back.
+21. Each finding has a basis, derived from what it rests on: measured, performed, attested or declared, weakest last
+    (:mod:`aims_gates.decision.basis`). A record is attested while the text that was read is one that somebody submitted
+    and another person approved in the role its type asks for. A control has the basis of the weakest finding it needs;
+    where the plan names a least basis and the control's is weaker, the control is missing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -39,9 +39,9 @@ LEFT_OUT = "registered_model_meta"
 #: What MLflow writes there. With anything else in it a model could keep its weights where no digest looks.
 _META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z)){1,2}")
 _META_BYTES = 1024
-#: Fields that came in later and are left out where they say nothing: of plans, of predictions, of entries of the trust
-#: list.
-_LATER = frozenset({"isolation", "organization", "trial"})
+#: Fields that came in later and are left out where they say nothing: of plans and their requirements, of evidence, its
+#: findings and predictions, of entries of the trust list.
+_LATER = frozenset({"isolation", "least_basis", "organization", "records_read", "rests_on", "trial"})
 #: The same of findings, under names that other nouns have too.
 _NEWER = ("missing", "cause")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)

@@ -8,8 +8,10 @@ from typing import Any
 from aims_gates.documents.canonical import plain
 from aims_gates.documents.strict_yaml import parse
 from aims_gates.errors import AimsGatesError, InputError, MissingDataError
+from aims_gates.evaluation.witness import Witness
 from aims_gates.model import Finding, Outcome, worst
 from aims_gates.packs.case import Case
+from aims_gates.packs.facts import judge
 from aims_gates.packs.gate import Gate
 
 __all__ = ["outcome_of", "run_gate"]
@@ -84,6 +86,13 @@ def _denial(finding: Finding) -> str | None:
     return None
 
 
+def _computed(gate: Gate, case: Case) -> Iterator[object]:
+    """What gate.py finds, each with what it had read by then."""
+    witness = Witness(case)
+    for finding in gate.load()(witness.case) or ():
+        yield replace(finding, rests_on=witness.rests_on()) if isinstance(finding, Finding) else finding
+
+
 def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
     if case.gate != gate.id:
         yield _broken(gate, f"the case is for {case.gate!r}, not for {gate.id!r}", "Give each gate its own case.")
@@ -97,8 +106,7 @@ def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
         yield replace(_broken(gate, note, remedy), cause="data")
         return
     try:
-        returned = gate.load()(case)
-        findings = list(returned) if returned is not None else []
+        findings = [*judge(gate.manifest.facts, case), *_computed(gate, case)]
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
         broken = _broken(gate, f"{place}{error.message}", error.remedy or "Fix the input.")

@@ -3,7 +3,7 @@
 Each data set is opened once for all gates. A gate whose data or record is not there gets a finding that says so.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -172,11 +172,19 @@ def _pinned(record: SystemRecord) -> dict[str, str]:
     return {name: value for name, value in digests.items() if value is not None}
 
 
+def _records_read(record: SystemRecord, findings: Iterable[Finding]) -> dict[str, Mapping[str, str]]:
+    """File and digest of each record on which findings rest; a record that is not there has neither."""
+    names = {name for finding in findings for name in finding.rests_on if name.startswith("record:")}
+    there = sorted(set(record.records) & {name.removeprefix("record:") for name in names})
+    return {name: record.provenance(name) for name in there}
+
+
 def _evidence(
     gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime
 ) -> Evidence:
     data: dict[str, str] = {}
     rows: dict[str, int] = {}
+    records: dict[str, Mapping[str, str]] = {}
     cites = False
     try:
         if gate.digest not in step.digests:
@@ -189,6 +197,7 @@ def _evidence(
             data[role], rows[role] = (source or dataset).digest, dataset.rows
         cites = "evaluation" in case.data and bench.predictions is not None
         findings = run_gate(gate, case)
+        records = _records_read(bench.record, findings)
         bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
     except AimsGatesError as error:
         findings = _lacking(gate, error)
@@ -204,6 +213,7 @@ def _evidence(
         rows=rows,
         predictions=bench.predictions_digest if cites else None,
         facts={**bench.facts, **_pinned(bench.record), "libraries": library_versions()},
+        records_read=records,
     )
 
 

@@ -57,6 +57,7 @@ def about(
     subjects |= set() if subject else _with_evidence(by_position.values())
     terms = [f"subject {subject}" for subject in sorted(subjects)] + [f"request {row.digest}" for row in requests]
     by_position |= _by_position(rows(connection, terms))
+    by_position |= _by_position(rows(connection, _texts(by_position.values())))
     for its_digest in sorted(subjects) if not isinstance(connection, Remote) else ():
         by_position |= _halting(connection, its_digest, (workspace, name))
     return [by_position[position] for position in sorted(by_position)]
@@ -84,6 +85,13 @@ def _digests(ledger_rows: Iterable[Row]) -> set[str]:
 def _with_evidence(ledger_rows: Iterable[Row]) -> set[str]:
     """The subjects that there is evidence about."""
     return {row.statement.subject for row in ledger_rows if row.type == type_of(Evidence)}
+
+
+def _texts(ledger_rows: Iterable[Row]) -> list[str]:
+    """The terms under which stands what was said of the record texts that evidence rests on."""
+    evidence = (row.predicate for row in ledger_rows if row.type == type_of(Evidence))
+    digests = {read["digest"] for predicate in evidence for read in predicate.records_read.values() if "digest" in read}
+    return [f"subject {digest}" for digest in sorted(digests)]
 
 
 def _halts_elsewhere(connection: Source, candidates: Iterable[Row], here: tuple[str, str]) -> list[Row]:

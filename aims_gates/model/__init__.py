@@ -6,16 +6,31 @@ Every noun is a frozen dataclass of plain JSON values, so that what is signed is
 
 from aims_gates.model.artifacts import Advisory, Artifacts, Packages
 from aims_gates.model.decision import TRIAL_GRANT, Action, ControlState, Decision, Mode, State
-from aims_gates.model.findings import Cause, Evidence, Finding, Limit, ModelRef, Outcome, Subject, worst
+from aims_gates.model.findings import (
+    BASES,
+    BASIS_WORDS,
+    Basis,
+    Cause,
+    Evidence,
+    Finding,
+    Limit,
+    ModelRef,
+    Outcome,
+    Subject,
+    worst,
+)
 from aims_gates.model.plan import LEAST_ISOLATION, Approver, Enforcement, Plan, Requirement, Step
 
 __all__ = [
+    "BASES",
+    "BASIS_WORDS",
     "LEAST_ISOLATION",
     "TRIAL_GRANT",
     "Action",
     "Advisory",
     "Approver",
     "Artifacts",
+    "Basis",
     "Cause",
     "ControlState",
     "Decision",

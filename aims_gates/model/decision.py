@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aims_gates.model.findings import Cause, Finding
+from aims_gates.model.findings import Basis, Cause, Finding
 from aims_gates.model.plan import Enforcement
 
 __all__ = ["TRIAL_GRANT", "Action", "ControlState", "Decision", "Mode", "State"]
@@ -43,6 +43,9 @@ class ControlState:
         evidence: For each gate: statement digest, age in days, signer, expiry.
         next: The exact next commands, most useful first.
         blocks: Whether this state, under this enforcement, stops a promotion.
+        basis: How it is known: the weakest of the findings it needs; of approvals alone, ``performed``.
+        least_basis: The weakest that the profile takes; empty where any will do.
+        bases: The basis of each of ``findings``, in their order.
     """
 
     control: str
@@ -55,6 +58,9 @@ class ControlState:
     evidence: tuple[Mapping[str, Any], ...] = ()
     next: tuple[str, ...] = ()
     blocks: bool = True
+    basis: Basis = "declared"
+    least_basis: Basis | Literal[""] = ""
+    bases: tuple[Basis, ...] = ()
 
 
 @dataclass(frozen=True)

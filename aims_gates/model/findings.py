@@ -5,9 +5,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Cause", "Evidence", "Finding", "Limit", "ModelRef", "Outcome", "Subject", "worst"]
+__all__ = [
+    "BASES",
+    "BASIS_WORDS",
+    "Basis",
+    "Cause",
+    "Evidence",
+    "Finding",
+    "Limit",
+    "ModelRef",
+    "Outcome",
+    "Subject",
+    "worst",
+]
 
 Outcome = Literal["pass", "fail", "inconclusive", "error"]
+#: How a thing is known: computed on bytes or data pinned by digest; an act that the product did or witnessed; a text
+#: whose present content a person signed; or typed, and signed by nobody.
+Basis = Literal["measured", "performed", "attested", "declared"]
+#: Weakest last.
+BASES: tuple[Basis, ...] = ("measured", "performed", "attested", "declared")
+#: How people read them.
+BASIS_WORDS: Mapping[Basis, str] = {
+    "measured": "measured",
+    "performed": "done here",
+    "attested": "signed",
+    "declared": "typed, unsigned",
+}
 #: What has to change where a finding does not pass. A changed model, and changed training data, make a new version.
 Cause = Literal["model", "training-data", "data", "record", "people"]
 
@@ -79,6 +103,9 @@ class Finding:
         until: ISO date of the last day on which it holds, by dates in what it rests on; None: as long as its evidence
             lives. On later days it is stale.
         stale: It fails, but held once: time, a change or an event has overtaken it.
+        rests_on: What the gate had read when it found this: ``data:<role>``, ``record:<name>``, ``model`` (the scan of
+            its files), ``run`` (facts of the MLflow run). Witnessed by whoever runs the gate; what a gate writes here
+            is overwritten. Empty in what was signed before this was recorded.
         missing: It does not pass because a record or an input is not there.
         cause: What has to change where it does not pass, as gate.yaml says; None where nobody said.
     """
@@ -98,6 +125,7 @@ class Finding:
     remedy: str | None = None
     until: str | None = None
     stale: bool = False
+    rests_on: tuple[str, ...] = ()
     missing: bool = False
     cause: Cause | None = None
 
@@ -155,6 +183,8 @@ class Evidence:
         produced_at: ISO time, UTC.
         facts: Run facts for display and for separation of duties: run id, creator, commit,
             commit author, library versions, seed.
+        records_read: The records on which findings rest: name -> ``{"file": ..., "digest": ...}``, the digest of the
+            content whatever its layout.
     """
 
     gate: str
@@ -167,3 +197,4 @@ class Evidence:
     rows: Mapping[str, int] = field(default_factory=dict)
     predictions: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    records_read: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from aims_gates.model.findings import Basis
+
 __all__ = ["LEAST_ISOLATION", "Approver", "Enforcement", "Plan", "Requirement", "Step"]
 
 Enforcement = Literal["block", "warn", "note"]
@@ -55,6 +57,8 @@ class Requirement:
         why: The profile's own reason.
         enforcement: ``block`` stops a promotion; ``warn`` and ``note`` are shown.
         gates: The gates that evidence it; empty only where approvals alone do.
+        least_basis: The weakest :data:`aims_gates.model.Basis` of its findings that the profile takes; empty where any
+            will do.
     """
 
     control: str
@@ -62,6 +66,7 @@ class Requirement:
     why: str
     enforcement: Enforcement
     gates: tuple[str, ...]
+    least_basis: Basis | Literal[""] = ""
 
 
 @dataclass(frozen=True)

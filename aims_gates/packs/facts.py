@@ -17,6 +17,7 @@ cannot be answered means that the fact applies. The finding about a record that 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -42,6 +43,10 @@ _TIMED = re.compile(r"\b(?:days_since|days_until|current)\(|\btoday\b|\bnow\b")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: How far ahead a fact is tried: longer than any evidence lives.
 _HORIZON = timedelta(days=400)
+_RECORDS = re.compile(r"\brecords\b")
+_NAMED = re.compile(r"""\brecords\s*\[\s*["']([^"'\]]+)["']\s*\]""")
+_QUOTED = re.compile(r"""(["']).*?\1""")
+_SYSTEM = re.compile(r"(?<![\w.])(?:system|facts)\b")
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
 
@@ -89,10 +94,24 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
     for fact in facts:
         applies, why = _applies(fact, names)
         if applies:
-            yield _finding(fact, names, case.now.astimezone(UTC).date())
+            finding = _finding(fact, names, case.now.astimezone(UTC).date())
+            yield replace(finding, rests_on=_rests_on(fact, case))
         else:
             note = f"does not apply ({why}): {fact.says}"
-            yield Finding(fact.id, over={"record": fact.record}, controls=fact.controls, note=note)
+            yield Finding(
+                fact.id, over={"record": fact.record}, controls=fact.controls, note=note, rests_on=_rests_on(fact, case)
+            )
+
+
+def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
+    """The records that a fact's requirement looks at: its own, those it names, system.yaml for its facts."""
+    text = " ".join(fact.requires)
+    read = {fact.record, *_NAMED.findall(text)}
+    if len(_NAMED.findall(text)) < len(_RECORDS.findall(text)):  # one is named by something that has to be worked out
+        read |= set(case.records)
+    if _SYSTEM.search(_QUOTED.sub("", text)):
+        read.add("system")
+    return tuple(sorted({f"record:{name.removeprefix('system/')}" for name in read}))
 
 
 def _names(case: Case) -> "Names":

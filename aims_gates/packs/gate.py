@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,16 @@ from aims_gates.errors import GateError, InputError, PackError
 from aims_gates.governance.controls import catalogue, clauses
 from aims_gates.model import Finding
 from aims_gates.packs.case import Case
-from aims_gates.packs.facts import judge
 from aims_gates.packs.loader import FINDER, import_gate
 from aims_gates.packs.manifest import Manifest
 
 __all__ = ["Gate"]
 
 _SKIPPED = {"samples", "__pycache__"}
+
+
+def _nothing(_: Case) -> Iterable[Finding]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -131,17 +133,12 @@ class Gate:
         return deepcopy({name: parameter.default for name, parameter in known.items()} | dict(settings))
 
     def load(self) -> Callable[[Case], Iterable[Finding]]:
-        """What runs the gate: its facts, then the ``run`` of its gate.py, where it has them.
+        """The ``run`` of its gate.py; of a gate that is all facts, one that finds nothing more.
 
         Raises:
             GateError: there is neither, gate.py does not import, or it has no ``run``.
         """
-        facts = self.manifest.facts
-        run = None if facts and "gate.py" not in self.files else self._compiled()
-        if not facts:
-            assert run is not None
-            return run
-        return lambda case: chain(judge(facts, case), run(case) if run else ())
+        return _nothing if self.manifest.facts and "gate.py" not in self.files else self._compiled()
 
     def _compiled(self) -> Callable[[Case], Iterable[Finding]]:
         """gate.py compiled from the bytes that were digested; siblings are ``from . import x``."""

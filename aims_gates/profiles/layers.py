@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aims_gates.documents.strict_yaml import Document, Place
-from aims_gates.model import LEAST_ISOLATION
+from aims_gates.model import BASES, LEAST_ISOLATION
 
 __all__ = ["Layered", "laid_over", "merged"]
 
@@ -94,7 +94,16 @@ def _both(base: Mapping[str, Any], overlay: Mapping[str, Any], field: str) -> st
 def _control(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     means = max((layer.get("enforcement", "block") for layer in (base, over)), key=_STRICT.__getitem__)
     gates = list(dict.fromkeys([*base.get("gates", ()), *over.get("gates", ())]))
-    return {**base, **over, "gates": gates, "enforcement": means}
+    return {**base, **over, "gates": gates, "enforcement": means, **_least_basis(base, over)}
+
+
+def _least_basis(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The stronger of the two, with its reason."""
+    layers = [layer for layer in (base, over) if layer.get("least_basis")]
+    if not layers:
+        return {}
+    strict = min(layers, key=lambda layer: BASES.index(layer["least_basis"]))
+    return {"least_basis": strict["least_basis"], "least_basis_why": strict.get("least_basis_why", "")}
 
 
 def _gate(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

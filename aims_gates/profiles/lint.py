@@ -85,6 +85,19 @@ class _Linter:
                 message = f"the gate {name!r} does not evidence {control}"
                 yield self.problem(path, message, f"Gates that do: {', '.join(fits) or 'none yet'}.")
 
+        if rule.least_basis:
+            yield from self._least_basis(control, rule)
+
+    def _least_basis(self, control: str, rule: ControlRule) -> Iterator[ProfileError]:
+        """A reason, and nothing that a gate of the control can never reach."""
+        path: Place = ("controls", control, "least_basis")
+        if not rule.least_basis_why:
+            yield self.problem(path, "says no reason", "Add least_basis_why.")
+        reading = [name for name in rule.gates if name in self.gates and self.gates[name].manifest.kind == "record"]
+        if rule.least_basis in ("measured", "performed") and reading:
+            message = f"{', '.join(reading)} reads what people wrote, which is at best attested: it could never be met"
+            yield self.problem(path, message, "Write attested, or take another gate.")
+
     def _gate(self, name: str, use: GateRule, gate: Gate) -> Iterator[ProfileError]:
         path: Place = ("gates", name)
         try:

@@ -8,7 +8,7 @@ from pydantic import Field
 from aims_gates.documents.canonical import digest
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document
-from aims_gates.model import Enforcement
+from aims_gates.model import Basis, Enforcement
 
 __all__ = ["NOT_APPROVERS", "ApprovalRule", "ControlRule", "GateRule", "Profile", "Resolved", "WaiverRule"]
 
@@ -17,11 +17,16 @@ NOT_APPROVERS = ("policy", "ci", "developer", "on-call", "break-glass", "server"
 
 
 class ControlRule(StrictModel):
-    """A control or clause the profile requires: why, which gates evidence it, and what an unmet state does."""
+    """A control or clause the profile requires: why, which gates evidence it, and what an unmet state does.
+
+    ``least_basis`` is the weakest way of knowing it that the profile takes, and ``least_basis_why`` the reason.
+    """
 
     why: str = Field(min_length=1)
     gates: tuple[str, ...] = ()
     enforcement: Enforcement = "block"
+    least_basis: Basis | Literal[""] = ""
+    least_basis_why: str = ""
 
 
 class GateRule(StrictModel):
@@ -74,8 +79,11 @@ class Profile(StrictModel):
 
     @property
     def digest(self) -> str:
-        """``sha256:...`` of its content; without what came later and says nothing: digests from before it hold."""
+        """``sha256:...`` of its content; without what came in later where it is empty: older digests hold."""
         content = self.model_dump(mode="json")
+        for rule in content["controls"].values():
+            for name in [name for name in ("least_basis", "least_basis_why") if not rule[name]]:
+                del rule[name]
         return digest({name: value for name, value in content.items() if value or name not in ("isolation", "trial")})
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from json import dumps
 from typing import Any
 
-from aims_gates.model import Action, ControlState, Decision, Finding, Outcome
+from aims_gates.model import Action, Basis, ControlState, Decision, Finding, Outcome
 from aims_gates.reports.preview import Preview
-from aims_gates.reports.view import Report
+from aims_gates.reports.view import Report, bases_of, basis_counts, needed_bases
 
 __all__ = ["finding_json", "gate_json", "render", "report_json"]
 
@@ -33,8 +33,13 @@ _OF_DECISION = (
 )
 
 
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """A finding as ``aims-gates try`` prints it; ``n`` whole where it is."""
+def finding_json(finding: Finding, basis: Basis | None = None) -> dict[str, Any]:
+    """A finding as ``aims-gates try`` prints it; ``n`` whole where it is.
+
+    Args:
+        finding: What was found.
+        basis: How it is known, as a decision says; without one nothing is signed, so that all but data is declared.
+    """
     n = finding.n
     return {
         "measure": finding.measure,
@@ -52,7 +57,13 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "remedy": finding.remedy,
         "missing": finding.missing,
         "cause": finding.cause,
+        "basis": basis or _unsigned(finding),
     }
+
+
+def _unsigned(finding: Finding) -> Basis:
+    measured = all(name == "model" or name.startswith("data:") for name in finding.rests_on)
+    return "measured" if finding.rests_on and measured else "declared"
 
 
 def gate_json(gate: str, outcome: Outcome, findings: Iterable[Finding]) -> dict[str, Any]:
@@ -68,7 +79,13 @@ def _control(control: ControlState) -> dict[str, Any]:
         "why": control.why,
         "enforcement": control.enforcement,
         "reason": control.reason,
-        "findings": [{"gate": gate} | finding_json(finding) for gate, finding in control.findings],
+        "basis": control.basis,
+        "least_basis": control.least_basis or None,
+        "parts": basis_counts(needed_bases(control)),
+        "findings": [
+            {"gate": gate} | finding_json(finding, basis)
+            for (gate, finding), basis in zip(control.findings, bases_of(control), strict=True)
+        ],
         "evidence": [dict(item) for item in control.evidence],
         "next": list(control.next),
     }
@@ -85,13 +102,14 @@ def _decision(decision: Decision | None) -> dict[str, Any]:
     approvals: dict[str, Any] = {"needed": [], "given": [], "missing": []}
     if decision is None:
         empty: dict[str, Any] = {name: [] for name in ("controls", "actions", "steps", "problems")}
-        return dict.fromkeys(_OF_DECISION) | empty | {"approvals": approvals}
+        return dict.fromkeys(_OF_DECISION) | empty | {"approvals": approvals, "basis": basis_counts(())}
     return {name: getattr(decision, name) for name in _OF_DECISION} | {
         "controls": [_control(control) for control in decision.controls],
         "approvals": approvals | dict(decision.approvals),
         "actions": list(decision.actions),
         "steps": [_step(step) for step in decision.steps],
         "problems": list(decision.problems),
+        "basis": basis_counts(control.basis for control in decision.controls if control.state == "met"),
     }
 
 

@@ -18,7 +18,7 @@ from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.console import COLOURS, cleaned, command_line, hanging, mark_text, ruled_table, step
 from aims_gates.reports.preview_text import preview_parts
 from aims_gates.reports.steps import with_heads
-from aims_gates.reports.view import Report, blocking, marks, oldest, ordered, stands, verdict
+from aims_gates.reports.view import Report, basis_text, blocking, marks, oldest, ordered, stands, verdict
 
 __all__ = ["WIDTH", "gate_text", "render", "show", "show_gate"]
 
@@ -122,6 +122,8 @@ def _detail(control: ControlState, smallest: int) -> Iterator[RenderableType]:
     )
     yield Padding(hanging("why:  ", control.why), (0, 0, 0, 2))
     yield Padding(hanging("state:", control.reason), (0, 0, 0, 2))
+    if basis_text(control):
+        yield Padding(hanging("known:", basis_text(control)), (0, 0, 0, 2))
     judged = [(gate, f) for gate, f in control.findings if f.outcome not in (None, "pass")]
     judged.sort(key=lambda pair: format.rank(pair[1]))
     for gate, finding in judged[:_SHOWN]:

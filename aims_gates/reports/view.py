@@ -1,11 +1,11 @@
 """What every report is made of: the values handed over, and the verdict in plain words."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from aims_gates.model import TRIAL_GRANT, ControlState, Decision, Finding, Outcome, State
+from aims_gates.model import BASES, BASIS_WORDS, TRIAL_GRANT, Basis, ControlState, Decision, Finding, Outcome, State
 from aims_gates.reports.preview import Preview
 
 __all__ = ["GateRun", "Mark", "Report", "blocking", "judging", "marks", "oldest", "ordered", "stands", "verdict"]
@@ -125,6 +125,32 @@ def oldest(control: ControlState) -> float | None:
     """Age in days of the oldest evidence behind a control; None where nothing is known."""
     ages = [days for item in control.evidence if isinstance(days := item.get("age_days"), int | float)]
     return max(ages, default=None)
+
+
+def basis_counts(bases: Iterable[Basis]) -> dict[str, int]:
+    """How many there are of each basis, strongest first."""
+    counts = Counter(bases)
+    return {basis: counts[basis] for basis in BASES}
+
+
+def bases_of(control: ControlState) -> tuple[Basis, ...]:
+    """The basis of each finding; declared where nobody said."""
+    unknown: tuple[Basis, ...] = ("declared",) * (len(control.findings) - len(control.bases))
+    return control.bases + unknown
+
+
+def needed_bases(control: ControlState) -> tuple[Basis, ...]:
+    """The bases of the findings under a limit, on which a control's state rests."""
+    pairs = zip(control.findings, bases_of(control), strict=True)
+    return tuple(basis for (_, finding), basis in pairs if finding.outcome is not None)
+
+
+def basis_text(control: ControlState) -> str:
+    """How a control is known: ``12 measured, 1 signed; needs at least: signed``; empty where nothing is."""
+    counts = basis_counts(needed_bases(control) or ([control.basis] if control.state == "met" else []))
+    known = ", ".join(f"{count} {BASIS_WORDS[basis]}" for basis in BASES if (count := counts[basis]))
+    least = f"needs at least: {BASIS_WORDS[control.least_basis]}" if control.least_basis else ""
+    return "; ".join(filter(None, (known, least)))
 
 
 def _count(decision: Decision) -> str:

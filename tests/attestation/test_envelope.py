@@ -339,9 +339,15 @@ def test_a_finding_names_what_it_is():
         ),
         ("ci", {"test-result", "predictions", "revocation", "checkpoint", "portable-grant/v1"}),
         ("server", {"checkpoint", "portable-grant/v2"}),
-        ("developer", {"request", "withdrawal", "intake"}),
+        ("developer", {"request", "withdrawal", "intake", "record-submission"}),
         ("on-call", {"halt", "rollback", "revocation"}),
-        ("risk", {"request", "withdrawal", "approval", "rejection", "waiver", "revocation", "resume"}),
+        (
+            "risk",
+            {
+                *("request", "withdrawal", "approval", "rejection", "waiver", "revocation", "resume"),
+                *("record-submission", "record-approval"),
+            },
+        ),
     ],
 )
 def test_a_role_may_sign_what_is_written_and_nothing_else(role, shapes):

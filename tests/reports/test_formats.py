@@ -146,7 +146,7 @@ def test_json_has_the_keys_of_the_contract_first_and_in_order(report):
 def test_a_gate_as_json_is_the_shape_of_try(report):
     value = gate_json("fairness", "fail", report.gates[0].findings)
     assert list(value) == ["gate", "outcome", "findings"]
-    shape = "measure by over value low high p_value n limit outcome controls note remedy missing cause"
+    shape = "measure by over value low high p_value n limit outcome controls note remedy missing cause basis"
     assert " ".join(value["findings"][0]) == shape
     assert value["findings"][0]["limit"] == {"op": ">=", "value": 0.8}
     assert value["findings"][5]["by"] == {"race": "white"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aims_gates.attestation.statements import evidence, people, policy, registry
+from aims_gates.attestation.statements import evidence, people, policy, records, registry
 from aims_gates.model import Evidence
 
 __all__ = ["REGISTRY_ACTS", "ROLES", "ROLE_TASKS", "SAID_FOR", "may_sign", "type_of"]
@@ -40,6 +40,8 @@ _TYPES: Mapping[type, str] = {
     policy.UntestedMlflow: f"{_OWN}untested-mlflow/v1",
     evidence.PortableGrant: f"{_OWN}portable-grant/v2",
     evidence.FirstPortableGrant: f"{_OWN}portable-grant/v1",
+    records.RecordSubmission: f"{_OWN}record-submission/v1",
+    records.RecordApproval: f"{_OWN}record-approval/v1",
     registry.Creation: f"{_OWN}creation/v1",
     registry.Registration: f"{_OWN}registration/v1",
     registry.Intake: f"{_OWN}intake/v1",
@@ -86,7 +88,7 @@ ROLES: Mapping[str, frozenset[type]] = {
     "ci": frozenset(
         {Evidence, evidence.Predictions, people.Revocation, evidence.Checkpoint, evidence.FirstPortableGrant}
     ),
-    "developer": frozenset({people.Request, people.Withdrawal, registry.Intake}),
+    "developer": frozenset({people.Request, people.Withdrawal, registry.Intake, records.RecordSubmission}),
     "on-call": frozenset({people.Halt, people.RollbackOrder, people.Revocation}),
     "break-glass": frozenset({people.BreakGlass, people.Revocation}),
     # In its own name a server says how large the ledger is and what it granted; all else it says for a user (SAID_FOR).
@@ -114,6 +116,8 @@ _APPROVER = frozenset(
         people.Waiver,
         people.Revocation,
         people.Resume,
+        records.RecordSubmission,
+        records.RecordApproval,
     }
 )
 

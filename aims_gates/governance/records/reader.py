@@ -7,7 +7,7 @@ files beside it are the system's records; those under ``records/organization/`` 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,6 +132,7 @@ class SystemRecord:
         records: Every record by name, for gates: the system's own (``system``, ``requirements``, ``card`` ...) and
             the organization's (``organization/roles`` ...).
         document: system.yaml as read, for messages.
+        files: The file of each record, from the pack's root.
     """
 
     pack: Path
@@ -140,11 +141,22 @@ class SystemRecord:
     requirements: Requirements | None
     records: Mapping[str, Mapping[str, Any]]
     document: Document
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """Digest of the resolved system."""
         return digest(self.system.content())
+
+    def provenance(self, name: str) -> dict[str, str]:
+        """The file of a record and the digest of its content, whatever its layout, as evidence names it.
+
+        Raises:
+            KeyError: there is no such record.
+            InputError: it holds what has no canonical form.
+        """
+        content = self.digest if name == "system" else digest(self.records[name])
+        return {"file": self.files.get(name, ""), "digest": content}
 
     @property
     def purpose_digest(self) -> str:
@@ -295,15 +307,11 @@ def record_files(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def _records(folder: Path) -> dict[str, Mapping[str, Any]]:
-    return {name: read_record(path).value for name, path in record_files(folder).items()}
-
-
-def _shared_records(pack: Path, tier: str) -> dict[str, Mapping[str, Any]]:
+def _shared_files(pack: Path, tier: str) -> dict[str, Path]:
     """The organization's records, and for tier minimal the standard plans that stand in where a system has none."""
     folder = pack / "records" / "organization"
-    own = {f"organization/{name}": record for name, record in _records(folder).items() if name != "defaults"}
-    return (_records(folder / "standard") if tier == "minimal" else {}) | own
+    own = {f"organization/{name}": path for name, path in record_files(folder).items() if name != "defaults"}
+    return (record_files(folder / "standard") if tier == "minimal" else {}) | own
 
 
 def _merged(pack: Path, name: str) -> tuple[Document, System]:
@@ -354,7 +362,8 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
     document, system = _merged(pack, name)
     _refuse_blanks(document)
     system = _with_files(system, folder, document)
-    files = record_files(folder)
+    own = record_files(folder)
+    files = {**_shared_files(pack, system.tier), **own} if whole else own
     records = {name: read_record(path).value for name, path in files.items() if whole or name == "requirements"}
     requirements = None
     if "requirements" in records:
@@ -364,6 +373,6 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
             remedy = f"Write the digest that this prints: aims-gates digest {quoted(requirements.evaluation.file)}"
             raise source.error(("evaluation", "digest"), "not a digest (sha256:...)", remedy)
         _refuse_blanks(source)
-    shared = _shared_records(pack, system.tier) if whole else {}
-    full = {**shared, **records, "system": system.content()}
-    return SystemRecord(pack, folder, system, requirements, full, document)
+    full = {**records, "system": system.content()}
+    places = {name: path.relative_to(pack).as_posix() for name, path in files.items()}
+    return SystemRecord(pack, folder, system, requirements, full, document, places)

@@ -1,0 +1,180 @@
+"""How a finding is known: derived from what it rests on, whatever anybody wrote (rule 21)."""
+
+from dataclasses import replace
+
+import pytest
+
+from aims_gates.attestation.statements.people import Revocation
+from aims_gates.attestation.statements.policy import KeyRevocation
+from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
+from aims_gates.decision.basis import basis_of, weakest
+from aims_gates.decision.records import record_state
+from aims_gates.model import Requirement
+
+TEXT = "sha256:" + "7" * 64
+OTHER = "sha256:" + "8" * 64
+ABOUT = ("system/monitoring", "credit", "records/systems/credit/monitoring.yaml")
+
+
+def submit(story, *, by="developer", digest=TEXT, about=ABOUT):
+    return story.say(RecordSubmission(*about, digest), by, about=digest)
+
+
+def approve(story, *, by="risk", role="risk", digest=TEXT, about=ABOUT):
+    return story.say(RecordApproval(*about, digest, role=role), by, about=digest)
+
+
+def state(story, digest=TEXT, system="credit", record="system/monitoring"):
+    return record_state(story.ledger(), record, system, digest)
+
+
+def checked(story, kit, *, rests_on=("record:monitoring",), digest=TEXT, least="attested"):
+    """Evidence of the one gate that rests on these, under a plan that asks for a basis."""
+    plan = kit.plan()
+    first, *rest = plan.requirements
+    plan = replace(plan, requirements=(replace(first, least_basis=least), *rest))
+    story.begun(plan)
+    found = kit.finding(rests_on=rests_on)
+    read = {"monitoring": {"file": "monitoring.yaml", "digest": digest}}
+    story.check(findings=(found,), records_read=read)
+    return found
+
+
+def first_control(story):
+    return story.decide().controls[0]
+
+
+def test_the_weakest_is_last_and_nothing_is_declared():
+    assert weakest(["measured", "attested", "performed"]) == "attested"
+    assert weakest([]) == "declared"
+
+
+@pytest.mark.parametrize(
+    ("rests_on", "basis"),
+    [
+        (("data:evaluation",), "measured"),
+        (("model",), "measured"),
+        (("data:evaluation", "record:monitoring"), "declared"),
+        (("data:nowhere",), "declared"),
+        (("record:nowhere",), "declared"),
+        (("run",), "declared"),
+        (("data:evaluation", "something"), "declared"),
+        ((), "declared"),
+    ],
+)
+def test_a_finding_is_as_weak_as_what_it_rests_on(story, kit, rests_on, basis):
+    checked(story, kit)
+    evidence = story.ledger().all_evidence(kit.step(), kit.BYTES)[-1].evidence
+    assert basis_of(kit.finding(rests_on=rests_on), evidence, story.ledger(), "credit") == basis
+
+
+def test_what_is_typed_does_not_meet_a_control_that_asks_for_a_signature(story, kit):
+    checked(story, kit)
+    control = first_control(story)
+    assert (control.state, control.basis, control.bases) == ("missing", "declared", ("declared",))
+    assert control.reason == "typed, unsigned; your profile requires at least: signed"
+    submit(story)
+    assert first_control(story).state == "missing"
+    approve(story)
+    control = first_control(story)
+    assert (control.state, control.basis, control.least_basis) == ("met", "attested", "attested")
+
+
+def test_a_weaker_basis_is_no_matter_where_the_profile_asks_for_none(story, kit):
+    checked(story, kit, least="")
+    assert (first_control(story).state, first_control(story).basis) == ("met", "declared")
+
+
+def test_what_failed_stays_failed_whatever_its_basis(story, kit):
+    plan = kit.plan()
+    first, *rest = plan.requirements
+    story.begun(replace(plan, requirements=(replace(first, least_basis="measured"), *rest)))
+    story.check(kit.finding("fail"), outcome="fail")
+    assert first_control(story).state == "failed"
+
+
+def test_approvals_alone_are_acts_that_the_ledger_holds(story, kit):
+    story.approved()
+    by_id = {control.control: control for control in story.decide().controls}
+    assert by_id["A.3.2"].state == "met" and by_id["A.3.2"].basis == "performed"
+
+
+def test_the_systems_own_file_is_attested_by_the_binding_that_carries_its_digest(story, kit):
+    checked(story, kit)
+    ledger = story.ledger()
+    evidence = ledger.all_evidence(kit.step(), kit.BYTES)[-1].evidence
+    found = kit.finding(rests_on=("record:system",))
+    bound = ledger.binding().predicate.system_digest
+    for digest, basis in ((bound, "attested"), (OTHER, "declared")):
+        read = replace(evidence, records_read={"system": {"file": "", "digest": digest}})
+        assert basis_of(found, read, ledger, "credit") == basis
+
+
+def test_an_organizations_record_is_approved_for_every_system(story, kit):
+    checked(story, kit, rests_on=("record:organization/roles",))
+    about = ("organization/roles", "", "records/organization/roles.yaml")
+    evidence = replace(
+        story.ledger().all_evidence(kit.step(), kit.BYTES)[-1].evidence,
+        records_read={"organization/roles": {"file": about[2], "digest": TEXT}},
+    )
+    found = kit.finding(rests_on=("record:organization/roles",))
+    submit(story, about=about)
+    approve(story, about=about)  # a risk officer does not direct the organization
+    assert basis_of(found, evidence, story.ledger(), "credit") == "declared"
+    story.trust(*(kit.trusted(role) for role in ("policy", "developer", "risk", "ci", "top-management")), version=2)
+    approve(story, by="top-management", role="top-management", about=about)
+    assert basis_of(found, evidence, story.ledger(), "credit") == "attested"
+
+
+def test_a_text_that_nobody_submitted_is_approved_by_nobody(story):
+    story.begun()
+    approve(story)
+    assert state(story).approval is None and "submitted" in state(story).refused
+    submit(story)
+    assert state(story).approval is None  # what was approved before it was put forward was not read
+    approve(story)
+    assert state(story).approved_by == ("risk-owner@example.org",)
+
+
+def test_nobody_approves_their_own_text_or_in_another_role(story):
+    story.begun()
+    submit(story, by="risk")
+    approve(story)
+    assert state(story).approval is None and "author" in state(story).refused
+    submit(story, digest=OTHER)
+    approve(story, by="compliance", role="compliance", digest=OTHER)
+    approve(story, by="compliance", digest=OTHER)  # says that it is risk, and is not
+    assert state(story, OTHER).approval is None
+
+
+def test_an_approval_is_of_one_text_of_one_system(story):
+    story.begun()
+    submit(story)
+    approve(story)
+    assert state(story).approval is not None
+    assert state(story, OTHER).approval is None
+    assert state(story, system="loans").approval is None
+    assert state(story, record="system/oversight").approval is None
+    story.say(RecordSubmission(*ABOUT, OTHER), "developer", about=TEXT)  # the name of one text over another
+    story.say(RecordApproval(*ABOUT, OTHER, role="risk"), "risk", about=TEXT)
+    assert state(story, OTHER).approval is None
+
+
+def test_an_approval_ends_with_the_word_or_the_key(story, kit):
+    story.begun()
+    submit(story)
+    given = approve(story)
+    story.say(Revocation(given.digest, "read again"), "risk")
+    assert state(story).approval is None
+    approve(story)
+    assert state(story).approval is not None
+    story.say(KeyRevocation(kit.key_of("risk").public, "lost", since=0), "policy")
+    assert state(story).approval is None
+
+
+def test_a_requirement_without_a_least_basis_is_written_as_before(kit):
+    from aims_gates.documents.canonical import plain
+
+    written = plain(Requirement("A.6.2.4", "title", "why", "block", ("fairness",)))
+    assert "least_basis" not in written
+    assert plain(replace(kit.plan().requirements[0], least_basis="attested"))["least_basis"] == "attested"
