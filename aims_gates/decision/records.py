@@ -55,5 +55,5 @@ def record_state(ledger: Statements, record: str, system: str, digest: str) -> R
 
 def _standing(ledger: Statements, kind: type[RecordSubmission], about: tuple[str, str, str]) -> list[Row]:
     """The statements of a kind about this text that nobody took back."""
-    rows = ledger.of(kind, lambda said: (said.record, said.system, said.digest) == about)
+    rows = ledger.of(kind, lambda text: (text.record, text.system, text.digest) == about)
     return [row for row in rows if row.digest not in ledger.revoked and row.statement.subject == row.predicate.digest]

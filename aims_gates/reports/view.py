@@ -135,8 +135,8 @@ def basis_counts(bases: Iterable[Basis]) -> dict[str, int]:
 
 def bases_of(control: ControlState) -> tuple[Basis, ...]:
     """The basis of each finding; declared where nobody said."""
-    unknown: tuple[Basis, ...] = ("declared",) * (len(control.findings) - len(control.bases))
-    return control.bases + unknown
+    unknown: list[Basis] = ["declared"] * (len(control.findings) - len(control.bases))
+    return (*control.bases, *unknown)
 
 
 def needed_bases(control: ControlState) -> tuple[Basis, ...]:
