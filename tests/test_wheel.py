@@ -1,11 +1,14 @@
 """What the wheel carries: the kernel, the whole pack, the licence; and nothing of the workshop."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import sysconfig
 import venv
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,24 +103,48 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python.parent
 
 
-@pytest.mark.long
-def test_findings_on_ones_own_model_take_one_command(environment: Path, tmp_path: Path) -> None:
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def trained(environment: Path, tmp_path: Path) -> Run:
+    """Runs commands of the new environment in a folder where an ordinary script has trained a model."""
     page = (ROOT / "docs/five-minutes.md").read_text(encoding="utf-8")
     training = page.split("```python file=train.py\n")[1].split("```")[0]
     (tmp_path / "train.py").write_text(training, encoding="utf-8")
     variables = {"PATH": f"{environment}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path), "TERM": "dumb"}
 
-    def run(*command: str) -> subprocess.CompletedProcess[str]:
+    def run(*command: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
 
     where = run("python", "-c", "import aims_gates; print(aims_gates.__file__)")
     assert where.stdout.startswith(str(environment.parent)), where.stderr
-    trained = run("python", "train.py")
-    assert trained.returncode == 0, trained.stderr
+    done = run("python", "train.py")
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.mark.long
+def test_findings_on_ones_own_model_take_one_command(trained: Run, tmp_path: Path) -> None:
     before = {path.name for path in tmp_path.iterdir()}
     typed = ("model", "test.csv")
-    shown = run("aims-gates", "try-model", typed[0], "--data", typed[1])
+    shown = trained("aims-gates", "try-model", typed[0], "--data", typed[1])
     assert shown.returncode in (2, 3), shown.stderr
     assert shown.stdout.startswith("PREVIEW") and "are given 'yes' at" in shown.stdout
     assert "fairness" in shown.stdout and "A.6.2.4" in shown.stdout and "Traceback" not in shown.stderr
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.long
+def test_a_trial_grant_takes_four_commands_and_three_typed_values(trained: Run) -> None:
+    typed = ("loans", "train.csv", "test.csv")
+    start = ["aims-gates", "start", "--model", typed[0], "--train", typed[1], "--data", typed[2], "--solo", "--yes"]
+    first = trained(*start)
+    assert first.returncode == 0, first.stderr
+    # The others are taken as they were printed, with nothing to fill in.
+    printed = re.findall(r"^  \d+\. (aims-gates .*)$", first.stdout, re.MULTILINE)
+    done = [trained(*shlex.split(command)) for command in printed]
+    assert [one.returncode for one in done] == [0, 0], [one.stdout + one.stderr for one in done]
+    assert "trial grant" in done[-1].stdout and "Traceback" not in "".join(one.stderr for one in done)
+    assert len(["pip install aims-gates", shlex.join(start), *printed]) == 4
+    assert "trial grant" in trained("aims-gates", "status").stdout

@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -97,7 +98,7 @@ def command(
         _next(f"aims-gates check --model {quoted(model)}", f"aims-gates promote {quoted(model, version)}")
     else:
         asks = [f"aims-gates start --model {quoted(model)}  # on a terminal: asks what is open"] if left else []
-        _next(*asks, f"aims-gates plan {quoted(name)}")
+        _next(*asks, "aims-gates records fill", f"aims-gates plan {quoted(name, '--people')}")
 
 
 def _on_trial(here: Path, name: str, solo: bool) -> bool:
@@ -134,6 +135,7 @@ def _written(
     from aims_gates.data import Dataset
     from aims_gates.mlflow_plugin.client.take_in import addresses
     from aims_gates.mlflow_plugin.client.targets import find_named
+    from aims_gates.setup.due_records import write_due
     from aims_gates.setup.known import look
     from aims_gates.setup.start import Draft, files_of, system_name, write_pack
 
@@ -151,9 +153,13 @@ def _written(
     with write_pack(here, files_of(draft, here)) as files:
         if solo:
             plan_of(load(), name)
+        else:
+            due = write_due(here, name, [here], datetime.now(UTC).date(), more=known.facts)
+            files.extend(record.file for record in due if record.written)
     for line in (*known.declared, *known.measured, known.truth.sentence(), known.sensitive.sentence()):
         echo(f"  {line}")
-    echo(f"wrote {', '.join(path.relative_to(here).as_posix() for path in files)}")
+    for path in files:
+        echo(f"wrote {path.relative_to(here).as_posix()}")
     return name
 
 

@@ -30,6 +30,7 @@ _OF_DECISION = (
     "criteria_met",
     "problems",
     "steps",
+    "transition",
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from aims_gates.documents.files import write_whole
 from aims_gates.documents.strict_yaml import parse, read, read_yaml
 from aims_gates.errors import InputError
 from aims_gates.governance.record_schemas.base import placeholder
-from aims_gates.governance.records.reader import System
+from aims_gates.governance.records.filling import fill
+from aims_gates.governance.records.placeholders import Placeholder, placeholders
+from aims_gates.governance.records.reader import BLANK, System
 from aims_gates.setup.proposals import positive_of
+from aims_gates.setup.start import UNCONFIRMED
 
 __all__ = ["Question", "answer", "open_questions"]
 
@@ -62,7 +66,7 @@ def open_questions(folder: Path, name: str) -> list[Question]:
 
 
 def answer(folder: Path, name: str, question: Question, text: str) -> None:
-    """Write an answer into system.yaml, whole; its comments stay.
+    """Write an answer into system.yaml, and to where records ask the same; whole, and comments stay.
 
     Raises:
         InputError: the answer is none, with why; nothing is changed.
@@ -73,9 +77,21 @@ def answer(folder: Path, name: str, question: Question, text: str) -> None:
     if placeholder(text) and (text, question.fields) != (_NONE, ("roles.sensitive",)):
         raise InputError("an answer is needed", where=question.fields[0], remedy="Write it, or q to go on later.")
     value = _checked(folder, system, question.fields[0], text)
+    shared = _shared(folder, path, question.fields[0])
+    if shared is not None:
+        fill(shared, value, datetime.now(UTC).date())
+        return
     changed = _edited(path.read_text(encoding="utf-8"), question.fields, value)
     parse(System, read_yaml(changed.encode(), str(path)))
     write_whole(path, changed)
+
+
+def _shared(folder: Path, path: Path, field: str) -> Placeholder | None:
+    """The question of the records that waits in a field of system.yaml."""
+    if not str(_value(read(path).value, field)).startswith(BLANK):
+        return None
+    spots = ((question, spot) for question in placeholders(folder) for spot in question.spots)
+    return next((question for question, spot in spots if (spot.file, spot.dotted) == (path, field)), None)
 
 
 def _path(folder: Path, name: str) -> Path:
@@ -156,4 +172,4 @@ def _edited(text: str, fields: tuple[str, ...], value: Any) -> str:
         del content["proposed"]
     file = StringIO()
     yaml.dump(content, file)
-    return file.getvalue()
+    return file.getvalue() if left else file.getvalue().replace(UNCONFIRMED, "")

@@ -1,6 +1,6 @@
 """What a start begins with: what MLflow and the data say of a model, and the column roles proposed from them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -60,6 +60,7 @@ class Known:
         labels: The target's labels; none of a quantity.
         quantities: Proposed sensitive columns that are quantities, whose groups would be bands.
         prediction: The column that is its prediction, where it returns several.
+        facts: What was read here and records ask for, by the key under which they do.
     """
 
     model: str
@@ -72,6 +73,7 @@ class Known:
     labels: tuple[Any, ...]
     quantities: tuple[str, ...]
     prediction: str | None
+    facts: Mapping[str, str]
 
 
 def look(name: str, find: Callable[[], CheckTarget], train: str, data: str, wishes: Wishes) -> Known:
@@ -117,6 +119,7 @@ def look(name: str, find: Callable[[], CheckTarget], train: str, data: str, wish
         tuple(labels_of(evaluation, column)),
         bands,
         _prediction(model, wishes, column),
+        _facts(model, training),
     )
 
 
@@ -153,16 +156,32 @@ def _declared(target: CheckTarget) -> list[str]:
 
 
 def _of_model(model: ModelFile) -> list[str]:
-    flavors = [flavor for flavor in model.flavors if flavor != "python_function"] or ["python_function"]
+    flavors = _flavors(model) or ["python_function"]
     columns = "no signature" if model.required is None else f"{len(model.required) + len(model.optional)} input columns"
     return [f"model: {', '.join(flavors)}, {columns}"]
 
 
+def _flavors(model: ModelFile) -> list[str]:
+    return [flavor for flavor in model.flavors if flavor != "python_function"]
+
+
 def _of_data(data: Dataset, what: str) -> list[str]:
-    lines = [f"{what}: {data.rows:,} rows, {len(data.columns)} columns"]
-    times = [name for name in data.columns if data.kind(name) == "datetime"]
-    for name in times[:1]:
-        column = Dataset.quote(name)
-        first, last = data.query(f"SELECT min({column})::DATE, max({column})::DATE FROM data")[0]
-        lines = [f"{lines[0]}, {name} from {first} to {last}"]
-    return lines
+    period = _period(data)
+    times = f", {period[0]} from {period[1]} to {period[2]}" if period else ""
+    return [f"{what}: {data.rows:,} rows, {len(data.columns)} columns{times}"]
+
+
+def _period(data: Dataset) -> tuple[str, str, str] | None:
+    """The first column of times, with its first and last day."""
+    name = next((name for name in data.columns if data.kind(name) == "datetime"), None)
+    if name is None:
+        return None
+    column = Dataset.quote(name)
+    first, last = data.query(f"SELECT min({column})::DATE, max({column})::DATE FROM data")[0]
+    return None if first is None else (name, str(first), str(last))
+
+
+def _facts(model: ModelFile, training: Dataset) -> dict[str, str]:
+    flavors, period = _flavors(model), _period(training)
+    framework = {"system.framework": flavors[0]} if len(flavors) == 1 else {}
+    return framework | ({"system.data_period": f"{period[1]} to {period[2]}"} if period else {})

@@ -1,6 +1,7 @@
 """A pack started from what is known of a model: what a person has not confirmed is written as proposed, and says so."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from aims_gates.errors import InputError
 from aims_gates.governance.records.reader import BLANK, system_names
 from aims_gates.setup.known import Known
 
-__all__ = ["TODO", "Draft", "files_of", "own_system", "system_name", "write_pack"]
+__all__ = ["TODO", "UNCONFIRMED", "Draft", "files_of", "own_system", "system_name", "write_pack"]
 
 #: With this begins a text that is still to be written; no gate takes it for one.
 TODO = "TODO"
@@ -28,7 +29,8 @@ packs: [.]
 registry: {registry}
 tracking: {tracking}
 """
-_UNCONFIRMED = """\
+#: Stands above the fields that are proposed.
+UNCONFIRMED = """\
 # Nobody has confirmed these yet: they serve a trial and no other profile. What is right is taken out of here, by hand
 # or by answers: run aims-gates start again on a terminal.
 """
@@ -123,16 +125,16 @@ def files_of(draft: Draft, folder: Path) -> dict[str, str]:
         f"{system}/system.yaml": _system(draft, folder),
         f"{system}/suite.json": json.dumps(draft.suite, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     }
-    files[f"{system}/requirements.yaml"] = _requirements(draft, folder)
-    return files | ({"keys/.gitignore": "*.key\n"} if draft.solo else {})
+    if not draft.solo:
+        return files
+    return files | {f"{system}/requirements.yaml": _requirements(draft, folder), "keys/.gitignore": "*.key\n"}
 
 
 def _requirements(draft: Draft, folder: Path) -> str:
     """What is to be thought about before the next model, and the evaluation set as it is today."""
-    blank = TODO if draft.solo else BLANK
     return _REQUIREMENTS.format(
         today=f"{datetime.now(UTC):%Y-%m-%d}",
-        blank=blank,
+        blank=TODO,
         file=json.dumps(_place(draft.data, folder), ensure_ascii=False),
         digest=Dataset.open(draft.data, role="evaluation").digest,
     )
@@ -147,17 +149,18 @@ def _system(draft: Draft, folder: Path) -> str:
         for name in known.quantities
     ]
     lines += [f"{key}: {json.dumps(part, ensure_ascii=False)}\n" for key, part in _fields(draft, folder).items()]
-    return "".join([*lines, _UNCONFIRMED, f"proposed: {json.dumps(_proposed(draft))}\n"])
+    return "".join([*lines, UNCONFIRMED, f"proposed: {json.dumps(_proposed(draft))}\n"])
 
 
 def _fields(draft: Draft, folder: Path) -> dict[str, Any]:
     known, groups = draft.known, _groups(draft.known)
+    blank = TODO if draft.solo else f"{BLANK} <{draft.name}.purpose>"
     roles = {"target": known.truth.value[0], "sensitive": groups, "prediction": known.prediction}
     return {
         "name": draft.name,
         "title": known.model.replace("-", " ").replace("_", " ").capitalize(),
         # A trial runs with what is still to be written; under any other profile it is refused with its line.
-        "purpose": f"{TODO if draft.solo else BLANK}: say what it is for, for whom, and what is decided with it.",
+        "purpose": f"{blank}: say what it is for, for whom, and what is decided with it.",
         "owner": draft.owner if draft.solo else f"{BLANK} <system_owner>, proposed: {draft.owner}",
         "tier": draft.tier or "limited",
         **({"profile": "starter-solo"} if draft.solo else {}),
@@ -203,7 +206,7 @@ def _place(place: str, folder: Path) -> str:
 
 @contextmanager
 def write_pack(folder: Path, files: Mapping[str, str]) -> Iterator[list[Path]]:
-    """Write a pack's files; where one of them, or what is done inside, fails, none of them stays.
+    """Write a pack's files; where one of them, or what is done inside, fails, nothing stays in its new folders.
 
     Raises:
         InputError: something is there already, or cannot be written.
@@ -217,9 +220,8 @@ def write_pack(folder: Path, files: Mapping[str, str]) -> Iterator[list[Path]]:
     except BaseException:
         for file in written:
             file.unlink(missing_ok=True)
-        for place in reversed(made):
-            if place.is_dir() and not any(place.iterdir()):
-                place.rmdir()
+        for place in made:
+            shutil.rmtree(place, ignore_errors=True)
         raise
 
 

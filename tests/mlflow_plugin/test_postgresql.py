@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from aims_gates import ledger
-from aims_gates.errors import InputError
+from aims_gates.errors import InputError, RefusedError
 from aims_gates.ledger.verify import verify
 from aims_gates.mlflow_plugin.store.reconcile import reconcile
 from aims_gates.mlflow_plugin.store.session import TRIES
@@ -211,6 +211,11 @@ def test_a_server_that_logs_in_as_another_role_promotes_and_cannot_take_the_guar
         world.store._dispose_engine()
         postgresql.run("REASSIGN OWNED BY app TO postgres", "DROP OWNED BY app", database=name)
         postgresql.run("DROP ROLE app")
+
+
+def test_nothing_is_on_trial_on_postgresql(world: World) -> None:
+    with pytest.raises(RefusedError, match="for an embedded registry, not for postgresql"):
+        world.bind("loan", trial=True)
 
 
 def test_the_test_server_gives_empty_databases(world: World, postgresql_empty_url: str) -> None:

@@ -281,9 +281,12 @@ def test_answers_stand_in_the_file_and_only_what_is_open_is_asked(copy: Path) ->
     for question in open_questions(copy, "loans"):
         answer(copy, "loans", question, "")
     assert read_system(copy, "loans").system.proposed == () and open_questions(copy, "loans") == []
+    assert "Nobody has confirmed" not in (copy / SYSTEM).read_text()
 
 
-def test_on_a_terminal_it_asks_and_goes_on_where_it_stopped(store: Path, tmp_path: Path) -> None:
+def test_on_a_terminal_it_asks_and_goes_on_where_it_stopped(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = [sys.executable, "-m", "aims_gates", *words(store, "--tier", "limited")]
     printed = typed(command, tmp_path, "To decide who gets a loan, by the bank's clerks.", "q")
     assert "the same command goes on here" in printed
@@ -293,6 +296,11 @@ def test_on_a_terminal_it_asks_and_goes_on_where_it_stopped(store: Path, tmp_pat
     assert open_questions(tmp_path, "loans") == []
     system = read(tmp_path / SYSTEM).value
     assert (system["owner"], system["tier"], system["roles"]["target"]) == ("lending", "limited", "paid")
+    requirements = read((tmp_path / SYSTEM).with_name("requirements.yaml")).value
+    assert (requirements["purpose"], requirements["decided_by"]) == (system["purpose"], "lending")
+    assert placeholder(requirements["limits"]["performance"]) and requirements["evaluation"]["digest"][:7] == "sha256:"
+    assert main(("records", "new", "--due", "loans", "--folder", str(tmp_path))) == 0
+    assert "wrote" not in capsys.readouterr().out
     assert "profile" not in system and not (tmp_path / "keys").exists()
 
 

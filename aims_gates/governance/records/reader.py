@@ -335,7 +335,8 @@ def _merged(pack: Path, name: str) -> tuple[Document, System]:
 def read_draft(pack: Path, name: str) -> SystemRecord:
     """A system that is being filled in, without its records: what only people know may still be a placeholder.
 
-    No verdict comes of it. Facts that are not filled in are left out: unknown, as for every rule.
+    No verdict comes of it. Facts that are not filled in are left out: unknown, as for every rule. What is proposed
+    stands as if it were confirmed.
 
     Raises:
         InputError: naming file, line, field and remedy.
@@ -343,8 +344,8 @@ def read_draft(pack: Path, name: str) -> SystemRecord:
     document, system = _merged(pack, name)
     facts = {fact: value for fact, value in system.facts.items() if not str(value).startswith(BLANK)}
     folder = pack / "records" / "systems" / name
-    system = _with_files(system.model_copy(update={"facts": facts}), folder, document)
-    return SystemRecord(pack, folder, system, None, {"system": system.model_dump(mode="json")}, document)
+    system = _with_files(system.model_copy(update={"facts": facts, "proposed": ()}), folder, document)
+    return SystemRecord(pack, folder, system, None, {"system": system.content()}, document)
 
 
 def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:

@@ -12,7 +12,7 @@ import pytest
 
 from aims_gates.attestation.signing.envelope import open_envelope, sign
 from aims_gates.attestation.statements.people import Approval, Halt, Request
-from aims_gates.attestation.statements.policy import Trust, TrustedUser
+from aims_gates.attestation.statements.policy import Binding, Trust, TrustedUser
 from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.wording import say
 from aims_gates.documents.canonical import digest_bytes
@@ -25,6 +25,7 @@ from aims_gates.mlflow_plugin.server.permissions import PREFIX, TABLE, Needs, re
 from aims_gates.model import Evidence, Subject
 from aims_gates.workflow.portable_grant import verify_grant
 
+from ..conftest import plan
 from .inside import USERS, Inside, inside, users_database
 
 DIGEST = "sha256:" + "ab" * 32
@@ -300,6 +301,16 @@ def test_halt_rollback_waive_revoke_withdraw_reject(inside: Inside) -> None:
     assert inside.post("/resume", "dora", name="loan", reason="fixed").status_code == 403
     assert inside.post("/resume", "rita", name="loan", reason="fixed").json()["by"] == ["Rita"]
     assert inside.world.seen("loan").standing("production", grant.at) is None
+
+
+def test_nothing_is_on_trial_where_a_registry_is_served(inside: Inside) -> None:
+    ready(inside)
+    size = inside.get("/ledger").json()["size"]
+    on_trial = Binding("default", "loan", "model", plan(trial=True), DIGEST)
+    said = sign(say(on_trial, Subject("system", DIGEST, "mortgage")), inside.world.key("policy")).to_json()
+    answer = inside.post("/statements", "dora", envelope=said)
+    assert answer.status_code == 403 and "a trial profile is for an embedded registry" in answer.text
+    assert inside.get("/ledger").json()["size"] == size
 
 
 def test_the_first_trust_list_is_an_administrators(
