@@ -137,7 +137,7 @@ def _written(
     from aims_gates.mlflow_plugin.client.targets import find_named
     from aims_gates.setup.due_records import write_due
     from aims_gates.setup.known import look
-    from aims_gates.setup.start import Draft, files_of, system_name, write_pack
+    from aims_gates.setup.start import PackDraft, files_of, system_name, write_pack
 
     missing = [option for option, value in (("--train", train), ("--data", data)) if not value]
     if train is None or data is None or missing:
@@ -149,7 +149,7 @@ def _written(
     owner = str(known.target.facts.get("run_creator") or getpass.getuser())
     suite = propose(Dataset.open(train, role="reference"))
     gates, tracks = (_from_here(address, here) for address in (registry if gated else _REGISTRY, tracking))
-    draft = Draft(known, name, train, data, owner, gates, tracks, suite, tier, solo)
+    draft = PackDraft(known, name, train, data, owner, gates, tracks, suite, tier, solo)
     with write_pack(here, files_of(draft, here)) as files:
         if solo:
             plan_of(load(), name)

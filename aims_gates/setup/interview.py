@@ -20,14 +20,14 @@ from aims_gates.governance.records.reader import BLANK, System
 from aims_gates.setup.proposals import positive_of
 from aims_gates.setup.start import UNCONFIRMED
 
-__all__ = ["Question", "answer", "open_questions"]
+__all__ = ["OpenField", "answer", "open_questions"]
 
 #: What people say for no column at all.
 _NONE = "none"
 
 
 @dataclass(frozen=True)
-class Question:
+class OpenField:
     """Something that only a person knows.
 
     Attributes:
@@ -52,7 +52,7 @@ _ASKED: Mapping[str, str] = {
 }
 
 
-def open_questions(folder: Path, name: str) -> list[Question]:
+def open_questions(folder: Path, name: str) -> list[OpenField]:
     """What nobody has confirmed yet, in the order in which it is asked."""
     document = read(_path(folder, name))
     proposed = parse(System, document).proposed
@@ -61,11 +61,11 @@ def open_questions(folder: Path, name: str) -> list[Question]:
         together = [field, "gates.fairness.positive"] if field == "gates.performance.positive" else [field]
         fields = tuple(name for name in together if name in proposed or _blank(_value(document.value, name)))
         if fields:
-            questions.append(Question(fields, text, _shown(_value(document.value, fields[0]))))
+            questions.append(OpenField(fields, text, _shown(_value(document.value, fields[0]))))
     return questions
 
 
-def answer(folder: Path, name: str, question: Question, text: str) -> None:
+def answer(folder: Path, name: str, question: OpenField, text: str) -> None:
     """Write an answer into system.yaml, and to where records ask the same; whole, and comments stay.
 
     Raises:

@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from aims_gates.data import Dataset
 from aims_gates.documents.files import write_new
+from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import read
 from aims_gates.errors import InputError
 from aims_gates.governance.records.reader import BLANK, system_names
 from aims_gates.setup.known import Known
 
-__all__ = ["TODO", "UNCONFIRMED", "Draft", "files_of", "own_system", "system_name", "write_pack"]
+__all__ = ["TODO", "UNCONFIRMED", "PackDraft", "files_of", "own_system", "system_name", "write_pack"]
 
 #: With this begins a text that is still to be written; no gate takes it for one.
 TODO = "TODO"
@@ -53,7 +54,7 @@ limits:
 
 
 @dataclass(frozen=True)
-class Draft:
+class PackDraft:
     """What a pack is written from.
 
     Attributes:
@@ -108,14 +109,14 @@ def own_system(folder: Path, model: str) -> str | None:
             return name
     taken = next((path for path in (folder / "aims.yaml", folder / "records") if path.exists()), None)
     if taken is not None:
-        remedy = f"Start it in another folder; or add it here: aims-gates init --system {system_name(model)}"
+        remedy = f"Start it in another folder; or add it here: aims-gates init --system {quoted(system_name(model))}"
         raise InputError(
             f"a pack is here already, and the model {model!r} is not in it", where=str(taken), remedy=remedy
         )
     return None
 
 
-def files_of(draft: Draft, folder: Path) -> dict[str, str]:
+def files_of(draft: PackDraft, folder: Path) -> dict[str, str]:
     """The files of a new pack, by their paths from its root; each place that they name is there."""
     system = f"records/systems/{draft.name}"
     files = {
@@ -130,7 +131,7 @@ def files_of(draft: Draft, folder: Path) -> dict[str, str]:
     return files | {f"{system}/requirements.yaml": _requirements(draft, folder), "keys/.gitignore": "*.key\n"}
 
 
-def _requirements(draft: Draft, folder: Path) -> str:
+def _requirements(draft: PackDraft, folder: Path) -> str:
     """What is to be thought about before the next model, and the evaluation set as it is today."""
     return _REQUIREMENTS.format(
         today=f"{datetime.now(UTC):%Y-%m-%d}",
@@ -140,7 +141,7 @@ def _requirements(draft: Draft, folder: Path) -> str:
     )
 
 
-def _system(draft: Draft, folder: Path) -> str:
+def _system(draft: PackDraft, folder: Path) -> str:
     known = draft.known
     lines = [_HEAD, *(f"# MLflow says: {line}\n" for line in known.declared)]
     lines += [f"# Read here: {line}\n" for line in known.measured]
@@ -152,7 +153,7 @@ def _system(draft: Draft, folder: Path) -> str:
     return "".join([*lines, UNCONFIRMED, f"proposed: {json.dumps(_proposed(draft))}\n"])
 
 
-def _fields(draft: Draft, folder: Path) -> dict[str, Any]:
+def _fields(draft: PackDraft, folder: Path) -> dict[str, Any]:
     known, groups = draft.known, _groups(draft.known)
     blank = TODO if draft.solo else f"{BLANK} <{draft.name}.purpose>"
     roles = {"target": known.truth.value[0], "sensitive": groups, "prediction": known.prediction}
@@ -177,7 +178,7 @@ def _groups(known: Known) -> list[str]:
     return [name for name in known.sensitive.value if name not in known.quantities]
 
 
-def _proposed(draft: Draft) -> list[str]:
+def _proposed(draft: PackDraft) -> list[str]:
     """The fields that nobody named."""
     known = draft.known
     sources = {"roles.target": known.truth, "facts.affects_people": known.sensitive}
@@ -212,7 +213,7 @@ def write_pack(folder: Path, files: Mapping[str, str]) -> Iterator[list[Path]]:
         InputError: something is there already, or cannot be written.
     """
     written: list[Path] = []
-    made = [path for path in _folders(folder, files) if not path.exists()]
+    new_folders = [path for path in _folders(folder, files) if not path.exists()]
     try:
         for path, text in files.items():
             written.append(write_new(folder / path, text))
@@ -220,7 +221,7 @@ def write_pack(folder: Path, files: Mapping[str, str]) -> Iterator[list[Path]]:
     except BaseException:
         for file in written:
             file.unlink(missing_ok=True)
-        for place in made:
+        for place in new_folders:
             shutil.rmtree(place, ignore_errors=True)
         raise
 
