@@ -121,11 +121,9 @@ def _waits_still(value: Any, body: str | None, place: Place) -> bool:
     if place == ("text",) and body is not None:
         return says_nothing(body)
     for part in place:
-        if isinstance(value, dict) and part in value:
+        try:
             value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
+        except (IndexError, KeyError, TypeError):
             return False
     return isinstance(value, str) and says_nothing(value)
 
