@@ -484,10 +484,28 @@ def records_index() -> str:
     return _page(
         "Records",
         [intro],
+        _part("All that are required", _FILLING.splitlines()),
         *parts,
         _part("Written by other commands and tools", others),
         _commands("aims-gates records list", "aims-gates records new organization/roles --print"),
     )
+
+
+_FILLING = """\
+`aims-gates records new --due` writes every record that a system's profile requires and that is not there. What
+the system's file, other records, the profile and the data say is filled in; so are digests, versions and links
+between records. What has yet to happen (tests, drills, reviews, courses, notices) is left out until it has, and
+its gate says so.
+
+`aims-gates records fill` asks for the rest, one question at a time, by owner and file; a fact that several
+records need is asked once and written in each. Comments and order stay. Stop with `q` and go on at any time:
+the files say what is open. Not on a terminal, `--list` (`--json`) shows the questions and `--answers FILE.yaml`
+takes a mapping from key to answer.
+
+A placeholder reads `REPLACE`, `REPLACE <key>` where several places need the same, and `REPLACE <key>, proposed:
+value` where a value is customary. None counts for a gate: a proposal is confirmed with Enter, or by writing the
+value. The day of approval is asked last, when the rest of a record is filled in.
+"""
 
 
 # Profiles and words --------------------------------------------------------------------------------------------------

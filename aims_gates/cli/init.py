@@ -34,8 +34,8 @@ name: {name}
 title: {title}
 # What it is for, for whom, and what is decided with it. Its digest binds everything else.
 purpose: >-
-  REPLACE: say in a sentence or two what this system is for and who is affected by it.
-owner: REPLACE with the role or person who answers for it
+  REPLACE <{name}.purpose> with a sentence or two: what this system is for, and who is affected by it.
+owner: REPLACE <system_owner> with the role or person who answers for it
 # prohibited, high, limited or minimal: the result of your classification.
 tier: {tier}
 profile: {profile}
@@ -72,10 +72,10 @@ _SUITE = """\
 _REQUIREMENTS = """\
 # Fixed before training. Write the digest that this prints: aims-gates digest data/evaluation.parquet
 decided_on: {today}
-decided_by: REPLACE with the role or person who fixed it
+decided_by: REPLACE <system_owner> with the role or person who fixed it
 evaluation:
   file: data/evaluation.parquet
-  digest: REPLACE
+  digest: REPLACE <{name}.data.evaluation.digest>
 """
 
 _DEFAULTS = """\
@@ -83,16 +83,12 @@ _DEFAULTS = """\
 workspace: default
 """
 
-_CARD = """\
-# The hand-written parts of the model card. None may stay empty: aims-gates gates show model_card
-"""
-
 
 def _files(name: str, tier: str) -> dict[str, str]:
-    from aims_gates.reports.card import FIELDS
+    from aims_gates.setup.due_records import card_skeleton
 
+    today = datetime.now(UTC).date()
     folder = f"records/systems/{name}"
-    card = _CARD + "".join(f"# {field.asks}\n{field.name}: REPLACE\n" for field in FIELDS if field.required)
     title = name.replace("-", " ").replace("_", " ").capitalize()
     system = _SYSTEM.format(name=name, title=title, tier=tier, profile=_PROFILES[tier])
     files = {
@@ -102,8 +98,8 @@ def _files(name: str, tier: str) -> dict[str, str]:
         f"{folder}/suite.json": _SUITE,
     }
     if tier != "minimal":
-        files[f"{folder}/requirements.yaml"] = _REQUIREMENTS.format(today=datetime.now(UTC).strftime("%Y-%m-%d"))
-        files[f"{folder}/card.yaml"] = card
+        files[f"{folder}/requirements.yaml"] = _REQUIREMENTS.format(name=name, today=today.isoformat())
+        files[f"{folder}/card.yaml"] = card_skeleton({"system": name}, today)
     return files
 
 
@@ -190,7 +186,8 @@ def _empty(folder: Path, name: str, tier: str) -> None:
     click.echo(
         f"""
 Next:
-  1. Fill in every REPLACE in {folder / "records/systems" / name}, and see what is due: aims-gates plan {quoted(name)}
+  1. Fill in every REPLACE in {folder / "records/systems" / name} (aims-gates records fill), and see what is due:
+     aims-gates plan {quoted(name)}; write the records that it requires: aims-gates records new --due {quoted(name)}
   2. Keys: aims-gates keys new keys/policy, then
      aims-gates keys trust keys/policy.pub --person YOU --role policy --first --key keys/policy.key
      and the same, without --first, for CI (--role ci --service), developers (--role developer) and approvers.

@@ -13,6 +13,7 @@ from aims_gates.documents.files import write_new
 from aims_gates.errors import InputError
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.record_schemas.template import template
+from aims_gates.governance.records.known import known_from_records
 from aims_gates.governance.records.lint import check_packs
 from aims_gates.governance.records.reader import find_system, record_files, system_names
 from aims_gates.governance.records.skeleton import skeleton
@@ -107,21 +108,27 @@ def new(
     if due:
         _new_due(folder, name or system, tier, settings, json_)
         return
+    if tier is not None or folder is not None:
+        raise InputError("--tier and --folder go with --due", remedy="Add --due, or name the pack with --pack.")
     if name is None:
         raise InputError("no record is named", remedy="Name one, or write all that are required: --due")
     full = _full(name)
-    known = {"system": system} if system else {}
-    text = skeleton(full, known, datetime.now(UTC).date()) if not shows else template(full, SHAPES[full])
     if shows:
-        click.echo(text, nl=False)
-        return
-    group, stem = full.split("/")
-    place = _folder(settings, group, system)
-    taken = record_files(place).get(stem)
+        click.echo(template(full, SHAPES[full]), nl=False)
+    else:
+        _new_one(full, _folder(settings, full.split("/")[0], system))
+
+
+def _new_one(name: str, folder: Path) -> None:
+    """Write one record, with what the records that are there say already."""
+    group, stem = name.split("/")
+    taken = record_files(folder).get(stem)
     if taken is not None:
         raise InputError("the record is already there", where=str(taken), remedy="Edit it.")
-    file = place / f"{stem}{'.md' if text.startswith('---') else '.yaml'}"
-    write_new(file, text)
+    system = folder.name if group == "system" else ""
+    known = {"system": system, **known_from_records(folder.parents[1 if group == "organization" else 2], system)}
+    text = skeleton(name, known, datetime.now(UTC).date())
+    file = write_new(folder / f"{stem}{'.md' if text.startswith('---') else '.yaml'}", text)
     click.echo(f"wrote {file}\nFill in every REPLACE (aims-gates records fill), then: aims-gates records validate")
 
 
@@ -161,7 +168,9 @@ def _new_due(folder: Path | None, system: str | None, tier: Tier | None, setting
             for record in records
         ]
         total = f"{number['typed']} values to answer once each, {number['proposed']} proposed and to confirm"
-        return f"{table(('FILE', 'OWNER', '', 'OPEN'), lines)}\n\n{total}.\nNext: aims-gates records fill"
+        own = pack / "records" / "systems" / name / "system.yaml"
+        first = f" (first {own}: new records take over what it says)" if blanks[own] else ""
+        return f"{table(('FILE', 'OWNER', '', 'OPEN'), lines)}\n\n{total}.\nNext: aims-gates records fill{first}"
 
     emit({"records": rows, "open": number}, json_, text)
 

@@ -23,7 +23,7 @@ from aims_gates.governance.records.skeleton import KINDS, blank, owner_role, ske
 from aims_gates.model import Plan, Step
 from aims_gates.reports.card import FIELDS
 
-__all__ = ["DueRecord", "known_values", "required_records", "write_due"]
+__all__ = ["DueRecord", "card_skeleton", "known_values", "required_records", "write_due"]
 
 Tier = Literal["high", "limited", "minimal"]
 _CARD = "system/card"
@@ -112,7 +112,7 @@ def write_due(
         there = record_files(folder).get(stem)
         command = f"aims-gates classify --system {quoted(name)} --ask" if stem == "classification" else ""
         if there is None and not command:
-            text = _card(known, today) if record == _CARD else skeleton(record, known, today)
+            text = card_skeleton(known, today) if record == _CARD else skeleton(record, known, today)
             file = write_new(folder / f"{stem}{'.md' if text.startswith('---') else '.yaml'}", text)
             due.append(DueRecord(record, file, owner_role(record), gates, written=True))
         else:
@@ -121,8 +121,8 @@ def write_due(
     return due
 
 
-def _card(known: Mapping[str, Any], today: date) -> str:
-    """The hand-written parts of the model card."""
+def card_skeleton(known: Mapping[str, Any], today: date) -> str:
+    """The text of a new card.yaml: the parts of the model card that people write; see :func:`skeleton`."""
     fields: dict[str, Any] = {"purpose": (str, Field(description="The purpose, word for word as in system.yaml."))}
     fields |= {field.name: (str, Field(description=field.asks)) for field in FIELDS if field.required}
     shape: type[BaseModel] = create_model("Card", __doc__="What people write of the model card.", **fields)

@@ -23,7 +23,7 @@ def fill(folder: Path) -> None:
     data.parent.mkdir(exist_ok=True)
     data.write_bytes(b"rows")
     for path in (folder / "records").rglob("*.yaml"):
-        text = path.read_text().replace("digest: REPLACE", f"digest: {digest_file(data)}")
+        text = re.sub(r"digest: REPLACE.*", f"digest: {digest_file(data)}", path.read_text())
         text = text.replace("license: REPLACE", "license: apache-2.0").replace("[REPLACE]", "[sex]")
         path.write_text(re.sub(r"REPLACE[^\n\]]*", "A few words that say what is asked here, in full.", text))
 

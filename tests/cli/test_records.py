@@ -41,7 +41,8 @@ def test_new_writes_a_template_that_says_what_each_field_is_for(command: Any, pa
     said = command("records", "new", name, "--pack", ".")
     assert said.code == 0 and file in said.out and "records validate" in said.out
     text = (pack / file).read_text()
-    assert "owner: REPLACE" in text and text.count("#") > 5
+    assert "approved_on: REPLACE" in text and text.count("#") > 5
+    assert "owner: REPLACE" not in text  # organization/roles says who that is
     checked = command("records", "validate", "--pack", ".", "--json")
     assert checked.code == 1
     assert any(file in row["where"] and row["remedy"] for row in json.loads(checked.out))

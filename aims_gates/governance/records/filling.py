@@ -102,6 +102,11 @@ def _filled(file: Path, spots: Iterable[Spot], answer: Any, key: str, today: dat
         record = spot.record
         places[spot.place] = answered(field_or_text(record, spot.place), answer, f"{key}, for {file}: {spot.dotted}")
     before, front, body, after = _parts(file)
+    value = read_yaml(front.encode("utf-8"), str(file)).value
+    for place in places:
+        if not _waits_still(value, body if after else None, place):
+            message = f"{'.'.join(map(str, place))} has changed since the question was read"
+            raise InputError(message, where=str(file), remedy="Run the command again: it reads the files anew.")
     if ("text",) in places and after:
         body = f"{places.pop(('text',))}\n"
     if places:
@@ -109,6 +114,18 @@ def _filled(file: Path, spots: Iterable[Spot], answer: Any, key: str, today: dat
     text = f"{before}{front}{after}{body}" if after else front
     _check(file, record, front, places, today)
     return text
+
+
+def _waits_still(value: Any, body: str | None, place: Place) -> bool:
+    """Whether a placeholder stands at a place still."""
+    if place == ("text",) and body is not None:
+        return says_nothing(body)
+    for part in place:
+        try:
+            value = value[part]
+        except (IndexError, KeyError, TypeError):
+            return False
+    return isinstance(value, str) and says_nothing(value)
 
 
 def _parts(file: Path) -> tuple[str, str, str, str]:

@@ -197,3 +197,11 @@ def test_a_system_s_own_file_is_asked_about_too(pack: Path) -> None:
     text = (pack / "records" / "systems" / "loans" / "system.yaml").read_text()
     assert "has_suppliers: false" in text
     assert counts(placeholders(pack))["typed"] > 0
+
+
+def test_an_answer_to_a_question_that_the_file_no_longer_has_is_refused(pack: Path) -> None:
+    stale = question(pack, "organization/concerns:anonymous")
+    fill(stale, "A paper form.", TODAY)
+    with pytest.raises(InputError, match="has changed since"):
+        fill(stale, "Another way.", TODAY)
+    assert organization(pack, "concerns.yaml")["anonymous"] == "A paper form."
