@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from aims_gates.cli.options import echo
 from aims_gates.decision.in_force import StatementView
-from aims_gates.decision.trial import least_people
+from aims_gates.decision.people import least_people
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.evaluation.plan import Planner
@@ -54,7 +54,7 @@ def _joining(record: SystemRecord, plan: Plan, person: str) -> Iterator[str]:
 
 
 def _people(plan: Plan, people: set[str], person: str) -> Iterator[str]:
-    needed = least_people(plan)
+    needed = least_people(plan).least
     listed = ", ".join(sorted(people)) or "nobody"
     yield f"The profile {plan.profile} needs {needed} different people; on the trust list: {listed}."
     lacking = needed - len({*people, person})

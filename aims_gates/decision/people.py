@@ -84,10 +84,10 @@ def least_people(plan: Plan, *, author_known: bool = True) -> PeopleNeeded:
     Args:
         plan: What is due.
         author_known: Whether the binding names who wrote the change (git does, or ``--author``); where nobody is named
-            the decision cannot keep author and signer apart.
+            the decision cannot keep author and signer apart. Under a trial profile it keeps nobody apart.
     """
     duties = tuple(_duties(plan))
-    conflicts = tuple(_conflicts(duties, author_known))
+    conflicts = tuple(_conflicts(duties, author_known and not plan.trial))
     apart = {frozenset(conflict.between) for conflict in conflicts}
     assignments = (
         (count, _assigned([duty.id for duty in duties], count, apart)) for count in range(1, len(duties) + 1)

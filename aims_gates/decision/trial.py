@@ -4,15 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from aims_gates.attestation.statements.policy import Binding, Trust, TrustedKey, TrustedUser
 from aims_gates.attestation.trust_list import Row, alike
+from aims_gates.decision.people import least_people
 from aims_gates.decision.question import PromotionContext
 from aims_gates.model import Plan
 
-__all__ = ["binding_refusal", "least_people", "trial_refusals"]
-
-
-def least_people(plan: Plan) -> int:
-    """How many distinct people a plan needs: one for each role that approves, and one who asks."""
-    return 1 + len({approver.role for approver in plan.approvals})
+__all__ = ["binding_refusal", "trial_refusals"]
 
 
 def binding_refusal(earlier: Iterable[Plan], plan: Plan, trust: Trust | None) -> str | None:
@@ -32,7 +28,7 @@ def binding_refusal(earlier: Iterable[Plan], plan: Plan, trust: Trust | None) ->
         return None if other is None else f"a name that was bound under {other.profile!r} may not go on trial"
     if not any(before.trial for before in plans):
         return None
-    needed, people = least_people(plan), len(_people(trust))
+    needed, people = least_people(plan).least, len(_people(trust))
     if people >= needed:
         return None
     return (
