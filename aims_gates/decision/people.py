@@ -84,7 +84,7 @@ def least_people(plan: Plan, *, author_known: bool = True) -> PeopleNeeded:
     Args:
         plan: What is due.
         author_known: Whether the binding names who wrote the change (git does, or ``--author``); where nobody is named
-            the decision cannot keep author and signer apart. On trial it does not ask for that (rule 20).
+            the decision cannot keep author and signer apart. Under a trial profile it keeps nobody apart.
     """
     duties = tuple(_duties(plan))
     conflicts = tuple(_conflicts(duties, author_known and not plan.trial))
