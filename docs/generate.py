@@ -267,13 +267,15 @@ def controls_index() -> str:
         parts.append(_part(heading, _table(("control", "title", "minimal", "limited", "high"), rows)))
     clause_rows = [_clause_row(clause) for clause in clauses().values()]
     text = ["The overlay [management-system](../profiles/management-system.md) asks for them.", ""]
-    parts.append(_part("Clauses 4 to 10", [*text, *_table(("clause", "title", "gates"), clause_rows)]))
+    heads = ("clause", "title", "gates", "not looked at")
+    parts.append(_part("Clauses 4 to 10", [*text, *_table(heads, clause_rows)]))
     intro = f"The 38 controls of ISO/IEC 42001:2023, Annex A, and what evidences each. {OURS}"
     return _page("Controls", [intro], *parts, _commands("aims-gates controls list", "aims-gates controls crosswalk"))
 
 
-def _clause_row(clause: Clause) -> tuple[str, str, str]:
-    return clause.id, clause.title, ", ".join(_gate(name) for name in clause.gates)
+def _clause_row(clause: Clause) -> tuple[str, str, str, str]:
+    gates = ", ".join(_gate(name) for name in clause.gates)
+    return clause.id, clause.title, gates + (f": {', '.join(clause.facts)}" if clause.facts else ""), clause.leaves_out
 
 
 # Gates ---------------------------------------------------------------------------------------------------------------

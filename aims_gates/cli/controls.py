@@ -9,7 +9,7 @@ import click
 from aims_gates.cli.options import as_json, emit, table
 from aims_gates.documents.canonical import plain
 from aims_gates.errors import InputError
-from aims_gates.governance.controls import catalogue, clause_or_control, control
+from aims_gates.governance.controls import Clause, Control, catalogue, clause_or_control, clauses, control
 from aims_gates.governance.controls.crosswalk import FRAMEWORKS, Link, by_place, framework_of, links
 from aims_gates.packs.find import find_gates
 
@@ -120,6 +120,17 @@ def _control_text(links: tuple[Link, ...], chosen: list[str]) -> str:
     return table(("CONTROL", "TITLE", *(name.upper().replace("-", " ") for name in chosen)), rows)
 
 
+def _clause(clause: Control | Clause) -> list[str]:
+    """A clause's title, its parts and what no gate looks at."""
+    lines = [f"{clause.id} {clause.title}"]
+    if not isinstance(clause, Clause):
+        return lines
+    lines += [f"Part of {clause.part_of}, which a profile asks for."] if clause.part_of else []
+    lines += [f"Facts that bear on it: {', '.join(clause.facts)}."] if clause.facts else []
+    lines += [f"  {part.id} {part.title}" for part in clauses().values() if part.part_of == clause.id]
+    return [*lines, *([f"Not looked at: {clause.leaves_out}."] if clause.leaves_out else [])]
+
+
 def text_of(identifier: str) -> str:
     """A control or a clause as people read it.
 
@@ -131,7 +142,7 @@ def text_of(identifier: str) -> str:
     gates = [f"  {gate}{'' if gate in here else '  (taken by the decision itself)'}" for gate in result.gates]
     note = "The wording is ours; the standard's own text needs a licensed copy."
     if identifier not in catalogue():
-        return "\n".join([f"{result.id} {result.title}", "", "Gates:", *gates, "", note])
+        return "\n".join([*_clause(result), "", "Gates:", *gates, "", note])
     entry = control(identifier)
     lines = [f"{entry.id} {entry.title}", "", entry.paraphrase, "", "What evidences it:"]
     lines += [f"  - {name}" for name in entry.evidence]

@@ -56,6 +56,26 @@ def test_the_applicants_page_says_factors_reasons_limits_and_the_way_to_object_a
     assert "gap" in page and "0.05" in page  # what was signed about this version
 
 
+REFUSED = "This version decides about nobody"
+
+
+def test_the_notice_of_a_version_that_does_not_run_says_so_first(told: Callable[..., Any], kit: Any) -> None:
+    story = told(record())
+
+    def notice(without: str | None = None, *, granted: bool = False) -> str:
+        rows = tuple((told(record(), without) if without else story).rows)
+        grant = rows[-1] if granted else None
+        version = ModelView("default", "credit", rows, story.now, grant, "1", kit.BYTES)
+        return render_page(make("notice", about(record(), version)), "md")
+
+    assert headings(notice())[0] == REFUSED and "has not been released" in notice()
+    assert headings(notice("oversight"))[0] == REFUSED and "It was refused: " in notice("oversight")
+    story.grant()
+    assert REFUSED not in notice(granted=True)
+    story.say(Halt("default", "credit", "it misses fractures"), "on-call")
+    assert headings(notice())[0] == REFUSED and "It was stopped." in notice()
+
+
 @covers("T4.ex")
 def test_every_refusal_needs_a_declared_reason(tmp_path: Path, capsys: CaptureFixture[str]) -> None:
     (tmp_path / "scored.csv").write_text("id,yes\n" + "".join(f"{i},{int(i % 4 != 0)}\n" for i in range(400)))
@@ -180,6 +200,31 @@ def test_exposure_is_told_with_articles_amounts_and_dates(
         assert amount in rows[article] and rows[article].endswith(f"| {system}")
     assert "given to authorities" in rows["99(5)"] and "2025-08-02" in rows["99(5)"] and "2026-08-02" in rows["101"]
     assert "No legal conclusion" in page
+    # A fine may be known since 2025 while the duties that it punishes bind later.
+    assert re.search(r"mortgage: \d+ from 2027-12-02 \| mortgage$", rows["99(4)"]) and "| - | mortgage" in rows["99(5)"]
+    assert re.search(
+        r"^\| mortgage \| high \| 5\(b\) \| 1 since 2025-02-02, \d+ from 2027-12-02 \|$", page, re.MULTILINE
+    )
+    assert "99(6) and (6a)" in page
+
+
+@pytest.mark.parametrize(
+    ("obligations", "fine", "system"),
+    [
+        ([("50(1)", "2026-08-02"), ("9", "2027-12-02")], "mortgage: 1 since 2026-08-02, 1 from 2027-12-02", "1 since"),
+        ([("4", "2025-02-02")], "mortgage: none", "1 since 2025-02-02"),
+        ([], "mortgage: none", "none"),
+    ],
+)
+def test_exposure_counts_the_duties_of_each_fine_by_the_day_from_which_they_bind(
+    obligations: list[tuple[str, str]], fine: str, system: str
+) -> None:
+    found = changed(
+        "classification", "result.obligations", [{"article": name, "effective": day} for name, day in obligations]
+    )
+    page = render_page(make("exposure", about(found)), "md")
+    rows = [line for line in page.splitlines() if line.startswith(("| 99(4)", "| mortgage"))]
+    assert fine in rows[0] and system in rows[1]
 
 
 def test_the_dates_of_the_law_are_those_that_were_checked() -> None:

@@ -83,11 +83,22 @@ class Control:
 
 @dataclass(frozen=True)
 class Clause:
-    """One clause of the management system and the gates that read its records."""
+    """One clause of the management system and the gates that read its records.
+
+    Attributes:
+        id, title: As the standard numbers and names it.
+        gates: Ids of the gates that read its records; see :data:`DECISION_STEPS`.
+        part_of: The clause that a profile asks for instead; None for a clause of its own.
+        facts: Of a part, the facts of its gates that bear on it; empty for all.
+        leaves_out: What of the clause no gate looks at; empty for nothing known.
+    """
 
     id: str
     title: str
     gates: tuple[str, ...]
+    part_of: str | None = None
+    facts: tuple[str, ...] = ()
+    leaves_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ def owners() -> Mapping[str, str]:
 
 @cache
 def clauses() -> Mapping[str, Clause]:
-    """Clauses 4.1 to 10.2 by number, in natural order."""
+    """Clauses 4.1 to 10.2 by number, in natural order, with the parts of 7.5, 9.2 and 9.3."""
     entries = parse(_Clauses, _document("clauses.yaml")).clauses
     return MappingProxyType({entry.id: entry for entry in sorted(entries, key=lambda entry: order(entry.id))})
 

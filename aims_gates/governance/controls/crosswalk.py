@@ -40,7 +40,7 @@ FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
             Framework(
                 "nist-ai-rmf", "nist_ai_rmf", "NIST AI Risk Management Framework 1.0, subcategories", "MEASURE 2"
             ),
-            Framework("iso-27001", "iso27001_2022", "ISO/IEC 27001:2022, Annex A", "A.5.19 or 5.19"),
+            Framework("iso-27001", "iso27001_2022", "ISO/IEC 27001:2022, Annex A and clauses", "A.5.19 or 5.19"),
         )
     }
 )

@@ -5,8 +5,10 @@ It quotes records and signed findings alone: no weights, no thresholds of the mo
 
 from collections.abc import Mapping
 
+from aims_gates.portfolio import ModelView
 from aims_gates.reports.pages.facts import Facts
 from aims_gates.reports.pages.form import Page, Section
+from aims_gates.reports.view import Report, verdict
 
 __all__ = ["page"]
 
@@ -15,7 +17,7 @@ MEASURED = ("What was measured", "About", "Result", "Asked for", "Cases")
 
 
 def page(facts: Facts) -> Page:
-    """The notice: purpose, factors, reasons, limits, the way to have a person look again."""
+    """The notice: whether this version decides at all, purpose, factors, reasons, limits, the way to a person."""
     heads = facts.heads()
 
     def said(path: str) -> str:
@@ -24,6 +26,7 @@ def page(facts: Facts) -> Page:
     return Page(
         f"How a machine helps to decide: {facts.text('system', 'title')}",
         (
+            *_standing(facts.version()),
             Section("What it is for", (facts.text("system", "purpose"), said("ai_involved"))),
             Section("What it looks at", points=facts.texts(_INFORMATION, "notice.factors")),
             Section(
@@ -59,6 +62,20 @@ def page(facts: Facts) -> Page:
         {"Version": heads["Model"], "As of": heads["As of"]},
         ("Results are quoted from evidence signed about exactly this version; groups under five are left out.",),
     )
+
+
+def _standing(model: ModelView) -> tuple[Section, ...]:
+    """That this version decides about nobody, where no grant lets it run or a halt stopped it; nothing otherwise."""
+    if model.halted:
+        why = "It was stopped."
+    elif model.grant is not None:
+        return ()
+    elif model.decision.allowed:
+        why = "What is required of it is met, but it has not been released."
+    else:
+        word, _, explanation = verdict(Report(decision=model.decision))
+        why = f"It waits: {explanation}." if word == "WAITING" else f"It was refused: {explanation}."
+    return (Section("This version decides about nobody", (why,)),)
 
 
 def _reasons(facts: Facts) -> tuple[tuple[str, ...], ...]:
