@@ -62,7 +62,7 @@ def program(expression: str) -> Part | None:
     What it raises when it is evaluated, and what it gives besides a truth value or a text, is no answer.
     """
     try:
-        return _Reader(expression).whole()
+        return _Grammar(expression).whole()
     except (Unsure, RecursionError):
         return None
 
@@ -88,7 +88,7 @@ def _tokens(expression: str) -> Iterator[tuple[str, str]]:
     yield "end", ""
 
 
-class _Reader:
+class _Grammar:
     """Reads one expression by recursive descent, with celpy's precedence."""
 
     def __init__(self, expression: str) -> None:
