@@ -5,7 +5,7 @@ refused here, before anything is built of it.
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +22,8 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 from ruamel.yaml.nodes import ScalarNode
+
+from aims_gates.documents.quick_yaml import quick_values
 
 __all__ = ["MAX_DEPTH", "MAX_VALUES", "Place", "RefusedText", "values_of"]
 
@@ -71,38 +73,52 @@ def _checked(events: Iterable[Event]) -> Iterator[Event]:
         yield event
 
 
-def _scalar(kind: str, event: ScalarEvent) -> Any:
+def _scalar(event: ScalarEvent) -> Any:
     text: str = event.value
     if event.style is not None:
         return text
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return text.lower() == "true"
     try:
-        if kind == "int":
-            if not _INTEGER.fullmatch(text):
-                raise ValueError(text)
-            return int(text)
-        if kind == "float":
-            number = float(text.replace("_", "x"))
-            if not math.isfinite(number):
-                raise ValueError(text)
-            return number
+        return _plain(text)
     except ValueError as error:
         remedy = "Write a finite decimal number without leading zeros, or put quotes around the text."
         message = f"{text[:40]!r} is not a finite decimal number"
         raise RefusedText(event.start_mark.line + 1, message, remedy) from error
+
+
+@lru_cache(maxsize=4_096, typed=True)
+def _plain(text: str) -> Any:
+    """The value of a text that stands without quotes.
+
+    Raises:
+        ValueError: it is a number of a kind that is refused.
+    """
+    match str(_resolver().resolve(ScalarNode, text, (True, False))).rsplit(":", 1)[-1]:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "int":
+            if not _INTEGER.fullmatch(text):
+                raise ValueError(text)
+            return int(text)
+        case "float":
+            number = float(text.replace("_", "x"))
+            if not math.isfinite(number):
+                raise ValueError(text)
+            return number
     return text
+
+
+@cache
+def _resolver() -> Any:
+    return YAML(typ="safe", pure=True).resolver
 
 
 class _Builder:
     """Plain values from checked events, and the line of each part."""
 
     def __init__(self, text: str) -> None:
-        yaml = YAML(typ="safe", pure=True)
-        self._resolve = yaml.resolver.resolve
-        self._events = _checked(yaml.parse(text))
+        self._events = _checked(YAML(typ="safe", pure=True).parse(text))
         self.lines: dict[Place, int] = {}
 
     def document(self) -> Any:
@@ -118,8 +134,7 @@ class _Builder:
     def _value(self, event: Event, path: Place) -> Any:
         self.lines[path] = event.start_mark.line + 1
         if isinstance(event, ScalarEvent):
-            tag = self._resolve(ScalarNode, event.value, event.implicit)
-            return _scalar(str(tag).rsplit(":", 1)[-1], event)
+            return _scalar(event)
         if isinstance(event, SequenceStartEvent):
             return [self._value(part, (*path, index)) for index, part in enumerate(self._until_end())]
         result: dict[str, Any] = {}
@@ -149,6 +164,9 @@ def values_of(text: str) -> tuple[Any, Mapping[Place, int]]:
     Raises:
         RefusedText: it is no YAML, or has what is refused.
     """
+    known = quick_values(text, _plain, MAX_DEPTH, MAX_VALUES)
+    if known is not None:
+        return known[0], MappingProxyType(known[1])
     builder = _Builder(text)
     try:
         return builder.document(), MappingProxyType(builder.lines)

@@ -21,27 +21,24 @@ A function that finds something lacking raises :class:`Lacking`, whose text name
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from copy import copy
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
-
-from celpy import Environment, InterpretedRunner
-from celpy.adapter import json_to_cel
-from celpy.celparser import CELParseError
-from celpy.celtypes import BoolType, DoubleType, IntType, ListType, MapType, StringType, TimestampType
-from celpy.evaluation import CELEvalError
+from typing import TYPE_CHECKING, Any
 
 from aims_gates.documents.canonical import text_digest
 from aims_gates.documents.strict_yaml import Document
-from aims_gates.errors import DataError, InputError
+from aims_gates.errors import DataError, GateError, InputError
 from aims_gates.governance.record_schemas.base import placeholder
+from aims_gates.packs.lacking import Lacking
+from aims_gates.packs.quick_cel import needs_every_part, program
 
-__all__ = ["Lacking", "Names", "timestamp"]
+if TYPE_CHECKING:
+    from aims_gates.packs.full_cel import Interpreter
 
-
-class Lacking(ValueError):
-    """A record lacks something; the text says what."""
+__all__ = ["Lacking", "Names"]
 
 
 def _filled(value: Any) -> bool:
@@ -96,11 +93,29 @@ def _latest(entries: Any, key: Any) -> Any:
     return max(entries, key=lambda entry: _day(_reach(entry, str(key))))
 
 
+def _digest_of(text: Any) -> str:
+    if isinstance(text, list | dict):
+        raise Lacking("a list or mapping has no digest, only a text has")
+    return text_digest(str(text))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal, by CEL's rules.
+
+    Raises:
+        TypeError: they are of two types; or plain values of which Python's answer may be another than CEL's.
+    """
+    plain = type(one) in (str, bool, int, float, list, dict)
+    if plain and (type(one) is not type(other) or isinstance(one, list | dict)):
+        raise TypeError(f"{one!r} is compared with {other!r}")
+    return bool(one == other)
+
+
 def _unbroken(steps: Any) -> bool:
     if not isinstance(steps, list) or not steps:
         raise Lacking("the chain has no steps")
     for index, (step, after) in enumerate(pairwise(steps)):
-        if _reach(step, "output") != _reach(after, "input"):
+        if not _same(_reach(step, "output"), _reach(after, "input")):
             raise Lacking(f"the chain breaks between steps {index} and {index + 1}")
     return True
 
@@ -138,7 +153,7 @@ class _Clock:
 
     def current(self, record: Any) -> bool:
         _stated(record, ("owner", "approver", "version", "approved_on", "next_review"))
-        if record["owner"] == record["approver"]:
+        if _same(record["owner"], record["approver"]):
             raise Lacking("its owner has approved it alone")
         self.since(record["approved_on"])
         if _day(record["next_review"]) <= _day(record["approved_on"]):
@@ -166,116 +181,143 @@ def _holders(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], list[s
     return holders
 
 
-def timestamp(now: datetime) -> Any:
-    """A time as expressions compare it."""
-    return TimestampType(now)
-
-
-class _Map(MapType):
-    """A mapping that remembers which of its keys were asked for in vain."""
-
-    misses: list[str]
-
-    def __getitem__(self, key: Any) -> Any:
-        if key not in self:
-            self.misses.append(str(key))
-        return super().__getitem__(key)
-
-
 class Names:
-    """What expressions see, and what evaluating them found lacking.
+    """What expressions see.
 
     Args:
         today: The day that is asked about.
-        records: Every record by name, as read.
+        records: Every record by name, as read; a system's stand under ``system/`` too.
+        values: Plain values by name besides.
         read_on: The day of the check, where it is another.
+
+    Raises:
+        DataError: they hold a number that CEL has no room for, or what is no JSON value.
     """
 
-    def __init__(self, today: date, records: Mapping[str, Mapping[str, Any]], read_on: date | None = None) -> None:
-        self.values: dict[str, Any] = {}
+    def __init__(
+        self,
+        today: date,
+        records: Mapping[str, Mapping[str, Any]],
+        values: Mapping[str, Any] | None = None,
+        read_on: date | None = None,
+    ) -> None:
+        for record in records.values():
+            _need_expressible(_Itself(record))
+        for value in (values or {}).values():
+            _need_expressible(_Itself(value))
         self._records, self._read_on = records, read_on or today
-        self._misses: list[str] = []
-        self._lacks: list[str] = []
-        self._functions = {
-            name: self._telling(function)
-            for name, function in _functions(_Clock(today, self._read_on), records).items()
-        }
-
-    def value(self, plain: Any) -> Any:
-        """A JSON value as CEL sees it; CEL values stay.
-
-        Raises:
-            DataError: it is none, or holds a number that CEL has no room for.
-        """
-        try:
-            return self._value(plain)
-        except (TypeError, ValueError, RecursionError) as error:
-            message = f"a record holds what no expression can look at: {error}"
-            raise DataError(message, remedy="Fix the record.") from error
-
-    def _value(self, plain: Any) -> Any:
-        match plain:
-            case MapType() | ListType() | StringType() | BoolType() | IntType() | DoubleType():
-                return plain
-            case bool():
-                return BoolType(plain)
-            case dict():
-                Map = _Map({StringType(key): self._value(part) for key, part in plain.items()})
-                Map.misses = self._misses
-                return Map
-            case list() | tuple():
-                return ListType([self._value(part) for part in plain])
-            case _:
-                return json_to_cel(plain)
-
-    def holding(self, values: Mapping[str, Any]) -> "Names":
-        """These names, with values (as :meth:`value` makes them) under them."""
-        self.values.update(values)
-        return self
+        under = {f"system/{name}": record for name, record in records.items() if "/" not in name}
+        self._values = {**(values or {}), "records": {**records, **under}}
+        self._functions = _functions(_Clock(today, self._read_on), records)
+        self._interpreters: list[Interpreter] = []
 
     def on(self, today: date) -> "Names":
         """The same names as on another day, at noon (UTC); what is done by now counts on an earlier day."""
-        other = Names(today, self._records, self._read_on)
-        other._misses = self._misses  # the mappings tell it
+        other = copy(self)
         noon = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
-        return other.holding({**self.values, "today": StringType(today.isoformat()), "now": timestamp(noon)})
+        other._values = {**self._values, "today": today.isoformat(), "now": noon}
+        other._functions = _functions(_Clock(today, self._read_on), self._records)
+        return other
 
     def record(self, name: str) -> Any:
         """A record by its full name; None where there is none."""
-        records = self.values["records"]
-        return records[StringType(name)] if name in records else None
+        return self._values["records"].get(name)
 
-    def _telling(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def told(*arguments: Any) -> Any:
-            try:
-                return self._value(function(*arguments))
-            except Lacking as lacking:
-                self._lacks.append(str(lacking))
-                raise
-
-        return told
-
-    def evaluate(self, expression: str, record: Any = None) -> Any:
+    def evaluate(self, expression: str, record: str | None = None) -> Any:
         """The value of an expression, booleans as Python's own.
 
+        Args:
+            expression: The expression.
+            record: Full name of the record that it sees as ``record``.
+
         Raises:
+            GateError: the expression language is not installed.
             DataError: a record lacks something or says what cannot be.
             InputError: anything else that keeps the expression from an answer.
         """
-        self._misses.clear()
-        self._lacks.clear()
-        values = self.values if record is None else {**self.values, "record": record}
+        with suppress(Exception):  # the interpreter says what is wrong
+            answer = self._quickly(expression, record)
+            if type(answer) in (bool, str):
+                return answer
+        return self._interpreter().evaluate(expression, self._values, self._functions, record)
+
+    def is_true(self, expression: str, record: str | None = None) -> bool:
+        """Whether an expression gives true; why not, does not matter.
+
+        Raises:
+            GateError: the expression language is not installed.
+        """
         try:
-            result = _environment().program(_tree(expression), functions=dict(self._functions)).evaluate(values)
-        except CELParseError as error:
-            raise InputError(f"the expression cannot be read: {expression}", remedy="Fix gate.yaml.") from error
-        except (CELEvalError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
-            if self._lacks:
-                raise DataError(self._lacks[0]) from error
-            if self._misses and "undeclared" not in str(error.args[:1]):
-                raise DataError(f"the field {self._misses[-1]!r} is missing") from error
-            raise InputError(f"cannot be judged: {error.args[0] if error.args else error} in: {expression}") from error
-        return bool(result) if isinstance(result, BoolType | bool) else result
+            answer = self._quickly(expression, record)
+            if type(answer) is bool:
+                return answer
+        except Exception as error:  # noqa: BLE001 - the interpreter is asked
+            if isinstance(error, Lacking) and needs_every_part(expression):
+                return False
+        try:
+            return self.evaluate(expression, record) is True
+        except (DataError, InputError):
+            return False
+
+    def _quickly(self, expression: str, record: str | None) -> Any:
+        part = program(expression)
+        scope = {**self._values, "": self._functions}
+        if record is not None:
+            scope["record"] = self.record(record)
+        return ... if part is None else part(scope)
+
+    def _interpreter(self) -> "Interpreter":
+        """The interpreter of all of CEL, the same one for every day."""
+        if not self._interpreters:
+            try:
+                from aims_gates.packs.full_cel import Interpreter
+            except ImportError as error:
+                remedy = "Install aims-gates again."
+                raise GateError(f"cel-python does not import: {error}", remedy=remedy) from error
+            self._interpreters.append(Interpreter(self._values))
+        return self._interpreters[0]
+
+
+class _Itself:
+    """A value that is equal to itself alone: gates of one check share their records, which are looked through once."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.value is self.value
+
+
+@lru_cache(maxsize=512)
+def _need_expressible(whole: _Itself) -> None:
+    """Refuse what no expression can look at."""
+    try:
+        _need_json(whole.value)
+    except (ValueError, RecursionError) as error:
+        message = f"a record holds what no expression can look at: {error}"
+        raise DataError(message, remedy="Fix the record.") from error
+
+
+def _need_json(value: Any) -> None:
+    match value:
+        case None | bool() | float() | str() | datetime():
+            return
+        case int():
+            if not -(1 << 63) <= value < 1 << 63:
+                raise ValueError(f"{value} takes more than 64 bits")
+        case dict():
+            for key, part in value.items():
+                _need_json(part)
+                if not isinstance(key, str):
+                    raise ValueError(f"{key!r} is no text")
+        case list() | tuple():
+            for part in value:
+                _need_json(part)
+        case _:
+            raise ValueError(f"{type(value).__name__} is no JSON value")
 
 
 def _reclassified(today: date, records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
@@ -307,19 +349,9 @@ def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mappi
         "every": _every,
         "filled": _filled,
         "latest": _latest,
-        "digest_of": lambda text: text_digest(str(text)),
+        "digest_of": _digest_of,
         "holders": holders,
         "holds": lambda person, role: str(person) in holders(role),
         "unbroken": _unbroken,
         "reclassified": _reclassified(clock.read_on, records),
     }
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(runner_class=InterpretedRunner)
-
-
-@cache
-def _tree(expression: str) -> Any:
-    return _environment().compile(expression)

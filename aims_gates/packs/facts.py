@@ -19,18 +19,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.shell import quoted
-from aims_gates.errors import DataError, GateError, InputError
+from aims_gates.errors import DataError, InputError
 from aims_gates.model import Finding, Limit, Outcome
 from aims_gates.packs.case import Case
-
-if TYPE_CHECKING:
-    from aims_gates.packs.cel import Names
+from aims_gates.packs.cel import Names
 
 __all__ = ["Fact", "judge"]
 
@@ -114,29 +112,22 @@ def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
     return tuple(sorted({f"record:{name.removeprefix('system/')}" for name in read}))
 
 
-def _names(case: Case) -> "Names":
-    """What an expression sees, as CEL values. A system's records stand under ``system/`` too."""
-    try:
-        from aims_gates.packs import cel as expressions
-    except ImportError as error:
-        raise GateError(f"cel-python does not import: {error}", remedy="Install aims-gates again.") from error
+def _names(case: Case) -> Names:
+    """What an expression sees. A system's records stand under ``system/`` too."""
     system = case.records.get("system", {})
     facts = system.get("facts") or {}
     now = case.now.astimezone(UTC)
-    names = expressions.Names(now.date(), case.records)
-    records = {name: names.value(record) for name, record in case.records.items()}
-    records |= {f"system/{name}": value for name, value in records.items() if "/" not in name}
-    findings = {
+    values = {
         "params": dict(case.params),
         "system": system,
         "facts": facts,
         "run": _plain(case.run),
         "today": now.date().isoformat(),
+        "now": now,
         "subject": case.subject.digest if case.subject else "",
         "first_release": case.run.get("first_release", facts.get("first_release", False)) is True,
     }
-    values = {name: names.value(value) for name, value in findings.items()}
-    return names.holding(values | {"records": names.value(records), "now": expressions.timestamp(now)})
+    return Names(now.date(), case.records, values)
 
 
 def _plain(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,7 +135,7 @@ def _plain(run: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in run.items() if isinstance(value, str | bool | int | float)}
 
 
-def _applies(fact: Fact, names: "Names") -> tuple[bool, str]:
+def _applies(fact: Fact, names: Names) -> tuple[bool, str]:
     if fact.when is None:
         return True, ""
     try:
@@ -154,7 +145,7 @@ def _applies(fact: Fact, names: "Names") -> tuple[bool, str]:
     return answer is not False, ", ".join(_deciders(fact.when, names)) or f"not: {fact.when}"
 
 
-def _deciders(expression: str, names: "Names") -> Iterator[str]:
+def _deciders(expression: str, names: Names) -> Iterator[str]:
     """``system.tier is minimal``, for each value of the system that the condition looks at."""
     for chain in dict.fromkeys(_DECIDERS.findall(expression)):
         try:
@@ -163,13 +154,12 @@ def _deciders(expression: str, names: "Names") -> Iterator[str]:
             continue
 
 
-def _answer(fact: Fact, names: "Names") -> tuple[Outcome, str | None]:
-    record = names.record(fact.record)
-    if record is None:
+def _answer(fact: Fact, names: Names) -> tuple[Outcome, str | None]:
+    if names.record(fact.record) is None:
         return "fail", f"the record {fact.record} is missing"
     for expression in fact.requires:
         try:
-            answer = names.evaluate(expression, record)
+            answer = names.evaluate(expression, fact.record)
         except DataError as problem:
             return "fail", f"{fact.record}: {problem.message}"
         except InputError as problem:
@@ -181,12 +171,13 @@ def _answer(fact: Fact, names: "Names") -> tuple[Outcome, str | None]:
     return "pass", None
 
 
-def _holds(fact: Fact, names: "Names", day: date) -> bool:
+def _holds(fact: Fact, names: Names, day: date) -> bool:
     """Whether the fact holds on a day, as the record now stands."""
-    return _answer(fact, names.on(day))[0] == "pass"
+    then = names.on(day)
+    return all(then.is_true(expression, fact.record) for expression in fact.requires)
 
 
-def _last(fact: Fact, names: "Names", first: date, end: date) -> date:
+def _last(fact: Fact, names: Names, first: date, end: date) -> date:
     """The last day before ``end``, on which it does not hold, that follows ``first``, on which it does."""
     while (end - first).days > 1:
         middle = first + (end - first) // 2
@@ -194,7 +185,7 @@ def _last(fact: Fact, names: "Names", first: date, end: date) -> date:
     return first
 
 
-def _until(fact: Fact, names: "Names", outcome: Outcome, today: date) -> date | None:
+def _until(fact: Fact, names: Names, outcome: Outcome, today: date) -> date | None:
     """The last day on which the fact holds, or held; None where no day ends it, or where it never held."""
     if not any(map(_TIMED.search, fact.requires)):
         return None
@@ -219,7 +210,7 @@ def _days(value: Any) -> Iterator[date]:
             return
 
 
-def _finding(fact: Fact, names: "Names", today: date) -> Finding:
+def _finding(fact: Fact, names: Names, today: date) -> Finding:
     outcome, note = _answer(fact, names)
     until = _until(fact, names, outcome, today) if outcome != "error" else None
     overtaken = outcome == "fail" and (until is not None or (fact.lapses and (note or "").endswith(fact.says)))

@@ -86,8 +86,8 @@ def _kl(first: Counts, second: Counts) -> Floats:
 
 
 def _js(first: Counts, second: Counts) -> Floats:
-    """As ``scipy.spatial.distance.jensenshannon``, to the last digit."""
-    p, q = (_shares(shares) for shares in (_shares(first), _shares(second)))  # SciPy norms once more
+    """As ``scipy.spatial.distance.jensenshannon``, which norms once more, to the last digit."""
+    p, q = (shares / shares.sum(axis=-1, keepdims=True) for shares in (_shares(first), _shares(second)))
     middle = (p + q) / 2.0
     apart = sum(np.sum(special.rel_entr(shares, middle), axis=-1) for shares in (p, q))
     return np.asarray(np.sqrt(apart / 2.0))
