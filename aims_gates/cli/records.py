@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from aims_gates.cli import record_approvals
 from aims_gates.cli.fill import fill_records
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.documents.files import write_new
@@ -30,6 +31,11 @@ def command() -> None:
 
 
 command.add_command(fill_records, "fill")
+
+
+command.add_command(record_approvals.submit)
+command.add_command(record_approvals.approve)
+command.add_command(record_approvals.status)
 
 
 @command.command("list")

@@ -47,6 +47,8 @@ def _approved(name: str, read: Mapping[str, str], ledger: Statements, system: st
     if name == "system":
         binding = ledger.binding()
         return binding is not None and binding.predicate.system_digest == digest
-    shared = name.startswith("organization/")
-    state = record_state(ledger, name if shared else f"system/{name}", "" if shared else system, digest)
-    return state.approval is not None
+    if name.startswith("organization/"):
+        return record_state(ledger, name, "", digest).approval is not None
+    # A standard plan is approved once, for every system whose record it stands in for.
+    states = (record_state(ledger, f"system/{name}", about, digest) for about in (system, ""))
+    return any(state.approval is not None for state in states)

@@ -11,6 +11,7 @@ from typing import Any
 from aims_gates.attestation.signing.envelope import Envelope, Statement, open_envelope
 from aims_gates.attestation.statements.people import Halt, Revocation
 from aims_gates.attestation.statements.policy import Activation, KeyRevocation, OpenMode, Trust, UntestedMlflow
+from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
 from aims_gates.attestation.statements.registry import Intake, Registration
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, SUMMARY, TEST_RESULT, type_of
 from aims_gates.attestation.statements.wording import predicate_of
@@ -46,6 +47,8 @@ _COMMON = {
     type_of(OpenMode): OPEN_MODE,
     type_of(UntestedMlflow): "mlflow",
     type_of(Halt): HALTS,
+    type_of(RecordSubmission): "records",
+    type_of(RecordApproval): "records",
     **dict.fromkeys(TRUST_TYPES, "trust"),
 }
 #: Of these there is one for each version: they stand apart, so that what bears on a name is read without them.

@@ -1,0 +1,219 @@
+"""``aims-gates records submit | approve | status``: texts that people sign."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aims_gates.attestation.signing.keys import Key
+from aims_gates.attestation.trust_list import alike
+from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
+from aims_gates.decision.records import RecordState
+from aims_gates.errors import InputError, NoLedgerError, RefusedError
+from aims_gates.governance.records.approvers import approver_of
+from aims_gates.governance.records.lint import check_packs
+from aims_gates.ledger import history
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.table import Source
+from aims_gates.portfolio.record_texts import RecordText, TextStatus, record_texts, statuses
+from aims_gates.settings import Settings, signer
+from aims_gates.workflow.record_texts import approve_record, submit_record
+from aims_gates.workflow.requests import Draft, sign_and_append
+
+__all__ = ["approve", "status", "submit"]
+
+_FILES = click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
+
+
+@click.command()
+@_FILES
+@click.option("--all-due", is_flag=True, help="Every text that nobody has submitted as it now reads.")
+@key_option
+@settings_options
+@as_json
+def submit(files: tuple[Path, ...], all_due: bool, key: Path | None, settings: Settings, json_: bool) -> None:
+    """Put the text of records forward, as their author. Another person approves it then.
+
+    What is signed is the content, whatever its layout: comments and formatting do not count, one altered word does.
+    """
+    signing = signer(settings, key)
+    with open_ledger(settings.need_registry(), write=True) as ledger:
+        due = [item for item in _statuses(ledger, settings) if not item.progress.submitted]
+        chosen = _chosen(files, [item.record for item in due] if all_due else None, settings)
+        _valid(chosen, settings)
+        signed = [(record, *_signed(ledger, submit_record(record.text), signing)) for record in chosen]
+    _report("submitted", signed, json_)
+
+
+@click.command()
+@_FILES
+@click.option("--role", help="The role in which you approve. Default: the one that the record's type asks for.")
+@click.option("--all-due", is_flag=True, help="Every submitted text that waits for the role.")
+@key_option
+@settings_options
+@as_json
+def approve(
+    files: tuple[Path, ...], role: str | None, all_due: bool, key: Path | None, settings: Settings, json_: bool
+) -> None:
+    """Approve the text of records, in the role that their type asks for. Its author cannot.
+
+    An approval holds for that very text: where a word of it changes it has to be approved again. Look at what waits for
+    you first: aims-gates records status
+    """
+    if all_due and role is None:
+        raise InputError("no role is named", remedy="Name the role in which you approve them all: --role ROLE")
+    signing = signer(settings, key)
+    with open_ledger(settings.need_registry(), write=True) as ledger:
+        person = _person(ledger, signing)
+        waiting = [item for item in _statuses(ledger, settings) if _waits(item, role, person)]
+        chosen = _chosen(files, [item.record for item in waiting] if all_due else None, settings)
+        _valid(chosen, settings)
+        drafts = _drafts(ledger, chosen, role, person)
+        signed = [(record, *_signed(ledger, draft, signing)) for record, draft in drafts]
+    _report("approved", signed, json_)
+
+
+def _drafts(
+    ledger: Source, chosen: Iterable[RecordText], role: str | None, person: str | None
+) -> list[tuple[RecordText, Draft]]:
+    """What is to be said of each; where one cannot be approved so, nothing is said of any."""
+    drafts: list[tuple[RecordText, Draft]] = []
+    refusals: list[RefusedError] = []
+    for record in chosen:
+        try:
+            asked = role or approver_of(record.text.record)
+            drafts.append((record, approve_record(ledger, record.text, asked, person)))
+        except RefusedError as refusal:
+            refusals.append(refusal)
+    if refusals:
+        first, *others = refusals
+        more = "".join(f"\n{other.where}: {other.message}. {other.remedy}" for other in others)
+        raise RefusedError(
+            f"{first.message}. {first.remedy or ''}{more}", where=first.where, remedy="Nothing was signed."
+        )
+    return drafts
+
+
+@click.command()
+@settings_options
+@as_json
+def status(settings: Settings, json_: bool) -> None:
+    """Say of every record who submitted and who approved the text as it now reads, and what it needs."""
+    try:
+        with open_ledger(settings.need_registry()) as ledger:
+            items = _statuses(ledger, settings)
+    except NoLedgerError:
+        texts = record_texts(settings.packs)
+        items = [TextStatus(record, RecordState(approver_of(record.text.record)), "unsigned") for record in texts]
+    emit([_row(item) for item in items], json_, lambda: _text(items))
+
+
+def _statuses(ledger: Source, settings: Settings) -> list[TextStatus]:
+    return statuses(ledger, record_texts(settings.packs), datetime.now(UTC).date())
+
+
+def _waits(item: TextStatus, role: str | None, person: str | None) -> bool:
+    """Whether a text waits for this person in this role."""
+    authors = {alike(author) for author in item.progress.submitted}
+    mine = person is not None and alike(person) in authors
+    return item.progress.approval is None and bool(authors) and item.progress.role == role and not mine
+
+
+def _chosen(files: Sequence[Path], due: list[RecordText] | None, settings: Settings) -> list[RecordText]:
+    """The records of these files, or all that are due.
+
+    Raises:
+        InputError: no file is named, a file is no record of the packs, or nothing is due.
+    """
+    if due is not None:
+        if not due:
+            raise InputError("nothing is due", remedy="Look at them all: aims-gates records status")
+        return due
+    if not files:
+        raise InputError("no file is named", remedy="Name the record's file, or take all that are due: --all-due")
+    by_path = {record.path.resolve(): record for record in record_texts(settings.packs)}
+    strange = [str(file) for file in files if file.resolve() not in by_path]
+    if strange:
+        remedy = "Records lie under records/ of a pack; see: aims-gates records status"
+        raise InputError("no record that is approved as a text", where=", ".join(strange), remedy=remedy)
+    return [by_path[file.resolve()] for file in files]
+
+
+def _valid(chosen: Iterable[RecordText], settings: Settings) -> None:
+    """Refuse to sign a record that is not valid, or holds what is still to be filled in.
+
+    Raises:
+        InputError: with every problem of these files.
+    """
+    places = tuple(str(record.path) for record in chosen)
+    errors = [error for error in check_packs(settings.packs, datetime.now(UTC).date()) if _at(error.where, places)]
+    if errors:
+        first, *others = errors
+        more = "".join(f"\n{other}" for other in others)
+        raise InputError(f"{first.message}{more}", where=first.where, remedy="Mend it, then sign. Nothing was signed.")
+
+
+def _at(where: str | None, places: tuple[str, ...]) -> bool:
+    return where is not None and any(where == place or where.startswith(f"{place}:") for place in places)
+
+
+def _person(ledger: Source, key: Key) -> str | None:
+    """Whose key it is; None where it is on no trust list."""
+    trust = history(ledger).current()
+    return next((entry.person for entry in (trust.keys if trust else ()) if entry.key == key.public), None)
+
+
+def _signed(ledger: Source, draft: Draft, key: Key) -> tuple[str, str]:
+    row, person = sign_and_append(ledger, draft, key, datetime.now(UTC))
+    return row.digest, person
+
+
+def _report(verb: str, signed: Sequence[tuple[RecordText, str, str]], json_: bool) -> None:
+    rows = [
+        {"file": record.text.file, "record": record.text.record, "digest": record.text.digest, "statement": statement,
+         "by": person}
+        for record, statement, person in signed
+    ]  # fmt: skip
+    emit(rows, json_, lambda: "\n".join(f"{row['by']} {verb} {row['file']} ({row['digest'][7:19]})" for row in rows))
+
+
+def _row(item: TextStatus) -> dict[str, Any]:
+    approval = item.progress.approval
+    text = item.record.text
+    return {
+        "file": text.file,
+        "record": text.record,
+        "system": text.system or None,
+        "owner": item.record.owner,
+        "digest": text.digest,
+        "submitted": {"by": list(item.progress.submitted)},
+        "approved": None
+        if approval is None
+        else {
+            "by": list(item.progress.approved_by),
+            "role": item.progress.role,
+            "at": approval.at.isoformat(timespec="seconds"),
+            "digest": text.digest,
+        },
+        "state": item.state,
+        "needs": list(item.needs),
+    }
+
+
+def _text(items: Sequence[TextStatus]) -> str:
+    lines = [
+        (
+            item.record.text.file,
+            item.state,
+            ", ".join(item.progress.approved_by) or "-",
+            "; ".join(item.needs) or "-",
+        )
+        for item in items
+    ]
+    counts = ", ".join(f"{count} {state}" for state, count in Counter(item.state for item in items).items())
+    if not items:
+        return "no records here; begin: aims-gates records new --due"
+    return f"{table(('RECORD', 'STATE', 'APPROVED BY', 'NEEDS'), lines)}\n\n{counts}"

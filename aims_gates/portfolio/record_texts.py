@@ -1,0 +1,116 @@
+"""The records of packs as they now read, and how far the ledger says that each text has come."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
+from aims_gates.attestation.trust_list import Row, day
+from aims_gates.decision.records import RecordState, record_state
+from aims_gates.decision.statements import Statements
+from aims_gates.documents.canonical import digest
+from aims_gates.governance.records.reader import read_record, record_files, system_names
+from aims_gates.ledger import rows
+from aims_gates.ledger.table import Source
+
+__all__ = ["GRACE", "RecordText", "TextStatus", "record_texts", "statuses"]
+
+#: How long an approved text whose review is due still counts as waiting for it; a convention.
+GRACE = timedelta(days=30)
+State = Literal["approved", "changed", "unsigned", "expired", "grace"]
+#: Not approved one by one: what a system is (its binding carries the digest), and what tools write.
+_NOT_APPROVED = ("system", "defaults", "bom")
+
+
+@dataclass(frozen=True)
+class RecordText:
+    """A record as its file now reads.
+
+    Attributes:
+        text: Its name, system, file and digest, as they are signed.
+        path: The file.
+        owner: Who keeps it, as it says; empty where it does not.
+        next_review: The day by which it is reviewed again; None where it names none.
+    """
+
+    text: RecordSubmission
+    path: Path
+    owner: str
+    next_review: date | None
+
+
+@dataclass(frozen=True)
+class TextStatus:
+    """How far a text has come.
+
+    Attributes:
+        record: The text.
+        progress: Who submitted and approved it.
+        state: ``approved``; ``changed`` (an earlier text was approved, this one is not); ``unsigned``; ``grace`` and
+            ``expired`` (approved, and its review is due, or was due longer than :data:`GRACE` ago).
+    """
+
+    record: RecordText
+    progress: RecordState
+    state: State
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What is to be done, in order; nothing where it is approved."""
+        submit = () if self.progress.submitted else ("submit",)
+        approve = (f"approve as {self.progress.role}",)
+        if self.state in ("grace", "expired"):
+            return ("review", *submit, *approve)
+        return () if self.state == "approved" else (*submit, *approve)
+
+
+def record_texts(packs: Iterable[Path]) -> Iterator[RecordText]:
+    """Every record that is approved as a text: the organization's, the standard plans, the systems'.
+
+    Raises:
+        InputError: a file cannot be read; it names the place.
+    """
+    for pack in packs:
+        root = pack / "records"
+        yield from _of_folder(pack, root / "organization", "organization", "")
+        yield from _of_folder(pack, root / "organization" / "standard", "system", "")
+        for name in system_names(pack):
+            yield from _of_folder(pack, root / "systems" / name, "system", name)
+
+
+def _of_folder(pack: Path, folder: Path, scope: str, system: str) -> Iterator[RecordText]:
+    for name, path in record_files(folder).items():
+        if name in _NOT_APPROVED:
+            continue
+        value: Mapping[str, Any] = read_record(path).value
+        text = RecordSubmission(f"{scope}/{name}", system, path.relative_to(pack).as_posix(), digest(value))
+        review = value.get("next_review")
+        yield RecordText(text, path, str(value.get("owner", "")), day(review) if isinstance(review, str) else None)
+
+
+def statuses(connection: Source, texts: Iterable[RecordText], today: date) -> list[TextStatus]:
+    """What the ledger says of each.
+
+    Raises:
+        IntegrityError: a row of the ledger does not hold.
+    """
+    ledger = Statements(rows(connection, ["records", "trust", "revocation"]), "", "")
+    ever = {_about(row) for row in ledger.of(RecordApproval)}
+    return [_status(ledger, record, ever, today) for record in texts]
+
+
+def _about(row: Row) -> tuple[str, str]:
+    return row.predicate.record, row.predicate.system
+
+
+def _status(ledger: Statements, record: RecordText, ever: set[tuple[str, str]], today: date) -> TextStatus:
+    text = record.text
+    progress = record_state(ledger, text.record, text.system, text.digest)
+    if progress.approval is None:
+        return TextStatus(record, progress, "changed" if (text.record, text.system) in ever else "unsigned")
+    overdue = None if record.next_review is None else today - record.next_review
+    if overdue is None or overdue <= timedelta():
+        return TextStatus(record, progress, "approved")
+    return TextStatus(record, progress, "grace" if overdue <= GRACE else "expired")

@@ -1,0 +1,134 @@
+"""Records are texts that people sign: submitted by their author, approved by another person in the proper role."""
+
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aims_gates.cli import main
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.portfolio.record_texts import record_texts, statuses
+
+PEOPLE = {"dee": "developer", "rita": "risk", "bo": "top-management", "cora": "compliance"}
+MONITORING = "records/systems/mortgage/monitoring.yaml"
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The worked example's files, and a trust list of one person for each role."""
+    folder = tmp_path_factory.mktemp("example")
+    patch = pytest.MonkeyPatch()
+    patch.chdir(folder)
+    try:
+        assert main(["init", "--example", "credit-scoring", "--no-start", "."]) == 0
+        for name in ("policy", *PEOPLE):
+            assert main(["keys", "new", f"{name}.key"]) == 0
+        policy = ["--key", "policy.key"]
+        assert main(["keys", "trust", "policy.pub", "--person", "p", "--role", "policy", "--first", *policy]) == 0
+        for name, role in PEOPLE.items():
+            assert main(["keys", "trust", f"{name}.pub", "--person", name, "--role", role, *policy]) == 0
+    finally:
+        patch.undo()
+    return folder
+
+
+@pytest.fixture
+def pack(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "pack"
+    shutil.copytree(example, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def states(command: Any) -> dict[str, Any]:
+    return {row["file"]: row for row in json.loads(command("records", "status", "--json").out)}
+
+
+def test_a_text_is_approved_by_another_person_in_the_proper_role(pack: Path, command: Any) -> None:
+    before = states(command)[MONITORING]
+    assert (before["state"], before["needs"]) == ("unsigned", ["submit", "approve as risk"])
+    early = command("records", "approve", MONITORING, "--key", "rita.key")
+    assert early.code == 2 and "nobody has submitted" in early.err
+    assert command("records", "submit", MONITORING, "--key", "dee.key").code == 0
+    wrong = command("records", "approve", MONITORING, "--role", "compliance", "--key", "cora.key")
+    assert wrong.code == 2 and "in the role risk" in wrong.err
+    assert command("records", "approve", MONITORING, "--key", "dee.key").code == 2
+    assert command("records", "approve", MONITORING, "--key", "rita.key").code == 0
+    row = states(command)[MONITORING]
+    assert (row["state"], row["needs"], row["submitted"]) == ("approved", [], {"by": ["dee"]})
+    assert (row["approved"]["by"], row["approved"]["role"], row["approved"]["digest"]) == (
+        ["rita"],
+        "risk",
+        row["digest"],
+    )
+
+
+def test_one_altered_word_has_to_be_approved_again_and_layout_has_not(pack: Path, command: Any) -> None:
+    assert command("records", "submit", MONITORING, "--key", "dee.key").code == 0
+    assert command("records", "approve", MONITORING, "--key", "rita.key").code == 0
+    file = pack / MONITORING
+    file.write_text(f"# a comment, and empty lines\n\n{file.read_text()}\n")
+    assert states(command)[MONITORING]["state"] == "approved"
+    file.write_text(file.read_text().replace("owner: ", "owner: another-", 1))
+    row = states(command)[MONITORING]
+    assert (row["state"], row["approved"], row["needs"]) == ("changed", None, ["submit", "approve as risk"])
+
+
+def test_whoever_submitted_a_text_cannot_approve_it(pack: Path, command: Any) -> None:
+    assert command("records", "submit", MONITORING, "--key", "rita.key").code == 0
+    refused = command("records", "approve", MONITORING, "--key", "rita.key")
+    assert refused.code == 2 and "rita submitted this text" in refused.err
+    none_due = command("records", "approve", "--all-due", "--role", "risk", "--key", "rita.key")
+    assert none_due.code == 1 and "nothing is due" in none_due.err
+
+
+def test_all_that_waits_for_a_role_is_signed_at_once(pack: Path, command: Any) -> None:
+    assert command("records", "submit", "--all-due", "--key", "dee.key").code == 0
+    for person, role in list(PEOPLE.items())[1:]:
+        assert command("records", "approve", "--all-due", "--role", role, "--key", f"{person}.key").code == 0
+    rows = states(command)
+    assert {row["state"] for row in rows.values()} == {"approved"} and len(rows) > 20
+
+
+def test_what_cannot_be_approved_is_said_all_at_once_and_nothing_is_signed(pack: Path, command: Any) -> None:
+    assert command("records", "submit", MONITORING, "--key", "dee.key").code == 0
+    oversight = "records/systems/mortgage/oversight.yaml"
+    refused = command(
+        "records", "approve", MONITORING, oversight, "records/organization/roles.yaml", "--key", "rita.key"
+    )
+    assert refused.code == 2 and oversight in refused.err and "roles.yaml" in refused.err
+    assert states(command)[MONITORING]["approved"] is None
+
+
+def test_a_record_that_is_not_valid_is_not_signed(pack: Path, command: Any) -> None:
+    file = pack / MONITORING
+    file.write_text(file.read_text().replace("owner: ", "owner: REPLACE ", 1))
+    refused = command("records", "submit", MONITORING, "--key", "dee.key")
+    assert refused.code == 1 and "Nothing was signed" in refused.err and MONITORING in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("README.md",), "no record that is approved"),
+        ((), "no file is named"),
+        (("records/systems/mortgage/system.yaml",), "no record that is approved"),
+    ],
+)
+def test_only_records_of_the_packs_are_signed(pack: Path, command: Any, arguments: tuple[str, ...], words: str) -> None:
+    refused = command("records", "submit", *arguments, "--key", "dee.key")
+    assert refused.code == 1 and words in refused.err
+
+
+@pytest.mark.parametrize(("days", "state"), [(0, "approved"), (1, "grace"), (30, "grace"), (31, "expired")])
+def test_a_review_that_is_due_is_seen(pack: Path, command: Any, days: int, state: str) -> None:
+    assert command("records", "submit", MONITORING, "--key", "dee.key").code == 0
+    assert command("records", "approve", MONITORING, "--key", "rita.key").code == 0
+    record = next(record for record in record_texts([pack]) if record.text.record == "system/monitoring")
+    assert record.next_review is not None
+    with open_ledger("aims+sqlite:///registry.db") as ledger:
+        (status,) = statuses(ledger, [record], record.next_review + timedelta(days=days))
+    assert status.state == state and (status.needs[:1] == ("review",)) == (state != "approved")
