@@ -87,12 +87,13 @@ def _file(person: str) -> str:
 def _later(record: SystemRecord, plan: Plan) -> list[str]:
     """The commands from the trust list to a request."""
     name, models = record.system.name, record.system.models
-    steps = [f"aims-gates start --model {quoted(models[0])}  # on a terminal: what is proposed, confirmed"]
-    steps += [
-        f"# in records/systems/{name}/system.yaml: take out the line profile: starter-solo (then {plan.profile} holds)"
+    return [
+        f"aims-gates start --model {quoted(models[0])}  # on a terminal: asks for what is proposed",
+        f"aims-gates system set-tier {quoted(name, plan.tier)}  # profile {plan.profile}, not the trial's",
+        f"aims-gates records new --due {quoted(name)}",
+        "aims-gates records fill",
+        *(f"aims-gates bind {quoted(model, '--system', name)}" for model in models),
     ]
-    steps += [f"aims-gates bind {quoted(model, '--system', name)}" for model in models]
-    return steps
 
 
 def _anew(plan: Plan, views: Sequence[StatementView]) -> Iterator[str]:

@@ -153,13 +153,21 @@ def known_values(draft: SystemRecord, plan: Plan) -> dict[str, Any]:
 
 
 def _texts(draft: SystemRecord) -> Iterator[tuple[str, str]]:
-    """What people wrote into the system's file."""
-    for key, text in (("system.purpose", draft.system.purpose), ("system_owner", draft.system.owner)):
-        if not text.startswith(BLANK):
+    """What people wrote into the system's file, or confirmed there."""
+    for key, field in (("system.purpose", "purpose"), ("system_owner", "owner")):
+        text = getattr(draft.system, field)
+        if not text.startswith(BLANK) and field not in _proposed(draft):
             yield key, text
 
 
+def _proposed(draft: SystemRecord) -> list[str]:
+    """The fields of the system's file that nobody has confirmed."""
+    return list(draft.document.value.get("proposed") or ())
+
+
 def _columns(draft: SystemRecord) -> Mapping[str, Any]:
+    if "roles.sensitive" in _proposed(draft):
+        return {}
     names = [name for name in draft.columns().get("sensitive", ()) if not name.startswith(BLANK)]
     return {"system.sensitive": names, "system.factors": ", ".join(names)} if names else {}
 

@@ -179,6 +179,13 @@ def test_what_was_only_proposed_holds_under_no_other_profile(copy: Path, run: Ru
     assert code == 1 and "proposed, and confirmed by nobody: purpose" in said and "aims-gates start" in said
 
 
+def test_what_was_only_proposed_is_asked_again_by_records(copy: Path, run: Run) -> None:
+    assert run("system", "set-tier", "loans", "limited", "--yes")[0] == 0
+    assert run("records", "new", "--due", "loans")[0] == 0
+    keys = {row["key"] for row in json.loads(run("records", "fill", "--list", "--json")[1])}
+    assert {"system_owner", "loans.purpose"} <= keys
+
+
 def test_from_a_trial_to_tier_limited_takes_people_and_nothing_of_the_trial_counts(copy: Path, run: Run) -> None:
     confirmed(copy)
     code, text = run("bind", "loans", "--system", "loans")
@@ -204,6 +211,7 @@ def test_a_second_person_is_invited_and_nothing_is_registered_anew(copy: Path, r
     code, text = run("start", "--invite", "risk@example.org")
     assert code == 0 and "aims-gates keys new keys/risk\n" in text and "--role risk" in text
     assert "versions 1, their runs" in text and "To be approved anew: loans version 1 as production (1 x risk)" in text
+    assert "aims-gates system set-tier loans limited" in text and "aims-gates records new --due loans" in text
     assert (copy / "registry.db").read_bytes() == before
     confirmed(copy)
     assert "is not on trial" in run("start", "--invite", "risk@example.org")[1]
