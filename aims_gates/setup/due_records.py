@@ -134,7 +134,8 @@ def known_values(draft: SystemRecord, plan: Plan) -> dict[str, Any]:
     system = draft.system
     own: dict[str, Any] = {
         "system": system.name,
-        "system.tier": system.tier,
+        "system.stated_tier": system.tier,
+        **({} if "tier" in _unconfirmed(draft) else {"system.tier": system.tier}),
         "system.halt_route": f"aims-gates halt {quoted(system.models[0])}",
         "system.rollback_route": f"aims-gates rollback {quoted(system.models[0])} VERSION",
         **dict(_texts(draft)),
@@ -153,23 +154,28 @@ def known_values(draft: SystemRecord, plan: Plan) -> dict[str, Any]:
 
 
 def _texts(draft: SystemRecord) -> Iterator[tuple[str, str]]:
-    """What people wrote into the system's file, or confirmed there."""
-    for key, field in (("system.purpose", "purpose"), ("system_owner", "owner")):
-        text = getattr(draft.system, field)
-        if not text.startswith(BLANK) and field not in _proposed(draft):
+    """What people wrote into the system's file."""
+    texts = {"purpose": ("system.purpose", draft.system.purpose), "owner": ("system_owner", draft.system.owner)}
+    for field, (key, text) in texts.items():
+        if not text.startswith(BLANK) and field not in _unconfirmed(draft):
             yield key, text
 
 
-def _proposed(draft: SystemRecord) -> list[str]:
-    """The fields of the system's file that nobody has confirmed."""
-    return list(draft.document.value.get("proposed") or ())
+def _unconfirmed(draft: SystemRecord) -> frozenset[str]:
+    """The fields of the system's file whose values are proposed and that nobody has confirmed."""
+    fields = draft.document.value.get("proposed") or ()
+    return frozenset(map(str, fields))
 
 
 def _columns(draft: SystemRecord) -> Mapping[str, Any]:
-    if "roles.sensitive" in _proposed(draft):
-        return {}
     names = [name for name in draft.columns().get("sensitive", ()) if not name.startswith(BLANK)]
-    return {"system.sensitive": names, "system.factors": ", ".join(names)} if names else {}
+    if not names:
+        return {}
+    proposed = "roles.sensitive" in _unconfirmed(draft)
+    return {
+        "system.sensitive": [blank(proposal=name) if proposed else name for name in names],
+        "system.factors": ", ".join(names),
+    }
 
 
 def _data(draft: SystemRecord) -> Iterator[tuple[str, Any]]:

@@ -242,3 +242,15 @@ def test_the_records_of_another_tier(tmp_path: Path) -> None:
     assert {record.name for record in high if record.written} == {record.name for record in high} - limited - {
         "system/classification"
     }
+
+
+def test_what_is_proposed_in_the_system_s_file_stays_a_proposal(pack: Path) -> None:
+    folder = pack / "records" / "systems" / "loans"
+    proposed = "proposed: [tier, purpose, owner, roles.sensitive]\n"
+    (folder / "system.yaml").write_text((folder / "system.yaml").read_text() + proposed)
+    due(pack)
+    assessment = read_record(folder / "impact_assessment.yaml").value
+    assert assessment["tier"] == "REPLACE <loans.tier>, proposed: high"
+    assert assessment["purpose"] == "REPLACE <loans.purpose>"
+    assert assessment["attributes"] == [{"attribute": "REPLACE, proposed: sex", "tested": True}]
+    assert read_record(folder / "assignments.yaml").value["assignments"]["system_owner"] == "REPLACE <system_owner>"
