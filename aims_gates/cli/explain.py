@@ -1,5 +1,7 @@
 """``aims-gates explain``: what stands between a version and production, or what a control asks."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from aims_gates.cli.options import as_json, emit, reports_option, settings_options
@@ -9,6 +11,9 @@ from aims_gates.errors import InputError
 from aims_gates.model import ModelRef
 from aims_gates.settings import Settings
 
+if TYPE_CHECKING:
+    from aims_gates.cli.tier_change import Tier
+
 __all__ = ["command"]
 
 
@@ -17,6 +22,12 @@ __all__ = ["command"]
 @click.argument("version", required=False)
 @click.option("--to", "transition", type=click.Choice(["production"]), default="production", help="The transition.")
 @click.option("--all", "whole", is_flag=True, help="Print every control and action, however many are unmet.")
+@click.option(
+    "--what-if-tier",
+    "tier",
+    type=click.Choice(["minimal", "limited", "high"]),
+    help="Say what the version has and lacks at this tier instead. Nothing is signed or written.",
+)
 @reports_option
 @settings_options
 @as_json
@@ -25,14 +36,18 @@ def command(
     version: str | None,
     transition: str,
     whole: bool,
+    tier: "Tier | None",
     reports: tuple[str, ...],
     settings: Settings,
     json_: bool,
 ) -> int:
     """Say what stands between a version and production; or, for a control or clause (A.5.4, 9.3), what it asks.
 
-    The exit code is that of the decision.
+    With --what-if-tier: the decision as if the model were bound under that tier's profile, and the shortest path there:
+    what is met already, what needs data, records, or whose signature. The exit code is that of the decision.
     """
+    if version is None and tier is not None:
+        raise InputError("a tier is tried on a version", remedy="Name the model and its version.")
     if version is None:
         from aims_gates.cli.controls import text_of
         from aims_gates.governance.controls import clause_or_control, title_of
@@ -42,6 +57,12 @@ def command(
             raise InputError(f"there is no control {name!r}", remedy=remedy)
         emit(plain(clause_or_control(name)), json_, lambda: text_of(name))
         return 0
+    if tier is not None:
+        from aims_gates.cli.what_if import explain_at_tier
+
+        if reports:
+            raise InputError("--what-if-tier writes no reports", remedy="Leave out --report, or take --json.")
+        return explain_at_tier(settings, ModelRef(settings.workspace, name, version), tier, json_=json_)
     from aims_gates.cli.check import show
     from aims_gates.mlflow_plugin.client.explain import explain_version
 

@@ -16,7 +16,9 @@ from aims_gates.errors import AimsGatesError, InputError
 
 __all__ = ["command"]
 
-_PROFILES = {"high": "starter", "limited": "starter-limited", "minimal": "starter-minimal"}
+_TIERS = ("high", "limited", "minimal")
+#: What asks for the least: for a first look, where neither tier nor profile is named.
+_LEAST = "starter-minimal"
 
 #: What YAML reads as something other than text.
 _WORDS = ("true", "false", "null")
@@ -84,13 +86,13 @@ workspace: default
 """
 
 
-def _files(name: str, tier: str) -> dict[str, str]:
+def _files(name: str, tier: str, profile: str) -> dict[str, str]:
     from aims_gates.setup.due_records import card_skeleton
 
     today = datetime.now(UTC).date()
     folder = f"records/systems/{name}"
     title = name.replace("-", " ").replace("_", " ").capitalize()
-    system = _SYSTEM.format(name=name, title=title, tier=tier, profile=_PROFILES[tier])
+    system = _SYSTEM.format(name=name, title=title, tier=tier, profile=profile)
     files = {
         "aims.yaml": _AIMS,
         "records/organization/defaults.yaml": _DEFAULTS,
@@ -106,22 +108,45 @@ def _files(name: str, tier: str) -> dict[str, str]:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--system", "name", help="The system's name. Default: my-system.")
-@click.option("--tier", type=click.Choice(list(_PROFILES)), help="Its risk tier. Default: minimal.")
+@click.option("--tier", type=click.Choice(_TIERS), help="Its risk tier. Default: that of --profile, else minimal.")
+@click.option(
+    "--profile", help=f"Its profile, e.g. starter. Default: the tier's own; without --tier the least: {_LEAST}."
+)
 @click.option("--example", help="A worked example instead: credit-scoring (tier high, every record, a trained model).")
 @click.option("--no-start", is_flag=True, help="With --example: write its files only; train and register nothing.")
-def command(folder: Path, name: str | None, tier: str | None, example: str | None, no_start: bool) -> None:
+def command(
+    folder: Path, name: str | None, tier: str | None, profile: str | None, example: str | None, no_start: bool
+) -> None:
     """Start a pack with one system in FOLDER (the current one by default). Existing files are never touched.
 
     With --example a complete one is written: records with dates around today, keys, a gated registry, and a model that
     is trained, checked, approved and in production, by the commands it prints (about a minute). Then look around with
     `aims-gates check`, `aims-gates explain mortgage 1 --to production` and `aims-gates report soa`.
     """
-    if example is None and name is None and tier is None and sys.stdin.isatty() and sys.stdout.isatty():
+    nothing_said = (example, name, tier, profile) == (None, None, None, None)
+    if nothing_said and sys.stdin.isatty() and sys.stdout.isatty():
         example, tier = _asked()
     if example is not None:
         _example(example, folder, no_start)
     else:
-        _empty(folder, "my-system" if name is None else name, tier or "minimal")
+        _empty(folder, "my-system" if name is None else name, *_tier_and_profile(folder, tier, profile))
+
+
+def _tier_and_profile(folder: Path, tier: str | None, profile: str | None) -> tuple[str, str]:
+    """Tier and profile as one: --tier high gives the profile high, --profile starter the tier that it is for."""
+    from aims_gates.profiles import open_profile
+
+    if profile is None:
+        return (tier, tier) if tier is not None else ("minimal", _LEAST)
+    packs = [folder] if (folder / "profiles").is_dir() else []
+    for_tier = open_profile(profile, packs)[0].tier
+    if for_tier == "any":
+        remedy = f"Lay it over a profile: --profile {quoted(f'{tier or _TIERS[0]}+{profile}')}"
+        raise InputError(f"{profile!r} is an overlay and stands on no system alone", where="--profile", remedy=remedy)
+    if tier not in (None, for_tier):
+        remedy = f"Leave out --tier, or choose a profile of tier {tier}: aims-gates profile list"
+        raise InputError(f"the profile {profile!r} is for tier {for_tier}", where="--profile", remedy=remedy)
+    return for_tier, profile
 
 
 def _asked() -> tuple[str | None, str | None]:
@@ -167,11 +192,11 @@ Next, in {folder}:
     )
 
 
-def _empty(folder: Path, name: str, tier: str) -> None:
+def _empty(folder: Path, name: str, tier: str, profile: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in _WORDS:
         remedy = "Begin with a small letter; then small letters, digits, - and _."
         raise InputError(f"{name!r} cannot be a system's name", where="--system", remedy=remedy)
-    files = _files(name, tier)
+    files = _files(name, tier, profile)
     taken = [path for path in files if (folder / path).exists() and path.startswith("records/systems")]
     if taken:
         raise InputError(
@@ -185,6 +210,8 @@ def _empty(folder: Path, name: str, tier: str) -> None:
         click.echo(f"wrote {place}")
     click.echo(
         f"""
+Tier {tier}, profile {profile}.
+
 Next:
   1. Fill in every REPLACE in {folder / "records/systems" / name} (aims-gates records fill), and see what is due:
      aims-gates plan {quoted(name)}; write the records that it requires: aims-gates records new --due {quoted(name)}

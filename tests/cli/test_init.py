@@ -39,6 +39,41 @@ def test_an_empty_folder_becomes_a_pack_that_plans_once_filled_in(command: Any, 
     assert found.code == 0 and json.loads(found.out)["tier"] == tier
 
 
+@pytest.mark.parametrize(
+    ("words", "tier", "profile"),
+    [
+        ((), "minimal", "starter-minimal"),
+        (("--tier", "high"), "high", "high"),
+        (("--tier", "minimal"), "minimal", "minimal"),
+        (("--profile", "starter"), "high", "starter"),
+        (("--profile", "small-organization", "--tier", "high"), "high", "small-organization"),
+        (("--profile", "limited+gpai-user"), "limited", "limited+gpai-user"),
+    ],
+)
+def test_a_tier_means_its_own_profile_and_a_profile_its_tier(
+    command: Any, tmp_path: Path, words: tuple[str, ...], tier: str, profile: str
+) -> None:
+    said = command("init", "--system", "loans", *words)
+    assert said.code == 0 and f"Tier {tier}, profile {profile}." in said.out
+    text = (tmp_path / "records" / "systems" / "loans" / "system.yaml").read_text()
+    assert f"tier: {tier}\nprofile: {profile}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--tier", "limited", "--profile", "starter"), "is for tier high"),
+        (("--profile", "gpai-user"), "stands on no system alone"),
+        (("--profile", "none-such"), "none-such"),
+    ],
+)
+def test_a_profile_that_does_not_fit_is_refused_before_anything_is_written(
+    command: Any, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    said = command("init", "--system", "loans", *words)
+    assert said.code == 1 and message in said.err and "remedy" in said.err and files(tmp_path) == {}
+
+
 def test_the_second_time_it_refuses_and_touches_nothing(command: Any, tmp_path: Path) -> None:
     command("init", "--system", "loans")
     before = files(tmp_path)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.halts import describe_halt, may_resume
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.refusals import intake_notes
@@ -19,7 +20,7 @@ from aims_gates.model import TRIAL_GRANT, Decision, ModelRef
 from aims_gates.reports import GateRun, Report
 from aims_gates.settings import Settings
 
-__all__ = ["explain", "explain_version"]
+__all__ = ["explain", "explain_version", "version_question"]
 
 
 def explain_version(settings: Settings, ref: ModelRef) -> Report:
@@ -48,17 +49,9 @@ def explain(
         makers: Who made it, where a server records that (:class:`aims_gates.decision.question.Ask`).
     """
     workspace, name, version = ref.workspace, ref.name, ref.version
-    rows = about(connection, workspace, name, version=version)
-    ledger = StatementView(rows, workspace, name)
-    request = ledger.request(version)
-    subject = request.predicate.digest if request else ledger.evidenced_bytes(version)
-    if subject is None and (grants := ledger.grants(version=version)):
-        subject = grants[-1].predicate.digest
-    if subject is None and ledger.kind == "model":
-        subject = hashed()
-    rows = about(connection, workspace, name, subject)
-    now = datetime.now(UTC)
-    decision = decide(Ask(workspace, name, version, subject, "production", now, makers=makers), rows)
+    ask, rows = question(connection, ref, hashed, makers)
+    subject, now = ask.digest, ask.now
+    decision = decide(ask, rows)
     irregular = [*_stopped(connection, decision, workspace), *_irregular(StatementView(rows, workspace, name), now)]
     decision = replace(decision, problems=(*irregular, *decision.problems))
     binding = StatementView(rows, workspace, name).binding()
@@ -75,6 +68,34 @@ def explain(
     command = f"aims-gates explain {quoted(name, version)} --all"
     title = f"{name} version {version}"
     return Report(title, decision, tuple(runs), notes, all_of_it=command)
+
+
+def question(
+    connection: Source, ref: ModelRef, hashed: Callable[[], str | None], makers: tuple[str, ...] | None = None
+) -> tuple[Ask, list[Row]]:
+    """The question whether a version may be promoted now, and every row that bears on it; as :func:`explain`."""
+    workspace, name, version = ref.workspace, ref.name, ref.version
+    rows = about(connection, workspace, name, version=version)
+    ledger = StatementView(rows, workspace, name)
+    request = ledger.request(version)
+    subject = request.predicate.digest if request else ledger.evidenced_bytes(version)
+    if subject is None and (grants := ledger.grants(version=version)):
+        subject = grants[-1].predicate.digest
+    if subject is None and ledger.kind == "model":
+        subject = hashed()
+    rows = about(connection, workspace, name, subject)
+    return Ask(workspace, name, version, subject, "production", datetime.now(UTC), makers=makers), rows
+
+
+def version_question(settings: Settings, ref: ModelRef) -> tuple[Ask, list[Row]]:
+    """The same of a registry's version.
+
+    Raises:
+        InputError: the version is spelled strangely.
+    """
+    ref = replace(ref, version=str(version_number(ref.version)))
+    with open_ledger(settings.need_registry()) as connection:
+        return question(connection, ref, lambda: _hashed(settings, ref))
 
 
 def _stopped(connection: Source, decision: Decision, workspace: str) -> list[str]:
