@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import echo, key_option, progress, settings_options, staged_bytes
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.model import ModelRef
 from aims_gates.settings import Settings, signer
 
@@ -37,4 +37,4 @@ def command(name: str, version: str, reason: str, hours: float, key: Path | None
         ref = ModelRef(settings.workspace, name, str(version_number(version)))
         row = break_glass(settings, ref, reason, hours, signing, staged_bytes(report_progress))
     echo(f"break-glass order for {name} version {version}, until {row.predicate.expires}", red=True)
-    echo(f"it takes two people; then: aims-gates promote {quoted(name, version)}")
+    echo(f"it takes two people; then: {invocation('promote', name, version)}")

@@ -94,7 +94,9 @@ def command(
         use(settings)
         target = _target(settings, system, run_id, model, version)
         record = system_of(settings, system, target.name)
-        report = check_target(CheckContext(settings, signing, report_progress, isolation, predictions), record, target)
+        report = check_target(
+            CheckContext(settings, signing, report_progress, isolation, predictions, whole), record, target
+        )
     return show(report, reports, json_, whole)
 
 

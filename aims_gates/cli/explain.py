@@ -6,7 +6,7 @@ import click
 
 from aims_gates.cli.options import as_json, emit, reports_option, settings_options
 from aims_gates.documents.canonical import plain
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.errors import InputError
 from aims_gates.model import ModelRef
 from aims_gates.settings import Settings
@@ -53,7 +53,9 @@ def command(
         from aims_gates.governance.controls import clause_or_control, title_of
 
         if title_of(name) is None:
-            remedy = f"For a model name its version too: aims-gates explain {quoted(name)} VERSION --to production"
+            remedy = (
+                f"For a model name its version too: {invocation('explain', name, 'VERSION', options='--to production')}"
+            )
             raise InputError(f"there is no control {name!r}", remedy=remedy)
         emit(plain(clause_or_control(name)), json_, lambda: text_of(name))
         return 0

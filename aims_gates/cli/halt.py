@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import echo, signing_command
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation, quoted
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -47,4 +47,4 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
     echo(f"{name} is halted; removed: {', '.join(aliases) or 'no alias stood'}")
     if versions:
         echo(f"no longer loads: {', '.join(versions)}")
-        echo(f"next: aims-gates rollback {quoted(name)} VERSION, or to lift the halt: aims-gates resume {quoted(name)}")
+        echo(f"next: aims-gates rollback {quoted(name)} VERSION, or to lift the halt: {invocation('resume', name)}")

@@ -11,7 +11,7 @@ import click
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.report_pages import add_pages
 from aims_gates.documents.canonical import plain
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.errors import InputError
 from aims_gates.model import ModelRef
 from aims_gates.reports.tables import FORMATS
@@ -141,7 +141,7 @@ def coverage(name: str, version: str, settings: Settings, json_: bool) -> int:
     with open_ledger(settings.need_registry()) as connection:
         model = view(connection, settings.workspace, name, now, version)
     if model.plan is None:
-        remedy = f"Bind it: aims-gates bind {quoted(name)} --system SYSTEM --key POLICY.key"
+        remedy = f"Bind it: {invocation('bind', name, options='--system SYSTEM --key POLICY.key')}"
         raise InputError(f"{name!r} {model.ledger.unbound()}", remedy=remedy)
     record = system_of(settings, model.plan.system)
     rows = covered(model, due_of(model), record.records if record is not None else {})

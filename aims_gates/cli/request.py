@@ -10,7 +10,7 @@ from aims_gates.attestation.trust_list import Row
 from aims_gates.cli.options import as_json, echo, emit, key_option, progress, settings_options, staged_bytes, table
 from aims_gates.cli.signed import attested, by_server, state
 from aims_gates.documents.canonical import plain
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import ModelRef
@@ -92,7 +92,7 @@ def show(request: str, settings: Settings, json_: bool) -> None:
     with open_ledger(settings.need_registry()) as ledger:
         row = acts.find_request(ledger, request)
         standing, predicate = acts.request_state(ledger, row), row.predicate
-    due = f"  see       aims-gates explain {quoted(predicate.name, predicate.version)} --to production"
+    due = f"  see       {invocation('explain', predicate.name, predicate.version, options='--to production')}"
     emit(_shown(row) | {"state": standing}, json_, lambda: f"request {row.digest} is {standing}\n{_lines(row)}\n{due}")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from aims_gates.cli.options import echo, signing_command
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.settings import Settings, signer
 
 __all__ = ["command"]
@@ -37,6 +37,5 @@ def command(name: str, reason: str, key: Path | None, settings: Settings) -> Non
     done = state(settings, key, make, "/resume", {"name": name, "reason": reason})
     echo(f"{done.person} resumed {name} at ledger position {done.position}")
     echo(
-        f"no alias was set: aims-gates request open {quoted(name)} VERSION, "
-        f"or aims-gates rollback {quoted(name)} VERSION"
+        f"no alias was set: {invocation('request open', name, 'VERSION')}, or {invocation('rollback', name, 'VERSION')}"
     )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aims_gates.decision.approvals import outdated
-from aims_gates.decision.question import Ask, PromotionContext
+from aims_gates.decision.question import UNREGISTERED, Ask, PromotionContext
 from aims_gates.decision.rights import outcome_of
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation, quoted
 from aims_gates.model import Action, Cause, ControlState, Finding, State
 
 __all__ = ["actions", "cause_of", "needs_new_version", "next_steps", "take_in"]
@@ -38,8 +38,9 @@ def actions(
     context: PromotionContext, controls: Sequence[ControlState], approvals: Mapping[str, Any]
 ) -> tuple[Action, ...]:
     """The shortest ordered list for the whole decision: fix, then check, then ask, then approve."""
-    fixes = _fixes(context.ask.name, [state for state in controls if state.blocks])
-    taking = [] if context.registration is not None else [Action(take_in(context.ask), "people")]
+    fixes = _fixes(context.ask, [state for state in controls if state.blocks])
+    registered = context.registration is not None or context.ask.version == UNREGISTERED
+    taking = [] if registered else [Action(take_in(context.ask), "people")]
     steps: dict[str, Action] = {}
     for step in [*taking, *(fixes or [Action(text, "people") for text in _formalities(context, approvals)])]:
         steps.setdefault(step.text, step)
@@ -48,9 +49,11 @@ def actions(
 
 def take_in(ask: Ask) -> str:
     """What to do about a version of which the ledger knows no registrar."""
+    if ask.version == UNREGISTERED:
+        return f"register the model as a new version of {ask.name}"
     if not (ask.version.isascii() and ask.version.isdigit()):
         return f"register the model through the gated registry (no registrar is on record for {ask.version})"
-    return f"aims-gates adopt {quoted(ask.name, ask.version)} --key YOUR.key"
+    return invocation("adopt", ask.name, ask.version, options="--key YOUR.key")
 
 
 def next_steps(
@@ -71,19 +74,20 @@ def next_steps(
     bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
     remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
     renewed = state in _JUDGED and (not bad or any(needs_new_version(cause_of(finding)) for finding in bad))
-    version = _NEW if renewed else context.ask.version
+    version = _NEW if renewed or context.ask.version == UNREGISTERED else context.ask.version
     return (*remedies, f"aims-gates check --model {quoted(context.ask.name, '--version', version)}")
 
 
-def _fixes(name: str, blocking: Sequence[ControlState]) -> list[Action]:
+def _fixes(ask: Ask, blocking: Sequence[ControlState]) -> list[Action]:
     """The remedies of the controls that block, by cause and what failed first, and the checks after them."""
     unmet = [state for states in _URGENT for state in blocking if state.state in states]
     remedies = sorted(_remedies(unmet), key=lambda step: _ORDER.index(step.cause))
     checks = list(dict.fromkeys(state.next[-1] for state in unmet))
     new = [step for step in checks if step.endswith(_NEW)]
+    fixes = [step for step in remedies if step.new_version]
     if new:
-        register = Action(f"register the fixed model as a new version of {name}", "model", new_version=True)
-        fixes = [step for step in remedies if step.new_version]
+        fixed = "fixed " if fixes or ask.version != UNREGISTERED else ""
+        register = Action(f"register the {fixed}model as a new version of {ask.name}", "model", new_version=True)
         others = [step for step in remedies if not step.new_version]
         return [*fixes, register, *others, *(Action(text, "model", new_version=True) for text in new)]
     last: Cause = remedies[-1].cause if remedies else "people"
@@ -114,17 +118,19 @@ def _no_record(finding: Finding) -> bool:
 def _formalities(context: PromotionContext, approvals: Mapping[str, Any]) -> Sequence[str]:
     """What is left where no control stands in the way of a request."""
     name, version = context.ask.name, context.ask.version
+    if version == UNREGISTERED:
+        return [take_in(context.ask)]
     if context.makers_unknown:
         return ["log the model again, signed in to the server, and register that as a new version"]
     if not context.plan.trial and (context.request is None or outdated(context, context.request)):
         return [_open_request(context)]
     if approvals["missing"]:
         return _approve(context, approvals)
-    return [f"aims-gates promote {quoted(name, version)}"] if context.ask.digest is None else []
+    return [invocation("promote", name, version)] if context.ask.digest is None else []
 
 
 def _open_request(context: PromotionContext) -> str:
-    return f"aims-gates request open {quoted(context.ask.name, context.ask.version)} --key YOUR.key"
+    return invocation("request open", context.ask.name, context.ask.version, options="--key YOUR.key")
 
 
 def _approve(context: PromotionContext, approvals: Mapping[str, Any]) -> tuple[str, ...]:

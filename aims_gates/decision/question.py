@@ -13,7 +13,10 @@ from aims_gates.decision.rights import fails
 from aims_gates.documents.canonical import digest_of
 from aims_gates.model import Plan, Step
 
-__all__ = ["Ask", "PromotionContext", "iso"]
+__all__ = ["UNREGISTERED", "Ask", "PromotionContext", "iso"]
+
+#: Stands for the version of a model that is not registered yet.
+UNREGISTERED = "unregistered"
 
 #: Data that stay the same for all evidence of a version; production data are new each time.
 _FIXED_DATA = ("evaluation", "reference")
@@ -24,7 +27,8 @@ class Ask:
     """The question: may this version be promoted now?
 
     Attributes:
-        workspace, name, version: The registered model's version; the version as MLflow writes it.
+        workspace, name, version: The registered model's version; the version as MLflow writes it, or
+            :data:`UNREGISTERED`.
         digest: Digest of the staged bytes; None while nobody has hashed them (then the request's subject stands in,
             and the answer cannot be yes).
         alias: The governed alias.

@@ -9,7 +9,7 @@ from aims_gates.attestation.statements.registry import NOBODY, Intake
 from aims_gates.attestation.trust_list import Row, day
 from aims_gates.decision.halts import describe_halt
 from aims_gates.decision.in_force import StatementView
-from aims_gates.decision.question import PromotionContext
+from aims_gates.decision.question import UNREGISTERED, PromotionContext
 from aims_gates.decision.trial import trial_refusals
 
 __all__ = ["RefusalReason", "describe_intake", "hard_refusals", "intake_notes", "soft_refusals"]
@@ -58,7 +58,9 @@ def soft_refusals(context: PromotionContext) -> Iterator[RefusalReason]:
 def _of_version(context: PromotionContext) -> Iterator[RefusalReason]:
     if context.ask.digest is None:
         yield RefusalReason(3, "the version's bytes are not staged and hashed yet")
-    if context.registration is None:
+    if context.ask.version == UNREGISTERED:
+        yield RefusalReason(3, "the model is not registered yet")
+    elif context.registration is None:
         yield RefusalReason(3, "there is no record of who registered this version")
     elif isinstance(context.registration.predicate, Intake):
         if context.subject not in (None, context.registration.predicate.digest):

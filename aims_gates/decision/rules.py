@@ -128,7 +128,7 @@ from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.orders import break_glass, rollback, rollback_order
 from aims_gates.decision.question import Ask, PromotionContext, iso
 from aims_gates.decision.refusals import RefusalReason, hard_refusals, soft_refusals
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.model import Action, ControlState, Decision, State
 
 __all__ = ["Ask", "decide", "frozen", "unfilled"]
@@ -160,7 +160,7 @@ def decide(ask: Ask, rows: Iterable[Row]) -> Decision:
 
 def _unbound(ask: Ask, ledger: StatementView) -> Decision:
     message = f"{ask.name!r} {ledger.unbound() or 'is bound to no system'}"
-    steps: tuple[str, ...] = (f"aims-gates bind {quoted(ask.name)} --system SYSTEM --key POLICY.key",)
+    steps: tuple[str, ...] = (invocation("bind", ask.name, options="--system SYSTEM --key POLICY.key"),)
     if ledger.kind == "prompt":
         message, steps = f"{message}; {_UNREAD}", (_PROMPTS,)
     elif ledger.registration(ask.version) is None:

@@ -1,11 +1,12 @@
 """System, profile and gates in; plan out: what is due for a transition, pinned by digests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from aims_gates.documents.shell import quoted
-from aims_gates.errors import RefusedError
+from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.governance.controls import approval_controls, title_of
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Approver, Plan, Requirement, Step
@@ -50,19 +51,19 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
     Raises:
         RefusedError: the system's tier is prohibited.
         InputError: the profile is for another tier, the system sets what only the profile may, or it has values that
-            nobody confirmed and the profile is no trial.
+            nobody confirmed and the profile is no trial; all of it at once.
     """
     system, profile = record.system, resolved.profile
-    _known_gates(record, gates)
-    _confirmed(record, profile)
+    problems = list(_problems(record, profile, gates))
+    if problems:
+        raise problems[0] if len(problems) == 1 else _together(problems)
     tier = _tier(record, profile)
     requirements = [_requirement(control, profile) for control in profile.controls]
     separation = approval_controls().separation
     if profile.approvals and separation not in profile.controls:
         why = "a promotion needs people other than those who made the version"
         requirements.append(Requirement(separation, title_of(separation) or "", why, "block", ()))
-    used = dict.fromkeys(gate for rule in profile.controls.values() for gate in rule.gates)
-    steps = sorted((_step(record, profile, gates[gate]) for gate in used), key=lambda step: step.last)
+    steps = sorted((_step(record, profile, gate) for gate in _used(profile, gates)), key=lambda step: step.last)
     fixed = record.requirements.evaluation.digest if record.requirements else None
     return Plan(
         system=system.name,
@@ -123,8 +124,7 @@ def _requirement(control: str, profile: Profile) -> Requirement:
 
 def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
     manifest, rule = gate.manifest, profile.gates.get(gate.id)
-    system_params = _system_params(record, gate)
-    params = gate.params(system_params | (rule.params if rule else {}), record.document.place(("gates", gate.id)))
+    params = _params(record, profile, gate)
     judged = record.system.tier in ("high", "limited")
     tables = [role for role, when in manifest.trusted_tables.items() if _applies(when, record.system.facts)[0]]
     applies, reason = _applies(rule.applies_when if rule else {}, record.system.facts)
@@ -144,16 +144,13 @@ def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:
     )
 
 
-def _system_params(record: SystemRecord, gate: Gate) -> dict[str, Any]:
-    settings = record.system.gates.get(gate.id, {})
-    for name in settings:
+def _not_the_systems(record: SystemRecord, gate: Gate) -> Iterator[InputError]:
+    """Parameters of a gate that the system sets and that only a profile may set."""
+    for name in record.system.gates.get(gate.id, {}):
         parameter = gate.manifest.parameters.get(name)
         if parameter is not None and parameter.owner != "system":
-            place = ("gates", gate.id, name)
-            raise record.document.error(
-                place, "only a profile may set this", "Set it in the profile and have that reviewed."
-            )
-    return dict(settings)
+            remedy = "Set it in the profile and have that reviewed."
+            yield record.document.error(("gates", gate.id, name), "only a profile may set this", remedy)
 
 
 def _applies(when: Mapping[str, bool | str], facts: Mapping[str, bool | str]) -> tuple[bool, str]:
@@ -164,8 +161,41 @@ def _applies(when: Mapping[str, bool | str], facts: Mapping[str, bool | str]) ->
     return True, ""
 
 
-def _known_gates(record: SystemRecord, gates: Mapping[str, Gate]) -> None:
+def _params(record: SystemRecord, profile: Profile, gate: Gate) -> dict[str, Any]:
+    rule = profile.gates.get(gate.id)
+    settings = dict(record.system.gates.get(gate.id, {})) | (rule.params if rule else {})
+    return gate.params(settings, record.document.place(("gates", gate.id)))
+
+
+def _problems(record: SystemRecord, profile: Profile, gates: Mapping[str, Gate]) -> Iterator[AimsGatesError]:
+    """All that keeps system and profile from making a plan, in the order of the system's file."""
+    acts: list[Callable[[], object]] = [partial(_confirmed, record, profile), partial(_tier, record, profile)]
+    acts += [partial(_params, record, profile, gate) for gate in _used(profile, gates)]
+    for act in acts:
+        try:
+            act()
+        except AimsGatesError as error:
+            yield error
     for name in record.system.gates:
-        if name not in gates:
-            remedy = f"Choose from: {', '.join(sorted(gates))}."
-            raise record.document.error(("gates", name), f"there is no gate {name!r}", remedy)
+        if name in gates:
+            yield from _not_the_systems(record, gates[name]) if gates[name] in _used(profile, gates) else ()
+            continue
+        remedy = f"Choose from: {', '.join(sorted(gates))}."
+        yield record.document.error(("gates", name), f"there is no gate {name!r}", remedy)
+
+
+def _used(profile: Profile, gates: Mapping[str, Gate]) -> list[Gate]:
+    """The gates that evidence a control of this profile."""
+    return [gates[name] for name in dict.fromkeys(name for rule in profile.controls.values() for name in rule.gates)]
+
+
+def _together(problems: Sequence[AimsGatesError]) -> AimsGatesError:
+    """One error that tells all of these; a refusal where all of them refuse."""
+    refused = all(isinstance(problem, RefusedError) for problem in problems)
+    message = "\n  x ".join([f"{len(problems)} problems keep this system from a plan", *map(_told, problems)])
+    return (RefusedError if refused else InputError)(message, remedy="Fix them in the system's file.")
+
+
+def _told(problem: AimsGatesError) -> str:
+    place = f"{problem.where}: " if problem.where else ""
+    return f"{place}{problem.message}. {problem.remedy or ''}".rstrip()

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from aims_gates.attestation.statements.policy import Trust
 from aims_gates.attestation.trust_list import TrustHistory, day
 from aims_gates.decision.evidence import age_days
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation, quoted
 from aims_gates.portfolio.fleet import ModelView
 
 __all__ = ["Deadline", "due_fields", "due_keys", "due_of", "sort_due"]
@@ -97,7 +97,7 @@ def _evidence(model: ModelView, about: str) -> Iterator[Deadline]:
 def _people(model: ModelView, about: str) -> Iterator[Deadline]:
     """Approvals of the request that carries the version or waits, and waivers."""
     assert model.plan is not None and model.subject is not None and model.version is not None
-    renew = f"aims-gates request open {quoted(model.name, model.version)} --key YOUR.key"
+    renew = invocation("request open", model.name, model.version, options="--key YOUR.key")
     request = model.ledger.request(model.version)
     for row in model.ledger.approvals(request, 10**6, model.now) if request else ():
         who = ", ".join(model.ledger.persons(row, row.predicate.role))

@@ -38,7 +38,7 @@ _SHOWN = 3
 _LISTED = 12
 #: Of more controls that are unmet than this only the worst are in the table, on one line each, and none is told in
 #: detail; of more actions only the first are named.
-_UNMET, _ROWS, _ACTIONS = 8, 4, 5
+_UNMET, _ROWS, _ACTIONS = 8, 3, 5
 #: Then of notes and problems only the first are shown, and only so much of each.
 _NOTES, _LETTERS = 2, 150
 _ALL = "--json, or --report html:FILE"
@@ -194,7 +194,7 @@ def _steps(report: Report, decision: Decision, whole: bool) -> Iterator[Renderab
         return
     yield Text("\nWhat to do, in this order", style="bold")
     most = len(steps) if whole else _ACTIONS
-    for place, (action, head) in enumerate(with_heads(steps[:most]), 1):
+    for place, (action, head) in enumerate(with_heads(steps)[:most], 1):
         if head:
             yield Padding(cleaned(head, "dim"), (0, 0, 0, 2))
         yield from step(f"{place}.", action.text)

@@ -210,7 +210,8 @@ def verdict(report: Report) -> tuple[str, str, str]:
         word = "CHECKED" if report.preview is None else "PREVIEW"
         return word if judging(report) else "NOT CHECKED", report.title, _checked(report)
     rollback = decision.transition == "rollback"
-    about = f"{decision.name} v{decision.version} -> production{' (rollback)' if rollback else ''}"
+    version = f"v{decision.version}" if decision.version.isdecimal() else f"({decision.version})"
+    about = f"{decision.name} {version} -> production{' (rollback)' if rollback else ''}"
     if not decision.allowed:
         word, explanation = _refused(decision)
         return word, about, explanation

@@ -21,7 +21,7 @@ from aims_gates.decision.hands import hands_in_grants
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import frozen
 from aims_gates.documents.canonical import digest
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation, quoted
 from aims_gates.errors import InputError, NotFoundError, RefusedError
 from aims_gates.ledger import append, history, rows
 from aims_gates.ledger.registry_acts import statements
@@ -141,7 +141,7 @@ def standing_request(connection: Source, short: str) -> Row:
     state = request_state(connection, row)
     if state != "open":
         predicate = row.predicate
-        remedy = f"Open a new one: aims-gates request open {quoted(predicate.name, predicate.version)}"
+        remedy = f"Open a new one: {invocation('request open', predicate.name, predicate.version)}"
         raise InputError(f"the request {row.digest[7:19]} is {state}", remedy=remedy)
     return row
 
@@ -197,7 +197,7 @@ def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datet
     ledger = statements(connection, ref.workspace, ref.name, subject)
     binding = ledger.binding()
     if binding is None:
-        remedy = f"Run: aims-gates bind {quoted(ref.name)} --system SYSTEM --key POLICY.key"
+        remedy = f"Run: {invocation('bind', ref.name, options='--system SYSTEM --key POLICY.key')}"
         raise RefusedError(f"{ref.name!r} is bound to no system", remedy=remedy)
     need_registration(ledger, ref.version)
     plan = binding.predicate.plan
@@ -309,7 +309,7 @@ def waive(
     binding, request = ledger.binding(), ledger.request(ref.version)
     if binding is None or request is None:
         missing = "is bound to no system" if binding is None else f"version {ref.version} has no open request"
-        remedy = f"See: aims-gates explain {quoted(ref.name, ref.version)} --to production"
+        remedy = f"See: {invocation('explain', ref.name, ref.version, options='--to production')}"
         raise InputError(f"{ref.name} {missing}", remedy=remedy)
     plan: Plan = binding.predicate.plan
     _check_waiver(plan, control, role, until)

@@ -348,7 +348,7 @@ def test_perturbations_without_an_id_or_of_no_shape_are_errors_with_their_place(
         changed = replace(record, system=record.system.model_copy(update=changes))
         with pytest.raises(InputError, match=said) as caught:
             check_target(context, changed, target)
-        assert "system.yaml" in str(caught.value.where) and caught.value.remedy
+        assert "system.yaml" in str(caught.value) and caught.value.remedy
 
 
 def test_evidence_of_one_version_does_not_serve_another(traded: Any) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from aims_gates.attestation.signing.envelope import Envelope, open_envelope
 from aims_gates.attestation.signing.keys import Key
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.ledger import history
 from aims_gates.ledger.checkpoint_folder import kept_since
@@ -60,9 +60,8 @@ def _anothers(connection: Connection, order: shapes.ToCarry, key: Key) -> Envelo
         for envelope in _signed_by(kept_since(folder, grant.position), others):
             return envelope
     message = "this server has no checkpoint since the grant that another key than its own signed"
-    remedy = (
-        "Sign one and send it along: aims-gates ledger checkpoint FILE --key YOUR.key, then "
-        f"aims-gates grant export {quoted(order.name)} --checkpoint FILE --out GRANT"
+    remedy = "Sign one and send it along: aims-gates ledger checkpoint FILE --key YOUR.key, then " + invocation(
+        "grant export", order.name, options="--checkpoint FILE --out GRANT"
     )
     raise RefusedError(message, where=order.name, remedy=remedy)
 

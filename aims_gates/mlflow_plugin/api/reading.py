@@ -15,7 +15,7 @@ from aims_gates.attestation.statements.wording import predicate_of
 from aims_gates.attestation.trust_list import Row, TrustHistory
 from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import digest, plain
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.errors import InputError, NotFoundError, RefusedError
 from aims_gates.ledger import history, merkle, rows, tree_head
 from aims_gates.ledger.row import read_body, terms
@@ -249,7 +249,7 @@ def plan(name: shapes.Name) -> dict[str, Any]:
         ledger = StatementView(rows(connection, terms), workspace(), name)
     binding = ledger.binding()
     if binding is None:
-        remedy = f"Run: aims-gates bind {quoted(name)} --system SYSTEM --key POLICY.key"
+        remedy = f"Run: {invocation('bind', name, options='--system SYSTEM --key POLICY.key')}"
         raise NotFoundError(f"{name!r} {ledger.unbound()}", remedy=remedy)
     result = binding.predicate.plan
     return {**plain(result), "digest": digest(result)}

@@ -17,14 +17,14 @@ from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.wording import evidence_of, say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.question import UNREGISTERED
 from aims_gates.decision.refusals import intake_notes
 from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.canonical import digest, folder_digest, manifest
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation, quoted
 from aims_gates.documents.whereabouts import anywhere
 from aims_gates.errors import InputError
 from aims_gates.evaluation.run_plan import GateInputs, run_plan
-from aims_gates.governance.records.lint import check_system
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.ledger import append, history
 from aims_gates.ledger.connect import open_ledger
@@ -33,13 +33,13 @@ from aims_gates.mlflow_plugin.client.check_context import Check, CheckContext, l
 from aims_gates.mlflow_plugin.client.check_predictions import add_champion, add_predictions
 from aims_gates.mlflow_plugin.client.file_scan import look_through
 from aims_gates.mlflow_plugin.client.packages import service_of
+from aims_gates.mlflow_plugin.client.preflight import Preflight, look_ahead
 from aims_gates.mlflow_plugin.client.runlog import log_check
 from aims_gates.mlflow_plugin.client.systems import local_plan
 from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.mlflow_plugin.client.unbound import as_if_bound
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Decision, Plan, Subject
-from aims_gates.packs.gate import Gate
 from aims_gates.reports import GateRun, Report, card
 
 __all__ = ["CheckContext", "check_target"]
@@ -66,20 +66,23 @@ def check_target(
         message = f"the system {record.system.name!r} is in workspace {its!r}, and MLflow works in {here!r} here"
         raise InputError(message, remedy=remedy)
     service = service_of(context.settings.advisories)
-    plan, gates = local_plan(context.settings, record)
+    local, gates = local_plan(context.settings, record)
     name = target.name or record.system.models[0]
     rows = ledger_rows(context, record, name)
     binding = StatementView(rows, record.system.workspace, name).binding()
-    notes = _unsound_records(context, record, binding.predicate.plan if binding else plan, gates)
+    notes = look_ahead(Preflight(context, record, target, name, rows, binding, local, gates, data or {}))
+    if not isinstance(local, Plan):
+        raise local
+    holds = binding.predicate.plan if binding else local
+    difference = _difference(local, record, name, binding)
     with tempfile.TemporaryDirectory(prefix="aims-check-") as place:
         scratch = Path(place)
         folder = _own_copy(target, scratch)
         subject = Subject("model", folder_digest(folder), f"{name}/{target.version}" if target.version else name)
         inputs = GateInputs(record, subject, given=dict(data or {}), facts=_facts(context, record, target, rows, name))
-        holds = binding.predicate.plan if binding else plan
         check = Check(context, record, gates, target, holds, name, subject, inputs, datetime.now(UTC), notes=notes)
         check.notes.extend(intake_notes(StatementView(rows, record.system.workspace, name), target.version or ""))
-        _say_differences(check, plan, binding)
+        check.notes.extend([] if difference is None else [difference])
         add_predictions(check, folder, scratch)
         add_champion(check, rows, scratch)
         inputs.artifacts = look_through(folder, subject.digest, service)
@@ -91,26 +94,6 @@ def check_target(
                 "the model changed its own bytes when it ran", where=target.address, remedy="Fix the model."
             )
         return _conclude(check, rows)
-
-
-def _unsound_records(context: CheckContext, record: SystemRecord, plan: Plan, gates: Mapping[str, Gate]) -> list[str]:
-    """What ``records validate`` says of the records that a plan reads, for a preview's notes.
-
-    Raises:
-        InputError: there is any of it, and the evidence was to be signed.
-    """
-    due = [gates[step.gate] for step in plan.steps if step.applies and step.gate in gates]
-    reads = {name for gate in due for name in gate.manifest.inputs.records}
-    today = datetime.now(UTC).date()
-    problems = check_system(context.settings.packs, record.pack, record.system.name, reads, today)
-    if not problems:
-        return []
-    lines = [f"{problem.where}: {problem.message}" for problem in problems]
-    many = f"{len(lines)} problem{'' if len(lines) == 1 else 's'} in the records that this plan reads"
-    if context.key is not None and context.gated:
-        remedy = "Fix them (aims-gates records validate says how), or look on without signing: --preview."
-        raise InputError("\n  x ".join([f"nothing is signed: {many}", *lines]), remedy=remedy)
-    return [f"With a key this check is refused: {many}.", *lines]
 
 
 def _own_copy(target: CheckTarget, scratch: Path) -> Path:
@@ -129,18 +112,14 @@ def _facts(
     return facts
 
 
-def _say_differences(check: Check, plan: Plan, binding: Row | None) -> None:
+def _difference(plan: Plan, record: SystemRecord, name: str, binding: Row | None) -> str | None:
+    """What the files here differ in from what was signed, if they do."""
     if binding is None:
-        check.notes.append(f"{check.name!r} is bound to no system yet: this is a check by the files here.")
-        return
-    other = binding.predicate.system_digest != check.record.digest
-    if other and check.context.key is not None:
-        # Its column roles and data locations decide what is measured, and the plan does not hold them.
-        message = f"the system differs from the one that {check.name!r} is bound to, so this check cannot be signed"
-        remedy = f"Undo the change, or have a policy owner bind it: aims-gates bind {quoted(check.name)} --system NAME"
-        raise InputError(message, where=check.record.document.where, remedy=remedy)
+        return f"{name!r} is bound to no system yet: this is a check by the files here."
+    other = binding.predicate.system_digest != record.digest
     if other or digest(binding.predicate.plan) != digest(plan):
-        check.notes.append("The files here differ from the signed binding. The binding holds; bind again to change it.")
+        return "The files here differ from the signed binding. The binding holds; bind again to change it."
+    return None
 
 
 def _conclude(check: Check, rows: list[Row]) -> Report:
@@ -166,6 +145,7 @@ def _conclude(check: Check, rows: list[Row]) -> Report:
         ),
         notes=tuple(anywhere(note, check.record.pack) for note in check.notes),
         links=_links(check.target),
+        all_of_it=_all_of_it(check, recorded=bool(envelopes)),
     )
     return _logged(check, report, envelopes, text)
 
@@ -180,6 +160,16 @@ def _logged(check: Check, report: Report, envelopes: Mapping[str, Envelope], tex
         message = f"The run and version show nothing of this check, because logging failed: {error}"
         return replace(report, notes=(*report.notes, message))
     return report
+
+
+def _all_of_it(check: Check, recorded: bool) -> str:
+    """The command that prints all: of what is recorded, else the check once more."""
+    target = check.target
+    if target.name is None or target.version is None:
+        return f"aims-gates check {quoted('--model', target.address, '--all')}"
+    if recorded:
+        return invocation("explain", target.name, target.version, options="--all")
+    return f"aims-gates check {quoted('--model', target.name, '--version', target.version, '--all')}"
 
 
 def _links(target: CheckTarget) -> dict[str, str]:
@@ -224,7 +214,7 @@ def _decision(check: Check, rows: list[Row], recorded: bool) -> Decision | None:
         signers = tuple(entry.key for entry in trust.keys if "ci" in entry.roles) if trust else ()
         first = max((row.position for row in in_ledger), default=-1) + 1
         made_up = [Row(first + place, now, statement, signers) for place, statement in enumerate(check.statements)]
-    ask = Ask(workspace, check.name, check.target.version or "unregistered", check.subject.digest, "production", now)
+    ask = Ask(workspace, check.name, check.target.version or UNREGISTERED, check.subject.digest, "production", now)
     view = StatementView(in_ledger, workspace, check.name)
     why = view.unbound()
     if why is not None:

@@ -37,6 +37,7 @@ class CheckContext:
         isolation: How a model's process is kept apart, one of
         :data:`aims_gates.mlflow_plugin.client.isolation.CHOICES`.
         predictions: A table that ``aims-gates predict`` wrote and signed, taken instead of running the model here.
+        whole: Whether to tell every problem, however many there are.
     """
 
     settings: Settings
@@ -44,6 +45,7 @@ class CheckContext:
     progress: Progress | None = None
     isolation: str = "auto"
     predictions: Path | None = None
+    whole: bool = False
 
     @cached_property
     def gated(self) -> bool:

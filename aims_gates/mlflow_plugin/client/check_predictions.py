@@ -2,6 +2,7 @@
 
 # mypy: allow-untyped-calls
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,14 +11,16 @@ from aims_gates.data import Dataset
 from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import folder_digest
 from aims_gates.errors import AimsGatesError
+from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.mlflow_plugin.client.check_context import Check
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, perturbations_of
 from aims_gates.mlflow_plugin.client.predict import ATTACKS, PERTURBED, TABLE_ROLES, PredictionTable, predict_table
 from aims_gates.mlflow_plugin.client.prediction_statements import confirmed, read_signed, statement_of
 from aims_gates.mlflow_plugin.client.systems import positive_label
 from aims_gates.mlflow_plugin.store.subjects import local_folder
+from aims_gates.packs.manifest import Manifest
 
-__all__ = ["add_champion", "add_predictions"]
+__all__ = ["add_champion", "add_predictions", "looks_at_predictions", "perturbations_due"]
 
 
 def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
@@ -28,14 +31,15 @@ def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
         )
         return
     place = check.record.location("evaluation")
-    if place is None or not _looks_at_predictions(check):
+    due = [check.gates[step.gate].manifest for step in check.plan.steps if step.applies and step.gate in check.gates]
+    if place is None or not looks_at_predictions(due):
         return
     if check.context.progress is not None:
         check.context.progress("predictions", 0, 0)
     if check.context.predictions is not None:
         table = _signed_elsewhere(check, check.context.predictions, folder, place, scratch)
     else:
-        table = _predicted(check, folder, place, scratch / "predictions.parquet", _perturbations(check))
+        table = _predicted(check, folder, place, scratch / "predictions.parquet", perturbations_due(check.record, due))
         check.statements.append(statement_of(table, check.now, check.inputs.facts, check.subject))
     check.notes.append(table.isolation.said())
     check.tables.append(table)
@@ -78,14 +82,12 @@ def _signed_elsewhere(check: Check, out: Path, folder: Path, place: Path | str, 
     return table
 
 
-def _perturbations(check: Check) -> Perturbations | None:
+def perturbations_due(record: SystemRecord, due: Sequence[Manifest]) -> Perturbations | None:
     """What the system has perturbed, where a gate that is due looks at such rows.
 
     Raises:
         InputError: it is not of that shape, or no column tells which row a perturbed row was.
     """
-    record = check.record
-    due = [check.gates[step.gate].manifest for step in check.plan.steps if step.applies and step.gate in check.gates]
     if not record.system.perturbations or not any({PERTURBED, ATTACKS} & set(manifest.inputs.data) for manifest in due):
         return None
     if not record.system.roles.get("id"):
@@ -94,8 +96,8 @@ def _perturbations(check: Check) -> Perturbations | None:
     return perturbations_of(record.system.perturbations, record.document.place(("perturbations",)))
 
 
-def _looks_at_predictions(check: Check) -> bool:
-    due = [check.gates[step.gate].manifest for step in check.plan.steps if step.applies and step.gate in check.gates]
+def looks_at_predictions(due: Sequence[Manifest]) -> bool:
+    """Whether a gate that is due looks at what the model predicts."""
     return any(manifest.trusted_predictions or {"prediction", "score"} & set(manifest.inputs.roles) for manifest in due)
 
 

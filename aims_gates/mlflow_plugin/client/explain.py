@@ -9,7 +9,7 @@ from aims_gates.decision.halts import describe_halt, may_resume
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.refusals import intake_notes
 from aims_gates.decision.rules import Ask, decide
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation, quoted
 from aims_gates.errors import InputError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about, statements, stopping
@@ -65,9 +65,8 @@ def explain(
     left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
     notes = tuple(intake_notes(StatementView(rows, workspace, name), version))
     notes += (f"What this profile leaves out: {left_out}",) if left_out else ()
-    command = f"aims-gates explain {quoted(name, version)} --all"
     title = f"{name} version {version}"
-    return Report(title, decision, tuple(runs), notes, all_of_it=command)
+    return Report(title, decision, tuple(runs), notes, all_of_it=invocation("explain", name, version, options="--all"))
 
 
 def question(

@@ -34,8 +34,8 @@ class ModelFile:
     outputs: tuple[str, ...] = ()
 
 
-def describe(folder: Path) -> ModelFile:
-    """Read MLmodel in this folder.
+def describe(folder: Path | str) -> ModelFile:
+    """Read MLmodel in this folder, or at this address: nothing else is fetched.
 
     Raises:
         InputError: it is not there, or cannot be read.

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.trust_list import Row
 from aims_gates.documents.canonical import check_left_out, folder_digest
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.errors import InputError, IntegrityError, RefusedError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import statements
@@ -160,7 +160,7 @@ def _grant(settings: Settings, name: str, version: str | None, alias: str | None
         ended = latest is None or latest.digest in ledger.revoked or latest.position < ledger.halted_at()
         row = None if ended else latest
     if row is None:
-        remedy = f"See what is missing: aims-gates explain {quoted(name, version or 'VERSION')} --to production"
+        remedy = f"See what is missing: {invocation('explain', name, version or 'VERSION', options='--to production')}"
         what = f"alias {alias}" if alias else f"version {version}"
         raise RefusedError(f"no grant stands for {name}, {what}: it was never granted, or it ended", remedy=remedy)
     return row

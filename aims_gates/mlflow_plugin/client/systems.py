@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aims_gates.errors import InputError
+from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.records.reader import SystemRecord, find_system, read_system, system_names
 from aims_gates.model import Plan
@@ -35,10 +35,13 @@ def system_of(settings: Settings, system: str | None, model: str | None) -> Syst
     )
 
 
-def local_plan(settings: Settings, record: SystemRecord) -> tuple[Plan, dict[str, Gate]]:
-    """The plan as the files here say it, and the gates there are."""
+def local_plan(settings: Settings, record: SystemRecord) -> tuple[Plan | AimsGatesError, dict[str, Gate]]:
+    """The plan as the files here say it, or why they make none, and the gates there are."""
     planner = Planner(settings.packs)
-    return planner.plan(record), planner.gates
+    try:
+        return planner.plan(record), planner.gates
+    except AimsGatesError as error:
+        return error, planner.gates
 
 
 def positive_label(record: SystemRecord) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 
 from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.types import type_of
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.errors import RefusedError
 from aims_gates.ledger.registry_acts import statements
 from aims_gates.ledger.remote import Remote
@@ -87,7 +87,7 @@ def refuse_live(connection: Source, registry: str, workspace: str, name: str, at
     """
     ends = standing_without_grant(connection, registry, workspace, name, at)
     if ends:
-        adopt = f"aims-gates adopt {quoted(name)} --owner PERSON --until DATE --key POLICY.key"
+        adopt = invocation("adopt", name, options="--owner PERSON --until DATE --key POLICY.key")
         here = "where the database is" if isinstance(connection, Remote) else "or add --adopt, --owner and --until here"
         remedy = (
             f"Take it in, so that it loads on: {adopt} ({here}). Or take it away first: delete the alias, or archive "

@@ -19,7 +19,7 @@ from aims_gates.attestation.statements.registry import Grant, Intake, Registrati
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.halts import describe_halt, may_resume
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.ledger import rows
 from aims_gates.ledger.registry_acts import stopping
 from aims_gates.ledger.table import HALTS, halt_said
@@ -53,8 +53,8 @@ def refuse(connection: Connection, halt: Row, workspace: str, what: str, act: st
     steps = [f"have it looked into by whoever called the halt, statement {halt.digest[7:19]}"]
     if predicate.workspace == workspace:
         who = f"role {roles}, by somebody without a hand in what was granted"
-        lift = f'aims-gates resume {quoted(predicate.name)} --reason "..." --key YOUR.key'
-        back = f'aims-gates rollback {quoted(predicate.name)} VERSION --reason "..." --key ON-CALL.key'
+        lift = f'{invocation("resume", predicate.name, options="--reason")}"..." --key YOUR.key'
+        back = f'{invocation("rollback", predicate.name, "VERSION", options="--reason")}"..." --key ON-CALL.key'
         steps = [
             f"lift the halt: {lift} ({who})",
             f"or return to one version: {back}",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from aims_gates.attestation.statements.registry import Creation, Registration, Transition
 from aims_gates.decision.in_force import StatementView
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation, quoted
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
 from aims_gates.ledger import registry_acts
@@ -274,7 +274,7 @@ class LifecycleMixin(StoreBase):
                 title="part of the record of a system",
                 next=[
                     "have a policy owner let the name go: "
-                    f"aims-gates bind {quoted(name)} --free --reason WHY --key POLICY.key"
+                    + invocation("bind", name, options="--free --reason WHY --key POLICY.key")
                 ],
             )
 

@@ -26,7 +26,7 @@ from aims_gates.attestation.statements.registry import Transition
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.orders import break_glass_bytes, rollback_order
 from aims_gates.decision.rules import Ask, decide
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
 from aims_gates.ledger import registry_acts
@@ -248,8 +248,8 @@ class PromotionMixin(StoreBase):
             return _Prepared(version, kind, digest, version.location, hashed=False, makers=makers)
         root = self.released()
         if not holds(root, digest):
-            command = f"aims-gates promote {quoted(name, number)}"
-            return _Prepared(version, kind, None, version.location, False, makers, (command,))
+            again = invocation("promote", name, number)
+            return _Prepared(version, kind, None, version.location, False, makers, (again,))
         return _Prepared(version, kind, digest, root.location(digest), True, makers)
 
     def makers(self, name: str, number: int) -> tuple[str, ...] | None:

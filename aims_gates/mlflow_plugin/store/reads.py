@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.errors import InputError
 from aims_gates.ledger.table import halt_said
 from aims_gates.mlflow_plugin.internals.store import LATEST, active_workspace, version_row
@@ -139,5 +139,5 @@ class ReadingMixin(StoreBase):
             title=why,
             state="missing",
             id="grant",
-            next=[f"aims-gates explain {quoted(name, version)} --to production", "aims-gates ledger verify"],
+            next=[invocation("explain", name, version, options="--to production"), "aims-gates ledger verify"],
         )

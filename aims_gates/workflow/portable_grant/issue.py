@@ -15,7 +15,7 @@ from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, day
 from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.files import write_whole
-from aims_gates.documents.shell import quoted
+from aims_gates.documents.shell import invocation
 from aims_gates.documents.strict_yaml import parse
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.ledger import history, places
@@ -106,7 +106,7 @@ def _standing(ledger: StatementView, alias: str, at: datetime, size: int) -> Row
     """The grant that stands for an alias of a bound name, among the first ``size`` rows."""
     grant = ledger.standing(alias, at)
     if grant is None or ledger.binding() is None:
-        remedy = f"See what is missing: aims-gates explain {quoted(ledger.name)} VERSION --to production"
+        remedy = f"See what is missing: {invocation('explain', ledger.name, 'VERSION', options='--to production')}"
         raise RefusedError(f"no grant stands for {ledger.name}, alias {alias}", remedy=remedy)
     if grant.predicate.transition == "trial":
         remedy = "Bind the model under the profile of its tier, and promote it there: aims-gates start --invite NAME"
