@@ -19,6 +19,7 @@ from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.refusals import intake_notes
 from aims_gates.decision.rules import Ask, decide
+from aims_gates.decision.system_fields import fields_of
 from aims_gates.documents.canonical import digest, folder_digest, manifest
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.whereabouts import anywhere
@@ -133,7 +134,8 @@ def _say_differences(check: Check, plan: Plan, binding: Row | None) -> None:
     if binding is None:
         check.notes.append(f"{check.name!r} is bound to no system yet: this is a check by the files here.")
         return
-    other = binding.predicate.system_digest != check.record.digest
+    fields = fields_of(check.record.system.model_dump(mode="json"))
+    other = binding.predicate.system_digest != check.record.digest or binding.predicate.fields not in ({}, fields)
     if other and check.context.key is not None:
         # Its column roles and data locations decide what is measured, and the plan does not hold them.
         message = f"the system differs from the one that {check.name!r} is bound to, so this check cannot be signed"
