@@ -1,5 +1,5 @@
 """Writes the pages that are made from data: docs/controls, docs/records, docs/gates, docs/profiles,
-docs/gate-yaml.md, docs/commands.md, docs/glossary.md, docs/rights.md.
+docs/gate-yaml.md, docs/commands.md, docs/glossary.md, docs/rights.md, docs/system-fields.md.
 
 ``python docs/generate.py`` (or ``make docs``) writes them; a test compares what is committed with what this gives.
 """
@@ -20,6 +20,8 @@ from pydantic.fields import FieldInfo
 from aims_gates.cli import program
 from aims_gates.cli.commands import GROUPS
 from aims_gates.decision.rights import FAILING, PARTS, REVOKING, WITHDRAWING, Right
+from aims_gates.decision.system_fields import RULES as FIELD_RULES
+from aims_gates.decision.system_fields import SIGNERS
 from aims_gates.governance.controls import DECISION_STEPS, Clause, Control, catalogue, clauses, title_of
 from aims_gates.governance.controls.crosswalk import FRAMEWORKS
 from aims_gates.governance.controls.glossary import SOURCES, glossary
@@ -42,6 +44,13 @@ RIGHTS = (
     "and again when rows are counted: what somebody says who may not counts for nothing. What the registry wrote of "
     "its own acts, grants aside, stays on record."
 )
+FIELDS = (
+    "`aims-gates bind` looks up here whose signature it wants; the decision looks again. A change that touches what is "
+    "given to the system's owner alone may be signed by the person whom the binding before it names as `owner`, with a "
+    "key of the role `owner`, as long as the plan, `kind` and `modes` stay as they are. The first binding, every other "
+    "change, and every field that is not in the table want a policy owner. Nobody signs their own change. The first "
+    "row that fits holds. `aims-gates bind --changed --dry-run` shows it for what changed."
+)
 #: Records whose shape is checked elsewhere than in aims_gates.governance.record_schemas.
 PLAIN: Mapping[str, type[BaseModel]] = {"system/system": System, "system/requirements": Requirements}
 #: Records that are written by other commands or tools, and where that is told.
@@ -63,6 +72,15 @@ def rights_page() -> str:
     return "\n".join([*lines, _right(WITHDRAWING), ""])
 
 
+def system_fields_page() -> str:
+    """Whose signature a change of each field of system.yaml wants."""
+    lines = ["# Whose signature a change of a system wants", "", FIELDS, ""]
+    rows = [
+        (f"`{rule.field}`{' (added)' if rule.added else ''}", SIGNERS[rule.signer], rule.why) for rule in FIELD_RULES
+    ]
+    return "\n".join([*lines, *_table(("Field of system.yaml", "Wants", "Why"), rows), ""])
+
+
 def _right(right: Right) -> str:
     who = ", ".join(PARTS[part] for part in right.parts) or "**nobody**"
     return f"| {right.what} | {who} | {right.why} | {right.instead} |"
@@ -80,6 +98,7 @@ def pages() -> dict[str, str]:
     control_pages |= {f"records/{name}.md": record_page(name, shape) for name, shape in {**PLAIN, **SHAPES}.items()}
     control_pages |= {f"profiles/{name}.md": profile_page(_profile(name)) for name in _profiles()}
     control_pages["rights.md"] = rights_page()
+    control_pages["system-fields.md"] = system_fields_page()
     control_pages["controls/README.md"] = controls_index()
     control_pages["gates/README.md"] = gates_index()
     control_pages["gate-yaml.md"] = gate_yaml_page()

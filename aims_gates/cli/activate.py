@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from aims_gates.cli.bind import last_author, refuse_author
+from aims_gates.cli.bind import refuse_author
 from aims_gates.cli.options import echo, key_option, settings_options
 from aims_gates.errors import InputError, ProfileError
 from aims_gates.packs.find import find_gates
+from aims_gates.portfolio.rebinding import last_author
 from aims_gates.settings import Settings, signer
 
 __all__ = ["activate"]

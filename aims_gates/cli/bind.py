@@ -1,6 +1,5 @@
 """``aims-gates bind``: a registered model belongs to a system, under its plan; signed by a policy owner."""
 
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,52 +9,27 @@ import click
 
 from aims_gates.attestation.signing.envelope import sign
 from aims_gates.attestation.signing.keys import Key
-from aims_gates.attestation.statements.policy import Binding, Scheduled
+from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import alike
-from aims_gates.cli.options import echo, key_option, settings_options
+from aims_gates.cli.bind_changed import bind_changed
+from aims_gates.cli.options import as_json, echo, key_option, settings_options
 from aims_gates.cli.plan import plan_of
 from aims_gates.documents.canonical import digest
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError, RefusedError
-from aims_gates.governance.records.reader import SystemRecord, find_system, read_system
+from aims_gates.governance.records.reader import find_system, read_system
 from aims_gates.ledger.table import Source
 from aims_gates.mlflow_plugin.store.binding import refuse_live
 from aims_gates.model import Plan, Subject
+from aims_gates.portfolio.rebinding import binding_of, last_author
 from aims_gates.settings import Settings, signer
 
-__all__ = ["command", "last_author", "refuse_author"]
-
-
-def last_author(folder: Path, path: str = ".") -> str | None:
-    """Who last changed a path in a folder, as git says; None where git does not know."""
-    try:
-        completed = subprocess.run(
-            ["git", "-C", str(folder), "log", "-1", "--format=%ae", "--", path],
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return completed.stdout.strip() or None
-
-
-def _modes(record: SystemRecord) -> tuple[Scheduled, ...]:
-    modes = []
-    for mode, start in record.system.modes.items():
-        try:
-            datetime.strptime(start, "%Y-%m-%d")
-        except ValueError as error:
-            raise record.document.error(
-                ("modes", mode), f"{start!r} is not a date", "Write it as YYYY-MM-DD."
-            ) from error
-        modes.append(Scheduled(mode, start))
-    return tuple(sorted(modes, key=lambda scheduled: scheduled.start))
+__all__ = ["command", "refuse_author"]
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @click.option("--system", help="The system, by name.")
 @click.option(
     "--author", help="Who wrote the change; must not be the signer. Default: git's last author of its records."
@@ -65,10 +39,14 @@ def _modes(record: SystemRecord) -> tuple[Scheduled, ...]:
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="With --adopt: its last day, at most 180 from now.")
 @click.option("--free", is_flag=True, help="Let the name go instead: nobody governs it until it is bound again.")
 @click.option("--reason", help="With --free: why; it stands in the ledger.")
+@click.option("--changed", is_flag=True, help="Bind anew every model whose system's files differ from its binding.")
+@click.option("--dry-run", is_flag=True, help="With --changed: show the difference and whose signature it wants.")
+@click.option("--yes", is_flag=True, help="With --changed: do not ask before signing.")
 @key_option
 @settings_options
+@as_json
 def command(
-    model: str,
+    model: str | None,
     system: str | None,
     author: str | None,
     adopting: bool,
@@ -76,8 +54,12 @@ def command(
     until: datetime | None,
     free: bool,
     reason: str | None,
+    changed: bool,
+    dry_run: bool,
+    yes: bool,
     key: Path | None,
     settings: Settings,
+    json_: bool,
 ) -> None:
     """Bind the registered MODEL (or prompt) to a system: sign its tier, purpose and whole plan.
 
@@ -90,22 +72,42 @@ def command(
     What stands in production loads by its grant alone from then on. So a first binding is refused while a governed
     alias or stage Production stands that no grant is there for: adopt it (--adopt, or aims-gates adopt before), or
     take it away. Prompts cannot be granted on evidence yet: what was adopted loads until its last day.
+
+    --changed compares every system of your packs with the bindings of its models, shows one difference over all, field
+    by field, and signs all new bindings with one key after one confirmation; where anything is invalid, all problems
+    are listed and nothing is signed. Some fields the system's owner may sign (role owner), where a policy owner bound
+    the system before: docs/system-fields.md has the table. All else wants a policy owner.
     """
-    if free != (system is None) or (free and not reason):
-        raise click.UsageError("say --system SYSTEM, or --free with --reason WHY")
-    if system is None:
-        _free(model, str(reason), key, settings)
-        return
+    if adopting and (owner is None or until is None):
+        raise click.UsageError("--adopt needs --owner and --until")
+    if changed:
+        _nothing_beside(model, system, free, adopting)
+        bind_changed(settings, author, key, dry_run=dry_run, yes=yes, json_=json_)
+    elif model and system and not free:
+        _bind(settings, model, system, author, key, owner if adopting else None, until if adopting else None)
+    elif model and free and reason and not system:
+        _free(model, reason, key, settings)
+    else:
+        raise click.UsageError("say MODEL and --system SYSTEM, or MODEL with --free and --reason WHY; or --changed")
+
+
+def _nothing_beside(*others: Any) -> None:
+    if any(others):
+        raise click.UsageError("--changed is about every system: name no model and no system")
+
+
+def _bind(
+    settings: Settings, model: str, system: str, author: str | None, key: Path | None, owner: str | None,
+    until: datetime | None,
+) -> None:  # fmt: skip
     from aims_gates.ledger import append
     from aims_gates.ledger.connect import open_database, open_ledger
 
-    if adopting and (owner is None or until is None):
-        raise click.UsageError("--adopt needs --owner and --until")
     binding = _binding(settings, model, system, author)
     plan = binding.plan
     signing = signer(settings, key)
     registry = settings.need_registry()
-    taking = _taking(settings, binding, owner, until.date()) if adopting and owner and until else None
+    taking = _taking(settings, binding, owner, until.date()) if owner and until else None
     opened = open_ledger(registry, write=True) if taking is None else open_database(registry, write=True)
     with opened as connection:
         if not plan.trial:
@@ -129,12 +131,7 @@ def _binding(settings: Settings, model: str, system: str, author: str | None) ->
         InputError: the system is unknown, does not list the model, or its records give no plan.
     """
     record = read_system(find_system(list(settings.packs), system), system)
-    if model not in record.system.models:
-        remedy = f"Add {model!r} to models."
-        raise record.document.error(("models",), f"the system does not list the model {model!r}", remedy)
-    plan, modes = plan_of(settings, system), _modes(record)
-    author = author or last_author(record.folder)
-    return Binding(record.system.workspace, model, record.system.kind, plan, record.digest, modes, author)
+    return binding_of(record, model, plan_of(settings, system), author or last_author(record.folder))
 
 
 def _taking(settings: Settings, binding: Binding, owner: str, until: date) -> Callable[[Any, Key], list[str]]:

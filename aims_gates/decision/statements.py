@@ -16,6 +16,7 @@ from aims_gates.attestation.statements.registry import Creation, Grant
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
 from aims_gates.attestation.trust_list import Row, TrustHistory, alike, day
 from aims_gates.decision import rights
+from aims_gates.decision.system_fields import for_policy, listed_fields
 from aims_gates.model import Mode
 
 __all__ = ["Statements"]
@@ -95,17 +96,43 @@ class Statements:
         let_go = self.of(Freed, self.concerns)
         if let_go and let_go[-1].position > rows[-1].position:
             return "was bound to a system and let go" + ("" if self.freed_by() else " by a word that counts no longer")
-        if rows[-1].digest in self.revoked:
+        since = let_go[-1].position if let_go else -1
+        return self._why_not([row for row in rows if row.position > since])
+
+    def _why_not(self, bindings: list[Row]) -> str | None:
+        """Why the last of these bindings, in order, does not count; one by a system's owner rests on the one before."""
+        policy = [place for place, row in enumerate(bindings) if self.persons(row, "policy")]
+        standing, why = None, None
+        for row in bindings[policy[-1] if policy else 0 :]:
+            why = self._objection(row, standing)
+            standing = row if why is None else None
+        return why
+
+    def _objection(self, row: Row, before: Row | None) -> str | None:
+        """What speaks against a binding, beside the one before it that counts."""
+        if row.digest in self.revoked:
             return "has a binding that was revoked"
-        signers = {alike(person) for person in self.persons(rows[-1])}
+        policy = {alike(person) for person in self.persons(row, "policy")}
+        signers = policy or {alike(person) for person in self.persons(row)}
         if not signers:
             return "has a binding that no person signed whose key counts"
-        author, plan = rows[-1].predicate.author, rows[-1].predicate.plan
-        alone = author is not None and not signers - self.trust.people_of(author)
-        if alone and not plan.trial:
+        author, plan = row.predicate.author, row.predicate.plan
+        others = signers - self.trust.people_of(author) if author is not None else signers
+        if not others and not plan.trial:
             return "has a binding that nobody signed but the author of the change"
-        if not self.active(plan.profile_digest, rows[-1].position):
+        if not self.active(plan.profile_digest, row.position):
             return f"has a binding under a content of the profile {plan.profile!r} that was not activated before"
+        return None if policy else self._beyond_owner(row.predicate, before, others)
+
+    def _beyond_owner(self, binding: Binding, before: Row | None, signers: set[str]) -> str | None:
+        """Why a binding that no policy owner signed does not count: what it changes, or who signed it."""
+        if before is None:
+            return "has a binding that wants a policy owner: none that counts stands before it"
+        fields, owner = for_policy(before.predicate, binding), before.predicate.owner
+        if fields:
+            return f"has a binding that wants a policy owner, for it changes {listed_fields(fields)}"
+        if not owner or not signers & self.trust.people_of(owner):
+            return f"has a binding that wants a policy owner, or the system's owner ({owner or 'not on record'})"
         return None
 
     @property

@@ -14,6 +14,7 @@ from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
 from aims_gates.attestation.trust_list import Row, TrustHistory
 from aims_gates.decision import rights
+from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError, IntegrityError, LedgerError, RefusedError
 from aims_gates.ledger import live_tables, merkle
@@ -66,6 +67,7 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
     _check_place(connection, row)
     admit(row, past)
     _need_right(connection, row, past)
+    _need_policy_owner(connection, row)
     leaf = merkle.leaf_hash(body.encode())
     revoked = _revoked(connection, row)
     _insert(connection, row, body, leaf)
@@ -207,3 +209,23 @@ def _need_right(connection: Connection, row: Row, past: TrustHistory) -> None:
     approvals = rows(connection, (f"request {digest}",), past.keys(), {type_of(Approval)})
     if not rights.lawful(past, row, targets, approvals):
         rights.refuse(past, row, targets[0])
+
+
+def _need_policy_owner(connection: Connection, row: Row) -> None:
+    """Refuse a binding by a system's owner that changes what a policy owner has to sign
+    (:mod:`aims_gates.decision.system_fields`).
+
+    Raises:
+        RefusedError: naming the fields.
+    """
+    binding = row.predicate
+    if not isinstance(binding, Binding):
+        return
+    terms = ["trust", "revocation", "profiles", f"model {binding.workspace}/{binding.name}"]
+    view = StatementView([*rows(connection, terms), row], binding.workspace, binding.name)
+    if view.persons(row, "policy"):
+        return
+    why = view.unbound()
+    if why is not None:
+        remedy = "Have a policy owner sign it. Whose signature each field wants: docs/system-fields.md"
+        raise RefusedError(f"{binding.name!r} {why}", remedy=remedy)

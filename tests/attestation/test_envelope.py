@@ -348,6 +348,13 @@ def test_a_finding_names_what_it_is():
                 *("record-submission", "record-approval"),
             },
         ),
+        (
+            "owner",
+            {
+                *("request", "withdrawal", "approval", "rejection", "waiver", "revocation", "resume"),
+                *("record-submission", "record-approval", "binding"),
+            },
+        ),
     ],
 )
 def test_a_role_may_sign_what_is_written_and_nothing_else(role, shapes):

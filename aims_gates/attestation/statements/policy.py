@@ -1,6 +1,7 @@
 """What policy owners say: whose word counts, which system a model belongs to, under which plan."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from aims_gates.attestation.statements.base import OfAlias, OfModel, Said
@@ -110,6 +111,8 @@ class Binding(OfModel, Said):
         system_digest: Digest of the resolved system.yaml.
         modes: When observe, warn and enforce hold; enforce where none has begun.
         author: Who wrote the change; must not be the one who signs.
+        owner: The system's owner, who may sign some changes of it (:mod:`aims_gates.decision.system_fields`).
+        fields: The digest of each field of the system; empty where a policy owner must sign every change.
     """
 
     kind: Literal["model", "prompt"]
@@ -117,6 +120,8 @@ class Binding(OfModel, Said):
     system_digest: str
     modes: tuple[Scheduled, ...] = ()
     author: str | None = None
+    owner: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

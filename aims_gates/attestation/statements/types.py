@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aims_gates.attestation.statements import evidence, people, policy, records, registry
 from aims_gates.model import Evidence
 
-__all__ = ["REGISTRY_ACTS", "ROLES", "ROLE_TASKS", "SAID_FOR", "may_sign", "type_of"]
+__all__ = ["OWNER", "REGISTRY_ACTS", "ROLES", "ROLE_TASKS", "SAID_FOR", "may_sign", "type_of"]
 
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 
@@ -122,6 +122,10 @@ _APPROVER = frozenset(
 )
 
 
+#: The system's owner approves, and may bind anew what needs no policy owner (:mod:`aims_gates.decision.system_fields`).
+OWNER = "owner"
+
+
 #: What a server's key may say for a user whom it authenticated.
 SAID_FOR = frozenset(_TYPES[shape] for shape in (*_APPROVER, people.Halt, people.RollbackOrder))
 
@@ -133,4 +137,5 @@ def type_of(shape: type) -> str:
 
 def may_sign(role: str, predicate_type: str) -> bool:
     """Whether a key with this role may sign such a statement."""
-    return _SHAPES.get(predicate_type) in ROLES.get(role, _APPROVER)
+    approver = _APPROVER | {policy.Binding} if role == OWNER else _APPROVER
+    return _SHAPES.get(predicate_type) in ROLES.get(role, approver)

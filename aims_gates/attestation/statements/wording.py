@@ -16,7 +16,7 @@ __all__ = ["evidence_of", "predicate_of", "say"]
 _RESULTS = {"pass": "PASSED", "fail": "FAILED", "inconclusive": "WARNED", "error": "FAILED"}
 
 
-_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust", "scope", "isolation", "verified")
+_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust", "scope", "isolation", "verified", "owner", "fields")
 
 
 def _test_result(evidence: Evidence) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from aims_gates.mlflow_plugin.client.file_scan import look_through
 from aims_gates.mlflow_plugin.client.packages import service_of
 from aims_gates.mlflow_plugin.client.preflight import Preflight, look_ahead
 from aims_gates.mlflow_plugin.client.runlog import log_check
-from aims_gates.mlflow_plugin.client.systems import local_plan
+from aims_gates.mlflow_plugin.client.systems import differs, local_plan
 from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.mlflow_plugin.client.unbound import as_if_bound
 from aims_gates.mlflow_plugin.store.subjects import local_folder
@@ -116,7 +116,7 @@ def _difference(plan: Plan, record: SystemRecord, name: str, binding: Row | None
     """What the files here differ in from what was signed, if they do."""
     if binding is None:
         return f"{name!r} is bound to no system yet: this is a check by the files here."
-    other = binding.predicate.system_digest != record.digest
+    other = differs(record, binding)
     if other or digest(binding.predicate.plan) != digest(plan):
         return "The files here differ from the signed binding. The binding holds; bind again to change it."
     return None

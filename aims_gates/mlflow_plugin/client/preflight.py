@@ -23,6 +23,7 @@ from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.mlflow_plugin.client.check_context import CheckContext
 from aims_gates.mlflow_plugin.client.check_predictions import looks_at_predictions, perturbations_due
 from aims_gates.mlflow_plugin.client.model_file import describe, need_table, need_values
+from aims_gates.mlflow_plugin.client.systems import differs
 from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.model import Plan
 from aims_gates.packs.gate import Gate
@@ -130,7 +131,7 @@ def _of_system(check: Preflight) -> Iterator[Problem]:
     if isinstance(check.local, AimsGatesError):
         yield Problem(check.local, "always")
     yield from _caught(lambda: perturbations_due(check.record, check.due()), "always")
-    if check.binding is not None and check.binding.predicate.system_digest != check.record.digest:
+    if check.binding is not None and differs(check.record, check.binding):
         # Its column roles and data locations decide what is measured, and the plan does not hold them.
         message = f"the system differs from the one that {check.name!r} is bound to, so this check cannot be signed"
         system = quoted(check.record.system.name)

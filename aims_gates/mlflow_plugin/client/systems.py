@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from aims_gates.attestation.trust_list import Row
+from aims_gates.decision.system_fields import fields_of
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.records.reader import SystemRecord, find_system, read_system, system_names
@@ -9,7 +11,7 @@ from aims_gates.model import Plan
 from aims_gates.packs.gate import Gate
 from aims_gates.settings import Settings
 
-__all__ = ["local_plan", "positive_label", "system_of"]
+__all__ = ["differs", "local_plan", "positive_label", "system_of"]
 
 
 def system_of(settings: Settings, system: str | None, model: str | None) -> SystemRecord:
@@ -51,3 +53,9 @@ def positive_label(record: SystemRecord) -> Any:
         if positive is not None and not isinstance(positive, list):
             return positive
     return None
+
+
+def differs(record: SystemRecord, binding: Row) -> bool:
+    """Whether a system's file says another thing than what was bound; a binding that names no fields is as good."""
+    fields = fields_of(record.system.content())
+    return binding.predicate.system_digest != record.digest or binding.predicate.fields not in ({}, fields)
