@@ -84,8 +84,8 @@ def _drafts(
     refusals: list[RefusedError] = []
     for record in chosen:
         try:
-            asked = role or approver_of(record.text.record)
-            drafts.append((record, approve_record(ledger, record.text, asked, person)))
+            acting = role or approver_of(record.text.record)
+            drafts.append((record, approve_record(ledger, record.text, acting, person)))
         except RefusedError as refusal:
             refusals.append(refusal)
     if refusals:
