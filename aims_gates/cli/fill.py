@@ -56,7 +56,8 @@ def fill_records(
         remedy = "Show what is open: aims-gates records fill --list; or give the answers: --answers FILE.yaml"
         raise InputError("questions can be asked on a terminal only", remedy=remedy)
     chosen = _chosen(placeholders(pack), files, owner)
-    emit([question.value() for question in chosen], json_, lambda: _listing(pack, chosen))
+    rows = [{**question.value(), "example": example_of(question) or None} for question in chosen]
+    emit(rows, json_, lambda: _listing(pack, chosen))
     return 0
 
 

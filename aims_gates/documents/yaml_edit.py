@@ -5,6 +5,7 @@ Comments, order, quotes and line ends survive, because nothing is written anew.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -38,7 +39,9 @@ def replaced(text: str, values: Mapping[Place, Any], write: Callable[[Any], str]
     return text
 
 
+@lru_cache(maxsize=64)
 def _root(text: str) -> Node:
+    """The document's nodes; kept, because one answer after the other goes into the same file."""
     root: Node = YAML(typ="safe", pure=True).compose(text)
     return root
 

@@ -58,6 +58,8 @@ def test_fill_lists_what_is_open_by_owner_and_file(command: Any, pack: Path) -> 
     command("records", "new", "--due", "--pack", ".")
     rows = json.loads(command("records", "fill", "--list", "--json", "--pack", ".").out)
     assert {row["owner"] for row in rows} >= {"aims_manager", "system_owner"}
+    (mode,) = (row for row in rows if row["key"] == "organization/concerns:response_days")
+    assert mode["example"] == "10" and mode["proposal"] == "14"
     assert all(row["meaning"] and row["kind"] and row["places"] for row in rows)
     one = command("records", "fill", ROLES, "--list", "--owner", "aims_manager", "--pack", ".").out
     assert "model_validator" in one and "oversight:" not in one and "to confirm" in one

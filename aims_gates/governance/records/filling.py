@@ -147,12 +147,23 @@ def _check(file: Path, record: str, front: str, places: Mapping[Place, Any], tod
     for place, message, remedy in problems(shape, whole) if shape is not None else []:
         if place in places or (place == () and "must" in message) or _in_list(place, places):
             raise whole.error(place, message, remedy or "Write another value.")
+    _two_people(whole, places)
     dates = Document(_at(value, places), document.where, document.lines)
     for error in date_problems(dates, today):
         raise error
     for place, answer in places.items():
         if isinstance(answer, str) and says_nothing(answer):
             raise whole.error(place, f"{answer!r} says nothing", "Write what holds.")
+
+
+def _two_people(document: Document, places: Mapping[Place, Any]) -> None:
+    """Refuse one person who would keep a record and approve it."""
+    owner = document.value.get("owner")
+    if not {("owner",), ("approver",)} & set(places) or says_nothing(str(owner)):
+        return
+    if owner == document.value.get("approver"):
+        remedy = "Name two people; where the other answer was wrong, mend it in the file first."
+        raise document.error(("approver",), f"{owner} would keep this record and approve it alone", remedy)
 
 
 def _in_list(place: Place, places: Iterable[Place]) -> bool:

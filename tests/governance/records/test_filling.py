@@ -205,3 +205,10 @@ def test_an_answer_to_a_question_that_the_file_no_longer_has_is_refused(pack: Pa
     with pytest.raises(InputError, match="has changed since"):
         fill(stale, "Another way.", TODAY)
     assert organization(pack, "concerns.yaml")["anonymous"] == "A paper form."
+
+
+def test_nobody_keeps_a_record_and_approves_it_alone(pack: Path) -> None:
+    fill(question(pack, "aims_manager"), "one@example.org", TODAY)
+    with pytest.raises(InputError, match="approve it alone"):
+        fill(question(pack, "top_management"), "one@example.org", TODAY)
+    assert organization(pack, "roles.yaml")["approver"] == "REPLACE <top_management>"
