@@ -1,5 +1,7 @@
 """The least number of people: computed, and then shown by deciding, with so many people and with one fewer."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -12,6 +14,8 @@ from aims_gates.attestation.statements.policy import TrustedKey
 from aims_gates.attestation.trust_list import TrustHistory
 from aims_gates.decision.people import PeopleNeeded, least_people, staffing
 from aims_gates.evaluation.plan import make_plan
+from aims_gates.evaluation.run_gate import run_gate
+from aims_gates.evaluation.samples import read_samples
 from aims_gates.model import Approver, Decision, Plan
 from aims_gates.packs.find import find_gates, profile_names
 from aims_gates.profiles import read_profile
@@ -97,8 +101,7 @@ def castings(duties: list[str], people: int) -> Iterator[dict[str, str]]:
 
 
 def test_every_shipped_profile_has_a_number_here() -> None:
-    profiles = {name: read_profile(name, GATES).profile for name in profile_names()}
-    of_a_tier = {name for name, profile in profiles.items() if profile.tier != "any"}
+    of_a_tier = {name for name in profile_names() if read_profile(name, GATES).profile.tier != "any"}
     assert of_a_tier == LEAST.keys()
 
 
@@ -136,6 +139,22 @@ def test_where_nobody_is_named_as_author_one_person_does_what_asks_for_no_approv
 def test_more_of_one_role_take_more_people_and_are_found_at_once(kit: Any) -> None:
     plan = kit.plan(approvals=(Approver("risk", 9), Approver("compliance", 9)))
     assert least_people(plan).least == 19
+
+
+def test_the_roles_that_records_name_are_held_by_two_people_and_not_by_one() -> None:
+    (sample,) = [sample for sample in read_samples(GATES["roles"]) if sample.outcome == "pass"]
+    text = json.dumps(sample.content, default=str)
+
+    def failing(*second: str) -> list[str]:
+        def person(match: re.Match[str]) -> str:
+            return f"{'ben' if match[1] in second else 'ann'}@example.org"
+
+        content = json.loads(re.sub(r"([a-z-]+)@example\.org", person, text))
+        findings = run_gate(sample.gate, replace(sample, content=content).case())
+        return [finding.measure for finding in findings if finding.outcome != "pass"]
+
+    assert failing("model-validator", "managing-director") == []
+    assert failing() == ["current", "separated"]
 
 
 def staffed(kit: Any, plan: Plan, **people: tuple[str, ...]) -> Any:
