@@ -1,13 +1,14 @@
 """``aims-gates adopt``: take in a registry that is already in use."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
+from aims_gates.cli.ramp import show_ramp
 from aims_gates.documents.canonical import plain
 from aims_gates.errors import AimsGatesError
 from aims_gates.model import ModelRef
@@ -23,6 +24,10 @@ _VERSION = re.compile(r"[1-9][0-9]*", re.ASCII)
 @click.option("--owner", help="The person who answers for what is adopted; on the trust list.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Its last day: at most 180 days from now.")
 @click.option("--dry-run", is_flag=True, help="Only say what stands there and what a promotion would be told.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day of what would have been refused.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan to a .md or .html file."
+)
 @key_option
 @settings_options
 @as_json
@@ -31,16 +36,22 @@ def command(
     owner: str | None,
     until: datetime | None,
     dry_run: bool,
+    since: datetime | None,
+    output: Path | None,
     key: Path | None,
     settings: Settings,
     json_: bool,
 ) -> int:
     """Take in an existing MLflow registry in place: the models NAMES, or all; or single versions of one model.
 
+    Alone it writes nothing and shows a way in: for each model a proposed tier, what is missing and how long that takes,
+    and a plan of 30, 60 and 90 days; with what observe and warn let through (--since) that enforce would have refused.
+
     To adopt a version is to let it stay in production for a time, without evidence, while somebody answers for it.
 
     \b
     A usual way in:
+      aims-gates adopt
       aims-gates adopt --dry-run
       aims-gates adopt --owner PERSON --until DATE --key POLICY.key
       # in system.yaml: modes: {observe: DATE, warn: DATE, enforce: DATE}
@@ -68,8 +79,11 @@ def command(
     if dry_run:
         with open_database(settings.need_registry()) as connection:
             problems = survey(connection, datetime.now(UTC), names)
+    elif owner is None and until is None:
+        show_ramp(settings, names, since.date() if since else date.min, output, json_)
+        return 0
     elif owner is None or until is None:
-        raise click.UsageError("say --owner and --until, or look first with --dry-run")
+        raise click.UsageError("say --owner and --until both, or neither to see a way in")
     else:
         problems = adopt(settings, owner, until.date(), signer(settings, key), names)
     emit([_plain(problem) for problem in problems], json_, lambda: _text(problems, dry_run))

@@ -9,20 +9,18 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from aims_gates.attestation.signing.keys import ENVIRONMENT, read_private
-from aims_gates.cli.options import as_json, emit, settings_options
+from aims_gates.cli.doctor_registry import Check, State, registry_checks
+from aims_gates.cli.options import as_json, emit, settings_options_looking
 from aims_gates.errors import AimsGatesError
 from aims_gates.packs.find import find_gates
 from aims_gates.settings import SCHEMES, Settings, database_uri
 
 __all__ = ["command"]
 
-State = Literal["ok", "optional", "wrong"]
-Check = tuple[str, State, str, str]
 _NEEDED: Mapping[str, tuple[int, ...]] = {"pandas": (2, 2), "pyarrow": (17, 0)}
 #: Each minor version of DuckDB may answer otherwise; the first that was tested, and the first that was not.
 _DUCKDB = ((2, 0), (2, 1))
@@ -199,12 +197,17 @@ def _registry(settings: Settings) -> Iterator[Check]:
 
 
 @click.command()
-@settings_options
+@settings_options_looking
 @as_json
-def command(settings: Settings, json_: bool) -> int:
+def command(settings: Settings, looking: bool, json_: bool) -> int:
     """Say what is wrong with this installation: versions, DuckDB's answers, plugin, gates, key, registry, clock.
 
-    What is optional and absent is marked "--" and is no fault. The exit code is 1 where something is wrong.
+    With --registry also what the registry holds that nobody answers for, each with the command that mends it: versions
+    registered before aims-gates or past it, models without a binding, bindings that differ from their system's file,
+    aliases that no grant stands for, and versions whose bytes are gone. Runs where the database is.
+
+    What is optional and absent, and what open mode leaves to itself, is marked "--" and is no fault. The exit code is 1
+    where something is wrong.
     """
     checks: list[Callable[[], Iterator[Check]]] = [
         _python,
@@ -216,6 +219,8 @@ def command(settings: Settings, json_: bool) -> int:
         lambda: _key(settings),
         lambda: _registry(settings),
     ]
+    if looking:
+        checks.append(lambda: registry_checks(settings))
     results = [check for result in checks for check in result()]
     rows = [
         {

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -25,12 +25,14 @@ __all__ = [
     "save_reports",
     "echo",
     "settings_options",
+    "settings_options_looking",
     "signing_command",
     "staged_bytes",
     "table",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+_REGISTRY = "e.g. aims+sqlite:///registry.db. Default: MLFLOW_REGISTRY_URI."
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 #: Commands that must work beside any MLflow: the one says what is wrong with it, the other takes our guards away.
@@ -60,12 +62,22 @@ reports_option = click.option(
 
 def settings_options(command: F) -> F:
     """Add --config, --pack, --registry, --tracking; the command gets them as ``settings``."""
+    return cast(F, _with_settings(command, click.option("--registry", help=f"Registry URI, {_REGISTRY}")))
 
+
+def settings_options_looking(command: F) -> F:
+    """As :func:`settings_options`; --registry may stand alone, and ``looking`` tells the command if it is there."""
+    text = f"Look through what the registry holds too. With a registry URI: that one, {_REGISTRY}"
+    option = click.option("--registry", is_flag=False, flag_value="", metavar="[URI]", help=text)
+    return cast(F, _with_settings(command, option, "looking"))
+
+
+def _with_settings(command: Any, registry_option: Callable[[Any], Any], named: str = "") -> Any:
     @click.option("--config", type=_FILE, help="Settings file. Default: aims.yaml in the current folder.")
     @click.option(
         "--pack", "packs", type=_FOLDER, multiple=True, help="A folder with records/, gates/ or profiles/. Repeatable."
     )
-    @click.option("--registry", help="Registry URI, e.g. aims+sqlite:///registry.db. Default: MLFLOW_REGISTRY_URI.")
+    @registry_option
     @click.option("--tracking", help="Tracking URI. Default: MLFLOW_TRACKING_URI.")
     @functools.wraps(command)
     def wrapped(
@@ -78,9 +90,11 @@ def settings_options(command: F) -> F:
     ) -> Any:
         settings = load(config, packs, registry, tracking)
         _need_mlflow(settings)
+        if named:
+            rest[named] = registry is not None
         return command(*args, settings=settings, **rest)
 
-    return wrapped  # type: ignore[return-value]
+    return wrapped
 
 
 def signing_command(*parameters: Callable[[F], F]) -> Callable[[F], click.Command]:

@@ -51,8 +51,8 @@ def command(system: str, people: bool, settings: Settings, json_: bool) -> None:
 
 
 def _show_people(plan: Plan, settings: Settings, json_: bool) -> None:
-    from aims_gates.cli.bind import last_author
     from aims_gates.decision.people import least_people, staffing
+    from aims_gates.portfolio.rebinding import last_author
 
     folder = read_system(find_system(list(settings.packs), plan.system), plan.system, whole=False).folder
     history = trust_of(settings)

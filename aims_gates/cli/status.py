@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +29,7 @@ _WORST = (
 _KEYS: Mapping[str, Callable[[ModelStatus], Any]] = {
     "state": lambda row: (_WORST.index(_word(row)), -row.missing),
     "missing": lambda row: -row.missing,
+    "would_refuse": lambda row: -row.would_refuse,
     "version": lambda row: (not row.version, int(row.version or 0)),
     "next_expiry": lambda row: (not row.next_expiry, row.next_expiry),
     "since": lambda row: (not row.since, row.since),
@@ -42,10 +43,15 @@ def _word(row: ModelStatus) -> str:
 
 @click.command()
 @click.argument("model", required=False)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The first day of what WOULD REFUSE counts. Default: the ledger's beginning.",
+)
 @click.option("--sort", "column", type=click.Choice(_COLUMNS), default="model", help="The column to sort by.")
 @settings_options
 @as_json
-def command(model: str | None, column: str, settings: Settings, json_: bool) -> None:
+def command(model: str | None, since: datetime | None, column: str, settings: Settings, json_: bool) -> None:
     """Every model of your packs and of the ledger: what is in production, its state, and what ends next.
 
     With the name of a MODEL: its line alone, and the six phases of its version's life.
@@ -53,10 +59,12 @@ def command(model: str | None, column: str, settings: Settings, json_: bool) -> 
     State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, open
     (unbound, in open mode), adopted, trial grant, break-glass (in red), or the mode observe or warn; grants of the last
     five do not count as met. By state or missing the worst stand first.
+
+    WOULD REFUSE counts the promotions that observe or warn let through and enforce would have refused (--since DATE).
     """
     from aims_gates.portfolio.gather import gather
 
-    gathered = gather(settings, datetime.now(UTC))
+    gathered = gather(settings, datetime.now(UTC), since.date() if since else date.min)
     rows = sorted(gathered.statuses(), key=lambda row: (row.model, row.system))
     if model is not None:
         _one_model(model, gathered, settings, [row for row in rows if row.model == model], json_)

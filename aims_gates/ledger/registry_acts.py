@@ -3,8 +3,9 @@
 The one place where rows become a question for :mod:`aims_gates.decision.rules` and its answer becomes rows again.
 """
 
+from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -22,10 +23,22 @@ from aims_gates.documents.canonical import digest
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, rows
 from aims_gates.ledger.remote import Remote
-from aims_gates.ledger.table import HALTS, OPEN_MODE, Source
+from aims_gates.ledger.table import HALTS, OPEN_MODE, Source, all_terms
 from aims_gates.model import Decision, Evidence, Subject
 
-__all__ = ["about", "act", "bound", "grant", "judge", "record", "standing", "statements", "stopping"]
+__all__ = [
+    "about",
+    "act",
+    "bound",
+    "grant",
+    "judge",
+    "let_through",
+    "record",
+    "standing",
+    "statements",
+    "stopping",
+    "views_of",
+]
 
 #: Under which terms the rows stand that bear on every name.
 _COMMON = ("trust", "revocation", "profiles", OPEN_MODE)
@@ -66,6 +79,40 @@ def about(
 def statements(connection: Source, workspace: str, name: str, subject: str | None = None) -> StatementView:
     """What is in force about a registered model: :func:`about` of it, read."""
     return StatementView(about(connection, workspace, name, subject), workspace, name)
+
+
+def views_of(connection: Source, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StatementView]:
+    """What the ledger says of many names themselves (kind, registrars, binding, grants), read in one look.
+
+    Evidence, and requests' answers, are left out: :func:`about` has them.
+
+    Args:
+        connection: The ledger.
+        places: Workspace and name of each.
+    """
+    listed = list(places)
+    common = rows(connection, _COMMON)
+    own: dict[tuple[str, str], list[Row]] = {place: [] for place in listed}
+    terms = [f"{kind} {space}/{name}" for space, name in listed for kind in ("model", "versions")]
+    for row in rows(connection, terms):
+        own[_name(row)].append(row)
+    return {place: StatementView([*common, *own[place]], *place) for place in listed}
+
+
+def let_through(connection: Source, since: date) -> dict[tuple[str, str], int]:
+    """How many promotions observe and warn let through that would have been refused, by workspace and name.
+
+    Args:
+        connection: The ledger; each decision is recorded there.
+        since: The first day that is counted, UTC.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows(connection, all_terms(connection, "decision ")):
+        aims = row.predicate.aims
+        watched = aims["allowed"] and not aims["criteria_met"] and aims["mode"] != "enforce"
+        if watched and row.at.astimezone(UTC).date() >= since:
+            counts[aims["workspace"], aims["name"]] += 1
+    return dict(counts)
 
 
 def _by_position(ledger_rows: Iterable[Row]) -> dict[int, Row]:

@@ -164,6 +164,7 @@ class ModelStatus:
         missing: How many controls would stop the version looked at.
         request: The open request, short; empty where none is open.
         next_expiry: The next day on which something it rests on ends; empty where nothing does.
+        would_refuse: Promotions that observe and warn let through and enforce would have refused.
     """
 
     model: str
@@ -176,6 +177,7 @@ class ModelStatus:
     missing: int = 0
     request: str = ""
     next_expiry: str = ""
+    would_refuse: int = 0
 
 
 def status(model: ModelView, ends: Iterable[str]) -> ModelStatus:

@@ -1,8 +1,8 @@
 """What the packs and the ledger of a user's settings hold, read once for the reports over all models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from aims_gates.attestation.trust_list import TrustHistory
@@ -18,6 +18,7 @@ from aims_gates.governance.records.reader import (
 )
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.registry_acts import let_through
 from aims_gates.model import Plan
 from aims_gates.portfolio.due import Deadline, due_fields, due_keys, due_of, sort_due
 from aims_gates.portfolio.fleet import ModelStatus, ModelView, status, views
@@ -38,6 +39,7 @@ class Gathered:
         trust: The trust list and its past.
         folders: The packs.
         workspace: The one that is worked in; models of others go by ``WORKSPACE/NAME``.
+        let_through: Workspace and name -> promotions let through that would have been refused.
     """
 
     now: datetime
@@ -47,6 +49,7 @@ class Gathered:
     trust: TrustHistory = field(default_factory=TrustHistory)
     folders: tuple[Path, ...] = ()
     workspace: str = DEFAULT_WORKSPACE
+    let_through: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def called(self, model: ModelView) -> str:
         """What a registered model goes by here."""
@@ -55,7 +58,12 @@ class Gathered:
     def statuses(self) -> list[ModelStatus]:
         """A line for each model of the ledger, then for each that only a pack names."""
         model_statuses = [
-            replace(status(model, [due.due for due in due_of(model)]), model=self.called(model)) for model in self.seen
+            replace(
+                status(model, [due.due for due in due_of(model)]),
+                model=self.called(model),
+                would_refuse=self.let_through.get((model.workspace, model.name), 0),
+            )
+            for model in self.seen
         ]
         known = {self.called(model) for model in self.seen}
         return model_statuses + [line for line in self._unregistered() if line.model not in known]
@@ -96,8 +104,13 @@ def record_paths(pack: Path) -> list[Path]:
     return [path for folder in folders for name, path in record_files(folder).items() if name != "defaults"]
 
 
-def gather(settings: Settings, now: datetime) -> Gathered:
+def gather(settings: Settings, now: datetime, since: date = date.min) -> Gathered:
     """Read packs and ledger; where there is no ledger yet, the packs alone.
+
+    Args:
+        settings: Where they are.
+        now: The moment.
+        since: The first day of what observe and warn let through.
 
     Raises:
         InputError: a system, a profile or a gate is malformed.
@@ -107,15 +120,17 @@ def gather(settings: Settings, now: datetime) -> Gathered:
     planner = Planner(packs)
     systems = tuple(read_system(pack, name, whole=False) for pack in packs for name in system_names(pack))
     plans = {record.system.name: planner.plan(record) for record in systems if record.system.tier != "prohibited"}
-    models, trust = _ledger(settings, now)
-    return Gathered(now, systems, plans, models, trust, packs, settings.workspace)
+    models, trust, passed = _ledger(settings, now, since)
+    return Gathered(now, systems, plans, models, trust, packs, settings.workspace, passed)
 
 
-def _ledger(settings: Settings, now: datetime) -> tuple[tuple[ModelView, ...], TrustHistory]:
+def _ledger(
+    settings: Settings, now: datetime, since: date
+) -> tuple[tuple[ModelView, ...], TrustHistory, dict[tuple[str, str], int]]:
     if settings.registry is None:
-        return (), TrustHistory()
+        return (), TrustHistory(), {}
     try:
         with open_ledger(settings.registry) as connection:
-            return tuple(views(connection, now)), history(connection)
+            return tuple(views(connection, now)), history(connection), let_through(connection, since)
     except NoLedgerError:
-        return (), TrustHistory()
+        return (), TrustHistory(), {}

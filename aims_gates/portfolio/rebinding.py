@@ -1,26 +1,26 @@
 """What the packs say of their systems now, beside what is bound: one difference over all of them."""
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from aims_gates.attestation.statements.policy import Binding, Scheduled
-from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.system_fields import FieldChange, Signer, changes, fields_of, for_policy
+from aims_gates.decision.trial import binding_refusal
 from aims_gates.documents.canonical import digest, plain
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import AimsGatesError, InputError
-from aims_gates.evaluation.plan import make_plan
+from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.records.reader import SystemRecord, find_system, read_system, system_names
 from aims_gates.governance.records.tier import require_tier
 from aims_gates.ledger import rows
+from aims_gates.ledger.registry_acts import views_of
 from aims_gates.ledger.table import Source, names
 from aims_gates.model import Plan
-from aims_gates.packs.find import bundled, find_gates
-from aims_gates.profiles import Resolved, read_profile
 from aims_gates.settings import Settings
 
 __all__ = ["ChangedBinding", "Plans", "Rebinding", "binding_of", "changed", "compare", "last_author", "plan_changes"]
@@ -30,14 +30,16 @@ class Plans:
     """Plans as the packs of some settings give them; gates and profiles are read once for all systems."""
 
     def __init__(self, settings: Settings) -> None:
-        self._all = list(settings.packs)
-        self.packs = [pack for pack in settings.packs if pack.resolve() != bundled().resolve()]
-        self._gates = find_gates(self.packs)
-        self._profiles: dict[str, Resolved] = {}
+        self.packs = settings.packs
+        self._planner = Planner(settings.packs)
 
     def systems(self) -> list[str]:
         """The systems of the user's packs, by name."""
         return sorted({name for pack in self.packs for name in system_names(pack)})
+
+    def places(self) -> list[tuple[Path, str]]:
+        """The packs, each with the name of a system in it."""
+        return [(pack, name) for pack in self.packs for name in system_names(pack)]
 
     def read(self, system: str) -> SystemRecord:
         """A system, its tier compared with its classification.
@@ -45,16 +47,13 @@ class Plans:
         Raises:
             InputError, RefusedError: naming file, line and remedy.
         """
-        record = read_system(find_system(self._all, system), system, whole=False)
+        record = read_system(find_system(list(self.packs), system), system, whole=False)
         require_tier(record, datetime.now(UTC).date())
         return record
 
     def plan(self, record: SystemRecord) -> Plan:
         """A system's plan; no gate is imported."""
-        name = record.system.profile or record.system.tier
-        if name not in self._profiles:
-            self._profiles[name] = read_profile(name, self._gates, self.packs)
-        return make_plan(record, self._profiles[name], self._gates)
+        return self._planner.plan(record)
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def binding_of(record: SystemRecord, model: str, plan: Plan, author: str | None)
         _modes(record),
         author,
         system.owner,
-        fields_of(system.model_dump(mode="json")),
+        fields_of(system.content()),
     )
 
 
@@ -168,7 +167,7 @@ def changed(settings: Settings, connection: Source, author: str | None = None) -
             result += _of_system(record, plans.plan(record), bound, author)
         except AimsGatesError as error:
             problems.append(error)
-    problems += _inactive(connection, result)
+    problems += [*_inactive(connection, result), *_trials(connection, result)]
     return Rebinding(tuple(result), tuple(problems))
 
 
@@ -190,28 +189,29 @@ def _of_system(
 
 def _bound(connection: Source) -> dict[tuple[str, str], Binding]:
     """The bindings that count, by workspace and name; the ledger is read once."""
-    listed = names(connection)
-    common = rows(connection, ("trust", "revocation", "profiles"))
-    every = rows(connection, [f"model {workspace}/{name}" for workspace, name in listed])
-    own: dict[tuple[str, str], list[Row]] = {}
-    for row in every:
-        own.setdefault((row.predicate.workspace, row.predicate.name), []).append(row)
-    result = {}
-    for place in listed:
-        row = StatementView([*common, *own.get(place, ())], *place).binding()
-        if row is not None:
-            result[place] = row.predicate
-    return result
+    bindings = {place: view.binding() for place, view in views_of(connection, names(connection)).items()}
+    return {place: row.predicate for place, row in bindings.items() if row is not None}
 
 
-def _inactive(connection: Source, listed: Iterable[ChangedBinding]) -> Iterator[AimsGatesError]:
+def _inactive(connection: Source, listed: Sequence[ChangedBinding]) -> Iterator[AimsGatesError]:
     """The contents of profiles that no policy owner has put into force."""
     view = StatementView(rows(connection, ("trust", "revocation", "profiles")), "", "")
     for profile in sorted(
         {item.after.plan.profile for item in listed if not view.active(item.after.plan.profile_digest)}
     ):
-        remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {profile}"
+        remedy = f"Have a policy owner who did not write it run: aims-gates profile activate {quoted(profile)}"
         yield InputError(f"this content of the profile {profile!r} is not active", remedy=remedy)
+
+
+def _trials(connection: Source, listed: Sequence[ChangedBinding]) -> Iterator[AimsGatesError]:
+    """Bindings that may not follow the ones before: a trial after others, others after a trial with too few people."""
+    places = [(item.after.workspace, item.after.name) for item in listed]
+    for item, view in zip(listed, views_of(connection, places).values(), strict=True):
+        earlier = [row.predicate.plan for row in view.of(Binding, view.concerns)]
+        problem = binding_refusal(earlier, item.after.plan, view.trust.current())
+        if problem is not None:
+            remedy = f"See who is needed, and have them make keys: aims-gates start --invite {quoted(item.after.name)}"
+            yield InputError(problem, where=item.after.name, remedy=remedy)
 
 
 def plan_changes(before: Plan, after: Plan) -> list[str]:

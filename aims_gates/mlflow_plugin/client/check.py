@@ -134,7 +134,7 @@ def _say_differences(check: Check, plan: Plan, binding: Row | None) -> None:
     if binding is None:
         check.notes.append(f"{check.name!r} is bound to no system yet: this is a check by the files here.")
         return
-    fields = fields_of(check.record.system.model_dump(mode="json"))
+    fields = fields_of(check.record.system.content())
     other = binding.predicate.system_digest != check.record.digest or binding.predicate.fields not in ({}, fields)
     if other and check.context.key is not None:
         # Its column roles and data locations decide what is measured, and the plan does not hold them.
