@@ -162,6 +162,11 @@ def propose(facts: ModelFacts) -> TierProposal:
     tagged = next((_TIERS[value.lower()] for key, value in facts.tags.items() if _is_tier(key, value)), None)
     if tagged is not None:
         return TierProposal(tagged, ("a tag says so",))
+    return _by_words(facts)
+
+
+def _by_words(facts: ModelFacts) -> TierProposal:
+    """What names, tags and columns look like."""
     words = {word for text in facts.words for word in _words(text)}
     columns = {word for name in facts.columns or () for word in _words(name)}
     high = [*(name for name, signs in HIGH.items() if words & signs), *_about(columns & PROTECTED)]
