@@ -175,8 +175,9 @@ def _new_due(folder: Path | None, system: str | None, tier: Tier | None, setting
         ]
         total = f"{number['typed']} values to answer once each, {number['proposed']} proposed and to confirm"
         own = pack / "records" / "systems" / name / "system.yaml"
-        first = f" (first {own}: new records take over what it says)" if blanks[own] else ""
-        return f"{table(('FILE', 'OWNER', '', 'OPEN'), lines)}\n\n{total}.\nNext: aims-gates records fill{first}"
+        first = [f"Begin with {own}: new records take over what it says."] if blanks[own] else []
+        shown = table(("FILE", "OWNER", "", "OPEN"), lines)
+        return "\n".join([shown, "", f"{total}.", *first, "Next: aims-gates records fill"])
 
     emit({"records": rows, "open": number}, json_, text)
 

@@ -121,8 +121,9 @@ def test_the_interview_takes_the_proposals_of_a_file_together(pack: Path, talk: 
 
 
 def test_what_is_left_open_stays_a_placeholder_and_is_not_asked_again(pack: Path, talk: Callable[..., str]) -> None:
-    shown = talk("-", "", "-")
+    shown = talk("-", *[""] * 60)
     assert shown.count("Who runs the AI management system") == 1
+    assert shown.count("To which role.") == 1  # among the proposals, and not once more
     assert "REPLACE <aims_manager>" in (pack / ROLES).read_text()
     assert read_record(pack / ROLES).value["body"]["may_halt"] == "REPLACE, proposed: true"
 

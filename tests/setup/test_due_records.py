@@ -198,9 +198,14 @@ def read_system_as_it_is(pack: Path) -> tuple[Any, Planner]:
     return replace(record, records=records), Planner([pack])
 
 
-def test_what_is_there_is_never_touched_and_what_it_says_is_not_asked(pack: Path) -> None:
+def test_what_is_there_is_never_touched_and_what_it_says_is_not_asked(tmp_path: Path) -> None:
+    pack = pack_of(tmp_path, facts=ALL)
     due(pack)
-    answers = {"data_steward": "steward@example.org", "loans.fallback": "An underwriter decides"}
+    answers = {
+        "data_steward": "steward@example.org",
+        "next_review": "2027-05-01",
+        "loans.fallback": "An underwriter decides",
+    }
     assert fill_all(pack, answers, TODAY)[1] == []
     folder = pack / "records" / "systems" / "loans"
     (folder / "kill_switch.yaml").unlink()
@@ -211,8 +216,9 @@ def test_what_is_there_is_never_touched_and_what_it_says_is_not_asked(pack: Path
     assert {file: file.read_bytes() for file in before} == before
     assert read_record(folder / "kill_switch.yaml").value["falls_back_to"] == "An underwriter decides"
     assert read_record(folder / "data_plan.yaml").value["owner"] == "steward@example.org"
-    # An approval is of one record.
-    assert placeholder(read_record(folder / "data_plan.yaml").value["approved_on"])
+    # An approval, and the day of the next review, are of one record.
+    for field in ("approved_on", "next_review"):
+        assert placeholder(read_record(folder / "data_plan.yaml").value[field])
 
 
 def test_facts_that_are_not_known_leave_their_records_due(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from aims_gates.governance.records.skeleton import KINDS, starting
 
 __all__ = ["known_from_records"]
 
-#: What is asked for each record anew: nobody approves a new record by having approved another.
-_ANEW = ("approved_on", "next_review", "policy_text_approved")
+#: What is asked for new records anew; so is the day of approval, which no field of the table holds.
+_ANEW = ("next_review", "policy_text_approved")
 
 
 def known_from_records(pack: Path, system: str) -> Mapping[str, Any]:
@@ -50,6 +50,9 @@ def _pairs_of_lists(start: list[Any], value: list[Any]) -> Iterator[tuple[str, A
     if len(start) == 1 and isinstance(start[0], str):
         if (key := _key(start[0])) and value and all(map(_filled, value)):
             yield key, value if len(value) > 1 else value[0]
+        return
+    if len(start) == len(value) == 1:
+        yield from _pairs(start[0], value[0])
         return
     for part in start:
         twins = [entry for entry in value if _matches(part, entry)]
