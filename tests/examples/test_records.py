@@ -252,7 +252,8 @@ def test_each_record_file_deleted_blocks_the_promotion_by_name(
     if name == "system":
         assert system_names(tmp_path / "pack") == []
         return
-    whole = make_plan(record, read_profile("high+management-system", GATES), GATES)
+    profile = "high+management-system+eu-fundamental-rights+eu-bias-data"
+    whole = make_plan(record, read_profile(profile, GATES), GATES)
     left = read_system(tmp_path / "pack", "mortgage")
     assert readers(name), f"no gate reads {name}"
     found = evidence(left, whole, kit, *readers(name))

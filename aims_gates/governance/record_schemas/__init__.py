@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aims_gates.governance.record_schemas import assurance, data, design, operation, organization
+from aims_gates.governance.record_schemas import assurance, data, design, operation, organization, rights
 from aims_gates.governance.record_schemas.base import Reviewed, Shape
 
 __all__ = ["SHAPES", "Reviewed", "Shape"]
@@ -16,6 +16,7 @@ SHAPES: Mapping[str, type[Reviewed]] = MappingProxyType(
         "organization/roles": organization.Roles,
         "organization/training": organization.Training,
         "organization/concerns": organization.Concerns,
+        "organization/communication": organization.Communication,
         "organization/resources": organization.Resources,
         "organization/impact_process": organization.ImpactProcess,
         "organization/lifecycle": organization.Lifecycle,
@@ -29,9 +30,12 @@ SHAPES: Mapping[str, type[Reviewed]] = MappingProxyType(
         "organization/statement_of_applicability": assurance.StatementOfApplicability,
         "organization/audit_programme": assurance.AuditProgramme,
         "organization/management_reviews": assurance.ManagementReviews,
+        "organization/planned_changes": assurance.PlannedChanges,
         "system/assignments": design.Assignments,
         "system/impact_assessment": design.ImpactAssessment,
         "system/bias_audit": assurance.BiasAudit,
+        "system/fundamental_rights": rights.FundamentalRights,
+        "system/special_categories": rights.SpecialCategories,
         "system/history": design.History,
         "system/change": design.VersionChange,
         "system/design_record": design.DesignRecord,

@@ -25,6 +25,7 @@ __all__ = [
     "ManagementReviews",
     "Nonconformities",
     "Objectives",
+    "PlannedChanges",
     "ReportingObligations",
     "RiskRegister",
     "StatementOfApplicability",
@@ -293,3 +294,24 @@ class BiasAudit(Reviewed):
     published: Text = says("Where the summary of the results is published.")
     published_on: Day = says("Since when.")
     notice: AuditNotice = says("What people were told.")
+
+
+class PlannedChange(Shape):
+    """A change to the management system itself."""
+
+    id: Id
+    change: Text = says("What of the management system changes: scope, policy, process, roles.")
+    purpose: Text = says("What it is for.")
+    consequences: Text = says("What may follow from it, and what keeps the rest whole.")
+    resources: Text = says("What it takes.")
+    responsible: Text = says("Who answers for it.")
+    planned_on: Day = says("When it was planned.")
+    due: Day = says("By when it is done.")
+    done_on: Day | None = says("When it was done; leave out before.", default=None)
+
+
+class PlannedChanges(Reviewed):
+    """Changes to the management system, planned before they are made (clause 6.3)."""
+
+    changes: tuple[PlannedChange, ...] = says("The changes.", default=())
+    none_because: Text | None = says("Why none is planned, where that is so.", default=None)

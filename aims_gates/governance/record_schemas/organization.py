@@ -17,6 +17,7 @@ from aims_gates.governance.record_schemas.base import (
 
 __all__ = [
     "AIPolicy",
+    "Communication",
     "Concerns",
     "Context",
     "ImpactProcess",
@@ -67,6 +68,24 @@ class Context(Reviewed):
     internal: tuple[Issue, ...] = says("Culture, skills, systems that are there.", min_length=1)
     parties: tuple[Party, ...] = says("Who has an interest, and what follows from it.", min_length=1)
     scope: Scope = says("What the management system covers.")
+
+
+class PlannedMessage(Shape):
+    """Something that is communicated about the management system."""
+
+    what: Text = says("What is communicated.")
+    when: Text = says("When, or at which event.")
+    audience: Text = says("With whom.")
+    where: Literal["inside", "outside"] = says("Inside or outside the organization.")
+    how: Text = says("How.")
+    responsible: Text = says("Who does it.")
+    last_done_on: Day | None = says("When it was last done; leave out before.", default=None)
+
+
+class Communication(Reviewed):
+    """The plan of communication, inside and outside (clause 7.4)."""
+
+    messages: tuple[PlannedMessage, ...] = says("At least one inside and one outside.", min_length=1)
 
 
 class Commitments(Shape):
