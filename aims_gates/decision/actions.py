@@ -139,7 +139,7 @@ def _open_request(context: PromotionContext) -> str:
 
 
 def _approve(context: PromotionContext, approvals: Mapping[str, Any]) -> tuple[str, ...]:
-    if context.request is None:
+    if context.request is None or outdated(context, context.request):
         return (_open_request(context),)
     short = context.request.digest[7:19]
     roles = [item["role"] for item in approvals["missing"] for _ in range(item["count"])]

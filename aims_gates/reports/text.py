@@ -171,11 +171,15 @@ def _decision(report: Report, plain: bool, whole: bool) -> Iterator[RenderableTy
     yield Padding(cleaned(_facts(report), "dim"), (0, 0, 0, 2))
     message = verdict(report)[2]
     short = _many(report) and not whole
-    for problem in _first([problem for problem in d.problems if problem not in message], short):
+    problems = _first([problem for problem in d.problems if problem not in message], short)
+    last = problems[-1:] if d.controls and d.plan is None else []  # that it is bound to no system comes after the table
+    for problem in problems[: len(problems) - len(last)]:
         yield Padding(hanging("!", problem, "bold red"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
         yield from _listed(report, ordered(d.controls), plain, whole)
+    for problem in last:
+        yield Padding(hanging("!", problem, "bold red"), (1, 0, 0, 2))
     for control in () if short else blocking(d):
         yield from _detail(control, report.smallest_cell)
     yield from _approvals(d, short)
