@@ -84,14 +84,19 @@ def _fixes(ask: Ask, blocking: Sequence[ControlState]) -> list[Action]:
     remedies = sorted(_remedies(unmet), key=lambda step: _ORDER.index(step.cause))
     checks = list(dict.fromkeys(state.next[-1] for state in unmet))
     new = [step for step in checks if step.endswith(_NEW)]
-    fixes = [step for step in remedies if step.new_version]
     if new:
-        fixed = "fixed " if fixes or ask.version != UNREGISTERED else ""
-        register = Action(f"register the {fixed}model as a new version of {ask.name}", "model", new_version=True)
-        others = [step for step in remedies if not step.new_version]
-        return [*fixes, register, *others, *(Action(text, "model", new_version=True) for text in new)]
+        return _with_new_version(ask, remedies, new)
     last: Cause = remedies[-1].cause if remedies else "people"
     return [*remedies, *(Action(text, last) for text in checks)]
+
+
+def _with_new_version(ask: Ask, remedies: Sequence[Action], checks: Iterable[str]) -> list[Action]:
+    """What makes the new version, its registration, what the same version would do with, and the checks."""
+    fixes = [step for step in remedies if step.new_version]
+    others = [step for step in remedies if not step.new_version]
+    fixed = "fixed " if fixes or ask.version != UNREGISTERED else ""
+    register = Action(f"register the {fixed}model as a new version of {ask.name}", "model", new_version=True)
+    return [*fixes, register, *others, *(Action(text, "model", new_version=True) for text in checks)]
 
 
 def _remedies(unmet: Iterable[ControlState]) -> Iterator[Action]:
@@ -134,7 +139,7 @@ def _open_request(context: PromotionContext) -> str:
 
 
 def _approve(context: PromotionContext, approvals: Mapping[str, Any]) -> tuple[str, ...]:
-    if context.request is None:
+    if context.request is None or outdated(context, context.request):
         return (_open_request(context),)
     short = context.request.digest[7:19]
     roles = [item["role"] for item in approvals["missing"] for _ in range(item["count"])]

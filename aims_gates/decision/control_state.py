@@ -152,16 +152,24 @@ def _judge(control: str, gate_evidence: Counted, today: date) -> tuple[State, st
         outcome = outcome_of(finding)
         if not finding.missing and (outcome == "error" or (outcome == "fail" and not _overtaken(finding, today))):
             return "failed", f"{gate}: {finding.measure} {'failed' if outcome == 'fail' else 'could not be judged'}"
-    absent = [finding for finding in findings if finding.missing and outcome_of(finding) in ("fail", "error")]
-    if absent:
-        more = f"; {len(absent) - 1} more" if len(absent) > 1 else ""
-        return "missing", f"{gate}: {absent[0].note or absent[0].measure}{more}"
+    absent = _absent(findings)
+    if absent is not None:
+        return "missing", f"{gate}: {absent}"
     for finding in findings:
         if _overtaken(finding, today):
             message = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"
             return "stale", f"{gate}: {finding.measure} {message}"
     state, message = _summary([outcome for finding in findings if (outcome := outcome_of(finding)) is not None])
     return state, f"{gate}: {message}"
+
+
+def _absent(findings: Sequence[Finding]) -> str | None:
+    """What is not there, of what these findings need; None where all is."""
+    absent = [finding for finding in findings if finding.missing and outcome_of(finding) in ("fail", "error")]
+    if not absent:
+        return None
+    more = f"; {len(absent) - 1} more" if len(absent) > 1 else ""
+    return f"{absent[0].note or absent[0].measure}{more}"
 
 
 def _summary(outcomes: Sequence[str]) -> tuple[State, str]:

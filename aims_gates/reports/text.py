@@ -93,23 +93,35 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool, one
 def _listed(report: Report, controls: Sequence[ControlState], plain: bool, whole: bool) -> Iterator[RenderableType]:
     """The table; controls that are met, and unmet ones after the worst, stand below it by id where they are many."""
     short = _many(report) and not whole
-    met = [control for control in controls if control.state == "met"]
-    met = met if len(met) > _LISTED and not whole else []
+    met = _met(controls, whole)
     rest = [control for control in controls if control not in met]
     table = [control for control in rest if control.blocks][:_ROWS] if short else rest
     if table:
         yield _controls(report, table, plain, short)
-    further = [control for control in rest if control not in table]
-    groups = {state: [control for control in further if control.state == state] for state in _states(further)}
-    for place, (state, members) in enumerate([*groups.items(), *([("met", met)] if met else [])]):
-        mark = mark_text(marks(state), plain)
-        line = f"{len(members)}{' more' if state != 'met' and table else ''}: {_ids(members)}"
-        yield Padding(hanging(mark.plain, line, str(mark.style)), (0 if place or not table else 1, 0, 0, 0))
+    groups = [*_by_state(control for control in rest if control not in table), *([met] if met else [])]
+    for place, members in enumerate(groups):
+        above = 1 if table and not place else 0
+        yield Padding(_group(members, plain, more=bool(table) and members is not met), (above, 0, 0, 0))
 
 
-def _states(controls: Sequence[ControlState]) -> list[State]:
-    """The states that these controls are in, each once, in their order."""
-    return list(dict.fromkeys(control.state for control in controls))
+def _met(controls: Sequence[ControlState], whole: bool) -> list[ControlState]:
+    """The controls that are met, where they are too many for the table."""
+    met = [control for control in controls if control.state == "met"]
+    return met if len(met) > _LISTED and not whole else []
+
+
+def _by_state(controls: Iterable[ControlState]) -> list[list[ControlState]]:
+    """The controls by their state, in the order in which the states come up."""
+    groups: dict[State, list[ControlState]] = {}
+    for control in controls:
+        groups.setdefault(control.state, []).append(control)
+    return list(groups.values())
+
+
+def _group(members: Sequence[ControlState], plain: bool, more: bool) -> Table:
+    """Controls of one state on a line, by id."""
+    mark = mark_text(marks(members[0].state), plain)
+    return hanging(mark.plain, f"{len(members)}{' more' if more else ''}: {_ids(members)}", str(mark.style))
 
 
 def _ids(controls: Iterable[ControlState]) -> str:
@@ -159,11 +171,15 @@ def _decision(report: Report, plain: bool, whole: bool) -> Iterator[RenderableTy
     yield Padding(cleaned(_facts(report), "dim"), (0, 0, 0, 2))
     message = verdict(report)[2]
     short = _many(report) and not whole
-    for problem in _first([problem for problem in d.problems if problem not in message], short):
+    problems = _first([problem for problem in d.problems if problem not in message], short)
+    last = problems[-1:] if d.controls and d.plan is None else []  # that it is bound to no system comes after the table
+    for problem in problems[: len(problems) - len(last)]:
         yield Padding(hanging("!", problem, "bold red"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
         yield from _listed(report, ordered(d.controls), plain, whole)
+    for problem in last:
+        yield Padding(hanging("!", problem, "bold red"), (1, 0, 0, 2))
     for control in () if short else blocking(d):
         yield from _detail(control, report.smallest_cell)
     yield from _approvals(d, short)

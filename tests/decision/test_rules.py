@@ -427,6 +427,13 @@ def test_what_a_record_lacks_is_fixed_without_a_new_version(story, kit):
     assert _with(story, aged).actions == ("Review card.yaml.", f"{check} 1")
 
 
+def test_a_request_that_leads_nowhere_any_more_is_not_to_be_approved(story, kit):
+    story.approved()
+    story.bind(kit.plan(approvals=(Approver("risk"), Approver("legal"))))
+    waiting = state(story.decide(), "A.3.2")
+    assert (waiting.state, waiting.next) == ("awaiting-approval", ("aims-gates request open credit 1 --key YOUR.key",))
+
+
 def test_what_is_not_there_is_missing_and_blocks_all_the_same(story, kit):
     story.checked()
     record = kit.finding("fail", over={"record": "system/card"}, missing=True, note="no card", remedy="Write it.")

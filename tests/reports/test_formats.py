@@ -52,6 +52,12 @@ def test_text_fits_100_columns_with_no_colour_and_only_plain_marks(report):
     assert text.isascii()
 
 
+def test_that_a_model_is_bound_to_no_system_stands_below_the_table(report):
+    unbound = replace(report.decision, plan=None, problems=("no request is open", "it is bound to no system"))
+    text = render("text", replace(report, decision=unbound))
+    assert text.index("no request is open") < text.index("A.5.4") < text.index("it is bound to no system")
+
+
 def test_a_command_is_never_broken_over_two_lines(report):
     command = (
         "aims-gates waive mortgage-approval 1 --control A.5.4 --reason " + "'a long reason' " * 8 + "--until 2027-01-01"
