@@ -128,6 +128,7 @@ from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.orders import break_glass, rollback, rollback_order
 from aims_gates.decision.question import Ask, PromotionContext, iso
 from aims_gates.decision.refusals import RefusalReason, hard_refusals, soft_refusals
+from aims_gates.decision.trial import trial_refusals
 from aims_gates.documents.shell import invocation
 from aims_gates.model import Action, ControlState, Decision, State
 
@@ -184,7 +185,7 @@ def _for_prompts(ledger: StatementView, decision: Decision) -> Decision:
 def _decision(context: PromotionContext) -> Decision:
     """By the evidence, else by the order to roll back where one carries it, else by break-glass."""
     by_evidence = _by_evidence(context)
-    if by_evidence.allowed or context.plan.trial:
+    if by_evidence.allowed or context.plan.trial or any(trial_refusals(context)):
         return by_evidence
     by_orders = break_glass(context, by_evidence)
     order = rollback_order(context.ledger, context.ask.version, context.now)
