@@ -110,17 +110,17 @@ def _path(
     if not active:
         yield f"aims-gates profile activate {quoted(plan.profile)} --key POLICY.key"
     yield f"aims-gates bind {quoted(ask.name, '--system', plan.system)} --key POLICY.key"
-    version = quoted(ask.version)
+    version = ask.version
     if lacking.new_version:
         yield f"register the fixed model as a new version of {quoted(ask.name)}"
         version = "NEW_VERSION"
     if lacking.data or lacking.records:
-        yield f"aims-gates check --model {quoted(ask.name)} --version {version} --key CI.key"
-    yield f"aims-gates request open {quoted(ask.name)} {version} --key YOUR.key"
+        yield f"aims-gates check --model {quoted(ask.name)} {quoted('--version', version)} --key CI.key"
+    yield f"aims-gates request open {quoted(ask.name, version)} --key YOUR.key"
     for approver in plan.approvals:
         for _ in range(approver.count):
             yield f"aims-gates approve REQUEST --role {quoted(approver.role)} --key {quoted(approver.role.upper())}.key"
-    yield f"aims-gates promote {quoted(ask.name)} {version}"
+    yield f"aims-gates promote {quoted(ask.name, version)}"
 
 
 def _naming(lacking: TierGaps, where: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from aims_gates.attestation.statements.records import RecordApproval, RecordSubm
 from aims_gates.attestation.trust_list import alike
 from aims_gates.decision.records import record_state
 from aims_gates.decision.statements import Statements
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import rows
 from aims_gates.ledger.table import Source
@@ -37,7 +38,7 @@ def approve_record(connection: Source, text: RecordSubmission, role: str, person
         message = f"{text.record} is approved in the role {state.role}, not {role}"
         raise RefusedError(message, where=where, remedy=f"Have somebody approve it: --role {state.role}")
     if not state.submitted:
-        remedy = f"Its author first: aims-gates records submit {text.file} --key AUTHOR.key"
+        remedy = f"Its author first: aims-gates records submit {quoted(text.file)} --key AUTHOR.key"
         raise RefusedError("nobody has submitted the text as it now reads", where=where, remedy=remedy)
     if person is not None and alike(person) in {alike(author) for author in state.submitted}:
         message = f"{person} submitted this text and cannot approve it"

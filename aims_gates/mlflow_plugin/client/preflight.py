@@ -134,10 +134,8 @@ def _of_system(check: Preflight) -> Iterator[Problem]:
     if check.binding is not None and differs(check.record, check.binding):
         # Its column roles and data locations decide what is measured, and the plan does not hold them.
         message = f"the system differs from the one that {check.name!r} is bound to, so this check cannot be signed"
-        system = quoted(check.record.system.name)
-        remedy = (
-            f"Undo the change, or have a policy owner bind it: aims-gates bind {quoted(check.name)} --system {system}"
-        )
+        bind = f"aims-gates bind {quoted(check.name, '--system', check.record.system.name)}"
+        remedy = f"Undo the change, or have a policy owner bind it: {bind}"
         yield Problem(InputError(message, where=check.record.document.where, remedy=remedy), "signing")
 
 
