@@ -77,8 +77,8 @@ def strange_labels(data: "Dataset", column: str) -> InputError:
     """The error for labels that are neither 0/1 nor declared, naming them."""
     listed = common_values(data, column)
     message = f"the labels of {column!r} are neither 0/1 nor true/false: {', '.join(listed)}"
-    to_try = f"--param positive='\"{listed[0]}\"'"
-    remedy = f"Name the favourable one: positive, under gates in system.yaml; to try a gate: {to_try}."
+    option = f"--param positive='\"{listed[0]}\"'"
+    remedy = f"Name the favourable one: positive, under gates in system.yaml; to try a gate: {option}."
     return InputError(message, where=data.where, remedy=remedy)
 
 
