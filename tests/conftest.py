@@ -11,6 +11,8 @@ import os
 # Before numpy is imported, here and in every process that a test starts: the matrices are small, and threads of the
 # linear algebra that wait for one another burn more CPU than all the rest.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nothing of one test is used again by another, nor anything left in the home of whoever runs them.
+os.environ["AIMS_GATES_CACHE"] = "off"
 
 import shutil
 import sys

@@ -38,4 +38,6 @@ def test_a_phase_costs_what_happens_in_it_without_the_phases_within() -> None:
 def test_the_table_of_a_check_names_what_costs_and_adds_up() -> None:
     table = check_lines(2.0, {"gate drift": 4.0, "import scipy": 1.0, "signing": 0.04, "deciding": 0.06})
     assert [line.split()[0] for line in table[1:]] == ["gate", "import", "each", "all"]
+    last = check_lines(2.0, {"gate drift": 4.0}, 3.0)[-1]
+    assert "the same again" in last and "1.50 x import mlflow" in last
     assert "2.00 x import mlflow" in table[1] and "0.05 x" in table[3] and "2.55 x" in table[4]

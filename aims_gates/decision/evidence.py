@@ -62,6 +62,14 @@ class EvidenceView(Statements):
             if row.statement.subject == subject
         ]
 
+    def predictions(self, subject: str) -> list[Row]:
+        """The signed predictions by these bytes that stand, in order: not revoked, and by a key that is trusted."""
+        return [
+            row
+            for row in self.of(Predictions)
+            if row.statement.subject == subject and row.digest not in self.revoked and self.trust.holders(row)
+        ]
+
     def evidenced_bytes(self, version: str) -> str | None:
         """The bytes that trusted evidence says this version has; to explain with, never to promote with."""
         rows = [
@@ -92,7 +100,7 @@ class EvidenceView(Statements):
 class _Measured:
     """One piece of evidence against what the plan asks of it: each method gives what speaks against it, if anything."""
 
-    ledger: Statements
+    ledger: EvidenceView
     plan: Plan
     step: Step
     row: Row
@@ -183,10 +191,8 @@ class _Measured:
         """Whether signed predictions by the row's subject, on the set fixed beforehand, stand and are of this sort."""
         fixed = self.plan.evaluation_digest
         return fixed is not None and any(
-            row.statement.subject == self.row.statement.subject
-            and row.digest not in self.ledger.revoked
-            and self.ledger.trust.holders(row)
-            for row in self.ledger.of(Predictions, lambda predicate: predicate.data == fixed and keep(predicate))
+            row.predicate.data == fixed and keep(row.predicate)
+            for row in self.ledger.predictions(self.row.statement.subject)
         )
 
     def _isolated_enough(self, predictions: Predictions) -> bool:

@@ -12,7 +12,8 @@ from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import folder_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.governance.records.reader import SystemRecord
-from aims_gates.mlflow_plugin.client.check_context import Check
+from aims_gates.mlflow_plugin.client.again import CACHE, FACT, has_answers, keep, made_with, signed_before
+from aims_gates.mlflow_plugin.client.check_context import Check, ledger_rows
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, perturbations_of
 from aims_gates.mlflow_plugin.client.predict import ATTACKS, PERTURBED, TABLE_ROLES, PredictionTable, predict_table
 from aims_gates.mlflow_plugin.client.prediction_statements import confirmed, read_signed, statement_of
@@ -39,8 +40,8 @@ def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
     if check.context.predictions is not None:
         table = _signed_elsewhere(check, check.context.predictions, folder, place, scratch)
     else:
-        table = _predicted(check, folder, place, scratch / "predictions.parquet", perturbations_due(check.record, due))
-        check.statements.append(statement_of(table, check.now, check.inputs.facts, check.subject))
+        out, perturbations = scratch / "predictions.parquet", perturbations_due(check.record, due)
+        table = _own(check, folder, place, out, perturbations)
     check.notes.append(table.isolation.said())
     check.tables.append(table)
     inputs = check.inputs
@@ -49,6 +50,45 @@ def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
     inputs.predictions_digest = table.output
     inputs.tables = {role: Dataset.open(path, role=role) for role, (path, _) in table.tables.items()}
     inputs.table_roles = {role: (role,) for role in TABLE_ROLES if inputs.tables}
+
+
+def _own(
+    check: Check, folder: Path, place: Path | str, out: Path, perturbations: Perturbations | None
+) -> PredictionTable:
+    """The model's own predictions: those that were signed before, where nothing is another; else it is run."""
+    if perturbations is not None:
+        table = _predicted(check, folder, place, out, perturbations)
+        check.statements.append(statement_of(table, check.now, check.inputs.facts, check.subject))
+        return table
+    key = _made_with(check)
+    if (before := _signed_before(check, place, out, key)) is not None:
+        return before
+    table = _predicted(check, folder, place, out)
+    keep(table)
+    check.statements.append(statement_of(table, check.now, {**check.inputs.facts, FACT: key}, check.subject))
+    return table
+
+
+def _made_with(check: Check) -> str:
+    return made_with(positive_label(check.record), check.record.columns().get("prediction", ()))
+
+
+def _signed_before(check: Check, place: Path | str, out: Path, key: str) -> PredictionTable | None:
+    """The predictions of these bytes that the ledger vouches for, and a note that says so."""
+    if not has_answers():
+        return None
+    rows = ledger_rows(check.context, check.record, check.name, check.subject.digest)
+    view = StatementView(rows, check.record.system.workspace, check.name)
+    vouched_for = signed_before(view, check.subject.digest, place, out, key, check.now, check.isolation)
+    if vouched_for is None:
+        return None
+    table, row = vouched_for
+    signer = ", ".join(sorted({entry.person for entry in view.trust.holders(row)}))
+    check.notes.append(
+        f"The model was not run again: {signer} signed its predictions on {row.at.date()}, of the same bytes, rows and "
+        f"packages. {CACHE}=off has it run."
+    )
+    return table
 
 
 def _predicted(

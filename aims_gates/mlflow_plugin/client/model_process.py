@@ -60,7 +60,10 @@ def _environment(home: str) -> dict[str, str]:
 
 @dataclass
 class ModelProcess:
-    """The other process, started for each question; ``report`` is what it said, believed for display only."""
+    """The other process, started for each question.
+
+    ``report`` is what it said, believed for display only, and ``answer`` the last message that it sent.
+    """
 
     model: Path
     place: Path
@@ -69,6 +72,7 @@ class ModelProcess:
     isolation: Isolation
     prediction: tuple[str, ...] = ()
     report: dict[str, Any] = field(default_factory=dict)
+    answer: bytes = b""
 
     def ask(self, parts: "Mapping[str, pa.Table]") -> "dict[str, pa.Table | None]":
         """Name -> what the model says of these features; None where it fails on perturbed ones.
@@ -92,6 +96,7 @@ class ModelProcess:
             remedy = "The model must return one value for each row."
             raise InputError("the model left no predictions", where=str(self.model), remedy=remedy)
         self.report |= report
+        self.answer = answer
         return {name: tables.get(file) for name, file in files.items()}
 
     def _prepare(self, parts: "Mapping[str, pa.Table]") -> tuple[Path, Path]:

@@ -19,7 +19,7 @@ from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest_file, folder_digest
 from aims_gates.documents.files import replacing
 from aims_gates.errors import DataError, InputError, IntegrityError
-from aims_gates.mlflow_plugin.client.answers import PREDICTION, SCORE
+from aims_gates.mlflow_plugin.client.answers import PREDICTION, SCORE, read_answer
 from aims_gates.mlflow_plugin.client.isolation import Isolation, choose
 from aims_gates.mlflow_plugin.client.model_file import describe, need_table, need_values
 from aims_gates.mlflow_plugin.client.model_process import FEATURES, ModelProcess
@@ -40,6 +40,7 @@ __all__ = [
     "PredictionTable",
     "model_columns",
     "predict_table",
+    "rebuilt",
     "table_path",
 ]
 
@@ -70,6 +71,7 @@ class PredictionTable:
         positive: The class that ``score`` is the probability of, as text; None without a score.
         tables: Role -> path and digest of further tables: ``perturbed``, and ``attacks`` where there was a search.
         isolation: How the model's process was kept apart.
+        answer: What the process sent about the rows as they are.
     """
 
     path: Path
@@ -81,6 +83,7 @@ class PredictionTable:
     positive: str | None
     tables: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
     isolation: Isolation = _NO_ISOLATION
+    answer: bytes = field(default=b"", repr=False)
 
     def unchanged(self) -> None:
         """Look again that the tables are the bytes that were written.
@@ -146,7 +149,31 @@ def predict_table(
     scored = SCORE in answer.column_names
     positive = process.report.get("positive") if scored else None
     label = None if positive is None else str(positive)
-    return PredictionTable(out, subject, before, output, data.rows, scored, label, tables, isolation)
+    return PredictionTable(out, subject, before, output, data.rows, scored, label, tables, isolation, process.answer)
+
+
+def rebuilt(subject: str, evaluation: Path | str, out: Path, message: bytes, isolation: Isolation) -> PredictionTable:
+    """The prediction table of what a model's process sent earlier about these rows; no model runs.
+
+    Args:
+        subject: Digest of the model's folder.
+        evaluation: The evaluation set.
+        out: The Parquet file to write.
+        message: What the process sent.
+        isolation: How it was kept apart.
+
+    Raises:
+        DataError: the evaluation set cannot be read.
+        InputError: the message is none, or about other rows.
+    """
+    data = Dataset.open(evaluation, role="evaluation")
+    _, answers = read_answer(message, {FEATURES: data.rows}, str(out))
+    table = data.arrow(data.columns)
+    for name in answers[FEATURES].column_names:
+        table = table.append_column(name, answers[FEATURES].column(name))
+    scored = SCORE in answers[FEATURES].column_names
+    output = _replace(table, out)
+    return PredictionTable(out, subject, data.digest, output, data.rows, scored, None, {}, isolation, message)
 
 
 def _answers(
