@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from aims_gates.attestation.statements.evidence import Checkpoint, Predictions
 from aims_gates.attestation.statements.policy import KeyRevocation, Trust
+from aims_gates.attestation.statements.records import RecordSubmission
 from aims_gates.attestation.statements.registry import Recorded
 from aims_gates.attestation.trust_list import Row
 from aims_gates.errors import RefusedError
@@ -69,6 +70,10 @@ def need_read(who: Principal, name: str) -> None:
         raise RefusedError(f"you may not read {name!r}", remedy="Ask whoever manages that model for READ.")
 
 
+#: What whoever may sign in may read: whose word counts, how large the ledger is, which texts of records were approved.
+_OF_NO_MODEL = Trust | KeyRevocation | Checkpoint | RecordSubmission
+
+
 class Sight:
     """What of the ledger one caller may read: who may read a model may read its statements."""
 
@@ -87,7 +92,7 @@ class Sight:
     def term(self, term: str) -> bool:
         """Whether the caller may read the rows under an index term."""
         kind, _, rest = term.partition(" ")
-        if term in ("trust", "revocation", "profiles", "mlflow", OPEN_MODE):
+        if term in ("trust", "revocation", "profiles", "mlflow", "records", OPEN_MODE):
             return True
         if kind in ("model", "version", "versions", "decision"):
             space, _, name = rest.partition("/")
@@ -106,7 +111,7 @@ class Sight:
     def rows(self, candidates: Iterable[Row]) -> bool:
         """Whether the caller may read these rows: one of the models they are about is theirs to read."""
         listed = list(candidates)
-        secret = [row for row in listed if not isinstance(row.predicate, Trust | KeyRevocation | Checkpoint)]
+        secret = [row for row in listed if not isinstance(row.predicate, _OF_NO_MODEL)]
         named = {model for row in secret for model in _named(row.predicate)} or self._around(secret)
         return not secret or any(map(self.of, sorted(named)))
 

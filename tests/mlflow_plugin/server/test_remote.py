@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from aims_gates import cli
 from aims_gates.attestation.signing.envelope import Envelope, Statement, sign
 from aims_gates.attestation.statements.people import Halt
+from aims_gates.attestation.statements.records import RecordSubmission
 from aims_gates.attestation.statements.wording import say
 from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, NoLedgerError, NotFoundError, RefusedError
-from aims_gates.ledger import append, history, merkle, places, size
+from aims_gates.ledger import append, history, merkle, places, rows, size
 from aims_gates.ledger.attest import signed_checkpoint
 from aims_gates.ledger.checkpoint_folder import keep, keep_from_afar
 from aims_gates.ledger.connect import is_gated, open_ledger
@@ -149,6 +150,15 @@ def test_status_and_schedule_need_no_database(inside: Inside, run: Run) -> None:
     assert code == 0 and "loan" in out, err
     code, out, err = run("dora", "schedule")
     assert code == 0, err
+
+
+def test_whoever_may_sign_in_reads_which_texts_of_records_were_signed(inside: Inside, run: Run) -> None:
+    code, out, err = run("dora", "records", "status")
+    assert (code, out) == (0, "no records here; begin: aims-gates records new --due\n"), err
+    text = RecordSubmission("system/monitoring", "credit", "monitoring.yaml", digest_bytes(b"a text"))
+    with open_ledger(inside.address) as ledger:
+        append(ledger, sign(say(text, Subject("system", text.digest)), inside.world.key("dev")), now())
+        assert [row.predicate.record for row in rows(ledger, [f"subject {text.digest}"])] == [text.record]
 
 
 def test_what_is_read_is_one_state_until_this_command_itself_speaks(inside: Inside, run: Run) -> None:
