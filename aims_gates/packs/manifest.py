@@ -156,6 +156,17 @@ class Manifest(StrictModel):
     findings: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     causes: Causes = Causes()
 
+    @property
+    def on_records(self) -> bool:
+        """Whether people write what it judges, or a part of it."""
+        return self.kind != "computed" or bool(self.facts)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The full names of the records of which it requires something: those of its facts, else all that it reads."""
+        names = [name if "/" in name else f"system/{name}" for name in self.inputs.records]
+        return tuple(dict.fromkeys(fact.record for fact in self.facts) or names)
+
     def controls_of(self, measure: str, names: Iterable[str]) -> tuple[str, ...]:
         """The controls on which a finding bears.
 
