@@ -1,5 +1,6 @@
 """``aims-gates gates``: what gates there are, what one takes, and a suite for one of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from aims_gates.cli.suite import command as suite
 from aims_gates.errors import InputError
 from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
+from aims_gates.reports.effort import Effort, effort_json, effort_text, record_effort
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -29,8 +31,13 @@ def _found(settings: Settings) -> dict[str, Gate]:
     return find_gates(settings.packs)
 
 
+def _effort(gate: Gate) -> Effort | None:
+    """What its records take people; None for one that is computed alone."""
+    return record_effort(gate.manifest.reads) if gate.manifest.on_records else None
+
+
 def _row(gate: Gate) -> dict[str, Any]:
-    manifest = gate.manifest
+    manifest, effort = gate.manifest, _effort(gate)
     return {
         "id": gate.id,
         "title": manifest.title,
@@ -39,6 +46,7 @@ def _row(gate: Gate) -> dict[str, Any]:
         "controls": list(manifest.controls),
         "digest": gate.digest,
         "folder": str(gate.folder),
+        "effort": None if effort is None else effort_json(effort),
     }
 
 
@@ -46,10 +54,14 @@ def _row(gate: Gate) -> dict[str, Any]:
 @settings_options
 @as_json
 def list_gates(settings: Settings, json_: bool) -> None:
-    """Every gate with the controls it can evidence."""
+    """Every gate with the controls it can evidence, and an estimate of the minutes that its records take people."""
     rows = [_row(gate) for gate in _found(settings).values()]
-    shown = [(row["id"], row["title"], " ".join(row["controls"])) for row in rows]
-    emit(rows, json_, lambda: table(("GATE", "TITLE", "CONTROLS"), shown))
+    shown = [(row["id"], row["title"], _minutes(row["effort"]), " ".join(row["controls"])) for row in rows]
+    emit(rows, json_, lambda: table(("GATE", "TITLE", "EFFORT", "CONTROLS"), shown))
+
+
+def _minutes(effort: Mapping[str, Any] | None) -> str:
+    return f"{effort['minutes']} min" if effort else "-"
 
 
 @command.command("show")
@@ -57,7 +69,7 @@ def list_gates(settings: Settings, json_: bool) -> None:
 @settings_options
 @as_json
 def show(gate_id: str, settings: Settings, json_: bool) -> None:
-    """One gate: what it looks at, its parameters and their defaults, its digest."""
+    """One gate: what it looks at, its parameters and their defaults, its digest; what its records take people."""
     gates = _found(settings)
     if gate_id not in gates:
         raise InputError(f"there is no gate {gate_id!r}", remedy=f"Choose from: {', '.join(sorted(gates))}.")
@@ -70,6 +82,9 @@ def _text(gate: Gate) -> str:
     lines = [f"{gate.id}: {manifest.title}", "", manifest.summary.strip(), ""]
     lines.append(f"controls    {', '.join(manifest.controls)}")
     lines.append(f"evidence    counts for {manifest.expires_days} days")
+    effort = _effort(gate)
+    if effort is not None:
+        lines.append(f"effort      about {effort_text(effort)}; an estimate")
     for what, needs in (
         ("data", manifest.inputs.data),
         ("roles", manifest.inputs.roles),

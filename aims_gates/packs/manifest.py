@@ -59,6 +59,7 @@ class Parameter(StrictModel):
         owner: Who may set it: ``profile`` for limits and whatever moves a verdict, ``system`` for what only the system
             knows (labels, the path of a suite). A profile may set both.
         measures: Of a parameter of limits: what may be limited, and which way round.
+        classes: Of a parameter that names a label: whether a list of labels will do, each judged against the rest.
     """
 
     type: list[Kind] | Kind
@@ -66,6 +67,7 @@ class Parameter(StrictModel):
     default: Any = None
     owner: Literal["profile", "system"] = "profile"
     measures: Measures | None = None
+    classes: bool = False
 
     def accepts(self, value: Any) -> bool:
         """Whether the value has one of the declared JSON types (None stands for 'not given')."""
@@ -86,11 +88,21 @@ class Inputs(StrictModel):
         data: Data sets by role: ``evaluation``, ``reference``, ``production`` or a name of the gate's own.
         roles: Columns by role: ``target``, ``prediction``, ``score``, ``weight``, ``sensitive`` or a name of its own.
         records: Records that it reads: ``organization/NAME``, or NAME for the system's own.
+        preview: Data sets and roles that are optional, since a system may give others instead, and without which
+            `aims-gates try-model`, which has nothing else, leaves the gate out.
     """
 
     data: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
     roles: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
     records: dict[str, Literal["required", "optional"]] = Field(default_factory=dict)
+    preview: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _preview_needs_inputs(self) -> "Inputs":
+        strange = [name for name in self.preview if name not in {*self.data, *self.roles}]
+        if strange:
+            raise ValueError(f"preview names {strange[0]!r}, which is under neither data nor roles")
+        return self
 
 
 class Causes(StrictModel):
@@ -155,6 +167,17 @@ class Manifest(StrictModel):
     facts: tuple[Fact, ...] = ()
     findings: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     causes: Causes = Causes()
+
+    @property
+    def on_records(self) -> bool:
+        """Whether people write what it judges, or a part of it."""
+        return self.kind != "computed" or bool(self.facts)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The full names of the records of which it requires something: those of its facts, else all that it reads."""
+        names = [name if "/" in name else f"system/{name}" for name in self.inputs.records]
+        return tuple(dict.fromkeys(fact.record for fact in self.facts) or names)
 
     def controls_of(self, measure: str, names: Iterable[str]) -> tuple[str, ...]:
         """The controls on which a finding bears.

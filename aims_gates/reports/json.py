@@ -5,6 +5,7 @@ from json import dumps
 from typing import Any
 
 from aims_gates.model import Action, Basis, ControlState, Decision, Finding, Outcome
+from aims_gates.reports.effort import effort_json
 from aims_gates.reports.preview import Preview
 from aims_gates.reports.view import Report, bases_of, basis_counts, needed_bases
 
@@ -123,6 +124,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "title": report.title,
         "notes": list(report.notes),
         "links": dict(report.links),
+        **({} if report.effort is None else {"effort": effort_json(report.effort)}),
         **({} if report.preview is None else {"preview": _preview(report.preview)}),
     }
 

@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aims_gates.model import BASES, BASIS_WORDS, TRIAL_GRANT, Basis, ControlState, Decision, Finding, Outcome, State
 from aims_gates.reports.preview import Preview
+
+if TYPE_CHECKING:
+    from aims_gates.reports.effort import Effort
 
 __all__ = ["GateRun", "Mark", "Report", "blocking", "judging", "marks", "oldest", "ordered", "stands", "verdict"]
 
@@ -46,6 +49,7 @@ class Report:
         smallest_cell: Groups with fewer rows are withheld from what people read; JSON keeps them.
         preview: What a preview shows besides, where this is one.
         all_of_it: The command that prints all that a short text leaves out; empty where there is none.
+        effort: What it takes people to close what is open; None where nothing is, or nobody estimated it.
     """
 
     title: str = ""
@@ -56,6 +60,7 @@ class Report:
     smallest_cell: int = 5
     preview: Preview | None = None
     all_of_it: str = ""
+    effort: "Effort | None" = None
 
     def _repr_html_(self) -> str:
         """What a notebook shows: verdict, table, details to open, pictures."""

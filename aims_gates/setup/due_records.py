@@ -7,8 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, create_model
-
 from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest_file
 from aims_gates.documents.files import write_new
@@ -17,16 +15,15 @@ from aims_gates.documents.strict_yaml import read
 from aims_gates.errors import InputError
 from aims_gates.evaluation.plan import Planner
 from aims_gates.governance.controls import catalogue
+from aims_gates.governance.record_schemas.card import CARD, card_shape
 from aims_gates.governance.records.known import known_from_records
 from aims_gates.governance.records.reader import BLANK, SystemRecord, read_draft, record_files
 from aims_gates.governance.records.skeleton import KINDS, blank, owner_role, skeleton
 from aims_gates.model import Plan, Step
-from aims_gates.reports.card import FIELDS
 
 __all__ = ["DueRecord", "card_skeleton", "known_values", "required_records", "write_due"]
 
 Tier = Literal["high", "limited", "minimal"]
-_CARD = "system/card"
 _LOCKS = ("requirements.lock", "uv.lock", "poetry.lock", "pylock.toml", "requirements.txt")
 #: A data set's role, and its purpose as a data sheet says it.
 _PURPOSES = {"reference": "Training", "evaluation": "Evaluation"}
@@ -68,13 +65,11 @@ def required_records(plan: Plan, planner: Planner) -> Mapping[str, tuple[str, ..
     """
     reading: dict[str, list[str]] = {}
     for step in plan.steps:
-        manifest = planner.gates[step.gate].manifest
-        names = [name if "/" in name else f"system/{name}" for name in manifest.inputs.records]
-        for name in dict.fromkeys(fact.record for fact in manifest.facts) or names if step.applies else ():
+        for name in planner.gates[step.gate].manifest.reads if step.applies else ():
             reading.setdefault(name, []).append(step.gate)
     if "system/requirements" not in reading and plan.tier != "minimal":
         reading["system/requirements"] = []
-    return {name: tuple(reading[name]) for name in (*KINDS, _CARD, "system/classification") if name in reading}
+    return {name: tuple(reading[name]) for name in (*KINDS, CARD, "system/classification") if name in reading}
 
 
 def write_due(
@@ -112,7 +107,7 @@ def write_due(
         there = record_files(folder).get(stem)
         command = f"aims-gates classify --system {quoted(name)} --ask" if stem == "classification" else ""
         if there is None and not command:
-            text = card_skeleton(known, today) if record == _CARD else skeleton(record, known, today)
+            text = card_skeleton(known, today) if record == CARD else skeleton(record, known, today)
             file = write_new(folder / f"{stem}{'.md' if text.startswith('---') else '.yaml'}", text)
             due.append(DueRecord(record, file, owner_role(record), gates, written=True))
         else:
@@ -123,10 +118,7 @@ def write_due(
 
 def card_skeleton(known: Mapping[str, Any], today: date) -> str:
     """The text of a new card.yaml: the parts of the model card that people write; see :func:`skeleton`."""
-    fields: dict[str, Any] = {"purpose": (str, Field(description="The purpose, word for word as in system.yaml."))}
-    fields |= {field.name: (str, Field(description=field.asks)) for field in FIELDS if field.required}
-    shape: type[BaseModel] = create_model("Card", __doc__="What people write of the model card.", **fields)
-    return skeleton(_CARD, known, today, fields=shape)
+    return skeleton(CARD, known, today, fields=card_shape())
 
 
 def known_values(draft: SystemRecord, plan: Plan) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aims_gates.documents.shell import quoted
-from aims_gates.setup.tier_signs import EFFORT, HIGH, LIMITED, PEOPLE_COLUMNS, PROTECTED
+from aims_gates.reports.effort import EFFORT, record_effort
+from aims_gates.setup.tier_signs import HIGH, LIMITED, PEOPLE_COLUMNS, PROTECTED
 
 __all__ = [
     "STAGES",
@@ -235,7 +236,7 @@ def _to_grant(facts: ModelFacts, need: TierNeeds, day: int) -> Iterator[WorkItem
     for record in sorted(need.records - facts.records):
         if not record.startswith("organization/"):
             command = f"aims-gates records new {quoted(record, '--system', system)}"
-            yield _work("record", f"write the record {record}", day, command)
+            yield _record(record, f"write the record {record}", day, command)
     command = f"aims-gates check --model {quoted(facts.name, '--version', facts.newest)} --key CI.key"
     yield _work("check", "check the model", day, command)
     for role in need.approvals:
@@ -245,7 +246,12 @@ def _to_grant(facts: ModelFacts, need: TierNeeds, day: int) -> Iterator[WorkItem
 
 def _work(kind: str, what: str, day: int, command: str) -> WorkItem:
     minutes, people = EFFORT[kind]
-    return WorkItem(what, minutes, people, day, command, kind in ("system", "classify", "record"))
+    return WorkItem(what, minutes, people, day, command, kind in ("system", "classify"))
+
+
+def _record(record: str, what: str, day: int, command: str = "") -> WorkItem:
+    effort = record_effort([record])
+    return WorkItem(what, effort.minutes, effort.people, day, command, shared=True)
 
 
 def stages(ramps: Collection[ModelRamp], organization: Collection[str] = ()) -> list[Stage]:
@@ -265,8 +271,7 @@ def _stage(day: int, reached: str, ramps: Collection[ModelRamp], organization: C
         for missing in item.missing
         if missing.day == day
     }
-    record, people = EFFORT["record"]
-    done = [*listed.values(), *(WorkItem(_SHARED, record, people, day, "", True) for _ in organization)]
+    done = [*listed.values(), *(_record(record, _SHARED, day) for record in organization)]
     minutes: Counter[str] = Counter()
     for missing in done:
         minutes.update(dict.fromkeys(missing.people, missing.minutes))

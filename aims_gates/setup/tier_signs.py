@@ -1,11 +1,11 @@
-"""By what a model's names, tags and columns look like a tier: words, and the effort of what is missing. Tables alone.
+"""By what a model's names, tags and columns look like a tier: words. Tables alone.
 
 They serve a proposal, so that somebody has a place to begin; a tier is what the classification's answers give.
 """
 
 from collections.abc import Mapping
 
-__all__ = ["EFFORT", "HIGH", "LIMITED", "PEOPLE_COLUMNS", "PROTECTED"]
+__all__ = ["HIGH", "LIMITED", "PEOPLE_COLUMNS", "PROTECTED"]
 
 #: Fields of Annex III of Regulation (EU) 2024/1689, by words of a name, a tag or a description.
 HIGH: Mapping[str, frozenset[str]] = {
@@ -60,15 +60,3 @@ PROTECTED = frozenset(
 PEOPLE_COLUMNS = frozenset(
     {"address", "customer", "email", "income", "name", "person", "phone", "salary", "user", "zip"}
 )
-#: Minutes of work, and the roles that do it. Rules of thumb to plan with: replace them by what you measure.
-EFFORT: Mapping[str, tuple[int, tuple[str, ...]]] = {
-    "adopt": (2, ("policy owner",)),
-    "take in": (2, ("developer",)),
-    "restore": (30, ("developer",)),
-    "classify": (45, ("system's owner", "compliance")),
-    "system": (30, ("developer", "system's owner")),
-    "record": (25, ("system's owner",)),
-    "bind": (5, ("policy owner",)),
-    "check": (30, ("developer",)),
-    "approve": (20, ()),
-}

@@ -34,14 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Wishes", "try_model"]
 
-#: Inputs that gates call optional, since a system may give either of several, and without which they say nothing.
-_ALSO: Mapping[str, tuple[str, ...]] = {
-    "data_quality": ("evaluation",),
-    "explainability": ("importances",),
-    "fairness": ("prediction",),
-    "representativeness": ("reference", "sensitive"),
-    "security": ("attacks",),
-}
 _NOTHING = (
     "This is a preview under conventional limits: nothing was signed, nothing recorded, and no control is met by it."
 )
@@ -87,7 +79,7 @@ class _Roles:
 
     @property
     def classes(self) -> list[Any] | None:
-        """The labels of a target of more than two, which fairness looks at one by one."""
+        """The labels of a target of more than two, which a gate may look at one by one."""
         return list(self.labels) if len(self.labels) > 2 else None
 
 
@@ -104,7 +96,7 @@ class _Scored:
         """The inputs that a gate needs and that are not here, in words."""
         needs = gate.manifest.inputs
         required = [name for name, need in (needs.data | needs.roles).items() if need == "required"]
-        lacking = [name for name in (*required, *_ALSO.get(gate.id, ())) if name not in {*self.sets, *self.columns}]
+        lacking = [name for name in (*required, *needs.preview) if name not in {*self.sets, *self.columns}]
         return [f"{name} data" if name in needs.data else f"a {name} column" for name in lacking]
 
 
@@ -247,8 +239,9 @@ def _runs(gates: Sequence[Gate], roles: _Roles, scored: _Scored, say: Progress) 
 
 def _case(gate: Gate, roles: _Roles, scored: _Scored, now: datetime) -> Case:
     manifest = gate.manifest
-    positive = roles.classes if gate.id == "fairness" and roles.label is None else roles.label
-    settings = {"positive": positive} if "positive" in manifest.parameters and positive is not None else {}
+    parameter = manifest.parameters.get("positive")
+    positive = roles.classes if parameter is not None and parameter.classes and roles.label is None else roles.label
+    settings = {"positive": positive} if parameter is not None and positive is not None else {}
     return Case(
         gate.id,
         gate.params(settings),

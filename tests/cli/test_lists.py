@@ -31,6 +31,19 @@ def test_gates_show_says_what_a_gate_takes(command: Any) -> None:
     assert value["parameters"]["positive"]["owner"] == "system"
 
 
+def test_gates_say_what_their_records_take_people_and_nothing_where_all_is_computed(command: Any) -> None:
+    rows = {row["id"]: row["effort"] for row in json.loads(command("gates", "list", "--json").out)}
+    assert rows["fairness"] is None
+    assert {name for name, effort in rows.items() if effort is None} < set(rows)
+    assert all(effort["minutes"] > 0 and effort["people"] for effort in rows.values() if effort is not None)
+    shown = json.loads(command("gates", "show", "oversight", "--json").out)["effort"]
+    assert shown == rows["oversight"] and shown["estimate"] is True
+    minutes = f"{shown['minutes']} min"
+    assert f"effort      about {minutes}utes of people in 2 roles" in command("gates", "show", "oversight").out
+    assert any(minutes in line for line in command("gates", "list").out.splitlines() if line.startswith("oversight"))
+    assert "effort  " not in command("gates", "show", "fairness").out
+
+
 def test_controls_list_shows_each_control_in_order(command: Any) -> None:
     rows = json.loads(command("controls", "list", "--json").out)
     assert [row["id"] for row in rows] == list(catalogue())

@@ -48,6 +48,14 @@ def test_the_first_steps_of_the_path_do_what_they_say(command: Any, folder: Path
     assert after["tier"]["now"] == "limited" and not after["path"][0].startswith("aims-gates system")
 
 
+def test_explain_estimates_what_it_takes_to_close_what_is_open(command: Any, folder: Path) -> None:
+    said = command("explain", "loans", "1", "--json")
+    effort = json.loads(said.out)["effort"]
+    assert effort["estimate"] is True and effort["minutes"] > 0 and "developer" in effort["people"]
+    roles = f"{effort['minutes']} minutes of people in {len(effort['people'])} roles"
+    assert f"To close what is open: about {roles}" in " ".join(command("explain", "loans", "1").out.split())
+
+
 def test_a_tier_needs_a_version_and_takes_no_reports(command: Any, folder: Path) -> None:
     said = command("explain", "loans", "--what-if-tier", "high")
     assert said.code == 1 and "tried on a version" in said.err

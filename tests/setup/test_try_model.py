@@ -1,17 +1,22 @@
 """See first: findings of a model that no system, registry or key knows of."""
 
+import ast
+import inspect
 import json
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 import aims_gates
 from aims_gates.cli import main
 from aims_gates.errors import AimsGatesError, DataError, InputError
 from aims_gates.mlflow_plugin.client.failures import LOG
 from aims_gates.mlflow_plugin.client.targets import CheckTarget
+from aims_gates.packs.find import find_gates
+from aims_gates.packs.manifest import Inputs
 from aims_gates.reports import Report, render
 from aims_gates.setup.try_model import Wishes, try_model
 from tests.setup.kinds import KINDS, people, save, saved_from_code
@@ -61,7 +66,39 @@ def test_of_several_columns_one_must_be_the_prediction(models: dict[str, tuple[P
     with pytest.raises(InputError, match=r"2 columns \(vote, comment\), and none of them is named") as refused:
         seen(models, "two-columns", prediction="answer")
     assert "Traceback" not in str(refused.value)
+    assert "roles.prediction in the system's system.yaml" in (refused.value.remedy or "")
+    assert "clean environment" not in (refused.value.remedy or "")
     assert seen(models, "two-columns", prediction="vote").gates
+
+
+def test_a_preview_knows_no_gate_by_name() -> None:
+    """What it has to know of a gate stands in its gate.yaml.
+
+    Not looked at is what writes a system's files, where limits and labels stand under the gates that they are for.
+    """
+    gates = {gate.id for gate in find_gates().values() if gate.manifest.kind == "computed"}
+    folder = Path(inspect.getfile(try_model)).parent
+    texts = {
+        (path.name, node.value)
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in gates
+    }
+    assert {(file, name) for file, name in texts if file not in ("due_records.py", "start.py")} == set()
+
+
+def test_a_preview_leaves_out_what_gate_yaml_says_it_needs(models: dict[str, tuple[Path, pd.DataFrame]]) -> None:
+    preview = seen(models, "code").preview
+    assert preview is not None
+    absent = {"attacks": "security", "importances": "explainability", "reference": "representativeness"}
+    for name, gate in absent.items():
+        assert name in find_gates()[gate].manifest.inputs.preview
+        assert any(line.startswith(f"{gate}: needs {name} data") for line in preview.not_run)
+
+
+def test_a_preview_needs_inputs_that_the_gate_has() -> None:
+    with pytest.raises(ValidationError, match="preview names 'score', which is under neither data nor roles"):
+        Inputs(data={"evaluation": "optional"}, preview=("score",))
 
 
 def test_an_absent_package_is_one_sentence_and_the_traceback_is_in_the_log(

@@ -1,6 +1,6 @@
 """What stands between a version and production. MLflow is loaded only where nobody has hashed the bytes yet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,7 +17,9 @@ from aims_gates.ledger.remote import Remote
 from aims_gates.ledger.table import Source
 from aims_gates.mlflow_plugin.store.governed_names import version_number
 from aims_gates.model import TRIAL_GRANT, Decision, ModelRef
+from aims_gates.packs.find import find_gates
 from aims_gates.reports import GateRun, Report
+from aims_gates.reports.effort import open_effort
 from aims_gates.settings import Settings
 
 __all__ = ["explain", "explain_version", "version_question"]
@@ -31,7 +33,7 @@ def explain_version(settings: Settings, ref: ModelRef) -> Report:
     """
     ref = replace(ref, version=str(version_number(ref.version)))
     with open_ledger(settings.need_registry()) as connection:
-        return explain(connection, ref, lambda: _hashed(settings, ref))
+        return explain(connection, ref, lambda: _hashed(settings, ref), reads=_reads(settings))
 
 
 def explain(
@@ -39,6 +41,7 @@ def explain(
     ref: ModelRef,
     hashed: Callable[[], str | None],
     makers: tuple[str, ...] | None = None,
+    reads: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Report:
     """As :func:`explain_version`, on a ledger in hand.
 
@@ -47,6 +50,8 @@ def explain(
         ref: The registered version.
         hashed: Gives the digest of its bytes, where nothing in the ledger names them.
         makers: Who made it, where a server records that (:class:`aims_gates.decision.question.Ask`).
+        reads: Gate -> records, to estimate what it takes to close what is open; see
+            :func:`aims_gates.reports.effort.open_effort`.
     """
     workspace, name, version = ref.workspace, ref.name, ref.version
     ask, rows = question(connection, ref, hashed, makers)
@@ -66,7 +71,11 @@ def explain(
     notes = tuple(intake_notes(StatementView(rows, workspace, name), version))
     notes += (f"What this profile leaves out: {left_out}",) if left_out else ()
     title = f"{name} version {version}"
-    return Report(title, decision, tuple(runs), notes, all_of_it=invocation("explain", name, version, options="--all"))
+    effort = None
+    if binding is not None and reads is not None and not decision.criteria_met:
+        effort = open_effort(decision, binding.predicate.plan, reads)
+    all_of_it = invocation("explain", name, version, options="--all")
+    return Report(title, decision, tuple(runs), notes, all_of_it=all_of_it, effort=effort)
 
 
 def question(
@@ -127,6 +136,12 @@ def _irregular(ledger: StatementView, now: datetime) -> list[str]:
         if grant.predicate.transition == "adopted":
             lines.append(f"{what} as it was adopted, without evidence, until {grant.predicate.expires}")
     return lines
+
+
+def _reads(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The records that each gate on records requires."""
+    gates = find_gates(settings.packs).values()
+    return {gate.id: gate.manifest.reads for gate in gates if gate.manifest.on_records}
 
 
 def _hashed(settings: Settings, ref: ModelRef) -> str:

@@ -15,6 +15,8 @@ _LONGEST = 300
 #: The last line of a traceback: the exception's name, and what it says.
 _RAISED = re.compile(r"^(?P<name>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning))(?:: (?P<why>.*))?$")
 _MODULE = re.compile(r"No module named '(?P<module>[^']+)'")
+#: What the worker says of a model that returns several columns.
+_UNNAMED = "none of them is named as its prediction"
 _logger = logging.getLogger(__name__)
 
 
@@ -32,11 +34,19 @@ def failed(code: int, printed: str, model: Path) -> InputError:
         module = missing["module"].partition(".")[0]
         message = f"the model needs the package {module!r}, which is not installed here"
         return InputError(message, where=str(model), remedy=f"Install what it was made with: {_install(model, module)}")
-    return InputError(
-        f"the model could not predict (exit {code}): {_cause(printed)}",
-        where=str(model),
-        remedy="Load it with mlflow.pyfunc.load_model in a clean environment, predict on the same rows, and fix what "
-        f"fails. {LOG}=FILE keeps all that it printed.",
+    message = f"the model could not predict (exit {code}): {_cause(printed)}"
+    return InputError(message, where=str(model), remedy=_remedy(printed))
+
+
+def _remedy(printed: str) -> str:
+    if _UNNAMED in printed:
+        return (
+            "Name the column that is the prediction: roles.prediction in the system's system.yaml, or --prediction "
+            "COLUMN of aims-gates try-model and aims-gates start."
+        )
+    return (
+        "Load it with mlflow.pyfunc.load_model in a clean environment, predict on the same rows, and fix what fails. "
+        f"{LOG}=FILE keeps all that it printed."
     )
 
 

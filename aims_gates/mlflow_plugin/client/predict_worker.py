@@ -42,8 +42,7 @@ def _place_in(names: list[str], prediction: Sequence[str]) -> int:
     places = [names.index(name) for name in prediction if names.count(name) == 1]
     if not places:
         raise SystemExit(
-            f"the model returned {len(names)} columns ({', '.join(names)}), and none of them is named as its "
-            "prediction: name one (roles.prediction in system.yaml, --prediction of try-model)"
+            f"the model returned {len(names)} columns ({', '.join(names)}), and none of them is named as its prediction"
         )
     return places[0]
 
