@@ -22,6 +22,9 @@ from aims_gates.mlflow_plugin.client.isolation import Isolation
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 
+#: Models run again and again in processes of their own.
+pytestmark = pytest.mark.long
+
 VERSION = ["check", "--model", "loans", "--version", "2"]
 AGAIN = "The model was not run again"
 
