@@ -185,3 +185,8 @@ def test_a_key_that_no_longer_counts_and_a_service_hold_no_role(kit: Any) -> Non
     ended = [*entries, kit.trusted("risk", not_after="2026-05-31")]
     story.trust(*ended, version=2)
     assert staffing(kit.plan(), TrustHistory.of(story.rows), story.now).unheld == ("risk",)
+
+
+def test_without_a_trust_list_nobody_holds_anything(kit: Any) -> None:
+    staff = staffing(kit.plan(), TrustHistory(), kit.Story().now)
+    assert (staff.people, staff.enough) == (0, False) and "risk" in staff.unheld
