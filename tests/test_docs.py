@@ -80,8 +80,15 @@ def run(page: Path, folder: Path, first: Path | None = None) -> None:
                 assert line.replace("_", " ") in done.stdout + done.stderr or line in done.stdout, said
 
 
+#: Its walk is long, and tests/test_wheel.py takes it too.
+_LONG = {"five-minutes.md": [pytest.mark.long]}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", alone(), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=_LONG.get(page.name, []), id=str(page.relative_to(ROOT))) for page in alone()],
+)
 def test_the_commands_of_a_page_run_as_it_says(page: Path, tmp_path: Path, warm: Path) -> None:
     run(page, tmp_path, None if page.name == "README.md" else warm)
 

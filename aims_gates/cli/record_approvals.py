@@ -60,8 +60,8 @@ def approve(
 ) -> None:
     """Approve the text of records, in the role that their type asks for. Its author cannot.
 
-    An approval holds for that very text: where a word of it changes it has to be approved again. Look at what waits for
-    you first: aims-gates records status
+    An approval holds for that very text: where a word of it changes it has to be approved again. What waits for whom is
+    shown by `aims-gates records status`.
     """
     if all_due and role is None:
         raise InputError("no role is named", remedy="Name the role in which you approve them all: --role ROLE")

@@ -12,6 +12,8 @@ from aims_gates.cli import main
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.portfolio.record_texts import record_texts, statuses
 
+from .conftest import SETTINGS
+
 PEOPLE = {"dee": "developer", "rita": "risk", "bo": "top-management", "cora": "compliance"}
 MONITORING = "records/systems/mortgage/monitoring.yaml"
 
@@ -22,6 +24,8 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("example")
     patch = pytest.MonkeyPatch()
     patch.chdir(folder)
+    for name in SETTINGS:
+        patch.delenv(name, raising=False)
     try:
         assert main(["init", "--example", "credit-scoring", "--no-start", "."]) == 0
         for name in ("policy", *PEOPLE):

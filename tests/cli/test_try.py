@@ -9,6 +9,7 @@ import pytest
 
 KEYS = {
     "measure", "by", "over", "value", "low", "high", "p_value", "n", "limit", "outcome", "controls", "note", "remedy",
+    "missing", "cause", "basis",
 }  # fmt: skip
 ROLES = ["--role", "target=y", "--role", "prediction=p"]
 

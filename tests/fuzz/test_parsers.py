@@ -21,6 +21,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+import aims_gates.packs.full_cel  # noqa: F401 - what it imports sets the recursion limit, which Hypothesis must not see
 from aims_gates.attestation.signing.envelope import Envelope, Statement, open_envelope
 from aims_gates.attestation.signing.keys import read_private, read_public
 from aims_gates.attestation.statements.wording import predicate_of

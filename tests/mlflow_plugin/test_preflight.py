@@ -173,7 +173,7 @@ def nothing_filled_in(shop: Any, request: pytest.FixtureRequest) -> Any:
     return shop
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("nothing_filled_in", ["none", "templates"], indirect=True)
 @pytest.mark.parametrize(("columns", "signed"), [(80, True), (80, False), (120, False)])
 def test_a_refused_check_at_high_with_nothing_filled_in_is_at_most_forty_lines(

@@ -23,8 +23,8 @@ from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.evidence import EvidenceView
 from aims_gates.documents.canonical import digest, digest_file
-from aims_gates.documents.files import replacing
-from aims_gates.errors import AimsGatesError
+from aims_gates.documents.files import write_whole
+from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.mlflow_plugin.client import answers, model_process, predict, predict_worker
 from aims_gates.mlflow_plugin.client.isolation import Isolation, kind_of, weaker
 from aims_gates.mlflow_plugin.client.predict import PredictionTable, rebuilt
@@ -79,10 +79,9 @@ def keep(table: PredictionTable) -> None:
     folder = _folder()
     if folder is None or not table.answer or table.tables:
         return
-    with suppress(OSError):
+    with suppress(OSError, InputError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with replacing(_place(folder, table.output), mode=0o600) as part:
-            part.write_bytes(table.answer)
+        write_whole(_place(folder, table.output), table.answer, mode=0o600)
         for old in sorted(folder.glob("*.answer"), key=lambda path: -path.stat().st_mtime)[_MOST_ANSWERS:]:
             old.unlink(missing_ok=True)
 
