@@ -93,7 +93,7 @@ def test_the_commands_of_a_page_run_as_it_says(page: Path, tmp_path: Path, warm:
     run(page, tmp_path, None if page.name == "README.md" else warm)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_first_hour_and_the_guides_after_it_run_as_they_say(tmp_path: Path, warm: Path) -> None:
     for page in STORY:
         run(page, tmp_path, warm)

@@ -41,6 +41,7 @@ def test_a_promotion_killed_at_any_statement_leaves_one_story(
     assert again["code"] == 0, "nothing is left locked or half done"
 
 
+@pytest.mark.long
 def test_promotions_killed_at_random_leave_one_story(
     prepared: Any, worker: Any, record_property: Callable[[str, object], None]
 ) -> None:

@@ -147,6 +147,7 @@ def outcome(run: Run, n: int, shift: float, seed: int, method: str, **params: An
     return next(f for f in run("drift", sets, method=method, **params) if f.measure == method).outcome
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("limit", [0.1, 0.2])
 @pytest.mark.parametrize("n", [100, 300, 1000])
 def test_psi_without_a_shift_fails_at_most_one_time_in_twenty(run: Run, n: int, limit: float) -> None:

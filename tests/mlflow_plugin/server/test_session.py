@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from tests.warm import warmed
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "server.md"
@@ -27,6 +29,7 @@ def stop(folder: Path) -> None:
         os.kill(int((folder / "server.pid").read_text()), signal.SIGTERM)
 
 
+@pytest.mark.long
 def test_the_session_on_the_page_runs_as_it_stands(tmp_path: Path) -> None:
     script = ["set -euo pipefail"]
     for language, options, text in _BLOCK.findall(PAGE.read_text(encoding="utf-8")):
