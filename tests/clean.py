@@ -70,6 +70,7 @@ def _clean_settings() -> None:
     ]:
         del os.environ[name]
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["AIMS_GATES_CACHE"] = "off"
 
 
 def _restore(before: dict[str, str]) -> None:
