@@ -50,21 +50,27 @@ SEEDS := 1 2 3
 FILES := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: .venv/.stamp ## the test suite; every branch of the decision, the evidence and the ledger has to be taken
+test: pure ## the test suite; every branch of the decision, the evidence and the ledger has to be taken
+	$(RUN) pytest $(FILES) -m 'not ($(LONG))' $(addprefix --ignore=,$(PURE_TESTS)) $(TEST_ARGS)
+
+.PHONY: pure
+pure: .venv/.stamp
 	$(RUN) pytest -n 3 $(PURE_TESTS) --cov --cov-report=
 	@$(RUN) coverage report --skip-covered --show-missing --fail-under=100 --include='$(subst $(space),$(comma),$(PURE))'
-	$(RUN) pytest $(FILES) -m 'not ($(LONG))' $(addprefix --ignore=,$(PURE_TESTS)) $(TEST_ARGS)
+
+.PHONY: shuffled
+shuffled: .venv/.stamp
+	@turn=0; for seed in $(SEEDS); do turn=$$((turn + 1)); \
+		echo "share $$turn/$(words $(SEEDS)) in the random order of seed $$seed"; \
+		AIMS_GATES_TEST_SHARE=$$turn/$(words $(SEEDS)) $(RUN) pytest $(FILES) -p pytest_randomly --randomly-seed=$$seed \
+			-m 'not ($(LONG))' || exit 1; done
 
 .PHONY: test-long
 test-long: .venv/.stamp ## what `make test` leaves out: Spark, every story, what takes long
 	$(RUN) pytest $(FILES) -m '$(LONG)'
 
 .PHONY: test-all
-test-all: test test-long ## both, then all files in random order, a share for each seed (SEEDS='7 8 9')
-	@turn=0; for seed in $(SEEDS); do turn=$$((turn + 1)); \
-		echo "share $$turn/$(words $(SEEDS)) in the random order of seed $$seed"; \
-		AIMS_GATES_TEST_SHARE=$$turn/$(words $(SEEDS)) $(RUN) pytest $(FILES) -p pytest_randomly --randomly-seed=$$seed \
-			-m 'not ($(LONG))' || exit 1; done
+test-all: pure shuffled test-long ## the tests of `make test`, in random order, and the long ones (SEEDS='7 8 9')
 
 .PHONY: coverage
 coverage: .venv/.stamp ## how much of the package the suite runs, line by line (tracing makes it half as fast)
