@@ -18,7 +18,18 @@ from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.charts import charts
 from aims_gates.reports.pictures import pictures
 from aims_gates.reports.steps import with_heads
-from aims_gates.reports.view import GateRun, Report, basis_text, blocking, marks, oldest, ordered, stands, verdict
+from aims_gates.reports.view import (
+    GateRun,
+    Report,
+    basis_text,
+    blocking,
+    marks,
+    oldest,
+    ordered,
+    shown_state,
+    stands,
+    verdict,
+)
 
 __all__ = ["page", "render", "safe_link", "verdict_parts"]
 
@@ -66,7 +77,13 @@ def _environment() -> Environment:
     environment.finalize = lambda value: value if isinstance(value, Markup | int | float) else format.clean(value)
     environment.filters.update(ticks=_ticks, breakable=_breakable)
     environment.globals.update(
-        words=format, marks=marks, stands=stands, oldest=oldest, basis_text=basis_text, safe_link=safe_link
+        words=format,
+        marks=marks,
+        shown_state=shown_state,
+        stands=stands,
+        oldest=oldest,
+        basis_text=basis_text,
+        safe_link=safe_link,
     )
     environment.globals["notebook_css"] = Markup((_TEMPLATES / "notebook.css").read_text("utf-8"))
     environment.globals["css"] = Markup((_TEMPLATES / "style.css").read_text("utf-8"))

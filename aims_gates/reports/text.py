@@ -19,7 +19,7 @@ from aims_gates.reports.console import COLOURS, cleaned, command_line, hanging, 
 from aims_gates.reports.effort import effort_text
 from aims_gates.reports.preview_text import preview_parts
 from aims_gates.reports.steps import with_heads
-from aims_gates.reports.view import Report, basis_text, blocking, marks, oldest, ordered, stands, verdict
+from aims_gates.reports.view import Report, basis_text, blocking, marks, oldest, ordered, shown_state, stands, verdict
 
 __all__ = ["WIDTH", "gate_text", "render", "show", "show_gate"]
 
@@ -65,7 +65,9 @@ def _many(report: Report) -> bool:
     return report.decision is not None and len(blocking(report.decision)) > _UNMET
 
 
-def _controls(report: Report, controls: Sequence[ControlState], plain: bool, one_line: bool) -> Table:
+def _controls(
+    report: Report, decision: Decision, controls: Sequence[ControlState], plain: bool, one_line: bool
+) -> Table:
     cut = {"no_wrap": True} if one_line else {}
     table = ruled_table(
         ("Control", {"no_wrap": True}),
@@ -77,7 +79,7 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool, one
     )
     table.expand = True
     for control in controls:
-        state = mark_text(marks(control.state), plain)
+        state = mark_text(marks(shown_state(control, decision)), plain)
         if not control.blocks and not stands(control):
             state.append("\n(does not block)", style="dim")
         observed = _observed(control, report.smallest_cell)
@@ -91,14 +93,15 @@ def _controls(report: Report, controls: Sequence[ControlState], plain: bool, one
     return table
 
 
-def _listed(report: Report, controls: Sequence[ControlState], plain: bool, whole: bool) -> Iterator[RenderableType]:
+def _listed(report: Report, decision: Decision, plain: bool, whole: bool) -> Iterator[RenderableType]:
     """The table; controls that are met, and unmet ones after the worst, stand below it by id where they are many."""
     short = _many(report) and not whole
+    controls = ordered(decision.controls)
     met = _met(controls, whole)
     rest = [control for control in controls if control not in met]
     table = [control for control in rest if control.blocks][:_ROWS] if short else rest
     if table:
-        yield _controls(report, table, plain, short)
+        yield _controls(report, decision, table, plain, short)
     groups = [*_by_state(control for control in rest if control not in table), *([met] if met else [])]
     for place, members in enumerate(groups):
         above = 1 if table and not place else 0
@@ -178,7 +181,7 @@ def _decision(report: Report, plain: bool, whole: bool) -> Iterator[RenderableTy
         yield Padding(hanging("!", problem, "bold red"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
-        yield from _listed(report, ordered(d.controls), plain, whole)
+        yield from _listed(report, d, plain, whole)
     for problem in last:
         yield Padding(hanging("!", problem, "bold red"), (1, 0, 0, 2))
     for control in () if short else blocking(d):

@@ -11,7 +11,19 @@ from aims_gates.reports.preview import Preview
 if TYPE_CHECKING:
     from aims_gates.reports.effort import Effort
 
-__all__ = ["GateRun", "Mark", "Report", "blocking", "judging", "marks", "oldest", "ordered", "stands", "verdict"]
+__all__ = [
+    "GateRun",
+    "Mark",
+    "Report",
+    "blocking",
+    "judging",
+    "marks",
+    "oldest",
+    "ordered",
+    "shown_state",
+    "stands",
+    "verdict",
+]
 
 
 class GateRun(NamedTuple):
@@ -93,6 +105,7 @@ _MARKS: Mapping[str, Mark] = {
     "waived": Mark("◇", "w", "waived", "blue"),
     "not-applicable": Mark("–", "/", "not applicable", "grey"),
     "met": Mark("✓", "+", "met", "green"),
+    "met-on-trial": Mark("✓", "+", "not counted", "grey"),
     "fail": Mark("✗", "x", "fail", "red"),
     "error": Mark("!", "!", "error", "red"),
     "pass": Mark("✓", "+", "pass", "green"),
@@ -105,6 +118,12 @@ _ORDER: Mapping[str, int] = {state: place for place, state in enumerate(_MARKS)}
 def marks(state: str | None) -> Mark:
     """How to show a control's state or a finding's outcome; None is information."""
     return _MARKS.get(state, Mark("?", "?", state, "yellow")) if state else _INFORMATION
+
+
+def shown_state(control: ControlState, decision: Decision) -> str:
+    """The state to show: what a trial sees as met does not count as met."""
+    trial = decision.transition == "trial" and control.state == "met"
+    return "met-on-trial" if trial else control.state
 
 
 def stands(control: ControlState) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.data import Dataset
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.evaluation.run_plan import Progress
@@ -127,23 +128,29 @@ def try_model(
         lacking = {gate.id: scored.lacks(gate) for gate in gates.values()}
         runs = tuple(_runs([gate for gate in gates.values() if not lacking[gate.id]], roles, scored, say))
     title = f"{target.name} version {target.version}" if target.version else target.address
-    return Report(title=title, gates=runs, notes=(*scored.notes, _NOTHING), preview=_preview(roles, runs, lacking))
+    return Report(
+        title=title, gates=runs, notes=(*scored.notes, _NOTHING), preview=_preview(roles, runs, lacking, target, data)
+    )
 
 
-def _preview(roles: _Roles, runs: Sequence[GateRun], lacking: Mapping[str, Sequence[str]]) -> Preview:
+def _preview(
+    roles: _Roles, runs: Sequence[GateRun], lacking: Mapping[str, Sequence[str]], target: CheckTarget, data: Any
+) -> Preview:
     return Preview(
         tuple(proposal.sentence() for proposal in (roles.target, roles.positive, roles.sensitive)),
         tuple(_in_words(runs, str(next(iter(roles.positive.value), "")))),
         tuple(preview_controls([(run.gate, finding) for run in runs for finding in run.findings])),
         tuple(f"{gate}: needs {' and '.join(names)}" for gate, names in lacking.items() if names),
-        tuple(_next(roles)),
+        tuple(_next(roles, target, data)),
     )
 
 
-def _next(roles: _Roles) -> Iterator[str]:
+def _next(roles: _Roles, target: CheckTarget, data: Any) -> Iterator[str]:
     if roles.truth is None:
         yield "name the column that holds the truth, so that errors can be counted: --target COLUMN"
-    yield "aims-gates init --system NAME"
+    name = quoted(target.name) if target.name else "NAME"
+    evaluation = f" --data {quoted(data)}" if isinstance(data, str) else ""
+    yield f"aims-gates start --model {name}{evaluation} --solo"
 
 
 def _scored(

@@ -125,6 +125,8 @@ def test_one_person_comes_to_a_trial_grant_that_says_so_everywhere(
     assert [(grant.transition, grant.mode) for grant in grants(tried)] == [("trial", "observe")]
     assert "trial grant" in run("promote", "loans", "1")[1]
     assert "trial grant" in run("status")[1]
+    explained = run("explain", "loans", "1")[1]
+    assert "not counted" in explained and "+ met" not in explained and "To close what is open" not in explained
     code, text = run("explain", "loans", "1")
     assert code in (0, 2, 3) and text.startswith("TRIAL") and "no control counts as met" in text
     value = json.loads(run("explain", "loans", "1", "--json")[1])

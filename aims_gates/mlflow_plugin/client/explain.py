@@ -72,7 +72,8 @@ def explain(
     notes += (f"What this profile leaves out: {left_out}",) if left_out else ()
     title = f"{name} version {version}"
     effort = None
-    if binding is not None and reads is not None and not decision.criteria_met:
+    asks = not decision.criteria_met and decision.transition != "trial"
+    if binding is not None and reads is not None and asks:
         effort = open_effort(decision, binding.predicate.plan, reads)
     all_of_it = invocation("explain", name, version, options="--all")
     return Report(title, decision, tuple(runs), notes, all_of_it=all_of_it, effort=effort)
