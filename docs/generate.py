@@ -1,10 +1,11 @@
 """Writes the pages that are made from data: docs/controls, docs/records, docs/gates, docs/profiles,
-docs/gate-yaml.md, docs/commands.md, docs/glossary.md, docs/rights.md, docs/system-fields.md.
+docs/gate-yaml.md, docs/commands.md, docs/coverage.md, docs/glossary.md, docs/rights.md, docs/system-fields.md.
 
 ``python docs/generate.py`` (or ``make docs``) writes them; a test compares what is committed with what this gives.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from inspect import cleandoc
@@ -22,11 +23,13 @@ from aims_gates.cli.commands import GROUPS
 from aims_gates.decision.rights import FAILING, PARTS, REVOKING, WITHDRAWING, Right
 from aims_gates.decision.system_fields import RULES as FIELD_RULES
 from aims_gates.decision.system_fields import SIGNERS
+from aims_gates.documents.strict_yaml import read
 from aims_gates.governance.controls import DECISION_STEPS, Clause, Control, catalogue, clauses, title_of
 from aims_gates.governance.controls.crosswalk import FRAMEWORKS
 from aims_gates.governance.controls.glossary import SOURCES, glossary
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.records.reader import Requirements, System
+from aims_gates.model import BASIS_WORDS
 from aims_gates.packs.facts import Fact
 from aims_gates.packs.find import bundled, find_gates, profile_names
 from aims_gates.packs.gate import Gate
@@ -51,6 +54,17 @@ FIELDS = (
     "change, and every field that is not in the table want a policy owner. Nobody signs their own change. The first "
     "row that fits holds. `aims-gates bind --changed --dry-run` shows it for what changed."
 )
+COVERING = (
+    "Each row is something that governance of AI systems asks for: T themes, C the standard's clauses (1 to 3 scope "
+    "and terms), A groups of its Annex A controls, X annexes, R law; `ex` is a worked example. A test derives the "
+    "marks: in the folder of `aims-gates init --example credit-scoring` it runs each row's command and gates and looks at "
+    "[how their findings are known](basis.md)."
+)
+COVERAGE = {
+    "●": "its command and gates run, and nothing that they rest on is only typed",
+    "◐": "in part: something is left, or what it rests on is typed and signed by nobody",
+    "○": "not there",
+}
 #: Records whose shape is checked elsewhere than in aims_gates.governance.record_schemas.
 PLAIN: Mapping[str, type[BaseModel]] = {"system/system": System, "system/requirements": Requirements}
 #: Records that are written by other commands or tools, and where that is told.
@@ -81,6 +95,25 @@ def system_fields_page() -> str:
     return "\n".join([*lines, *_table(("Field of system.yaml", "Wants", "Why"), rows), ""])
 
 
+def coverage_page() -> str:
+    """What the mission names, row by row: what shows it, how it is known, and what is not there."""
+    rows = read(HERE / "coverage.yaml").value["rows"]
+    counts = Counter(row["mark"] for row in rows)
+    sums = f"{len(rows)} rows: {', '.join(f'{counts[mark]} {mark}' for mark in COVERAGE if counts[mark])}."
+    marks = [f"- {mark} {meaning}" for mark, meaning in COVERAGE.items()]
+    table = _table(("Row", "What", "Controls", "Shown by", "Known", ""), [_coverage_row(row) for row in rows])
+    return _page("What is covered, and how it is known", [COVERING], marks, [sums], table)
+
+
+def _coverage_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    shown = [_gate(gate, ".") for gate in row.get("gates", ())]
+    shown += [f"`aims-gates {row['run']}`"] if "run" in row else []
+    basis = BASIS_WORDS[row["basis"]] if "basis" in row else ""
+    what = f"{row['what']}; left: {row['left']}" if "left" in row else row["what"]
+    controls = ", ".join(_control(control, ".") for control in row.get("controls", ()))
+    return row["id"], what, controls, ", ".join(shown), basis, row["mark"]
+
+
 def _right(right: Right) -> str:
     who = ", ".join(PARTS[part] for part in right.parts) or "**nobody**"
     return f"| {right.what} | {who} | {right.why} | {right.instead} |"
@@ -106,6 +139,7 @@ def pages() -> dict[str, str]:
     control_pages["profiles/README.md"] = profiles_index()
     control_pages["glossary.md"] = glossary_page()
     control_pages["commands.md"] = commands_page()
+    control_pages["coverage.md"] = coverage_page()
     return {name: f"{MADE}\n\n{text.rstrip()}\n" for name, text in sorted(control_pages.items())}
 
 

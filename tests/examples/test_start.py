@@ -24,6 +24,7 @@ from aims_gates.governance.controls import catalogue
 from aims_gates.governance.records.reader import read_record
 from aims_gates.packs.examples import about, shifted
 from aims_gates.reports.pages import PAGES
+from tests.coverage_rows.marks import PAGE, coverage_rows, derived
 from tests.support import Printed, command_line
 
 from .faults import ASSESSED, CASES, MEASURED, REQUIRED, changed_value
@@ -97,6 +98,28 @@ def test_every_page_is_written_from_the_example_as_it_starts(run: Run, folder: P
         assert code == 0 and not out, err
     assert "<!DOCTYPE html>" in (folder / f"{name}.html").read_text()
     assert (folder / f"{name}.md").read_text().startswith("# ")
+
+
+def test_each_row_of_the_coverage_page_has_the_mark_that_its_run_gives(run: Run, folder: Path) -> None:
+    marks = derived(folder, run)
+    if os.environ.get("UPDATE_DOCS") == "1":
+        write_marks(marks)
+        return
+    stated = {row["id"]: {key: row[key] for key in ("mark", "basis") if key in row} for row in coverage_rows()}
+    assert marks == stated
+
+
+def write_marks(marks: dict[str, dict[str, str]]) -> None:
+    """Write what was derived into docs/coverage.yaml; its words stay."""
+    lines = [
+        line for line in PAGE.read_text("utf-8").splitlines() if not line.startswith(("    mark: ", "    basis: "))
+    ]
+    written = []
+    for line in lines:
+        written.append(line)
+        if line.startswith("  - id: "):
+            written += [f"    {key}: {value}" for key, value in marks[line.removeprefix("  - id: ")].items()]
+    PAGE.write_text("\n".join(written) + "\n", "utf-8")
 
 
 def explained(run: Run) -> dict[str, str]:
