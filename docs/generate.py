@@ -57,8 +57,8 @@ FIELDS = (
 COVERING = (
     "Each row is something that governance of AI systems asks for: T themes, C the standard's clauses (1 to 3 scope "
     "and terms), A groups of its Annex A controls, X annexes, R law; `ex` is a worked example. A test derives the "
-    "marks: in the folder of `aims-gates init --example credit-scoring` it runs each row's command and gates and looks at "
-    "[how their findings are known](basis.md)."
+    "marks: in the folder of `aims-gates init --example credit-scoring` it runs each row's command and gates and looks "
+    "at [how their findings are known](basis.md)."
 )
 COVERAGE = {
     "●": "its command and gates run, and nothing that they rest on is only typed",
