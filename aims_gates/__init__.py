@@ -19,7 +19,8 @@ from aims_gates.model import Advisory, Artifacts, Decision, Finding, Limit, Outc
 
 if TYPE_CHECKING:
     from aims_gates.data import Dataset, intervals
-    from aims_gates.mlflow_plugin.client.api import explain, gated_run, load_model
+    from aims_gates.mlflow_plugin.client.api import explain, gated_run
+    from aims_gates.mlflow_plugin.client.release import load_model
     from aims_gates.packs.case import Case
     from aims_gates.packs.gate import Gate
     from aims_gates.packs.limits import read_limits, with_conventions
@@ -68,7 +69,7 @@ _LAZY = {
     "check": "aims_gates.setup.check",
     "explain": "aims_gates.mlflow_plugin.client.api",
     "gated_run": "aims_gates.mlflow_plugin.client.api",
-    "load_model": "aims_gates.mlflow_plugin.client.api",
+    "load_model": "aims_gates.mlflow_plugin.client.release",
     "read_limits": "aims_gates.packs.limits",
     "with_conventions": "aims_gates.packs.limits",
 }

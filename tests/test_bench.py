@@ -6,6 +6,7 @@ import pytest
 
 from tests.bench.check import Phases
 from tests.bench.check import lines as check_lines
+from tests.bench.preview import lines as preview_lines
 from tests.bench.table import Row, lines, measure
 
 
@@ -41,3 +42,10 @@ def test_the_table_of_a_check_names_what_costs_and_adds_up() -> None:
     last = check_lines(2.0, {"gate drift": 4.0}, 3.0)[-1]
     assert "the same again" in last and "1.50 x import mlflow" in last
     assert "2.00 x import mlflow" in table[1] and "0.05 x" in table[3] and "2.55 x" in table[4]
+
+
+@pytest.mark.parametrize(
+    ("model", "met"), [(3.0, "2.50 x (wanted <= 2.5: met)"), (3.1, "2.55 x (wanted <= 2.5: NOT met)")]
+)
+def test_a_preview_costs_the_call_and_the_process_of_the_model(model: float, met: str) -> None:
+    assert met in preview_lines(2.0, 2.0, model)[-1]

@@ -16,7 +16,6 @@ from aims_gates.model import ControlState, Decision, Finding, Outcome, State
 from aims_gates.reports import format
 from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.console import COLOURS, cleaned, command_line, hanging, mark_text, ruled_table, step
-from aims_gates.reports.effort import effort_text
 from aims_gates.reports.preview_text import preview_parts
 from aims_gates.reports.steps import with_heads
 from aims_gates.reports.view import Report, basis_text, blocking, marks, oldest, ordered, shown_state, stands, verdict
@@ -189,6 +188,8 @@ def _decision(report: Report, plain: bool, whole: bool) -> Iterator[RenderableTy
     yield from _approvals(d, short)
     yield from _steps(report, d, whole)
     if report.effort is not None:
+        from aims_gates.reports.effort import effort_text
+
         yield Padding(cleaned(f"To close what is open: about {effort_text(report.effort)}; an estimate."), (1, 0, 0, 0))
 
 

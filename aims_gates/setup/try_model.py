@@ -14,7 +14,6 @@ from aims_gates.data import Dataset
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
-from aims_gates.evaluation.run_plan import Progress
 from aims_gates.mlflow_plugin.client.isolation import choose
 from aims_gates.mlflow_plugin.client.model_file import ModelFile, describe, need_table
 from aims_gates.mlflow_plugin.client.predict import PREDICTION, SCORE, PredictionTable, predict_table
@@ -32,6 +31,8 @@ from aims_gates.setup.proposals import Proposal, labels_of, positive_of, sensiti
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from aims_gates.evaluation.run_plan import Progress
 
 __all__ = ["Wishes", "try_model"]
 
@@ -102,7 +103,7 @@ class _Scored:
 
 
 def try_model(
-    target: CheckTarget, data: Any = None, wishes: Wishes | None = None, progress: Progress | None = None
+    target: CheckTarget, data: Any = None, wishes: Wishes | None = None, progress: "Progress | None" = None
 ) -> Report:
     """Judge a model on an evaluation set under conventional limits.
 
@@ -154,7 +155,7 @@ def _next(roles: _Roles, target: CheckTarget, data: Any) -> Iterator[str]:
 
 
 def _scored(
-    target: CheckTarget, source: Any, facts: RunFacts, wishes: Wishes, scratch: Path, say: Progress
+    target: CheckTarget, source: Any, facts: RunFacts, wishes: Wishes, scratch: Path, say: "Progress"
 ) -> tuple[_Roles, _Scored]:
     """Propose roles, run the model, and put together what gates look at."""
     evaluation = Dataset.open(source, role="evaluation")
@@ -235,7 +236,7 @@ def _judges_models(gate: Gate) -> bool:
     return gate.manifest.kind == "computed" and gate.manifest.subject == "model"
 
 
-def _runs(gates: Sequence[Gate], roles: _Roles, scored: _Scored, say: Progress) -> Iterator[GateRun]:
+def _runs(gates: Sequence[Gate], roles: _Roles, scored: _Scored, say: "Progress") -> Iterator[GateRun]:
     """Every gate whose inputs are there."""
     now = datetime.now(UTC)
     for place, gate in enumerate(gates):

@@ -11,10 +11,7 @@ import functools
 import importlib
 import io
 import json
-import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -24,6 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tests.bench.process import cpu, output_of
+
 __all__ = ["Phases", "costs", "demo", "lines", "main"]
 
 _CLIENT = "aims_gates.mlflow_plugin.client"
@@ -31,7 +30,7 @@ _CLIENT = "aims_gates.mlflow_plugin.client"
 _PLACES = (
     ("aims_gates.cli.check", "show", "reports"),
     (f"{_CLIENT}.check", "_own_copy", "reading"),
-    (f"{_CLIENT}.check", "_unsound_records", "records"),
+    (f"{_CLIENT}.check", "look_ahead", "before the model runs"),
     (f"{_CLIENT}.check", "add_predictions", "predicting"),
     (f"{_CLIENT}.check", "add_champion", "predicting, champion"),
     (f"{_CLIENT}.check", "look_through", "scanning the model's files"),
@@ -43,10 +42,9 @@ _PLACES = (
 _SHOWN = 0.05
 
 
-def cpu() -> float:
+def _cpu() -> float:
     """CPU seconds of this process and of the children that ended."""
-    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in spent)
+    return sum(cpu())
 
 
 class Phases:
@@ -56,7 +54,7 @@ class Phases:
         spent: Phase -> seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = cpu) -> None:
+    def __init__(self, clock: Callable[[], float] = _cpu) -> None:
         self.spent: Counter[str] = Counter()
         self._clock, self._stack, self._last = clock, ["everything else"], clock()
 
@@ -132,19 +130,10 @@ def _measured() -> dict[str, float]:
     return phases.finish()
 
 
-def _in_a_process(folder: Path, *arguments: str, cache: str = "off") -> str:
-    command = [sys.executable, "-W", "ignore", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "AIMS_GATES_CACHE": cache}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
-    return done.stdout
-
-
 def demo(folder: Path) -> None:
     """The demo, made in this folder."""
     script = Path(__file__).parents[2] / "examples" / "pipelines" / "credit_scoring" / "run.py"
-    _in_a_process(folder.parent, str(script), "--dir", str(folder))
+    output_of(folder.parent, str(script), "--dir", str(folder))
 
 
 def costs(folder: Path, times: int = 3) -> tuple[float, dict[str, float], float]:
@@ -153,14 +142,14 @@ def costs(folder: Path, times: int = 3) -> tuple[float, dict[str, float], float]
     Again means that version 2 was checked and signed before, so that its predictions are used once more: a signed check
     in a copy of the demo sees to that.
     """
-    code = "import mlflow, tests.bench.check as bench; print(bench.cpu())"
-    mlflow = min(float(_in_a_process(folder, "-c", code)) for _ in range(times))
-    first = [json.loads(_in_a_process(folder, "-m", "tests.bench.check", "--one")) for _ in range(times)]
+    code = "import mlflow, tests.bench.process as bench; print(sum(bench.cpu()))"
+    mlflow = min(float(output_of(folder, "-c", code)) for _ in range(times))
+    first = [json.loads(output_of(folder, "-m", "tests.bench.check", "--one")) for _ in range(times)]
     with tempfile.TemporaryDirectory(prefix="aims-bench-") as place:
         copy = Path(shutil.copytree(folder, Path(place) / "demo"))
         version = ("-m", "aims_gates", "check", "--model", "mortgage", "--version", "2", "--json")
-        _in_a_process(copy, *version, cache=f"{place}/answers")
-        runs = [_in_a_process(copy, "-m", "tests.bench.check", "--one", cache=f"{place}/answers") for _ in range(times)]
+        output_of(copy, *version, cache=f"{place}/answers")
+        runs = [output_of(copy, "-m", "tests.bench.check", "--one", cache=f"{place}/answers") for _ in range(times)]
         again = [json.loads(run) for run in runs]
     return mlflow, min(first, key=lambda phases: sum(phases.values())), min(sum(run.values()) for run in again)
 

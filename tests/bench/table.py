@@ -4,7 +4,8 @@ Both sides read the same Parquet files, each in a process of its own after its i
 cache; the cheaper of two runs counts, where one takes no more than 20 s. BENCH_ROWS chooses sizes (default
 ``1e5,1e6,1e7``; ``1e8`` needs some 15 GB), BENCH_DIR where the data are made, BENCH_LIBRARY_SECONDS how long a library
 may take (default 600). The ledger comes last (:mod:`tests.bench.ledgers`): ``BENCH_ROWS=`` leaves all else out,
-``BENCH_LEDGER=0`` that, and ``BENCH_CHECK=0`` the check of the demo by phase (:mod:`tests.bench.check`).
+``BENCH_LEDGER=0`` that, and ``BENCH_CHECK=0`` the check of the demo by phase (:mod:`tests.bench.check`) and the
+preview in a notebook (:mod:`tests.bench.preview`).
 Results go to bench-results/.
 """
 
@@ -182,6 +183,16 @@ def _check() -> dict[str, object]:
     return {"import mlflow": mlflow, "phases": phases, "again": again}
 
 
+def _preview() -> dict[str, float]:
+    """CPU of a preview in a notebook."""
+    from tests.bench import preview
+
+    _say("a preview in a notebook ...")
+    mlflow, own, model = preview.costs()
+    print("\n".join(preview.lines(mlflow, own, model)))
+    return {"import mlflow": mlflow, "own": own, "model": model}
+
+
 def main() -> None:
     """Measure, print, and write bench-results/bench.json (after each size) and bench.svg."""
     folder = Path("bench-results")
@@ -198,7 +209,7 @@ def main() -> None:
     print("\n".join(lines(rows) if rows else ()))
     results: dict[str, object] = {"rows": [asdict(row) for row in rows]}
     if os.environ.get("BENCH_CHECK", "1") == "1":
-        results["check"] = _check()
+        results |= {"check": _check(), "preview": _preview()}
     if os.environ.get("BENCH_LEDGER", "1") == "1":
         from tests.bench import ledgers
 

@@ -3,6 +3,8 @@
 import ast
 import inspect
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
@@ -193,3 +195,11 @@ def test_a_check_that_cannot_be_done_is_never_headed_checked(
 def test_roles_are_for_a_check_without_a_system() -> None:
     with pytest.raises(TypeError, match="without a system"):
         aims_gates.check("loans", target="y")
+
+
+def test_a_preview_loads_no_database_and_no_key() -> None:
+    """Neither is needed to look at a model in a folder, and importing MLflow's stores is half of ``import mlflow``."""
+    heavy = ("sqlalchemy", "alembic", "aims_gates.ledger", "aims_gates.decision.rules")
+    code = f"import sys, aims_gates; aims_gates.check; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,6 +1,7 @@
-"""What a data scientist calls: ``check``, ``gated_run``, ``explain``, ``load_model``.
+"""What a data scientist calls: ``check``, ``gated_run``, ``explain``.
 
-``check`` never fails the user's run for a gate's or our own fault, unless asked to.
+What needs a registry is imported where it is needed: a preview does without. ``check`` never
+fails the user's run for a gate's or our own fault, unless asked to.
 """
 
 # mypy: allow-untyped-calls
@@ -13,17 +14,12 @@ from typing import Any
 import mlflow
 
 from aims_gates.errors import AimsGatesError, RefusedError
-from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
-from aims_gates.mlflow_plugin.client.explain import explain_version
-from aims_gates.mlflow_plugin.client.release import current_settings, load_model
-from aims_gates.mlflow_plugin.client.systems import system_of
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.model import ModelRef
 from aims_gates.reports import Report
 from aims_gates.reports.text import show
-from aims_gates.settings import maybe_signer
 
-__all__ = ["check", "explain", "gated_run", "load_model", "reported"]
+__all__ = ["check", "explain", "gated_run", "reported"]
 
 _RAISE = ("unmet", "error")
 
@@ -50,6 +46,11 @@ def check(
         RefusedError: as ``raise_on`` asks.
         AimsGatesError: what went wrong, when ``raise_on`` is given.
     """
+
+    from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
+    from aims_gates.mlflow_plugin.client.release import current_settings
+    from aims_gates.mlflow_plugin.client.systems import system_of
+    from aims_gates.settings import maybe_signer
 
     def checked() -> Report:
         settings = current_settings()
@@ -113,5 +114,8 @@ def explain(name: str, version: str | int) -> Report:
     Raises:
         InputError: no gated registry is named, or the version is spelled strangely.
     """
+    from aims_gates.mlflow_plugin.client.explain import explain_version
+    from aims_gates.mlflow_plugin.client.release import current_settings
+
     settings = current_settings()
     return explain_version(settings, ModelRef(settings.workspace, name, str(version)))

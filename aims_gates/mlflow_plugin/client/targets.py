@@ -13,7 +13,6 @@ from mlflow.exceptions import MlflowException
 
 from aims_gates.errors import InputError
 from aims_gates.mlflow_plugin.internals.store import parse_model_uri, registry_store
-from aims_gates.mlflow_plugin.store.governed_names import version_number
 from aims_gates.mlflow_plugin.store.subjects import no_check_of_prompts
 
 __all__ = ["CheckTarget", "find_named", "find_target", "newest"]
@@ -62,6 +61,8 @@ def _run(run_id: str | None) -> Run | None:
 
 
 def _of_version(name: str, version: str) -> CheckTarget:
+    from aims_gates.mlflow_plugin.store.governed_names import version_number
+
     version = str(version_number(version))
     try:
         model_version = mlflow.MlflowClient().get_model_version(name, version)
