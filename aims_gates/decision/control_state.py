@@ -1,6 +1,6 @@
 """The state of one control: met, or why not (rules 3, 5 and 6). Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date
 from typing import Any
 
@@ -46,13 +46,9 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
     worst = min(judged, key=lambda result: _WORST.index(result[0]), default=("missing", "no gate evidences it"))
     known = list(_known(context, requirement, due))
     basis = _basis(known, judged)
-    weak = _too_weak(requirement, basis, worst[0])
-    texts = _unsigned(context, requirement, due) if weak else ()
-    if weak:
-        worst = "missing", _weakly_known(requirement, basis, texts)
-    state, reason = _waived(context, requirement.control, *worst)
+    texts = _unsigned(context, requirement, due) if _too_weak(requirement, basis, worst[0]) else None
+    state, reason = _waived(context, requirement.control, *_weighed(requirement, basis, worst, texts))
     findings = [(gate, finding) for gate, finding, _ in known]
-    steps_to_take = next_steps(context, state, [finding for _, finding in findings], approvals)
     return ControlState(
         control=requirement.control,
         title=requirement.title,
@@ -62,13 +58,26 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
         reason=reason,
         findings=tuple(findings),
         evidence=tuple(_evidence_summary(context, item) for item in due if item.row is not None),
-        next=next_signatures(context.ask.name, texts) if texts and state == "missing" else steps_to_take,
+        next=_next(context, state, findings, texts or (), approvals),
         blocks=requirement.enforcement == "block" and state not in _OPEN and not _tolerated(context, state),
         basis=basis,
         least_basis=requirement.least_basis,
         bases=tuple(known_basis for _, _, known_basis in known),
-        unsigned=texts,
+        unsigned=texts or (),
     )
+
+
+def _next(
+    context: PromotionContext,
+    state: State,
+    findings: Iterable[tuple[str, Finding]],
+    texts: Sequence[UnsignedText],
+    approvals: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """What to do about one control; where only signatures are wanting, no check would help."""
+    if texts and state == "missing":
+        return next_signatures(context.ask.name, texts)
+    return next_steps(context, state, [finding for _, finding in findings], approvals)
 
 
 def _known(
@@ -93,12 +102,16 @@ def _too_weak(requirement: Requirement, basis: Basis, state: State) -> bool:
     return state in _WEAKENED and least != "" and BASES.index(basis) > BASES.index(least)
 
 
-def _weakly_known(requirement: Requirement, basis: Basis, texts: Sequence[UnsignedText]) -> str:
-    """How it is known, what the profile takes, and whose signature a changed text has lost."""
+def _weighed(
+    requirement: Requirement, basis: Basis, worst: tuple[State, str], texts: Sequence[UnsignedText] | None
+) -> tuple[State, str]:
+    """The same, unless it is known too weakly: how, what the profile takes, and which text lost its signature."""
+    if texts is None:
+        return worst
     reason = f"{BASIS_WORDS[basis]}; your profile requires at least: {BASIS_WORDS[requirement.least_basis or basis]}"
     changed = [f"{text.file} was changed after {', '.join(text.earlier)} approved it" for text in texts if text.earlier]
     unsignable = [] if texts else ["it rests on what nobody can sign: check again, or have its gates read records"]
-    return "; ".join([reason, *changed, *unsignable])
+    return "missing", "; ".join([reason, *changed, *unsignable])
 
 
 def _unsigned(context: PromotionContext, requirement: Requirement, due: Sequence[Counted]) -> tuple[UnsignedText, ...]:
