@@ -46,8 +46,8 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
     worst = min(judged, key=lambda result: _WORST.index(result[0]), default=("missing", "no gate evidences it"))
     known = list(_known(context, requirement, due))
     basis = _basis(known, judged)
-    texts = _unsigned(context, requirement, due) if _too_weak(requirement, basis, worst[0]) else None
-    state, reason = _waived(context, requirement.control, *_weighed(requirement, basis, worst, texts))
+    state, reason, texts = _weighed(context, requirement, due, basis, *worst)
+    state, reason = _waived(context, requirement.control, state, reason)
     findings = [(gate, finding) for gate, finding, _ in known]
     return ControlState(
         control=requirement.control,
@@ -58,12 +58,12 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
         reason=reason,
         findings=tuple(findings),
         evidence=tuple(_evidence_summary(context, item) for item in due if item.row is not None),
-        next=_next(context, state, findings, texts or (), approvals),
+        next=_next(context, state, findings, texts, approvals),
         blocks=requirement.enforcement == "block" and state not in _OPEN and not _tolerated(context, state),
         basis=basis,
         least_basis=requirement.least_basis,
         bases=tuple(known_basis for _, _, known_basis in known),
-        unsigned=texts or (),
+        unsigned=texts,
     )
 
 
@@ -103,15 +103,16 @@ def _too_weak(requirement: Requirement, basis: Basis, state: State) -> bool:
 
 
 def _weighed(
-    requirement: Requirement, basis: Basis, worst: tuple[State, str], texts: Sequence[UnsignedText] | None
-) -> tuple[State, str]:
-    """The same, unless it is known too weakly: how, what the profile takes, and which text lost its signature."""
-    if texts is None:
-        return worst
+    context: PromotionContext, requirement: Requirement, due: Sequence[Counted], basis: Basis, state: State, reason: str
+) -> tuple[State, str, tuple[UnsignedText, ...]]:
+    """The same, unless it is known too weakly: how, what the profile takes, and the texts that are to be signed."""
+    if not _too_weak(requirement, basis, state):
+        return state, reason, ()
+    texts = _unsigned(context, requirement, due)
     reason = f"{BASIS_WORDS[basis]}; your profile requires at least: {BASIS_WORDS[requirement.least_basis or basis]}"
     changed = [f"{text.file} was changed after {', '.join(text.earlier)} approved it" for text in texts if text.earlier]
     unsignable = [] if texts else ["it rests on what nobody can sign: check again, or have its gates read records"]
-    return "missing", "; ".join([reason, *changed, *unsignable])
+    return "missing", "; ".join([reason, *changed, *unsignable]), texts
 
 
 def _unsigned(context: PromotionContext, requirement: Requirement, due: Sequence[Counted]) -> tuple[UnsignedText, ...]:
