@@ -6,6 +6,7 @@ from typing import Any
 from aims_gates.decision.approvals import outdated
 from aims_gates.decision.question import UNREGISTERED, Ask, PromotionContext
 from aims_gates.decision.rights import outcome_of
+from aims_gates.decision.signing import STATUS, signatures
 from aims_gates.documents.shell import invocation, quoted
 from aims_gates.model import Action, Cause, ControlState, Finding, State
 
@@ -81,8 +82,8 @@ def next_steps(
 def _fixes(ask: Ask, blocking: Sequence[ControlState]) -> list[Action]:
     """The remedies of the controls that block, by cause and what failed first, and the checks after them."""
     unmet = [state for states in _URGENT for state in blocking if state.state in states]
-    remedies = sorted(_remedies(unmet), key=lambda step: _ORDER.index(step.cause))
-    checks = list(dict.fromkeys(state.next[-1] for state in unmet))
+    remedies = sorted([*_remedies(unmet), *signatures(ask.name, unmet)], key=lambda step: _ORDER.index(step.cause))
+    checks = list(dict.fromkeys(state.next[-1] for state in unmet if state.next[-1] != STATUS))
     new = [step for step in checks if step.endswith(_NEW)]
     if new:
         return _with_new_version(ask, remedies, new)

@@ -6,13 +6,13 @@ nobody did; a system's own file is attested by the binding that carries its dige
 is declared.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from aims_gates.decision.records import record_state
+from aims_gates.decision.records import RecordState, record_state
 from aims_gates.decision.statements import Statements
-from aims_gates.model import BASES, Basis, Evidence, Finding
+from aims_gates.model import BASES, Basis, Evidence, Finding, UnsignedText
 
-__all__ = ["basis_of", "weakest"]
+__all__ = ["basis_of", "unsigned_texts", "weakest"]
 
 
 def weakest(bases: Iterable[Basis]) -> Basis:
@@ -37,18 +37,36 @@ def _of(name: str, evidence: Evidence, ledger: Statements, system: str) -> Basis
     if name == "model" or (kind == "data" and what in evidence.data):
         return "measured"
     if kind == "record" and what in evidence.records_read:
-        return "attested" if _approved(what, evidence.records_read[what], ledger, system) else "declared"
+        return "declared" if _unsigned(what, evidence.records_read[what], ledger, system) else "attested"
     return "declared"
 
 
-def _approved(name: str, read: Mapping[str, str], ledger: Statements, system: str) -> bool:
-    """Whether the proper person signed the very text that was read."""
-    digest = read.get("digest", "")
+def unsigned_texts(finding: Finding, evidence: Evidence, ledger: Statements, system: str) -> Iterator[UnsignedText]:
+    """The texts of records that a finding rests on and that the proper person has not approved."""
+    for name in finding.rests_on:
+        kind, _, what = name.partition(":")
+        if kind == "record" and what in evidence.records_read:
+            text = _unsigned(what, evidence.records_read[what], ledger, system)
+            if text is not None:
+                yield text
+
+
+def _unsigned(name: str, read: Mapping[str, str], ledger: Statements, system: str) -> UnsignedText | None:
+    """The very text that was read, unless the proper person signed it."""
+    digest, file = read.get("digest", ""), read.get("file", "")
     if name == "system":
         binding = ledger.binding()
-        return binding is not None and binding.predicate.system_digest == digest
+        bound = binding is not None and binding.predicate.system_digest == digest
+        return None if bound else UnsignedText(file, "policy")
+    states = _states(name, digest, ledger, system)
+    if any(state.approval is not None for state in states):
+        return None
+    nearest = max(states, key=lambda state: (bool(state.submitted), bool(state.earlier)))
+    return UnsignedText(file, nearest.role, nearest.submitted, nearest.earlier)
+
+
+def _states(name: str, digest: str, ledger: Statements, system: str) -> list[RecordState]:
+    """How far a text has come; a standard plan is approved once, for every system whose record it stands in for."""
     if name.startswith("organization/"):
-        return record_state(ledger, name, "", digest).approval is not None
-    # A standard plan is approved once, for every system whose record it stands in for.
-    states = (record_state(ledger, f"system/{name}", about, digest) for about in (system, ""))
-    return any(state.approval is not None for state in states)
+        return [record_state(ledger, name, "", digest)]
+    return [record_state(ledger, f"system/{name}", about, digest) for about in (system, "")]

@@ -1,21 +1,24 @@
 """The state of one control: met, or why not (rules 3, 5 and 6). Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date
 from typing import Any
 
 from aims_gates.attestation.trust_list import day
 from aims_gates.decision.actions import next_steps
-from aims_gates.decision.basis import basis_of, weakest
+from aims_gates.decision.basis import basis_of, unsigned_texts, weakest
 from aims_gates.decision.evidence import Counted, age_days
 from aims_gates.decision.question import PromotionContext
 from aims_gates.decision.rights import outcome_of
+from aims_gates.decision.signing import next_signatures
 from aims_gates.governance.controls import approval_controls
-from aims_gates.model import BASES, BASIS_WORDS, Basis, ControlState, Finding, Requirement, State
+from aims_gates.model import BASES, BASIS_WORDS, Basis, ControlState, Finding, Requirement, State, UnsignedText
 
 __all__ = ["state_of"]
 
 _OPEN: frozenset[State] = frozenset({"met", "waived", "not-applicable"})
+#: States that a control has where its evidence holds: the basis is asked of these.
+_WEAKENED: frozenset[State] = frozenset({"met", "awaiting-approval"})
 _WORST: tuple[State, ...] = (
     "failed",
     "missing",
@@ -43,7 +46,8 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
     worst = min(judged, key=lambda result: _WORST.index(result[0]), default=("missing", "no gate evidences it"))
     known = list(_known(context, requirement, due))
     basis = _basis(known, judged)
-    state, reason = _waived(context, requirement.control, *_strong_enough(requirement, basis, *worst))
+    state, reason, texts = _weighed(context, requirement, due, basis, *worst)
+    state, reason = _waived(context, requirement.control, state, reason)
     findings = [(gate, finding) for gate, finding, _ in known]
     return ControlState(
         control=requirement.control,
@@ -54,12 +58,26 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
         reason=reason,
         findings=tuple(findings),
         evidence=tuple(_evidence_summary(context, item) for item in due if item.row is not None),
-        next=next_steps(context, state, [finding for _, finding in findings], approvals),
+        next=_next(context, state, findings, texts, approvals),
         blocks=requirement.enforcement == "block" and state not in _OPEN and not _tolerated(context, state),
         basis=basis,
         least_basis=requirement.least_basis,
         bases=tuple(known_basis for _, _, known_basis in known),
+        unsigned=texts,
     )
+
+
+def _next(
+    context: PromotionContext,
+    state: State,
+    findings: Iterable[tuple[str, Finding]],
+    texts: Sequence[UnsignedText],
+    approvals: Mapping[str, Any],
+) -> tuple[str, ...]:
+    """What to do about one control; where only signatures are wanting, no check would help."""
+    if texts and state == "missing":
+        return next_signatures(context.ask.name, texts)
+    return next_steps(context, state, [finding for _, finding in findings], approvals)
 
 
 def _known(
@@ -78,12 +96,37 @@ def _basis(known: Sequence[tuple[str, Finding, Basis]], judged: Sequence[tuple[S
     return "performed" if not needed and any(state == "met" for state, _ in judged) else weakest(needed)
 
 
-def _strong_enough(requirement: Requirement, basis: Basis, state: State, reason: str) -> tuple[State, str]:
+def _too_weak(requirement: Requirement, basis: Basis, state: State) -> bool:
     """Rule 21: what is known more weakly than the profile takes is as good as not there."""
     least = requirement.least_basis
-    if state != "met" or not least or BASES.index(basis) <= BASES.index(least):
-        return state, reason
-    return "missing", f"{BASIS_WORDS[basis]}; your profile requires at least: {BASIS_WORDS[least]}"
+    return state in _WEAKENED and least != "" and BASES.index(basis) > BASES.index(least)
+
+
+def _weighed(
+    context: PromotionContext, requirement: Requirement, due: Sequence[Counted], basis: Basis, state: State, reason: str
+) -> tuple[State, str, tuple[UnsignedText, ...]]:
+    """The same, unless it is known too weakly: how, what the profile takes, and the texts that are to be signed."""
+    if not _too_weak(requirement, basis, state):
+        return state, reason, ()
+    texts = _unsigned(context, requirement, due)
+    reason = f"{BASIS_WORDS[basis]}; your profile requires at least: {BASIS_WORDS[requirement.least_basis or basis]}"
+    changed = [f"{text.file} was changed after {', '.join(text.earlier)} approved it" for text in texts if text.earlier]
+    unsignable = [] if texts else ["it rests on what nobody can sign: check again, or have its gates read records"]
+    return "missing", "; ".join([reason, *changed, *unsignable]), texts
+
+
+def _unsigned(context: PromotionContext, requirement: Requirement, due: Sequence[Counted]) -> tuple[UnsignedText, ...]:
+    """The texts that those findings rest on which are known too weakly, by file."""
+    if requirement.least_basis != "attested":
+        return ()
+    texts = {
+        text
+        for item in due
+        for finding in _bearing(requirement.control, item)
+        if finding.outcome is not None and item.evidence is not None
+        for text in unsigned_texts(finding, item.evidence, context.ledger, context.plan.system)
+    }
+    return tuple(sorted(texts, key=lambda text: text.file))
 
 
 def _judged(context: PromotionContext, requirement: Requirement, due: Sequence[Counted]) -> Iterator[tuple[State, str]]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from aims_gates import __version__
 from aims_gates.attestation.statements.people import BreakGlass, Halt, Request, Resume
+from aims_gates.attestation.statements.records import RecordApproval
 from aims_gates.attestation.statements.registry import Grant, Recorded
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
@@ -45,6 +46,8 @@ _COMMON = ("trust", "revocation", "profiles", OPEN_MODE)
 #: What names the bytes of a version.
 _ABOUT_BYTES = frozenset(map(type_of, (Request, Grant, BreakGlass)))
 _REACH = frozenset(map(type_of, (Grant, Halt)))
+#: The index term of what was said of every text.
+_RECORDS = "records"
 
 
 def about(
@@ -70,7 +73,7 @@ def about(
     subjects |= set() if subject else _with_evidence(by_position.values())
     terms = [f"subject {subject}" for subject in sorted(subjects)] + [f"request {row.digest}" for row in requests]
     by_position |= _by_position(rows(connection, terms))
-    by_position |= _by_position(rows(connection, _texts(by_position.values())))
+    by_position |= _about_texts(connection, by_position.values())
     for its_digest in sorted(subjects) if not isinstance(connection, Remote) else ():
         by_position |= _halting(connection, its_digest, (workspace, name))
     return [by_position[position] for position in sorted(by_position)]
@@ -135,11 +138,15 @@ def _with_evidence(ledger_rows: Iterable[Row]) -> set[str]:
     return {row.statement.subject for row in ledger_rows if row.type == type_of(Evidence)}
 
 
-def _texts(ledger_rows: Iterable[Row]) -> list[str]:
-    """The terms under which stands what was said of the record texts that evidence rests on."""
+def _about_texts(connection: Source, ledger_rows: Iterable[Row]) -> dict[int, Row]:
+    """What was said of the record texts that evidence rests on; of all texts, where somebody has one to sign."""
     evidence = (row.predicate for row in ledger_rows if row.type == type_of(Evidence))
-    digests = {read["digest"] for predicate in evidence for read in predicate.records_read.values() if "digest" in read}
-    return [f"subject {digest}" for digest in sorted(digests)]
+    read = {what["digest"]: name for its in evidence for name, what in its.records_read.items() if "digest" in what}
+    digests = {digest for digest, name in read.items() if name != "system"}
+    texts = rows(connection, [f"subject {digest}" for digest in sorted(digests)])
+    approved = {row.predicate.digest for row in texts if row.type == type_of(RecordApproval)}
+    # Who signed the text before stands under no digest of today's.
+    return _by_position(texts if digests <= approved else [*texts, *rows(connection, [_RECORDS])])
 
 
 def _halts_elsewhere(connection: Source, candidates: Iterable[Row], here: tuple[str, str]) -> list[Row]:

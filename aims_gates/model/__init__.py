@@ -5,7 +5,7 @@ Every noun is a frozen dataclass of plain JSON values, so that what is signed is
 """
 
 from aims_gates.model.artifacts import Advisory, Artifacts, Packages
-from aims_gates.model.decision import TRIAL_GRANT, Action, ControlState, Decision, Mode, State
+from aims_gates.model.decision import TRIAL_GRANT, Action, ControlState, Decision, Mode, State, UnsignedText
 from aims_gates.model.findings import (
     BASES,
     BASIS_WORDS,
@@ -47,5 +47,6 @@ __all__ = [
     "State",
     "Step",
     "Subject",
+    "UnsignedText",
     "worst",
 ]

@@ -32,6 +32,23 @@ class Action:
 
 
 @dataclass(frozen=True)
+class UnsignedText:
+    """A record's text that a control rests on and that the proper person has not approved.
+
+    Attributes:
+        file: The record's file, within its pack.
+        role: The role in which it is approved; ``policy`` for a system's own file, which its binding carries.
+        submitted: Who put this text forward; nobody where empty.
+        earlier: Who approved an earlier text of it; nobody where empty.
+    """
+
+    file: str
+    role: str
+    submitted: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ControlState:
     """One control in a decision.
 
@@ -46,6 +63,7 @@ class ControlState:
         basis: How it is known: the weakest of the findings it needs; of approvals alone, ``performed``.
         least_basis: The weakest that the profile takes; empty where any will do.
         bases: The basis of each of ``findings``, in their order.
+        unsigned: The texts whose signature would make it known as the profile requires, by file.
     """
 
     control: str
@@ -61,6 +79,7 @@ class ControlState:
     basis: Basis = "declared"
     least_basis: Basis | Literal[""] = ""
     bases: tuple[Basis, ...] = ()
+    unsigned: tuple[UnsignedText, ...] = ()
 
 
 @dataclass(frozen=True)

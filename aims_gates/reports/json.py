@@ -1,6 +1,7 @@
 """JSON: the shapes of ``aims-gates explain --json`` and ``aims-gates try --json``."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from json import dumps
 from typing import Any
 
@@ -90,6 +91,7 @@ def _control(control: ControlState) -> dict[str, Any]:
         ],
         "evidence": [dict(item) for item in control.evidence],
         "next": list(control.next),
+        "unsigned": [asdict(text) for text in control.unsigned],
     }
 
 

@@ -35,7 +35,7 @@ def checked(story, kit, *, rests_on=("record:monitoring",), digest=TEXT, least="
     plan = replace(plan, requirements=(replace(first, least_basis=least), *rest))
     story.begun(plan)
     found = kit.finding(rests_on=rests_on)
-    read = {"monitoring": {"file": "monitoring.yaml", "digest": digest}}
+    read = {"monitoring": {"file": ABOUT[2], "digest": digest}}
     story.check(findings=(found,), records_read=read)
     return found
 
@@ -73,11 +73,89 @@ def test_what_is_typed_does_not_meet_a_control_that_asks_for_a_signature(story, 
     control = first_control(story)
     assert (control.state, control.basis, control.bases) == ("missing", "declared", ("declared",))
     assert control.reason == "typed, unsigned; your profile requires at least: signed"
+    assert [(text.file, text.role, text.submitted) for text in control.unsigned] == [(ABOUT[2], "risk", ())]
+    assert control.next == (
+        f"aims-gates records submit {ABOUT[2]} --key AUTHOR.key",
+        f"aims-gates records approve {ABOUT[2]} --key RISK.key",
+        "aims-gates records status",
+    )
     submit(story)
-    assert first_control(story).state == "missing"
+    control = first_control(story)
+    assert control.state == "missing" and control.unsigned[0].submitted == ("developer-owner@example.org",)
+    assert control.next[0].startswith("aims-gates records approve")
     approve(story)
     control = first_control(story)
     assert (control.state, control.basis, control.least_basis) == ("met", "attested", "attested")
+
+
+def test_what_has_to_be_signed_is_told_by_role_and_folder_before_anything_is_asked_for(story, kit):
+    files = {
+        "monitoring": "records/systems/credit/monitoring.yaml",
+        "card": "records/systems/credit/card.yaml",
+        "organization/roles": "records/organization/roles.yaml",
+        "organization/concerns": "records/organization/concerns.md",
+    }
+    checked(story, kit)
+    read = {name: {"file": file, "digest": TEXT[:-1] + str(place)} for place, (name, file) in enumerate(files.items())}
+    rests_on = tuple(f"record:{name}" for name in files)
+    story.check(findings=(kit.finding(rests_on=rests_on),), records_read=read)
+    assert [action for action in story.decide().actions if "records" in action] == [
+        "submit 4 texts (records/organization: concerns, roles; records/systems/credit: card, monitoring), as their "
+        "author: `aims-gates records submit --all-due --key AUTHOR.key`",
+        "approve as compliance records/organization/concerns.md, by another person than the author: "
+        "`aims-gates records approve records/organization/concerns.md --key COMPLIANCE.key`",
+        "approve as risk 2 texts (records/systems/credit: card, monitoring), by another person than the author: "
+        "`aims-gates records approve --all-due --role risk --key RISK.key`",
+        "approve as top-management records/organization/roles.yaml, by another person than the author: "
+        "`aims-gates records approve records/organization/roles.yaml --key TOP-MANAGEMENT.key`",
+        "see who has to sign what: `aims-gates records status`",
+    ]
+    assert not any(action.startswith("aims-gates check") for action in story.decide().actions)
+    submit(story, digest=read["monitoring"]["digest"])
+    approve(story, digest=read["monitoring"]["digest"])
+    assert len(first_control(story).unsigned) == 3
+
+
+def test_a_changed_text_names_who_signed_it_before(story, kit):
+    checked(story, kit)
+    submit(story)
+    approve(story)
+    story.check(
+        findings=(kit.finding(rests_on=("record:monitoring",)),),
+        records_read={"monitoring": {"file": ABOUT[2], "digest": OTHER}},
+    )
+    control = first_control(story)
+    assert control.state == "missing" and control.unsigned[0].earlier == ("risk-owner@example.org",)
+    assert control.reason.endswith(f"{ABOUT[2]} was changed after risk-owner@example.org approved it")
+
+
+def test_a_binding_signs_the_systems_own_file(story, kit):
+    checked(story, kit)
+    story.check(
+        findings=(kit.finding(rests_on=("record:system",)),),
+        records_read={"system": {"file": "system.yaml", "digest": OTHER}},
+    )
+    control = first_control(story)
+    assert control.next == ("aims-gates bind credit --key POLICY.key", "aims-gates records status")
+    assert "aims-gates bind credit --key POLICY.key" in story.decide().actions
+
+
+@pytest.mark.parametrize(("rests_on", "least"), [(("run",), "attested"), (("record:monitoring",), "measured")])
+def test_what_no_signature_can_mend_has_to_be_checked_again(story, kit, rests_on, least):
+    checked(story, kit, rests_on=rests_on, least=least)
+    control = first_control(story)
+    assert control.state == "missing" and control.unsigned == () and "nobody can sign" in control.reason
+    assert control.next[-1].startswith("aims-gates check")
+
+
+def test_approvals_do_not_hide_that_nothing_is_signed(story, kit):
+    plan = kit.plan()
+    roles = next(requirement for requirement in plan.requirements if requirement.control == "A.3.2")
+    others = [requirement for requirement in plan.requirements if requirement is not roles]
+    story.begun(replace(plan, requirements=(replace(roles, gates=("fairness",), least_basis="attested"), *others)))
+    read = {"monitoring": {"file": ABOUT[2], "digest": TEXT}}
+    story.check(findings=(kit.finding(rests_on=("record:monitoring",), controls=("A.3.2",)),), records_read=read)
+    assert first_control(story).state == "missing" and first_control(story).unsigned
 
 
 def test_a_weaker_basis_is_no_matter_where_the_profile_asks_for_none(story, kit):
