@@ -109,7 +109,10 @@ def _facts(
 ) -> dict[str, Any]:
     facts = {**target.facts, "workspace": record.system.workspace, "system": record.system.name}
     if context.gated:
-        facts["first_release"] = not StatementView(rows, record.system.workspace, name).grants()
+        grants = StatementView(rows, record.system.workspace, name).grants()
+        facts["first_release"] = not grants
+        if grants:
+            facts["released_on"] = min(row.at for row in grants).date().isoformat()
     return facts
 
 
