@@ -63,9 +63,9 @@ class Dataset:
         """Open a data set for reading; nothing is computed yet.
 
         Args:
-            source: A path of a CSV (.gz) or Parquet file, a folder of Parquet files, a glob,
-                ``duckdb:///file.db#table``, any ``SQLAlchemy-URL#table``; a pandas, Polars (lazy too) or Arrow table,
-                a DuckDB relation, or what else narwhals reads; or a Spark data frame, which stays on Spark.
+            source: A path of a CSV (.gz), JSON lines (.jsonl, .ndjson) or Parquet file, a folder of Parquet files, a
+                glob, ``duckdb:///file.db#table``, any ``SQLAlchemy-URL#table``; a pandas, Polars (lazy too) or Arrow
+                table, a DuckDB relation, or what else narwhals reads; or a Spark data frame, which stays on Spark.
             role: What it is to the gates.
             engine: What reads and measures a path: ``duckdb``; ``spark`` (the extra of that name), also for a
                 ``scheme://`` address of Parquet that Spark knows; ``pandas`` or ``polars``, which read the file and

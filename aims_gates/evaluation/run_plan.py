@@ -18,7 +18,7 @@ from aims_gates.errors import AimsGatesError, InputError, MissingDataError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Artifacts, Evidence, Finding, Plan, Step, Subject
-from aims_gates.packs.case import Case
+from aims_gates.packs.case import VERSIONS, Case
 from aims_gates.packs.gate import Gate
 
 __all__ = ["GateInputs", "library_versions", "run_plan"]
@@ -52,6 +52,7 @@ class GateInputs:
         table_roles: Column roles in those tables.
         opened: Data sets opened so far, by role.
         attached: Files that gates left beside their findings, ``<gate>-<name>`` -> bytes.
+        versions: The registered versions of the system's models; None where no registry is at hand.
         artifacts: What a scanner says of the model's files, see :class:`aims_gates.model.Artifacts`; None where none
             looked.
     """
@@ -67,6 +68,7 @@ class GateInputs:
     opened: dict[str, Dataset] = field(default_factory=dict)
     attached: dict[str, bytes] = field(default_factory=dict)
     artifacts: Artifacts | None = None
+    versions: tuple[str, ...] | None = None
 
     def source(self, role: str) -> Dataset | None:
         """The data set in this role as it lies there, before any predictions; None where none is named."""
@@ -161,7 +163,7 @@ def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple
         bench.subject,
         bench.record.records,
         dict(earlier),
-        bench.facts,
+        bench.facts if bench.versions is None else {**bench.facts, VERSIONS: bench.versions},
         artifacts=bench.artifacts,
     )
 

@@ -19,7 +19,9 @@ __all__ = ["KEYS", "NOW", "Sample", "read_samples"]
 
 #: The time at which a sample is judged that names none.
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
-KEYS = frozenset(["summary", "roles", "params", "data", "records", "subject", "prior", "now", "outcome", "findings"])
+KEYS = frozenset(
+    ["summary", "roles", "params", "data", "records", "subject", "prior", "run", "now", "outcome", "findings"]
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Sample:
         gate: The gate.
         path: The sample's file.
         content: roles, params, data (columns, or a path beside the file), records, subject, prior (findings of
-            other gates), now; ``outcome`` and ``findings`` as expected.
+            other gates), run (facts of the run), now; ``outcome`` and ``findings`` as expected.
     """
 
     gate: Gate
@@ -61,6 +63,7 @@ class Sample:
                 gate: tuple(parse(Finding, finding) for finding in findings)
                 for gate, findings in (content.get("prior") or {}).items()
             },
+            run=content.get("run") or {},
         )
 
     def _data(self, role: str, source: Any) -> Dataset:

@@ -11,7 +11,11 @@ from aims_gates.model import Artifacts, Finding, Subject
 if TYPE_CHECKING:
     from aims_gates.data import Dataset
 
-__all__ = ["Case"]
+__all__ = ["VERSIONS", "Case"]
+
+#: The entry of :attr:`Case.run` with the versions of the system's models, as the registry lists them; not there where
+#: no registry is at hand.
+VERSIONS = "registered_versions"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@
 ``every(value, f, keys)`` the list ``value.f`` has entries, and each states these keys
 ``filled(value)``         neither empty nor a placeholder, all the way down
 ``latest(list, key)``     the entry with the newest date under this key
+``finished(text)``        a text about what is done does not call it prepared, pending or not yet begun
+``alike(one, other)``     two lists name the same; a single value is a list of one
 ``digest_of(text)``       ``sha256:...`` of a text, space and line breaks evened out
 ``holders(role)``         the active people who hold a role, by organization/roles
 ``holds(person, role)``   whether this person is one of them
@@ -32,6 +34,7 @@ from aims_gates.documents.canonical import text_digest
 from aims_gates.documents.strict_yaml import Document
 from aims_gates.errors import DataError, GateError, InputError
 from aims_gates.governance.record_schemas.base import placeholder
+from aims_gates.packs.compared import FUNCTIONS
 from aims_gates.packs.lacking import Lacking
 from aims_gates.packs.quick_cel import needs_every_part, program
 
@@ -349,6 +352,7 @@ def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mappi
         "every": _every,
         "filled": _filled,
         "latest": _latest,
+        **FUNCTIONS,
         "digest_of": _digest_of,
         "holders": holders,
         "holds": lambda person, role: str(person) in holders(role),

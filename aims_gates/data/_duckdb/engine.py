@@ -82,6 +82,7 @@ _SAYINGS: Sequence[tuple[str, str, str]] = (
         "a file of the set is gone, or a query names what is no part of an open set",
         "Open the set again; queries name open sets alone.",
     ),
+    (r"Malformed JSON", "a line is no JSON", "Write one object a line, and the last line whole."),
     (r"No files found|[Cc]annot open file", "there is no such file", "Check the path."),
     (
         r"magic bytes|too small to be a Parquet|[Ii]nvalid Parquet|TProtocol|footer|snappy|zstd|[Cc]orrupt",

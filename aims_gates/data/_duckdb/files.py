@@ -1,4 +1,4 @@
-"""CSV and Parquet: a file, a folder, a glob."""
+"""CSV, JSON lines and Parquet: a file, a folder, a glob."""
 
 import codecs
 import csv
@@ -20,6 +20,7 @@ from aims_gates.data._duckdb.engine import (
     quote_text,
     translated,
 )
+from aims_gates.data._duckdb.json_lines import SUFFIXES, open_json_lines
 from aims_gates.data.tables.source import Dialect, Source
 from aims_gates.documents.canonical import digest, digest_file
 from aims_gates.errors import DataError, MissingDataError
@@ -46,6 +47,8 @@ def open_files(text: str) -> Source:
         raise DataError("the pattern mixes kinds of files", where=text, remedy="Name files of one kind.")
     names = [str(file) for file in paths]
     base = Path(text) if names == [text] else Path(glob.escape(text)).parent
+    if heads == {"lines"}:
+        return open_json_lines(names, text, _digest(names, base))
     return _parquet(names, text, base) if heads == {"parquet"} else _csv(names, text, base, heads == {"gzip"})
 
 
@@ -79,6 +82,8 @@ def _head(file: Path) -> str:
         raise DataError("this is a zip archive or an Excel workbook", where=str(file), remedy=remedy)
     if file.suffix in _PARQUET:
         raise DataError("this is no Parquet file", where=str(file), remedy="Write it again, or fix the file's name.")
+    if file.suffix in SUFFIXES:
+        return "lines"
     return "gzip" if first[:2] == b"\x1f\x8b" else "csv"
 
 

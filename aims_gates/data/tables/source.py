@@ -33,7 +33,8 @@ class Source:
         frames: Arrow tables by the names that :attr:`sql` knows them by.
         attach: Alias and path of the DuckDB file that it is a table of.
         scratch: A file of the scratch folder that holds a copy, and goes with the set.
-        files: The files that hold it, in the order of their rows; empty where it is something else.
+        files: The files that hold it, in the order of their rows; empty where it is something else, JSON lines
+            among it.
         dialect: How those are written; None for Parquet.
     """
 

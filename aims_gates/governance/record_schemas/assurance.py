@@ -149,6 +149,8 @@ class HighTierItem(Shape):
     item: Literal["registration", "declaration", "affected_persons"] = says("Which duty.")
     state: Literal["done", "not-applicable", "open"] = says("How far it is.")
     detail: Text = says("Where it is, or why it does not apply.")
+    done_on: Day | None = says("The day on which it was done; needed where it is.", default=None)
+    receipt: Text | None = says("What shows that it was done: a number, a letter; needed where it is.", default=None)
 
 
 class ReportingObligations(Reviewed):

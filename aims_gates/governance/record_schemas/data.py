@@ -168,6 +168,10 @@ class Components(Reviewed):
     components: tuple[Component, ...] = says("One entry each.", min_length=1)
 
 
+Role = Literal["provider", "deployer", "importer", "distributor", "authorised_representative", "product_manufacturer"]
+Phases = tuple[Literal["design", "development", "testing", "deployment", "monitoring", "retirement"], ...]
+
+
 class Duty(Shape):
     """A duty of a party outside."""
 
@@ -176,12 +180,23 @@ class Duty(Shape):
     owner: Text = says("Who on our side sees to it.")
     contract: Text = says("The contract.")
     contract_ends: Day = says("When it ends.")
+    phases: Phases = says("The phases of the life cycle in which it does that.", default=())
+
+
+class OurPart(Shape):
+    """What we are under the law, and when."""
+
+    our_role: Role = says("Our role under the law.")
+    phases: Phases = says("The phases of the life cycle in which we are that.")
 
 
 class ValueChain(Reviewed):
     """Responsibilities along the value chain (A.10.2)."""
 
-    our_role: Literal["provider", "deployer", "importer", "distributor"] = says("Our role under the law.")
+    our_role: Role | tuple[Role, ...] | None = says(
+        "Our roles under the law, as the classification has them.", default=None
+    )
+    roles: tuple[OurPart, ...] = says("The same by phase, in its place.", default=())
     role_changes: Text = says("What would change it.")
     duties: tuple[Duty, ...] = says("A row for each outside party.", min_length=1)
 

@@ -114,6 +114,11 @@ class Logging(Reviewed):
         "Fields of each event: time, model_version, input_reference, output, confidence, operator, override."
     )
     sample: dict[str, str | float | int | bool | None] = says("A line of the log.", min_length=1, default={})
+    location: Text | None = says(
+        "The log itself: a file (CSV, .jsonl, Parquet), folder or table; it is then read instead of the sample. Lines "
+        "with line_hash (SHA-256 of their other fields as canonical JSON) and previous_hash are followed as a chain.",
+        default=None,
+    )
     retention_days: int = says("How long it is kept; at tier high 183 at least.", ge=1)
     integrity: Text = says("What keeps it from being rewritten.")
     tests: tuple[ChannelTest, ...] = says("Write tests.", min_length=1, default=())

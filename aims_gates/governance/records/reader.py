@@ -174,8 +174,13 @@ class SystemRecord:
         return {role: (names,) if isinstance(names, str) else names for role, names in self.system.roles.items()}
 
     def location(self, role: str) -> str | None:
-        """A data set's location, from the pack's root: a path or a URL; None when the system names none."""
+        """A data set's location, from the pack's root: a path or a URL; None when the system names none.
+
+        The event log may be named by the record about it instead.
+        """
         data = self.system.data.get(role)
+        if data is None and role == "logs":
+            data = self.records.get("logging", {}).get("location")
         if data is None:
             return None
         for prefix in ("duckdb:///", "sqlite:///"):

@@ -36,7 +36,7 @@ from aims_gates.mlflow_plugin.client.packages import service_of
 from aims_gates.mlflow_plugin.client.preflight import Preflight, look_ahead
 from aims_gates.mlflow_plugin.client.runlog import log_check
 from aims_gates.mlflow_plugin.client.systems import differs, local_plan
-from aims_gates.mlflow_plugin.client.targets import CheckTarget
+from aims_gates.mlflow_plugin.client.targets import CheckTarget, versions_of
 from aims_gates.mlflow_plugin.client.unbound import as_if_bound
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Decision, Plan, Subject
@@ -83,6 +83,7 @@ def check_target(
         check = Check(context, record, gates, target, holds, name, subject, inputs, datetime.now(UTC), notes=notes)
         check.notes.extend(intake_notes(StatementView(rows, record.system.workspace, name), target.version or ""))
         check.notes.extend([] if difference is None else [difference])
+        inputs.versions = versions_of(record.system.models)
         add_predictions(check, folder, scratch)
         add_champion(check, rows, scratch)
         inputs.artifacts = look_through(folder, subject.digest, service)
@@ -108,7 +109,10 @@ def _facts(
 ) -> dict[str, Any]:
     facts = {**target.facts, "workspace": record.system.workspace, "system": record.system.name}
     if context.gated:
-        facts["first_release"] = not StatementView(rows, record.system.workspace, name).grants()
+        grants = StatementView(rows, record.system.workspace, name).grants()
+        facts["first_release"] = not grants
+        if grants:
+            facts["released_on"] = min(row.at for row in grants).date().isoformat()
     return facts
 
 

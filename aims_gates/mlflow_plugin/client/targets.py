@@ -2,7 +2,7 @@
 
 # mypy: allow-untyped-calls
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from aims_gates.errors import InputError
 from aims_gates.mlflow_plugin.internals.store import parse_model_uri, registry_store
 from aims_gates.mlflow_plugin.store.subjects import no_check_of_prompts
 
-__all__ = ["CheckTarget", "find_named", "find_target", "newest"]
+__all__ = ["CheckTarget", "find_named", "find_target", "newest", "versions_of"]
 
 _COMMIT = "mlflow.source.git.commit"
 
@@ -149,6 +149,16 @@ def newest(models: list[str]) -> tuple[str, str]:
         raise InputError(message, where=mlflow.get_registry_uri(), remedy=remedy)
     latest = max(versions, key=lambda version: (version.creation_timestamp, int(version.version)))
     return str(latest.name), str(latest.version)
+
+
+def versions_of(models: Sequence[str]) -> tuple[str, ...] | None:
+    """The numbers of all registered versions of these models; None where the registry does not say."""
+    client = mlflow.MlflowClient()
+    try:
+        listed = [version for name in models for version in client.search_model_versions(f"name='{_quoted(name)}'")]
+    except (MlflowException, InputError):
+        return None
+    return tuple(sorted({str(version.version) for version in listed}))
 
 
 def find_named(name: str) -> CheckTarget:
