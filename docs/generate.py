@@ -28,6 +28,7 @@ from aims_gates.governance.controls import DECISION_STEPS, Clause, Control, cata
 from aims_gates.governance.controls.crosswalk import FRAMEWORKS
 from aims_gates.governance.controls.glossary import SOURCES, glossary
 from aims_gates.governance.record_schemas import SHAPES
+from aims_gates.governance.record_schemas.base import Part, part_of
 from aims_gates.governance.records.reader import Requirements, System
 from aims_gates.model import BASIS_WORDS
 from aims_gates.packs.facts import Fact
@@ -461,7 +462,7 @@ def record_page(name: str, shape: type[BaseModel]) -> str:
     return _page(
         f"{name}",
         [f"{about} It lies in `{folder}/{stem}{suffix}`."],
-        _part("Fields", _table(("field", "what it is for", "kind"), list(_fields(shape)))),
+        _part("Fields", _field_table(shape)),
         _part("Who reads it", _table(("gate", "for"), readers) if readers else ["No gate; commands do."]),
         _part("How often it is reviewed", _cycle(name, shape)),
         _part("Commands", _commands(*command, "aims-gates records validate --help")),
@@ -486,16 +487,26 @@ def _cycle(record: str, shape: type[BaseModel]) -> list[str]:
     return _list(dict.fromkeys(lines)) if lines else ["When what it says changes."]
 
 
-def _fields(shape: type[BaseModel], before: str = "") -> Iterator[tuple[str, str, str]]:
+def _field_table(shape: type[BaseModel]) -> list[str]:
+    """The fields, and which part of the record each belongs to where there is more than text."""
+    rows = list(_fields(shape))
+    if all(part == "text" for *_, part in rows):
+        return _table(("field", "what it is for", "kind"), [row[:3] for row in rows])
+    note = "Text is approved, entries are signed as they are added, facts of a version are approved with its request: "
+    return [*_table(("field", "what it is for", "kind", "part"), rows), "", f"{note}[basis.md](../../basis.md)."]
+
+
+def _fields(shape: type[BaseModel], before: str = "", within: Part = "text") -> Iterator[tuple[str, str, str, str]]:
     docstring_fields = _docstring_fields(shape)
     for key, field in shape.model_fields.items():
         kind, many = _bare(field.annotation)
         name = f"{before}{field.alias or key}{'[]' if many else ''}"
         description = field.description or docstring_fields.get(key, "")
         need = "" if field.is_required() else ", optional"
-        yield f"`{name}`", description, f"{_kind(kind)}{need}"
+        part = part_of(field) if within == "text" else within
+        yield f"`{name}`", description, f"{_kind(kind)}{need}", part
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _fields(kind, f"{name}.")
+            yield from _fields(kind, f"{name}.", part)
 
 
 def _docstring_fields(shape: type[BaseModel]) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""``aims-gates records submit | approve | status``: texts that people sign."""
+"""``aims-gates records submit | approve | status | show``: texts that people sign, and entries."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from aims_gates.attestation.signing.keys import Key
+from aims_gates.attestation.statements.records import RecordEntries
 from aims_gates.attestation.trust_list import alike
 from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
 from aims_gates.decision.records import RecordState
@@ -20,32 +22,65 @@ from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.table import Source
 from aims_gates.portfolio.record_texts import RecordText, TextStatus, record_texts, statuses
 from aims_gates.settings import Settings, signer
-from aims_gates.workflow.record_texts import approve_record, submit_record
+from aims_gates.workflow.record_texts import approve_record, sign_entries, signed_text, submit_record
 from aims_gates.workflow.requests import Draft, sign_and_append
 
-__all__ = ["approve", "status", "submit"]
+__all__ = ["approve", "show", "status", "submit"]
 
 _FILES = click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
 
 
 @click.command()
 @_FILES
-@click.option("--all-due", is_flag=True, help="Every text that nobody has submitted as it now reads.")
+@click.option("--all-due", is_flag=True, help="Every text that nobody has submitted as it now reads, and all entries.")
+@click.option("--because", default="", metavar="REASON", help="Why entries that were signed are no longer there.")
 @key_option
 @settings_options
 @as_json
-def submit(files: tuple[Path, ...], all_due: bool, key: Path | None, settings: Settings, json_: bool) -> None:
-    """Put the text of records forward, as their author. Another person approves it then.
+def submit(
+    files: tuple[Path, ...], all_due: bool, because: str, key: Path | None, settings: Settings, json_: bool
+) -> None:
+    """Put the text of records forward, as their author, and sign their entries. Another person approves the text then.
 
     What is signed is the content, whatever its layout: comments and formatting do not count, one altered word does.
+    Entries (drills, incidents, courses, windows ...) are signed as they are added, and nobody approves them; a signed
+    one that is gone has to be answered for, with --because, by whoever holds the role that approves the record.
     """
     signing = signer(settings, key)
     with open_ledger(settings.need_registry(), write=True) as ledger:
-        due = [item for item in _statuses(ledger, settings) if not item.progress.submitted]
-        chosen = _chosen(files, [item.record for item in due] if all_due else None, settings)
+        items = _statuses(ledger, settings)
+        due = [item.record for item in items if not item.progress.submitted or item.unsigned or item.gone]
+        chosen = _chosen(files, due if all_due else None, settings)
         _valid(chosen, settings)
-        signed = [(record, *_signed(ledger, submit_record(record.text), signing)) for record in chosen]
+        paths = {record.path for record in chosen}
+        drafts = [pair for item in items if item.record.path in paths for pair in _to_submit(item, because)]
+        signed = [(record, *_signed(ledger, draft, signing)) for record, draft in drafts]
     _report("submitted", signed, json_)
+
+
+def _to_submit(item: TextStatus, because: str) -> Iterator[tuple[RecordText, Draft]]:
+    """What is to be signed of a record: its entries, and its text where nobody submitted it or nothing else is due."""
+    record = item.record
+    entries = bool(item.unsigned or item.gone)
+    if entries:
+        yield record, sign_entries(record.text, record.entries, item.signed, because)
+    if not item.progress.submitted or not entries:
+        yield record, submit_record(record.text, record.content)
+
+
+@click.command()
+@click.argument("digest")
+@settings_options
+def show(digest: str, settings: Settings) -> None:
+    """Print the text with this DIGEST as JSON, as it was submitted, whatever its file says today.
+
+    Evidence and approvals name texts by digest: see aims-gates records status --json, and explain --json.
+    """
+    with open_ledger(settings.need_registry()) as ledger:
+        text = signed_text(ledger, digest)
+    click.echo(
+        json.dumps({"record": text.record, "file": text.file, "text": text.content}, indent=1, ensure_ascii=False)
+    )
 
 
 @click.command()
@@ -166,18 +201,20 @@ def _person(ledger: Source, key: Key) -> str | None:
     return next((entry.person for entry in (trust.keys if trust else ()) if entry.key == key.public), None)
 
 
-def _signed(ledger: Source, draft: Draft, key: Key) -> tuple[str, str]:
+def _signed(ledger: Source, draft: Draft, key: Key) -> tuple[str, str, str]:
+    """Say it; gives what it is about, the statement, and who said it."""
     row, person = sign_and_append(ledger, draft, key, datetime.now(UTC))
-    return row.digest, person
+    return "entries" if isinstance(draft.predicate, RecordEntries) else "text", row.digest, person
 
 
-def _report(verb: str, signed: Sequence[tuple[RecordText, str, str]], json_: bool) -> None:
+def _report(verb: str, signed: Sequence[tuple[RecordText, str, str, str]], json_: bool) -> None:
     rows = [
         {"file": record.text.file, "record": record.text.record, "digest": record.text.digest, "statement": statement,
-         "by": person}
-        for record, statement, person in signed
+         "by": person, "what": what}
+        for record, what, statement, person in signed
     ]  # fmt: skip
-    emit(rows, json_, lambda: "\n".join(f"{row['by']} {verb} {row['file']} ({row['digest'][7:19]})" for row in rows))
+    text = "\n".join(f"{row['by']} {verb} {row['what']} of {row['file']} ({row['digest'][7:19]})" for row in rows)
+    emit(rows, json_, lambda: text)
 
 
 def _row(item: TextStatus) -> dict[str, Any]:
@@ -198,6 +235,7 @@ def _row(item: TextStatus) -> dict[str, Any]:
             "at": approval.at.isoformat(timespec="seconds"),
             "digest": text.digest,
         },
+        "entries": {"there": sum(map(len, item.record.entries.values())), "unsigned": item.unsigned, "gone": item.gone},
         "state": item.state,
         "needs": list(item.needs),
     }

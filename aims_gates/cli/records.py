@@ -36,6 +36,7 @@ command.add_command(fill_records, "fill")
 command.add_command(record_approvals.submit)
 command.add_command(record_approvals.approve)
 command.add_command(record_approvals.status)
+command.add_command(record_approvals.show)
 
 
 @command.command("list")

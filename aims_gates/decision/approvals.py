@@ -8,7 +8,7 @@ from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.evidence import Counted
 from aims_gates.decision.question import PromotionContext, iso
 from aims_gates.decision.rights import fails, outcome_of
-from aims_gates.model import Approver, Finding, Step
+from aims_gates.model import Approver, Evidence, Finding, Step
 
 __all__ = ["approvals_of", "frozen", "outdated", "unfilled"]
 
@@ -75,7 +75,7 @@ def _difference(context: PromotionContext, request: Row, before: Frozen | None, 
 def _worse(before: Frozen | None, gate_evidence: Counted, every: list[Counted]) -> str | None:
     assert gate_evidence.evidence is not None
     gate = gate_evidence.step.gate
-    if before is None or dict(before.inputs) != dict(gate_evidence.evidence.data):
+    if before is None or dict(before.inputs) != _inputs(gate_evidence.evidence):
         return f"the inputs of {gate} changed since the request was opened"
     if before not in frozen(every):
         return f"the request says of {gate} what the ledger does not"
@@ -91,12 +91,18 @@ def frozen(counted: Iterable[Counted]) -> tuple[Frozen, ...]:
         Frozen(
             gate_evidence.step.gate,
             gate_evidence.row.digest,
-            dict(gate_evidence.evidence.data),
+            _inputs(gate_evidence.evidence),
             _outcomes(gate_evidence.step, gate_evidence.evidence.findings),
         )
         for gate_evidence in counted
         if gate_evidence.row is not None and gate_evidence.evidence is not None
     )
+
+
+def _inputs(evidence: Evidence) -> dict[str, str]:
+    """What evidence was made of: data by role, and the facts of a version in the records that it read."""
+    facts = {f"record:{name}": read["facts"] for name, read in evidence.records_read.items() if "facts" in read}
+    return {**evidence.data, **facts}
 
 
 def _outcomes(step: Step, findings: Iterable[Finding]) -> dict[str, str]:

@@ -1,14 +1,14 @@
 """How a finding is known: derived from what it rests on, never from what anybody wrote (rule 21). Pure.
 
 A finding is as weak as the weakest thing that it rests on: data and model files that evidence pins by digest are
-*measured*; the text of a record is *attested* where the proper person approved that very text, and *declared* where
-nobody did; a system's own file is attested by the binding that carries its digest. What rests on nothing that is known
-is declared.
+*measured*; a record is *attested* where the proper person approved that very text and its entries are those that people
+signed, and *declared* otherwise; the facts of a version in it are approved with the request that freezes them. A
+system's own file is attested by the binding that carries its digest. What rests on nothing that is known is declared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from aims_gates.decision.records import RecordState, record_state
+from aims_gates.decision.records import entries_signed, record_state
 from aims_gates.decision.statements import Statements
 from aims_gates.model import BASES, Basis, Evidence, Finding, UnsignedText
 
@@ -20,7 +20,7 @@ def weakest(bases: Iterable[Basis]) -> Basis:
     return max(bases, key=BASES.index, default="declared")
 
 
-def basis_of(finding: Finding, evidence: Evidence, ledger: Statements, system: str) -> Basis:
+def basis_of(finding: Finding, evidence: Evidence, ledger: Statements, system: str, position: int) -> Basis:
     """How a finding is known.
 
     Args:
@@ -28,45 +28,56 @@ def basis_of(finding: Finding, evidence: Evidence, ledger: Statements, system: s
         evidence: Its data and records, by digest.
         ledger: The statements, among them those about the texts of the records.
         system: The system that the model is bound to.
+        position: The evidence's place in the ledger.
     """
-    return weakest([_of(name, evidence, ledger, system) for name in finding.rests_on])
+    return weakest([_of(name, evidence, ledger, system, position) for name in finding.rests_on])
 
 
-def _of(name: str, evidence: Evidence, ledger: Statements, system: str) -> Basis:
+def _of(name: str, evidence: Evidence, ledger: Statements, system: str, position: int) -> Basis:
     kind, _, what = name.partition(":")
     if name == "model" or (kind == "data" and what in evidence.data):
         return "measured"
     if kind == "record" and what in evidence.records_read:
-        return "declared" if _unsigned(what, evidence.records_read[what], ledger, system) else "attested"
+        return "declared" if _unsigned(what, evidence.records_read[what], ledger, system, position) else "attested"
     return "declared"
 
 
-def unsigned_texts(finding: Finding, evidence: Evidence, ledger: Statements, system: str) -> Iterator[UnsignedText]:
-    """The texts of records that a finding rests on and that the proper person has not approved."""
+def unsigned_texts(
+    finding: Finding, evidence: Evidence, ledger: Statements, system: str, position: int
+) -> Iterator[UnsignedText]:
+    """The records that a finding rests on whose text the proper person has not approved, or entries nobody signed."""
     for name in finding.rests_on:
         kind, _, what = name.partition(":")
         if kind == "record" and what in evidence.records_read:
-            text = _unsigned(what, evidence.records_read[what], ledger, system)
+            text = _unsigned(what, evidence.records_read[what], ledger, system, position)
             if text is not None:
                 yield text
 
 
-def _unsigned(name: str, read: Mapping[str, str], ledger: Statements, system: str) -> UnsignedText | None:
-    """The very text that was read, unless the proper person signed it."""
+def _unsigned(
+    name: str, read: Mapping[str, str], ledger: Statements, system: str, position: int
+) -> UnsignedText | None:
+    """The very text that was read, unless the proper person signed it, and people its entries."""
     digest, file = read.get("digest", ""), read.get("file", "")
     if name == "system":
         binding = ledger.binding()
         bound = binding is not None and binding.predicate.system_digest == digest
         return None if bound else UnsignedText(file, "policy")
-    states = _states(name, digest, ledger, system)
-    if any(state.approval is not None for state in states):
+    record, systems = _about(name, system)
+    states = [record_state(ledger, record, about, digest) for about in systems]
+    noted = [entries_signed(ledger, record, about).covers(read.get("entries", ""), position) for about in systems]
+    approved = [covered for state, covered in zip(states, noted, strict=True) if state.approval is not None]
+    if any(approved):
         return None
+    if approved:
+        return UnsignedText(file, "", entries=True)
     nearest = max(states, key=lambda state: (bool(state.submitted), bool(state.earlier)))
-    return UnsignedText(file, nearest.role, nearest.submitted, nearest.earlier)
+    return UnsignedText(file, nearest.role, nearest.submitted, nearest.earlier, entries=not any(noted))
 
 
-def _states(name: str, digest: str, ledger: Statements, system: str) -> list[RecordState]:
-    """How far a text has come; a standard plan is approved once, for every system whose record it stands in for."""
-    if name.startswith("organization/"):
-        return [record_state(ledger, name, "", digest)]
-    return [record_state(ledger, f"system/{name}", about, digest) for about in (system, "")]
+def _about(name: str, system: str) -> tuple[str, tuple[str, ...]]:
+    """A record's full name, and about which systems it may have been signed.
+
+    A standard plan is approved once, for every system whose record it stands in for.
+    """
+    return (name, ("",)) if name.startswith("organization/") else (f"system/{name}", (system, ""))

@@ -86,8 +86,9 @@ def _known(
     """The findings that bear on a control, with the gate that made each and how it is known (rule 21)."""
     for item in due:
         for finding in _bearing(requirement.control, item):
-            assert item.evidence is not None
-            yield item.step.gate, finding, basis_of(finding, item.evidence, context.ledger, context.plan.system)
+            assert item.evidence is not None and item.row is not None
+            system, position = context.plan.system, item.row.position
+            yield item.step.gate, finding, basis_of(finding, item.evidence, context.ledger, system, position)
 
 
 def _basis(known: Sequence[tuple[str, Finding, Basis]], judged: Sequence[tuple[State, str]]) -> Basis:
@@ -111,6 +112,7 @@ def _weighed(
     texts = _unsigned(context, requirement, due)
     reason = f"{BASIS_WORDS[basis]}; your profile requires at least: {BASIS_WORDS[requirement.least_basis or basis]}"
     changed = [f"{text.file} was changed after {', '.join(text.earlier)} approved it" for text in texts if text.earlier]
+    changed += [f"{text.file} has entries that nobody signed, or lacks signed ones" for text in texts if text.entries]
     unsignable = [] if texts else ["it rests on what nobody can sign: check again, or have its gates read records"]
     return "missing", "; ".join([reason, *changed, *unsignable]), texts
 
@@ -123,8 +125,8 @@ def _unsigned(context: PromotionContext, requirement: Requirement, due: Sequence
         text
         for item in due
         for finding in _bearing(requirement.control, item)
-        if finding.outcome is not None and item.evidence is not None
-        for text in unsigned_texts(finding, item.evidence, context.ledger, context.plan.system)
+        if finding.outcome is not None and item.evidence is not None and item.row is not None
+        for text in unsigned_texts(finding, item.evidence, context.ledger, context.plan.system, item.row.position)
     }
     return tuple(sorted(texts, key=lambda text: text.file))
 

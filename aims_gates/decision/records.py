@@ -1,13 +1,15 @@
-"""Which text of a record was approved, and by whom (rule 21). Pure."""
+"""Which text of a record was approved, and by whom; which of its entries were signed (rule 21). Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
+from aims_gates.attestation.statements.records import RecordApproval, RecordEntries, RecordSubmission
 from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.statements import Statements
 from aims_gates.governance.records.approvers import approver_of
+from aims_gates.governance.records.entries import HISTORY, entries_digest
 
-__all__ = ["RecordState", "record_state"]
+__all__ = ["EntriesSigned", "RecordState", "entries_signed", "record_state"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,76 @@ def _standing(ledger: Statements, kind: type[RecordSubmission], about: tuple[str
     """The statements of a kind about this text that nobody took back."""
     rows = ledger.of(kind, lambda text: (text.record, text.system, text.digest) == about)
     return [row for row in rows if row.digest not in ledger.revoked and row.statement.subject == row.predicate.digest]
+
+
+@dataclass
+class EntriesSigned:
+    """The entries of a record that people signed.
+
+    Attributes:
+        entries: Place -> digests, as it stands at the end of the ledger.
+        disowned: Entries of histories whose signature counts no longer, and which nobody signed again or removed: what
+            a person noted once is not unsaid by taking back the signature.
+        states: Place in the ledger -> digest of what was signed from there on; None while anything was disowned.
+    """
+
+    entries: dict[str, set[str]] = field(default_factory=dict)
+    disowned: set[str] = field(default_factory=set)
+    states: dict[int, str | None] = field(default_factory=lambda: {-1: ""})
+
+    def covers(self, entries: str, position: int) -> bool:
+        """Whether entries that evidence at this place read are those that were signed by then, or were later.
+
+        Args:
+            entries: Their digest; empty where it read none.
+            position: The evidence's place in the ledger.
+        """
+        before = max(place for place in self.states if place < position or place < 0)
+        return any(digest == entries for place, digest in self.states.items() if place >= before)
+
+    def unsigned(self, present: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """What is to be signed of these, by place: what a history gained, all latest values where one is another."""
+        due = {}
+        for place in sorted({*present, *self.entries}):
+            signed, digests = self.entries.get(place, set()), tuple(dict.fromkeys(present.get(place, ())))
+            if place.endswith(HISTORY):
+                digests = tuple(digest for digest in digests if digest not in signed)
+            if digests if place.endswith(HISTORY) else set(digests) != signed:
+                due[place] = digests
+        return due
+
+    def missing(self, present: Mapping[str, tuple[str, ...]]) -> set[str]:
+        """The signed entries of histories that are not among these."""
+        histories = [digests for place, digests in self.entries.items() if place.endswith(HISTORY)]
+        return set().union(self.disowned, *histories) - {digest for digests in present.values() for digest in digests}
+
+
+def entries_signed(ledger: Statements, record: str, system: str) -> EntriesSigned:
+    """What the ledger says of a record's entries.
+
+    Args:
+        ledger: Rows that hold those about the record's entries.
+        record, system: As in :func:`record_state`.
+    """
+    signed = EntriesSigned()
+    for row in ledger.of(RecordEntries, lambda noted: (noted.record, noted.system) == (record, system)):
+        if all(entry.service for entry in ledger.trust.admitted(row)):
+            continue
+        if row.digest in ledger.revoked or not ledger.persons(row):
+            listed = [digests for place, digests in row.predicate.entries.items() if place.endswith(HISTORY)]
+            signed.disowned |= set().union(*listed) - set().union(*signed.entries.values())
+        else:
+            _sign(signed, row, removes=bool(ledger.persons(row, approver_of(record))))
+        signed.states[row.position] = None if signed.disowned else entries_digest(signed.entries)
+    return signed
+
+
+def _sign(signed: EntriesSigned, row: Row, *, removes: bool) -> None:
+    """Take in a statement that counts: histories grow, latest values are replaced."""
+    removed = set(row.predicate.removed) if removes else set()
+    for digests in (signed.disowned, *signed.entries.values()):
+        digests -= removed
+    for place, digests in row.predicate.entries.items():
+        before = signed.entries.get(place, set()) if place.endswith(HISTORY) else set()
+        signed.entries[place] = before | set(digests)
+        signed.disowned -= set(digests)

@@ -112,7 +112,9 @@ The rules:
     on the trust list, and never back.
 21. Each finding has a basis, derived from what it rests on: measured, performed, attested or declared, weakest last
     (:mod:`aims_gates.decision.basis`). A record is attested while the text that was read is one that somebody submitted
-    and another person approved in the role its type asks for. A control has the basis of the weakest finding it needs;
+    and another person approved in the role its type asks for, and its entries are those that people signed: each one,
+    and none of a signed history left out since without the word of that role. Its facts of a version are inputs, which
+    a request freezes (rule 7). A control has the basis of the weakest finding it needs;
     where the plan names a least basis and the control's is weaker, the control is missing.
 """
 

@@ -21,7 +21,7 @@ def next_signatures(name: str, texts: Sequence[UnsignedText]) -> tuple[str, ...]
         texts: What nobody approved.
     """
     records = [text for text in texts if text.role != _POLICY]
-    new = [text.file for text in records if not text.submitted]
+    new = [text.file for text in records if _to_submit(text)]
     submit = [f"aims-gates records submit {quoted(*new, '--key', 'AUTHOR.key')}"] if new else []
     approve = [
         f"aims-gates records approve {quoted(*(text.file for text in group), '--key', _key(role))}"
@@ -43,7 +43,7 @@ def signatures(name: str, controls: Iterable[ControlState]) -> Iterator[Action]:
     for step in _bind(name, texts):
         yield Action(step, "people")
     records = [text for text in texts if text.role != _POLICY]
-    new = [text.file for text in records if not text.submitted]
+    new = [text.file for text in records if _to_submit(text)]
     if new:
         command = _command("submit", new, "", "AUTHOR.key")
         yield Action(f"submit {_listed(new)}, as their author: {command}", "people")
@@ -54,8 +54,14 @@ def signatures(name: str, controls: Iterable[ControlState]) -> Iterator[Action]:
     yield Action(f"see who has to sign what: `{STATUS}`", "people")
 
 
+def _to_submit(text: UnsignedText) -> bool:
+    """Whether a record's text, or its entries, have to be put forward."""
+    return text.entries or not text.submitted
+
+
 def _by_role(texts: Iterable[UnsignedText]) -> Iterator[tuple[str, list[UnsignedText]]]:
-    ordered = sorted(texts, key=lambda text: (text.role, text.file))
+    """The texts that are still to be approved, by role."""
+    ordered = sorted((text for text in texts if text.role), key=lambda text: (text.role, text.file))
     for role, group in groupby(ordered, key=lambda text: text.role):
         yield role, list(group)
 

@@ -146,7 +146,18 @@ def _about_texts(connection: Source, ledger_rows: Iterable[Row]) -> dict[int, Ro
     texts = rows(connection, [f"subject {digest}" for digest in sorted(digests)])
     approved = {row.predicate.digest for row in texts if row.type == type_of(RecordApproval)}
     # Who signed the text before stands under no digest of today's.
-    return _by_position(texts if digests <= approved else [*texts, *rows(connection, [_RECORDS])])
+    terms = _entries(ledger_rows) if digests <= approved else [_RECORDS]
+    return _by_position([*texts, *rows(connection, terms)])
+
+
+def _entries(ledger_rows: Iterable[Row]) -> list[str]:
+    """The terms under which stands who signed the entries of the records that evidence rests on."""
+    words: set[str] = set()
+    for predicate in (row.predicate for row in ledger_rows if row.type == type_of(Evidence)):
+        for name in predicate.records_read:
+            system, record = predicate.facts.get("system", ""), name if "/" in name else f"system/{name}"
+            words |= {f"entries {system}/{record}", f"entries /{record}"}
+    return sorted(words)
 
 
 def _halts_elsewhere(connection: Source, candidates: Iterable[Row], here: tuple[str, str]) -> list[Row]:

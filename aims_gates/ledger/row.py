@@ -11,7 +11,7 @@ from typing import Any
 from aims_gates.attestation.signing.envelope import Envelope, Statement, open_envelope
 from aims_gates.attestation.statements.people import Halt, Revocation
 from aims_gates.attestation.statements.policy import Activation, KeyRevocation, OpenMode, Trust, UntestedMlflow
-from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
+from aims_gates.attestation.statements.records import RecordApproval, RecordEntries, RecordSubmission
 from aims_gates.attestation.statements.registry import Intake, Registration
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, SUMMARY, TEST_RESULT, type_of
 from aims_gates.attestation.statements.wording import predicate_of
@@ -49,6 +49,7 @@ _COMMON = {
     type_of(Halt): HALTS,
     type_of(RecordSubmission): "records",
     type_of(RecordApproval): "records",
+    type_of(RecordEntries): "records",
     **dict.fromkeys(TRUST_TYPES, "trust"),
 }
 #: Of these there is one for each version: they stand apart, so that what bears on a name is read without them.
@@ -223,6 +224,8 @@ def _terms(kind: str, predicate: Any) -> set[str]:
     if kind in _REGISTRATIONS:
         name = f"{predicate['workspace']}/{predicate['name']}"
         return {f"versions {name}", f"version {name}/{predicate['version']}"}
+    if kind == type_of(RecordEntries):
+        words.add(f"entries {predicate['system']}/{predicate['record']}")
     if "workspace" in predicate:
         words.add(f"model {predicate['workspace']}/{predicate['name']}")
     if isinstance(predicate.get("request"), str):

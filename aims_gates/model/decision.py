@@ -33,19 +33,22 @@ class Action:
 
 @dataclass(frozen=True)
 class UnsignedText:
-    """A record's text that a control rests on and that the proper person has not approved.
+    """A record that a control rests on: the proper person has not approved its text, or its entries are not signed.
 
     Attributes:
         file: The record's file, within its pack.
-        role: The role in which it is approved; ``policy`` for a system's own file, which its binding carries.
+        role: The role in which it is approved; ``policy`` for a system's own file, which its binding carries;
+            empty where the text is approved.
         submitted: Who put this text forward; nobody where empty.
         earlier: Who approved an earlier text of it; nobody where empty.
+        entries: Whether its entries are not those that people signed: one is signed by nobody, or a signed one is gone.
     """
 
     file: str
     role: str
     submitted: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    entries: bool = False
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,8 @@ class Evidence:
         facts: Run facts for display and for separation of duties: run id, creator, commit,
             commit author, library versions, seed.
         records_read: The records on which findings rest: name -> ``{"file": ..., "digest": ...}``, the digest of the
-            content whatever its layout.
+            text whatever its layout; beside it ``entries`` and ``facts``, the digests of what of the record is not
+            text, where there is any. In what was signed before records had parts the digest is of the whole.
     """
 
     gate: str

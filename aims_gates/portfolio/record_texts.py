@@ -1,16 +1,16 @@
 """The records of packs as they now read, and how far the ledger says that each text has come."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
 from aims_gates.attestation.trust_list import Row, day
-from aims_gates.decision.records import RecordState, record_state
+from aims_gates.decision.records import EntriesSigned, RecordState, entries_signed, record_state
 from aims_gates.decision.statements import Statements
-from aims_gates.documents.canonical import digest
+from aims_gates.governance.records.parts import parts_of
 from aims_gates.governance.records.reader import read_record, record_files, system_names
 from aims_gates.ledger import rows
 from aims_gates.ledger.table import Source
@@ -33,12 +33,16 @@ class RecordText:
         path: The file.
         owner: Who keeps it, as it says; empty where it does not.
         next_review: The day by which it is reviewed again; None where it names none.
+        content: The text itself: the record without its entries and facts of a version.
+        entries: Digests of its entries by place.
     """
 
     text: RecordSubmission
     path: Path
     owner: str
     next_review: date | None
+    content: Mapping[str, Any] = field(default_factory=dict)
+    entries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,22 +52,44 @@ class TextStatus:
     Attributes:
         record: The text.
         progress: Who submitted and approved it.
-        state: ``approved``; ``changed`` (an earlier text was approved, this one is not); ``unsigned``; ``grace`` and
-            ``expired`` (approved, and its review is due, or was due longer than :data:`GRACE` ago).
+        state: ``approved``; ``changed`` (an earlier text was approved, this one is not, or a signed entry is gone);
+            ``unsigned`` (the text, or an entry); ``grace`` and ``expired`` (approved, and its review is due, or was due
+            longer than :data:`GRACE` ago).
+        signed: Which of its entries people signed.
     """
 
     record: RecordText
     progress: RecordState
     state: State
+    signed: EntriesSigned = field(default_factory=EntriesSigned)
+
+    @property
+    def unsigned(self) -> int:
+        """How many entries, latest values of an item counted as one, nobody signed."""
+        return sum(max(1, len(digests)) for digests in self.signed.unsigned(self.record.entries).values())
+
+    @property
+    def gone(self) -> int:
+        """How many signed entries are no longer in the record, without anybody having answered for it."""
+        return len(self.signed.missing(self.record.entries))
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What is to be done, in order; nothing where it is approved."""
-        submit = () if self.progress.submitted else ("submit",)
-        approve = (f"approve as {self.progress.role}",)
-        if self.state in ("grace", "expired"):
-            return ("review", *submit, *approve)
-        return () if self.state == "approved" else (*submit, *approve)
+        """What is to be done, in order; nothing where it is approved and its entries are signed."""
+        needs = ["review"] if self.state in ("grace", "expired") else []
+        if self.gone:
+            needs.append(f"put back {_entries(self.gone)} signed before, or submit --because as {self.progress.role}")
+        if not self.progress.submitted:
+            needs.append("submit")
+        elif self.unsigned:
+            needs.append(f"submit: {_entries(self.unsigned)} unsigned")
+        if needs[:1] == ["review"] or self.progress.approval is None:
+            needs.append(f"approve as {self.progress.role}")
+        return tuple(needs)
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"
 
 
 def record_texts(packs: Iterable[Path]) -> Iterator[RecordText]:
@@ -85,9 +111,11 @@ def _of_folder(pack: Path, folder: Path, scope: str, system: str) -> Iterator[Re
         if name in _NOT_APPROVED:
             continue
         value: Mapping[str, Any] = read_record(path).value
-        text = RecordSubmission(f"{scope}/{name}", system, path.relative_to(pack).as_posix(), digest(value))
+        record, parts = f"{scope}/{name}", parts_of(f"{scope}/{name}", value)
+        text = RecordSubmission(record, system, path.relative_to(pack).as_posix(), parts.digests()["digest"])
         review = value.get("next_review")
-        yield RecordText(text, path, str(value.get("owner", "")), day(review) if isinstance(review, str) else None)
+        ends = day(review) if isinstance(review, str) else None
+        yield RecordText(text, path, str(value.get("owner", "")), ends, parts.text, parts.entry_digests())
 
 
 def statuses(connection: Source, texts: Iterable[RecordText], today: date) -> list[TextStatus]:
@@ -108,9 +136,16 @@ def _about(row: Row) -> tuple[str, str]:
 def _status(ledger: Statements, record: RecordText, ever: set[tuple[str, str]], today: date) -> TextStatus:
     text = record.text
     progress = record_state(ledger, text.record, text.system, text.digest)
+    signed = entries_signed(ledger, text.record, text.system)
+    status = TextStatus(record, progress, _age(record, today), signed)
     if progress.approval is None:
-        return TextStatus(record, progress, "changed" if (text.record, text.system) in ever else "unsigned")
-    overdue = None if record.next_review is None else today - record.next_review
-    if overdue is None or overdue <= timedelta():
-        return TextStatus(record, progress, "approved")
-    return TextStatus(record, progress, "grace" if overdue <= GRACE else "expired")
+        return replace(status, state="changed" if (text.record, text.system) in ever else "unsigned")
+    if status.gone or status.unsigned:
+        return replace(status, state="changed" if status.gone else "unsigned")
+    return status
+
+
+def _age(record: RecordText, today: date) -> State:
+    """Whether an approved text's review is due."""
+    overdue = timedelta() if record.next_review is None else today - record.next_review
+    return "approved" if overdue <= timedelta() else "grace" if overdue <= GRACE else "expired"

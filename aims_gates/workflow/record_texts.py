@@ -1,22 +1,76 @@
-"""What people say of a record's text: put forward, approved. Refused here is what could not count."""
+"""What people say of a record: text put forward or approved, entries signed. Refused here is what could not count."""
 
-from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from aims_gates.attestation.statements.records import RecordApproval, RecordEntries, RecordSubmission
 from aims_gates.attestation.trust_list import alike
-from aims_gates.decision.records import record_state
+from aims_gates.decision.records import EntriesSigned, record_state
 from aims_gates.decision.statements import Statements
+from aims_gates.documents.canonical import canonical_bytes, digest
 from aims_gates.documents.shell import quoted
-from aims_gates.errors import RefusedError
+from aims_gates.errors import NotFoundError, RefusedError
+from aims_gates.governance.records.approvers import approver_of
 from aims_gates.ledger import rows
 from aims_gates.ledger.table import Source
 from aims_gates.model import Subject
 from aims_gates.workflow.requests import Draft
 
-__all__ = ["approve_record", "submit_record"]
+__all__ = ["approve_record", "sign_entries", "signed_text", "submit_record"]
+
+#: The longest text that is kept with its submission, in bytes: a row of the ledger holds a MiB in all.
+MOST_KEPT = 256 * 1024
 
 
-def submit_record(text: RecordSubmission) -> Draft:
-    """Put a text forward; whoever signs this counts as its author."""
-    return Draft(text, _subject(text))
+def submit_record(text: RecordSubmission, content: Mapping[str, Any] | None = None) -> Draft:
+    """Put a text forward; whoever signs this counts as its author.
+
+    Args:
+        text: Which text.
+        content: The text itself, which is kept with the statement, up to :data:`MOST_KEPT`.
+    """
+    whole = content if content is not None and len(canonical_bytes(content)) <= MOST_KEPT else {}
+    return Draft(replace(text, content=whole), _subject(text))
+
+
+def sign_entries(
+    text: RecordSubmission, entries: Mapping[str, tuple[str, ...]], signed: EntriesSigned, because: str = ""
+) -> Draft:
+    """Sign the entries of a record that nobody signed yet; it voids nothing.
+
+    Args:
+        text: Of which record.
+        entries: Digests of its entries by place.
+        signed: What people signed of it so far.
+        because: Why signed entries are no longer in it; the role that approves the record has to say so.
+
+    Raises:
+        RefusedError: signed entries are gone and no reason is given.
+    """
+    gone, role = sorted(signed.missing(entries)), approver_of(text.record)
+    if gone and not because:
+        message = f"entries that were signed are no longer in the record, or not as they were signed: {len(gone)}"
+        remedy = f"Put them back; or have somebody say why, in the role {role}: --because REASON"
+        raise RefusedError(message, where=text.file, remedy=remedy)
+    due = signed.unsigned(entries)
+    statement = RecordEntries(text.record, text.system, text.file, due, tuple(gone), because if gone else "")
+    return Draft(statement, replace(_subject(text), digest=digest(due)), role if gone else None)
+
+
+def signed_text(connection: Source, text_digest: str) -> RecordSubmission:
+    """The text of this digest, as somebody submitted it.
+
+    Raises:
+        NotFoundError: nobody submitted it, or it was not kept.
+    """
+    ledger = Statements(rows(connection, [f"subject {text_digest}", "trust", "revocation"]), "", "")
+    for row in ledger.of(RecordSubmission):
+        if digest(row.predicate.content) == row.predicate.digest == text_digest:
+            submission: RecordSubmission = row.predicate
+            return submission
+    remedy = "Take the digest from: aims-gates records status --json"
+    raise NotFoundError(f"no text with the digest {text_digest} is kept", remedy=remedy)
 
 
 def approve_record(connection: Source, text: RecordSubmission, role: str, person: str | None) -> Draft:

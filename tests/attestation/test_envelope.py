@@ -339,20 +339,20 @@ def test_a_finding_names_what_it_is():
         ),
         ("ci", {"test-result", "predictions", "revocation", "checkpoint", "portable-grant/v1"}),
         ("server", {"checkpoint", "portable-grant/v2"}),
-        ("developer", {"request", "withdrawal", "intake", "record-submission"}),
+        ("developer", {"request", "withdrawal", "intake", "record-submission", "record-entries"}),
         ("on-call", {"halt", "rollback", "revocation"}),
         (
             "risk",
             {
                 *("request", "withdrawal", "approval", "rejection", "waiver", "revocation", "resume"),
-                *("record-submission", "record-approval"),
+                *("record-submission", "record-approval", "record-entries"),
             },
         ),
         (
             "owner",
             {
                 *("request", "withdrawal", "approval", "rejection", "waiver", "revocation", "resume"),
-                *("record-submission", "record-approval", "binding"),
+                *("record-submission", "record-approval", "record-entries", "binding"),
             },
         ),
     ],

@@ -136,3 +136,56 @@ def test_a_review_that_is_due_is_seen(pack: Path, command: Any, days: int, state
     with open_ledger("aims+sqlite:///registry.db") as ledger:
         (status,) = statuses(ledger, [record], record.next_review + timedelta(days=days))
     assert status.state == state and (status.needs[:1] == ("review",)) == (state != "approved")
+
+
+WINDOW = "\n  - {ended_on: 2026-11-0%d, within_limits: %s}"
+
+
+def added(pack: Path, *windows: str) -> None:
+    file = pack / MONITORING
+    file.write_text(file.read_text().replace("\nbreaches:", "".join(windows) + "\nbreaches:"))
+
+
+def approved(command: Any) -> str:
+    assert command("records", "submit", MONITORING, "--key", "dee.key").code == 0
+    assert command("records", "approve", MONITORING, "--key", "rita.key").code == 0
+    row = states(command)[MONITORING]
+    assert row["state"] == "approved" and row["entries"]["unsigned"] == 0 < row["entries"]["there"]
+    return str(row["digest"])
+
+
+def test_entries_are_signed_as_they_are_added_and_the_text_stays_approved(pack: Path, command: Any) -> None:
+    text = approved(command)
+    added(pack, WINDOW % (3, "true"), WINDOW % (4, "true"))
+    row = states(command)[MONITORING]
+    assert (row["state"], row["digest"], row["needs"]) == ("unsigned", text, ["submit: 2 entries unsigned"])
+    said = command("records", "submit", "--all-due", "--key", "dee.key")
+    assert said.code == 0 and "entries of" in said.out and said.out.count(MONITORING) == 1
+    row = states(command)[MONITORING]
+    assert (row["state"], row["submitted"], row["approved"]["by"]) == ("approved", {"by": ["dee"]}, ["rita"])
+
+
+def test_a_signed_entry_that_is_gone_is_seen_until_the_proper_role_says_why(pack: Path, command: Any) -> None:
+    added(pack, bad := WINDOW % (3, "false"))
+    approved(command)
+    file = pack / MONITORING
+    file.write_text(file.read_text().replace(bad, ""))
+    row = states(command)[MONITORING]
+    assert row["state"] == "changed" and row["needs"] == ["put back 1 entry signed before, or submit --because as risk"]
+    silent = command("records", "submit", MONITORING, "--key", "dee.key")
+    assert silent.code == 2 and "no longer in the record" in silent.err and "--because" in silent.err
+    reason = ("records", "submit", MONITORING, "--because", "counted twice", "--key")
+    assert command(*reason, "dee.key").code == 2
+    assert command(*reason, "rita.key").code == 0
+    assert states(command)[MONITORING]["state"] == "approved"
+
+
+def test_the_very_text_that_was_approved_is_shown_when_its_file_has_moved_on(pack: Path, command: Any) -> None:
+    text = approved(command)
+    file = pack / MONITORING
+    file.write_text(file.read_text().replace("cadence_days: 30", "cadence_days: 300"))
+    shown = json.loads(command("records", "show", text).out)
+    assert (shown["record"], shown["file"], shown["text"]["cadence_days"]) == ("system/monitoring", MONITORING, 30)
+    assert "windows" not in shown["text"]
+    nothing = command("records", "show", text[:-1] + "x")
+    assert nothing.code == 1 and "is kept" in nothing.err

@@ -27,7 +27,7 @@ class Frozen:
     Attributes:
         gate: Gate id.
         statement: Digest of the evidence statement.
-        inputs: Data digests by role.
+        inputs: Data digests by role, and digests of the facts of a version by record (``record:<name>``).
         outcomes: Worst outcome by control.
     """
 

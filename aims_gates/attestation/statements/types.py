@@ -42,6 +42,7 @@ _TYPES: Mapping[type, str] = {
     evidence.FirstPortableGrant: f"{_OWN}portable-grant/v1",
     records.RecordSubmission: f"{_OWN}record-submission/v1",
     records.RecordApproval: f"{_OWN}record-approval/v1",
+    records.RecordEntries: f"{_OWN}record-entries/v1",
     registry.Creation: f"{_OWN}creation/v1",
     registry.Registration: f"{_OWN}registration/v1",
     registry.Intake: f"{_OWN}intake/v1",
@@ -88,7 +89,9 @@ ROLES: Mapping[str, frozenset[type]] = {
     "ci": frozenset(
         {Evidence, evidence.Predictions, people.Revocation, evidence.Checkpoint, evidence.FirstPortableGrant}
     ),
-    "developer": frozenset({people.Request, people.Withdrawal, registry.Intake, records.RecordSubmission}),
+    "developer": frozenset(
+        {people.Request, people.Withdrawal, registry.Intake, records.RecordSubmission, records.RecordEntries}
+    ),
     "on-call": frozenset({people.Halt, people.RollbackOrder, people.Revocation}),
     "break-glass": frozenset({people.BreakGlass, people.Revocation}),
     # In its own name a server says how large the ledger is and what it granted; all else it says for a user (SAID_FOR).
@@ -118,6 +121,7 @@ _APPROVER = frozenset(
         people.Resume,
         records.RecordSubmission,
         records.RecordApproval,
+        records.RecordEntries,
     }
 )
 

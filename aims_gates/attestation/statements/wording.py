@@ -16,7 +16,19 @@ __all__ = ["evidence_of", "predicate_of", "say"]
 _RESULTS = {"pass": "PASSED", "fail": "FAILED", "inconclusive": "WARNED", "error": "FAILED"}
 
 
-_LEFT_OUT = ("user", "on_behalf_of", "users", "frontier", "trust", "scope", "isolation", "verified", "owner", "fields")
+_LEFT_OUT = (
+    "user",
+    "on_behalf_of",
+    "users",
+    "frontier",
+    "trust",
+    "scope",
+    "isolation",
+    "verified",
+    "owner",
+    "fields",
+    "content",
+)
 
 
 def _test_result(evidence: Evidence) -> dict[str, Any]:

@@ -65,8 +65,8 @@ class Objective(Shape):
     metric: Text = says("The measure.")
     baseline: float = says("Where it stood.")
     target: float = says("Where it must come to.")
-    current: float | None = says("Where it stands.", default=None)
-    measured_on: Day | None = says("When that was measured.", default=None)
+    current: float | None = says("Where it stands.", part="entries", default=None)
+    measured_on: Day | None = says("When that was measured.", part="entries", default=None)
     due: Day = says("By when.")
     owner: Text = says("Who sees to it.")
     policy: Text = says("The policy that it comes from.")
@@ -126,8 +126,8 @@ class Incidents(Reviewed):
     clocks: Clocks = says("Longest times to report.")
     authorities: tuple[Authority, ...] = says("Contacts of authorities.", min_length=1)
     third_parties: Text = says("What happens with incidents in suppliers' components.")
-    drills: tuple[Drill, ...] = says("Rehearsals.", min_length=1, default=())
-    incidents: tuple[Incident, ...] = says("Incidents so far.", default=())
+    drills: tuple[Drill, ...] = says("Rehearsals.", part="entries", min_length=1, default=())
+    incidents: tuple[Incident, ...] = says("Incidents so far.", part="entries", default=())
 
 
 class DisclosureDuty(Shape):
@@ -137,8 +137,8 @@ class DisclosureDuty(Shape):
     party: Text = says("Who must be told.")
     trigger: Text = says("What calls for it.")
     content: Text = says("What must be said.")
-    last_sent: Day | None = says("When it was last sent.", default=None)
-    last_due: Day | None = says("When that was due.", default=None)
+    last_sent: Day | None = says("When it was last sent.", part="entries", default=None)
+    last_due: Day | None = says("When that was due.", part="entries", default=None)
     due: Day = says("When it is due next.")
 
 
@@ -147,10 +147,12 @@ class HighTierItem(Shape):
 
     system: Text = says("The system's name, or * for all.")
     item: Literal["registration", "declaration", "affected_persons"] = says("Which duty.")
-    state: Literal["done", "not-applicable", "open"] = says("How far it is.")
-    detail: Text = says("Where it is, or why it does not apply.")
-    done_on: Day | None = says("The day on which it was done; needed where it is.", default=None)
-    receipt: Text | None = says("What shows that it was done: a number, a letter; needed where it is.", default=None)
+    state: Literal["done", "not-applicable", "open"] = says("How far it is.", part="entries")
+    detail: Text = says("Where it is, or why it does not apply.", part="entries")
+    done_on: Day | None = says("The day on which it was done; needed where it is.", part="entries", default=None)
+    receipt: Text | None = says(
+        "What shows that it was done: a number, a letter; needed where it is.", part="entries", default=None
+    )
 
 
 class ReportingObligations(Reviewed):
@@ -184,8 +186,8 @@ class Improvement(Shape):
 class Nonconformities(Reviewed):
     """Nonconformities and improvements (clauses 10.1 and 10.2)."""
 
-    nonconformities: tuple[Nonconformity, ...] = says("Open and closed ones.", default=())
-    improvements: tuple[Improvement, ...] = says("Ideas beyond them.", min_length=1)
+    nonconformities: tuple[Nonconformity, ...] = says("Open and closed ones.", part="entries", default=())
+    improvements: tuple[Improvement, ...] = says("Ideas beyond them.", part="entries", min_length=1)
 
 
 class ApplicabilityRow(Shape):
@@ -209,11 +211,11 @@ class Audit(Shape):
 
     scope: Text = says("What is audited, against what.")
     planned_on: Day = says("When it is planned.")
-    done_on: Day | None = says("When it was held.", default=None)
+    done_on: Day | None = says("When it was held.", part="entries", default=None)
     auditor: Text = says("Who audits.")
     audited: Texts = says("Whose work is audited; never the auditor's own.")
-    report: Text | None = says("Where the report is.", default=None)
-    findings: int | None = says("How many findings.", default=None, ge=0)
+    report: Text | None = says("Where the report is.", part="entries", default=None)
+    findings: int | None = says("How many findings.", part="entries", default=None, ge=0)
 
 
 class AuditProgramme(Reviewed):
@@ -254,7 +256,7 @@ class ManagementReview(Shape):
 class ManagementReviews(Reviewed):
     """Management reviews (clauses 5.1 and 9.3)."""
 
-    reviews: tuple[ManagementReview, ...] = says("Reviews held.", min_length=1, default=())
+    reviews: tuple[ManagementReview, ...] = says("Reviews held.", part="entries", min_length=1, default=())
 
 
 class AuditedCategory(Shape):
@@ -309,7 +311,7 @@ class PlannedChange(Shape):
     responsible: Text = says("Who answers for it.")
     planned_on: Day = says("When it was planned.")
     due: Day = says("By when it is done.")
-    done_on: Day | None = says("When it was done; leave out before.", default=None)
+    done_on: Day | None = says("When it was done; leave out before.", part="entries", default=None)
 
 
 class PlannedChanges(Reviewed):

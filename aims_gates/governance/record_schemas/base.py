@@ -2,9 +2,10 @@
 
 import re
 from datetime import date as Day
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
+from pydantic.fields import FieldInfo
 
 from aims_gates.documents.schema import StrictModel
 
@@ -14,12 +15,14 @@ __all__ = [
     "Digest",
     "Id",
     "OneToFive",
+    "Part",
     "Reviewed",
     "Shape",
     "Share",
     "Text",
     "Texts",
     "When",
+    "part_of",
     "placeholder",
     "says",
 ]
@@ -28,6 +31,9 @@ Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+#: What a field is: text that people judge and sign; entries, signed as they are added; facts of a version.
+Part = Literal["text", "entries", "facts"]
+_PART = "x-part"
 
 _NOTHING = re.compile(r"(n/?a|none|null|unknown|fixme|xxx+|\W*)\.?", re.IGNORECASE)
 _UNWRITTEN = ("REPLACE", "TODO", "TBD", "LOREM IPSUM")
@@ -39,9 +45,17 @@ def placeholder(text: str) -> bool:
     return stripped.upper().startswith(_UNWRITTEN) or _NOTHING.fullmatch(stripped) is not None
 
 
-def says(description: str, **more: Any) -> Any:
-    """A field with the words that its template and JSON Schema carry."""
+def says(description: str, *, part: Part = "text", **more: Any) -> Any:
+    """A field with the words that its template and JSON Schema carry, and what it is."""
+    if part != "text":
+        more["json_schema_extra"] = {_PART: part}
     return Field(description=description, **more)
+
+
+def part_of(field: FieldInfo) -> Part:
+    """What a field says that it is."""
+    extra = field.json_schema_extra
+    return extra.get(_PART, "text") if isinstance(extra, dict) else "text"  # type: ignore[return-value]
 
 
 #: Fields that many records have, with the words that are the same in all of them.

@@ -30,8 +30,8 @@ class Datasheet(Shape):
     """A data set."""
 
     name: Text = says("Its name in the registry.")
-    version: Text = says("Its version.")
-    digest: Digest = says("Its digest: aims-gates digest FILE")
+    version: Text = says("Its version.", part="facts")
+    digest: Digest = says("Its digest: aims-gates digest FILE", part="facts")
     purpose: Text = says("Training, validation, evaluation, reference ...")
     categories: Texts = says("Kinds of data in it.")
     licence: Text = says("Licence or contract.")
@@ -39,7 +39,7 @@ class Datasheet(Shape):
     review_by: Day = says("When its entry is reviewed again.")
     source: Text = says("Where it is from.")
     collection: Text = says("How it was collected.")
-    period: Text = says("What time it covers.")
+    period: Text = says("What time it covers.", part="facts")
     selection: Text = says("How rows were chosen.")
     legal_basis: Text = says("Consent, contract, law ...")
     consent_until: Day = says("Until when the basis holds.")
@@ -47,7 +47,7 @@ class Datasheet(Shape):
     subjects: Text = says("Whom it is about.")
     prior_uses: Text = says("What it was used for before.")
     known_gaps: Text = says("Who or what is missing in it.")
-    chain: tuple[PreparationStep, ...] = says("The way from the source.", min_length=1)
+    chain: tuple[PreparationStep, ...] = says("The way from the source.", part="facts", min_length=1)
 
 
 class Datasheets(Reviewed):
@@ -59,10 +59,10 @@ class Datasheets(Reviewed):
 class Split(Shape):
     """Digests of the sets."""
 
-    train: Digest = says("The training set.")
-    validation: Digest | None = says("The validation set.", default=None)
+    train: Digest = says("The training set.", part="facts")
+    validation: Digest | None = says("The validation set.", part="facts", default=None)
     no_validation: Text | None = says("Why there is no validation set, where there is none.", default=None)
-    test: Digest = says("The evaluation set.")
+    test: Digest = says("The evaluation set.", part="facts")
 
 
 class DataPlan(Reviewed):
@@ -75,8 +75,8 @@ class DataPlan(Reviewed):
     disposal: Text = says("How they are disposed of.")
     annotation: Text = says("How labels are made.")
     split: Split = says("The sets.")
-    overlap: int = says("Rows that are in more than one set.", ge=0)
-    access_reviewed_on: Day | None = says("When the access list was last reviewed.", default=None)
+    overlap: int = says("Rows that are in more than one set.", part="facts", ge=0)
+    access_reviewed_on: Day | None = says("When the access list was last reviewed.", part="entries", default=None)
 
 
 class Labelling(Shape):
@@ -96,7 +96,7 @@ class DataPreparation(Reviewed):
     scaling: Text = says("How numbers were scaled.")
     encoding: Text = says("How categories were encoded.")
     labelling: Labelling = says("How labels were made.")
-    commit: Text = says("Commit of the code.", pattern=r"^[0-9a-f]{7,64}$")
+    commit: Text = says("Commit of the code.", part="facts", pattern=r"^[0-9a-f]{7,64}$")
     parameters: Text = says("Where its parameters are.")
 
 
@@ -129,8 +129,8 @@ class Serving(Shape):
 class Compute(Shape):
     """Compute for training, serving and testing."""
 
-    measured_on: Day = says("When this was measured.")
-    training: TrainingCompute = says("Training.")
+    measured_on: Day = says("When this was measured.", part="facts")
+    training: TrainingCompute = says("Training.", part="facts")
     serving: Serving = says("Serving.")
     evaluation_budget: Text = says("What is set aside for testing.")
 
@@ -157,9 +157,9 @@ class Component(Shape):
     version: Text = says("Its version, dated where it has no number.")
     pinned: bool = says("Whether that version is pinned.")
     change_detector: Text | None = says("What notices a change, where it is not pinned.", default=None)
-    evaluated_on: Day | None = says("When we last evaluated it ourselves.", default=None)
+    evaluated_on: Day | None = says("When we last evaluated it ourselves.", part="entries", default=None)
     fallback: Text = says("What takes its place.")
-    fallback_tested_on: Day | None = says("When that was tried out.", default=None)
+    fallback_tested_on: Day | None = says("When that was tried out.", part="entries", default=None)
 
 
 class Components(Reviewed):
@@ -204,8 +204,8 @@ class ValueChain(Reviewed):
 class CustomerPack(Shape):
     """What customers get."""
 
-    version: Text = says("The model version it is for.")
-    delivered_on: Day | None = says("When it was delivered.", default=None)
+    version: Text = says("The model version it is for.", part="facts")
+    delivered_on: Day | None = says("When it was delivered.", part="entries", default=None)
     use: Text = says("How to use it.")
     limits: Text = says("Where it is weak.")
     duties: Text = says("What customers must do.")
@@ -217,7 +217,7 @@ class CustomerRequirement(Shape):
 
     customer: Text = says("Which customer.")
     requirement: Text = says("What they need.")
-    state: Text = says("How far it is.")
+    state: Text = says("How far it is.", part="entries")
 
 
 class CustomerNotice(Shape):
@@ -233,4 +233,4 @@ class Customers(Reviewed):
 
     pack: CustomerPack = says("The information pack.")
     requirements: tuple[CustomerRequirement, ...] = says("What customers need.", min_length=1)
-    notices: tuple[CustomerNotice, ...] = says("Notices sent.", min_length=1, default=())
+    notices: tuple[CustomerNotice, ...] = says("Notices sent.", part="entries", min_length=1, default=())

@@ -68,7 +68,7 @@ class ImpactAssessment(Reviewed):
 
     purpose: Text = says("The purpose, word for word as in system.yaml.")
     tier: Literal["high", "limited", "minimal"] = says("The tier it was assessed under.")
-    data_digest: Digest = says("Digest of the evaluation set, as in requirements.yaml.")
+    data_digest: Digest = says("Digest of the evaluation set, as in requirements.yaml.", part="facts")
     assessor: Text = says("Who assessed.")
     assessed_on: When
     retention_until: Day = says("Until when it is kept.")
@@ -82,7 +82,7 @@ class ImpactAssessment(Reviewed):
     attributes: tuple[Attribute, ...] = says("Attributes to be fair about.", default=())
     dimensions: Dimensions = says("Privacy, safety, rights, accessibility.")
     societal: Societal = says("Effects on society.")
-    energy_kwh: float = says("Energy of training, estimated.", ge=0)
+    energy_kwh: float = says("Energy of training, estimated.", part="facts", ge=0)
 
 
 class Assigned(Shape):
@@ -99,7 +99,7 @@ class Assigned(Shape):
 class Assignments(Reviewed):
     """Roles of this system (A.3.2); everybody here holds the role in organization/roles."""
 
-    confirmed_on: Day | None = says("When they last confirmed.", default=None)
+    confirmed_on: Day | None = says("When they last confirmed.", part="entries", default=None)
     assignments: Assigned = says("Ids of people.")
     developers: Texts = says("Who built it.")
 
@@ -114,7 +114,7 @@ class Passed(Shape):
 class History(Reviewed):
     """The phases this system has passed (A.6.1.3)."""
 
-    history: tuple[Passed, ...] = says("In order.", min_length=1, default=())
+    history: tuple[Passed, ...] = says("In order.", part="entries", min_length=1, default=())
 
 
 class Redone(Shape):
@@ -127,21 +127,27 @@ class Redone(Shape):
 class VersionChange(Reviewed):
     """What changed with this version (A.6.1.3, clause 6.3)."""
 
-    date: Day = says("When the change was made.")
-    class_: Literal["initial", "minor", "material"] = says("How much it matters.", alias="class")
-    kinds: tuple[Literal["data", "code", "purpose", "threshold"], ...] = says("What it touches.", default=())
-    reason: Text = says("Why.")
-    redone: tuple[Redone, ...] = says("Work redone; a material change needs impact and fairness.", default=())
+    date: Day = says("When the change was made.", part="facts")
+    class_: Literal["initial", "minor", "material"] = says("How much it matters.", part="facts", alias="class")
+    kinds: tuple[Literal["data", "code", "purpose", "threshold"], ...] = says(
+        "What it touches.", part="facts", default=()
+    )
+    reason: Text = says("Why.", part="facts")
+    redone: tuple[Redone, ...] = says(
+        "Work redone; a material change needs impact and fairness.", part="facts", default=()
+    )
 
 
 class DesignRecord(Reviewed):
     """How the model was made, and why so (A.6.2.3)."""
 
-    commit: Text = says("Commit of the training code.", pattern=r"^[0-9a-f]{7,64}$")
-    clean: bool = says("Whether nothing was uncommitted.")
-    seed: int = says("The seed.")
+    commit: Text = says("Commit of the training code.", part="facts", pattern=r"^[0-9a-f]{7,64}$")
+    clean: bool = says("Whether nothing was uncommitted.", part="facts")
+    seed: int = says("The seed.", part="facts")
     parameters: Text = says("Where the parameters are.")
-    datasets: tuple[Digest, ...] = says("Digests of the training data, as in datasheets.yaml.", min_length=1)
+    datasets: tuple[Digest, ...] = says(
+        "Digests of the training data, as in datasheets.yaml.", part="facts", min_length=1
+    )
     environment: Text = says("The lock file or image.")
     signature: Text = says("Where inputs and outputs are described.")
     algorithm: Text = says("What kind of model.")
@@ -192,7 +198,7 @@ class UserNotice(Shape):
 
     ai_involved: Text = says("That AI is used, and how.")
     does_not_do: Text = says("What it does not do.")
-    accuracy: Text = says("How often it is right.")
+    accuracy: Text = says("How often it is right.", part="facts")
     limits: Text = says("Where it is weak.")
     confidence: Text = says("What its confidence means.")
     failure_modes: Text = says("How it fails.")

@@ -31,7 +31,7 @@ class SmokeCheck(Shape):
     """A check right after the release."""
 
     check: Text = says("What must hold.")
-    result: Literal["pass", "fail", "open"] = says("Whether it did in the rehearsal.")
+    result: Literal["pass", "fail", "open"] = says("Whether it did in the rehearsal.", part="entries")
 
 
 class DeploymentPlan(Reviewed):
@@ -39,7 +39,7 @@ class DeploymentPlan(Reviewed):
 
     environment: Text = says("Where it runs.")
     rollout: Texts = says("The steps.")
-    rollback_to: Text = says("What it falls back to.")
+    rollback_to: Text = says("What it falls back to.", part="facts")
     retention_days: int = says("How long the version before is kept.", ge=0)
     smoke_checks: tuple[SmokeCheck, ...] = says("Checks right after the release.", default=())
     contacts: Texts = says("Who is called.")
@@ -56,10 +56,10 @@ class Rehearsal(Shape):
 class RollbackPlan(Reviewed):
     """The way back (A.6.2.5)."""
 
-    target: Text = says("The version to return to.")
+    target: Text = says("The version to return to.", part="facts")
     route: Text = says("The command or the steps.")
     retention_days: int = says("How long that version is kept.", ge=0)
-    rehearsals: tuple[Rehearsal, ...] = says("Rehearsals.", min_length=1, default=())
+    rehearsals: tuple[Rehearsal, ...] = says("Rehearsals.", part="entries", min_length=1, default=())
 
 
 class Metric(Shape):
@@ -101,10 +101,10 @@ class Monitoring(Reviewed):
     metrics: tuple[Metric, ...] = says("What is watched.", min_length=1)
     alert_route: Text = says("Who is told.")
     on_breach: Text = says("What a breach starts.")
-    alert_tests: tuple[ChannelTest, ...] = says("Trials of the route.", min_length=1, default=())
-    windows: tuple[Window, ...] = says("Windows so far; none before the first release.", default=())
-    breaches: tuple[Breach, ...] = says("Limits broken.", default=())
-    misuse: tuple[Misuse, ...] = says("Misuse seen.", default=())
+    alert_tests: tuple[ChannelTest, ...] = says("Trials of the route.", part="entries", min_length=1, default=())
+    windows: tuple[Window, ...] = says("Windows so far; none before the first release.", part="entries", default=())
+    breaches: tuple[Breach, ...] = says("Limits broken.", part="entries", default=())
+    misuse: tuple[Misuse, ...] = says("Misuse seen.", part="entries", default=())
 
 
 class Logging(Reviewed):
@@ -113,7 +113,9 @@ class Logging(Reviewed):
     fields: Texts = says(
         "Fields of each event: time, model_version, input_reference, output, confidence, operator, override."
     )
-    sample: dict[str, str | float | int | bool | None] = says("A line of the log.", min_length=1, default={})
+    sample: dict[str, str | float | int | bool | None] = says(
+        "A line of the log.", part="entries", min_length=1, default={}
+    )
     location: Text | None = says(
         "The log itself: a file (CSV, .jsonl, Parquet), folder or table; it is then read instead of the sample. Lines "
         "with line_hash (SHA-256 of their other fields as canonical JSON) and previous_hash are followed as a chain.",
@@ -121,7 +123,7 @@ class Logging(Reviewed):
     )
     retention_days: int = says("How long it is kept; at tier high 183 at least.", ge=1)
     integrity: Text = says("What keeps it from being rewritten.")
-    tests: tuple[ChannelTest, ...] = says("Write tests.", min_length=1, default=())
+    tests: tuple[ChannelTest, ...] = says("Write tests.", part="entries", min_length=1, default=())
 
 
 class Escalation(Shape):
@@ -142,9 +144,9 @@ class Rate(Shape):
     """A rate that shows whether oversight works."""
 
     rate: Literal["override_rate", "review_rate", "complaint_rate"] = says("Which.")
-    value: float | None = says("What was measured.", default=None)
+    value: float | None = says("What was measured.", part="entries", default=None)
     target: float = says("What it should be.")
-    measured_on: Day | None = says("When.", default=None)
+    measured_on: Day | None = says("When.", part="entries", default=None)
 
 
 class Oversight(Reviewed):
@@ -156,7 +158,7 @@ class Oversight(Reviewed):
     override: Text = says("How the output is overruled.")
     escalation: tuple[Escalation, ...] = says("Who is asked next, and how soon.", default=())
     stop: Text = says("How it is stopped.")
-    operators_acknowledged: Acknowledgement | None = says("Operators who know this plan.", default=None)
+    operators_acknowledged: Acknowledgement | None = says("Operators who know this plan.", part="entries", default=None)
     rates: tuple[Rate, ...] = says("Override, review and complaint rates.", default=())
 
 
@@ -166,7 +168,7 @@ class KillSwitch(Reviewed):
     route: Text = says("The command or the steps.")
     holder: Text = says("Who may do it.")
     falls_back_to: Text = says("What takes its place.")
-    drills: tuple[Rehearsal, ...] = says("Drills.", min_length=1, default=())
+    drills: tuple[Rehearsal, ...] = says("Drills.", part="entries", min_length=1, default=())
 
 
 class Decommission(Reviewed):
@@ -191,5 +193,5 @@ class ExternalReporting(Reviewed):
     address: Text = says("A public address.")
     intake_owner: Text = says("Who reads it.")
     acknowledge_days: int = says("Days within which a report is acknowledged.", gt=0)
-    tests: tuple[ChannelTest, ...] = says("Trials of the address.", min_length=1, default=())
-    reports: tuple[HarmReport, ...] = says("Reports, without their content.", default=())
+    tests: tuple[ChannelTest, ...] = says("Trials of the address.", part="entries", min_length=1, default=())
+    reports: tuple[HarmReport, ...] = says("Reports, without their content.", part="entries", default=())

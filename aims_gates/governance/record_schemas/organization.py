@@ -79,7 +79,7 @@ class PlannedMessage(Shape):
     where: Literal["inside", "outside"] = says("Inside or outside the organization.")
     how: Text = says("How.")
     responsible: Text = says("Who does it.")
-    last_done_on: Day | None = says("When it was last done; leave out before.", default=None)
+    last_done_on: Day | None = says("When it was last done; leave out before.", part="entries", default=None)
 
 
 class Communication(Reviewed):
@@ -110,9 +110,9 @@ class RelatedPolicy(Shape):
     area: Text = says("privacy, security, quality, hr, or another.")
     id: Text = says("The policy's id.")
     version: Text = says("Its version in force.")
-    checked_version: Text = says("The version that was read against this policy.")
+    checked_version: Text = says("The version that was read against this policy.", part="entries")
     direction: Literal["to", "from", "both"] = says("Whether this policy bears on it, it on this one, or both.")
-    last_checked: Day = says("When they were read against each other.")
+    last_checked: Day = says("When they were read against each other.", part="entries")
 
 
 class NoPolicy(Shape):
@@ -151,14 +151,16 @@ class AIPolicy(Reviewed):
     id: Text = says("The policy's id.")
     sha256: Text = says("Digest of the approved text, as `aims-gates records validate` prints it.")
     commitments: Commitments = says("What it commits to; each must be in the text.")
-    communicated_to: tuple[Told, ...] = says("Who was told: staff and somebody outside.", min_length=2, default=())
+    communicated_to: tuple[Told, ...] = says(
+        "Who was told: staff and somebody outside.", part="entries", min_length=2, default=()
+    )
     related: tuple[RelatedPolicy, ...] = says(
         "Other policies that touch AI: privacy, security, quality, hr.", min_length=1
     )
     not_applicable: tuple[NoPolicy, ...] = says("Areas without a policy, with the reason.", default=())
     max_review_days: int = says("The longest time between reviews.", gt=0)
-    reviews: tuple[Review, ...] = says("Reviews held.", min_length=1, default=())
-    triggers: tuple[Trigger, ...] = says("Events that called for a review.", default=())
+    reviews: tuple[Review, ...] = says("Reviews held.", part="entries", min_length=1, default=())
+    triggers: tuple[Trigger, ...] = says("Events that called for a review.", part="entries", default=())
     rules: tuple[PolicyRule, ...] = says("Rules that gates check; the public summary needs them.", default=())
     published: Text | None = says("Where its public summary is; notices link to it.", default=None)
     contact: Text | None = says("Whom the public asks about it.", default=None)
@@ -180,7 +182,7 @@ class Role(Shape):
     reports_to: Text = says("To which role or body.")
     duty: Text = says("What it answers for.")
     competence: Texts = says("Courses that its holders must have finished.")
-    confirmed_on: Day | None = says("When the holders last confirmed.", default=None)
+    confirmed_on: Day | None = says("When the holders last confirmed.", part="entries", default=None)
 
 
 class GovernanceBody(Shape):
@@ -232,9 +234,9 @@ class Awareness(Shape):
 class Training(Reviewed):
     """Courses finished, operators trained, staff aware (A.4.6, clauses 7.2 and 7.3)."""
 
-    completed: tuple[Course, ...] = says("Courses finished.", min_length=1, default=())
-    operators: tuple[Operators, ...] = says("Operators trained on a system.", default=())
-    awareness: Awareness | None = says("Who has acknowledged the policy.", default=None)
+    completed: tuple[Course, ...] = says("Courses finished.", part="entries", min_length=1, default=())
+    operators: tuple[Operators, ...] = says("Operators trained on a system.", part="entries", default=())
+    awareness: Awareness | None = says("Who has acknowledged the policy.", part="entries", default=None)
 
 
 class ConcernEntry(CaseEntry):
@@ -248,8 +250,8 @@ class Concerns(Reviewed):
     anonymous: Text = says("The way to raise one without a name.")
     non_retaliation: Text = says("The promise of protection, in words.")
     response_days: int = says("Days within which a concern is answered.", gt=0)
-    tests: tuple[ChannelTest, ...] = says("Trials of the channel.", min_length=1, default=())
-    cases: tuple[ConcernEntry, ...] = says("Concerns, without their content.", default=())
+    tests: tuple[ChannelTest, ...] = says("Trials of the channel.", part="entries", min_length=1, default=())
+    cases: tuple[ConcernEntry, ...] = says("Concerns, without their content.", part="entries", default=())
 
 
 class Line(Shape):
@@ -315,7 +317,9 @@ class UsePolicy(Reviewed):
     forbidden: Texts = says("Uses that are forbidden.")
     approval_needed: Texts = says("Uses that somebody must approve first.")
     by_tier: ByTier = says("The rule for each tier.")
-    acknowledgements: tuple[Acknowledged, ...] = says("Groups of operators that acknowledged it.", default=())
+    acknowledgements: tuple[Acknowledged, ...] = says(
+        "Groups of operators that acknowledged it.", part="entries", default=()
+    )
 
 
 class Diligence(Shape):

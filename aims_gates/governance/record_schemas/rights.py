@@ -31,7 +31,9 @@ class FundamentalRights(Reviewed):
     first_use: Day = says("When it is or was first used.")
     data_protection: Text | None = says("The data protection assessment it refers to (27(4)).", default=None)
     authority: Text = says("The market surveillance authority that is notified (27(3)).")
-    notified_on: Day | None = says("When it was notified of the results; leave out before.", default=None)
+    notified_on: Day | None = says(
+        "When it was notified of the results; leave out before.", part="entries", default=None
+    )
     not_notified_because: Text | None = says("Why nobody has to be notified, where that is so.", default=None)
 
 
@@ -47,6 +49,6 @@ class SpecialCategories(Reviewed):
     access: Text = says("Who has access, and how that is controlled and recorded.")
     passed_on: bool = says("Whether others are given the data or access to them.")
     delete_by: Day = says("When they are deleted at the latest: the bias is corrected, or their time is over.")
-    deleted_on: Day | None = says("When they were deleted; leave out before.", default=None)
+    deleted_on: Day | None = says("When they were deleted; leave out before.", part="entries", default=None)
     necessity: Text = says("Why it was strictly necessary, as in the records of processing.")
     processing_record: Text = says("Where those records of processing are.")

@@ -9,9 +9,17 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from aims_gates.governance.record_schemas.base import Part, part_of
+
 __all__ = ["BLANK", "bare", "choices", "scalar", "template"]
 
 BLANK = "REPLACE"
+#: What a field's explanation says of its part; most are text.
+_PARTS: Mapping[Part, str] = {
+    "text": "",
+    "entries": " Signed as it is added, without a new approval.",
+    "facts": " A fact of the version: approved with its request.",
+}
 #: Text that YAML reads as itself without quotes, within a flow list too.
 _PLAIN = re.compile(r"[A-Za-z](?:[\w.;()/@%+'<>-]| (?![#-]))*|[1-9]\d{3}-\d\d-\d\d")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -44,10 +52,10 @@ def _fields(
         key = field.alias or name
         if start.get(key) is not None or field.is_required():
             if explained and field.description:
-                yield f"{before}# {field.description}{choices(field.annotation)}"
+                yield f"{before}# {field.description}{choices(field.annotation)}{_PARTS[part_of(field)]}"
             yield from _entry(key, field.annotation, start.get(key), before, explained=explained)
         elif explained:
-            yield f"{before}# {field.description}{choices(field.annotation)}"
+            yield f"{before}# {field.description}{choices(field.annotation)}{_PARTS[part_of(field)]}"
             yield f"{before}# {key}: {_shown(field.annotation)}".rstrip()
 
 

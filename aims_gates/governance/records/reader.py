@@ -149,14 +149,16 @@ class SystemRecord:
         return digest(self.system.content())
 
     def provenance(self, name: str) -> dict[str, str]:
-        """The file of a record and the digest of its content, whatever its layout, as evidence names it.
+        """The file of a record and the digests of its parts, whatever its layout, as evidence names them.
 
         Raises:
             KeyError: there is no such record.
             InputError: it holds what has no canonical form.
         """
-        content = self.digest if name == "system" else digest(self.records[name])
-        return {"file": self.files.get(name, ""), "digest": content}
+        from aims_gates.governance.records.parts import parts_of
+
+        digests = {"digest": self.digest} if name == "system" else parts_of(name, self.records[name]).digests()
+        return {"file": self.files.get(name, ""), **digests}
 
     @property
     def purpose_digest(self) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from aims_gates.attestation.statements.evidence import Checkpoint, Predictions
 from aims_gates.attestation.statements.policy import KeyRevocation, Trust
-from aims_gates.attestation.statements.records import RecordSubmission
+from aims_gates.attestation.statements.records import RecordEntries, RecordSubmission
 from aims_gates.attestation.statements.registry import Recorded
 from aims_gates.attestation.trust_list import Row
 from aims_gates.errors import RefusedError
@@ -71,7 +71,7 @@ def need_read(who: Principal, name: str) -> None:
 
 
 #: What whoever may sign in may read: whose word counts, how large the ledger is, which texts of records were approved.
-_OF_NO_MODEL = Trust | KeyRevocation | Checkpoint | RecordSubmission
+_OF_NO_MODEL = Trust | KeyRevocation | Checkpoint | RecordSubmission | RecordEntries
 
 
 class Sight:
@@ -92,7 +92,7 @@ class Sight:
     def term(self, term: str) -> bool:
         """Whether the caller may read the rows under an index term."""
         kind, _, rest = term.partition(" ")
-        if term in ("trust", "revocation", "profiles", "mlflow", "records", OPEN_MODE):
+        if term in ("trust", "revocation", "profiles", "mlflow", "records", OPEN_MODE) or kind == "entries":
             return True
         if kind in ("model", "version", "versions", "decision"):
             space, _, name = rest.partition("/")
