@@ -2,12 +2,13 @@
 
 A finding is as weak as the weakest thing that it rests on: data and model files that evidence pins by digest are
 *measured*; the text of a record is *attested* where the proper person approved that very text, and *declared* where
-nobody did; a system's own file is attested by the binding that carries its digest. What rests on nothing that is known
-is declared.
+nobody did; a system's own file is attested by the binding that carries its digest; an act is *performed* where the row
+that it wrote stands in the ledger. What rests on nothing that is known is declared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from aims_gates.decision.acts import act_stands
 from aims_gates.decision.records import RecordState, record_state
 from aims_gates.decision.statements import Statements
 from aims_gates.model import BASES, Basis, Evidence, Finding, UnsignedText
@@ -20,7 +21,7 @@ def weakest(bases: Iterable[Basis]) -> Basis:
     return max(bases, key=BASES.index, default="declared")
 
 
-def basis_of(finding: Finding, evidence: Evidence, ledger: Statements, system: str) -> Basis:
+def basis_of(finding: Finding, evidence: Evidence, ledger: Statements, system: str, place: int) -> Basis:
     """How a finding is known.
 
     Args:
@@ -28,16 +29,19 @@ def basis_of(finding: Finding, evidence: Evidence, ledger: Statements, system: s
         evidence: Its data and records, by digest.
         ledger: The statements, among them those about the texts of the records.
         system: The system that the model is bound to.
+        place: The evidence's place in the ledger.
     """
-    return weakest([_of(name, evidence, ledger, system) for name in finding.rests_on])
+    return weakest([_of(name, evidence, ledger, system, place) for name in finding.rests_on])
 
 
-def _of(name: str, evidence: Evidence, ledger: Statements, system: str) -> Basis:
+def _of(name: str, evidence: Evidence, ledger: Statements, system: str, place: int) -> Basis:
     kind, _, what = name.partition(":")
     if name == "model" or (kind == "data" and what in evidence.data):
         return "measured"
     if kind == "record" and what in evidence.records_read:
         return "declared" if _unsigned(what, evidence.records_read[what], ledger, system) else "attested"
+    if kind == "act" and act_stands(ledger, system, what, place):
+        return "performed"
     return "declared"
 
 

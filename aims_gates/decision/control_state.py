@@ -86,8 +86,9 @@ def _known(
     """The findings that bear on a control, with the gate that made each and how it is known (rule 21)."""
     for item in due:
         for finding in _bearing(requirement.control, item):
-            assert item.evidence is not None
-            yield item.step.gate, finding, basis_of(finding, item.evidence, context.ledger, context.plan.system)
+            assert item.evidence is not None and item.row is not None
+            place, system = item.row.position, context.plan.system
+            yield item.step.gate, finding, basis_of(finding, item.evidence, context.ledger, system, place)
 
 
 def _basis(known: Sequence[tuple[str, Finding, Basis]], judged: Sequence[tuple[State, str]]) -> Basis:

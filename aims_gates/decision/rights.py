@@ -111,6 +111,9 @@ REVOKING: Mapping[type, Right] = {
     records.RecordApproval: Right(
         "the approval of a record", ("policy", "signer", "role"), "the role that approved the text answers for it"
     ),
+    records.SignedAcknowledgement: Right(
+        "the acknowledgement of a text or a course", ("policy", "signer"), "a word is taken back by whoever gave it"
+    ),
     policy.Trust: Right("a trust list", (), "a newer list replaces it", "aims-gates keys trust"),
     policy.KeyRevocation: Right(
         "the revocation of a key", (), "it denies", "put another key on the list: aims-gates keys trust"

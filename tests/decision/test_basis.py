@@ -65,7 +65,7 @@ def test_the_weakest_is_last_and_nothing_is_declared():
 def test_a_finding_is_as_weak_as_what_it_rests_on(story, kit, rests_on, basis):
     checked(story, kit)
     evidence = story.ledger().all_evidence(kit.step(), kit.BYTES)[-1].evidence
-    assert basis_of(kit.finding(rests_on=rests_on), evidence, story.ledger(), "credit") == basis
+    assert basis_of(kit.finding(rests_on=rests_on), evidence, story.ledger(), "credit", 99) == basis
 
 
 def test_what_is_typed_does_not_meet_a_control_that_asks_for_a_signature(story, kit):
@@ -185,7 +185,7 @@ def test_the_systems_own_file_is_attested_by_the_binding_that_carries_its_digest
     bound = ledger.binding().predicate.system_digest
     for digest, basis in ((bound, "attested"), (OTHER, "declared")):
         read = replace(evidence, records_read={"system": {"file": "", "digest": digest}})
-        assert basis_of(found, read, ledger, "credit") == basis
+        assert basis_of(found, read, ledger, "credit", 99) == basis
 
 
 def test_an_organizations_record_is_approved_for_every_system(story, kit):
@@ -198,10 +198,10 @@ def test_an_organizations_record_is_approved_for_every_system(story, kit):
     found = kit.finding(rests_on=("record:organization/roles",))
     submit(story, about=about)
     approve(story, about=about)  # a risk officer does not direct the organization
-    assert basis_of(found, evidence, story.ledger(), "credit") == "declared"
+    assert basis_of(found, evidence, story.ledger(), "credit", 99) == "declared"
     story.trust(*(kit.trusted(role) for role in ("policy", "developer", "risk", "ci", "top-management")), version=2)
     approve(story, by="top-management", role="top-management", about=about)
-    assert basis_of(found, evidence, story.ledger(), "credit") == "attested"
+    assert basis_of(found, evidence, story.ledger(), "credit", 99) == "attested"
 
 
 def test_a_text_that_nobody_submitted_is_approved_by_nobody(story):

@@ -1,10 +1,10 @@
-"""What people say of a record: this text is put forward, this text is approved. The subject is the text's digest."""
+"""What people say of a record: this text is put forward, is approved, was read. The subject is the text's digest."""
 
 from dataclasses import dataclass
 
 from aims_gates.attestation.statements.base import Said, SaidFor
 
-__all__ = ["RecordApproval", "RecordSubmission"]
+__all__ = ["SignedAcknowledgement", "RecordApproval", "RecordSubmission"]
 
 
 @dataclass(frozen=True)
@@ -33,3 +33,18 @@ class RecordApproval(RecordSubmission):
     """
 
     role: str = ""
+
+
+@dataclass(frozen=True)
+class SignedAcknowledgement(Said, SaidFor):
+    """Whoever signs this has read the text, or finished the course; said for oneself alone.
+
+    Attributes:
+        what: The text's record (``organization/ai_policy``), or ``course ID``.
+        person: Who; the signer, or it counts for nothing.
+        digest: Of the text; of a course, of its id and the person.
+    """
+
+    what: str
+    person: str
+    digest: str
