@@ -3,11 +3,13 @@
 A finding is as weak as the weakest thing that it rests on: data and model files that evidence pins by digest are
 *measured*; a record is *attested* where the proper person approved that very text and its entries are those that people
 signed, and *declared* otherwise; the facts of a version in it are approved with the request that freezes them. A
-system's own file is attested by the binding that carries its digest. What rests on nothing that is known is declared.
+system's own file is attested by the binding that carries its digest; an act is *performed* where the row that it wrote
+stands in the ledger. What rests on nothing that is known is declared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from aims_gates.decision.acts import act_stands
 from aims_gates.decision.records import entries_signed, record_state
 from aims_gates.decision.statements import Statements
 from aims_gates.model import BASES, Basis, Evidence, Finding, UnsignedText
@@ -39,6 +41,8 @@ def _of(name: str, evidence: Evidence, ledger: Statements, system: str, position
         return "measured"
     if kind == "record" and what in evidence.records_read:
         return "declared" if _unsigned(what, evidence.records_read[what], ledger, system, position) else "attested"
+    if kind == "act" and act_stands(ledger, system, what, position):
+        return "performed"
     return "declared"
 
 

@@ -114,6 +114,9 @@ REVOKING: Mapping[type, Right] = {
     records.RecordEntries: Right(
         "the signature under a record's entries", ("policy", "signer"), "a word is taken back by whoever gave it"
     ),
+    records.SignedAcknowledgement: Right(
+        "the acknowledgement of a text or a course", ("policy", "signer"), "a word is taken back by whoever gave it"
+    ),
     policy.Trust: Right("a trust list", (), "a newer list replaces it", "aims-gates keys trust"),
     policy.KeyRevocation: Right(
         "the revocation of a key", (), "it denies", "put another key on the list: aims-gates keys trust"

@@ -8,6 +8,7 @@ untrusted later. The same statement brought again by the same signers is the old
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal, Self
 
 from aims_gates.attestation.statements.people import Revocation, Withdrawal
@@ -32,6 +33,7 @@ class Statements:
         rows: The registry's acts, and what a trusted key said that had not said it before.
         trust: Which keys counted at which place in the ledger.
         revoked, withdrawn: Digests of the statements that were lawfully taken back.
+        trust_lists: The trust lists that were in force, in order.
         born: Position of the name's latest creation; -1 where none is on record.
     """
 
@@ -46,6 +48,8 @@ class Statements:
         taken = rights.counting(self.trust, [*self.of(Revocation), *self.of(Withdrawal)], self.rows)
         self.revoked = {rights.target_of(row) for row in taken if row.type == type_of(Revocation)}
         self.withdrawn = {rights.target_of(row) for row in taken if row.type == type_of(Withdrawal)}
+        in_force = {position for position, _ in self.trust.lists}
+        self.trust_lists = [row for row in ordered if row.position in in_force]
         born = [row.position for row in self.of(Creation, self.concerns)]
         self.born = born[-1] if born else -1
 
@@ -69,6 +73,11 @@ class Statements:
             keep: Which predicates to keep; all by default.
         """
         return [row for row in self._by_type.get(type_of(kind), ()) if keep(row.predicate)]
+
+    @cached_property
+    def by_digest(self) -> Mapping[str, Row]:
+        """The rows by the digest of what they say; of the same said twice, the first."""
+        return {row.digest: row for row in reversed((*self.trust_lists, *self.rows))}
 
     def concerns(self, predicate: Any) -> bool:
         """Whether a predicate that names a registered model names this one."""

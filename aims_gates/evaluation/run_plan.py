@@ -17,7 +17,7 @@ from aims_gates.documents.whereabouts import parts_anywhere
 from aims_gates.errors import AimsGatesError, InputError, MissingDataError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.governance.records.reader import SystemRecord
-from aims_gates.model import Artifacts, Evidence, Finding, Plan, Step, Subject
+from aims_gates.model import Act, Artifacts, Evidence, Finding, Plan, Step, Subject
 from aims_gates.packs.case import VERSIONS, Case
 from aims_gates.packs.gate import Gate
 
@@ -55,6 +55,7 @@ class GateInputs:
         versions: The registered versions of the system's models; None where no registry is at hand.
         artifacts: What a scanner says of the model's files, see :class:`aims_gates.model.Artifacts`; None where none
             looked.
+        acts: What the ledger holds of acts, by kind (:data:`aims_gates.model.ACTS`).
     """
 
     record: SystemRecord
@@ -69,6 +70,7 @@ class GateInputs:
     attached: dict[str, bytes] = field(default_factory=dict)
     artifacts: Artifacts | None = None
     versions: tuple[str, ...] | None = None
+    acts: Mapping[str, tuple[Act, ...]] = field(default_factory=dict)
 
     def source(self, role: str) -> Dataset | None:
         """The data set in this role as it lies there, before any predictions; None where none is named."""
@@ -165,6 +167,7 @@ def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple
         dict(earlier),
         bench.facts if bench.versions is None else {**bench.facts, VERSIONS: bench.versions},
         artifacts=bench.artifacts,
+        acts=bench.acts,
     )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from aims_gates.data import Dataset
+from aims_gates.documents.canonical import digest
 from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
-from aims_gates.model import Finding, Subject
+from aims_gates.model import ACTS, Act, Finding, Subject
 from aims_gates.packs.case import Case
 from aims_gates.packs.gate import Gate
 
@@ -20,7 +21,7 @@ __all__ = ["KEYS", "NOW", "Sample", "read_samples"]
 #: The time at which a sample is judged that names none.
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 KEYS = frozenset(
-    ["summary", "roles", "params", "data", "records", "subject", "prior", "run", "now", "outcome", "findings"]
+    ["summary", "roles", "params", "data", "records", "subject", "prior", "run", "acts", "now", "outcome", "findings"]
 )
 
 
@@ -32,7 +33,8 @@ class Sample:
         gate: The gate.
         path: The sample's file.
         content: roles, params, data (columns, or a path beside the file), records, subject, prior (findings of
-            other gates), run (facts of the run), now; ``outcome`` and ``findings`` as expected.
+            other gates), run (facts of the run), acts (by kind; each with ``at``, ``by``, ``about`` and details), now;
+            ``outcome`` and ``findings`` as expected.
     """
 
     gate: Gate
@@ -64,7 +66,17 @@ class Sample:
                 for gate, findings in (content.get("prior") or {}).items()
             },
             run=content.get("run") or {},
+            acts={kind: tuple(self._acts(kind, entries)) for kind, entries in (content.get("acts") or {}).items()},
         )
+
+    def _acts(self, kind: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[Act]:
+        if kind not in ACTS:
+            remedy = f"Choose from: {', '.join(ACTS)}."
+            raise InputError(f"there are no acts of the kind {kind!r}", where=str(self.path), remedy=remedy)
+        for entry in entries:
+            details = {name: value for name, value in entry.items() if name not in ("at", "by", "about")}
+            at, by = datetime.fromisoformat(entry["at"]), tuple(entry.get("by", ("somebody",)))
+            yield Act(kind, at, by, entry.get("about", "default/model"), digest([kind, entry]), details)
 
     def _data(self, role: str, source: Any) -> Dataset:
         if isinstance(source, str):

@@ -30,6 +30,7 @@ class Witness:
         parts["data"] = _Noted(case.data, lambda role: {f"data:{role}"}, self._read)
         parts["records"] = _Noted(case.records, _record, self._read)
         parts["findings"] = _Noted(case.findings, lambda gate: _under(case.findings[gate]), self._read)
+        parts["acts"] = _Noted(case.acts, lambda kind: {f"act:{act.row}" for act in case.acts[kind]}, self._read)
         parts["run"] = _Noted(case.run, lambda name: set() if name == VERSIONS else {"run"}, self._read)
         self.case = _NotedCase(**parts)
         object.__setattr__(self.case, "_read", self._read)

@@ -31,6 +31,7 @@ __all__ = [
     "about",
     "act",
     "bound",
+    "cited",
     "grant",
     "judge",
     "let_through",
@@ -73,7 +74,8 @@ def about(
     subjects |= set() if subject else _with_evidence(by_position.values())
     terms = [f"subject {subject}" for subject in sorted(subjects)] + [f"request {row.digest}" for row in requests]
     by_position |= _by_position(rows(connection, terms))
-    by_position |= _about_texts(connection, by_position.values())
+    evidence = [row.predicate for row in by_position.values() if row.type == type_of(Evidence)]
+    by_position |= _by_position(cited(connection, evidence))
     for its_digest in sorted(subjects) if not isinstance(connection, Remote) else ():
         by_position |= _halting(connection, its_digest, (workspace, name))
     return [by_position[position] for position in sorted(by_position)]
@@ -138,22 +140,28 @@ def _with_evidence(ledger_rows: Iterable[Row]) -> set[str]:
     return {row.statement.subject for row in ledger_rows if row.type == type_of(Evidence)}
 
 
-def _about_texts(connection: Source, ledger_rows: Iterable[Row]) -> dict[int, Row]:
-    """What was said of the record texts that evidence rests on; of all texts, where somebody has one to sign."""
-    evidence = (row.predicate for row in ledger_rows if row.type == type_of(Evidence))
-    read = {what["digest"]: name for its in evidence for name, what in its.records_read.items() if "digest" in what}
+def cited(connection: Source, evidence: Iterable[Evidence]) -> list[Row]:
+    """The acts that evidence rests on, and what was said of its record texts; of all, where somebody has one to sign.
+
+    Raises:
+        IntegrityError: one of the rows does not hold.
+    """
+    listed = list(evidence)
+    read = {what["digest"]: name for its in listed for name, what in its.records_read.items() if "digest" in what}
     digests = {digest for digest, name in read.items() if name != "system"}
-    texts = rows(connection, [f"subject {digest}" for digest in sorted(digests)])
-    approved = {row.predicate.digest for row in texts if row.type == type_of(RecordApproval)}
+    acts = {name for its in listed for finding in its.findings for name in finding.rests_on if name.startswith("act:")}
+    terms = [f"subject {digest}" for digest in digests] + [f"statement {act.removeprefix('act:')}" for act in acts]
+    about_these = rows(connection, sorted(terms))
+    approved = {row.predicate.digest for row in about_these if row.type == type_of(RecordApproval)}
     # Who signed the text before stands under no digest of today's.
-    terms = _entries(ledger_rows) if digests <= approved else [_RECORDS]
-    return _by_position([*texts, *rows(connection, terms)])
+    by_whom = _entries(listed) if digests <= approved else [_RECORDS]
+    return [*about_these, *rows(connection, by_whom)]
 
 
-def _entries(ledger_rows: Iterable[Row]) -> list[str]:
+def _entries(evidence: Iterable[Evidence]) -> list[str]:
     """The terms under which stands who signed the entries of the records that evidence rests on."""
     words: set[str] = set()
-    for predicate in (row.predicate for row in ledger_rows if row.type == type_of(Evidence)):
+    for predicate in evidence:
         for name in predicate.records_read:
             system, record = predicate.facts.get("system", ""), name if "/" in name else f"system/{name}"
             words |= {f"entries {system}/{record}", f"entries /{record}"}

@@ -11,7 +11,12 @@ from typing import Any
 from aims_gates.attestation.signing.envelope import Envelope, Statement, open_envelope
 from aims_gates.attestation.statements.people import Halt, Revocation
 from aims_gates.attestation.statements.policy import Activation, KeyRevocation, OpenMode, Trust, UntestedMlflow
-from aims_gates.attestation.statements.records import RecordApproval, RecordEntries, RecordSubmission
+from aims_gates.attestation.statements.records import (
+    RecordApproval,
+    RecordEntries,
+    RecordSubmission,
+    SignedAcknowledgement,
+)
 from aims_gates.attestation.statements.registry import Intake, Registration
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, SUMMARY, TEST_RESULT, type_of
 from aims_gates.attestation.statements.wording import predicate_of
@@ -21,6 +26,7 @@ from aims_gates.documents.strict_yaml import MAX_BYTES, is_small, read_json
 from aims_gates.errors import InputError, IntegrityError
 
 __all__ = [
+    "ACTS",
     "HALTS",
     "OPEN_MODE",
     "TRUST_TYPES",
@@ -38,6 +44,8 @@ __all__ = [
 OPEN_MODE = "open-mode"
 #: The index term of all halts: what is loaded may have been granted, and halted, under another name.
 HALTS = "halts"
+#: The index term of the acts that are about no model.
+ACTS = "acts"
 #: The statements that change whom the ledger trusts.
 TRUST_TYPES = frozenset({type_of(Trust), type_of(KeyRevocation)})
 #: One index term for all statements of a type.
@@ -50,6 +58,7 @@ _COMMON = {
     type_of(RecordSubmission): "records",
     type_of(RecordApproval): "records",
     type_of(RecordEntries): "records",
+    type_of(SignedAcknowledgement): ACTS,
     **dict.fromkeys(TRUST_TYPES, "trust"),
 }
 #: Of these there is one for each version: they stand apart, so that what bears on a name is read without them.

@@ -4,6 +4,7 @@ Every noun is a frozen dataclass of plain JSON values, so that what is signed is
 ``dataclasses.asdict`` gives the wire form, :func:`aims_gates.documents.strict_yaml.parse` reads it back.
 """
 
+from aims_gates.model.acts import ACTS, Act
 from aims_gates.model.artifacts import Advisory, Artifacts, Packages
 from aims_gates.model.decision import TRIAL_GRANT, Action, ControlState, Decision, Mode, State, UnsignedText
 from aims_gates.model.findings import (
@@ -22,10 +23,12 @@ from aims_gates.model.findings import (
 from aims_gates.model.plan import LEAST_ISOLATION, Approver, Enforcement, Plan, Requirement, Step
 
 __all__ = [
+    "ACTS",
     "BASES",
     "BASIS_WORDS",
     "LEAST_ISOLATION",
     "TRIAL_GRANT",
+    "Act",
     "Action",
     "Advisory",
     "Approver",

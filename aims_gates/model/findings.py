@@ -104,8 +104,9 @@ class Finding:
             lives. On later days it is stale.
         stale: It fails, but held once: time, a change or an event has overtaken it.
         rests_on: What the gate had read when it found this: ``data:<role>``, ``record:<name>``, ``model`` (the scan of
-            its files), ``run`` (facts of the MLflow run). Witnessed by whoever runs the gate; what a gate writes here
-            is overwritten. Empty in what was signed before this was recorded.
+            its files), ``run`` (facts of the MLflow run), ``act:<digest>`` (an act's row in the ledger). Witnessed by
+            whoever runs the gate; what a gate writes here is overwritten. Empty in what was signed before this was
+            recorded.
         missing: It does not pass because a record or an input is not there.
         cause: What has to change where it does not pass, as gate.yaml says; None where nobody said.
     """

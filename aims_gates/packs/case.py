@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import DataError, InputError
-from aims_gates.model import Artifacts, Finding, Subject
+from aims_gates.model import Act, Artifacts, Finding, Subject
 
 if TYPE_CHECKING:
     from aims_gates.data import Dataset
@@ -34,6 +34,8 @@ class Case:
         now: The time of the check, with a time zone.
         attached: Where a gate leaves a file beside its findings: name -> bytes. It proves nothing.
         artifacts: What a scanner says of the model's files; None where none looked.
+        acts: What the ledger holds of acts, by kind (:data:`aims_gates.model.ACTS`), oldest first; empty where it is
+            not at hand.
     """
 
     gate: str
@@ -47,6 +49,7 @@ class Case:
     run: Mapping[str, Any] = field(default_factory=dict)
     attached: dict[str, bytes] = field(default_factory=dict)
     artifacts: Artifacts | None = None
+    acts: Mapping[str, tuple[Act, ...]] = field(default_factory=dict)
 
     def number(self, name: str, low: float, high: float) -> float:
         """A parameter between two bounds, as a float.

@@ -242,7 +242,8 @@ class Names:
             answer = self._quickly(expression, record)
             if type(answer) in (bool, str):
                 return answer
-        return self._interpreter().evaluate(expression, self._values, self._functions, record)
+        known = record if record is not None and self.record(record) is not None else None
+        return self._interpreter().evaluate(expression, self._values, self._functions, known)
 
     def is_true(self, expression: str, record: str | None = None) -> bool:
         """Whether an expression gives true; why not, does not matter.

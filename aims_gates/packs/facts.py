@@ -7,6 +7,8 @@ CEL (https://cel.dev): no loops, no assignment, no way out; it is interpreted, n
 ``system``         system.yaml; ``facts`` its facts; ``params`` the gate's parameters; ``run`` facts of the MLflow run
 ``subject``        digest of the model on trial, ``""`` where there is none
 ``now``            a timestamp; ``today`` the date as ISO text
+``acts``           what the ledger holds of acts, by kind (:data:`aims_gates.model.ACTS`): each with ``at`` (ISO time),
+                   ``on`` (ISO date), ``by``, ``about`` and its own details; empty lists where no ledger is at hand
 ``first_release``  the run's fact of that name, else the system's, else false
 
 and the functions of :mod:`aims_gates.packs.cel`. What holds today by dates in the record ends on a day, which the
@@ -26,7 +28,7 @@ from pydantic import Field
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import DataError, InputError
-from aims_gates.model import Finding, Limit, Outcome
+from aims_gates.model import ACTS, Finding, Limit, Outcome
 from aims_gates.packs.case import Case
 from aims_gates.packs.cel import Names
 
@@ -44,6 +46,10 @@ _HORIZON = timedelta(days=400)
 _RECORDS = re.compile(r"\brecords\b")
 _NAMED = re.compile(r"""\brecords\s*\[\s*["']([^"'\]]+)["']\s*\]""")
 _QUOTED = re.compile(r"""(["']).*?\1""")
+_RECORD = re.compile(r"(?<![\w.])record\b")
+_ACTS = re.compile(r"(?<![\w.])acts\b")
+_KIND = re.compile(r"(?<![\w.])acts\.([a-z_]+)")
+_RUN = re.compile(r"(?<![\w.])(?:run|first_release)\b")
 _SYSTEM = re.compile(r"(?<![\w.])(?:system|facts)\b")
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
@@ -59,6 +65,8 @@ class Fact(StrictModel):
         require: An expression that must be true, or several, of which the first that is not true decides.
         says: What is required, in plain words.
         remedy: What to do when it is not so.
+        done: An expression over ``acts``. Where it is true, or says what is lacking, the fact rests on these acts and
+            on what else it names, and ``require`` is not asked; where it is false, ``require`` decides.
         lapses: That it is not so means that a change or an event has overtaken the record: stale rather than failed.
         cause: What has to change when it is not so: the ``record``, or ``people`` who must do something first.
     """
@@ -68,10 +76,16 @@ class Fact(StrictModel):
     record: str = Field(pattern=r"^(organization|system)/[a-z][a-z0-9_]*$")
     when: Expression | None = None
     require: Expression | tuple[Expression, ...] = Field(min_length=1)
+    done: Expression | None = None
     says: str = Field(min_length=1)
     remedy: str = Field(min_length=1)
     lapses: bool = False
     cause: Literal["record", "people", "data", "model"] = "record"
+
+    @property
+    def by_acts(self) -> bool:
+        """Whether it asks for acts alone."""
+        return self.done is not None and self.require == self.done
 
     @property
     def requires(self) -> tuple[str, ...]:
@@ -89,7 +103,8 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
         DataError: the records hold what no expression can look at.
     """
     names = _names(case)
-    for fact in facts:
+    for stated in facts:
+        fact = _acted(stated, names)
         applies, why = _applies(fact, names)
         if applies:
             finding = _finding(fact, names, case.now.astimezone(UTC).date())
@@ -102,14 +117,38 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
 
 
 def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
-    """The records that a fact's requirement looks at: its own, those it names, system.yaml for its facts."""
+    """What a fact's requirement looks at: its record, those it names, system.yaml for its facts, the acts."""
     text = " ".join(fact.requires)
-    read = {fact.record, *_NAMED.findall(text)}
+    bare = _QUOTED.sub("", text)
+    own = not fact.by_acts or _RECORD.search(bare)
+    read = {*([fact.record] if own else ()), *_NAMED.findall(text)}
     if len(_NAMED.findall(text)) < len(_RECORDS.findall(text)):  # one is named by something that has to be worked out
         read |= set(case.records)
-    if _SYSTEM.search(_QUOTED.sub("", text)):
+    if _SYSTEM.search(bare):
         read.add("system")
-    return tuple(sorted({f"record:{name.removeprefix('system/')}" for name in read}))
+    rows = {f"act:{act.row}" for kind in _kinds(bare) for act in case.acts.get(kind, ())}
+    if fact.by_acts and _RUN.search(bare):
+        rows.add("run")
+    return tuple(sorted({f"record:{name.removeprefix('system/')}" for name in read} | rows))
+
+
+def _kinds(text: str) -> Sequence[str]:
+    """The kinds of acts that an expression looks at; all, where one is named by something that has to be worked out."""
+    named = _KIND.findall(text)
+    return named if len(named) == len(_ACTS.findall(text)) else ACTS
+
+
+def _acted(fact: Fact, names: Names) -> Fact:
+    """The fact, asking for acts alone where these answer."""
+    if fact.done is None:
+        return fact
+    try:
+        answer = names.evaluate(fact.done, fact.record)
+    except DataError:
+        answer = True
+    except InputError:
+        answer = False
+    return fact.model_copy(update={"require": fact.done}) if answer is True else fact
 
 
 def _names(case: Case) -> Names:
@@ -124,6 +163,7 @@ def _names(case: Case) -> Names:
         "run": _plain(case.run),
         "today": now.date().isoformat(),
         "now": now,
+        "acts": {kind: [act.plain() for act in case.acts.get(kind, ())] for kind in ACTS},
         "subject": case.subject.digest if case.subject else "",
         "first_release": case.run.get("first_release", facts.get("first_release", False)) is True,
     }
@@ -155,7 +195,7 @@ def _deciders(expression: str, names: Names) -> Iterator[str]:
 
 
 def _answer(fact: Fact, names: Names) -> tuple[Outcome, str | None]:
-    if names.record(fact.record) is None:
+    if names.record(fact.record) is None and not fact.by_acts:
         return "fail", f"the record {fact.record} is missing"
     for expression in fact.requires:
         try:
@@ -214,7 +254,7 @@ def _finding(fact: Fact, names: Names, today: date) -> Finding:
     outcome, note = _answer(fact, names)
     until = _until(fact, names, outcome, today) if outcome != "error" else None
     overtaken = outcome == "fail" and (until is not None or (fact.lapses and (note or "").endswith(fact.says)))
-    missing = names.record(fact.record) is None
+    missing = names.record(fact.record) is None and not fact.by_acts
     remedy = f"Write it: aims-gates records new {quoted(fact.record)}" if missing else fact.remedy
     return Finding(
         fact.id,

@@ -1,6 +1,7 @@
 """What a finding rests on is noted by whoever runs the gate, whatever the gate writes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,13 +9,19 @@ import pytest
 
 from aims_gates.evaluation.run_gate import run_gate
 from aims_gates.evaluation.witness import Witness
-from aims_gates.model import Artifacts, Finding
+from aims_gates.model import Act, Artifacts, Finding
 from aims_gates.packs.case import Case
 from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
 from aims_gates.reports.json import finding_json
 
 GATES = find_gates()
+DAY = datetime(2026, 10, 2, tzinfo=UTC)
+ACTS: dict[str, tuple[Act, ...]] = {
+    "halts": tuple(Act("halts", DAY, ("a",), "default/loans", f"sha256:{place}") for place in (1, 2)),
+    "approvals": (Act("approvals", DAY, ("b",), "default/loans", "sha256:3"),),
+    "resumes": (),
+}
 GATE = """
 id: nosy
 title: Nosy
@@ -80,6 +87,13 @@ def test_facts_of_the_run_and_the_scan_of_the_model_are_noted(case: Case) -> Non
         Case("nosy", {}, {}, {}, datetime.now(UTC), artifacts=Artifacts("sha256:" + "0" * 64, "a scanner 1.0", 0))
     )
     assert scanned.case.artifacts is not None and scanned.rests_on() == ("model",)
+
+
+def test_the_acts_that_a_gate_looks_at_are_noted_one_by_one(case: Case) -> None:
+    witness = Witness(replace(case, acts=ACTS))
+    assert "halts" in witness.case.acts and witness.rests_on() == ()
+    assert len(witness.case.acts["halts"]) == 2 and witness.case.acts["resumes"] == ()
+    assert witness.rests_on() == ("act:sha256:1", "act:sha256:2")
 
 
 @pytest.mark.parametrize("gate", [gate for gate in GATES.values() if gate.manifest.facts], ids=lambda gate: gate.id)

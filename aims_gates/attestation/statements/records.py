@@ -1,4 +1,4 @@
-"""What people say of a record: this text is put forward, this text is approved, this is what was noted in it.
+"""What people say of a record: this text is put forward, is approved, was read; this is what was noted in it.
 
 The subject of the first two is the text's digest.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from aims_gates.attestation.statements.base import Said, SaidFor
 
-__all__ = ["RecordApproval", "RecordEntries", "RecordSubmission"]
+__all__ = ["RecordApproval", "RecordEntries", "RecordSubmission", "SignedAcknowledgement"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,18 @@ class RecordEntries(Said, SaidFor):
     entries: Mapping[str, tuple[str, ...]]
     removed: tuple[str, ...] = ()
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class SignedAcknowledgement(Said, SaidFor):
+    """Whoever signs this has read the text, or finished the course; said for oneself alone.
+
+    Attributes:
+        what: The text's record (``organization/ai_policy``), or ``course ID``.
+        person: Who; the signer, or it counts for nothing.
+        digest: Of the text; of a course, of its id and the person.
+    """
+
+    what: str
+    person: str
+    digest: str

@@ -43,6 +43,7 @@ _TYPES: Mapping[type, str] = {
     records.RecordSubmission: f"{_OWN}record-submission/v1",
     records.RecordApproval: f"{_OWN}record-approval/v1",
     records.RecordEntries: f"{_OWN}record-entries/v1",
+    records.SignedAcknowledgement: f"{_OWN}acknowledgement/v1",
     registry.Creation: f"{_OWN}creation/v1",
     registry.Registration: f"{_OWN}registration/v1",
     registry.Intake: f"{_OWN}intake/v1",
@@ -83,17 +84,32 @@ ROLES: Mapping[str, frozenset[type]] = {
             people.Resume,
             policy.Freed,
             registry.Intake,
+            records.SignedAcknowledgement,
         }
     ),
     # Whoever makes evidence carries no grant: it could then vouch for what its own evidence led to.
     "ci": frozenset(
-        {Evidence, evidence.Predictions, people.Revocation, evidence.Checkpoint, evidence.FirstPortableGrant}
+        {
+            Evidence,
+            evidence.Predictions,
+            people.Revocation,
+            evidence.Checkpoint,
+            evidence.FirstPortableGrant,
+            records.SignedAcknowledgement,
+        }
     ),
     "developer": frozenset(
-        {people.Request, people.Withdrawal, registry.Intake, records.RecordSubmission, records.RecordEntries}
+        {
+            people.Request,
+            people.Withdrawal,
+            registry.Intake,
+            records.RecordSubmission,
+            records.RecordEntries,
+            records.SignedAcknowledgement,
+        }
     ),
-    "on-call": frozenset({people.Halt, people.RollbackOrder, people.Revocation}),
-    "break-glass": frozenset({people.BreakGlass, people.Revocation}),
+    "on-call": frozenset({people.Halt, people.RollbackOrder, people.Revocation, records.SignedAcknowledgement}),
+    "break-glass": frozenset({people.BreakGlass, people.Revocation, records.SignedAcknowledgement}),
     # In its own name a server says how large the ledger is and what it granted; all else it says for a user (SAID_FOR).
     "server": frozenset({evidence.Checkpoint, evidence.PortableGrant}),
 }
@@ -122,6 +138,7 @@ _APPROVER = frozenset(
         records.RecordSubmission,
         records.RecordApproval,
         records.RecordEntries,
+        records.SignedAcknowledgement,
     }
 )
 

@@ -16,6 +16,7 @@ from aims_gates.attestation.signing.envelope import Envelope, sign
 from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.wording import evidence_of, say
 from aims_gates.attestation.trust_list import Row
+from aims_gates.decision.acts import acts_of
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.question import UNREGISTERED
 from aims_gates.decision.refusals import intake_notes
@@ -26,9 +27,8 @@ from aims_gates.documents.whereabouts import anywhere
 from aims_gates.errors import InputError
 from aims_gates.evaluation.run_plan import GateInputs, run_plan
 from aims_gates.governance.records.reader import SystemRecord
-from aims_gates.ledger import append, history
+from aims_gates.ledger import append
 from aims_gates.ledger.connect import open_ledger
-from aims_gates.ledger.registry_acts import about
 from aims_gates.mlflow_plugin.client.check_context import Check, CheckContext, ledger_rows
 from aims_gates.mlflow_plugin.client.check_predictions import add_champion, add_predictions
 from aims_gates.mlflow_plugin.client.file_scan import look_through
@@ -86,6 +86,7 @@ def check_target(
         inputs.versions = versions_of(record.system.models)
         add_predictions(check, folder, scratch)
         add_champion(check, rows, scratch)
+        inputs.acts = acts_of(StatementView(rows, record.system.workspace, name), record.system.name)
         inputs.artifacts = look_through(folder, subject.digest, service)
         check.evidence.extend(run_plan(check.plan, gates, inputs, check.now, context.progress))
         for table in check.tables:
@@ -212,9 +213,8 @@ def _decision(check: Check, rows: list[Row], recorded: bool) -> Decision | None:
     if recorded:
         in_ledger, made_up = ledger_rows(check.context, check.record, check.name, check.subject.digest), []
     else:
-        with open_ledger(check.context.settings.need_registry(), write=False) as connection:
-            trust = history(connection).current()
-            in_ledger = about(connection, workspace, check.name, check.subject.digest)
+        in_ledger = ledger_rows(check.context, check.record, check.name, check.subject.digest, check.evidence)
+        trust = StatementView(in_ledger, workspace, check.name).trust.current()
         signers = tuple(entry.key for entry in trust.keys if "ci" in entry.roles) if trust else ()
         first = max((row.position for row in in_ledger), default=-1) + 1
         made_up = [Row(first + place, now, statement, signers) for place, statement in enumerate(check.statements)]

@@ -2,7 +2,7 @@
 
 # mypy: allow-untyped-calls
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,8 +14,10 @@ from aims_gates.attestation.trust_list import Row
 from aims_gates.errors import InputError
 from aims_gates.evaluation.run_plan import GateInputs, Progress
 from aims_gates.governance.records.reader import SystemRecord
+from aims_gates.ledger import rows
 from aims_gates.ledger.connect import is_gated, open_ledger
-from aims_gates.ledger.registry_acts import about
+from aims_gates.ledger.registry_acts import about, cited
+from aims_gates.ledger.row import ACTS
 from aims_gates.mlflow_plugin.client.isolation import WAYS, Isolation, choose, weaker
 from aims_gates.mlflow_plugin.client.predict import PredictionTable
 from aims_gates.mlflow_plugin.client.targets import CheckTarget
@@ -89,9 +91,25 @@ class Check:
         return result
 
 
-def ledger_rows(context: CheckContext, record: SystemRecord, name: str, subject: str | None = None) -> list[Row]:
-    """The rows that bear on a model of this system; none where the ledger is not at hand."""
+def ledger_rows(
+    context: CheckContext,
+    record: SystemRecord,
+    name: str,
+    subject: str | None = None,
+    evidence: Iterable[Evidence] = (),
+) -> list[Row]:
+    """The rows that bear on a model of this system; none where the ledger is not at hand.
+
+    Args:
+        context: Where the ledger is.
+        record: The system.
+        name: The registered model.
+        subject: As :func:`aims_gates.ledger.registry_acts.about` takes it.
+        evidence: What is recorded nowhere yet; what was said of the texts and acts that it rests on is read too.
+    """
     if not context.gated:
         return []
     with open_ledger(context.settings.need_registry(), write=False) as connection:
-        return about(connection, record.system.workspace, name, subject)
+        bearing = [*about(connection, record.system.workspace, name, subject), *rows(connection, [ACTS])]
+        by_position = {row.position: row for row in (*bearing, *cited(connection, evidence))}
+    return [by_position[position] for position in sorted(by_position)]

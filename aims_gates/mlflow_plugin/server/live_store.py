@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from aims_gates.attestation.statements.evidence import Checkpoint, Predictions
 from aims_gates.attestation.statements.policy import KeyRevocation, Trust
-from aims_gates.attestation.statements.records import RecordEntries, RecordSubmission
+from aims_gates.attestation.statements.records import RecordEntries, RecordSubmission, SignedAcknowledgement
 from aims_gates.attestation.statements.registry import Recorded
 from aims_gates.attestation.trust_list import Row
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import OPEN_MODE, rows
+from aims_gates.ledger.row import ACTS
 from aims_gates.mlflow_plugin.internals.store import active_workspace
 from aims_gates.mlflow_plugin.server.permissions import may_read
 from aims_gates.mlflow_plugin.store.base import StoreBase
@@ -70,8 +71,9 @@ def need_read(who: Principal, name: str) -> None:
         raise RefusedError(f"you may not read {name!r}", remedy="Ask whoever manages that model for READ.")
 
 
-#: What whoever may sign in may read: whose word counts, how large the ledger is, which texts of records were approved.
-_OF_NO_MODEL = Trust | KeyRevocation | Checkpoint | RecordSubmission | RecordEntries
+#: What whoever may sign in may read: whose word counts, how large the ledger is, which texts of records were approved
+#: and read by whom.
+_OF_NO_MODEL = Trust | KeyRevocation | Checkpoint | RecordSubmission | RecordEntries | SignedAcknowledgement
 
 
 class Sight:
@@ -92,7 +94,7 @@ class Sight:
     def term(self, term: str) -> bool:
         """Whether the caller may read the rows under an index term."""
         kind, _, rest = term.partition(" ")
-        if term in ("trust", "revocation", "profiles", "mlflow", "records", OPEN_MODE) or kind == "entries":
+        if term in ("trust", "revocation", "profiles", "mlflow", "records", ACTS, OPEN_MODE) or kind == "entries":
             return True
         if kind in ("model", "version", "versions", "decision"):
             space, _, name = rest.partition("/")

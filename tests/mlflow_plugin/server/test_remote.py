@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from aims_gates import cli
 from aims_gates.attestation.signing.envelope import Envelope, Statement, sign
 from aims_gates.attestation.statements.people import Halt
-from aims_gates.attestation.statements.records import RecordSubmission
+from aims_gates.attestation.statements.records import RecordSubmission, SignedAcknowledgement
 from aims_gates.attestation.statements.wording import say
 from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, NoLedgerError, NotFoundError, RefusedError
@@ -25,6 +25,7 @@ from aims_gates.ledger.attest import signed_checkpoint
 from aims_gates.ledger.checkpoint_folder import keep, keep_from_afar
 from aims_gates.ledger.connect import is_gated, open_ledger
 from aims_gates.ledger.remote import Remote
+from aims_gates.ledger.row import ACTS
 from aims_gates.ledger.table import select
 from aims_gates.mlflow_plugin.store.ledger_view import now
 from aims_gates.model import Subject
@@ -159,6 +160,15 @@ def test_whoever_may_sign_in_reads_which_texts_of_records_were_signed(inside: In
     with open_ledger(inside.address) as ledger:
         append(ledger, sign(say(text, Subject("system", text.digest)), inside.world.key("dev")), now())
         assert [row.predicate.record for row in rows(ledger, [f"subject {text.digest}"])] == [text.record]
+
+
+def test_whoever_may_sign_in_reads_who_acknowledged_a_text(inside: Inside, run: Run) -> None:
+    run("dora", "keys", "list")
+    text = SignedAcknowledgement("organization/ai_policy", "dev", digest_bytes(b"a policy"))
+    with open_ledger(inside.address) as ledger:
+        row = append(ledger, sign(say(text, Subject("organization", text.digest)), inside.world.key("dev")), now())
+        for term in (ACTS, f"statement {row.digest}"):
+            assert [each.predicate for each in rows(ledger, [term])] == [row.predicate]
 
 
 def test_what_is_read_is_one_state_until_this_command_itself_speaks(inside: Inside, run: Run) -> None:
