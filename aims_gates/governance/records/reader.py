@@ -52,6 +52,7 @@ class Requirements(StrictModel):
         purpose, users: What the system is for, word for word as in system.yaml, and who works with it.
         metrics: The measures that decide.
         limits: What the system must reach, per kind: ``performance``, ``fairness``, ``robustness``, ``data`` ...
+        thresholds: The same as numbers, by gate and measure: ``performance: {roc_auc: at least 0.8}``.
         notes: Anything else.
     """
 
@@ -62,6 +63,7 @@ class Requirements(StrictModel):
     users: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     limits: dict[str, str] = Field(default_factory=dict)
+    thresholds: dict[str, dict[str, str]] = Field(default_factory=dict)
     notes: str = ""
 
 
