@@ -128,15 +128,17 @@ def _breakable(measure: Any, text: Any) -> bool:
 
 
 def _no_looser(measure: Any, text: Any, thresholds: Any) -> bool:
-    """Whether a limit is as strict as each that these thresholds (gate -> measure -> limit) set on its measure."""
+    """Whether a limit is as strict as each that these thresholds (gate, measure, limit) set on its measure."""
     limit = read_worded(str(measure), text)
-    for gate, rows in thresholds.items():
-        if str(measure) not in rows:
+    lower = limit.op in (">=", ">")
+    for row in thresholds:
+        if row["measure"] != str(measure):
             continue
-        least = read_worded(str(measure), rows[str(measure)])
-        lower = limit.op in (">=", ">")
+        least = read_worded(str(measure), row["limit"])
         if lower != (least.op in (">=", ">")) or (limit.value < least.value if lower else limit.value > least.value):
-            raise Lacking(f"{measure} is watched at {text!r}, and the requirements ({gate}) ask {rows[str(measure)]!r}")
+            raise Lacking(
+                f"{measure} is watched at {text!r}, and the requirements ({row['gate']}) ask {row['limit']!r}"
+            )
     return True
 
 

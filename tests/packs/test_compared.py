@@ -82,7 +82,8 @@ def test_a_limit_that_can_be_broken_and_kept_is_one(measure: str, limit: str) ->
 
 @pytest.mark.parametrize(("limit", "fine"), [("at least 0.8", True), ("at least 0.9", True), ("at least 0.79", False)])
 def test_a_limit_is_compared_with_that_of_the_requirements(limit: str, fine: bool) -> None:
-    expression = 'no_looser("impact_ratio", record.v, {"fairness": {"impact_ratio": "at least 0.8"}})'
+    row = '{"gate": "fairness", "measure": "impact_ratio", "limit": "at least 0.8"}'
+    expression = f'no_looser("impact_ratio", record.v, [{row}])'
     if fine:
         assert holds(expression, limit) is True
         return
