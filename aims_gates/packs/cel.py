@@ -12,6 +12,12 @@
 ``latest(list, key)``     the entry with the newest date under this key
 ``finished(text)``        a text about what is done does not call it prepared, pending or not yet begun
 ``alike(one, other)``     two lists name the same; a single value is a list of one
+``each(list, key)``       what each entry has under this key
+``apart(day, other)``     days from one date to another; negative where the other comes first
+``cites(text, ids)``      a text names one of these ids
+``breakable(measure, limit)``  a limit in words (``at least 0.8``) that some value breaks and some value keeps
+``no_looser(measure, limit, thresholds)``  it is no looser than those of the requirements
+``quorate(who, members, n)``  ``n`` different members of a body were there, and nobody else is counted
 ``digest_of(text)``       ``sha256:...`` of a text, space and line breaks evened out
 ``holders(role)``         the active people who hold a role, by organization/roles
 ``holds(person, role)``   whether this person is one of them

@@ -209,6 +209,7 @@ def _limits(plan: Plan) -> Mapping[str, Any]:
         for kind in {row["group"] for row in rows}
     }
     groups = {row["group"] for row in rows}
+    known["system.thresholds"] = rows
     known["system.monitored"] = [*rows, *(row for row in _CONVENTIONS if row["group"] not in groups)]
     if decisive := [row["metric"] for row in rows if row["group"] != "drift"]:
         known |= {"system.metrics": decisive, "system.metrics_text": ", ".join(decisive)}

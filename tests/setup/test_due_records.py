@@ -179,6 +179,9 @@ def test_before_anything_is_answered_no_record_meets_what_is_required_of_it(pack
         ("change", "redone"),
         ("impact_assessment", "attributes"),  # the sensitive columns of system.yaml
         ("monitoring", "groups"),  # the measures that the profile limits
+        ("monitoring", "limits"),  # and their limits
+        ("monitoring", "days"),  # no window yet
+        ("monitoring", "breaches_answered"),  # no breach yet
         ("provenance", "evaluation_traced"),  # by its digest; the chain's own steps are open
         ("roles", "separated"),  # no two roles that must be apart have a holder
     }

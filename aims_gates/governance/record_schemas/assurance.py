@@ -3,7 +3,7 @@
 from datetime import date as Day
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aims_gates.governance.record_schemas.base import (
     CaseEntry,
@@ -56,6 +56,23 @@ class RiskRegister(Reviewed):
     risks: tuple[Risk, ...] = says("At least one per area.", min_length=1)
 
 
+class ObjectiveSource(Shape):
+    """Where an objective's value is measured: a finding of a gate, a rate of the oversight plan, or a window."""
+
+    gate: Text | None = says("The gate.", default=None)
+    measure: Text | None = says("Its measure.", default=None)
+    group: Text | None = says("The group, or the attribute, where the measure is per group.", default=None)
+    rate: Text | None = says("Or the rate of the oversight plan.", default=None)
+    window: Text | None = says("Or the field of the last monitoring window.", default=None)
+    system: Text | None = says("The system, where the objective is of one alone.", default=None)
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> "ObjectiveSource":
+        if [self.gate, self.rate, self.window].count(None) != 2 or (self.gate is None) != (self.measure is None):
+            raise ValueError("name gate and measure, or rate, or window")
+        return self
+
+
 class Objective(Shape):
     """An aim that is measured."""
 
@@ -65,12 +82,13 @@ class Objective(Shape):
     metric: Text = says("The measure.")
     baseline: float = says("Where it stood.")
     target: float = says("Where it must come to.")
-    current: float | None = says("Where it stands.", part="entries", default=None)
+    from_: ObjectiveSource | None = says("Where its value is measured.", alias="from", default=None)
+    current: float | None = says("Where it stands; no better than what is measured.", part="entries", default=None)
     measured_on: Day | None = says("When that was measured.", part="entries", default=None)
     due: Day = says("By when.")
     owner: Text = says("Who sees to it.")
     policy: Text = says("The policy that it comes from.")
-    corrective: Text | None = says("What is done when it is overdue.", default=None)
+    corrective: Text | None = says("The nonconformity that answers it when it is overdue.", default=None)
 
 
 class Objectives(Reviewed):

@@ -63,6 +63,24 @@ class Societal(Shape):
     culture: Text = says("Language, values, culture.")
 
 
+class BoardDecision(Shape):
+    """What the board decided about an assessment."""
+
+    held_on: Day = says("The day of its meeting.")
+    minutes: Text = says("Where its minutes are.")
+    version: Text = says("The version of the assessment that the minutes name.")
+    score: int = says("The highest score that it decided on.", ge=1, le=25)
+    present: Texts = says("The members who were present.")
+
+
+class Residual(Shape):
+    """The risk that is left."""
+
+    statement: Text = says("What is left once the measures are in place.")
+    accepted_by: Text = says("Who accepts it: the owner.")
+    accepted_on: Day = says("When.")
+
+
 class ImpactAssessment(Reviewed):
     """The impact assessment (A.5.3 to A.5.5), in the order of ISO/IEC 42005."""
 
@@ -83,6 +101,8 @@ class ImpactAssessment(Reviewed):
     dimensions: Dimensions = says("Privacy, safety, rights, accessibility.")
     societal: Societal = says("Effects on society.")
     energy_kwh: float = says("Energy of training, estimated.", part="facts", ge=0)
+    board: BoardDecision | None = says("The board's decision, from the score on that the process names.", default=None)
+    residual: Residual | None = says("The risk that is left, and who accepts it.", default=None)
 
 
 class Assigned(Shape):

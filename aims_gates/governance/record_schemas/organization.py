@@ -278,6 +278,12 @@ class ImpactProcess(Reviewed):
     sensitive_uses: Text = says("Which uses are assessed in full, and from what threshold.")
     roles: Text = says("Who writes, reviews and approves.")
     approval: Text = says("How approval is given and recorded.")
+    board_from: int | None = says(
+        "The score (severity times likelihood) from which the body of organization/roles decides.",
+        default=None,
+        ge=1,
+        le=25,
+    )
 
 
 class LifeCyclePhase(Shape):

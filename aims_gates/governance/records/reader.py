@@ -43,6 +43,14 @@ class EvaluationSet(StrictModel):
     digest: str
 
 
+class Threshold(StrictModel):
+    """A limit of a gate, in words that are read: ``at least 0.8``, ``at most 0.2``."""
+
+    gate: str = Field(min_length=1)
+    measure: str = Field(min_length=1)
+    limit: str = Field(min_length=1)
+
+
 class Requirements(StrictModel):
     """requirements.yaml: what was fixed before evaluation, by whom and when.
 
@@ -52,6 +60,7 @@ class Requirements(StrictModel):
         purpose, users: What the system is for, word for word as in system.yaml, and who works with it.
         metrics: The measures that decide.
         limits: What the system must reach, per kind: ``performance``, ``fairness``, ``robustness``, ``data`` ...
+        thresholds: The same as numbers, a row for each limit of a gate.
         notes: Anything else.
     """
 
@@ -62,6 +71,7 @@ class Requirements(StrictModel):
     users: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     limits: dict[str, str] = Field(default_factory=dict)
+    thresholds: tuple[Threshold, ...] = ()
     notes: str = ""
 
 

@@ -37,10 +37,12 @@ _WORDS: Mapping[str, str] = {
     "users": "Who works with it.",
     "metrics": "The measures that decide.",
     "limits": "What the system must reach, by kind: performance, fairness, robustness, data.",
+    "thresholds": "The same as numbers: a row for each limit of a gate, as 'at least 0.8' or 'at most 0.2'.",
     "notes": "Anything else.",
 }
+_OPTIONAL: Mapping[str, Any] = {"thresholds": (), "notes": ""}
 _WITH_WORDS: dict[str, Any] = {
-    name: (field.rebuild_annotation(), Field(description=_WORDS[name], default=... if name != "notes" else ""))
+    name: (field.rebuild_annotation(), Field(description=_WORDS[name], default=_OPTIONAL.get(name, ...)))
     for name, field in Requirements.model_fields.items()
 }
 #: Records that are written and asked about field by field.
