@@ -41,10 +41,14 @@ _TIMED = re.compile(r"\b(?:days_since|days_until|current)\(|\btoday\b|\bnow\b")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: How far ahead a fact is tried: longer than any evidence lives.
 _HORIZON = timedelta(days=400)
-_RECORDS = re.compile(r"\brecords\b")
+#: That a record is there is not what it says: ``"system/history" in records`` reads nothing.
+_RECORDS = re.compile(r"""(?<!["'] in )\brecords\b""")
 _NAMED = re.compile(r"""\brecords\s*\[\s*["']([^"'\]]+)["']\s*\]""")
 _QUOTED = re.compile(r"""(["']).*?\1""")
 _SYSTEM = re.compile(r"(?<![\w.])(?:system|facts)\b")
+#: What looks at the run, and what at the roles of the organization.
+_RUN = re.compile(r"(?<![\w.])(?:run|first_release)\b")
+_HOLDERS = re.compile(r"(?<![\w.])(?:holders|holds)\(")
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
 
@@ -93,7 +97,7 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
         applies, why = _applies(fact, names)
         if applies:
             finding = _finding(fact, names, case.now.astimezone(UTC).date())
-            yield replace(finding, rests_on=_rests_on(fact, case))
+            yield replace(finding, rests_on=_with_unnamed(fact, case, finding))
         else:
             note = f"does not apply ({why}): {fact.says}"
             yield Finding(
@@ -110,6 +114,22 @@ def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
     if _SYSTEM.search(_QUOTED.sub("", text)):
         read.add("system")
     return tuple(sorted({f"record:{name.removeprefix('system/')}" for name in read}))
+
+
+def _with_unnamed(fact: Fact, case: Case, finding: Finding) -> tuple[str, ...]:
+    """The same, with what a requirement looks at without naming its record: who holds a role, and the run.
+
+    A requirement that holds whatever the run says does not rest on it: `!has(run.commit) || ...` only compares.
+    """
+    text = _QUOTED.sub("", " ".join(fact.requires))
+    roles = {"record:organization/roles"} if _HOLDERS.search(text) else set()
+    run = {"run"} if _RUN.search(text) and not _without_run(fact, case, finding) else set()
+    return tuple(sorted({*_rests_on(fact, case)} | roles | run))
+
+
+def _without_run(fact: Fact, case: Case, finding: Finding) -> bool:
+    names = _names(replace(case, run={}))
+    return finding.outcome == "pass" and all(names.is_true(expression, fact.record) for expression in fact.requires)
 
 
 def _names(case: Case) -> Names:

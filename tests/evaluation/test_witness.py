@@ -99,6 +99,11 @@ def test_a_fact_rests_on_its_record_whatever_it_finds(gate: Gate) -> None:
         ('records["system/monitoring"].a == 1', ("record:card", "record:monitoring")),
         ('has(record.a) && system.tier == "high"', ("record:card", "record:system")),
         ("facts.affects_people == true", ("record:card", "record:system")),
+        ('"organization/roles" in records && record.a == 1', ("record:card",)),
+        ('holds(record.owner, "risk")', ("record:card", "record:organization/roles")),
+        ("run.commit == record.commit", ("record:card", "run")),
+        ("!has(run.nowhere) || record.a == 1", ("record:card",)),
+        ("run.passes == true || record.a == 1", ("record:card", "run")),
         (
             '["card"].all(n, records[n].a == 1)',
             ("record:card", "record:organization/roles", "record:system"),
