@@ -2,12 +2,15 @@
 
 A finding is as weak as the weakest thing that it rests on: data and model files that evidence pins by digest are
 *measured*; the text of a record is *attested* where the proper person approved that very text, and *declared* where
-nobody did; a system's own file is attested by the binding that carries its digest. What rests on nothing that is known
+nobody did; a system's own file is attested by the binding that carries its digest; the day of the first release is
+*performed* where the grants in the ledger say the same. What rests on nothing that is known
 is declared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from aims_gates.attestation.statements.registry import Grant
+from aims_gates.decision.evidence import moment
 from aims_gates.decision.records import RecordState, record_state
 from aims_gates.decision.statements import Statements
 from aims_gates.model import BASES, Basis, Evidence, Finding, UnsignedText
@@ -36,9 +39,21 @@ def _of(name: str, evidence: Evidence, ledger: Statements, system: str) -> Basis
     kind, _, what = name.partition(":")
     if name == "model" or (kind == "data" and what in evidence.data):
         return "measured"
+    if name == "ledger" and _released_as_said(evidence, ledger):
+        return "performed"
     if kind == "record" and what in evidence.records_read:
         return "declared" if _unsigned(what, evidence.records_read[what], ledger, system) else "attested"
     return "declared"
+
+
+def _released_as_said(evidence: Evidence, ledger: Statements) -> bool:
+    """Whether evidence says of the first release what the grants in the ledger say."""
+    grants = [row for row in ledger.of(Grant, ledger.concerns) if row.position > ledger.born]
+    first = min((row.at for row in grants), default=None)
+    if evidence.facts.get("first_release") is True:
+        made = moment(evidence.produced_at)
+        return first is None or (made is not None and made <= first)
+    return first is not None and evidence.facts.get("released_on") == first.date().isoformat()
 
 
 def unsigned_texts(finding: Finding, evidence: Evidence, ledger: Statements, system: str) -> Iterator[UnsignedText]:

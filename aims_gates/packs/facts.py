@@ -48,6 +48,7 @@ _QUOTED = re.compile(r"""(["']).*?\1""")
 _SYSTEM = re.compile(r"(?<![\w.])(?:system|facts)\b")
 #: What looks at the run, and what at the roles of the organization.
 _RUN = re.compile(r"(?<![\w.])(?:run|first_release)\b")
+_RELEASED = re.compile(r"(?<![\w.])(?:run\.)?(?:first_release|released_on)\b")
 _HOLDERS = re.compile(r"(?<![\w.])(?:holders|holds)\(")
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
@@ -117,13 +118,15 @@ def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
 
 
 def _with_unnamed(fact: Fact, case: Case, finding: Finding) -> tuple[str, ...]:
-    """The same, with what a requirement looks at without naming its record: who holds a role, and the run.
+    """The same, with what a requirement looks at without naming its record: who holds a role, the run, the ledger.
 
-    A requirement that holds whatever the run says does not rest on it: `!has(run.commit) || ...` only compares.
+    A requirement that holds whatever the run says does not rest on it: `!has(run.commit) || ...` only compares. When
+    something was released first, the ledger says, and the decision looks there again.
     """
     text = _QUOTED.sub("", " ".join(fact.requires))
     roles = {"record:organization/roles"} if _HOLDERS.search(text) else set()
-    run = {"run"} if _RUN.search(text) and not _without_run(fact, case, finding) else set()
+    looks, released = len(_RUN.findall(text)), len(_RELEASED.findall(text))
+    run = {"run" if released < looks else "ledger"} if looks and not _without_run(fact, case, finding) else set()
     return tuple(sorted({*_rests_on(fact, case)} | roles | run))
 
 

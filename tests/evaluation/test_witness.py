@@ -103,6 +103,9 @@ def test_a_fact_rests_on_its_record_whatever_it_finds(gate: Gate) -> None:
         ('holds(record.owner, "risk")', ("record:card", "record:organization/roles")),
         ("run.commit == record.commit", ("record:card", "run")),
         ("!has(run.nowhere) || record.a == 1", ("record:card",)),
+        ("!has(run.released_on) || run.released_on != record.commit", ("record:card",)),
+        ("run.released_on != record.commit", ("ledger", "record:card")),
+        ("run.released_on != run.commit", ("record:card", "run")),
         ("run.passes == true || record.a == 1", ("record:card", "run")),
         (
             '["card"].all(n, records[n].a == 1)',
