@@ -4,12 +4,15 @@ A finding is as weak as the weakest thing that it rests on: data and model files
 *measured*; a record is *attested* where the proper person approved that very text and its entries are those that people
 signed, and *declared* otherwise; the facts of a version in it are approved with the request that freezes them. A
 system's own file is attested by the binding that carries its digest; an act is *performed* where the row that it wrote
-stands in the ledger. What rests on nothing that is known is declared.
+stands in the ledger, and the day of the first release where the grants there say the same. What rests on nothing that
+is known is declared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from aims_gates.attestation.statements.registry import Grant
 from aims_gates.decision.acts import act_stands
+from aims_gates.decision.evidence import moment
 from aims_gates.decision.records import entries_signed, record_state
 from aims_gates.decision.statements import Statements
 from aims_gates.model import BASES, Basis, Evidence, Finding, UnsignedText
@@ -39,11 +42,23 @@ def _of(name: str, evidence: Evidence, ledger: Statements, system: str, position
     kind, _, what = name.partition(":")
     if name == "model" or (kind == "data" and what in evidence.data):
         return "measured"
+    if name == "ledger" and _released_as_said(evidence, ledger):
+        return "performed"
     if kind == "record" and what in evidence.records_read:
         return "declared" if _unsigned(what, evidence.records_read[what], ledger, system, position) else "attested"
     if kind == "act" and act_stands(ledger, system, what, position):
         return "performed"
     return "declared"
+
+
+def _released_as_said(evidence: Evidence, ledger: Statements) -> bool:
+    """Whether evidence says of the first release what the grants in the ledger say."""
+    grants = [row for row in ledger.of(Grant, ledger.concerns) if row.position > ledger.born]
+    first = min((row.at for row in grants), default=None)
+    if evidence.facts.get("first_release") is True:
+        made = moment(evidence.produced_at)
+        return first is None or (made is not None and made <= first)
+    return first is not None and evidence.facts.get("released_on") == first.date().isoformat()
 
 
 def unsigned_texts(

@@ -46,12 +46,11 @@ def signatures(name: str, controls: Iterable[ControlState]) -> Iterator[Action]:
     new = [text.file for text in records if _to_submit(text)]
     if new:
         command = _command("submit", new, "", "AUTHOR.key")
-        yield Action(f"submit {_listed(new)}, as their author: {command}", "people")
+        yield Action(f"submit {_counted(new)}, as their author: {command}", "people")
     for role, group in _by_role(records):
         files = [text.file for text in group]
         command = _command("approve", files, role, _key(role))
-        yield Action(f"approve as {role} {_listed(files)}, by another person than the author: {command}", "people")
-    yield Action(f"see who has to sign what: `{STATUS}`", "people")
+        yield Action(f"approve as {role}, not as the author, {_listed(files)}: {command}", "people")
 
 
 def _to_submit(text: UnsignedText) -> bool:
@@ -78,6 +77,12 @@ def _command(verb: str, files: Sequence[str], role: str, key: str) -> str:
         return f"`aims-gates records {verb} {quoted(files[0], '--key', key)}`"
     acting = ("--role", role) if role else ()
     return f"`aims-gates records {verb} {quoted('--all-due', *acting, '--key', key)}`"
+
+
+def _counted(files: Iterable[str]) -> str:
+    """``3 texts``; a single one by its file."""
+    named = set(files)
+    return f"{len(named)} texts" if len(named) > 1 else "".join(named)
 
 
 def _listed(files: Iterable[str]) -> str:

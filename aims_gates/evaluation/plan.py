@@ -119,7 +119,8 @@ def _tier(record: SystemRecord, profile: Profile) -> Literal["high", "limited", 
 
 def _requirement(control: str, profile: Profile) -> Requirement:
     rule = profile.controls[control]
-    return Requirement(control, title_of(control) or "", rule.why, rule.enforcement, rule.gates, rule.least_basis)
+    least, _ = profile.basis_asked(control)
+    return Requirement(control, title_of(control) or "", rule.why, rule.enforcement, rule.gates, least)
 
 
 def _step(record: SystemRecord, profile: Profile, gate: Gate) -> Step:

@@ -3,7 +3,7 @@
 Each data set is opened once for all gates. A gate whose data or record is not there gets a finding that says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -184,6 +184,13 @@ def _records_read(record: SystemRecord, findings: Iterable[Finding]) -> dict[str
     return {name: record.provenance(name) for name in there}
 
 
+def _beneath(bench: GateInputs, findings: Iterable[Finding], own: Collection[str]) -> list[tuple[str, Dataset]]:
+    """The data under the findings of other gates that a gate read."""
+    names = {name for finding in findings for name in finding.rests_on if name.startswith("data:")}
+    roles = sorted({name.removeprefix("data:") for name in names} - set(own))
+    return [(role, dataset) for role in roles if (dataset := bench.source(role)) is not None]
+
+
 def _evidence(
     gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime
 ) -> Evidence:
@@ -203,6 +210,8 @@ def _evidence(
         cites = "evaluation" in case.data and bench.predictions is not None
         findings = run_gate(gate, case)
         records = _records_read(bench.record, findings)
+        for role, dataset in _beneath(bench, findings, data):
+            data[role], rows[role] = dataset.digest, dataset.rows
         bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
     except AimsGatesError as error:
         findings = _lacking(gate, error)

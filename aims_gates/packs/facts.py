@@ -43,7 +43,8 @@ _TIMED = re.compile(r"\b(?:days_since|days_until|current)\(|\btoday\b|\bnow\b")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: How far ahead a fact is tried: longer than any evidence lives.
 _HORIZON = timedelta(days=400)
-_RECORDS = re.compile(r"\brecords\b")
+#: That a record is there is not what it says: ``"system/history" in records`` reads nothing.
+_RECORDS = re.compile(r"""(?<!["'] in )\brecords\b""")
 _NAMED = re.compile(r"""\brecords\s*\[\s*["']([^"'\]]+)["']\s*\]""")
 _QUOTED = re.compile(r"""(["']).*?\1""")
 _RECORD = re.compile(r"(?<![\w.])record\b")
@@ -51,6 +52,10 @@ _ACTS = re.compile(r"(?<![\w.])acts\b")
 _KIND = re.compile(r"(?<![\w.])acts\.([a-z_]+)")
 _RUN = re.compile(r"(?<![\w.])(?:run|first_release)\b")
 _SYSTEM = re.compile(r"(?<![\w.])(?:system|facts)\b")
+#: What looks at the run, and what at the roles of the organization.
+_RUN = re.compile(r"(?<![\w.])(?:run|first_release)\b")
+_RELEASED = re.compile(r"(?<![\w.])(?:run\.)?(?:first_release|released_on)\b")
+_HOLDERS = re.compile(r"(?<![\w.])(?:holders|holds)\(")
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
 
@@ -108,7 +113,7 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
         applies, why = _applies(fact, names)
         if applies:
             finding = _finding(fact, names, case.now.astimezone(UTC).date())
-            yield replace(finding, rests_on=_rests_on(fact, case))
+            yield replace(finding, rests_on=_with_unnamed(fact, case, finding))
         else:
             note = f"does not apply ({why}): {fact.says}"
             yield Finding(
@@ -149,6 +154,24 @@ def _acted(fact: Fact, names: Names) -> Fact:
     except InputError:
         answer = False
     return fact.model_copy(update={"require": fact.done}) if answer is True else fact
+
+
+def _with_unnamed(fact: Fact, case: Case, finding: Finding) -> tuple[str, ...]:
+    """The same, with what a requirement looks at without naming its record: who holds a role, the run, the ledger.
+
+    A requirement that holds whatever the run says does not rest on it: `!has(run.commit) || ...` only compares. When
+    something was released first, the ledger says, and the decision looks there again.
+    """
+    text = _QUOTED.sub("", " ".join(fact.requires))
+    roles = {"record:organization/roles"} if _HOLDERS.search(text) else set()
+    looks, released = len(_RUN.findall(text)), len(_RELEASED.findall(text))
+    run = {"run" if released < looks else "ledger"} if looks and not _without_run(fact, case, finding) else set()
+    return tuple(sorted({*_rests_on(fact, case)} | roles | run))
+
+
+def _without_run(fact: Fact, case: Case, finding: Finding) -> bool:
+    names = _names(replace(case, run={}))
+    return finding.outcome == "pass" and all(names.is_true(expression, fact.record) for expression in fact.requires)
 
 
 def _names(case: Case) -> Names:

@@ -63,7 +63,8 @@ def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, 
     controls, gates = dict(base["controls"]), dict(base.get("gates", {}))
     used = {gate for rule in controls.values() for gate in rule.get("gates", ())}
     for name, rule in overlay["controls"].items():
-        controls[name] = _control(controls[name], rule) if name in controls else rule
+        least = _least_basis(base, controls.get(name, {}), rule)
+        controls[name] = {**(_control(controls[name], rule) if name in controls else rule), **least}
     for name, rule in overlay.get("gates", {}).items():
         gates[name] = _gate(gates.get(name, {}), rule) if name in used else rule
     approvals = {approval["role"]: approval for approval in base.get("approvals", ())}
@@ -94,16 +95,15 @@ def _both(base: Mapping[str, Any], overlay: Mapping[str, Any], field: str) -> st
 def _control(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     means = max((layer.get("enforcement", "block") for layer in (base, over)), key=_STRICT.__getitem__)
     gates = list(dict.fromkeys([*base.get("gates", ()), *over.get("gates", ())]))
-    return {**base, **over, "gates": gates, "enforcement": means, **_least_basis(base, over)}
+    return {**base, **over, "gates": gates, "enforcement": means}
 
 
-def _least_basis(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """The stronger of the two, with its reason."""
-    layers = [layer for layer in (base, over) if layer.get("least_basis")]
-    if not layers:
-        return {}
-    strict = min(layers, key=lambda layer: BASES.index(layer["least_basis"]))
-    return {"least_basis": strict["least_basis"], "least_basis_why": strict.get("least_basis_why", "")}
+def _least_basis(profile: Mapping[str, Any], base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The stronger of a control's own and the overlay's, with its reason; the profile's stands in for its own."""
+    below = base if base.get("least_basis") else profile
+    layers = [layer for layer in (below, over) if layer.get("least_basis")]
+    strict = min(layers, key=lambda layer: BASES.index(layer["least_basis"]), default=profile)
+    return {name: strict.get(name, "") if strict is not profile else "" for name in ("least_basis", "least_basis_why")}
 
 
 def _gate(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

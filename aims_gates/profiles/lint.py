@@ -5,7 +5,7 @@ no gate; limits on no measure of the gate, the wrong way round, or that no value
 never hold; evidence that lives longer than the catalogue lets it; roles that cannot approve.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
 from typing import Any
@@ -66,6 +66,9 @@ class _Linter:
                 yield from self._gate(name, use, self.gates[name])
         yield from self._ages(used)
         yield from self._people()
+        if self.profile.least_basis:
+            silent = [rule for rule in self.profile.controls.values() if not rule.least_basis]
+            yield from self._least_basis((), self.profile, [gate for rule in silent for gate in rule.gates])
 
     def _no_gate(self, path: Place, name: str) -> ProfileError:
         near = get_close_matches(name, self.gates, n=1, cutoff=0.7)
@@ -86,17 +89,20 @@ class _Linter:
                 yield self.problem(path, message, f"Gates that do: {', '.join(fits) or 'none yet'}.")
 
         if rule.least_basis:
-            yield from self._least_basis(control, rule)
+            yield from self._least_basis(("controls", control), rule, rule.gates)
 
-    def _least_basis(self, control: str, rule: ControlRule) -> Iterator[ProfileError]:
-        """A reason, and nothing that a gate of the control can never reach."""
-        path: Place = ("controls", control, "least_basis")
-        if not rule.least_basis_why:
+    def _least_basis(self, place: Place, layer: ControlRule | Profile, gates: Iterable[str]) -> Iterator[ProfileError]:
+        """A reason, and nothing that a gate can never reach."""
+        path: Place = (*place, "least_basis")
+        if not layer.least_basis_why:
             yield self.problem(path, "says no reason", "Add least_basis_why.")
-        reading = [name for name in rule.gates if name in self.gates and self.gates[name].manifest.kind == "record"]
-        if rule.least_basis in ("measured", "performed") and reading:
+        reading = sorted({name for name in gates if self._reads_records(name)})
+        if layer.least_basis in ("measured", "performed") and reading:
             message = f"{', '.join(reading)} reads what people wrote, which is at best attested: it could never be met"
             yield self.problem(path, message, "Write attested, or take another gate.")
+
+    def _reads_records(self, gate: str) -> bool:
+        return gate in self.gates and self.gates[gate].manifest.kind == "record"
 
     def _gate(self, name: str, use: GateRule, gate: Gate) -> Iterator[ProfileError]:
         path: Place = ("gates", name)

@@ -12,6 +12,8 @@ from aims_gates.model import Basis, Enforcement
 
 __all__ = ["NOT_APPROVERS", "ApprovalRule", "ControlRule", "GateRule", "Profile", "Resolved", "WaiverRule"]
 
+#: Fields that came in later: where they are empty a digest leaves them out.
+_NEWER = frozenset({"isolation", "least_basis", "least_basis_why", "trial"})
 #: Roles of keys that have other work than to approve (:data:`aims_gates.attestation.statements.types.ROLES`).
 NOT_APPROVERS = ("policy", "ci", "developer", "on-call", "break-glass", "server")
 
@@ -19,7 +21,8 @@ NOT_APPROVERS = ("policy", "ci", "developer", "on-call", "break-glass", "server"
 class ControlRule(StrictModel):
     """A control or clause the profile requires: why, which gates evidence it, and what an unmet state does.
 
-    ``least_basis`` is the weakest way of knowing it that the profile takes, and ``least_basis_why`` the reason.
+    ``least_basis`` is the weakest way of knowing it that the profile takes, and ``least_basis_why`` the reason; without
+    one the profile's own holds.
     """
 
     why: str = Field(min_length=1)
@@ -56,6 +59,7 @@ class Profile(StrictModel):
     """A profile as its file says it, parents merged in.
 
     One of tier ``any`` is an overlay: it stands on no system alone and is laid over a profile by name, ``high+NAME``.
+    ``least_basis`` is the weakest way of knowing a control that it takes, for all that say nothing else.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_-]*(\+[a-z][a-z0-9_-]*)*$")
@@ -72,6 +76,8 @@ class Profile(StrictModel):
     waivers: WaiverRule = WaiverRule()
     inconclusive: Literal["blocks", "shows"] = "blocks"
     rollback_days: int = Field(default=90, gt=0)
+    least_basis: Basis | Literal[""] = ""
+    least_basis_why: str = ""
     #: The least isolation of a model's process for signed predictions; ``none`` and nothing take any.
     isolation: Literal["", "none", "container", "bwrap"] = ""
     #: Its grants are trial grants: nothing is refused for want of evidence, and no control counts as met.
@@ -84,7 +90,14 @@ class Profile(StrictModel):
         for rule in content["controls"].values():
             for name in [name for name in ("least_basis", "least_basis_why") if not rule[name]]:
                 del rule[name]
-        return digest({name: value for name, value in content.items() if value or name not in ("isolation", "trial")})
+        return digest({name: value for name, value in content.items() if value or name not in _NEWER})
+
+    def basis_asked(self, control: str) -> tuple[Basis | Literal[""], str]:
+        """The weakest basis that it takes for a control, and why; empty where any will do."""
+        rule = self.controls[control]
+        if rule.least_basis:
+            return rule.least_basis, rule.least_basis_why
+        return self.least_basis, self.least_basis_why
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,18 @@ from aims_gates.reports.approvals import approval_lines
 from aims_gates.reports.console import COLOURS, cleaned, command_line, hanging, mark_text, ruled_table, step
 from aims_gates.reports.preview_text import preview_parts
 from aims_gates.reports.steps import with_heads
-from aims_gates.reports.view import Report, basis_text, blocking, marks, oldest, ordered, shown_state, stands, verdict
+from aims_gates.reports.view import (
+    Report,
+    basis_text,
+    blocking,
+    known_by,
+    marks,
+    oldest,
+    ordered,
+    shown_state,
+    stands,
+    verdict,
+)
 
 __all__ = ["WIDTH", "gate_text", "render", "show", "show_gate"]
 
@@ -178,6 +189,8 @@ def _decision(report: Report, plain: bool, whole: bool) -> Iterator[RenderableTy
     last = problems[-1:] if d.controls and d.plan is None else []  # that it is bound to no system comes after the table
     for problem in problems[: len(problems) - len(last)]:
         yield Padding(hanging("!", problem, "bold red"), (0, 0, 0, 2))
+    if known_by(d):
+        yield Padding(cleaned(f"known: {known_by(d)}", "dim"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
         yield from _listed(report, d, plain, whole)

@@ -157,6 +157,15 @@ def basis_counts(bases: Iterable[Basis]) -> dict[str, int]:
     return {basis: counts[basis] for basis in BASES}
 
 
+def known_by(decision: Decision) -> str:
+    """``2 measured, 33 signed``: how the controls are known that have evidence, where the profile asks for a basis."""
+    if not any(control.least_basis for control in decision.controls):
+        return ""
+    judged = [control for control in decision.controls if needed_bases(control) or control.state == "met"]
+    counts = basis_counts(control.basis for control in judged)
+    return ", ".join(f"{count} {BASIS_WORDS[basis]}" for basis in BASES if (count := counts[basis]))
+
+
 def bases_of(control: ControlState) -> tuple[Basis, ...]:
     """The basis of each finding; declared where nobody said."""
     unknown: list[Basis] = ["declared"] * (len(control.findings) - len(control.bases))

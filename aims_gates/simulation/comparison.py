@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from aims_gates.errors import InputError
 from aims_gates.governance.controls import order, title_of
-from aims_gates.model import LEAST_ISOLATION, Limit
+from aims_gates.model import BASES, LEAST_ISOLATION, Limit
 from aims_gates.packs.gate import Gate
 from aims_gates.packs.limits import better, limit_of
 from aims_gates.profiles import ControlRule, GateRule, Profile
@@ -58,6 +58,7 @@ def _whole(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
     for name in _DAYS:
         yield from _days(name, name.replace("_", " "), getattr(old, name), getattr(new, name))
     yield from _isolation(old.isolation or "none", new.isolation or "none")
+    yield from _basis("least_basis", "controls", old.least_basis, new.least_basis)
     yield from _other_fields(old.model_dump(mode="json"), new.model_dump(mode="json"))
 
 
@@ -76,9 +77,18 @@ def _isolation(old: str, new: str) -> Iterator[OutcomeChange]:
         yield OutcomeChange("loosened" if weaker else "tightened", "isolation", message)
 
 
+def _basis(place: str, named: str, old: str, new: str) -> Iterator[OutcomeChange]:
+    """How a control has to be known at least; empty where any basis will do, which is as good as declared."""
+    before, after = old or BASES[-1], new or BASES[-1]
+    if before != after:
+        stronger = BASES.index(after) < BASES.index(before)
+        message = f"{named}: known at least as {after} instead of {before}"
+        yield OutcomeChange("tightened" if stronger else "loosened", place, message)
+
+
 def _other_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[OutcomeChange]:
     """The fields of which no side asks for more."""
-    for name in sorted({*old, *new} - _PARTS - {*_DAYS, "isolation"}):
+    for name in sorted({*old, *new} - _PARTS - {*_DAYS, "isolation", "least_basis"}):
         if old.get(name) != new.get(name):
             text = "changed" if name == "leaves_out" else f"{new.get(name)!r} instead of {old.get(name)!r}"
             yield OutcomeChange("changed", name, f"{name.replace('_', ' ')}: {text}")
@@ -102,6 +112,10 @@ def _controls(old: Profile, new: Profile) -> Iterator[OutcomeChange]:
             yield OutcomeChange("loosened", place, f"{named} removed")
         else:
             yield from _control(named, place, old.controls[control], new.controls[control])
+            if old.controls[control].least_basis or new.controls[control].least_basis:
+                yield from _basis(
+                    f"{place}.least_basis", named, old.basis_asked(control)[0], new.basis_asked(control)[0]
+                )
 
 
 def _control(named: str, place: str, old: ControlRule, new: ControlRule) -> Iterator[OutcomeChange]:

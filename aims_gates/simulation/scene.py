@@ -60,8 +60,16 @@ class Change:
 
 
 def finding_of(outcome: Outcome, *controls: str) -> Finding:
-    """A finding with this outcome that bears on these controls, its number as the outcome says."""
-    return Finding("rehearsed", _VALUES[outcome], n=1, limit=Limit(">=", 1.0), outcome=outcome, controls=controls)
+    """A finding with this outcome that bears on these controls, its number as the outcome says; measured on data."""
+    return Finding(
+        "rehearsed",
+        _VALUES[outcome],
+        n=1,
+        limit=Limit(">=", 1.0),
+        outcome=outcome,
+        controls=controls,
+        rests_on=("data:evaluation",),
+    )
 
 
 def _key(person: str) -> str:

@@ -115,6 +115,11 @@ def _control(scene: Scenario, requirement: Requirement) -> Iterator[Trial]:
             rule: scene.play(_worse(scene, gate, control, "fail")),
             f"{control} by {gate}: no finding about it": scene.play(Change({gate: scene.says(gate, *others)})),
         }
+        if requirement.least_basis:
+            typed = replace(finding_of("pass", control), rests_on=())
+            ways[f"{control} by {gate}: a finding that nobody signed"] = scene.play(
+                Change({gate: scene.says(gate, typed, *others)})
+            )
         for named, decision in ways.items():
             blocks = requirement.enforcement == "block"
             denied = _denied("finding", named, decision, (control,))
