@@ -22,6 +22,7 @@ __all__ = [
     "FAILING",
     "PARTS",
     "RAISING",
+    "REFUSED_DATA",
     "REVOKING",
     "WITHDRAWING",
     "Part",
@@ -76,6 +77,12 @@ REVOKING: Mapping[type, Right] = {
     evidence.Predictions: Right(
         "predictions", ("policy", "role"), "as evidence", "newer predictions: aims-gates predict"
     ),
+    evidence.TrainingDataAcceptance: Right(
+        "the acceptance of training data",
+        ("policy", "role"),
+        "as evidence",
+        "judge the set anew: aims-gates datasets accept",
+    ),
     people.Request: Right(
         "a request",
         ("policy", "requester", "approver"),
@@ -129,6 +136,10 @@ FAILING = Right(
     "it denies; whoever could revoke a failure could hide it",
     "newer evidence about the same bytes takes its place: aims-gates check",
 )
+#: So does an acceptance of training data that came out as a refusal.
+REFUSED_DATA = Right(
+    "the refusal of training data", (), "it denies", "mend the set and judge it anew: aims-gates datasets accept"
+)
 #: Who may withdraw a request.
 WITHDRAWING = Right(
     "a request",
@@ -180,6 +191,8 @@ def target_of(row: Row) -> str:
 def _right(row: Row, target: Row) -> Right:
     if isinstance(row.predicate, people.Withdrawal):
         return WITHDRAWING if isinstance(target.predicate, people.Request) else _ACTS
+    if isinstance(target.predicate, evidence.TrainingDataAcceptance) and target.predicate.outcome != "pass":
+        return REFUSED_DATA
     if isinstance(target.predicate, Evidence) and fails(target.predicate):
         return FAILING
     return REVOKING[_SHAPES[target.type]] if target.type in _SHAPES else _ACTS

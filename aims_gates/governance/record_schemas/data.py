@@ -48,6 +48,9 @@ class Datasheet(Shape):
     prior_uses: Text = says("What it was used for before.")
     known_gaps: Text = says("Who or what is missing in it.")
     chain: tuple[PreparationStep, ...] = says("The way from the source.", min_length=1)
+    meant_change: Text | None = says(
+        "Why it differs from the set that was accepted for training before it, where that is meant.", default=None
+    )
 
 
 class Datasheets(Reviewed):
