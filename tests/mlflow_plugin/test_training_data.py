@@ -7,6 +7,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import aims_gates
 from aims_gates.attestation.signing.keys import new_key
@@ -204,3 +205,61 @@ def test_an_empty_set_and_no_set_are_no_input(shop: Any, data: Path) -> None:
         aims_gates.training_data("loans", pd.DataFrame({"x": []}))
     with pytest.raises(InputError, match="no training set is named"):
         aims_gates.training_data("loans")
+
+
+def listed(shop: Any, *options: str) -> dict[str, Any]:
+    return {item["name"]: item for item in shop.said("datasets", "list", *options)}
+
+
+def registered(frame: pd.DataFrame) -> None:
+    """A version trained in the active run."""
+    fitted = LogisticRegression().fit(frame[["x", "z"]], frame.y)
+    mlflow.sklearn.log_model(
+        fitted, name="model", input_example=frame[["x", "z"]].head(3), registered_model_name="loans",
+        pip_requirements=["scikit-learn"],
+    )  # fmt: skip
+
+
+def test_the_registry_joins_sheets_judgements_and_models(shop: Any, shops: Any, data: Path) -> None:
+    with mlflow.start_run():
+        aims_gates.training_data("loans", data)
+        registered(pd.read_csv(data))
+    late = sheet("late", "sha256:" + "0" * 64, retention_until="2026-01-01", consent_until="2026-01-02", withdrawn=True)
+    write_sheets(shop, sheet("training", digest_file(data)), late)
+    stranger = rows(shops, seed=7)
+    refused(stranger)
+    sets = listed(shop)
+    training = sets["training"]
+    assert (training["state"], training["models"], training["rows"]) == ("accepted", ["loans/3"], 2000)
+    assert (training["source"], training["groups"]) == ("the branches", {"g": {"a": 1000, "b": 1000}})
+    assert training["due"] == [] and sets["late"]["state"] == "not judged"
+    assert [clause.partition(":")[0] for clause in sets["late"]["due"]] == ["disposal", "disposal", "a legal basis"]
+    assert sets[""]["state"] == "refused" and sets[""]["due"] == ["a data sheet"] and sets[""]["problems"]
+    assert set(listed(shop, "--due")) == {"late", ""}
+    assert shop.run("datasets", "list", "--due") == 3
+    (shown,) = shop.said("datasets", "show", digest_file(data)[7:19])
+    assert shown == training
+    assert shop.run("datasets", "show", "nothing") == 1
+
+
+def test_the_report_withholds_small_groups_and_names_what_is_due(shop: Any, data: Path, capsys: Any) -> None:
+    frame = pd.read_csv(data)
+    frame.loc[:2, "g"] = "c"
+    frame.to_csv(data, index=False)
+    write_sheets(shop, sheet("training", digest_file(data), retention_until="2026-01-01"))
+    refused(data)
+    where = shop.folder / "datasets.html"
+    assert shop.run("report", "datasets", "--format", "html", "--out", str(where)) == 0
+    text = where.read_text()
+    assert "disposal: it may be kept until 2026-01-01" in text and "a 998" in text.replace("a 999", "a 998")
+    assert "c 3" not in text
+
+
+def test_the_command_judges_signs_and_refuses_as_python_does(shop: Any, data: Path) -> None:
+    assert shop.run("datasets", "accept", "loans", str(data), "--preview") == 0
+    assert judged_sets(ledger(shop), "loans") == {}
+    told = shop.said("datasets", "accept", "loans", str(data), *shop.sign("ci"))
+    assert told["outcome"] == "pass" and told["recorded"] and listed(shop)["training"]["state"] == "accepted"
+    write_sheets(shop)
+    assert shop.run("datasets", "accept", "loans", str(data), *shop.sign("ci")) == 2
+    assert listed(shop)[""]["state"] == "refused"

@@ -68,6 +68,17 @@ class Split(Shape):
     test: Digest = says("The evaluation set.")
 
 
+class QualityAudit(Shape):
+    """An audit of the quality of the data against the thresholds set for it."""
+
+    done_on: Day = says("When it was held.")
+    auditor: Text = says("Who held it; not who keeps the data.")
+    dataset: Digest = says("The set that was looked at.")
+    within_limits: bool = says("Whether every threshold was kept.")
+    report: Text = says("Where the report is.")
+    action: Text | None = says("What is done about it, where a threshold was not kept.", default=None)
+
+
 class DataPlan(Reviewed):
     """How data are managed (A.7.2)."""
 
@@ -80,6 +91,7 @@ class DataPlan(Reviewed):
     split: Split = says("The sets.")
     overlap: int = says("Rows that are in more than one set.", ge=0)
     access_reviewed_on: Day | None = says("When the access list was last reviewed.", default=None)
+    quality_audits: tuple[QualityAudit, ...] = says("Audits of the data's quality, oldest first.", default=())
 
 
 class Labelling(Shape):

@@ -66,6 +66,11 @@ class Judgement:
     unmet: tuple[tuple[str, Finding], ...]
     recorded: bool
 
+    @property
+    def accepted(self) -> bool:
+        """Whether it may be trained on."""
+        return not self.unmet
+
     def need_pass(self) -> None:
         """Refuse what is not met.
 
