@@ -14,12 +14,13 @@ from aims_gates.errors import (
     IntegrityError,
     MissingDataError,
     RefusedError,
+    TrainingDataRefusedError,
 )
 from aims_gates.model import Advisory, Artifacts, Decision, Finding, Limit, Outcome, Packages, Subject
 
 if TYPE_CHECKING:
     from aims_gates.data import Dataset, intervals
-    from aims_gates.mlflow_plugin.client.api import explain, gated_run
+    from aims_gates.mlflow_plugin.client.api import explain, gated_run, training_data
     from aims_gates.mlflow_plugin.client.release import load_model
     from aims_gates.packs.case import Case
     from aims_gates.packs.gate import Gate
@@ -47,6 +48,7 @@ __all__ = [
     "RefusedError",
     "Report",
     "Subject",
+    "TrainingDataRefusedError",
     "__version__",
     "card",
     "check",
@@ -55,6 +57,7 @@ __all__ = [
     "intervals",
     "load_model",
     "read_limits",
+    "training_data",
     "with_conventions",
 ]
 
@@ -71,6 +74,7 @@ _LAZY = {
     "gated_run": "aims_gates.mlflow_plugin.client.api",
     "load_model": "aims_gates.mlflow_plugin.client.release",
     "read_limits": "aims_gates.packs.limits",
+    "training_data": "aims_gates.mlflow_plugin.client.api",
     "with_conventions": "aims_gates.packs.limits",
 }
 

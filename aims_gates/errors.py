@@ -15,6 +15,7 @@ The tree, each with the exit code into which the command line turns it (:mod:`ai
     |-- IntegrityError      5
     |   `-- KeyFileError    5
     |-- RefusedError        2
+    |   `-- TrainingDataRefusedError 2
     `-- StaleError          3
 """
 
@@ -33,6 +34,7 @@ __all__ = [
     "ProfileError",
     "RefusedError",
     "StaleError",
+    "TrainingDataRefusedError",
 ]
 
 
@@ -102,6 +104,16 @@ class KeyFileError(IntegrityError):
 
 class RefusedError(AimsGatesError):
     """The decision is no, or the actor may not do this."""
+
+
+class TrainingDataRefusedError(RefusedError):
+    """A set may not be trained on.
+
+    Attributes:
+        findings: The gate, and its finding (:class:`aims_gates.Finding`), of each thing that is not met.
+    """
+
+    findings: tuple[tuple[str, object], ...] = ()
 
 
 class StaleError(AimsGatesError):

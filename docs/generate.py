@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from aims_gates.cli import program
 from aims_gates.cli.commands import GROUPS
-from aims_gates.decision.rights import FAILING, PARTS, REVOKING, WITHDRAWING, Right
+from aims_gates.decision.rights import FAILING, PARTS, REFUSED_DATA, REVOKING, WITHDRAWING, Right
 from aims_gates.decision.system_fields import RULES as FIELD_RULES
 from aims_gates.decision.system_fields import SIGNERS
 from aims_gates.documents.strict_yaml import read
@@ -82,7 +82,7 @@ def rights_page() -> str:
     """Who may take back what."""
     head = "| Statement | Who may revoke it | Why | Or, instead |\n|---|---|---|---|"
     lines = [MADE, "", "# Who may take back what", "", RIGHTS, "", head]
-    lines += [_right(right) for right in (*REVOKING.values(), FAILING)]
+    lines += [_right(right) for right in (*REVOKING.values(), FAILING, REFUSED_DATA)]
     lines += ["", "## Withdraw a request", "", "`aims-gates request withdraw`", "", head.replace("revoke", "withdraw")]
     return "\n".join([*lines, _right(WITHDRAWING), ""])
 

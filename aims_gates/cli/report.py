@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from aims_gates.cli import datasets
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.report_pages import add_pages
 from aims_gates.documents.canonical import plain
@@ -29,6 +30,7 @@ def command() -> None:
 
 
 add_pages(command)
+command.add_command(datasets.report)
 
 
 @command.command("soa")

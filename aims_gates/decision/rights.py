@@ -22,6 +22,7 @@ __all__ = [
     "FAILING",
     "PARTS",
     "RAISING",
+    "REFUSED_DATA",
     "REVOKING",
     "WITHDRAWING",
     "Part",
@@ -75,6 +76,12 @@ REVOKING: Mapping[type, Right] = {
     ),
     evidence.Predictions: Right(
         "predictions", ("policy", "role"), "as evidence", "newer predictions: aims-gates predict"
+    ),
+    evidence.TrainingDataAcceptance: Right(
+        "the acceptance of training data",
+        ("policy", "role"),
+        "as evidence",
+        "judge the set anew: aims-gates datasets accept",
     ),
     people.Request: Right(
         "a request",
@@ -135,6 +142,10 @@ FAILING = Right(
     "it denies; whoever could revoke a failure could hide it",
     "newer evidence about the same bytes takes its place: aims-gates check",
 )
+#: So does an acceptance of training data that came out as a refusal.
+REFUSED_DATA = Right(
+    "the refusal of training data", (), "it denies", "mend the set and judge it anew: aims-gates datasets accept"
+)
 #: Who may withdraw a request.
 WITHDRAWING = Right(
     "a request",
@@ -186,6 +197,8 @@ def target_of(row: Row) -> str:
 def _right(row: Row, target: Row) -> Right:
     if isinstance(row.predicate, people.Withdrawal):
         return WITHDRAWING if isinstance(target.predicate, people.Request) else _ACTS
+    if isinstance(target.predicate, evidence.TrainingDataAcceptance) and target.predicate.outcome != "pass":
+        return REFUSED_DATA
     if isinstance(target.predicate, Evidence) and fails(target.predicate):
         return FAILING
     return REVOKING[_SHAPES[target.type]] if target.type in _SHAPES else _ACTS

@@ -12,7 +12,7 @@ from aims_gates.model import Cause, Finding
 from aims_gates.packs.facts import Fact
 from aims_gates.packs.limits import Way
 
-__all__ = ["Manifest", "Measures", "Parameter"]
+__all__ = ["BeforeTraining", "Manifest", "Measures", "Parameter"]
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "number": (int, float),
@@ -105,6 +105,22 @@ class Inputs(StrictModel):
         return self
 
 
+class BeforeTraining(StrictModel):
+    """That a gate judges a training set before anything is trained on it, where no model is there yet.
+
+    Attributes:
+        training: The data role in which it finds that set; none where it reads records alone.
+        accepted: The data role in which it finds the set accepted before; where there is none it is left out.
+        params: Parameters that are set so for this, over those of profile and system.
+        needs: Parameters without which it has nothing to judge by, and is left out.
+    """
+
+    training: str | None = None
+    accepted: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+
 class Causes(StrictModel):
     """What has to change where a finding of gate.py does not pass: ``model`` or ``training-data`` (a new version is
     needed), ``data``, ``record`` or ``people`` (the same version will do).
@@ -148,6 +164,7 @@ class Manifest(StrictModel):
         findings: The controls on which a finding of gate.py bears, by its measure, or by the topic that it names in
             place of a control; one that is not listed and names no control bears on all of the gate's.
         causes: What has to change where a finding of gate.py does not pass.
+        before_training: How it judges a training set before anything is trained on it; without it, it does not.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -167,6 +184,7 @@ class Manifest(StrictModel):
     facts: tuple[Fact, ...] = ()
     findings: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     causes: Causes = Causes()
+    before_training: BeforeTraining | None = None
 
     @property
     def on_records(self) -> bool:
@@ -207,6 +225,15 @@ class Manifest(StrictModel):
             if strange or not controls:
                 what = f"{strange[0]!r}, which is not under controls" if strange else "no control"
                 raise ValueError(f"findings.{name} names {what}")
+        return self
+
+    @model_validator(mode="after")
+    def _before_training_fits(self) -> "Manifest":
+        before = self.before_training or BeforeTraining()
+        strange = sorted({*filter(None, (before.training, before.accepted))} - set(self.inputs.data))
+        strange += sorted({*before.params, *before.needs} - set(self.parameters))
+        if strange:
+            raise ValueError(f"before_training names {strange[0]!r}, which is under neither inputs.data nor parameters")
         return self
 
     @model_validator(mode="after")

@@ -337,7 +337,10 @@ def test_a_finding_names_what_it_is():
                 *("resume", "freed", "intake"),
             },
         ),
-        ("ci", {"test-result", "predictions", "revocation", "checkpoint", "portable-grant/v1"}),
+        (
+            "ci",
+            {"test-result", "predictions", "training-data-acceptance", "revocation", "checkpoint", "portable-grant/v1"},
+        ),
         ("server", {"checkpoint", "portable-grant/v2"}),
         ("developer", {"request", "withdrawal", "intake", "record-submission", "record-entries"}),
         ("on-call", {"halt", "rollback", "revocation"}),

@@ -8,6 +8,7 @@ from aims_gates.decision.rights import (
     FAILING,
     PARTS,
     RAISING,
+    REFUSED_DATA,
     REVOKING,
     WITHDRAWING,
     counting,
@@ -171,7 +172,7 @@ def test_a_pass_whose_number_breaks_its_limit_fails_whatever_it_says():
 
 
 def test_every_kind_of_statement_but_the_registrys_own_has_its_row_and_says_why():
-    for right in (*REVOKING.values(), FAILING, WITHDRAWING):
+    for right in (*REVOKING.values(), FAILING, REFUSED_DATA, WITHDRAWING):
         assert right.what and right.why and set(right.parts) <= set(PARTS)
         assert right.parts or right.instead, "what nobody may revoke says what ends it"
     assert {*REVOKING, registry.Registration} >= RAISING

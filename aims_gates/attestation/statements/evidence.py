@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aims_gates.attestation.statements.base import OfVersion, Said
-from aims_gates.model import Approver, Mode
+from aims_gates.attestation.statements.base import OfModel, OfVersion, Said
+from aims_gates.model import Approver, Mode, Outcome
 
-__all__ = ["Checkpoint", "FirstPortableGrant", "PortableGrant", "Predictions"]
+__all__ = ["Checkpoint", "FirstPortableGrant", "GateVerdict", "PortableGrant", "Predictions", "TrainingDataAcceptance"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,50 @@ class Predictions:
     tables: Mapping[str, str] = field(default_factory=dict)
     isolation: str = ""
     verified: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """What one gate said of a training set.
+
+    Attributes:
+        gate, digest: Which gate, and the digest of its bytes.
+        outcome: The worst of the findings that were needed.
+    """
+
+    gate: str
+    digest: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class TrainingDataAcceptance(OfModel, Said):
+    """The data gates judged a set before a model was trained on it; the subject is the set.
+
+    ``name`` is the system's first registered model.
+
+    Attributes:
+        system: The system that is to be trained.
+        data, rows: Digest of the set, and how many rows it has.
+        outcome: ``pass``: accepted. Anything else: refused.
+        gates: What each gate said.
+        place: Where the set lay, from the pack's root; empty for a table in memory.
+        compared: Digest of the set accepted before, against which drift was judged; empty where there was none.
+        run: The MLflow run in which the model was to be trained; empty where none was active.
+        problems: What was not met, one line each.
+        groups: Rows by group, for each column in the role ``sensitive``.
+    """
+
+    system: str
+    data: str
+    rows: int
+    outcome: Outcome
+    gates: tuple[GateVerdict, ...]
+    place: str = ""
+    compared: str = ""
+    run: str = ""
+    problems: tuple[str, ...] = ()
+    groups: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,9 @@ class Datasheet(Shape):
     prior_uses: Text = says("What it was used for before.")
     known_gaps: Text = says("Who or what is missing in it.")
     chain: tuple[PreparationStep, ...] = says("The way from the source.", part="facts", min_length=1)
+    meant_change: Text | None = says(
+        "Why it differs from the set that was accepted for training before it, where that is meant.", default=None
+    )
 
 
 class Datasheets(Reviewed):
@@ -65,6 +68,17 @@ class Split(Shape):
     test: Digest = says("The evaluation set.", part="facts")
 
 
+class QualityAudit(Shape):
+    """An audit of the quality of the data against the thresholds set for it."""
+
+    done_on: Day = says("When it was held.")
+    auditor: Text = says("Who held it; not who keeps the data.")
+    dataset: Digest = says("The set that was looked at.")
+    within_limits: bool = says("Whether every threshold was kept.")
+    report: Text = says("Where the report is.")
+    action: Text | None = says("What is done about it, where a threshold was not kept.", default=None)
+
+
 class DataPlan(Reviewed):
     """How data are managed (A.7.2)."""
 
@@ -77,6 +91,9 @@ class DataPlan(Reviewed):
     split: Split = says("The sets.")
     overlap: int = says("Rows that are in more than one set.", part="facts", ge=0)
     access_reviewed_on: Day | None = says("When the access list was last reviewed.", part="entries", default=None)
+    quality_audits: tuple[QualityAudit, ...] = says(
+        "Audits of the data's quality, oldest first.", part="entries", default=()
+    )
 
 
 class Labelling(Shape):

@@ -1,4 +1,4 @@
-"""What a data scientist calls: ``check``, ``gated_run``, ``explain``.
+"""What a data scientist calls: ``training_data``, ``gated_run``, ``check``, ``explain``.
 
 What needs a registry is imported where it is needed: a preview does without. ``check`` never
 fails the user's run for a gate's or our own fault, unless asked to.
@@ -19,7 +19,7 @@ from aims_gates.model import ModelRef
 from aims_gates.reports import Report
 from aims_gates.reports.text import show
 
-__all__ = ["check", "explain", "gated_run", "reported"]
+__all__ = ["check", "explain", "gated_run", "reported", "training_data"]
 
 _RAISE = ("unmet", "error")
 
@@ -94,16 +94,63 @@ def _failed(title: str, error: Exception) -> Report:
     return Report(title=title, notes=(f"The check could not be done: {message}",))
 
 
+def training_data(system: str, data: Any = None, *, accepted: Any = None, run: str | None = None) -> Report:
+    """Judge a set before anything is trained on it, and refuse it with the table of what is not met.
+
+    The data gates that need no model run: quality by the system's suite, labels, the set's own data sheet (source,
+    consent, retention, the chain), shares of groups, leakage, and drift against the set accepted before. With a key
+    that the registry trusts for evidence the outcome is signed and recorded; ``check`` then knows the set. Without one
+    this is a preview, which refuses all the same.
+
+    Args:
+        system: The system's name, in one of your packs (``aims.yaml`` names them).
+        data: The set: a frame or a path; the system's own ``data.reference`` when None.
+        accepted: The set accepted before, where it no longer lies where it lay then, or was a frame.
+        run: The run in which the model is to be trained; the active one when None.
+
+    Returns:
+        The table.
+
+    Raises:
+        TrainingDataRefusedError: something is not met; ``findings`` holds each, and the message a line for each.
+        AimsGatesError: the set could not be judged, or the judgement not be signed; all problems at once.
+    """
+    from aims_gates.mlflow_plugin.client.release import current_settings
+    from aims_gates.mlflow_plugin.client.systems import system_of
+    from aims_gates.mlflow_plugin.client.training import accept, note_on_run
+    from aims_gates.settings import maybe_signer
+
+    settings, active = current_settings(), mlflow.active_run()
+    run_id = run or (active.info.run_id if active else "")
+    record = system_of(settings, system, None)
+    judgement = accept(settings, record, data, before=accepted, key=maybe_signer(settings, None), run=run_id)
+    show(judgement.report)
+    if run_id:
+        note_on_run(run_id, judgement)
+    judgement.need_pass()
+    return judgement.report
+
+
 @contextmanager
-def gated_run(system: str, *, raise_on: str | None = None, **arguments: Any) -> Iterator[mlflow.ActiveRun]:
-    """An MLflow run that is checked when it ends.
+def gated_run(
+    system: str, *, training: Any = None, accepted: Any = None, raise_on: str | None = None, **arguments: Any
+) -> Iterator[mlflow.ActiveRun]:
+    """An MLflow run whose training data are judged before its body runs, and that is checked when it ends.
 
     Args:
         system: The system's name.
+        training: The training set, a frame or a path, judged as by :func:`training_data`; None for none.
+        accepted: As in :func:`training_data`.
         raise_on: As in :func:`check`.
         arguments: Passed on to ``mlflow.start_run``.
+
+    Raises:
+        TrainingDataRefusedError: the set is refused; the body does not run, and the run is marked as failed.
+        AimsGatesError: as :func:`training_data`, and :func:`check`.
     """
     with mlflow.start_run(**arguments) as run:
+        if training is not None:
+            training_data(system, training, accepted=accepted, run=run.info.run_id)
         yield run
     check(system, run=run.info.run_id, raise_on=raise_on)
 

@@ -29,7 +29,7 @@ from aims_gates.model import Plan
 from aims_gates.packs.gate import Gate
 from aims_gates.packs.manifest import Manifest
 
-__all__ = ["Preflight", "look_ahead"]
+__all__ = ["Preflight", "look_ahead", "of_key"]
 
 #: A problem stops every check, or those that are signed, or none: then it is told beside others that do.
 Stops = Literal["always", "signing", "never"]
@@ -207,10 +207,11 @@ def _of_registry(check: Preflight) -> Iterator[Problem]:
         message = f"there is no record of who registered {check.name} version {version}"
         yield Problem(RefusedError(message, remedy=remedy), "never")
     if check.context.key is not None:
-        yield from _of_key(ledger, check.context.key.public)
+        yield from of_key(ledger, check.context.key.public)
 
 
-def _of_key(ledger: StatementView, public: str) -> Iterator[Problem]:
+def of_key(ledger: StatementView, public: str) -> Iterator[Problem]:
+    """Why what a key signs would not count as evidence."""
     trust = ledger.trust.current()
     entry = next((entry for entry in trust.keys if entry.key == public), None) if trust else None
     shown, sign = (
