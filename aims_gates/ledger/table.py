@@ -57,6 +57,7 @@ _UNDER = text(
     "SELECT i.term, i.position, l.body, l.leaf, (SELECT size FROM aims_head WHERE id = 1) FROM aims_index i "
     "LEFT JOIN aims_ledger l ON l.position = i.position WHERE i.term IN :terms"
 ).bindparams(bindparam("terms", expanding=True))
+_HEAD = "SELECT size, frontier FROM aims_head WHERE id = 1"
 _GOVERNED = text("SELECT governed FROM aims_names WHERE workspace = :workspace AND name = :name")
 _ANY_GOVERNED = text("SELECT 1 FROM aims_names WHERE governed <> 0 LIMIT 1")
 _HALT_SAID = text("SELECT 1 FROM aims_index WHERE term = 'halts' LIMIT 1")
@@ -130,7 +131,7 @@ def head(connection: Connection) -> tuple[int, list[bytes]]:
     Raises:
         LedgerError: the head is missing or malformed.
     """
-    row = connection.execute(text("SELECT size, frontier FROM aims_head WHERE id = 1")).one_or_none()
+    row = connection.exec_driver_sql(_HEAD).one_or_none()
     if row is None:
         raise LedgerError("the ledger's head is missing", remedy=LOOK)
     try:

@@ -24,6 +24,8 @@ from aims_gates.ledger.table import LOOK, Source, head, history, rows
 
 __all__ = ["admit", "append", "lock"]
 
+_LOCK = "UPDATE aims_head SET size = size WHERE id = 1"
+_GROW = text("UPDATE aims_head SET size = :size, follows = :size, frontier = :frontier WHERE id = 1")
 _ROW = text("INSERT INTO aims_ledger (position, leaf, body) VALUES (:position, :leaf, :body)")
 
 
@@ -33,7 +35,7 @@ def lock(connection: Connection) -> None:
     PostgreSQL must not be reading one state of the database yet (isolation READ COMMITTED): what is decided after the
     lock sees all that was committed before it.
     """
-    if connection.execute(text("UPDATE aims_head SET size = size WHERE id = 1")).rowcount != 1:
+    if connection.exec_driver_sql(_LOCK).rowcount != 1:
         raise LedgerError("the ledger's head is missing", remedy=LOOK)
 
 
@@ -74,10 +76,7 @@ def append(connection: Source, entry: Envelope | Statement, at: datetime) -> Row
     if row.type in live_tables.LIVE_TYPES:
         live_tables.follow(connection, row, revoked)
     grown = [node.hex() for node in merkle.append(frontier, length, leaf)]
-    connection.execute(
-        text("UPDATE aims_head SET size = :size, follows = :size, frontier = :frontier WHERE id = 1"),
-        {"size": length + 1, "frontier": json.dumps(grown)},
-    )
+    connection.execute(_GROW, {"size": length + 1, "frontier": json.dumps(grown)})
     return row
 
 

@@ -39,7 +39,6 @@ from typing import TYPE_CHECKING, Any
 from aims_gates.documents.canonical import text_digest
 from aims_gates.documents.strict_yaml import Document
 from aims_gates.errors import DataError, GateError, InputError
-from aims_gates.governance.record_schemas.base import placeholder
 from aims_gates.packs.compared import FUNCTIONS
 from aims_gates.packs.lacking import Lacking
 from aims_gates.packs.quick_cel import needs_every_part, program
@@ -50,11 +49,18 @@ if TYPE_CHECKING:
 __all__ = ["Lacking", "Names"]
 
 
+def _placeholder(text: str) -> bool:
+    """Whether a text is one; imported where a record is judged, since it brings the schemas of all records."""
+    from aims_gates.governance.record_schemas.base import placeholder
+
+    return placeholder(text)
+
+
 def _filled(value: Any) -> bool:
     if value is None:
         return False
     if isinstance(value, str):
-        return not placeholder(value)
+        return not _placeholder(value)
     if isinstance(value, Mapping):
         return bool(value) and all(_filled(part) for part in value.values())
     if isinstance(value, list | tuple):
@@ -184,7 +190,7 @@ def _holders(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], list[s
             for entry in roles.get("roles") or []
             if isinstance(entry, Mapping) and entry.get("role") == str(role)
             for holder in entry.get("holders") or []
-            if holder in active and not placeholder(str(holder))
+            if holder in active and not _placeholder(str(holder))
         ]
 
     return holders

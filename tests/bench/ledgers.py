@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from itertools import count, cycle
 from pathlib import Path
 
+from mlflow.entities.model_registry import RegisteredModelTag
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
 from aims_gates.ledger.attest import attested, write_checkpoint
@@ -110,14 +111,24 @@ def _calls(world: World, folder: Path, stock: SqlAlchemyStore) -> Iterator[Cost]
         "get_model_version_download_uri": lambda store: store.get_model_version_download_uri("free", 1),
         "search_registered_models": lambda store: store.search_registered_models("name = 'free'"),
         "search_model_versions": lambda store: store.search_model_versions("name = 'free'"),
+        "set_registered_model_tag": lambda store: store.set_registered_model_tag(
+            "free", RegisteredModelTag("note", str(next(number)))
+        ),
+        "transition_model_version_stage": lambda store: store.transition_model_version_stage(
+            "free", 1, "Staging", False
+        ),
         "set_registered_model_alias, open": lambda store: store.set_registered_model_alias(
             "free", "candidate", next(versions)
         ),
+    }
+    for name, act in free.items():
+        yield _pair(f"ungoverned: {name} / stock", 1.05, **each(act))
+    registering: Mapping[str, Callable[[SqlAlchemyStore], object]] = {
         "create_registered_model": lambda store: store.create_registered_model(f"new-{next(number)}"),
         "create_model_version": lambda store: store.create_model_version("free", str(folder)),
     }
-    for name, act in free.items():
-        yield _pair(f"{name} of an ungoverned name / stock", 1.1, **each(act))
+    for name, act in registering.items():
+        yield _pair(f"register: {name} / stock", 1.2, **each(act))
 
 
 def _verifications(world: World, folder: Path) -> Iterator[Cost]:

@@ -1,8 +1,10 @@
 """A check leaves signed evidence in the ledger, and things for people to see on the run and the version."""
 
 import json
+import os
 import re
 import tempfile
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +25,8 @@ from aims_gates.errors import InputError, IntegrityError
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
 from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
-from aims_gates.mlflow_plugin.client.isolation import Isolation
-from aims_gates.mlflow_plugin.client.predict import predict_table
+from aims_gates.mlflow_plugin.client.isolation import Isolation, missing_namespaces
+from aims_gates.mlflow_plugin.client.predict import PredictionTable, predict_table
 from aims_gates.mlflow_plugin.client.prediction_statements import statement_of, write_unsigned
 from aims_gates.mlflow_plugin.client.runlog import MOST_METRICS, _metrics
 from aims_gates.mlflow_plugin.client.systems import system_of
@@ -560,3 +562,39 @@ def test_nothing_that_a_check_stores_names_a_place_of_this_machine(shop: Any) ->
         assert len(stored) > 8
         for text in stored:
             assert not re.search(r"(?<![\w:/.~-])/(?:tmp|home|root|Users|var|work)/\w+", text), text[:3000]
+
+
+@pytest.mark.skipif(missing_namespaces() is not None or (os.cpu_count() or 1) < 2, reason="no two can run apart")
+def test_the_version_in_production_runs_beside_the_one_on_trial(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    def met(*args: Any, **named: Any) -> PredictionTable:
+        both.wait()  # breaks unless both are here at once
+        return predict_table(*args, **named)
+
+    monkeypatch.setattr("aims_gates.mlflow_plugin.client.check_predictions.predict_table", met)
+    monkeypatch.setenv("AIMS_GATES_CACHE", "off")
+    record, target = system_of(shop.settings, "loans", None), find_target(None, "loans", "2")
+    report = check_target(CheckContext(shop.settings), record, target)
+    assert not [note for note in report.notes if "was not compared" in note]
+    measures = [finding.measure for run in report.gates for finding in run.findings]
+    assert any(measure.endswith("_champion_difference") for measure in measures)
+
+
+@pytest.mark.long
+def test_without_namespaces_one_runs_after_the_other(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[str] = []
+
+    def alone(*args: Any, **named: Any) -> PredictionTable:
+        assert not running
+        running.append("a model")
+        table = predict_table(*args, **named)
+        running.clear()
+        return table
+
+    monkeypatch.setattr("aims_gates.mlflow_plugin.client.check_predictions.predict_table", alone)
+    monkeypatch.setenv("AIMS_GATES_CACHE", "off")
+    record, target = system_of(shop.settings, "loans", None), find_target(None, "loans", "2")
+    report = check_target(CheckContext(shop.settings, isolation="none"), record, target)
+    measures = [finding.measure for run in report.gates for finding in run.findings]
+    assert any(measure.endswith("_champion_difference") for measure in measures)

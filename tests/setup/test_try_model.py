@@ -199,7 +199,7 @@ def test_roles_are_for_a_check_without_a_system() -> None:
 
 def test_a_preview_loads_no_database_and_no_key() -> None:
     """Neither is needed to look at a model in a folder, and importing MLflow's stores is half of ``import mlflow``."""
-    heavy = ("sqlalchemy", "alembic", "aims_gates.ledger", "aims_gates.decision.rules")
+    heavy = ("sqlalchemy", "alembic", "aims_gates.ledger", "aims_gates.governance.record_schemas")
     code = f"import sys, aims_gates; aims_gates.check; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

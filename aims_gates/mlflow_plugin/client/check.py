@@ -30,7 +30,7 @@ from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.ledger import append
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.mlflow_plugin.client.check_context import Check, CheckContext, ledger_rows
-from aims_gates.mlflow_plugin.client.check_predictions import add_champion, add_predictions
+from aims_gates.mlflow_plugin.client.check_predictions import add_both
 from aims_gates.mlflow_plugin.client.file_scan import look_through
 from aims_gates.mlflow_plugin.client.packages import service_of
 from aims_gates.mlflow_plugin.client.preflight import Preflight, look_ahead
@@ -84,8 +84,7 @@ def check_target(
         check.notes.extend(intake_notes(StatementView(rows, record.system.workspace, name), target.version or ""))
         check.notes.extend([] if difference is None else [difference])
         inputs.versions = versions_of(record.system.models)
-        add_predictions(check, folder, scratch)
-        add_champion(check, rows, scratch)
+        add_both(check, folder, rows, scratch)
         inputs.acts = acts_of(StatementView(rows, record.system.workspace, name), record.system.name)
         inputs.artifacts = look_through(folder, subject.digest, service)
         check.evidence.extend(run_plan(check.plan, gates, inputs, check.now, context.progress))

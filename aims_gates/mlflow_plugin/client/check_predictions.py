@@ -2,10 +2,16 @@
 
 # mypy: allow-untyped-calls
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from contextvars import copy_context
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from aims_gates.attestation.statements.registry import Grant
 from aims_gates.attestation.trust_list import Row
 from aims_gates.data import Dataset
 from aims_gates.decision.in_force import StatementView
@@ -14,6 +20,7 @@ from aims_gates.errors import AimsGatesError
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.mlflow_plugin.client.again import CACHE, FACT, has_answers, keep, made_with, signed_before
 from aims_gates.mlflow_plugin.client.check_context import Check, ledger_rows
+from aims_gates.mlflow_plugin.client.isolation import missing_namespaces
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, perturbations_of
 from aims_gates.mlflow_plugin.client.predict import ATTACKS, PERTURBED, TABLE_ROLES, PredictionTable, predict_table
 from aims_gates.mlflow_plugin.client.prediction_statements import confirmed, read_signed, statement_of
@@ -21,7 +28,7 @@ from aims_gates.mlflow_plugin.client.systems import positive_label
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.packs.manifest import Manifest
 
-__all__ = ["add_champion", "add_predictions", "looks_at_predictions", "perturbations_due"]
+__all__ = ["add_both", "add_predictions", "looks_at_predictions", "perturbations_due"]
 
 
 def add_predictions(check: Check, folder: Path, scratch: Path) -> None:
@@ -141,24 +148,52 @@ def looks_at_predictions(due: Sequence[Manifest]) -> bool:
     return any(manifest.trusted_predictions or {"prediction", "score"} & set(manifest.inputs.roles) for manifest in due)
 
 
-def add_champion(check: Check, rows: list[Row], scratch: Path) -> None:
-    """The version now in production, run over the same rows, for gates that compare."""
+def add_both(check: Check, folder: Path, rows: list[Row], scratch: Path) -> None:
+    """The model's predictions and those of the version in production, each in a process of its own.
+
+    Notes and tables come in the same order, whether or not the two run side by side.
+    """
+    grant = _compared_with(check, rows)
+    if grant is None:
+        add_predictions(check, folder, scratch)
+        return
+    with ThreadPoolExecutor(1) if _side_by_side(check) else nullcontext() as pool:
+        run = partial(_champion, check, grant.predicate, scratch)
+        ahead = None if pool is None else pool.submit(copy_context().run, run)
+        add_predictions(check, folder, scratch)
+        table, note = run() if ahead is None else ahead.result()
+    check.notes.extend([] if note is None else [note])
+    if table is not None:
+        check.tables.append(table)
+        check.inputs.given = {**check.inputs.given, "champion": Dataset.open(table.path, role="champion")}
+
+
+def _compared_with(check: Check, rows: list[Row]) -> Row | None:
+    """The grant of the version now in production, where a gate compares with it and it is another."""
     wants = [step for step in check.plan.steps if "champion" in check.gates[step.gate].manifest.inputs.data]
+    if not wants or "evaluation" in check.inputs.given or check.record.location("evaluation") is None:
+        return None
     grant = StatementView(rows, check.record.system.workspace, check.name).standing("production", datetime.now(UTC))
-    place = None if "evaluation" in check.inputs.given else check.record.location("evaluation")
-    if not wants or grant is None or place is None or grant.predicate.digest == check.subject.digest:
-        return
-    message = f"Version {grant.predicate.version}, now in production, was not compared with: "
+    return None if grant is None or grant.predicate.digest == check.subject.digest else grant
+
+
+def _side_by_side(check: Check) -> bool:
+    """Whether there are processors for two, and namespaces around each: without those one could reach into the other.
+
+    Namespaces are as much as any plan asks for, so that nothing is left to be said of them by either.
+    """
+    return (os.cpu_count() or 1) > 1 and check.context.isolation in ("auto", "bwrap") and missing_namespaces() is None
+
+
+def _champion(check: Check, grant: Grant, scratch: Path) -> tuple[PredictionTable | None, str | None]:
+    """What the version in production says of the same rows; or why it is not known."""
+    message = f"Version {grant.version}, now in production, was not compared with: "
+    place = check.record.location("evaluation")
+    assert place is not None
     try:
-        with local_folder(grant.predicate.location) as folder:
-            if folder_digest(folder) != grant.predicate.digest:
-                check.notes.append(
-                    f"{message}its bytes were altered since it was granted. Run: aims-gates ledger verify"
-                )
-                return
-            table = _predicted(check, folder, place, scratch / "champion.parquet")
+        with local_folder(grant.location) as folder:
+            if folder_digest(folder) != grant.digest:
+                return None, f"{message}its bytes were altered since it was granted. Run: aims-gates ledger verify"
+            return _predicted(check, folder, place, scratch / "champion.parquet"), None
     except AimsGatesError as error:
-        check.notes.append(f"{message}{error.message}")
-        return
-    check.tables.append(table)
-    check.inputs.given = {**check.inputs.given, "champion": Dataset.open(table.path, role="champion")}
+        return None, f"{message}{error.message}"

@@ -182,13 +182,14 @@ class Transaction:
             session = JoinedSession(bind=self._engine)
             self._session = session
             if self._engine.dialect.name == "sqlite":
-                session.execute(sqlalchemy.text("PRAGMA foreign_keys = ON"))
-                session.execute(sqlalchemy.text(f"PRAGMA busy_timeout = {int(self._timeout_ms)}"))
-                session.execute(sqlalchemy.text("PRAGMA case_sensitive_like = true"))
+                connection = session.connection()
+                connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self._timeout_ms)}")
+                connection.exec_driver_sql("PRAGMA case_sensitive_like = true")
             else:
-                session.connection(execution_options={"isolation_level": "READ COMMITTED"})
-                session.execute(sqlalchemy.text(f"SET LOCAL lock_timeout = {int(self._timeout_ms)}"))
-            self._lock(session.connection())
+                connection = session.connection(execution_options={"isolation_level": "READ COMMITTED"})
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(self._timeout_ms)}")
+            self._lock(connection)
         return self._session
 
     @property
