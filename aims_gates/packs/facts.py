@@ -171,7 +171,9 @@ def _with_unnamed(fact: Fact, case: Case, finding: Finding) -> tuple[str, ...]:
 
 def _without_run(fact: Fact, case: Case, finding: Finding) -> bool:
     names = _names(replace(case, run={}))
-    return finding.outcome == "pass" and all(names.is_true(expression, fact.record) for expression in fact.requires)
+    if finding.outcome != "pass":
+        return False
+    return all(names.plainly_true(expression, fact.record) for expression in fact.requires)
 
 
 def _names(case: Case) -> Names:

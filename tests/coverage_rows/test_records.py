@@ -152,7 +152,7 @@ FAULTS: dict[str, tuple[str, str, str, str, Any, set[str]]] = {
         "impact_assessment",
         "",
         GONE,
-        {"A.5.3", "A.5.4", "A.5.5", "8.4"},
+        {"A.5.2", "A.5.3", "A.5.4", "A.5.5", "8.4"},
     ),
     "A5.4": (
         "a harm without measure or reason",
