@@ -158,3 +158,19 @@ def test_a_decision_reads_what_was_said_of_the_records_that_evidence_names(world
     ledger = statements(world.connection, "default", "credit", kit.BYTES)
     found = kit.finding(rests_on=("record:monitoring",))
     assert basis_of(found, row.predicate, ledger, "credit", row.position) == "attested"
+
+
+def test_where_entries_alone_are_unsigned_they_are_to_be_submitted_and_no_text_approved(begun, kit):
+    plan = kit.plan()
+    first, *rest = plan.requirements
+    begun.bind(replace(plan, requirements=(replace(first, least_basis="attested"), *rest)))
+    read(begun, kit, ONE)
+    control = begun.decide().controls[0]
+    assert control.state == "missing" and f"{ABOUT[2]} has entries that nobody signed" in control.reason
+    assert [(text.file, text.role, text.entries) for text in control.unsigned] == [(ABOUT[2], "", True)]
+    submit, *others = control.next
+    assert submit == f"aims-gates records submit {ABOUT[2]} --key AUTHOR.key" and others == [
+        "aims-gates records status"
+    ]
+    sign(begun, ONE)
+    assert begun.decide().controls[0].state in ("met", "awaiting-approval")
