@@ -18,7 +18,7 @@ import pytest
 
 from aims_gates.documents.strict_yaml import Document, read, read_yaml
 from aims_gates.evaluation.plan import make_plan
-from aims_gates.evaluation.run_plan import GateInputs, run_plan
+from aims_gates.evaluation.run_plan import GateInputs, limits_of, run_plan
 from aims_gates.governance.classification import DEFAULT, bundle, classify, read_answers, record_text
 from aims_gates.governance.classification import record as classification_record
 from aims_gates.governance.controls import catalogue
@@ -66,6 +66,7 @@ def evidence(record: SystemRecord, plan: Plan, kit: Any, *only: str) -> dict[str
     measuring = {name for name, gate in GATES.items() if set(gate.manifest.inputs.data) - {"reference", "logs"}}
     real = [step for step in plan.steps if step.gate not in measuring and (not only or step.gate in only)]
     bench = GateInputs(record, Subject("model", kit.BYTES), versions=("1",), facts={"released_on": "2026-11-15"})
+    bench.limits = limits_of(plan)
     found = {each.gate: each for each in run_plan(replace(plan, steps=tuple(real)), GATES, bench, NOW)}
     for step in plan.steps:
         # The model card reads the results of the others and would find none here.
