@@ -18,10 +18,10 @@ from aims_gates.errors import AimsGatesError, InputError, MissingDataError
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Act, Artifacts, Evidence, Finding, Plan, Step, Subject
-from aims_gates.packs.case import VERSIONS, Case
+from aims_gates.packs.case import LIMITS, VERSIONS, Case
 from aims_gates.packs.gate import Gate
 
-__all__ = ["GateInputs", "library_versions", "run_plan"]
+__all__ = ["GateInputs", "library_versions", "limits_of", "run_plan"]
 
 _LIBRARIES = (
     "aims-gates",
@@ -53,6 +53,7 @@ class GateInputs:
         opened: Data sets opened so far, by role.
         attached: Files that gates left beside their findings, ``<gate>-<name>`` -> bytes.
         versions: The registered versions of the system's models; None where no registry is at hand.
+        limits: The limits of the plan, by gate; unless given, of the plan that is run.
         artifacts: What a scanner says of the model's files, see :class:`aims_gates.model.Artifacts`; None where none
             looked.
         acts: What the ledger holds of acts, by kind (:data:`aims_gates.model.ACTS`).
@@ -70,7 +71,14 @@ class GateInputs:
     attached: dict[str, bytes] = field(default_factory=dict)
     artifacts: Artifacts | None = None
     versions: tuple[str, ...] | None = None
+    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     acts: Mapping[str, tuple[Act, ...]] = field(default_factory=dict)
+
+    @property
+    def looked_up(self) -> dict[str, Any]:
+        """What gates see beside the facts of the run, and evidence does not repeat."""
+        versions = {} if self.versions is None else {VERSIONS: self.versions}
+        return {**versions, LIMITS: self.limits}
 
     def source(self, role: str) -> Dataset | None:
         """The data set in this role as it lies there, before any predictions; None where none is named."""
@@ -165,7 +173,7 @@ def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple
         bench.subject,
         bench.record.records,
         dict(earlier),
-        bench.facts if bench.versions is None else {**bench.facts, VERSIONS: bench.versions},
+        {**bench.facts, **bench.looked_up},
         artifacts=bench.artifacts,
         acts=bench.acts,
     )
@@ -237,6 +245,12 @@ def _anywhere(finding: Finding, root: Path) -> Finding:
     return replace(finding, **texts)
 
 
+def limits_of(plan: Plan) -> dict[str, Mapping[str, Any]]:
+    """The limits of a plan's steps that apply, by gate."""
+    limits = ((step.gate, step.params.get("limits")) for step in plan.steps if step.applies)
+    return {gate: value for gate, value in limits if isinstance(value, Mapping)}
+
+
 def run_plan(
     plan: Plan, gates: Mapping[str, Gate], bench: GateInputs, now: datetime, progress: Progress | None = None
 ) -> Iterator[Evidence]:
@@ -250,6 +264,7 @@ def run_plan(
         progress: Told the gate, its place and the number of gates, before each runs.
     """
     due = sorted((step for step in plan.steps if step.applies), key=lambda step: step.last)
+    bench.limits = bench.limits or limits_of(plan)
     findings: dict[str, tuple[Finding, ...]] = {}
     for index, step in enumerate(due):
         if progress is not None:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from aims_gates.model import Finding
-from aims_gates.packs.case import VERSIONS, Case
+from aims_gates.packs.case import LIMITS, VERSIONS, Case
 
 __all__ = ["Witness"]
 
@@ -17,7 +17,7 @@ def _record(name: str) -> set[str]:
 class Witness:
     """A case of which every reading is noted.
 
-    Which versions are registered is looked up by the product itself, and rests on nothing that somebody wrote.
+    Which versions are registered and what the plan limits is looked up by the product itself, and rests on no record.
     Looking at a mapping as a whole reads everything in it. What another gate found rests on what that gate had read.
 
     Attributes:
@@ -31,7 +31,7 @@ class Witness:
         parts["records"] = _Noted(case.records, _record, self._read)
         parts["findings"] = _Noted(case.findings, lambda gate: _under(case.findings[gate]), self._read)
         parts["acts"] = _Noted(case.acts, lambda kind: {f"act:{act.row}" for act in case.acts[kind]}, self._read)
-        parts["run"] = _Noted(case.run, lambda name: set() if name == VERSIONS else {"run"}, self._read)
+        parts["run"] = _Noted(case.run, lambda name: set() if name in (LIMITS, VERSIONS) else {"run"}, self._read)
         self.case = _NotedCase(**parts)
         object.__setattr__(self.case, "_read", self._read)
 

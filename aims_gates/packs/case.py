@@ -11,11 +11,13 @@ from aims_gates.model import Act, Artifacts, Finding, Subject
 if TYPE_CHECKING:
     from aims_gates.data import Dataset
 
-__all__ = ["VERSIONS", "Case"]
+__all__ = ["LIMITS", "VERSIONS", "Case"]
 
 #: The entry of :attr:`Case.run` with the versions of the system's models, as the registry lists them; not there where
 #: no registry is at hand.
 VERSIONS = "registered_versions"
+#: The entry with the limits of the plan, by gate.
+LIMITS = "planned_limits"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@
 ``cites(text, ids)``      a text names one of these ids
 ``breakable(measure, limit)``  a limit in words (``at least 0.8``) that some value breaks and some value keeps
 ``no_looser(measure, limit, thresholds)``  it is no looser than those of the requirements
+``agreed(thresholds, planned, gates)``  the rows of the requirements are the limits of the plan
 ``quorate(who, members, n)``  ``n`` different members of a body were there, and nobody else is counted
 ``digest_of(text)``       ``sha256:...`` of a text, space and line breaks evened out
 ``holders(role)``         the active people who hold a role, by organization/roles

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from aims_gates.errors import InputError
 from aims_gates.model import Limit
 from aims_gates.packs.lacking import Lacking
-from aims_gates.packs.limits import beyond, reachable, read_limit
+from aims_gates.packs.limits import beyond, limit_of, reachable, read_limit
 
 __all__ = ["FUNCTIONS", "read_worded"]
 
@@ -142,7 +142,27 @@ def _no_looser(measure: Any, text: Any, thresholds: Any) -> bool:
     return True
 
 
+def _agreed(thresholds: Any, planned: Any, gates: Any) -> bool:
+    """Whether the requirements' rows and the plan's limits are the same, for these gates and those of the rows."""
+    rows = {(str(row["gate"]), str(row["measure"])): str(row["limit"]) for row in thresholds}
+    limits = {(str(gate), str(name)): limit for gate in planned for name, limit in planned[gate].items()}
+    for gate, name in limits:
+        if limits[gate, name] is not None and gate in gates and (gate, name) not in rows:
+            raise Lacking(f"the plan limits {name} ({gate}), and thresholds have no such row")
+    for (gate, name), text in rows.items():
+        raw = limits.get((gate, name))
+        if raw is None:
+            raise Lacking(f"thresholds limit {name} ({gate}), and the plan does not")
+        limit, worded = limit_of(name, raw), read_worded(name, text)
+        if limit is None or (limit.op, limit.value) != (worded.op, worded.value):
+            raise Lacking(
+                f"{name} ({gate}): thresholds say {text!r}, the plan {limit.op} {limit.value:g}" if limit else name
+            )
+    return True
+
+
 FUNCTIONS: Mapping[str, Any] = {
+    "agreed": _agreed,
     "finished": _finished,
     "alike": _alike,
     "each": _each,

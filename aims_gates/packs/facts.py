@@ -6,6 +6,7 @@ CEL (https://cel.dev): no loops, no assignment, no way out; it is interpreted, n
 ``record``         the fact's record; ``records`` all of them by name (``organization/roles``, ``system/card`` ...)
 ``system``         system.yaml; ``facts`` its facts; ``params`` the gate's parameters; ``run`` facts of the MLflow run
 ``subject``        digest of the model on trial, ``""`` where there is none
+``planned``        the limits of the plan, by gate and measure; empty where no plan is run
 ``now``            a timestamp; ``today`` the date as ISO text
 ``acts``           what the ledger holds of acts, by kind (:data:`aims_gates.model.ACTS`): each with ``at`` (ISO time),
                    ``on`` (ISO date), ``by``, ``about`` and its own details; empty lists where no ledger is at hand
@@ -29,7 +30,7 @@ from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import DataError, InputError
 from aims_gates.model import ACTS, Finding, Limit, Outcome
-from aims_gates.packs.case import Case
+from aims_gates.packs.case import LIMITS, Case
 from aims_gates.packs.cel import Names
 
 __all__ = ["Fact", "judge"]
@@ -186,6 +187,7 @@ def _names(case: Case) -> Names:
         "system": system,
         "facts": facts,
         "run": _plain(case.run),
+        "planned": {gate: dict(limits) for gate, limits in case.run.get(LIMITS, {}).items()},
         "today": now.date().isoformat(),
         "now": now,
         "acts": {kind: [act.plain() for act in case.acts.get(kind, ())] for kind in ACTS},

@@ -15,7 +15,7 @@ _RECORD = "organization/objectives"
 def run(case: Case) -> Iterator[Finding]:
     """For each objective that names a source its value, and for each whose day has come whether it was reached."""
     record = case.records.get(_RECORD)
-    rows = [row for row in (record or {}).get("objectives") or () if isinstance(row, Mapping)]
+    rows = [row for row in (record or {}).get("objectives") or () if _whole(row)]
     for row in rows:
         source = row.get("from")
         measured = None
@@ -25,6 +25,15 @@ def run(case: Case) -> Iterator[Finding]:
             measured, where = _measured(source, row, case)
             yield _value(row, measured, where, case)
         yield from _reached(row, _number(row.get("current")) if measured is None else measured, case)
+
+
+def _whole(row: Any) -> bool:
+    """Whether it can be judged; what it lacks is a finding of the facts."""
+    return isinstance(row, Mapping) and None not in (
+        _number(row.get("baseline")),
+        _number(row.get("target")),
+        row.get("due"),
+    )
 
 
 def _topic(row: Mapping[str, Any]) -> tuple[str, ...]:

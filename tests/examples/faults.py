@@ -70,7 +70,7 @@ AGED: Mapping[str, tuple[str, str, Any]] = {
     "A.4.6": ("organization/training", "completed.0.date", OLD),
     "A.5.2": ("organization/impact_process", "approved_on", OLD),
     "A.5.3": ("impact_assessment", "retention_until", OLD),
-    "A.6.1.2": ("organization/objectives", "objectives.0.due", YESTERDAY),
+    "A.6.1.2": ("organization/objectives", "objectives.0.measured_on", OLD),
     "A.6.1.3": ("organization/lifecycle", "approved_on", OLD),
     "A.6.2.2": ("requirements", "notes", "Written anew after the evaluation."),
     "A.6.2.3": ("design_record", "next_review", YESTERDAY),

@@ -18,7 +18,7 @@ import pytest
 
 from aims_gates.documents.strict_yaml import Document, read, read_yaml
 from aims_gates.evaluation.plan import make_plan
-from aims_gates.evaluation.run_plan import GateInputs, run_plan
+from aims_gates.evaluation.run_plan import GateInputs, limits_of, run_plan
 from aims_gates.governance.classification import DEFAULT, bundle, classify, read_answers, record_text
 from aims_gates.governance.classification import record as classification_record
 from aims_gates.governance.controls import catalogue
@@ -28,7 +28,7 @@ from aims_gates.packs.examples import write_example
 from aims_gates.packs.find import find_gates
 from aims_gates.profiles import read_profile
 
-from .faults import ASSESSED, CASES, CONDITIONAL, MEASURED, REMOVED, REQUIRED, SPECIFIED, changed_value
+from .faults import ASSESSED, CASES, CONDITIONAL, GONE, MEASURED, REMOVED, REQUIRED, SPECIFIED, changed_value
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
 NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
@@ -45,7 +45,10 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> SystemRecord:
     found = read_system(pack, "mortgage")
     facts = {**found.system.facts, "has_customers": True}
     system = found.system.model_copy(update={"facts": facts})
-    return replace(found, system=system, records={**found.records, "system": system.model_dump(mode="json")})
+    # The gates that measure are represented by evidence without numbers, so no objective can be compared with them.
+    objectives = changed_value(found.records["organization/objectives"], "objectives.0.from", GONE)
+    records = {**found.records, "organization/objectives": objectives, "system": system.model_dump(mode="json")}
+    return replace(found, system=system, records=records)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,7 @@ def evidence(record: SystemRecord, plan: Plan, kit: Any, *only: str) -> dict[str
     measuring = {name for name, gate in GATES.items() if set(gate.manifest.inputs.data) - {"reference", "logs"}}
     real = [step for step in plan.steps if step.gate not in measuring and (not only or step.gate in only)]
     bench = GateInputs(record, Subject("model", kit.BYTES), versions=("1",), facts={"released_on": "2026-11-15"})
+    bench.limits = limits_of(plan)
     found = {each.gate: each for each in run_plan(replace(plan, steps=tuple(real)), GATES, bench, NOW)}
     for step in plan.steps:
         # The model card reads the results of the others and would find none here.
@@ -190,7 +194,7 @@ def test_another_training_set_than_the_recorded_one_makes_its_provenance_stale(
 def test_a_drift_breach_marks_the_impact_assessment_stale(
     record: SystemRecord, plan: Plan, kit: Any, complete: dict[str, Evidence], decide: Callable[..., Decision]
 ) -> None:
-    breach = [{"date": "2026-11-15", "metric": "psi", "what": "0.31"}]
+    breach = [{"date": "2026-11-15", "metric": "psi", "what": "0.31", "handled_as": "N-1"}]
     anew = evidence(changed(record, "monitoring", "breaches", breach), plan, kit, *readers("monitoring"))
     decision = decide({**complete, **anew})
     assert {each.control: each.state for each in decision.controls if each.blocks} == {"A.5.3": "stale"}
