@@ -35,6 +35,7 @@ from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.statements.people import Approval, Request
 from aims_gates.attestation.statements.policy import Binding, Trust, TrustedKey
+from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
 from aims_gates.attestation.statements.registry import Creation, Grant, Registration
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
 from aims_gates.attestation.statements.wording import say
@@ -42,6 +43,7 @@ from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
+from aims_gates.governance.records.approvers import approver_of
 from aims_gates.ledger import append, install, lock
 from aims_gates.model import Approver, Decision, Evidence, Finding, Limit, Plan, Requirement, Step, Subject
 
@@ -51,6 +53,8 @@ OTHER = digest_bytes(b"another model's folder")
 TABLE = digest_bytes(b"an evaluation set")
 OUTPUT = digest_bytes(b"a prediction table")
 GATE = digest_bytes(b"a gate's code")
+#: What a finding rests on that was computed on the evaluation set.
+MEASURED = ("data:evaluation",)
 ROLES = ("policy", "ci", "developer", "risk", "compliance", "on-call")
 
 
@@ -161,9 +165,8 @@ def finding(outcome: str | None = "pass", value: float | None = None, **changes:
     """A finding under the limit ``<= 0.1`` whose number says what the outcome says."""
     number = {"pass": 0.05, "fail": 0.4, "inconclusive": 0.09, "error": None, None: 0.2}[outcome]
     limit = None if outcome is None else Limit("<=", 0.1)
-    made = Finding(
-        "gap", number if value is None else value, n=900, limit=limit, outcome=outcome, controls=("A.6.2.4",)
-    )
+    number = number if value is None else value
+    made = Finding("gap", number, n=900, limit=limit, outcome=outcome, controls=("A.6.2.4",), rests_on=MEASURED)
     return replace(made, **changes)
 
 
@@ -255,6 +258,26 @@ class Story:
 
     def ledger(self) -> StatementView:
         return StatementView(self.rows, "default", "credit")
+
+    def sign_texts(self) -> None:
+        """Have every text that evidence rests on submitted and approved, and the system's own bound."""
+        evidence = [row.predicate for row in self.rows if row.type == type_of(Evidence)]
+        texts = {(name, read["file"], read["digest"]) for said in evidence for name, read in said.records_read.items()}
+        self.trust(*map(trusted, (*ROLES, "top-management")), version=len(self.rows))
+        bound = self.ledger().binding()
+        assert bound is not None
+        for name, file, digest_ in sorted(texts):
+            if name == "system":
+                self.bind(bound.predicate.plan, system_digest=digest_)
+                continue
+            organization = name.startswith("organization/")
+            full, system = (
+                name if organization else f"system/{name}",
+                "" if organization else bound.predicate.plan.system,
+            )
+            submission, role = RecordSubmission(full, system, file, digest_), approver_of(full)
+            self.say(submission, "developer", about=digest_)
+            self.say(RecordApproval(full, system, file, digest_, role=role), role, about=digest_)
 
     def request(self, version: str = "1", by: str = "developer", about: str = BYTES, **changes: Any) -> Row:
         """A request that freezes the evidence there is."""

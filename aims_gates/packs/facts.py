@@ -19,7 +19,7 @@ cannot be answered means that the fact applies. The finding about a record that 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from typing import Annotated, Any, Literal
@@ -44,8 +44,12 @@ _TIMED = re.compile(r"\b(?:days_since|days_until|current)\(|\btoday\b|\bnow\b")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: How far ahead a fact is tried: longer than any evidence lives.
 _HORIZON = timedelta(days=400)
+_RECORDS = re.compile(r"\brecords\b")
 #: That a record is there is not what it says: ``"system/history" in records`` reads nothing.
-_RECORDS = re.compile(r"""(?<!["'] in )\brecords\b""")
+_PRESENT = re.compile(r"""(?:["']|\b\w+) in records\b(?!\s*\[)""")
+#: ``["system/card", "system/requirements"].all(n, ...)``, in which ``records[n]`` is one of these.
+_LISTED = re.compile(r"""\[((?:\s*["'][^"'\]]+["']\s*,?)+)\]\s*\.\s*(?:all|exists|filter)\(\s*(\w+)\s*,""")
+_TEXT = re.compile(r"""["']([^"']+)["']""")
 _NAMED = re.compile(r"""\brecords\s*\[\s*["']([^"'\]]+)["']\s*\]""")
 _QUOTED = re.compile(r"""(["']).*?\1""")
 _RECORD = re.compile(r"(?<![\w.])record\b")
@@ -127,15 +131,23 @@ def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
     text = " ".join(fact.requires)
     bare = _QUOTED.sub("", text)
     own = not fact.by_acts or _RECORD.search(bare)
-    read = {*([fact.record] if own else ()), *_NAMED.findall(text)}
-    if len(_NAMED.findall(text)) < len(_RECORDS.findall(text)):  # one is named by something that has to be worked out
-        read |= set(case.records)
+    read = {*([fact.record] if own else ()), *_looked_up(text, case.records)}
     if _SYSTEM.search(bare):
         read.add("system")
     rows = {f"act:{act.row}" for kind in _kinds(bare) for act in case.acts.get(kind, ())}
     if fact.by_acts and _RUN.search(bare):
         rows.add("run")
     return tuple(sorted({f"record:{name.removeprefix('system/')}" for name in read} | rows))
+
+
+def _looked_up(text: str, records: Iterable[str]) -> set[str]:
+    """The records that an expression names; all, where one is named by something that has to be worked out."""
+    names = set(_NAMED.findall(text))
+    rest = _NAMED.sub("", _PRESENT.sub("", text))
+    for listed, variable in _LISTED.findall(text):
+        rest, times = re.subn(rf"\brecords\s*\[\s*{variable}\s*\]", "", rest)
+        names |= set(_TEXT.findall(listed)) if times else set()
+    return names | (set(records) if _RECORDS.search(rest) else set())
 
 
 def _kinds(text: str) -> Sequence[str]:

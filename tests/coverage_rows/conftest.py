@@ -32,6 +32,12 @@ def of_records(found: SystemRecord, gate: str) -> tuple[Finding, ...]:
     return _of_the_example(gate)
 
 
+def _read(found: SystemRecord, findings: tuple[Finding, ...]) -> dict[str, Any]:
+    """File and digest of the records on which findings rest."""
+    names = {name.removeprefix("record:") for finding in findings for name in finding.rests_on}
+    return {name: found.provenance(name) for name in sorted(names & set(found.records))}
+
+
 @pytest.fixture(scope="session")
 def told(kit: Any) -> Told:
     """A story in which gates with facts judge these records and measured ones pass, up to the last approval."""
@@ -56,7 +62,8 @@ def told(kit: Any) -> Told:
                 step.gate, step.digests[0], step.params, findings, outcome, NOW.isoformat(), data, {}, kit.OUTPUT
             )
             pinned = {pin: getattr(plan, f"{pin}_digest") for pin in step.pins}
-            story.say(replace(said, facts=pinned), "ci")
+            story.say(replace(said, facts=pinned, records_read=_read(found, findings)), "ci")
+        story.sign_texts()
         story.request()
         for rule in plan.approvals:
             story.approve(rule.role)

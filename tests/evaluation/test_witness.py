@@ -122,7 +122,16 @@ def test_a_fact_rests_on_its_record_whatever_it_finds(gate: Gate) -> None:
         ("run.released_on != run.commit", ("record:card", "run")),
         ("run.passes == true || record.a == 1", ("record:card", "run")),
         (
-            '["card"].all(n, records[n].a == 1)',
+            '["system/card", "system/system"].all(n, !(n in records) || records[n].name == "x")',
+            ("record:card", "record:system"),
+        ),
+        ('["a", "b"].all(n, record.name != n)', ("record:card",)),
+        (
+            '["a"].all(n, records[n + "b"].a == 1)',
+            ("record:card", "record:organization/roles", "record:system"),
+        ),
+        (
+            "records.all(n, records[n].a == 1)",
             ("record:card", "record:organization/roles", "record:system"),
         ),
     ],

@@ -32,6 +32,7 @@ from .faults import ASSESSED, CASES, CONDITIONAL, GONE, MEASURED, REMOVED, REQUI
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
 NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
+RELEASED = datetime(2026, 11, 15, 12, tzinfo=UTC)
 GATES = find_gates()
 HIGH = read_profile("high", GATES)
 
@@ -65,7 +66,9 @@ def evidence(record: SystemRecord, plan: Plan, kit: Any, *only: str) -> dict[str
     """What the gates (all, or those named) find; for those that need data, what they would find on good data."""
     measuring = {name for name, gate in GATES.items() if set(gate.manifest.inputs.data) - {"reference", "logs"}}
     real = [step for step in plan.steps if step.gate not in measuring and (not only or step.gate in only)]
-    bench = GateInputs(record, Subject("model", kit.BYTES), versions=("1",), facts={"released_on": "2026-11-15"})
+    bench = GateInputs(
+        record, Subject("model", kit.BYTES), versions=("1",), facts={"released_on": RELEASED.date().isoformat()}
+    )
     bench.limits = limits_of(plan)
     found = {each.gate: each for each in run_plan(replace(plan, steps=tuple(real)), GATES, bench, NOW)}
     for step in plan.steps:
@@ -90,11 +93,14 @@ def decide_for(kit: Any) -> Callable[[Plan, Mapping[str, Evidence]], Decision]:
 
     def decides(plan: Plan, found: Mapping[str, Evidence]) -> Decision:
         story = kit.Story()
-        story.now = NOW
+        story.now = RELEASED
         story.begun(plan)
+        story.grant(version="0", about=kit.OTHER)
+        story.now = NOW
         story.predict(data=plan.evaluation_digest or kit.TABLE, isolation="bwrap")
         for each in found.values():
             story.say(each, "ci")
+        story.sign_texts()
         story.request()
         for rule in plan.approvals:
             story.approve(rule.role)

@@ -23,7 +23,7 @@ import pandas as pd
 from isolation import lower_isolation, say_isolation
 from prepare import TARGET, write
 from stage import Unexpected, aims, must, python, refused, say, title
-from world import approved, into_production, keys_and_binding, register
+from world import approved, into_production, keys_and_binding, records_signed, register
 from world import client as plain_client
 
 __all__ = ["main"]
@@ -71,6 +71,7 @@ def _story() -> None:
     _keys_and_binding()
     client = plain_client()
     _version_1(client, reference)
+    _signed()
     _version_2(client, reference)
     _tampering(client)
     _version_3(client, reference)
@@ -115,7 +116,7 @@ def _version_1(client: Any, reference: pd.DataFrame) -> None:
     aims(
         f"check --model mortgage --version {version} --key keys/ci.key --report html:version-1.html",
         code=2,
-        has=("A.5.4", "demographic_parity_ratio"),
+        has=("A.5.4", "demographic_parity_ratio", "typed, unsigned", "aims-gates records submit --all-due"),
     )
     say("The data scientist tries all the same, with the plain MLflow client:")
     error = refused(into_production(client, version), MlflowException, has=("A.5.4 (failed)", "A.6.2.4 (failed)"))
@@ -124,15 +125,24 @@ def _version_1(client: Any, reference: pd.DataFrame) -> None:
     say("Over HTTP the same refusal is status 403. Nothing was written but the record of the refusal.")
 
 
+def _signed() -> None:
+    title("4. What people wrote, signed")
+    say("""The profile takes nothing that is only typed. Each record has an author, who submits its text, and another
+        person who approves it in the role that its type asks for.""")
+    records_signed()
+    say("Of version 1 nothing but the failures is left:")
+    aims("explain mortgage 1 --to production", code=2, has=("signed",))
+
+
 def _version_2(client: Any, reference: pd.DataFrame) -> None:
     from mlflow.exceptions import MlflowException
     from train import mitigated
 
-    title("4. Version 2: fixed, approved by two people, released")
+    title("5. Version 2: fixed, approved by two people, released")
     say("""No neighbourhood columns, and fairlearn's exponentiated gradient holds the groups' rates together in
         training. Race is not asked for when it predicts.""")
     version = register(mitigated(reference), reference, "parity by exponentiated gradient")
-    aims(f"check --model mortgage --version {version} --key keys/ci.key", code=4)
+    aims(f"check --model mortgage --version {version} --key keys/ci.key", code=4, has=("known:",))
     say("The evidence criteria are met. Two people have to agree, so it is still refused:")
     refused(into_production(client, version), MlflowException, has=("risk",))
     approved(version, "fixes the disparity of version 1")
@@ -165,7 +175,7 @@ def _tampering(client: Any) -> None:
 
     import aims_gates
 
-    title("5. One byte")
+    title("6. One byte")
     say("""A stock load of the released version is fine, though MLflow writes a file of its own into the folder:""")
     python('mlflow.pyfunc.load_model("models:/mortgage@production")')
     mlflow.pyfunc.load_model("models:/mortgage@production")
@@ -189,7 +199,7 @@ def _version_3(client: Any, reference: pd.DataFrame) -> None:
     from mlflow.exceptions import MlflowException
     from train import mitigated
 
-    title("6. Version 3: retrained, and judged by itself")
+    title("7. Version 3: retrained, and judged by itself")
     frame = reference.drop(reference.index[::50])
     say(f"""{len(reference) - len(frame)} applicants asked to be forgotten. The same recipe without their rows gives
         other bytes, so the evidence and the approvals of version 2 say nothing about it:""")
@@ -203,7 +213,7 @@ def _version_3(client: Any, reference: pd.DataFrame) -> None:
 
 
 def _rollback(client: Any) -> None:
-    title("7. Back to version 2")
+    title("8. Back to version 2")
     say("""Suppose version 3 misbehaves at night. The engineer on call goes back to what was granted before. That
         needs no fresh evidence: the same bytes, a reason, and a review afterwards. Nobody else may order it.""")
     aims("rollback mortgage 2 --key keys/scientist.key", "--reason", "drill", code=2)

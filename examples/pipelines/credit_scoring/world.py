@@ -12,30 +12,41 @@ import pandas as pd
 from stage import aims, python
 from train import features_of
 
-__all__ = ["MODEL", "approved", "client", "code_digest", "into_production", "keys_and_binding", "register"]
+__all__ = ["MODEL", "approved", "client", "code_digest", "into_production", "keys_and_binding", "records_signed", "register"]
 
 MODEL = "mortgage"
-#: Key file -> who holds it, and the roles in which it signs.
+#: Key file -> who holds it, and the role in which it signs. The records name these people.
 _PEOPLE = {
-    "policy": ("policy owner", ("policy",)),
-    "scientist": ("data scientist", ("developer",)),
-    "ci": ("continuous integration", ("ci",)),
-    "risk": ("risk officer", ("risk",)),
-    "compliance": ("compliance officer", ("compliance",)),
-    "oncall": ("engineer on call", ("on-call",)),
+    "policy": ("aims-manager@example.org", "policy"),
+    "scientist": ("model-developer@example.org", "developer"),
+    "ci": ("continuous integration", "ci"),
+    "owner": ("head-of-lending@example.org", "owner"),
+    "risk": ("model-validator@example.org", "risk"),
+    "compliance": ("ethics-lead@example.org", "compliance"),
+    "top": ("managing-director@example.org", "top-management"),
+    "oncall": ("incident-desk@example.org", "on-call"),
 }
+#: Key file -> the role in which it approves texts of records.
+_APPROVERS = {"top": "top-management", "compliance": "compliance", "risk": "risk"}
 
 
 def keys_and_binding(quiet: bool = False) -> None:
     """A key for each role, the trust list, and the model bound to its system."""
-    for name, (person, roles) in _PEOPLE.items():
+    for name, (person, role) in _PEOPLE.items():
         aims(f"keys new keys/{name}", quiet=True)
-        words = [f"keys trust keys/{name}.pub --key keys/policy.key", *(f"--role {role}" for role in roles)]
+        words = [f"keys trust keys/{name}.pub --key keys/policy.key --role {role}"]
         words += ["--first"] if name == "policy" else []
         words += [f"--login {getpass.getuser()}"] if name == "scientist" else []
         words += ["--service"] if name == "ci" else []
         aims(" ".join(words), "--person", person, quiet=quiet)
-    aims(f"bind {MODEL} --system {MODEL} --key keys/policy.key", "--author", "data scientist", quiet=quiet)
+    aims(f"bind {MODEL} --system {MODEL} --key keys/policy.key", "--author", "model-developer@example.org", quiet=quiet)
+
+
+def records_signed() -> None:
+    """Every text of the records, put forward by its author and approved by another person."""
+    aims("records submit --all-due --key keys/owner.key", quiet=True)
+    for name, role in _APPROVERS.items():
+        aims(f"records approve --all-due --role {role} --key keys/{name}.key", quiet=True)
 
 
 def client() -> Any:
