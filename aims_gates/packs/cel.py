@@ -22,6 +22,13 @@
 ``digest_of(text)``       ``sha256:...`` of a text, space and line breaks evened out
 ``holders(role)``         the active people who hold a role, by organization/roles
 ``holds(person, role)``   whether this person is one of them
+``known(person)``         an active person, by organization/roles
+``concerns(entry)``       an entry names this system, all of them (``*``), or none
+``answered(entry, kind, begun, done, n)``  what began was done within ``n`` days, still may be, or a corrective action
+                          answers for ``kind/ID``; the last three are names of fields and a number
+``kept(entry, kind, done, due)``  the same with a date by which it is done
+``accepted(nonconformity)``  it states cause, action, owner and date, somebody else accepted them, and it is not overdue
+``raised(entry, kind)``   how many nonconformities are about ``kind/ID``
 ``unbroken(steps)``       each step's ``output`` is the next one's ``input``
 ``reclassified(record)``  a classification record's answers give, by its own rule bundle, the result that it carries
 ========================  ==========================================================================================
@@ -40,6 +47,7 @@ from typing import TYPE_CHECKING, Any
 from aims_gates.documents.canonical import text_digest
 from aims_gates.documents.strict_yaml import Document
 from aims_gates.errors import DataError, GateError, InputError
+from aims_gates.packs import deadlines
 from aims_gates.packs.compared import FUNCTIONS
 from aims_gates.packs.lacking import Lacking
 from aims_gates.packs.quick_cel import needs_every_part, program
@@ -151,6 +159,9 @@ class _Clock:
     def until(self, text: Any) -> int:
         return (_day(text) - self.today).days
 
+    def day(self, text: Any) -> date:
+        return _day(text)
+
     def within(self, begun: Any, done: Any, most: Any) -> bool:
         self.since(done)
         days = (_day(done) - _day(begun)).days
@@ -179,13 +190,22 @@ class _Clock:
         return True
 
 
+def _roles(records: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    roles = records.get("organization/roles")
+    if roles is None:
+        raise Lacking("the record organization/roles is missing")
+    return roles
+
+
+def _active(roles: Mapping[str, Any]) -> set[Any]:
+    people = roles.get("people") or []
+    return {person.get("id") for person in people if isinstance(person, Mapping) and person.get("active") is True}
+
+
 def _holders(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], list[str]]:
     def holders(role: Any) -> list[str]:
-        roles = records.get("organization/roles")
-        if roles is None:
-            raise Lacking("the record organization/roles is missing")
-        people = roles.get("people") or []
-        active = {person.get("id") for person in people if isinstance(person, Mapping) and person.get("active") is True}
+        roles = _roles(records)
+        active = _active(roles)
         return [
             str(holder)
             for entry in roles.get("roles") or []
@@ -195,6 +215,23 @@ def _holders(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], list[s
         ]
 
     return holders
+
+
+def _known(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
+    return lambda person: str(person) in _active(_roles(records)) and not placeholder(str(person))
+
+
+def _current(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
+    """Whether a record is in force; that nobody active approved it is seen where there is a record of roles."""
+
+    def current(record: Any) -> bool:
+        clock.current(record)
+        people = _active(records.get("organization/roles") or {})
+        if people and str(record["approver"]) not in people:
+            raise Lacking(f"{record['approver']}, who approved it, is no active person of organization/roles")
+        return True
+
+    return current
 
 
 class Names:
@@ -367,7 +404,7 @@ def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mappi
         "days_until": clock.until,
         "within": clock.within,
         "by": clock.by,
-        "current": clock.current,
+        "current": _current(clock, records),
         "stated": _stated,
         "every": _every,
         "filled": _filled,
@@ -376,6 +413,8 @@ def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mappi
         "digest_of": _digest_of,
         "holders": holders,
         "holds": lambda person, role: str(person) in holders(role),
+        "known": _known(records),
+        **deadlines.functions(clock, records, _known(records)),
         "unbroken": _unbroken,
         "reclassified": _reclassified(clock.read_on, records),
     }

@@ -29,9 +29,11 @@ from pydantic import Field
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import DataError, InputError
+from aims_gates.governance.records.leaves import future_dates
 from aims_gates.model import ACTS, Finding, Limit, Outcome
 from aims_gates.packs.case import LIMITS, Case
 from aims_gates.packs.cel import Names
+from aims_gates.packs.deadlines import ANSWERS, NONCONFORMITIES
 
 __all__ = ["Fact", "judge"]
 
@@ -39,8 +41,12 @@ __all__ = ["Fact", "judge"]
 MAX_EXPRESSION = 1000
 Expression = Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION)]
 _STATED = Limit(">=", 1.0)
+_CURRENT = re.compile(r"\bcurrent\(record\)")
 #: What makes the answer hang on the day.
-_TIMED = re.compile(r"\b(?:days_since|days_until|current)\(|\btoday\b|\bnow\b")
+_TIMED = re.compile(r"\b(?:days_since|days_until|current|accepted|answered|kept)\(|\btoday\b|\bnow\b")
+#: What was missed has failed; it has not aged.
+_MISSED = re.compile(r"\b(?:answered|kept)\(")
+_ANSWERED = re.compile(rf"\b(?:{'|'.join(ANSWERS)})\(")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 #: How far ahead a fact is tried: longer than any evidence lives.
 _HORIZON = timedelta(days=400)
@@ -177,6 +183,8 @@ def _with_unnamed(fact: Fact, case: Case, finding: Finding) -> tuple[str, ...]:
     """
     text = _QUOTED.sub("", " ".join(fact.requires))
     roles = {"record:organization/roles"} if _HOLDERS.search(text) else set()
+    if _ANSWERED.search(text) and NONCONFORMITIES in case.records:
+        roles.add(f"record:{NONCONFORMITIES}")
     looks, released = len(_RUN.findall(text)), len(_RELEASED.findall(text))
     run = {"run" if released < looks else "ledger"} if looks and not _without_run(fact, case, finding) else set()
     return tuple(sorted({*_rests_on(fact, case)} | roles | run))
@@ -233,6 +241,15 @@ def _deciders(expression: str, names: Names) -> Iterator[str]:
             continue
 
 
+def _to_come(fact: Fact, names: Names, today: date) -> str | None:
+    """What a fact's record says was done on a day to come, among what the fact looks at; all of it for ``current``."""
+    text = " ".join(fact.requires)
+    for place, day in future_dates(names.record(fact.record), today):
+        if _CURRENT.search(text) or re.search(rf"\b{re.escape(str(place[0]))}\b", text):
+            return f"{fact.record}: {'.'.join(map(str, place))}: {day} lies in the future"
+    return None
+
+
 def _answer(fact: Fact, names: Names) -> tuple[Outcome, str | None]:
     if names.record(fact.record) is None and not fact.by_acts:
         return "fail", f"the record {fact.record} is missing"
@@ -271,6 +288,8 @@ def _until(fact: Fact, names: Names, outcome: Outcome, today: date) -> date | No
     if outcome == "pass":
         end = today + _HORIZON
         return None if _holds(fact, names, end) else _last(fact, names, today, end)
+    if any(map(_MISSED.search, fact.requires)):
+        return None
     oldest = min(_days(names.record(fact.record)), default=today)
     return _last(fact, names, oldest, today) if oldest < today and _holds(fact, names, oldest) else None
 
@@ -290,8 +309,9 @@ def _days(value: Any) -> Iterator[date]:
 
 
 def _finding(fact: Fact, names: Names, today: date) -> Finding:
-    outcome, note = _answer(fact, names)
-    until = _until(fact, names, outcome, today) if outcome != "error" else None
+    future = _to_come(fact, names, today)
+    outcome, note = _answer(fact, names) if future is None else ("fail", future)
+    until = _until(fact, names, outcome, today) if future is None and outcome != "error" else None
     overtaken = outcome == "fail" and (until is not None or (fact.lapses and (note or "").endswith(fact.says)))
     missing = names.record(fact.record) is None and not fact.by_acts
     remedy = f"Write it: aims-gates records new {quoted(fact.record)}" if missing else fact.remedy

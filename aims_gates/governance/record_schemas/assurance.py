@@ -133,6 +133,9 @@ class Incident(CaseEntry):
     """An incident."""
 
     severity: Text = says("One of severities.")
+    what: Text | None = says("What happened, without names; needed.", default=None)
+    system: Text | None = says("The system concerned, or * for all; needed.", default=None)
+    cause: Text | None = says("What caused it, once that is known.", default=None)
     notified_on: Day | None = says("When notices went out.", default=None)
 
 
@@ -186,11 +189,17 @@ class Nonconformity(CaseEntry):
 
     grade: Literal["major", "minor"] = says("How grave it is.")
     what: Text = says("What was not as required.")
+    system: Text | None = says("The system concerned; all of them where none is named.", default=None)
+    about: tuple[Text, ...] = says(
+        "What it answers for: incidents/ID, concerns/ID, reports/ID, audits/ID, risks/ID, changes/ID.", default=()
+    )
     cause: str | None = says("The root cause; needed to close it.", default=None)
     action: str | None = says("The corrective action; needed to close it.", default=None)
     owner: Text = says("Who sees to it.")
     due: Day = says("By when.")
-    effective_on: Day | None = says("When a check showed that the action worked.", default=None)
+    accepted_by: Text | None = says("Who accepted cause, action and date; not the owner.", default=None)
+    accepted_on: Day | None = says("When.", default=None)
+    effective_on: Day | None = says("When a check showed that the action worked; needed to close it.", default=None)
 
 
 class Improvement(Shape):
@@ -227,13 +236,14 @@ class StatementOfApplicability(Reviewed):
 class Audit(Shape):
     """An internal audit."""
 
+    id: Text | None = says("Its id, by which nonconformities name it.", default=None)
     scope: Text = says("What is audited, against what.")
     planned_on: Day = says("When it is planned.")
     done_on: Day | None = says("When it was held.", part="entries", default=None)
     auditor: Text = says("Who audits.")
     audited: Texts = says("Whose work is audited; never the auditor's own.")
     report: Text | None = says("Where the report is.", part="entries", default=None)
-    findings: int | None = says("How many findings.", part="entries", default=None, ge=0)
+    findings: int | None = says("How many nonconformities it raised.", part="entries", default=None, ge=0)
 
 
 class AuditProgramme(Reviewed):

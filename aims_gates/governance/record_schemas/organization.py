@@ -242,6 +242,8 @@ class Training(Reviewed):
 class ConcernEntry(CaseEntry):
     """A concern or a report that came in."""
 
+    system: Text | None = says("The system concerned; all of them where none is named.", default=None)
+
 
 class Concerns(Reviewed):
     """The channel on which staff raise concerns (A.3.3)."""
