@@ -52,7 +52,9 @@ class _Deadlines:
             raise Lacking(f"{name}: {accepted_by}, who accepted it, is no active person of organization/roles")
         if self._before(nonconformity["accepted_on"], nonconformity.get("opened_on")):
             raise Lacking(f"{name} was accepted before it was opened")
-        overdue = self._clock.until(nonconformity["due"]) < 0 if done is None else self._late(done, nonconformity["due"])
+        overdue = (
+            self._clock.until(nonconformity["due"]) < 0 if done is None else self._late(done, nonconformity["due"])
+        )
         if overdue:
             raise Lacking(f"{name} was due on {nonconformity['due']}")
         return True

@@ -12,7 +12,16 @@ import pandas as pd
 from stage import aims, python
 from train import features_of
 
-__all__ = ["MODEL", "approved", "client", "code_digest", "into_production", "keys_and_binding", "records_signed", "register"]
+__all__ = [
+    "MODEL",
+    "approved",
+    "client",
+    "code_digest",
+    "into_production",
+    "keys_and_binding",
+    "records_signed",
+    "register",
+]
 
 MODEL = "mortgage"
 #: Key file -> who holds it, and the role in which it signs. The records name these people.
