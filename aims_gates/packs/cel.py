@@ -218,7 +218,7 @@ def _holders(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], list[s
 
 
 def _known(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
-    return lambda person: str(person) in _active(_roles(records)) and not placeholder(str(person))
+    return lambda person: str(person) in _active(_roles(records)) and not _placeholder(str(person))
 
 
 def _current(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
