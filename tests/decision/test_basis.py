@@ -260,7 +260,7 @@ def test_a_requirement_without_a_least_basis_is_written_as_before(kit):
 def test_the_first_release_is_what_the_grants_say(story, kit):
     def basis(**facts):
         evidence = replace(story.ledger().all_evidence(kit.step(), kit.BYTES)[-1].evidence, facts=facts)
-        return basis_of(kit.finding(rests_on=("ledger",)), evidence, story.ledger(), "credit")
+        return basis_of(kit.finding(rests_on=("ledger",)), evidence, story.ledger(), "credit", 99)
 
     checked(story, kit)
     assert basis(first_release=True) == "performed"
@@ -271,4 +271,4 @@ def test_the_first_release_is_what_the_grants_say(story, kit):
     assert basis(first_release=True) == "performed"  # it was made before
     late = replace(story.ledger().all_evidence(kit.step(), kit.BYTES)[-1].evidence, produced_at="2099-01-01T00:00:00Z")
     late = replace(late, facts={"first_release": True})
-    assert basis_of(kit.finding(rests_on=("ledger",)), late, story.ledger(), "credit") == "declared"
+    assert basis_of(kit.finding(rests_on=("ledger",)), late, story.ledger(), "credit", 99) == "declared"
