@@ -16,7 +16,7 @@ os.environ["AIMS_GATES_CACHE"] = "off"
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,15 +35,18 @@ from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.statements.people import Approval, Request
 from aims_gates.attestation.statements.policy import Binding, Trust, TrustedKey
-from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
+from aims_gates.attestation.statements.records import RecordApproval, RecordEntries, RecordSubmission
 from aims_gates.attestation.statements.registry import Creation, Grant, Registration
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.in_force import StatementView
+from aims_gates.decision.records import entries_signed
 from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.governance.records.approvers import approver_of
+from aims_gates.governance.records.parts import parts_of
+from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.ledger import append, install, lock
 from aims_gates.model import Approver, Decision, Evidence, Finding, Limit, Plan, Requirement, Step, Subject
 
@@ -259,25 +262,35 @@ class Story:
     def ledger(self) -> StatementView:
         return StatementView(self.rows, "default", "credit")
 
-    def sign_texts(self) -> None:
-        """Have every text that evidence rests on submitted and approved, and the system's own bound."""
-        evidence = [row.predicate for row in self.rows if row.type == type_of(Evidence)]
-        texts = {(name, read["file"], read["digest"]) for said in evidence for name, read in said.records_read.items()}
+    def sign_texts(self, records: Iterable[SystemRecord]) -> None:
+        """Have every text and entry that evidence rests on signed, and the system's own file bound.
+
+        Args:
+            records: The systems as they were when the evidence was made.
+        """
         self.trust(*map(trusted, (*ROLES, "top-management")), version=len(self.rows))
+        evidence = [row.predicate for row in self.rows if row.type == type_of(Evidence)]
+        texts = {(name, tuple(sorted(read.items()))) for said in evidence for name, read in said.records_read.items()}
+        for name, read in sorted(texts):
+            self._sign_text(name, dict(read), records)
+
+    def _sign_text(self, name: str, read: dict[str, str], records: Iterable[SystemRecord]) -> None:
         bound = self.ledger().binding()
         assert bound is not None
-        for name, file, digest_ in sorted(texts):
-            if name == "system":
-                self.bind(bound.predicate.plan, system_digest=digest_)
-                continue
-            organization = name.startswith("organization/")
-            full, system = (
-                name if organization else f"system/{name}",
-                "" if organization else bound.predicate.plan.system,
-            )
-            submission, role = RecordSubmission(full, system, file, digest_), approver_of(full)
-            self.say(submission, "developer", about=digest_)
-            self.say(RecordApproval(full, system, file, digest_, role=role), role, about=digest_)
+        if name == "system":
+            self.bind(bound.predicate.plan, system_digest=read["digest"])
+            return
+        organization = name.startswith("organization/")
+        full, system = name if organization else f"system/{name}", "" if organization else bound.predicate.plan.system
+        about, role = (full, system, read["file"]), approver_of(full)
+        self.say(RecordSubmission(*about, read["digest"]), "developer", about=read["digest"])
+        self.say(RecordApproval(*about, read["digest"], role=role), role, about=read["digest"])
+        for parts in [parts_of(name, each.records[name]) for each in records if name in each.records]:
+            if "entries" in read and parts.digests().get("entries") == read["entries"]:
+                now, before = parts.entry_digests(), entries_signed(self.ledger(), full, system)
+                gone = tuple(sorted(before.missing(now)))
+                self.say(RecordEntries(*about, now, gone, "written anew" if gone else ""), role)
+                return
 
     def request(self, version: str = "1", by: str = "developer", about: str = BYTES, **changes: Any) -> Row:
         """A request that freezes the evidence there is."""

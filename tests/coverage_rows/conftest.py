@@ -35,7 +35,9 @@ def of_records(found: SystemRecord, gate: str) -> tuple[Finding, ...]:
 def _read(found: SystemRecord, findings: tuple[Finding, ...]) -> dict[str, Any]:
     """File and digest of the records on which findings rest."""
     names = {name.removeprefix("record:") for finding in findings for name in finding.rests_on}
-    return {name: found.provenance(name) for name in sorted(names & set(found.records))}
+    there = {**record().records, **found.records}  # what was judged once before rests on the example's own
+    read = replace(found, records=there)
+    return {name: read.provenance(name) for name in sorted(names & set(there))}
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +65,7 @@ def told(kit: Any) -> Told:
             )
             pinned = {pin: getattr(plan, f"{pin}_digest") for pin in step.pins}
             story.say(replace(said, facts=pinned, records_read=_read(found, findings)), "ci")
-        story.sign_texts()
+        story.sign_texts([found, record()])
         story.request()
         for rule in plan.approvals:
             story.approve(rule.role)

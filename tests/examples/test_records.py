@@ -32,6 +32,8 @@ from .faults import ASSESSED, CASES, CONDITIONAL, GONE, MEASURED, REMOVED, REQUI
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
 NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
+#: The records as they were when a gate looked at them, the example's own first.
+READ: list[SystemRecord] = []
 RELEASED = datetime(2026, 11, 15, 12, tzinfo=UTC)
 GATES = find_gates()
 HIGH = read_profile("high", GATES)
@@ -49,7 +51,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> SystemRecord:
     # The gates that measure are represented by evidence without numbers, so no objective can be compared with them.
     objectives = changed_value(found.records["organization/objectives"], "objectives.0.from", GONE)
     records = {**found.records, "organization/objectives": objectives, "system": system.model_dump(mode="json")}
-    return replace(found, system=system, records=records)
+    READ[:] = [replace(found, system=system, records=records)]
+    return READ[0]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,7 @@ def evidence(record: SystemRecord, plan: Plan, kit: Any, *only: str) -> dict[str
     """What the gates (all, or those named) find; for those that need data, what they would find on good data."""
     measuring = {name for name, gate in GATES.items() if set(gate.manifest.inputs.data) - {"reference", "logs"}}
     real = [step for step in plan.steps if step.gate not in measuring and (not only or step.gate in only)]
+    READ[1:] = [record]
     bench = GateInputs(
         record, Subject("model", kit.BYTES), versions=("1",), facts={"released_on": RELEASED.date().isoformat()}
     )
@@ -100,7 +104,7 @@ def decide_for(kit: Any) -> Callable[[Plan, Mapping[str, Evidence]], Decision]:
         story.predict(data=plan.evaluation_digest or kit.TABLE, isolation="bwrap")
         for each in found.values():
             story.say(each, "ci")
-        story.sign_texts()
+        story.sign_texts(READ)
         story.request()
         for rule in plan.approvals:
             story.approve(rule.role)
