@@ -20,6 +20,7 @@ from aims_gates.governance.records.lint import check_packs
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.table import Source
+from aims_gates.portfolio.gather import grace_of_systems
 from aims_gates.portfolio.record_texts import RecordText, TextStatus, record_texts, statuses
 from aims_gates.settings import Settings, signer
 from aims_gates.workflow.record_texts import approve_record, sign_entries, signed_text, submit_record
@@ -147,7 +148,10 @@ def status(settings: Settings, json_: bool) -> None:
 
 
 def _statuses(ledger: Source, settings: Settings) -> list[TextStatus]:
-    return statuses(ledger, record_texts(settings.packs), datetime.now(UTC).date())
+    """What the ledger says of each text; profiles are looked at only where a review is due."""
+    today, texts = datetime.now(UTC).date(), list(record_texts(settings.packs))
+    overdue = any(record.next_review is not None and record.next_review < today for record in texts)
+    return statuses(ledger, texts, today, grace_of_systems(settings.packs) if overdue else {})
 
 
 def _waits(item: TextStatus, role: str | None, person: str | None) -> bool:
@@ -237,15 +241,31 @@ def _row(item: TextStatus) -> dict[str, Any]:
         },
         "entries": {"there": sum(map(len, item.record.entries.values())), "unsigned": item.unsigned, "gone": item.gone},
         "state": item.state,
+        "renewal": None if item.state not in ("grace", "expired") else _renewal(item),
         "needs": list(item.needs),
     }
+
+
+def _renewal(item: TextStatus) -> dict[str, str]:
+    """Since when its review is due, and until when a promotion may rest on it."""
+    assert item.record.next_review is not None and item.grace_until is not None
+    return {"due": item.record.next_review.isoformat(), "grace_until": item.grace_until.isoformat()}
+
+
+def _state(item: TextStatus) -> str:
+    """The state in words."""
+    if item.state not in ("grace", "expired"):
+        return item.state
+    renewal = _renewal(item)
+    grace = "grace until" if item.state == "grace" else "expired: grace ended"
+    return f"renewal due since {renewal['due']}, {grace} {renewal['grace_until']}"
 
 
 def _text(items: Sequence[TextStatus]) -> str:
     lines = [
         (
             item.record.text.file,
-            item.state,
+            _state(item),
             ", ".join(item.progress.approved_by) or "-",
             "; ".join(item.needs) or "-",
         )

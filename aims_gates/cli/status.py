@@ -38,7 +38,7 @@ _KEYS: Mapping[str, Callable[[ModelStatus], Any]] = {
 
 
 def _word(row: ModelStatus) -> str:
-    return "unmet" if row.state.startswith("unmet") else row.state
+    return next((word for word in ("unmet", "renewal due") if row.state.startswith(word)), row.state)
 
 
 @click.command()
@@ -56,9 +56,10 @@ def command(model: str | None, since: datetime | None, column: str, settings: Se
 
     With the name of a MODEL: its line alone, and the six phases of its version's life.
 
-    State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended), halted, unbound, open
-    (unbound, in open mode), adopted, trial grant, break-glass (in red), or the mode observe or warn; grants of the last
-    five do not count as met. By state or missing the worst stand first.
+    State: met, unmet N controls, renewal due (the grant stands, what it rests on has ended; in grace, with the last day
+    on which a promotion would still pass), halted, unbound, open (unbound, in open mode), adopted, trial grant,
+    break-glass (in red), or the mode observe or warn; grants of the last five do not count as met. By state or missing
+    the worst stand first.
 
     WOULD REFUSE counts the promotions that observe or warn let through and enforce would have refused (--since DATE).
     """

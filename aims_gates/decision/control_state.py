@@ -8,6 +8,7 @@ from aims_gates.attestation.trust_list import day
 from aims_gates.decision.actions import next_steps
 from aims_gates.decision.basis import basis_of, unsigned_texts, weakest
 from aims_gates.decision.evidence import Counted, age_days
+from aims_gates.decision.grace import grace_of, in_grace
 from aims_gates.decision.question import PromotionContext
 from aims_gates.decision.rights import outcome_of
 from aims_gates.decision.signing import next_signatures
@@ -49,6 +50,8 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
     state, reason, texts = _weighed(context, requirement, due, basis, *worst)
     state, reason = _waived(context, requirement.control, state, reason)
     findings = [(gate, finding) for gate, finding, _ in known]
+    grace = _grace(context, findings) if state == "met" else ""
+    reason += f"; renewal due: a review that it rests on has passed, grace until {grace}" if grace else ""
     return ControlState(
         control=requirement.control,
         title=requirement.title,
@@ -64,6 +67,7 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
         least_basis=requirement.least_basis,
         bases=tuple(known_basis for _, _, known_basis in known),
         unsigned=texts,
+        grace=grace,
     )
 
 
@@ -78,6 +82,13 @@ def _next(
     if texts and state == "missing":
         return next_signatures(context.ask.name, texts)
     return next_steps(context, state, [finding for _, finding in findings], approvals)
+
+
+def _grace(context: PromotionContext, findings: Iterable[tuple[str, Finding]]) -> str:
+    """The first last day of grace among findings (rule 22), ISO; empty where no review is due."""
+    today = context.now.astimezone(UTC).date()
+    ends = (grace_of(finding, today, context.plan.grace_days) for _, finding in findings)
+    return min((last.isoformat() for last in ends if last is not None), default="")
 
 
 def _known(
@@ -135,7 +146,7 @@ def _judged(context: PromotionContext, requirement: Requirement, due: Sequence[C
     """What each gate that applies says of a control, and each that the plan names and does not define (rule 12)."""
     today = context.now.astimezone(UTC).date()
     for gate_evidence in due:
-        yield _judge(requirement.control, gate_evidence, today)
+        yield _judge(requirement.control, gate_evidence, today, context.plan.grace_days)
     for gate in sorted(set(requirement.gates) - {step.gate for step in context.plan.steps}):
         yield "missing", f"the plan does not say how {gate} is to run"
 
@@ -187,12 +198,12 @@ def _bearing(control: str, gate_evidence: Counted) -> list[Finding]:
     return [finding for finding in findings if not finding.controls or control in finding.controls]
 
 
-def _judge(control: str, gate_evidence: Counted, today: date) -> tuple[State, str]:
+def _judge(control: str, gate_evidence: Counted, today: date, grace: int) -> tuple[State, str]:
     """One gate's word on a control (rules 3 and 5)."""
     gate = gate_evidence.step.gate
     if gate_evidence.standing != "counts":
         return gate_evidence.standing, f"{gate}: {gate_evidence.reason}"
-    findings = _bearing(control, gate_evidence)
+    findings = [in_grace(finding, today, grace) for finding in _bearing(control, gate_evidence)]
     for finding in findings:
         outcome = outcome_of(finding)
         if not finding.missing and (outcome == "error" or (outcome == "fail" and not _overtaken(finding, today))):

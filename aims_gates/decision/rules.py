@@ -116,6 +116,9 @@ The rules:
     and none of a signed history left out since without the word of that role. Its facts of a version are inputs, which
     a request freezes (rule 7). A control has the basis of the weakest finding it needs;
     where the plan names a least basis and the control's is weaker, the control is missing.
+22. Where a finding ends with the review of a record, the control is met for the plan's days of grace more, and says so;
+    no longer than it would be with the review made anew. What else ends, ends on its day. A grant that stands falls by
+    none of this, nor by a new text that waits for its approval: only the next promotion asks for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -41,9 +41,11 @@ _META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z))
 _META_BYTES = 1024
 #: Fields that came in later and are left out where they say nothing: of plans and their requirements, of evidence, its
 #: findings and predictions, of entries of the trust list.
-_LATER = frozenset({"isolation", "least_basis", "organization", "records_read", "rests_on", "trial"})
+_LATER = frozenset({"grace", "isolation", "least_basis", "organization", "records_read", "rests_on", "trial"})
 #: The same of findings, under names that other nouns have too.
-_NEWER = ("missing", "cause")
+_NEWER = ("missing", "cause", "renewal")
+#: What came in later and is left out where it has its usual value.
+_USUAL = {"grace_days": 30}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -57,8 +59,12 @@ def plain(value: Any) -> Any:
 
 
 def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    items = {name: value for name, value in fields if value or name not in _LATER}
+    items = {name: value for name, value in fields if _says_something(name, value)}
     return lean_finding(items) if "measure" in items else items
+
+
+def _says_something(name: str, value: Any) -> bool:
+    return value != _USUAL[name] if name in _USUAL else bool(value) or name not in _LATER
 
 
 def lean_finding(finding: dict[str, Any]) -> dict[str, Any]:

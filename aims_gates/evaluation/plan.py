@@ -82,6 +82,7 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         evaluation_digest=fixed,
         inconclusive_blocks=profile.inconclusive == "blocks" or system.tier == "high",
         rollback_days=profile.rollback_days,
+        grace_days=profile.grace_days,
         leaves_out=profile.leaves_out,
         specification_digest=record.specification_digest,
         isolation="" if profile.isolation == "none" else profile.isolation,

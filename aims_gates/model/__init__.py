@@ -20,12 +20,13 @@ from aims_gates.model.findings import (
     Subject,
     worst,
 )
-from aims_gates.model.plan import LEAST_ISOLATION, Approver, Enforcement, Plan, Requirement, Step
+from aims_gates.model.plan import GRACE_DAYS, LEAST_ISOLATION, Approver, Enforcement, Plan, Requirement, Step
 
 __all__ = [
     "ACTS",
     "BASES",
     "BASIS_WORDS",
+    "GRACE_DAYS",
     "LEAST_ISOLATION",
     "TRIAL_GRANT",
     "Act",

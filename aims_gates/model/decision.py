@@ -66,6 +66,7 @@ class ControlState:
         basis: How it is known: the weakest of the findings it needs; of approvals alone, ``performed``.
         least_basis: The weakest that the profile takes; empty where any will do.
         bases: The basis of each of ``findings``, in their order.
+        grace: ISO date of the last day on which it is met in spite of a review that is due; empty where none is.
         unsigned: The texts whose signature would make it known as the profile requires, by file.
     """
 
@@ -83,6 +84,7 @@ class ControlState:
     least_basis: Basis | Literal[""] = ""
     bases: tuple[Basis, ...] = ()
     unsigned: tuple[UnsignedText, ...] = ()
+    grace: str = ""
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,8 @@ class Finding:
             its files), ``run`` (facts of the MLflow run), ``act:<digest>`` (an act's row in the ledger). Witnessed by
             whoever runs the gate; what a gate writes here is overwritten. Empty in what was signed before this was
             recorded.
+        renewal: ISO date of the last day on which it would hold were a review made anew that ends on ``until``; None
+            where no review ends then.
         missing: It does not pass because a record or an input is not there.
         cause: What has to change where it does not pass, as gate.yaml says; None where nobody said.
     """
@@ -129,6 +131,7 @@ class Finding:
     rests_on: tuple[str, ...] = ()
     missing: bool = False
     cause: Cause | None = None
+    renewal: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 from aims_gates.model.findings import Basis
 
-__all__ = ["LEAST_ISOLATION", "Approver", "Enforcement", "Plan", "Requirement", "Step"]
+__all__ = ["GRACE_DAYS", "LEAST_ISOLATION", "Approver", "Enforcement", "Plan", "Requirement", "Step"]
 
 Enforcement = Literal["block", "warn", "note"]
 
+#: Days of grace where a profile says nothing; a convention.
+GRACE_DAYS = 30
 #: How far each way keeps a model's process apart: nothing, a disposable container or job that its operator vouches for,
 #: namespaces of its own. What no name stands for is nothing.
 LEAST_ISOLATION: Mapping[str, int] = {"none": 0, "container": 1, "job": 1, "bwrap": 2}
@@ -94,6 +96,7 @@ class Plan:
         evaluation_digest: Digest of the evaluation set fixed beforehand; None where none is.
         specification_digest: Digest of the requirements as a whole; None where there are none.
         inconclusive_blocks: Whether an inconclusive finding blocks (always for tier high).
+        grace_days: How long the approved text of a record still serves a promotion once its review is due.
         rollback_days: How long a version granted before may be rolled back to.
         leaves_out: What the profile says it does not cover.
         isolation: The least isolation in which models must have run for their predictions to count, see
@@ -121,3 +124,4 @@ class Plan:
     specification_digest: str | None = None
     isolation: str = ""
     trial: bool = False
+    grace_days: int = GRACE_DAYS

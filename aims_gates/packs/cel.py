@@ -272,6 +272,15 @@ class Names:
         other._functions = _functions(_Clock(today, self._read_on), self._records)
         return other
 
+    def with_record(self, name: str, content: Any) -> "Names":
+        """The same names with another content of one record."""
+        other = copy(self)
+        other._records = {**self._records, name.removeprefix("system/"): content}
+        other._values = {**self._values, "records": {**self._values["records"], name: content}}
+        other._functions = _functions(_Clock(self._read_on, self._read_on), other._records)
+        other._interpreters = []
+        return other
+
     def record(self, name: str) -> Any:
         """A record by its full name; None where there is none."""
         return self._values["records"].get(name)

@@ -294,6 +294,28 @@ def _until(fact: Fact, names: Names, outcome: Outcome, today: date) -> date | No
     return _last(fact, names, oldest, today) if oldest < today and _holds(fact, names, oldest) else None
 
 
+def _renewal(fact: Fact, names: Names, until: date | None, today: date) -> str | None:
+    """The last day on which a fact would hold were the review made anew that ends it; None where no review does."""
+    record = names.record(fact.record)
+    renewed = None if until is None else _renewed(record, until.isoformat(), (today + _HORIZON).isoformat())
+    if renewed is None or renewed == record:
+        return None
+    then = names.with_record(fact.record, renewed)
+    if not _holds(fact, then, today):
+        return None
+    return (_until(fact, then, "pass", today) or today + _HORIZON).isoformat()
+
+
+def _renewed(value: Any, ended: str, to: str) -> Any:
+    """A record whose reviews that were due on one day are due on another."""
+    if isinstance(value, Mapping):
+        return {
+            name: to if name == "next_review" and part == ended else _renewed(part, ended, to)
+            for name, part in value.items()
+        }
+    return [_renewed(part, ended, to) for part in value] if isinstance(value, list | tuple) else value
+
+
 def _days(value: Any) -> Iterator[date]:
     """The days that a record speaks of."""
     if isinstance(value, Mapping):
@@ -325,6 +347,7 @@ def _finding(fact: Fact, names: Names, today: date) -> Finding:
         note=fact.says if outcome == "pass" else note,
         remedy=None if outcome == "pass" else remedy,
         until=until.isoformat() if until is not None else None,
+        renewal=_renewal(fact, names, until, today),
         stale=overtaken,
         missing=missing,
         cause=None if outcome == "pass" else fact.cause if (note or "").endswith(fact.says) else "record",

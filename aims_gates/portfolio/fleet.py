@@ -84,8 +84,9 @@ class ModelView:
 
     @property
     def state(self) -> str:
-        """``met``, ``unmet n``, ``renewal due``, ``halted``, ``unbound``, ``open`` (unbound, in open mode),
-        ``observe``, ``warn``, ``break-glass``, ``adopted`` or ``trial grant``.
+        """``met``, ``unmet n``, ``renewal due`` (in grace, with the last day on which a promotion would pass),
+        ``halted``, ``unbound``, ``open`` (unbound, in open mode), ``observe``, ``warn``, ``break-glass``,
+        ``adopted`` or ``trial grant``.
         """
         if self.plan is None:
             adopted = self.grant is not None and self.grant.predicate.transition == "adopted"
@@ -97,6 +98,9 @@ class ModelView:
         if self.decision.mode != "enforce":
             return self.decision.mode
         only_time = all(state.state in _TIMED for state in self.missing)
+        grace = min((control.grace for control in self.decision.controls if control.grace), default="")
+        if self.grant is not None and grace and only_time:
+            return f"renewal due, grace until {grace}"
         if self.grant is not None and not self.decision.criteria_met and only_time:
             return "renewal due"
         return f"unmet {len(self.missing)}" if self.missing else "met"

@@ -1,6 +1,6 @@
 """What the packs and the ledger of a user's settings hold, read once for the reports over all models."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -94,6 +94,18 @@ def system_of(settings: Settings, name: str) -> SystemRecord | None:
     """
     packs = [pack for pack in settings.packs if name in system_names(pack)]
     return read_system(find_system(packs, name), name) if packs else None
+
+
+def grace_of_systems(packs: Sequence[Path]) -> dict[str, int]:
+    """Days of grace by system, as the profiles say; under ``""`` the fewest, for what all systems share.
+
+    Raises:
+        InputError: a system, a profile or a gate is malformed.
+    """
+    planner = Planner(packs)
+    systems = {name: read_system(pack, name, whole=False) for pack in packs for name in system_names(pack)}
+    days = {name: planner.plan(item).grace_days for name, item in systems.items() if item.system.tier != "prohibited"}
+    return {"": min(days.values()), **days} if days else {}
 
 
 def record_paths(pack: Path) -> list[Path]:

@@ -14,11 +14,10 @@ from aims_gates.governance.records.parts import parts_of
 from aims_gates.governance.records.reader import read_record, record_files, system_names
 from aims_gates.ledger import rows
 from aims_gates.ledger.table import Source
+from aims_gates.model import GRACE_DAYS
 
-__all__ = ["GRACE", "RecordText", "TextStatus", "record_texts", "statuses"]
+__all__ = ["RecordText", "TextStatus", "record_texts", "statuses"]
 
-#: How long an approved text whose review is due still counts as waiting for it; a convention.
-GRACE = timedelta(days=30)
 State = Literal["approved", "changed", "unsigned", "expired", "grace"]
 #: Not approved one by one: what a system is (its binding carries the digest), and what tools write.
 _NOT_APPROVED = ("system", "defaults", "bom")
@@ -54,14 +53,16 @@ class TextStatus:
         progress: Who submitted and approved it.
         state: ``approved``; ``changed`` (an earlier text was approved, this one is not, or a signed entry is gone);
             ``unsigned`` (the text, or an entry); ``grace`` and ``expired`` (approved, and its review is due, or was due
-            longer than :data:`GRACE` ago).
+            longer ago than the profile's days of grace).
         signed: Which of its entries people signed.
+        grace_until: The last day on which a promotion may rest on it; None where it names no review.
     """
 
     record: RecordText
     progress: RecordState
     state: State
     signed: EntriesSigned = field(default_factory=EntriesSigned)
+    grace_until: date | None = None
 
     @property
     def unsigned(self) -> int:
@@ -118,26 +119,37 @@ def _of_folder(pack: Path, folder: Path, scope: str, system: str) -> Iterator[Re
         yield RecordText(text, path, str(value.get("owner", "")), ends, parts.text, parts.entry_digests())
 
 
-def statuses(connection: Source, texts: Iterable[RecordText], today: date) -> list[TextStatus]:
+def statuses(
+    connection: Source, texts: Iterable[RecordText], today: date, grace: Mapping[str, int] | None = None
+) -> list[TextStatus]:
     """What the ledger says of each.
+
+    Args:
+        connection: The ledger.
+        texts: The records.
+        today: The day that is asked about.
+        grace: Days of grace by system; for the organization's records, and systems not named, under ``""``.
 
     Raises:
         IntegrityError: a row of the ledger does not hold.
     """
     ledger = Statements(rows(connection, ["records", "trust", "revocation"]), "", "")
     ever = {_about(row) for row in ledger.of(RecordApproval)}
-    return [_status(ledger, record, ever, today) for record in texts]
+    return [_status(ledger, record, ever, today, grace or {}) for record in texts]
 
 
 def _about(row: Row) -> tuple[str, str]:
     return row.predicate.record, row.predicate.system
 
 
-def _status(ledger: Statements, record: RecordText, ever: set[tuple[str, str]], today: date) -> TextStatus:
+def _status(
+    ledger: Statements, record: RecordText, ever: set[tuple[str, str]], today: date, grace: Mapping[str, int]
+) -> TextStatus:
     text = record.text
     progress = record_state(ledger, text.record, text.system, text.digest)
     signed = entries_signed(ledger, text.record, text.system)
-    status = TextStatus(record, progress, _age(record, today), signed)
+    last = _grace_until(record, grace)
+    status = TextStatus(record, progress, _age(record, today, last), signed, last)
     if progress.approval is None:
         return replace(status, state="changed" if (text.record, text.system) in ever else "unsigned")
     if status.gone or status.unsigned:
@@ -145,7 +157,14 @@ def _status(ledger: Statements, record: RecordText, ever: set[tuple[str, str]], 
     return status
 
 
-def _age(record: RecordText, today: date) -> State:
+def _grace_until(record: RecordText, grace: Mapping[str, int]) -> date | None:
+    """The last day on which a promotion may rest on an approved text; None where it names no review."""
+    days = grace.get(record.text.system, grace.get("", GRACE_DAYS))
+    return None if record.next_review is None else record.next_review + timedelta(days=days)
+
+
+def _age(record: RecordText, today: date, last: date | None) -> State:
     """Whether an approved text's review is due."""
-    overdue = timedelta() if record.next_review is None else today - record.next_review
-    return "approved" if overdue <= timedelta() else "grace" if overdue <= GRACE else "expired"
+    if record.next_review is None or last is None or today <= record.next_review:
+        return "approved"
+    return "grace" if today <= last else "expired"

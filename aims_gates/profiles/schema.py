@@ -8,7 +8,7 @@ from pydantic import Field
 from aims_gates.documents.canonical import digest
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document
-from aims_gates.model import Basis, Enforcement
+from aims_gates.model import GRACE_DAYS, Basis, Enforcement
 
 __all__ = ["NOT_APPROVERS", "ApprovalRule", "ControlRule", "GateRule", "Profile", "Resolved", "WaiverRule"]
 
@@ -76,6 +76,8 @@ class Profile(StrictModel):
     waivers: WaiverRule = WaiverRule()
     inconclusive: Literal["blocks", "shows"] = "blocks"
     rollback_days: int = Field(default=90, gt=0)
+    #: Days for which a promotion may still rest on a record whose review is due.
+    grace_days: int = Field(default=GRACE_DAYS, ge=0, le=180)
     least_basis: Basis | Literal[""] = ""
     least_basis_why: str = ""
     #: The least isolation of a model's process for signed predictions; ``none`` and nothing take any.
@@ -90,7 +92,11 @@ class Profile(StrictModel):
         for rule in content["controls"].values():
             for name in [name for name in ("least_basis", "least_basis_why") if not rule[name]]:
                 del rule[name]
-        return digest({name: value for name, value in content.items() if value or name not in _NEWER})
+        return digest({name: value for name, value in content.items() if self._says(name, value)})
+
+    @staticmethod
+    def _says(name: str, value: Any) -> bool:
+        return value != GRACE_DAYS if name == "grace_days" else bool(value) or name not in _NEWER
 
     def basis_asked(self, control: str) -> tuple[Basis | Literal[""], str]:
         """The weakest basis that it takes for a control, and why; empty where any will do."""

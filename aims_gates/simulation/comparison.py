@@ -20,7 +20,7 @@ _STRICT: Mapping[str, int] = {"note": 0, "warn": 1, "block": 2}
 _PARTS = frozenset(
     ["id", "title", "summary", "extends", "controls", "gates", "approvals", "waivers", "expires", "inconclusive"]
 )
-_DAYS = ("approval_days", "rollback_days")
+_DAYS = ("approval_days", "rollback_days", "grace_days")
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,28 @@
 """Records are texts that people sign: submitted by their author, approved by another person in the proper role."""
 
 import json
+import re
 import shutil
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aims_gates.attestation.signing.keys import read_private
+from aims_gates.attestation.statements.records import RecordApproval
 from aims_gates.cli import main
+from aims_gates.decision.records import EntriesSigned
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.model import Subject
 from aims_gates.portfolio.record_texts import record_texts, statuses
+from aims_gates.workflow.record_texts import sign_entries
+from aims_gates.workflow.requests import Draft, sign_and_append
 
 from .conftest import SETTINGS
 
 PEOPLE = {"dee": "developer", "rita": "risk", "bo": "top-management", "cora": "compliance"}
+ABOUT = ("system/monitoring", "mortgage", "records/systems/mortgage/monitoring.yaml")
 MONITORING = "records/systems/mortgage/monitoring.yaml"
 
 
@@ -127,15 +135,38 @@ def test_only_records_of_the_packs_are_signed(pack: Path, command: Any, argument
     assert refused.code == 1 and words in refused.err
 
 
-@pytest.mark.parametrize(("days", "state"), [(0, "approved"), (1, "grace"), (30, "grace"), (31, "expired")])
-def test_a_review_that_is_due_is_seen(pack: Path, command: Any, days: int, state: str) -> None:
+@pytest.mark.parametrize(
+    ("days", "grace", "state"),
+    [
+        *((0, {}, "approved"), (1, {}, "grace"), (30, {}, "grace"), (31, {}, "expired"), (1, {"": 0}, "expired")),
+        *((31, {"mortgage": 60}, "grace"), (31, {"": 60}, "grace"), (31, {"other": 60}, "expired")),
+    ],
+)
+def test_a_review_that_is_due_is_seen(pack: Path, command: Any, days: int, grace: dict[str, int], state: str) -> None:
     assert command("records", "submit", MONITORING, "--key", "dee.key").code == 0
     assert command("records", "approve", MONITORING, "--key", "rita.key").code == 0
     record = next(record for record in record_texts([pack]) if record.text.record == "system/monitoring")
     assert record.next_review is not None
     with open_ledger("aims+sqlite:///registry.db") as ledger:
-        (status,) = statuses(ledger, [record], record.next_review + timedelta(days=days))
+        (status,) = statuses(ledger, [record], record.next_review + timedelta(days=days), grace)
     assert status.state == state and (status.needs[:1] == ("review",)) == (state != "approved")
+
+
+def test_an_overdue_review_is_told_with_the_grace_of_the_profile(pack: Path, command: Any) -> None:
+    file = pack / MONITORING
+    day, last = date.today() - timedelta(days=5), date.today() + timedelta(days=25)
+    text = re.sub(r"next_review: \S+", f"next_review: {day}", file.read_text())
+    file.write_text(re.sub(r"approved_on: \S+", f"approved_on: {day - timedelta(days=90)}", text))
+    record = next(record for record in record_texts([pack]) if record.text.record == "system/monitoring")
+    subject, approval = Subject("system", record.text.digest), RecordApproval(*ABOUT, record.text.digest, role="risk")
+    with open_ledger("aims+sqlite:///registry.db", write=True) as ledger:  # as it was signed before it was due
+        entries = sign_entries(record.text, record.entries, EntriesSigned())
+        for draft, key in ((Draft(record.text, subject), "dee.key"), (Draft(approval, subject), "rita.key")):
+            sign_and_append(ledger, draft, read_private(pack / key), datetime.now(UTC))
+        sign_and_append(ledger, entries, read_private(pack / "dee.key"), datetime.now(UTC))
+    row = states(command)[MONITORING]
+    assert (row["state"], row["renewal"]) == ("grace", {"due": f"{day}", "grace_until": f"{last}"})
+    assert f"renewal due since {day}, grace until {last}" in command("records", "status").out
 
 
 WINDOW = "\n  - {ended_on: 2026-11-0%d, within_limits: %s}"

@@ -63,3 +63,27 @@ def test_an_expression_that_cannot_be_judged_does_not_pass() -> None:
 def test_every_kind_of_act_can_be_asked_for_where_no_ledger_is_at_hand() -> None:
     for kind in ACTS:
         assert one(f"size(acts.{kind}) > 0", record=DRILLED, acts=False).outcome == "pass"
+
+
+REVIEWED = {"owner": "a", "approver": "b", "version": "1", "approved_on": "2025-06-01", "checked": "2025-12-20"}
+
+
+@pytest.mark.parametrize(
+    ("review", "require", "outcome", "until", "renewal"),
+    [
+        ("2026-01-10", ["current(record)"], "fail", "2026-01-10", "2027-02-19"),
+        ("2026-02-01", ["current(record)"], "pass", "2026-02-01", "2027-02-19"),
+        ("2026-02-01", ["current(record)", "days_since(record.checked) <= 60"], "pass", "2026-02-01", "2026-02-18"),
+        ("2026-01-10", ["current(record)", "days_since(record.checked) <= 20"], "fail", "2026-01-09", None),
+        ("2026-01-10", ["current(record)", "days_since(record.checked) <= 22"], "fail", "2026-01-10", None),
+        ("2026-02-01", ["days_since(record.checked) <= 30"], "pass", "2026-01-19", None),
+        ("2027-12-01", ["current(record)"], "pass", None, None),
+    ],
+)
+def test_a_review_that_ends_a_fact_is_told_from_whatever_else_ends(
+    review: str, require: list[str], outcome: str, until: str | None, renewal: str | None
+) -> None:
+    fact = {"id": "it", "controls": ["A.9.2"], "record": "system/kill_switch", "says": "it is", "remedy": "Do."}
+    case = Case("kill_switch", {}, {}, {}, NOW, records={"kill_switch": {**REVIEWED, "next_review": review}})
+    (finding,) = judge([Fact.model_validate({**fact, "require": require})], case)
+    assert (finding.outcome, finding.until, finding.renewal) == (outcome, until, renewal)

@@ -70,13 +70,13 @@ class Fleet:
         made.rows, made.now = self.first.rows, self.first.now
         return made
 
-    def granted(self, name: str, plan: Plan | None = None, **binding: Any) -> Any:
+    def granted(self, name: str, plan: Plan | None = None, ends: Any = None, **binding: Any) -> Any:
         """A model checked, approved and in production."""
         story = self.model(name)
         plan = plan or self.kit.plan()
         story.create(), story.bind(plan, **binding), story.register(), story.predict(isolation="bwrap")
         for step in plan.steps:
-            found = [self.kit.finding(controls=(control,)) for control in step.controls]
+            found = [self.kit.finding(controls=(control,), **(ends or {})) for control in step.controls]
             fixed = plan.evaluation_digest or self.kit.TABLE
             story.check(
                 *found,
@@ -125,6 +125,12 @@ def test_a_grant_whose_evidence_has_ended_shows_renewal_due_and_stands(fleet: Fl
     fleet.granted("credit-a")
     seen = fleet.view("credit-a", fleet.first.now + timedelta(days=40))
     assert (line(seen).state, line(seen).version, line(seen).missing) == ("renewal due", "1", 1)
+
+
+def test_a_grant_whose_records_review_is_due_shows_until_when_a_promotion_would_pass(fleet: Fleet) -> None:
+    story = fleet.granted("credit-a", ends={"until": "2026-06-03", "renewal": "2027-06-03"})
+    for later, state in ((1, "met"), (3, "renewal due, grace until 2026-07-03"), (34, "renewal due")):
+        assert line(fleet.view("credit-a", story.now + timedelta(days=later))).state == state
 
 
 def test_a_granted_version_whose_evidence_is_revoked_is_unmet(fleet: Fleet) -> None:
