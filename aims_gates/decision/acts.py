@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aims_gates.attestation.statements import people, policy, records, registry
+from aims_gates.attestation.statements import evidence, people, policy, records, registry
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
 from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.statements import Statements
@@ -73,6 +73,13 @@ def _own_word(ledger: Statements, row: Row, _: str) -> str:
     return str(row.predicate.what) if own else ""
 
 
+def _trained(ledger: Statements, row: Row, system: str) -> str:
+    """The system, where a judgement is of a training set of its."""
+    judgement = row.predicate
+    own = (judgement.workspace, judgement.system) == (ledger.workspace, system)
+    return system if own and row.statement.subject == judgement.data else ""
+
+
 def _people(ledger: Statements, row: Row) -> dict[str, Any]:
     """Everybody on a trust list who is no service and whose key was not revoked since: person -> last day, or empty."""
     entries: tuple[policy.TrustedKey | policy.TrustedUser, ...] = (*row.predicate.keys, *row.predicate.users)
@@ -93,6 +100,7 @@ _KINDS: tuple[_Kind, ...] = (
     _Kind("key_drills", policy.KeyRevocation, lambda *_: _EVERYBODY, _fields("key", "reason")),
     _Kind("acknowledgements", records.SignedAcknowledgement, _own_word, _fields("person", "digest")),
     _Kind("trust_lists", policy.Trust, lambda *_: _EVERYBODY, _people),
+    _Kind("training_data", evidence.TrainingDataAcceptance, _trained, _fields("data", "rows", "outcome", "run")),
 )
 _BY_TYPE: Mapping[str, _Kind] = {type_of(kind.shape): kind for kind in _KINDS}
 
@@ -147,4 +155,6 @@ def _by(ledger: Statements, row: Row) -> tuple[str, ...]:
         return (row.predicate.actor,)
     if row in ledger.trust_lists:
         return tuple(sorted({key.person for key in row.predicate.keys if key.key in row.signers}))
+    if isinstance(row.predicate, evidence.TrainingDataAcceptance):  # gates ran: whose key signed may be a service's
+        return tuple(sorted({key.person for key in ledger.trust.holders(row)}))
     return tuple(ledger.persons(row))

@@ -17,6 +17,7 @@ ACTS: tuple[str, ...] = (
     "key_drills",
     "acknowledgements",
     "trust_lists",
+    "training_data",
 )
 
 

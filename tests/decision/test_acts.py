@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from aims_gates.attestation.statements.evidence import GateVerdict, TrainingDataAcceptance
 from aims_gates.attestation.statements.people import Halt, Resume, Revocation
 from aims_gates.attestation.statements.policy import KeyRevocation, TrustedUser
 from aims_gates.attestation.statements.records import SignedAcknowledgement
@@ -169,3 +170,17 @@ def test_a_finding_is_as_weak_as_the_weaker_of_act_and_record(story, kit):
     assert basis_of(kit.finding(rests_on=(f"act:{halt.digest}",)), checked.predicate, story.ledger(), "credit", 0) == (
         "declared"
     )
+
+
+def test_a_judgement_of_training_data_is_an_act_of_the_key_that_signed_it_a_service_or_not(story, kit):
+    story.begun()
+    verdicts = (GateVerdict("data_quality", POLICY_TEXT, "pass"),)
+    judgement = TrainingDataAcceptance("default", "credit", "credit", POLICY_TEXT, 900, "pass", verdicts, run="r1")
+    row = story.say(judgement, "ci", about=POLICY_TEXT)
+    (act,) = acts(story, "training_data")
+    assert stands(story, row) and (act.row, act.about, act.details["run"]) == (row.digest, "credit", "r1")
+    for other in (replace(judgement, system="other"), replace(judgement, workspace="team-b")):
+        assert not stands(story, story.say(other, "ci", about=POLICY_TEXT))
+    assert not stands(story, story.say(replace(judgement, rows=901), "ci"))  # over other bytes
+    story.say(Revocation(row.digest, "the suite was empty"), "ci")
+    assert not stands(story, row)

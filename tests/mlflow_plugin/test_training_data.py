@@ -1,6 +1,7 @@
 """Data before training: what is refused, what is signed, and what a run tells of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from aims_gates.attestation.signing.keys import new_key
 from aims_gates.decision.training_data import judged_sets, last_accepted
 from aims_gates.documents.canonical import digest_file
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError, RefusedError, TrainingDataRefusedError
-from aims_gates.mlflow_plugin.client.systems import system_of
-from aims_gates.mlflow_plugin.client.training import judgements
+from aims_gates.mlflow_plugin.client.systems import local_plan, system_of
+from aims_gates.mlflow_plugin.client.training import judgements, refused_sets, trained_on
 
 SUITE = [
     {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}},
@@ -263,3 +264,40 @@ def test_the_command_judges_signs_and_refuses_as_python_does(shop: Any, data: Pa
     write_sheets(shop)
     assert shop.run("datasets", "accept", "loans", str(data), *shop.sign("ci")) == 2
     assert listed(shop)[""]["state"] == "refused"
+
+
+def control(report: dict[str, Any]) -> dict[str, Any]:
+    """What a check says of the quality of data."""
+    (state,) = [state for state in report["controls"] if state["id"] == "A.7.4"]
+    return dict(state)
+
+
+def test_check_sees_a_model_of_a_set_that_was_refused_or_that_nobody_judged(shop: Any, shops: Any, data: Path) -> None:
+    system = shop.folder / "records/systems/loans/system.yaml"
+    system.write_text(system.read_text().replace("profile: shop", "profile: shop+training-data"))
+    assert shop.run("bind", "loans", "--system", "loans", "--author", "somebody", *shop.sign("policy")) == 0
+    unknown = control(shop.said("check", "--model", "loans", "--version", "1", *shop.sign("ci")))
+    assert unknown["state"] == "missing" and "no training set was judged" in unknown["findings"][0]["note"]
+    with mlflow.start_run():
+        aims_gates.training_data("loans", data)
+        registered(pd.read_csv(data))
+    accepted = control(shop.said("check", "--model", "loans", "--version", "3", *shop.sign("ci")))
+    assert (accepted["state"], accepted["basis"]) == ("met", "performed")
+    write_sheets(shop)
+    refused(data)
+    told = shop.said("check", "--model", "loans", "--version", "3", *shop.sign("ci"))
+    assert control(told)["state"] == "failed"
+    assert control(told)["findings"][0]["cause"] == "training-data"
+
+
+def test_a_profile_that_does_not_ask_is_told_of_a_refused_set(shop: Any, data: Path) -> None:
+    write_sheets(shop)
+    with mlflow.start_run() as run:
+        refused(data)
+    record = system_of(shop.settings, "loans", None)
+    plan, _ = local_plan(shop.settings, record)
+    acts = trained_on(shop.settings, record, run.info.run_id)
+    (note,) = refused_sets(acts, plan)
+    assert "was refused on" in note and note.endswith("your profile does not ask for that.")
+    asked_for = replace(plan, steps=(*plan.steps, replace(plan.steps[0], gate="training_data")))
+    assert refused_sets(acts, asked_for) == [] == refused_sets((), plan)

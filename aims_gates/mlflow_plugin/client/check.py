@@ -37,6 +37,7 @@ from aims_gates.mlflow_plugin.client.preflight import Preflight, look_ahead
 from aims_gates.mlflow_plugin.client.runlog import log_check
 from aims_gates.mlflow_plugin.client.systems import differs, local_plan
 from aims_gates.mlflow_plugin.client.targets import CheckTarget, versions_of
+from aims_gates.mlflow_plugin.client.training import refused_sets, trained_on
 from aims_gates.mlflow_plugin.client.unbound import as_if_bound
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Decision, Plan, Subject
@@ -86,6 +87,8 @@ def check_target(
         inputs.versions = versions_of(record.system.models)
         add_both(check, folder, rows, scratch)
         inputs.acts = acts_of(StatementView(rows, record.system.workspace, name), record.system.name)
+        inputs.acts["training_data"] = trained_on(context.settings, record, str(target.facts.get("run_id", "")))
+        check.notes.extend(refused_sets(inputs.acts["training_data"], check.plan))
         inputs.artifacts = look_through(folder, subject.digest, service)
         check.evidence.extend(run_plan(check.plan, gates, inputs, check.now, context.progress))
         for table in check.tables:

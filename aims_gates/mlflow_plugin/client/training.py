@@ -23,7 +23,7 @@ from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import day
 from aims_gates.data import Dataset
 from aims_gates.decision.in_force import StatementView
-from aims_gates.decision.training_data import JudgedSet, last_accepted
+from aims_gates.decision.training_data import JudgedSet, last_accepted, sets_of_run
 from aims_gates.documents.canonical import digest
 from aims_gates.documents.whereabouts import anywhere
 from aims_gates.errors import AimsGatesError, InputError, NoLedgerError, TrainingDataRefusedError
@@ -34,13 +34,13 @@ from aims_gates.ledger.connect import is_gated, open_ledger
 from aims_gates.ledger.row import TRUST_TYPES
 from aims_gates.mlflow_plugin.client.preflight import of_key
 from aims_gates.mlflow_plugin.client.systems import differs, local_plan
-from aims_gates.model import Evidence, Finding, Limit, Plan, Subject, worst
+from aims_gates.model import Act, Evidence, Finding, Limit, Plan, Subject, worst
 from aims_gates.packs.gate import Gate
 from aims_gates.reports import GateRun, Report, render
 from aims_gates.reports.format import sentence
 from aims_gates.settings import Settings
 
-__all__ = ["Judgement", "accept", "judgements", "note_on_run"]
+__all__ = ["Judgement", "accept", "judgements", "note_on_run", "refused_sets", "trained_on"]
 
 _READ = TRUST_TYPES | {type_of(shape) for shape in (TrainingDataAcceptance, Binding, Revocation)}
 _MOST_GROUPS = 100
@@ -101,6 +101,32 @@ def judgements(settings: Settings, record: SystemRecord) -> StatementView:
         except NoLedgerError:
             pass
     return StatementView(listed, workspace, names[0])
+
+
+def trained_on(settings: Settings, record: SystemRecord, run: str) -> tuple[Act, ...]:
+    """The sets that were judged in a run, each as its latest judgement now stands; none where no run is named."""
+    if not run:
+        return ()
+    ledger = judgements(settings, record)
+    return tuple(_act(ledger, judged, record.system.name) for judged in sets_of_run(ledger, record.system.name, run))
+
+
+def _act(ledger: StatementView, judged: JudgedSet, system: str) -> Act:
+    by = tuple(sorted({entry.person for entry in ledger.trust.holders(judged.row)}))
+    rows_of_set = judged.row.predicate.rows
+    details = {"data": judged.data, "rows": rows_of_set, "accepted": judged.accepted, "reason": judged.reason}
+    return Act("training_data", judged.row.at, by, system, judged.row.digest, details)
+
+
+def refused_sets(acts: Sequence[Act], plan: Plan) -> list[str]:
+    """What to say of sets that were refused where the plan does not ask for their acceptance."""
+    if any(step.gate == "training_data" for step in plan.steps):
+        return []
+    return [
+        f"The training set {act.details['data'][:19]} {act.details['reason']}; your profile does not ask for that."
+        for act in acts
+        if not act.details["accepted"]
+    ]
 
 
 def accept(

@@ -69,13 +69,13 @@ def _bad_batch() -> None:
         with aims_gates.gated_run("fraud", training="data/q2_delivered.csv"):
             trained.append("data/q2_delivered.csv")
 
-    told = (
+    reasons = (
         "label_conflict_share",
         "expect_column_values_to_not_be_null",
         "expect_column_values_to_be_between",
         "drift",
     )
-    refused(train, aims_gates.TrainingDataRefusedError, has=told)
+    refused(train, aims_gates.TrainingDataRefusedError, has=reasons)
     must(trained == [], "something was trained on the bad batch")
     aims("datasets list", has=("q2 as delivered", "refused"))
 
