@@ -51,6 +51,7 @@ from aims_gates.packs import deadlines
 from aims_gates.packs.compared import FUNCTIONS
 from aims_gates.packs.lacking import Lacking
 from aims_gates.packs.quick_cel import needs_every_part, program
+from aims_gates.packs.role_holders import active_people, holders_in, is_placeholder, known_in
 
 if TYPE_CHECKING:
     from aims_gates.packs.full_cel import Interpreter
@@ -58,18 +59,11 @@ if TYPE_CHECKING:
 __all__ = ["Lacking", "Names"]
 
 
-def _placeholder(text: str) -> bool:
-    """Whether a text is one; imported where a record is judged, since it brings the schemas of all records."""
-    from aims_gates.governance.record_schemas.base import placeholder
-
-    return placeholder(text)
-
-
 def _filled(value: Any) -> bool:
     if value is None:
         return False
     if isinstance(value, str):
-        return not _placeholder(value)
+        return not is_placeholder(value)
     if isinstance(value, Mapping):
         return bool(value) and all(_filled(part) for part in value.values())
     if isinstance(value, list | tuple):
@@ -190,43 +184,12 @@ class _Clock:
         return True
 
 
-def _roles(records: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    roles = records.get("organization/roles")
-    if roles is None:
-        raise Lacking("the record organization/roles is missing")
-    return roles
-
-
-def _active(roles: Mapping[str, Any]) -> set[Any]:
-    people = roles.get("people") or []
-    return {person.get("id") for person in people if isinstance(person, Mapping) and person.get("active") is True}
-
-
-def _holders(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], list[str]]:
-    def holders(role: Any) -> list[str]:
-        roles = _roles(records)
-        active = _active(roles)
-        return [
-            str(holder)
-            for entry in roles.get("roles") or []
-            if isinstance(entry, Mapping) and entry.get("role") == str(role)
-            for holder in entry.get("holders") or []
-            if holder in active and not _placeholder(str(holder))
-        ]
-
-    return holders
-
-
-def _known(records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
-    return lambda person: str(person) in _active(_roles(records)) and not _placeholder(str(person))
-
-
 def _current(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], bool]:
     """Whether a record is in force; that nobody active approved it is seen where there is a record of roles."""
 
     def current(record: Any) -> bool:
         clock.current(record)
-        people = _active(records.get("organization/roles") or {})
+        people = active_people(records.get("organization/roles") or {})
         if people and str(record["approver"]) not in people:
             raise Lacking(f"{record['approver']}, who approved it, is no active person of organization/roles")
         return True
@@ -407,7 +370,7 @@ def _reclassified(today: date, records: Mapping[str, Mapping[str, Any]]) -> Call
 
 
 def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Callable[..., Any]]:
-    holders = _holders(records)
+    holders = holders_in(records)
     return {
         "days_since": clock.since,
         "days_until": clock.until,
@@ -422,8 +385,8 @@ def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mappi
         "digest_of": _digest_of,
         "holders": holders,
         "holds": lambda person, role: str(person) in holders(role),
-        "known": _known(records),
-        **deadlines.functions(clock, records, _known(records)),
+        "known": known_in(records),
+        **deadlines.functions(clock, records, known_in(records)),
         "unbroken": _unbroken,
         "reclassified": _reclassified(clock.read_on, records),
     }

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import Any, Protocol
 
-from aims_gates.governance.record_schemas.base import placeholder
 from aims_gates.packs.lacking import Lacking
+from aims_gates.packs.role_holders import is_placeholder
 
 __all__ = ["ANSWERS", "NONCONFORMITIES", "Clock", "functions"]
 
@@ -30,6 +30,13 @@ class Clock(Protocol):
     def day(self, text: Any) -> date: ...
 
 
+def _field(entry: Any, name: str) -> Any:
+    """A field of an entry; None where it is not there. The interpreter's mappings raise instead."""
+    if not isinstance(entry, dict):
+        raise Lacking(f"{entry!r} is no entry with fields")
+    return dict.get(entry, name)
+
+
 class _Deadlines:
     def __init__(self, clock: Clock, records: Mapping[str, Mapping[str, Any]], active: Callable[[Any], bool]) -> None:
         self._clock, self._records, self._active = clock, records, active
@@ -37,26 +44,24 @@ class _Deadlines:
     def concerns(self, entry: Any) -> bool:
         """Whether an entry is about this system: it names it, all of them (``*``), or none."""
         own = self._records.get("system", {}).get("name")
-        return own is None or entry.get("system") in (None, "*", own)
+        return own is None or _field(entry, "system") in (None, "*", own)
 
     def accepted(self, nonconformity: Any) -> bool:
         """Whether a nonconformity has a corrective action that was accepted and is not overdue."""
-        name = f"nonconformity {nonconformity.get('id')}"
+        name = f"nonconformity {_field(nonconformity, 'id')}"
         for field in _STATED:
-            if placeholder(str(nonconformity.get(field) or "")):
+            if is_placeholder(str(_field(nonconformity, field) or "")):
                 raise Lacking(f"{name} does not state {field!r}")
-        accepted_by, done = nonconformity["accepted_by"], nonconformity.get("closed_on")
-        if str(accepted_by) == str(nonconformity["owner"]):
+        accepted_by, done = _field(nonconformity, "accepted_by"), _field(nonconformity, "closed_on")
+        if str(accepted_by) == str(_field(nonconformity, "owner")):
             raise Lacking(f"{name}: its owner has accepted the action alone")
         if not self._active(accepted_by):
             raise Lacking(f"{name}: {accepted_by}, who accepted it, is no active person of organization/roles")
-        if self._before(nonconformity["accepted_on"], nonconformity.get("opened_on")):
+        if self._before(_field(nonconformity, "accepted_on"), _field(nonconformity, "opened_on")):
             raise Lacking(f"{name} was accepted before it was opened")
-        overdue = (
-            self._clock.until(nonconformity["due"]) < 0 if done is None else self._late(done, nonconformity["due"])
-        )
-        if overdue:
-            raise Lacking(f"{name} was due on {nonconformity['due']}")
+        due = _field(nonconformity, "due")
+        if self._clock.until(due) < 0 if done is None else self._late(done, due):
+            raise Lacking(f"{name} was due on {due}")
         return True
 
     def _before(self, done: Any, begun: Any) -> bool:
@@ -70,20 +75,20 @@ class _Deadlines:
 
     def _about(self, place: str) -> Iterator[Any]:
         for entry in self._records.get(NONCONFORMITIES, {}).get("nonconformities") or ():
-            if place in (entry.get("about") or ()) and self.concerns(entry):
+            if place in (_field(entry, "about") or ()) and self.concerns(entry):
                 yield entry
 
     def raised(self, entry: Any, kind: Any) -> int:
         """How many nonconformities name an entry."""
-        return sum(1 for _ in self._about(f"{kind}/{entry.get('id')}"))
+        return sum(1 for _ in self._about(f"{kind}/{_field(entry, 'id')}"))
 
     def answered(self, entry: Any, kind: Any, begun: Any, done: Any, most: Any) -> bool:
         """Whether what began on one day was done within so many days, still may be, or is answered for."""
         if not self.concerns(entry):
             return True
-        place, start = f"{kind}/{entry.get('id')}", entry[str(begun)]
+        place, start = f"{kind}/{_field(entry, 'id')}", _field(entry, str(begun))
         waited = self._clock.since(start)
-        end = entry.get(str(done))
+        end = _field(entry, str(done))
         if end is None:
             if waited > int(most):
                 raise Lacking(f"{place} has waited {waited} days since {start}, and at most {int(most)} are allowed")
@@ -98,7 +103,7 @@ class _Deadlines:
         """Whether something was done by its date, still may be, or a new date was accepted in its place."""
         if not self.concerns(entry):
             return True
-        place, end, limit = f"{kind}/{entry.get('id')}", entry.get(str(done)), entry[str(due)]
+        place, end, limit = f"{kind}/{_field(entry, 'id')}", _field(entry, str(done)), _field(entry, str(due))
         late = self._clock.until(limit) < 0 if end is None else self._late(end, limit)
         done_on = "is not done" if end is None else f"was done on {end}"
         return not late or self._answer(place, limit, f"{place} was due on {limit}, and {done_on}")
@@ -112,8 +117,8 @@ class _Deadlines:
         why = f"no nonconformity is about {place}"
         for nonconformity in self._about(place):
             try:
-                if self._clock.day(nonconformity.get("opened_on")) < self._clock.day(since):
-                    raise Lacking(f"nonconformity {nonconformity.get('id')} is older than what was late")
+                if self._clock.day(_field(nonconformity, "opened_on")) < self._clock.day(since):
+                    raise Lacking(f"nonconformity {_field(nonconformity, 'id')} is older than what was late")
                 return self.accepted(nonconformity)
             except Lacking as lacking:
                 why = str(lacking)

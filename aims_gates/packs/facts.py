@@ -66,7 +66,7 @@ _SYSTEM = re.compile(r"(?<![\w.])(?:system|facts)\b")
 #: What looks at the run, and what at the roles of the organization.
 _RUN = re.compile(r"(?<![\w.])(?:run|first_release)\b")
 _RELEASED = re.compile(r"(?<![\w.])(?:run\.)?(?:first_release|released_on)\b")
-_HOLDERS = re.compile(r"(?<![\w.])(?:holders|holds)\(")
+_HOLDERS = re.compile(r"(?<![\w.])(?:holders|holds|known)\(")
 _DECIDERS = re.compile(r"\b(?:facts|system|run)(?:\.[a-z_]+)+|\bfirst_release\b")
 
 
@@ -119,11 +119,15 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
         DataError: the records hold what no expression can look at.
     """
     names = _names(case)
+    required = {
+        fact.record: " ".join(text for other in facts if other.record == fact.record for text in other.requires)
+        for fact in facts
+    }
     for stated in facts:
         fact = _acted(stated, names)
         applies, why = _applies(fact, names)
         if applies:
-            finding = _finding(fact, names, case.now.astimezone(UTC).date())
+            finding = _finding(fact, names, case.now.astimezone(UTC).date(), required[fact.record])
             yield replace(finding, rests_on=_with_unnamed(fact, case, finding))
         else:
             note = f"does not apply ({why}): {fact.says}"
@@ -241,11 +245,19 @@ def _deciders(expression: str, names: Names) -> Iterator[str]:
             continue
 
 
-def _to_come(fact: Fact, names: Names, today: date) -> str | None:
-    """What a fact's record says was done on a day to come, among what the fact looks at; all of it for ``current``."""
+def _to_come(fact: Fact, names: Names, today: date, others: str) -> str | None:
+    """What a fact's record says was done on a day to come.
+
+    It counts for the facts that look at its field, and where none does for those that ask for a ``current`` record.
+
+    Args:
+        fact, names, today: The fact and what it sees.
+        others: What all facts on this record require.
+    """
     text = " ".join(fact.requires)
     for place, day in future_dates(names.record(fact.record), today):
-        if _CURRENT.search(text) or re.search(rf"\b{re.escape(str(place[0]))}\b", text):
+        field = re.compile(rf"\b{re.escape(str(place[0]))}\b")
+        if field.search(text) or (_CURRENT.search(text) and not field.search(others)):
             return f"{fact.record}: {'.'.join(map(str, place))}: {day} lies in the future"
     return None
 
@@ -330,10 +342,17 @@ def _days(value: Any) -> Iterator[date]:
             return
 
 
-def _finding(fact: Fact, names: Names, today: date) -> Finding:
-    future = _to_come(fact, names, today)
-    outcome, note = _answer(fact, names) if future is None else ("fail", future)
-    until = _until(fact, names, outcome, today) if future is None and outcome != "error" else None
+def _judged(fact: Fact, names: Names, today: date, others: str) -> tuple[Outcome, str | None, date | None]:
+    """Outcome, note, and the last day on which the fact holds, or held."""
+    future = _to_come(fact, names, today, others)
+    if future is not None:
+        return "fail", future, None
+    outcome, note = _answer(fact, names)
+    return outcome, note, _until(fact, names, outcome, today) if outcome != "error" else None
+
+
+def _finding(fact: Fact, names: Names, today: date, others: str) -> Finding:
+    outcome, note, until = _judged(fact, names, today, others)
     overtaken = outcome == "fail" and (until is not None or (fact.lapses and (note or "").endswith(fact.says)))
     missing = names.record(fact.record) is None and not fact.by_acts
     remedy = f"Write it: aims-gates records new {quoted(fact.record)}" if missing else fact.remedy
