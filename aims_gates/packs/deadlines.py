@@ -37,7 +37,7 @@ class _Deadlines:
     def concerns(self, entry: Any) -> bool:
         """Whether an entry is about this system: it names it, all of them (``*``), or none."""
         own = self._records.get("system", {}).get("name")
-        return own is None or entry.get("system") in (None, "*", own)
+        return own is None or entry.get("system", "*") in (None, "*", own)
 
     def accepted(self, nonconformity: Any) -> bool:
         """Whether a nonconformity has a corrective action that was accepted and is not overdue."""
