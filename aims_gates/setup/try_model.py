@@ -233,7 +233,8 @@ def _with_bands(evaluation: Dataset, table: PredictionTable, roles: _Roles) -> t
 
 
 def _judges_models(gate: Gate) -> bool:
-    return gate.manifest.kind == "computed" and gate.manifest.subject == "model"
+    manifest = gate.manifest
+    return manifest.kind == "computed" and manifest.subject == "model" and bool(manifest.inputs.data)
 
 
 def _runs(gates: Sequence[Gate], roles: _Roles, scored: _Scored, say: "Progress") -> Iterator[GateRun]:

@@ -76,8 +76,8 @@ def _underrepresented() -> None:
 
 def _balanced() -> None:
     title("3. Balanced")
-    say("""Harbour Clinic adds the images of a thousand patients, nearly all of them women. What is accepted is signed: the
-        set's digest, what each gate said, and how many patients of each group there are.""")
+    say("""Harbour Clinic adds the images of a thousand patients, nearly all of them women. What is accepted is signed:
+        the set's digest, what each gate said, and how many patients of each group there are.""")
     first, more = patients(1, _FIRST), patients(2, _MORE)
     both = pd.concat([first[0], more[0]], ignore_index=True)
     path = Path("data/balanced.csv")
