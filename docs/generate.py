@@ -24,7 +24,7 @@ from aims_gates.decision.rights import FAILING, PARTS, REFUSED_DATA, REVOKING, W
 from aims_gates.decision.system_fields import RULES as FIELD_RULES
 from aims_gates.decision.system_fields import SIGNERS
 from aims_gates.documents.strict_yaml import read
-from aims_gates.governance.controls import DECISION_STEPS, Clause, Control, catalogue, clauses, title_of
+from aims_gates.governance.controls import DECISION_STEPS, Clause, Control, Criterion, catalogue, clauses, title_of
 from aims_gates.governance.controls.crosswalk import FRAMEWORKS
 from aims_gates.governance.controls.glossary import SOURCES, glossary
 from aims_gates.governance.record_schemas import SHAPES
@@ -134,6 +134,7 @@ def pages() -> dict[str, str]:
     control_pages["rights.md"] = rights_page()
     control_pages["system-fields.md"] = system_fields_page()
     control_pages["controls/README.md"] = controls_index()
+    control_pages["controls/criteria.md"] = criteria_page()
     control_pages["gates/README.md"] = gates_index()
     control_pages["gate-yaml.md"] = gate_yaml_page()
     control_pages["records/README.md"] = records_index()
@@ -274,10 +275,20 @@ def _why(control: str, tier: str) -> str:
 
 
 def _evidenced(entry: Control, gates: list[Gate], records: list[str]) -> list[str]:
-    lines = [*_list(entry.evidence), "", "Gates:", ""]
+    lines = _list([f"{row.says}; checked by {_checks(row)}" for row in entry.evidence])
+    lines += ["", "Gates:", ""]
     lines += _list([f"{_gate(gate.id)}: {_line(gate.manifest.summary)}" for gate in gates])
     lines += _list([_gate(name) for name in entry.gates if name in DECISION_STEPS])
     return [*lines, "", "Records:", "", *_list([_record(name) for name in records])] if records else lines
+
+
+def _checks(row: Criterion) -> str:
+    """The gates, with fact or measure, that look at a criterion; each gate leads to its page."""
+    return ", ".join(_check(*name.partition(".")[::2]) for name in row.checks)
+
+
+def _check(gate: str, fact: str) -> str:
+    return f"{_gate(gate)} (`{fact}`)" if fact else _gate(gate)
 
 
 def _criteria(control: str, gates: list[Gate]) -> list[str]:
@@ -309,6 +320,18 @@ def _control_commands(entry: Control, gates: list[Gate], records: list[str]) -> 
     )
 
 
+def criteria_page() -> str:
+    """Every criterion of every control, with what checks it."""
+    rows = [
+        (_control(entry.id, ".."), row.says, _checks(row)) for entry in catalogue().values() for row in entry.evidence
+    ]
+    intro = (
+        "Each line of what evidences a control, and what looks at it: a fact or a measure of a gate, or a step of the "
+        "decision. A test shows each of them passing and failing. Nothing is on the controls' pages that is not here."
+    )
+    return _page("What checks each criterion", [intro], _table(("control", "criterion", "checked by"), rows))
+
+
 def controls_index() -> str:
     """All controls by category, then the clauses."""
     parts = []
@@ -324,6 +347,7 @@ def controls_index() -> str:
     heads = ("clause", "title", "gates", "not looked at")
     parts.append(_part("Clauses 4 to 10", [*text, *_table(heads, clause_rows)]))
     intro = f"The 38 controls of ISO/IEC 42001:2023, Annex A, and what evidences each. {OURS}"
+    intro += " [What checks each criterion](criteria.md), on one page."
     return _page("Controls", [intro], *parts, _commands("aims-gates controls list", "aims-gates controls crosswalk"))
 
 

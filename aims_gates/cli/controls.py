@@ -145,7 +145,7 @@ def text_of(identifier: str) -> str:
         return "\n".join([*_clause(result), "", "Gates:", *gates, "", note])
     entry = control(identifier)
     lines = [f"{entry.id} {entry.title}", "", entry.paraphrase, "", "What evidences it:"]
-    lines += [f"  - {name}" for name in entry.evidence]
+    lines += [f"  - {row.says}  ({', '.join(row.checks)})" for row in entry.evidence]
     lines += ["", "Out of date when:", *(f"  - {name}" for name in entry.stale_when)]
     lines += ["", "Shipped profiles:", f"  {', '.join(f'{tier} {due}' for tier, due in entry.tiers.items())}"]
     lines += [f"  conditional: {entry.condition}"] if entry.condition else []

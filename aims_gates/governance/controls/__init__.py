@@ -19,6 +19,7 @@ __all__ = [
     "ApprovalControls",
     "Clause",
     "Control",
+    "Criterion",
     "approval_controls",
     "catalogue",
     "clause_or_control",
@@ -38,6 +39,19 @@ Due = Literal["deny", "required", "recommended", "conditional", "not-applicable"
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """What good evidence of a control shows.
+
+    Attributes:
+        says: In our words.
+        checks: What looks at it: ``GATE.FACT`` or ``GATE.MEASURE``, or one of :data:`DECISION_STEPS`.
+    """
+
+    says: str
+    checks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Control:
     """One control of Annex A, in our words.
 
@@ -48,7 +62,7 @@ class Control:
         lifecycle_phase: The phases of an AI system's life it bears on.
         level: Evidenced per organization (``org``), per model, or both.
         gates: Ids of the gates that can evidence it; see :data:`DECISION_STEPS`.
-        evidence: What good evidence shows.
+        evidence: What good evidence shows, each with what checks it.
         stale_when: What makes evidence old.
         tiers: What the shipped profiles ask at each tier.
         condition: When a ``conditional`` tier asks for it.
@@ -66,7 +80,7 @@ class Control:
     lifecycle_phase: tuple[Phase, ...]
     level: Literal["org", "model", "both"]
     gates: tuple[str, ...]
-    evidence: tuple[str, ...]
+    evidence: tuple[Criterion, ...]
     stale_when: tuple[str, ...]
     tiers: Mapping[Tier, Due]
     crosswalk: Mapping[str, tuple[str, ...]]
