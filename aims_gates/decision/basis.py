@@ -56,8 +56,8 @@ def _released_as_said(evidence: Evidence, ledger: Statements) -> bool:
     grants = [row for row in ledger.of(Grant, ledger.concerns) if row.position > ledger.born]
     first = min((row.at for row in grants), default=None)
     if evidence.facts.get("first_release") is True:
-        made = moment(evidence.produced_at)
-        return first is None or (made is not None and made <= first)
+        produced = moment(evidence.produced_at)
+        return first is None or (produced is not None and produced <= first)
     return first is not None and evidence.facts.get("released_on") == first.date().isoformat()
 
 

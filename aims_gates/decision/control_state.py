@@ -51,14 +51,13 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
     state, reason = _waived(context, requirement.control, state, reason)
     findings = [(gate, finding) for gate, finding, _ in known]
     grace = _grace(context, findings) if state == "met" else ""
-    reason += f"; renewal due: a review that it rests on has passed, grace until {grace}" if grace else ""
     return ControlState(
         control=requirement.control,
         title=requirement.title,
         why=requirement.why,
         enforcement=requirement.enforcement,
         state=state,
-        reason=reason,
+        reason=_with_grace(reason, grace),
         findings=tuple(findings),
         evidence=tuple(_evidence_summary(context, item) for item in due if item.row is not None),
         next=_next(context, state, findings, texts, approvals),
@@ -89,6 +88,11 @@ def _grace(context: PromotionContext, findings: Iterable[tuple[str, Finding]]) -
     today = context.now.astimezone(UTC).date()
     ends = (grace_of(finding, today, context.plan.grace_days) for _, finding in findings)
     return min((last.isoformat() for last in ends if last is not None), default="")
+
+
+def _with_grace(reason: str, grace: str) -> str:
+    due = f"renewal due: a review that it rests on has passed, grace until {grace}"
+    return f"{reason}; {due}" if grace else reason
 
 
 def _known(

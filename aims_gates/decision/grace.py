@@ -22,10 +22,10 @@ def grace_of(finding: Finding, today: date, days: int) -> date | None:
         days: The plan's days of grace.
     """
     ended = day(finding.until or "")
-    held = day(finding.renewal or "")
-    if finding.limit is None or finding.outcome not in ("pass", "fail") or ended is None or held is None:
+    renewal = day(finding.renewal or "")
+    if finding.limit is None or finding.outcome not in ("pass", "fail") or ended is None or renewal is None:
         return None
-    last = min(ended + timedelta(days=days), held)
+    last = min(ended + timedelta(days=days), renewal)
     return last if ended < today <= last else None
 
 

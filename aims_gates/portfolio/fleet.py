@@ -95,8 +95,10 @@ class ModelView:
             return "halted"
         if self.grant is not None and self.grant.predicate.transition in _IRREGULAR:
             return _IRREGULAR[self.grant.predicate.transition]
-        if self.decision.mode != "enforce":
-            return self.decision.mode
+        return self.decision.mode if self.decision.mode != "enforce" else self._of_criteria()
+
+    def _of_criteria(self) -> str:
+        """The state by the criteria, where none is irregular."""
         only_time = all(state.state in _TIMED for state in self.missing)
         grace = min((control.grace for control in self.decision.controls if control.grace), default="")
         if self.grant is not None and grace and only_time:

@@ -48,9 +48,9 @@ def drawing(image: Images) -> str:
     return "\n".join("".join(shades[place] * 2 for place in row) for row in places)
 
 
-def write(made: tuple[pd.DataFrame, Images], place: str) -> Path:
+def write(drawn: tuple[pd.DataFrame, Images], place: str) -> Path:
     """Write the table, each number in one fixed way, and the images beside it."""
-    frame, images = made
+    frame, images = drawn
     path = Path(place)
     np.savez_compressed(path.with_suffix(".npz"), images=images.astype(np.float32))
     path.write_bytes(frame.to_csv(index=False, float_format="%.4f", lineterminator="\n").encode())
