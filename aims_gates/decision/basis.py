@@ -9,6 +9,7 @@ is known is declared.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from aims_gates.attestation.statements.registry import Grant
 from aims_gates.decision.acts import act_stands
@@ -17,7 +18,7 @@ from aims_gates.decision.records import entries_signed, record_state
 from aims_gates.decision.statements import Statements
 from aims_gates.model import BASES, Basis, Evidence, Finding, UnsignedText
 
-__all__ = ["basis_of", "unsigned_texts", "weakest"]
+__all__ = ["basis_of", "records_of", "unsigned_texts", "weakest"]
 
 
 def weakest(bases: Iterable[Basis]) -> Basis:
@@ -100,3 +101,21 @@ def _about(name: str, system: str) -> tuple[str, tuple[str, ...]]:
     A standard plan is approved once, for every system whose record it stands in for.
     """
     return (name, ("",)) if name.startswith("organization/") else (f"system/{name}", (system, ""))
+
+
+def records_of(evidence: Evidence, ledger: Statements, system: str) -> list[dict[str, Any]]:
+    """The records that evidence read: file, digest of the text, and who approved that very text, if anybody did."""
+    return [
+        {"record": name, **read, "approved": _approval(name, read.get("digest", ""), ledger, system)}
+        for name, read in sorted(evidence.records_read.items())
+        if name != "system"
+    ]
+
+
+def _approval(name: str, digest: str, ledger: Statements, system: str) -> dict[str, Any] | None:
+    record, systems = _about(name, system)
+    for state in (record_state(ledger, record, about, digest) for about in systems):
+        if state.approval is not None:
+            at = state.approval.at.isoformat(timespec="seconds")
+            return {"by": list(state.approved_by), "role": state.role, "at": at}
+    return None

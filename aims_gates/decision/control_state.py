@@ -6,7 +6,7 @@ from typing import Any
 
 from aims_gates.attestation.trust_list import day
 from aims_gates.decision.actions import next_steps
-from aims_gates.decision.basis import basis_of, unsigned_texts, weakest
+from aims_gates.decision.basis import basis_of, records_of, unsigned_texts, weakest
 from aims_gates.decision.evidence import Counted, age_days
 from aims_gates.decision.grace import grace_of, in_grace
 from aims_gates.decision.question import PromotionContext
@@ -184,6 +184,7 @@ def _tolerated(context: PromotionContext, state: State) -> bool:
 def _evidence_summary(context: PromotionContext, gate_evidence: Counted) -> dict[str, Any]:
     assert gate_evidence.row is not None and gate_evidence.evidence is not None
     age = age_days(gate_evidence.row, gate_evidence.evidence.produced_at, context.now)
+    records = records_of(gate_evidence.evidence, context.ledger, context.plan.system)
     signers = sorted({entry.person for entry in context.ledger.trust.holders(gate_evidence.row)})
     return {
         "gate": gate_evidence.step.gate,
@@ -193,6 +194,7 @@ def _evidence_summary(context: PromotionContext, gate_evidence: Counted) -> dict
         "age_days": None if age is None else round(age, 2),
         "expires_days": gate_evidence.step.expires_days,
         "signers": signers,
+        **({"records": records} if records else {}),
     }
 
 

@@ -42,7 +42,12 @@ def record_state(ledger: Statements, record: str, system: str, digest: str) -> R
         system: The system that it is about; empty for the organization's.
         digest: Digest of its content.
     """
-    role, about = approver_of(record), (record, system, digest)
+    about = (record, system, digest)
+    return ledger.once(about, lambda: _record_state(ledger, about))
+
+
+def _record_state(ledger: Statements, about: tuple[str, str, str]) -> RecordState:
+    role = approver_of(about[0])
     earlier = _earlier(ledger, about, role)
     submissions = _standing(ledger, RecordSubmission, about)
     authors = {alike(person): person for row in submissions for person in ledger.persons(row)}
@@ -121,6 +126,10 @@ def entries_signed(ledger: Statements, record: str, system: str) -> EntriesSigne
         ledger: Rows that hold those about the record's entries.
         record, system: As in :func:`record_state`.
     """
+    return ledger.once(("entries", record, system), lambda: _entries_signed(ledger, record, system))
+
+
+def _entries_signed(ledger: Statements, record: str, system: str) -> EntriesSigned:
     signed = EntriesSigned()
     for row in ledger.of(RecordEntries, lambda noted: (noted.record, noted.system) == (record, system)):
         if all(entry.service for entry in ledger.trust.admitted(row)):

@@ -6,10 +6,10 @@ same reason whatever only takes away (a halt, a rejection, a withdrawal, a revoc
 untrusted later. The same statement brought again by the same signers is the old one, at its old place.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar, cast
 
 from aims_gates.attestation.statements.people import Revocation, Withdrawal
 from aims_gates.attestation.statements.policy import Activation, Binding, Freed, OpenMode
@@ -23,6 +23,7 @@ from aims_gates.model import Mode
 __all__ = ["Statements"]
 
 _STRICT: Mapping[Mode, int] = {"observe": 0, "warn": 1, "enforce": 2}
+_Answer = TypeVar("_Answer")
 
 
 class Statements:
@@ -52,6 +53,13 @@ class Statements:
         self.trust_lists = [row for row in ordered if row.position in in_force]
         born = [row.position for row in self.of(Creation, self.concerns)]
         self.born = born[-1] if born else -1
+        self._answers: dict[Hashable, Any] = {}
+
+    def once(self, question: Hashable, answer: Callable[[], _Answer]) -> _Answer:
+        """The answer to a question about these rows, worked out when it is first asked."""
+        if question not in self._answers:
+            self._answers[question] = answer()
+        return cast(_Answer, self._answers[question])
 
     def _first_statements(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The registry's acts, and what a trusted key said that had not said it before."""

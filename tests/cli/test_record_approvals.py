@@ -220,3 +220,25 @@ def test_the_very_text_that_was_approved_is_shown_when_its_file_has_moved_on(pac
     assert "windows" not in shown["text"]
     nothing = command("records", "show", text[:-1] + "x")
     assert nothing.code == 1 and "is kept" in nothing.err
+
+
+def test_a_changed_data_set_is_written_anew_where_it_is_a_fact_and_voids_no_approval(pack: Path, command: Any) -> None:
+    folder, data = pack / "records" / "systems" / "mortgage", pack / "data"
+    data.mkdir()
+    requirements = (folder / "requirements.yaml").read_text()
+    for role in ("reference", "evaluation"):
+        (data / f"{role}.csv").write_text("income,race\n1,a\n2,b\n")
+    sheets = "records/systems/mortgage/datasheets.yaml"
+    assert command("records", "submit", sheets, "--key", "dee.key").code == 0
+    assert command("records", "approve", sheets, "--key", "rita.key").code == 0
+    said = json.loads(command("records", "refresh", "mortgage", "--json").out)
+    assert {Path(file).stem for file in said["files"]} == {"datasheets", "data_plan", "design_record"}
+    (before, now), *others = said["digests"].items()
+    assert others == []  # the evaluation set stays the one that was fixed
+    assert before not in "".join(path.read_text() for path in folder.glob("*.yaml"))
+    assert command("digest", "data/reference.csv").out.strip() == now
+    assert (folder / "requirements.yaml").read_text() == requirements and "# The applications" in (
+        pack / sheets
+    ).read_text()
+    assert states(command)[sheets]["state"] == "approved"
+    assert "every data set is the one" in command("records", "refresh", "mortgage").out

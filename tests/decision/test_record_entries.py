@@ -169,6 +169,9 @@ def test_where_entries_alone_are_unsigned_they_are_to_be_submitted_and_no_text_a
     assert control.state == "missing" and f"{ABOUT[2]} has entries that nobody signed" in control.reason
     assert [(text.file, text.role, text.entries) for text in control.unsigned] == [(ABOUT[2], "", True)]
     submit, *others = control.next
+    approval = control.evidence[-1]["records"][0]
+    assert (approval["record"], approval["digest"]) == ("monitoring", TEXT)
+    assert (approval["approved"]["by"], approval["approved"]["role"]) == (["risk-owner@example.org"], "risk")
     assert submit == f"aims-gates records submit {ABOUT[2]} --key AUTHOR.key" and others == [
         "aims-gates records status"
     ]

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from aims_gates.documents.canonical import digest_bytes, digest_file
 from aims_gates.documents.strict_yaml import Document, read, read_yaml
 from aims_gates.evaluation.plan import make_plan
 from aims_gates.evaluation.run_plan import GateInputs, limits_of, run_plan
@@ -377,3 +378,57 @@ def test_a_shipped_profile_asks_what_the_catalogue_says_of_its_tier(tier: str, c
     assert {name: rule.enforcement for name, rule in profile.controls.items()} == {k: v for k, v in asked.items() if v}
     assert sum(dict(entry.tiers)[tier] == "required" for entry in catalogue().values()) == count
     assert len({rule.why for rule in profile.controls.values()}) == len(profile.controls)
+
+
+def retrained(record: SystemRecord, pack: Path) -> SystemRecord:
+    """The example after training on other data alone: the set, its digest wherever it stands, the change."""
+    shutil.copytree(record.pack, pack)
+    data, folder = pack / "data" / "reference.csv", pack / "records" / "systems" / "mortgage"
+    before = digest_file(data)
+    data.write_text("".join(data.read_text("utf-8").splitlines(keepends=True)[:-8]), "utf-8")
+    for path in folder.glob("*.yaml"):
+        path.write_text(path.read_text("utf-8").replace(before, digest_file(data)), "utf-8")
+    sheets, change = folder / "datasheets.yaml", folder / "change.yaml"
+    sheets.write_text(sheets.read_text("utf-8").replace('version: "1"', 'version: "2"', 1), "utf-8")
+    head = change.read_text("utf-8").partition("date:")[0]
+    change.write_text(f"{head}date: 2026-11-16\nclass: minor\nkinds: [data]\nreason: Erased on request.\n", "utf-8")
+    found = read_system(pack, "mortgage")
+    kept = {name: record.records[name] for name in ("organization/objectives", "system")}
+    return replace(found, system=record.system, records={**found.records, **kept})
+
+
+def test_a_retrain_on_new_data_alone_asks_no_signature_beyond_the_profiles_approvals(
+    record: SystemRecord, plan: Plan, complete: dict[str, Evidence], kit: Any, tmp_path: Path
+) -> None:
+    story, newer = kit.Story(), digest_bytes(b"trained again")
+    story.now = RELEASED
+    story.begun(plan)
+    story.grant(version="0", about=kit.OTHER)
+    story.now = NOW
+
+    def asked(version: str, about: str, found: Mapping[str, Evidence]) -> Decision:
+        story.predict(about=about, data=plan.evaluation_digest or kit.TABLE, isolation="bwrap")
+        for each in found.values():
+            story.say(each, "ci", about=about)
+        if version == "1":
+            story.sign_texts(READ)
+        story.request(version, about=about)
+        for rule in plan.approvals:
+            story.approve(rule.role)
+        decision: Decision = story.decide(version, about)
+        return decision
+
+    first = asked("1", kit.BYTES, complete)
+    began = len(story.rows)
+    story.register("2")
+    newly = retrained(record, tmp_path / "pack")
+    found = {**complete, **evidence(newly, plan, kit, *(step.gate for step in plan.steps))}
+    second = asked("2", newer, found)
+    for decision in (first, second):
+        assert {state.control: state.reason for state in decision.controls if state.state != "met"} == {}
+        assert decision.allowed
+    assert [state.basis for state in second.controls] == [state.basis for state in first.controls]
+    people = [row for row in story.rows[began:] if row.signers and row.signers != (kit.key_of("ci").public,)]
+    assert len(people) == 1 + len(plan.approvals)  # the request, and its answers
+    moved = {name for each in found.values() for name, read in each.records_read.items() if "facts" in read}
+    assert {"datasheets", "change", "design_record", "data_plan"} <= moved
