@@ -102,7 +102,7 @@ class _Linter:
             yield self.problem(path, message, "Write attested, or take another gate.")
 
     def _reads_records(self, gate: str) -> bool:
-        return gate in self.gates and self.gates[gate].manifest.kind == "record"
+        return gate in self.gates and self.gates[gate].manifest.kind != "computed"
 
     def _gate(self, name: str, use: GateRule, gate: Gate) -> Iterator[ProfileError]:
         path: Place = ("gates", name)

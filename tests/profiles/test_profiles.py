@@ -434,3 +434,55 @@ def test_an_overlay_sets_no_waivers_and_a_mistake_in_it_is_named_in_its_own_file
     with pytest.raises(ProfileError, match="no gate 'fairnes'") as caught:
         read_profile("mine+people", GATES, [pack])
     assert caught.value.where is not None and caught.value.where.endswith("people.yaml:5")
+
+
+SIGNED = GOOD + "least_basis: attested\nleast_basis_why: nothing typed\n"
+
+
+def test_a_profile_says_the_least_basis_of_all_its_controls_and_a_control_another(pack: Path) -> None:
+    more = "  A.2.2: {why: a policy, gates: [ai_policy], least_basis: declared, least_basis_why: it is new}\n"
+    profile = read(pack, GOOD + more + SIGNED.removeprefix(GOOD)).profile
+    assert profile.basis_asked("A.7.4") == ("attested", "nothing typed")
+    assert profile.basis_asked("A.2.2") == ("declared", "it is new")
+    child = read(pack, "id: child\ntitle: Child\ntier: minimal\nextends: mine\n" + "controls: {}\n", "child").profile
+    assert child.basis_asked("A.7.4") == ("attested", "nothing typed")
+    assert read(pack, GOOD).profile.basis_asked("A.7.4") == ("", "")
+
+
+def test_a_least_basis_wants_a_reason_and_what_can_be_reached(pack: Path) -> None:
+    error = refused(pack, SIGNED.replace("least_basis_why: nothing typed\n", ""))
+    assert "least_basis: says no reason" in error.message
+    measured = GOOD + "  A.2.2: {why: a policy, gates: [ai_policy]}\n" + SIGNED.removeprefix(GOOD)
+    error = refused(pack, measured.replace("attested", "measured"))
+    assert "ai_policy reads what people wrote" in error.message
+
+
+@pytest.mark.parametrize(
+    ("control", "asked"),
+    [
+        ("A.7.4: {why: x, gates: [data_quality], least_basis: declared, least_basis_why: y}", "attested"),
+        ("A.7.4: {why: x, gates: [data_quality], least_basis: measured, least_basis_why: y}", "measured"),
+        ("A.7.4: {why: x, gates: [data_quality]}", "attested"),
+        ("A.5.4: {why: x, gates: [fairness], least_basis: declared, least_basis_why: y}", "attested"),
+    ],
+)
+def test_an_overlay_asks_for_no_weaker_basis_than_the_profile(pack: Path, control: str, asked: str) -> None:
+    write(pack, SIGNED)
+    write(pack, f"id: people\ntitle: People\ntier: any\ncontrols:\n  {control}\n", "people")
+    both = read_profile("mine+people", GATES, [pack]).profile
+    assert both.basis_asked(control[:5])[0] == asked
+    before, ways = read_profile("mine", GATES, [pack]).profile, []
+    ways = [change.way for change in compare(before, both, GATES) if "known at least as" in change.said]
+    assert ways == (["tightened"] if asked == "measured" else [])
+
+
+def test_a_profile_that_takes_what_is_typed_again_is_loosened(pack: Path) -> None:
+    before, after = read(pack, SIGNED).profile, read(pack, GOOD).profile
+    said = {change.said: change.way for change in compare(before, after, GATES)}
+    assert said["controls: known at least as declared instead of attested"] == "loosened"
+
+
+def test_tier_high_takes_nothing_that_is_only_typed() -> None:
+    for name in ("high", "small-organization", "nyc-ll144", "high+management-system+gpai-provider"):
+        profile = read_profile(name, GATES).profile
+        assert {profile.basis_asked(control)[0] for control in profile.controls} == {"attested"}, name

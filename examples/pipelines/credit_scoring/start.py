@@ -64,7 +64,7 @@ def _begun() -> str:
 def _unsigned() -> None:
     version = _begun()
     say("Its gates run. What people wrote nobody has signed yet, and the profile takes nothing that is only typed.")
-    aims(f"check --model {MODEL} --version {version}", code=2)
+    aims(f"check --model {MODEL} --version {version}", code=3)
     say("Each record has an author and another person who approves it; these are the commands:")
     print("""
   aims-gates records submit --all-due --key keys/owner.key
