@@ -276,6 +276,7 @@ def _why(control: str, tier: str) -> str:
 
 def _evidenced(entry: Control, gates: list[Gate], records: list[str]) -> list[str]:
     lines = _list([f"{row.says}; checked by {_checks(row)}" for row in entry.evidence])
+    lines += ["", f"Met without one of these, its state says so: {', '.join(entry.parts)}."] if entry.parts else []
     lines += ["", "Gates:", ""]
     lines += _list([f"{_gate(gate.id)}: {_line(gate.manifest.summary)}" for gate in gates])
     lines += _list([_gate(name) for name in entry.gates if name in DECISION_STEPS])

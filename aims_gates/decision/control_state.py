@@ -12,7 +12,7 @@ from aims_gates.decision.grace import grace_of, in_grace
 from aims_gates.decision.question import PromotionContext
 from aims_gates.decision.rights import outcome_of
 from aims_gates.decision.signing import next_signatures
-from aims_gates.governance.controls import approval_controls
+from aims_gates.governance.controls import approval_controls, left_out
 from aims_gates.model import BASES, BASIS_WORDS, Basis, ControlState, Finding, Requirement, State, UnsignedText
 
 __all__ = ["state_of"]
@@ -48,7 +48,9 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
     known = list(_known(context, requirement, due))
     basis = _basis(known, judged)
     state, reason, texts = _weighed(context, requirement, due, basis, *worst)
-    state, reason = _waived(context, requirement.control, state, reason)
+    state, reason = _waived(
+        context, requirement.control, state, f"{reason}{_without(requirement.control, state, known)}"
+    )
     findings = [(gate, finding) for gate, finding, _ in known]
     grace = _grace(context, findings) if state == "met" else ""
     return ControlState(
@@ -68,6 +70,13 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
         unsigned=texts,
         grace=grace,
     )
+
+
+def _without(control: str, state: State, known: Iterable[tuple[str, Finding, Basis]]) -> str:
+    """What a control that is met was met without."""
+    judged = [f"{gate}.{finding.measure}" for gate, finding, _ in known if finding.outcome is not None]
+    lacking = left_out(control, judged) if state == "met" else ()
+    return f"; without {', '.join(lacking)}" if lacking else ""
 
 
 def _next(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from aims_gates.governance.controls import catalogue
+from aims_gates.governance.controls import catalogue, left_out
 from aims_gates.governance.record_schemas.base import placeholder
 from aims_gates.model import ControlState, Plan
 from aims_gates.portfolio.fleet import ModelView
@@ -149,9 +149,19 @@ def _implementation(states: Mapping[str, ControlState], observed: set[str], requ
     rest = f"; not applicable on {len(states) - len(needed)}" if len(needed) < len(states) else ""
     met, waived = _with("met", needed, observed), _with("waived", needed, observed)
     if len(met) == len(needed):
-        return f"evidence criteria met{rest}"
+        return f"evidence criteria met{_without(needed.values())}{rest}"
     also = f", {len(waived)} waived" if waived else ""
     return f"met for {len(met)} of {len(needed)}{also}{rest}" if met or waived else f"not met{rest}"
+
+
+def _without(states: Iterable[ControlState]) -> str:
+    """What the control was met without, on any of the models."""
+    lacking = [name for state in states for name in left_out(state.control, _judged(state))]
+    return f" without {', '.join(dict.fromkeys(lacking))}" if lacking else ""
+
+
+def _judged(state: ControlState) -> list[str]:
+    return [f"{gate}.{finding.measure}" for gate, finding in state.findings if finding.outcome is not None]
 
 
 def _needed(states: Mapping[str, ControlState]) -> Mapping[str, ControlState]:

@@ -3,9 +3,10 @@
 A new control, or a new gate for one, is an entry in ``catalogue.yaml``; no code knows a control by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -25,6 +26,7 @@ __all__ = [
     "clause_or_control",
     "clauses",
     "control",
+    "left_out",
     "order",
     "owners",
     "title_of",
@@ -70,6 +72,8 @@ class Control:
         max_age_days: By tier, the days after which what evidences it is too old; empty where events decide, not days.
         references: Other documents to read beside it, by number; informative.
         risk_sources: Where the risks come from that it treats (the standard's Annex C lists such sources).
+        parts: What a reader expects of it and a profile may leave out: name -> the ``GATE.MEASURE`` (with ``*``) under
+            a limit that shows it. Where it is met without one, its state says so.
     """
 
     id: str
@@ -88,6 +92,7 @@ class Control:
     risk_sources: tuple[str, ...]
     condition: str | None = None
     max_age_days: Mapping[Tier, int] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def guidance(self) -> str:
@@ -202,6 +207,18 @@ def clause_or_control(identifier: str) -> Clause | Control:
         InputError: there is neither; the remedy names the nearest controls.
     """
     return clauses()[identifier] if identifier in clauses() else control(identifier)
+
+
+def left_out(identifier: str, judged: Iterable[str]) -> tuple[str, ...]:
+    """The parts of a control that nothing shows.
+
+    Args:
+        identifier: Its id; a clause has no parts.
+        judged: ``GATE.MEASURE`` of each finding under a limit that bears on it.
+    """
+    entry, measures = catalogue().get(identifier), tuple(judged)
+    parts = entry.parts.items() if entry else ()
+    return tuple(name for name, pattern in parts if not any(fnmatchcase(measure, pattern) for measure in measures))
 
 
 def title_of(identifier: str) -> str | None:

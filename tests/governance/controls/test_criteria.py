@@ -11,7 +11,7 @@ import pytest
 
 from aims_gates.evaluation.run_gate import run_gate
 from aims_gates.evaluation.samples import read_samples
-from aims_gates.governance.controls import DECISION_STEPS, catalogue
+from aims_gates.governance.controls import DECISION_STEPS, catalogue, left_out
 from aims_gates.packs import facts
 from aims_gates.packs.case import Case
 from aims_gates.packs.find import find_gates
@@ -119,3 +119,17 @@ def test_a_check_is_there_and_both_passes_and_fails(check: str) -> None:
 def test_steps_of_the_decision_are_the_only_checks_without_a_gate() -> None:
     steps = {check for _, row in ROWS for check in row.checks if "." not in check}
     assert steps <= DECISION_STEPS
+
+
+def test_parts_that_nothing_shows_are_left_out() -> None:
+    every = ["performance.accuracy_champion_difference", "robustness.flip_rate", "security.attack_success_rate"]
+    assert left_out("A.6.2.4", every) == ()
+    assert left_out("A.6.2.4", ["performance.accuracy", "security.looked_through"]) == tuple(
+        catalogue()["A.6.2.4"].parts
+    )
+    assert left_out("A.2.2", []) == () and left_out("9.3", []) == ()
+
+
+def test_each_part_is_of_a_gate_of_its_control() -> None:
+    parts = [(entry, pattern) for entry in catalogue().values() for pattern in entry.parts.values()]
+    assert parts and all(pattern.partition(".")[0] in entry.gates for entry, pattern in parts)
