@@ -13,6 +13,8 @@ from .rows import COVERED, ROWS
 #: Row -> tests of other folders that cover it, as file::test.
 ELSEWHERE = {
     "C1.2": ["cli/test_status.py::test_status_of_one_model_shows_the_six_phases_of_its_life"],
+    "T5.ex": ["examples/test_stories.py::test_a_story_runs_to_its_end_within_a_minute_of_cpu"],
+    "A7.ex": ["examples/test_stories.py::test_a_story_runs_to_its_end_within_a_minute_of_cpu"],
     "C1.3": [
         "mlflow_plugin/test_check.py::test_the_evidence_is_signed_pinned_and_counts",
         "mlflow_plugin/test_check.py::test_evidence_about_other_kinds_of_subjects_can_be_signed_and_counts",
