@@ -97,13 +97,16 @@ class ModelView:
             return _IRREGULAR[self.grant.predicate.transition]
         if self.decision.mode != "enforce":
             return self.decision.mode
-        only_time = all(state.state in _TIMED for state in self.missing)
+        return self._renewal() or (f"unmet {len(self.missing)}" if self.missing else "met")
+
+    def _renewal(self) -> str:
+        """That renewal is due of a grant that stands, and until when a promotion would pass; empty where it is not."""
+        if self.grant is None or any(state.state not in _TIMED for state in self.missing):
+            return ""
         grace = min((control.grace for control in self.decision.controls if control.grace), default="")
-        if self.grant is not None and grace and only_time:
+        if grace:
             return f"renewal due, grace until {grace}"
-        if self.grant is not None and not self.decision.criteria_met and only_time:
-            return "renewal due"
-        return f"unmet {len(self.missing)}" if self.missing else "met"
+        return "" if self.decision.criteria_met else "renewal due"
 
     @cached_property
     def request(self) -> Row | None:
