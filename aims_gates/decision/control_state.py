@@ -52,14 +52,14 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
         context, requirement.control, state, f"{reason}{_without(requirement.control, state, known)}"
     )
     findings = [(gate, finding) for gate, finding, _ in known]
-    grace = _grace(context, findings) if state == "met" else ""
+    grace, note = _grace(context, state, findings)
     return ControlState(
         control=requirement.control,
         title=requirement.title,
         why=requirement.why,
         enforcement=requirement.enforcement,
         state=state,
-        reason=_with_grace(reason, grace),
+        reason=reason + note,
         findings=tuple(findings),
         evidence=tuple(_evidence_summary(context, item) for item in due if item.row is not None),
         next=_next(context, state, findings, texts, approvals),
@@ -92,16 +92,14 @@ def _next(
     return next_steps(context, state, [finding for _, finding in findings], approvals)
 
 
-def _grace(context: PromotionContext, findings: Iterable[tuple[str, Finding]]) -> str:
-    """The first last day of grace among findings (rule 22), ISO; empty where no review is due."""
+def _grace(context: PromotionContext, state: State, findings: Iterable[tuple[str, Finding]]) -> tuple[str, str]:
+    """The first last day of grace (rule 22) of a control that is met, ISO, and a note; empty where no review is due."""
+    if state != "met":
+        return "", ""
     today = context.now.astimezone(UTC).date()
     ends = (grace_of(finding, today, context.plan.grace_days) for _, finding in findings)
-    return min((last.isoformat() for last in ends if last is not None), default="")
-
-
-def _with_grace(reason: str, grace: str) -> str:
-    due = f"renewal due: a review that it rests on has passed, grace until {grace}"
-    return f"{reason}; {due}" if grace else reason
+    first = min((last.isoformat() for last in ends if last is not None), default="")
+    return first, f"; renewal due: a review that it rests on has passed, grace until {first}" if first else ""
 
 
 def _known(
@@ -219,10 +217,9 @@ def _judge(control: str, gate_evidence: Counted, today: date, grace: int) -> tup
     if gate_evidence.standing != "counts":
         return gate_evidence.standing, f"{gate}: {gate_evidence.reason}"
     findings = [in_grace(finding, today, grace) for finding in _bearing(control, gate_evidence)]
-    for finding in findings:
-        outcome = outcome_of(finding)
-        if not finding.missing and (outcome == "error" or (outcome == "fail" and not _overtaken(finding, today))):
-            return "failed", f"{gate}: {finding.measure} {'failed' if outcome == 'fail' else 'could not be judged'}"
+    failure = _failure(findings, today)
+    if failure is not None:
+        return "failed", f"{gate}: {failure}"
     absent = _absent(findings)
     if absent is not None:
         return "missing", f"{gate}: {absent}"
@@ -232,6 +229,15 @@ def _judge(control: str, gate_evidence: Counted, today: date, grace: int) -> tup
             return "stale", f"{gate}: {finding.measure} {message}"
     state, message = _summary([outcome for finding in findings if (outcome := outcome_of(finding)) is not None])
     return state, f"{gate}: {message}"
+
+
+def _failure(findings: Sequence[Finding], today: date) -> str | None:
+    """What failed or could not be judged, and was not overtaken; None where nothing did."""
+    for finding in findings:
+        outcome = outcome_of(finding)
+        if not finding.missing and (outcome == "error" or (outcome == "fail" and not _overtaken(finding, today))):
+            return f"{finding.measure} {'failed' if outcome == 'fail' else 'could not be judged'}"
+    return None
 
 
 def _absent(findings: Sequence[Finding]) -> str | None:

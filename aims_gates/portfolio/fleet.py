@@ -95,17 +95,18 @@ class ModelView:
             return "halted"
         if self.grant is not None and self.grant.predicate.transition in _IRREGULAR:
             return _IRREGULAR[self.grant.predicate.transition]
-        return self.decision.mode if self.decision.mode != "enforce" else self._of_criteria()
+        if self.decision.mode != "enforce":
+            return self.decision.mode
+        return self._renewal() or (f"unmet {len(self.missing)}" if self.missing else "met")
 
-    def _of_criteria(self) -> str:
-        """The state by the criteria, where none is irregular."""
-        only_time = all(state.state in _TIMED for state in self.missing)
+    def _renewal(self) -> str:
+        """That renewal is due of a grant that stands, and until when a promotion would pass; empty where it is not."""
+        if self.grant is None or any(state.state not in _TIMED for state in self.missing):
+            return ""
         grace = min((control.grace for control in self.decision.controls if control.grace), default="")
-        if self.grant is not None and grace and only_time:
+        if grace:
             return f"renewal due, grace until {grace}"
-        if self.grant is not None and not self.decision.criteria_met and only_time:
-            return "renewal due"
-        return f"unmet {len(self.missing)}" if self.missing else "met"
+        return "" if self.decision.criteria_met else "renewal due"
 
     @cached_property
     def request(self) -> Row | None:
