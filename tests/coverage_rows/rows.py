@@ -12,7 +12,7 @@ from aims_gates.model import Finding
 from aims_gates.packs.case import Case
 from aims_gates.packs.facts import judge
 from aims_gates.packs.find import find_gates
-from tests.examples.faults import GONE, OLD, changed_value
+from tests.examples.faults import DELIVERED, GONE, OLD, changed_value
 
 __all__ = [
     "COVERED",
@@ -56,7 +56,9 @@ def record() -> SystemRecord:
     """The worked example, with customers, so that every gate applies."""
     found = read_system(EXAMPLE, "mortgage")
     system = found.system.model_copy(update={"facts": {**found.system.facts, "has_customers": True}})
-    return replace(found, system=system, records={**found.records, "system": system.model_dump(mode="json")})
+    customers = {**found.records["customers"], **DELIVERED}
+    records = {**found.records, "customers": customers, "system": system.model_dump(mode="json")}
+    return replace(found, system=system, records=records)
 
 
 def changed(name: str, path: str, value: Any) -> SystemRecord:

@@ -7,13 +7,21 @@ from typing import Any
 from aims_gates.governance.controls import catalogue
 
 __all__ = [
-    "AGED", "ASSESSED", "CASES", "CONDITIONAL", "GONE", "MEASURED", "OLD", "REMOVED", "REQUIRED", "SPECIFIED",
-    "changed_value",
+    "AGED", "ASSESSED", "CASES", "CONDITIONAL", "DELIVERED", "GONE", "MEASURED", "OLD", "REMOVED", "REQUIRED",
+    "SPECIFIED", "changed_value",
 ]  # fmt: skip
 
 REQUIRED = [name for name, entry in catalogue().items() if dict(entry.tiers)["high"] == "required"]
 CONDITIONAL = ["A.10.2", "A.10.3", "A.10.4"]
 GONE = object()
+#: What the example's customers would have got, had it any.
+DELIVERED: Mapping[str, Any] = {
+    "pack": {
+        "version": "1", "delivered_on": "2026-10-10", "use": "How to read the answer", "limits": "Where it is weak",
+        "duties": "What a customer must do", "contact": "mortgage-help@example.org",
+    },
+    "notices": [{"kind": "change", "about": "Version 1", "sent_on": "2026-10-10"}],
+}  # fmt: skip
 OLD = "2024-01-01"
 
 YESTERDAY = "2026-11-16"

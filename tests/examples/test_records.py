@@ -29,7 +29,7 @@ from aims_gates.packs.examples import write_example
 from aims_gates.packs.find import find_gates
 from aims_gates.profiles import read_profile
 
-from .faults import ASSESSED, CASES, CONDITIONAL, GONE, MEASURED, REMOVED, REQUIRED, SPECIFIED, changed_value
+from .faults import ASSESSED, CASES, CONDITIONAL, DELIVERED, GONE, MEASURED, REMOVED, REQUIRED, SPECIFIED, changed_value
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "pipelines" / "credit_scoring"
 NOW = datetime(2026, 11, 17, 12, tzinfo=UTC)
@@ -51,7 +51,12 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> SystemRecord:
     system = found.system.model_copy(update={"facts": facts})
     # The gates that measure are represented by evidence without numbers, so no objective can be compared with them.
     objectives = changed_value(found.records["organization/objectives"], "objectives.0.from", GONE)
-    records = {**found.records, "organization/objectives": objectives, "system": system.model_dump(mode="json")}
+    records = {
+        **found.records,
+        "organization/objectives": objectives,
+        "customers": {**found.records["customers"], **DELIVERED},
+        "system": system.model_dump(mode="json"),
+    }
     READ[:] = [replace(found, system=system, records=records)]
     return READ[0]
 

@@ -16,6 +16,7 @@ from aims_gates.documents.strict_yaml import Document, problems
 from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.record_schemas.base import placeholder
+from aims_gates.governance.records.contradictions import contradictions
 from aims_gates.governance.records.leaves import date_problems, leaves
 from aims_gates.governance.records.reader import (
     SystemRecord,
@@ -260,6 +261,7 @@ def _system(record: SystemRecord, documents: Documents, today: date) -> Iterator
     yield from _people(documents)
     yield from _suppliers(record, documents)
     yield from _bill(documents)
+    yield from contradictions(record, documents)
     context = documents.get("organization/context")
     scope = context.value.get("scope") if context is not None else None
     if context is not None and isinstance(scope, dict) and record.system.name not in (scope.get("systems") or ()):
