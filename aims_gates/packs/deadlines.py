@@ -1,8 +1,9 @@
 """Deadlines: one that was missed stays missed until a corrective action answers for it. More functions for facts.
 
-A nonconformity answers for what it names under ``about`` (``incidents/I-1``), where it states cause, action, owner and
-date, somebody other than its owner accepted that, and the date has not passed. That its effect is checked later blocks
-nothing. What still waits is answered by nothing: it has to be done first.
+A nonconformity answers for a delay that it names under ``about`` (``incidents/I-1/late``; ``incidents/I-1`` alone is
+about the incident, not about when it was told), where it states cause, action, owner and date, somebody other than its
+owner accepted that, and the date has not passed. That its effect is checked later blocks nothing. What still waits is
+answered by nothing: it has to be done first.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -114,8 +115,8 @@ class _Deadlines:
         Raises:
             Lacking: none does; it says what is late, and what the nonconformity lacks.
         """
-        why = f"no nonconformity is about {place}"
-        for nonconformity in self._about(place):
+        why = f"no nonconformity is about {place}/late"
+        for nonconformity in self._about(f"{place}/late"):
             try:
                 if self._clock.day(_field(nonconformity, "opened_on")) < self._clock.day(since):
                     raise Lacking(f"nonconformity {_field(nonconformity, 'id')} is older than what was late")

@@ -194,7 +194,9 @@ LATE: Mapping[str, tuple[str, Callable[[Records], None]]] = {
 
 
 def action(kind: str, **fields: Any) -> Callable[[Records], None]:
-    entry = ACTION | {"about": [f"{kind}/I-9"], "opened_on": day(-20), "due": day(30), "accepted_on": day(-4)} | fields
+    entry = (
+        ACTION | {"about": [f"{kind}/I-9/late"], "opened_on": day(-20), "due": day(30), "accepted_on": day(-4)} | fields
+    )
 
     def edit(records: Records) -> None:
         listed = records[ORG + "nonconformities"]["nonconformities"]

@@ -191,7 +191,8 @@ class Nonconformity(CaseEntry):
     what: Text = says("What was not as required.")
     system: Text | None = says("The system concerned; all of them where none is named.", default=None)
     about: tuple[Text, ...] = says(
-        "What it answers for: incidents/ID, concerns/ID, reports/ID, audits/ID, risks/ID, changes/ID.", default=()
+        "What it is about: incidents/ID, concerns/ID, reports/ID, audits/ID, risks/ID, changes/ID; a delay: .../late.",
+        default=(),
     )
     cause: str | None = says("The root cause; needed to close it.", default=None)
     action: str | None = says("The corrective action; needed to close it.", default=None)
