@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from aims_gates import cli
 from aims_gates.attestation.signing.envelope import Envelope, Statement, sign
 from aims_gates.attestation.statements.people import Halt
-from aims_gates.attestation.statements.records import RecordSubmission, SignedAcknowledgement
+from aims_gates.attestation.statements.records import RecordEntries, RecordSubmission, SignedAcknowledgement
 from aims_gates.attestation.statements.wording import say
 from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError, IntegrityError, LedgerError, NoLedgerError, NotFoundError, RefusedError
@@ -160,6 +160,10 @@ def test_whoever_may_sign_in_reads_which_texts_of_records_were_signed(inside: In
     with open_ledger(inside.address) as ledger:
         append(ledger, sign(say(text, Subject("system", text.digest)), inside.world.key("dev")), now())
         assert [row.predicate.record for row in rows(ledger, [f"subject {text.digest}"])] == [text.record]
+        noted = RecordEntries(text.record, text.system, text.file, {"windows[]": (digest_bytes(b"a window"),)})
+        append(ledger, sign(say(noted, Subject("system", text.digest)), inside.world.key("dev")), now())
+        (row,) = rows(ledger, ["entries credit/system/monitoring"])
+        assert row.predicate.entries == noted.entries
 
 
 def test_whoever_may_sign_in_reads_who_acknowledged_a_text(inside: Inside, run: Run) -> None:
