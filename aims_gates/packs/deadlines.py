@@ -44,8 +44,10 @@ class _Deadlines:
 
     def concerns(self, entry: Any) -> bool:
         """Whether an entry is about this system: it names it, all of them (``*``), or none."""
-        own = self._records.get("system", {}).get("name")
-        return own is None or _field(entry, "system") in (None, "*", own)
+        own, system = self._records.get("system", {}).get("name"), _field(entry, "system")
+        if system is not None and not isinstance(system, str):
+            raise Lacking("the field 'system' is no name")
+        return own is None or system in (None, "*", own)
 
     def accepted(self, nonconformity: Any) -> bool:
         """Whether a nonconformity has a corrective action that was accepted and is not overdue."""
