@@ -270,7 +270,8 @@ def test_dates_in_records_are_due_wherever_they_stand() -> None:
 
 
 def rows_of(*said: tuple[str, bool, str]) -> dict[str, Any]:
-    return {"rows": [{"control": c, "applicable": a, "reason": r, "state": "implemented"} for c, a, r in said]}
+    rows = ({"control": c, "applicable": a, "reason": r, "state": "implemented"} for c, a, r in said)
+    return {"rows": [{**row, "risks": ["R-1"]} for row in rows]}
 
 
 def test_the_statement_has_a_row_for_each_control_and_says_where_a_reason_lacks(fleet: Fleet) -> None:
