@@ -359,6 +359,23 @@ def test_a_record_that_says_implemented_against_the_evidence_is_a_problem(fleet:
         assert _stated(model, "planned", *states).problem == ""
 
 
+def test_a_row_says_what_calls_for_the_control_and_ones_own_controls_follow(kit: Any) -> None:
+    own = {"control": "X.1", "applicable": True, "reason": "a second look", "state": "planned"}
+    demand = [{"kind": "law", "what": "Article 26(1)"}]
+    record = rows_of(("A.6.2.4", True, "models decide here"), ("A.2.2", True, "staff must know"))
+    record["rows"][0] |= {"risks": ["R-1", "R-2"], "required_by": demand}
+    record["rows"][1]["risks"] = []
+    rows = {row.control: row for row in statement_of_applicability({"rows": [*record["rows"], own]}, [kit.plan()], [])}
+    assert list(rows) == [*catalogue(), "X.1"]
+    assert rows["A.6.2.4"].called_for == ("risk R-1", "risk R-2", "law: Article 26(1)")
+    assert "under risks" in rows["A.2.2"].problem and not rows["A.6.2.4"].problem
+    for lack in ("under risks", "under title", "under evidence"):
+        assert lack in rows["X.1"].problem
+    whole = {**own, "title": "Second look", "required_by": demand, "evidence": ["oversight", "minutes"]}
+    row = statement_of_applicability({"rows": [whole]}, [kit.plan()], [])[-1]
+    assert (row.title, row.evidenced_by, row.problem) == ("Second look", ("oversight", "minutes"), "")
+
+
 def test_without_a_ledger_the_plans_alone_give_reasons(kit: Any) -> None:
     found = {row.control: row for row in statement_of_applicability(None, [kit.plan()], [])}
     assert found["A.6.2.4"].applicable is True
