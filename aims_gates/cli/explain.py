@@ -50,8 +50,12 @@ def command(
         raise InputError("a tier is tried on a version", remedy="Name the model and its version.")
     if version is None:
         from aims_gates.cli.controls import text_of
-        from aims_gates.governance.controls import clause_or_control, title_of
+        from aims_gates.governance.controls import clause_or_control, is_own, title_of
 
+        if is_own(name):
+            raise InputError(
+                f"{name} is a control of your own", remedy="Your statement shows what it asks: aims-gates report soa"
+            )
         if title_of(name) is None:
             remedy = (
                 f"For a model name its version too: {invocation('explain', name, 'VERSION', options='--to production')}"

@@ -30,10 +30,11 @@ def new_gate(gate_id: str, controls: tuple[str, ...], record: str | None, settin
 
     It runs, and refuses whatever it is shown until you fill it in. Nothing that is there is touched.
     """
-    from aims_gates.governance.controls import clause_or_control
+    from aims_gates.governance.controls import clause_or_control, is_own
 
     for control in controls:
-        clause_or_control(control)
+        if not is_own(control):
+            clause_or_control(control)
     pack = _target(settings)
     if gate_id in find_gates(settings.packs):
         raise InputError(f"there is a gate {gate_id!r} already", remedy="Choose another id.")

@@ -38,10 +38,10 @@ command.add_command(datasets.report)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, not on standard output.")
 @settings_options
 def soa(how: str | None, out: Path | None, settings: Settings) -> int:
-    """The Statement of Applicability: 38 controls, each with whether it applies, why, and what evidence shows.
+    """The Statement of Applicability: 38 controls and your own, whether each applies, why, what shows it.
 
     Reasons come from the record organization/statement_of_applicability, else from the profiles that require a control.
-    The exit code is 3 where a row has no reason or contradicts a profile.
+    The exit code is 3 where a row has no reason, names neither a risk nor a demand, or contradicts a profile.
     """
     from aims_gates.portfolio import statement_of_applicability
     from aims_gates.portfolio.gather import gather
@@ -106,20 +106,21 @@ def _table(rows: tuple[Any, ...], record: Mapping[str, Any] | None, now: datetim
 
     cells = tuple(
         (
-            row.control, row.title, answers[row.applicable], row.reason, row.source, row.recorded, row.implementation,
-            row.since, row.until, ", ".join(f"{name}: {state}" for name, state in row.models.items()),
-            shown(row.statements), row.problem,
+            row.control, row.title, answers[row.applicable], row.reason, row.source, "; ".join(row.called_for),
+            row.recorded, row.implementation, "; ".join(row.evidenced_by), row.since, row.until,
+            ", ".join(f"{name}: {state}" for name, state in row.models.items()), shown(row.statements), row.problem,
         )
         for row in rows
     )  # fmt: skip
     headings = (
-        "Control", "Title", "Applicable", "Reason", "Reason from", "State recorded", "Shown by evidence",
-        "Evidence since", "Counts until", "Models", "Statements", "To fix",
+        "Control", "Title", "Applicable", "Reason", "Reason from", "Called for by", "State recorded",
+        "Shown by evidence", "Evidence named", "Evidence since", "Counts until", "Models", "Statements", "To fix",
     )  # fmt: skip
     facts = {name.replace("_", " ").capitalize(): value for name, value in _facts(record, now).items()}
     note = (
-        "Titles after ISO/IEC 42001:2023, Annex A. What evidence shows is about the bound models and the criteria of "
-        "their profiles; it certifies nobody. Each statement is in the ledger: aims-gates ledger export FILE."
+        "Titles after ISO/IEC 42001:2023, Annex A; ids with X are controls of our own. What evidence shows is about "
+        "the bound models and the criteria of their profiles; it certifies nobody. Each statement is in the ledger: "
+        "aims-gates ledger export FILE."
     )
     return render_table(ReportTable("Statement of Applicability", facts, headings, cells, (note,)), how)
 

@@ -11,7 +11,7 @@ from typing import Any
 from aims_gates.documents.canonical import digest, digest_bytes
 from aims_gates.documents.strict_yaml import Document, parse, read_yaml
 from aims_gates.errors import GateError, InputError, PackError
-from aims_gates.governance.controls import catalogue, clauses
+from aims_gates.governance.controls import title_of
 from aims_gates.model import Finding
 from aims_gates.packs.case import Case
 from aims_gates.packs.loader import FINDER, import_gate
@@ -90,7 +90,7 @@ class Gate:
                 f"id {result.id!r} differs from the folder {self.id!r}", where=place, remedy="Make them equal."
             )
         for index, name in enumerate(result.controls):
-            if name not in catalogue() and name not in clauses():
+            if title_of(name) is None:
                 remedy = "`aims-gates controls list` shows all."
                 raise PackError(
                     f"there is no control {name!r}", where=self.document.place(("controls", index)), remedy=remedy

@@ -1,11 +1,11 @@
-"""The Statement of Applicability: a row for each control, with its reason and what evidence shows. Pure."""
+"""The Statement of Applicability: a row for each control, those of one's own too, with what evidence shows. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from aims_gates.governance.controls import catalogue, left_out
+from aims_gates.governance.controls import catalogue, is_own, left_out, order
 from aims_gates.governance.record_schemas.base import placeholder
 from aims_gates.model import ControlState, Plan
 from aims_gates.portfolio.fleet import ModelView
@@ -20,7 +20,7 @@ class SoaRow:
     """One control in the Statement of Applicability.
 
     Attributes:
-        control, title: Annex A id and short title.
+        control, title: Annex A id and short title; or those of a control of the organization's own.
         applicable: None where nobody has said so and no profile requires it.
         reason: Why; :data:`NO_REASON` where nobody gave one.
         source: ``record``, ``profile``, or empty.
@@ -29,6 +29,8 @@ class SoaRow:
         models: Model -> state of the control there.
         since, until: ISO dates of the oldest evidence that counts and of the first that ends.
         statements: Digests of the evidence statements.
+        called_for: The risks that it treats (``risk R-1``), and the laws, contracts and policies that ask for it.
+        evidenced_by: What the record names as evidence: of a control of one's own, gates and documents.
         problem: What contradicts, or is missing.
     """
 
@@ -43,13 +45,15 @@ class SoaRow:
     since: str
     until: str
     statements: tuple[str, ...]
+    called_for: tuple[str, ...] = ()
+    evidenced_by: tuple[str, ...] = ()
     problem: str = ""
 
 
 def statement_of_applicability(
     record: Mapping[str, Any] | None, plans: Iterable[Plan], models: Iterable[ModelView]
 ) -> tuple[SoaRow, ...]:
-    """A row for each control.
+    """A row for each control of Annex A, then one for each of the organization's own.
 
     Args:
         record: The record organization/statement_of_applicability; None where there is none.
@@ -61,12 +65,15 @@ def statement_of_applicability(
         rows.setdefault(str(entry["control"]), []).append(entry)
     bound = [model for model in models if model.plan is not None]
     known = {plan.system: plan for plan in plans} | {model.plan.system: model.plan for model in bound if model.plan}
-    return tuple(_row(control, rows.get(control, []), list(known.values()), bound) for control in catalogue())
+    asked = {entry.control for plan in known.values() for entry in plan.requirements}
+    own = sorted(filter(is_own, {*rows, *asked}), key=order)
+    return tuple(_row(control, rows.get(control, []), list(known.values()), bound) for control in (*catalogue(), *own))
 
 
 def strangers(record: Mapping[str, Any] | None) -> list[str]:
-    """What the record has rows for and the catalogue does not hold."""
-    return sorted({str(entry["control"]) for entry in _given(record)} - set(catalogue()))
+    """What the record has rows for that is neither in the catalogue nor the id of a control of one's own."""
+    unknown = {str(entry["control"]) for entry in _given(record)} - set(catalogue())
+    return sorted(control for control in unknown if not is_own(control))
 
 
 def _given(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -87,7 +94,7 @@ def _row(control: str, entries: list[Mapping[str, Any]], plans: list[Plan], boun
     since, until = _span(control, bound)
     return SoaRow(
         control=control,
-        title=catalogue()[control].title,
+        title=_title(control, entry),
         applicable=applicable,
         reason=reason,
         source=source,
@@ -97,8 +104,45 @@ def _row(control: str, entries: list[Mapping[str, Any]], plans: list[Plan], boun
         since=since,
         until=until,
         statements=_statements(states.values()),
-        problem="; ".join(filter(None, (problem, _overstated(recorded, states, observed)))),
+        called_for=_called_for(entry),
+        evidenced_by=_texts(entry, "evidence"),
+        problem="; ".join(filter(None, (problem, _overstated(recorded, states, observed), *_lacking(control, entry)))),
     )
+
+
+def _title(control: str, entry: Mapping[str, Any] | None) -> str:
+    return catalogue()[control].title if control in catalogue() else str((entry or {}).get("title") or "")
+
+
+def _list(entry: Mapping[str, Any] | None, field: str) -> list[Any]:
+    value = (entry or {}).get(field)
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def _texts(entry: Mapping[str, Any] | None, field: str) -> tuple[str, ...]:
+    return tuple(str(item) for item in _list(entry, field) if not placeholder(str(item)))
+
+
+def _called_for(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The risks and demands that a row names, in words."""
+    demands = (item for item in _list(entry, "required_by") if isinstance(item, Mapping))
+    named = (f"{item.get('kind')}: {item['what']}" for item in demands if not placeholder(str(item.get("what") or "")))
+    return (*(f"risk {risk}" for risk in _texts(entry, "risks")), *named)
+
+
+def _lacking(control: str, entry: Mapping[str, Any] | None) -> Iterator[str]:
+    """What a row of the record leaves out that clause 6.1.3 needs; a control of one's own needs a row."""
+    if entry is None:
+        if is_own(control):
+            yield "a profile requires it, and the record has no row for it"
+        return
+    applicable = entry.get("applicable") is True
+    if applicable and not _called_for(entry):
+        yield "name the risk that it treats under risks, or what asks for it under required_by"
+    if is_own(control) and not _title(control, entry):
+        yield "write what it is under title"
+    if is_own(control) and applicable and not _texts(entry, "evidence"):
+        yield "name what evidences it under evidence"
 
 
 def _requires(plan: Plan, control: str) -> bool:

@@ -51,7 +51,7 @@ class _Linter:
             if title_of(control) is None:
                 near = get_close_matches(control, catalogue(), n=1, cutoff=0.7)
                 remedy = f"Did you mean {near[0]}? All" if near else "Choose from all"
-                remedy += ": aims-gates controls list; or a clause such as 9.3."
+                remedy += ": aims-gates controls list; or a clause such as 9.3, or a control of your own such as X.1."
                 yield self.problem(("controls", control), f"there is no control {control!r}", remedy)
                 continue
             used.update(rule.gates)

@@ -166,7 +166,8 @@ def test_schedule_refuses_a_date_that_is_none(told: Any, command: Any) -> None:
 def soa_record(pack: Path, *left_out: str, **changed: str) -> None:
     rows = "".join(
         f"  - {{control: {control}, applicable: {changed.get(control.replace('.', '_'), 'true')}, "
-        f'reason: "Models decide here, so {control} bears on us.", state: planned}}\n'
+        f'reason: "Models decide here, so {control} bears on us.", state: planned, '
+        f"risks: [R-1]}}\n"
         for control in catalogue()
         if control not in left_out
     )

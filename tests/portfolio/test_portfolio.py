@@ -270,7 +270,8 @@ def test_dates_in_records_are_due_wherever_they_stand() -> None:
 
 
 def rows_of(*said: tuple[str, bool, str]) -> dict[str, Any]:
-    return {"rows": [{"control": c, "applicable": a, "reason": r, "state": "implemented"} for c, a, r in said]}
+    rows = ({"control": c, "applicable": a, "reason": r, "state": "implemented"} for c, a, r in said)
+    return {"rows": [{**row, "risks": ["R-1"]} for row in rows]}
 
 
 def test_the_statement_has_a_row_for_each_control_and_says_where_a_reason_lacks(fleet: Fleet) -> None:
@@ -356,6 +357,23 @@ def test_a_record_that_says_implemented_against_the_evidence_is_a_problem(fleet:
         said = _stated(model, "implemented", *states).problem
         assert words in said and bool(words) == bool(said), states
         assert _stated(model, "planned", *states).problem == ""
+
+
+def test_a_row_says_what_calls_for_the_control_and_ones_own_controls_follow(kit: Any) -> None:
+    own = {"control": "X.1", "applicable": True, "reason": "a second look", "state": "planned"}
+    demand = [{"kind": "law", "what": "Article 26(1)"}]
+    record = rows_of(("A.6.2.4", True, "models decide here"), ("A.2.2", True, "staff must know"))
+    record["rows"][0] |= {"risks": ["R-1", "R-2"], "required_by": demand}
+    record["rows"][1]["risks"] = []
+    rows = {row.control: row for row in statement_of_applicability({"rows": [*record["rows"], own]}, [kit.plan()], [])}
+    assert list(rows) == [*catalogue(), "X.1"]
+    assert rows["A.6.2.4"].called_for == ("risk R-1", "risk R-2", "law: Article 26(1)")
+    assert "under risks" in rows["A.2.2"].problem and not rows["A.6.2.4"].problem
+    for lack in ("under risks", "under title", "under evidence"):
+        assert lack in rows["X.1"].problem
+    whole = {**own, "title": "Second look", "required_by": demand, "evidence": ["oversight", "minutes"]}
+    row = statement_of_applicability({"rows": [whole]}, [kit.plan()], [])[-1]
+    assert (row.title, row.evidenced_by, row.problem) == ("Second look", ("oversight", "minutes"), "")
 
 
 def test_without_a_ledger_the_plans_alone_give_reasons(kit: Any) -> None:

@@ -343,6 +343,21 @@ def test_a_clause_can_be_required_like_a_control(pack: Path) -> None:
     assert "no control '9.9'" in refused(pack, GOOD + "  '9.9': {why: x, gates: [internal_audit]}\n").message
 
 
+def test_a_control_of_ones_own_can_be_required_where_a_gate_evidences_it(pack: Path) -> None:
+    gate = pack / "gates" / "second_look"
+    gate.mkdir(parents=True)
+    shipped = (Path("gates") / "planned_changes" / "gate.yaml").read_text()
+    (gate / "gate.yaml").write_text(shipped.replace("planned_changes\n", "second_look\n", 1).replace("'6.3'", "X.1"))
+    rule = "  X.1: {why: large loans get a second look, gates: [second_look]}\n"
+    write(pack, GOOD + rule)
+    assert read_profile("mine", find_gates([pack]), [pack]).profile.controls["X.1"].gates == ("second_look",)
+    assert (
+        "does not evidence X.2"
+        in refused(pack, GOOD + rule.replace("X.1", "X.2").replace("second_look", "roles")).message
+    )
+    assert "no control 'X.'" in refused(pack, GOOD + rule.replace("X.1", "X.")).message
+
+
 def test_the_measures_that_gates_declare_agree_with_what_limits_know_of_them() -> None:
     for gate in GATES.values():
         for parameter in gate.manifest.parameters.values():

@@ -3,6 +3,7 @@
 A new control, or a new gate for one, is an entry in ``catalogue.yaml``; no code knows a control by name.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from aims_gates.errors import InputError
 
 __all__ = [
     "DECISION_STEPS",
+    "OWN_CONTROL",
     "ApprovalControls",
     "Clause",
     "Control",
@@ -26,6 +28,7 @@ __all__ = [
     "clause_or_control",
     "clauses",
     "control",
+    "is_own",
     "left_out",
     "order",
     "owners",
@@ -34,6 +37,9 @@ __all__ = [
 
 #: Entries of ``gates`` that the decision itself takes; no pack has a folder for them.
 DECISION_STEPS = frozenset({"approvals", "evidence_integrity"})
+
+#: The ids of an organization's own controls, which clause 6.1.3 lets it add: X.1, X.2.3.
+OWN_CONTROL = r"X(\.[1-9]\d*)+"
 
 Phase = Literal["organization", "design", "development", "verification", "deployment", "operation", "retirement"]
 Tier = Literal["prohibited", "high", "limited", "minimal", "gpai_overlay"]
@@ -147,8 +153,8 @@ class _Clauses:
 
 
 def order(identifier: str) -> tuple[int, ...]:
-    """Sorts ids as people count: ``A.9.4`` before ``A.10.2``, and clauses (``9.3``) before controls."""
-    return (identifier.startswith("A."), *(int(part) for part in identifier.split(".") if part.isdecimal()))
+    """Sorts ids as people count: ``A.9.4`` before ``A.10.2``; clauses (``9.3``), then controls, then one's own."""
+    return ("AX".find(identifier[:1]), *(int(part) for part in identifier.split(".") if part.isdecimal()))
 
 
 def _document(name: str) -> Document:
@@ -209,6 +215,11 @@ def clause_or_control(identifier: str) -> Clause | Control:
     return clauses()[identifier] if identifier in clauses() else control(identifier)
 
 
+def is_own(identifier: str) -> bool:
+    """Whether this is the id of a control of the organization's own."""
+    return re.fullmatch(OWN_CONTROL, identifier) is not None
+
+
 def left_out(identifier: str, judged: Iterable[str]) -> tuple[str, ...]:
     """The parts of a control that nothing shows.
 
@@ -222,6 +233,11 @@ def left_out(identifier: str, judged: Iterable[str]) -> tuple[str, ...]:
 
 
 def title_of(identifier: str) -> str | None:
-    """The short title of a control or clause; None where there is neither."""
+    """The short title of a control or clause; None where there is neither.
+
+    A control of the organization's own has its title in its statement of applicability.
+    """
+    if is_own(identifier):
+        return "control of our own"
     entry = catalogue().get(identifier) or clauses().get(identifier)
     return entry.title if entry else None

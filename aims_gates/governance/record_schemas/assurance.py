@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from aims_gates.governance.controls import OWN_CONTROL
 from aims_gates.governance.record_schemas.base import (
     CaseEntry,
     Id,
@@ -32,6 +33,10 @@ __all__ = [
 ]
 
 
+#: A control of Annex A (A.6.2.4), or one of the organization's own (X.1).
+ControlId = Annotated[Text, Field(pattern=rf"^(A\.\d+(\.\d+)+|{OWN_CONTROL})$")]
+
+
 class Risk(Shape):
     """A risk and its treatment."""
 
@@ -42,11 +47,16 @@ class Risk(Shape):
     impact: OneToFive
     residual: int = says("Likelihood times impact after treatment.", ge=1, le=25)
     treatment: Text = says("What is done about it.")
-    controls: Texts = says("Annex A controls that help.")
+    controls: tuple[ControlId, ...] = says(
+        "The controls that treat it: of Annex A, or your own (X.1); each names it in turn.", min_length=1
+    )
     owner: Text = says("Who sees to it.")
     due: Day = says("By when.")
     status: Literal["open", "treated", "accepted"] = says("How far it is.")
-    accepted_by: Text | None = says("Who accepts it, where it is accepted.", default=None)
+    accepted_by: Text | None = says(
+        "Who accepts what remains: its owner, or top management; needed for each risk.", default=None
+    )
+    accepted_on: Day | None = says("When.", default=None)
 
 
 class RiskRegister(Reviewed):
@@ -218,20 +228,38 @@ class Nonconformities(Reviewed):
     improvements: tuple[Improvement, ...] = says("Ideas beyond them.", part="entries", min_length=1)
 
 
+class Demand(Shape):
+    """What asks for a control beside a risk."""
+
+    kind: Literal["law", "contract", "policy"] = says("What kind of demand it is.")
+    what: Text = says("Which one, and its article or section.")
+
+
 class ApplicabilityRow(Shape):
     """A control in the statement of applicability."""
 
-    control: Text = Field(description="Id, e.g. A.6.2.4.", pattern=r"^A\.\d+(\.\d+)+$")
+    control: ControlId = says("Id of Annex A, e.g. A.6.2.4, or of a control of your own, e.g. X.1.")
+    title: Text | None = says("What a control of your own is; needed for one.", default=None)
     applicable: bool = says("Whether it applies here.")
     reason: Text = says("Why, or why not.")
+    risks: tuple[Text, ...] = says(
+        "The risks that it treats, by their ids in organization/risk_register; an applicable control needs one, or "
+        "required_by.",
+        default=(),
+    )
+    required_by: tuple[Demand, ...] = says("What else asks for it.", default=())
+    evidence: tuple[Text, ...] = says(
+        "What evidences a control of your own: gates by their ids, or documents; needed for one that applies.",
+        default=(),
+    )
     state: Literal["implemented", "partly", "planned", "none"] = says("How far it is.")
     since: Day | None = says("Since when.", default=None)
 
 
 class StatementOfApplicability(Reviewed):
-    """All 38 controls, applicable or not, with reasons (clause 6.1.3)."""
+    """All 38 controls and any of your own, applicable or not, with reasons (clause 6.1.3)."""
 
-    rows: tuple[ApplicabilityRow, ...] = says("One row per control.", min_length=38, max_length=38)
+    rows: tuple[ApplicabilityRow, ...] = says("One row per control.", min_length=38)
 
 
 class Audit(Shape):

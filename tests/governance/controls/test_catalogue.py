@@ -212,7 +212,7 @@ def test_every_duty_of_the_law_leads_to_a_control() -> None:
 
 
 def test_ids_are_sorted_as_people_count() -> None:
-    assert sorted(["A.10.2", "A.9.4", "A.2.2"], key=order) == ["A.2.2", "A.9.4", "A.10.2"]
+    assert sorted(["X.1", "A.10.2", "A.9.4", "9.3", "A.2.2"], key=order) == ["9.3", "A.2.2", "A.9.4", "A.10.2", "X.1"]
 
 
 def test_an_unknown_control_is_an_error_that_names_the_nearest() -> None:
