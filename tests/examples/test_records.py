@@ -398,7 +398,7 @@ def retrained(record: SystemRecord, pack: Path) -> SystemRecord:
     head = change.read_text("utf-8").partition("date:")[0]
     change.write_text(f"{head}date: 2026-11-16\nclass: minor\nkinds: [data]\nreason: Erased on request.\n", "utf-8")
     found = read_system(pack, "mortgage")
-    kept = {name: record.records[name] for name in ("organization/objectives", "system")}
+    kept = {name: record.records[name] for name in ("organization/objectives", "customers", "system")}
     return replace(found, system=record.system, records={**found.records, **kept})
 
 
