@@ -63,7 +63,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> SystemRecord:
 
 @pytest.fixture(scope="module")
 def plan(record: SystemRecord) -> Plan:
-    return make_plan(record, HIGH, GATES)
+    """Without days of grace: a review that was due yesterday is stale today."""
+    return replace(make_plan(record, HIGH, GATES), grace_days=0)
 
 
 def changed(record: SystemRecord, name: str, path: str, value: Any) -> SystemRecord:
