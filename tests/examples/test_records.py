@@ -399,7 +399,8 @@ def retrained(record: SystemRecord, pack: Path) -> SystemRecord:
     head = change.read_text("utf-8").partition("date:")[0]
     change.write_text(f"{head}date: 2026-11-16\nclass: minor\nkinds: [data]\nreason: Erased on request.\n", "utf-8")
     found = read_system(pack, "mortgage")
-    kept = {name: record.records[name] for name in ("organization/objectives", "customers", "system")}
+    written = read_system(record.pack, "mortgage").records
+    kept = {name: content for name, content in record.records.items() if content != written.get(name)}
     return replace(found, system=record.system, records={**found.records, **kept})
 
 
