@@ -1,6 +1,7 @@
 """``aims-gates records submit | approve | status | show``: texts that people sign, and entries."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -88,13 +89,24 @@ def show(digest: str, settings: Settings) -> None:
 @_FILES
 @click.option("--role", help="The role in which you approve. Default: the one that the record's type asks for.")
 @click.option("--all-due", is_flag=True, help="Every submitted text that waits for the role.")
+@click.option("--dry-run", is_flag=True, help="Show what differs from the text that was approved before; sign nothing.")
+@click.option("--yes", is_flag=True, help="Ask nothing, for scripts.")
 @key_option
 @settings_options
 @as_json
 def approve(
-    files: tuple[Path, ...], role: str | None, all_due: bool, key: Path | None, settings: Settings, json_: bool
+    files: tuple[Path, ...],
+    role: str | None,
+    all_due: bool,
+    dry_run: bool,
+    yes: bool,
+    key: Path | None,
+    settings: Settings,
+    json_: bool,
 ) -> None:
     """Approve the text of records, in the role that their type asks for. Its author cannot.
+
+    What differs from the text that was approved before is shown first; at a terminal you are then asked.
 
     An approval holds for that very text: where a word of it changes it has to be approved again. What waits for whom is
     shown by `aims-gates records status`.
@@ -108,8 +120,19 @@ def approve(
         chosen = _chosen(files, [item.record for item in waiting] if all_due else None, settings)
         _valid(chosen, settings)
         drafts = _drafts(ledger, chosen, role, person)
-        signed = [(record, *_signed(ledger, draft, signing)) for record, draft in drafts]
-    _report("approved", signed, json_)
+        _show_changes(ledger, chosen, ask=not (dry_run or yes or json_))
+        signed = [] if dry_run else [(record, *_signed(ledger, draft, signing)) for record, draft in drafts]
+    if not dry_run:
+        _report("approved", signed, json_)
+
+
+def _show_changes(ledger: Source, chosen: Iterable[RecordText], *, ask: bool) -> None:
+    """Show what is about to be signed, and ask whoever sits at a terminal."""
+    from aims_gates.cli.record_changes import differences
+
+    click.echo(differences(ledger, chosen), err=True)
+    if ask and sys.stdin.isatty() and not click.confirm("Approve these texts?", err=True):
+        raise InputError("nothing was approved", remedy="Have the author change the text, and submit it again.")
 
 
 def _drafts(

@@ -242,3 +242,24 @@ def test_a_changed_data_set_is_written_anew_where_it_is_a_fact_and_voids_no_appr
     ).read_text()
     assert states(command)[sheets]["state"] == "approved"
     assert "every data set is the one" in command("records", "refresh", "mortgage").out
+
+
+def test_an_approver_sees_what_differs_from_the_text_before_and_signs_nothing_on_a_dry_run(
+    command: Any, pack: Path
+) -> None:
+    for verb, name in (("submit", "dee"), ("approve", "rita")):
+        assert command("records", verb, MONITORING, "--key", f"{name}.key").code == 0
+    place = pack / MONITORING
+    route = re.search(r"^alert_route: (.*)$", place.read_text("utf-8"), re.MULTILINE)
+    assert route is not None
+    place.write_text(place.read_text("utf-8").replace(route[0], "alert_route: aims-manager@example.org", 1), "utf-8")
+    assert command("records", "submit", MONITORING, "--key", "dee.key").code == 0
+    due = ("records", "approve", "--all-due", "--role", "risk", "--key", "rita.key")
+    said = command(*due, "--dry-run")
+    assert said.code == 0 and not said.out
+    assert f"-{route[0]}\n" in said.err and "+alert_route: aims-manager@example.org\n" in said.err
+    assert "-next_review" not in said.err
+    assert states(command)[MONITORING]["state"] == "changed"
+    said = command(*due, "--yes")
+    assert said.code == 0 and "+alert_route" in said.err
+    assert states(command)[MONITORING]["state"] == "approved"

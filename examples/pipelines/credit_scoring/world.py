@@ -55,7 +55,7 @@ def records_signed() -> None:
     """Every text of the records, put forward by its author and approved by another person."""
     aims("records submit --all-due --key keys/owner.key", quiet=True)
     for name, role in _APPROVERS.items():
-        aims(f"records approve --all-due --role {role} --key keys/{name}.key", quiet=True)
+        aims(f"records approve --all-due --role {role} --yes --key keys/{name}.key", quiet=True)
 
 
 def client() -> Any:
