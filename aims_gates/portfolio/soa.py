@@ -65,8 +65,8 @@ def statement_of_applicability(
         rows.setdefault(str(entry["control"]), []).append(entry)
     bound = [model for model in models if model.plan is not None]
     known = {plan.system: plan for plan in plans} | {model.plan.system: model.plan for model in bound if model.plan}
-    asked = {entry.control for plan in known.values() for entry in plan.requirements}
-    own = sorted(filter(is_own, {*rows, *asked}), key=order)
+    required = {entry.control for plan in known.values() for entry in plan.requirements}
+    own = sorted(filter(is_own, {*rows, *required}), key=order)
     return tuple(_row(control, rows.get(control, []), list(known.values()), bound) for control in (*catalogue(), *own))
 
 
