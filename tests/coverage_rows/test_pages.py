@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,32 @@ def test_four_audiences_get_four_pages_and_each_says_what_the_others_do_not(seen
     for name, said in own.items():
         assert [each for each in pages if said in pages[each]] == [name]
         assert "compliant" not in pages[name] and "certified" not in pages[name]
+
+
+def test_the_auditors_report_says_who_signed_what_when_and_how_it_is_known(seen: Seen) -> None:
+    page = make("audit", about(record(), seen()))
+    parts = {part.heading: part for part in page.sections}
+    for part in page.sections:
+        assert all(len(row) == len(part.columns) for row in part.rows), part.heading
+    evidence = {row[0]: row for row in parts["Evidence, by whom and when"].rows}
+    assert evidence["fairness"][3:8] == ("2026-11-17", "2027-02-15", "counts", "ci-owner@example.org", "ci")
+    assert evidence["fairness"][-1] == "2 measured" and evidence["ai_policy"][-1].endswith("signed")
+    known = {row[0]: row[2].split(", ") for row in parts["How the controls are known"].rows}
+    assert "A.7.4" in known["measured"] and "A.2.2" in known["signed"]
+    records = {row[0]: row for row in parts["Records that were read"].rows}
+    assert records["organization/ai_policy"][1].endswith("ai_policy.md") and records["organization/ai_policy"][3]
+    clauses = {row[0]: row for row in parts["Clauses 4 to 10"].rows}
+    assert clauses["9.2"][3] == "met" and clauses["9.1"][4]
+    assert "N-1" in {row[0] for row in parts["Nonconformities"].rows}
+
+
+def test_the_rows_to_trace_are_drawn_by_the_day_and_not_by_hand(seen: Seen) -> None:
+    parts = {part.heading: part for part in make("audit", about(record(), seen())).sections}
+    drawn, view = parts["Samples to trace"].rows, seen()
+    assert len({row[0] for row in drawn}) == 5 and all(row[2] not in ("", "v1") for row in drawn)
+    later = replace(view, now=view.now + timedelta(days=1))
+    other = {part.heading: part for part in make("audit", about(record(), later)).sections}["Samples to trace"].rows
+    assert {row[0] for row in other} != {row[0] for row in drawn}
 
 
 @covers("C3.4")

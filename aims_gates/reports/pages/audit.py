@@ -7,10 +7,11 @@ from aims_gates.governance.controls.glossary import SOURCES, glossary
 from aims_gates.model import ControlState, Plan
 from aims_gates.portfolio import ModelView
 from aims_gates.reports.approvals import approval_lines
+from aims_gates.reports.pages import audit_trail
 from aims_gates.reports.pages.facts import Facts
 from aims_gates.reports.pages.form import Page, Section, markdown
 from aims_gates.reports.pages.notice import MEASURED
-from aims_gates.reports.view import Report, marks, ordered, verdict
+from aims_gates.reports.view import Report, basis_text, marks, ordered, verdict
 
 __all__ = ["appendix", "page"]
 
@@ -31,10 +32,16 @@ def page(facts: Facts) -> Page:
             _system(facts, model, plan),
             Section(
                 "Controls and their evidence",
-                columns=("Control", "Title", "Enforcement", "State", "Why", "Evidence statements"),
+                columns=("Control", "Title", "Enforcement", "State", "Why", "How it is known", "Evidence statements"),
                 rows=tuple(map(_control, ordered(decision.controls))),
             ),
+            audit_trail.known(decision),
+            audit_trail.evidence(model),
             Section("What was measured", columns=MEASURED, rows=facts.measured(*_computed(model))),
+            audit_trail.records_read(decision),
+            audit_trail.management_system(decision),
+            audit_trail.nonconformities(facts),
+            audit_trail.samples(model),
         ),
         facts.heads(),
         (
@@ -66,12 +73,20 @@ def _system(facts: Facts, model: ModelView, plan: Plan) -> Section:
     )
 
 
-def _control(state: ControlState) -> tuple[str, str, str, str, str, str]:
-    """A control, its state and reason, and the statements that evidence it, by gate and the start of the digest."""
+def _control(state: ControlState) -> tuple[str, ...]:
+    """A control, its state and reason, how it is known, and its evidence, by gate and the start of the digest."""
     statements = "; ".join(
         f"{item['gate']} {str(item['statement'])[7:19]}" for item in state.evidence if item.get("statement")
     )
-    return state.control, state.title, state.enforcement, marks(state.state).word, state.reason, statements
+    return (
+        state.control,
+        state.title,
+        state.enforcement,
+        marks(state.state).word,
+        state.reason,
+        basis_text(state),
+        statements,
+    )
 
 
 def approval_lines_of(model: ModelView) -> tuple[str, ...]:
