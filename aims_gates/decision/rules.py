@@ -29,20 +29,20 @@ next: register the fixed model as a new version of credit
 >>> approve("risk")
 >>> ask()
 no, exit 4
-A.6.2.4 met: fairness: evidence criteria met
+A.6.2.4 met: fairness: evidence criteria met; without comparison with the champion, robustness, security
 A.3.2 awaiting-approval: approvals are outstanding
 next: aims-gates approve STATEMENT --role compliance --key COMPLIANCE.key
 
 >>> approve("compliance")  # another person, without a hand in the version (rule 7)
 >>> ask()
 yes, exit 0
-A.6.2.4 met: fairness: evidence criteria met
+A.6.2.4 met: fairness: evidence criteria met; without comparison with the champion, robustness, security
 A.3.2 met: approved
 
 >>> halt()  # a person on call stops the model: what was asked before no longer counts (rule 8)
 >>> ask()
 no, exit 2: this model was halted; promotion needs a request opened after the halt
-A.6.2.4 met: fairness: evidence criteria met
+A.6.2.4 met: fairness: evidence criteria met; without comparison with the champion, robustness, security
 A.3.2 awaiting-approval: approvals are outstanding
 next: aims-gates request open credit 1 --key YOUR.key
 

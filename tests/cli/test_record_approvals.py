@@ -169,7 +169,9 @@ def test_an_overdue_review_is_told_with_the_grace_of_the_profile(pack: Path, com
     assert f"renewal due since {day}, grace until {last}" in command("records", "status").out
 
 
-WINDOW = "\n  - {ended_on: 2026-11-0%d, within_limits: %s}"
+def window(days: int, within_limits: str) -> str:
+    """A monitoring window that ended so many days ago."""
+    return f"\n  - {{ended_on: {date.today() - timedelta(days)}, within_limits: {within_limits}}}"
 
 
 def added(pack: Path, *windows: str) -> None:
@@ -187,7 +189,7 @@ def approved(command: Any) -> str:
 
 def test_entries_are_signed_as_they_are_added_and_the_text_stays_approved(pack: Path, command: Any) -> None:
     text = approved(command)
-    added(pack, WINDOW % (3, "true"), WINDOW % (4, "true"))
+    added(pack, window(3, "true"), window(4, "true"))
     row = states(command)[MONITORING]
     assert (row["state"], row["digest"], row["needs"]) == ("unsigned", text, ["submit: 2 entries unsigned"])
     said = command("records", "submit", "--all-due", "--key", "dee.key")
@@ -197,7 +199,7 @@ def test_entries_are_signed_as_they_are_added_and_the_text_stays_approved(pack: 
 
 
 def test_a_signed_entry_that_is_gone_is_seen_until_the_proper_role_says_why(pack: Path, command: Any) -> None:
-    added(pack, bad := WINDOW % (3, "false"))
+    added(pack, bad := window(3, "false"))
     approved(command)
     file = pack / MONITORING
     file.write_text(file.read_text().replace(bad, ""))
