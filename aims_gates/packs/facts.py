@@ -29,7 +29,7 @@ from pydantic import Field
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import DataError, InputError
-from aims_gates.governance.records.leaves import future_dates
+from aims_gates.governance.records.leaves import future_dates, unknown_people
 from aims_gates.model import ACTS, Finding, Limit, Outcome
 from aims_gates.packs.case import LIMITS, Case
 from aims_gates.packs.cel import Names
@@ -245,8 +245,8 @@ def _deciders(expression: str, names: Names) -> Iterator[str]:
             continue
 
 
-def _to_come(fact: Fact, names: Names, today: date, others: str) -> str | None:
-    """What a fact's record says was done on a day to come.
+def _not_so(fact: Fact, names: Names, today: date, others: str) -> str | None:
+    """What a fact's record cannot know: that something was done on a day to come, or by somebody whom nobody knows.
 
     It counts for the facts that look at its field, and where none does for those that ask for a ``current`` record.
 
@@ -255,10 +255,16 @@ def _to_come(fact: Fact, names: Names, today: date, others: str) -> str | None:
         others: What all facts on this record require.
     """
     text = " ".join(fact.requires)
-    for place, day in future_dates(names.record(fact.record), today):
+    record = names.record(fact.record)
+    people = {str(person.get("id")) for person in (names.record("organization/roles") or {}).get("people") or ()}
+    claims = [(place, f"{day} lies in the future") for place, day in future_dates(record, today)]
+    if people:
+        strangers = unknown_people(record, people)
+        claims += [(place, f"{person} is nobody of organization/roles") for place, person in strangers]
+    for place, why in claims:
         field = re.compile(rf"\b{re.escape(str(place[0]))}\b")
         if field.search(text) or (_CURRENT.search(text) and not field.search(others)):
-            return f"{fact.record}: {'.'.join(map(str, place))}: {day} lies in the future"
+            return f"{fact.record}: {'.'.join(map(str, place))}: {why}"
     return None
 
 
@@ -344,9 +350,9 @@ def _days(value: Any) -> Iterator[date]:
 
 def _judged(fact: Fact, names: Names, today: date, others: str) -> tuple[Outcome, str | None, date | None]:
     """Outcome, note, and the last day on which the fact holds, or held."""
-    future = _to_come(fact, names, today, others)
-    if future is not None:
-        return "fail", future, None
+    claim = _not_so(fact, names, today, others)
+    if claim is not None:
+        return "fail", claim, None
     outcome, note = _answer(fact, names)
     return outcome, note, _until(fact, names, outcome, today) if outcome != "error" else None
 

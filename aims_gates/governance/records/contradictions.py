@@ -32,6 +32,7 @@ def contradictions(record: SystemRecord, documents: Documents) -> Iterator[Input
     yield from _closed_early(documents)
     yield from _findings(documents)
     yield from _roles(documents)
+    yield from _split(documents)
 
 
 def _entries(document: Document | None, field: str) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -146,6 +147,23 @@ def _roles(documents: Documents) -> Iterator[InputError]:
         message = f"{', '.join(sorted(ours))}, and {classified.place(('role',))} says {', '.join(sorted(theirs))}"
         place = ("roles",) if "roles" in chain.value else ("our_role",)
         yield chain.error(place, message, "Mend the one that is wrong; classify anew when the roles changed.")
+
+
+def _split(documents: Documents) -> Iterator[InputError]:
+    """Splits of data other than the set that the requirements fix, or than any on the data sheets."""
+    plan, sheets = documents.get("system/data_plan"), documents.get("system/datasheets")
+    fixed = documents.get("system/requirements")
+    split = plan.value.get("split") if plan is not None else None
+    if plan is None or not isinstance(split, dict):
+        return
+    evaluation = fixed.value.get("evaluation") if fixed is not None else None
+    if fixed is not None and isinstance(evaluation, dict) and split.get("test") != evaluation.get("digest"):
+        message = f"another set than {fixed.place(('evaluation', 'digest'))} fixes"
+        yield plan.error(("split", "test"), message, "Mend the plan, or fix the requirements before the next training.")
+    digests = {entry.get("digest") for _, entry in _entries(sheets, "datasets")}
+    if sheets is not None and digests and split.get("train") not in digests:
+        message = f"no data set of {sheets.where} has this digest"
+        yield plan.error(("split", "train"), message, "Add its data sheet, or mend the plan.")
 
 
 def _names(value: Any) -> set[str]:

@@ -1,14 +1,19 @@
 """The texts of a record with their places, and what is wrong with the dates among them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.errors import InputError
 
-__all__ = ["date_problems", "future_dates", "leaves"]
+__all__ = ["date_problems", "future_dates", "leaves", "unknown_people"]
 
+#: Fields that name people.
+_PEOPLE = {
+    "accepted_by", "actor", "approver", "assessor", "attendees", "audited", "auditor", "developers", "holder",
+    "holders", "members", "owner", "person", "responsible", "reviewer",
+}  # fmt: skip
 #: What is planned, or becomes due.
 _AHEAD = {"planned_on", "first_use_on", "last_due"}
 
@@ -22,6 +27,14 @@ def future_dates(value: Any, today: date) -> Iterator[tuple[Place, str]]:
     """The dates of what has happened that lie in the future, with their places."""
     for path, text in leaves(value, ()):
         if path and _is_past(str(path[-1])) and (day := _day(text)) is not None and day > today:
+            yield path, text
+
+
+def unknown_people(value: Any, people: Collection[str]) -> Iterator[tuple[Place, str]]:
+    """Those named by mail address as somebody who does or did something, and whom the roles do not know."""
+    for path, text in leaves(value, ()):
+        keys = [str(part) for part in path if isinstance(part, str)]
+        if keys and keys[-1] in _PEOPLE and "@" in text and text not in people:
             yield path, text
 
 
