@@ -34,7 +34,11 @@ RECORD = {
     "chain": [{"input": "x", "output": "y"}, {"input": "y", "output": "z"}],
 }
 ROLES = {
-    "people": [{"id": "director@example.org", "active": True}, {"id": "gone@example.org", "active": False}],
+    "people": [
+        {"id": "director@example.org", "active": True},
+        {"id": "desk@example.org", "active": True},
+        {"id": "gone@example.org", "active": False},
+    ],
     "roles": [{"role": "top_management", "holders": ["director@example.org", "gone@example.org"]}],
 }
 SYSTEM = {"name": "loans", "purpose": "Help  people\ndecide.", "tier": "high", "facts": {"affects_people": False}}

@@ -181,6 +181,10 @@ def test_before_anything_is_answered_no_record_meets_what_is_required_of_it(pack
         ("monitoring", "groups"),  # the measures that the profile limits
         ("monitoring", "limits"),  # and their limits
         ("monitoring", "days"),  # no window yet
+        ("monitoring", "inside_scope"),
+        ("incident_communication", "described"),  # no incident yet
+        ("objectives", "development_not_further_off"),  # no value yet
+        ("objectives", "use_not_further_off"),
         ("monitoring", "breaches_answered"),  # no breach yet
         ("provenance", "evaluation_traced"),  # by its digest; the chain's own steps are open
         ("roles", "separated"),  # no two roles that must be apart have a holder
