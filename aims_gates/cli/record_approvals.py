@@ -24,6 +24,7 @@ from aims_gates.ledger.table import Source
 from aims_gates.portfolio.gather import grace_of_systems
 from aims_gates.portfolio.record_texts import RecordText, TextStatus, record_texts, statuses
 from aims_gates.settings import Settings, signer
+from aims_gates.workflow.competence import Competence
 from aims_gates.workflow.record_texts import approve_record, sign_entries, signed_text, submit_record
 from aims_gates.workflow.requests import Draft, sign_and_append
 
@@ -106,6 +107,8 @@ def approve(
 ) -> None:
     """Approve the text of records, in the role that their type asks for. Its author cannot.
 
+    Nor can whoever lacks a course that organization/roles asks of them, or finished it more than 365 days ago.
+
     What differs from the text that was approved before is shown first; at a terminal you are then asked.
 
     An approval holds for that very text: where a word of it changes it has to be approved again. What waits for whom is
@@ -119,7 +122,7 @@ def approve(
         waiting = [item for item in _statuses(ledger, settings) if _waits(item, role, person)]
         chosen = _chosen(files, [item.record for item in waiting] if all_due else None, settings)
         _valid(chosen, settings)
-        drafts = _drafts(ledger, chosen, role, person)
+        drafts = _drafts(ledger, chosen, role, person, Competence.of(settings.packs))
         _show_changes(ledger, chosen, ask=not (dry_run or yes or json_))
         signed = [] if dry_run else [(record, *_signed(ledger, draft, signing)) for record, draft in drafts]
     if not dry_run:
@@ -136,15 +139,16 @@ def _show_changes(ledger: Source, chosen: Iterable[RecordText], *, ask: bool) ->
 
 
 def _drafts(
-    ledger: Source, chosen: Iterable[RecordText], role: str | None, person: str | None
+    ledger: Source, chosen: Iterable[RecordText], role: str | None, person: str | None, competence: Competence
 ) -> list[tuple[RecordText, Draft]]:
     """What is to be said of each; where one cannot be approved so, nothing is said of any."""
     drafts: list[tuple[RecordText, Draft]] = []
     refusals: list[RefusedError] = []
+    today = datetime.now(UTC).date()
     for record in chosen:
         try:
             acting = role or approver_of(record.text.record)
-            drafts.append((record, approve_record(ledger, record.text, acting, person)))
+            drafts.append((record, approve_record(ledger, record.text, acting, person, competence, today)))
         except RefusedError as refusal:
             refusals.append(refusal)
     if refusals:
@@ -204,12 +208,29 @@ def _chosen(files: Sequence[Path], due: list[RecordText] | None, settings: Setti
     return [by_path[file.resolve()] for file in files]
 
 
-def _valid(chosen: Iterable[RecordText], settings: Settings) -> None:
+def _alone(chosen: Iterable[RecordText], settings: Settings) -> None:
+    """Refuse a record of which there are two: a signature names the system, and not which of two of that name.
+
+    Raises:
+        InputError: two packs have a system of this name.
+    """
+    files: dict[tuple[str, str], list[Path]] = {}
+    for record in record_texts(settings.packs):
+        files.setdefault((record.text.record, record.text.system), []).append(record.path)
+    for record in chosen:
+        first, *others = files[record.text.record, record.text.system]
+        if others and record.text.system:
+            message = f"{record.text.record} of the system {record.text.system!r} is also {others[0]}"
+            raise InputError(message, where=str(first), remedy="Rename one of the two systems. Nothing was signed.")
+
+
+def _valid(chosen: Sequence[RecordText], settings: Settings) -> None:
     """Refuse to sign a record that is not valid, or holds what is still to be filled in.
 
     Raises:
         InputError: with every problem of these files.
     """
+    _alone(chosen, settings)
     places = tuple(str(record.path) for record in chosen)
     errors = [error for error in check_packs(settings.packs, datetime.now(UTC).date()) if _at(error.where, places)]
     if errors:

@@ -12,13 +12,16 @@ from aims_gates.cli.fill import fill_records
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.refresh import refresh
 from aims_gates.documents.files import write_new
-from aims_gates.errors import InputError
+from aims_gates.errors import InputError, NoLedgerError
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.record_schemas.template import template
 from aims_gates.governance.records.known import known_from_records
 from aims_gates.governance.records.lint import check_packs
 from aims_gates.governance.records.reader import find_system, record_files, system_names
 from aims_gates.governance.records.skeleton import skeleton
+from aims_gates.ledger import history
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.portfolio.people import unlisted_people
 from aims_gates.settings import Settings
 
 __all__ = ["command"]
@@ -208,8 +211,26 @@ def _folder(settings: Settings, group: str, system: str | None) -> Path:
 @settings_options
 @as_json
 def validate(settings: Settings, json_: bool) -> int:
-    """Check every record: shape, dates, and where records contradict each other. Exit code 1 where any does."""
-    errors = check_packs(settings.packs, datetime.now(UTC).date())
+    """Check every record: shape, dates, and where records contradict each other. Exit code 1 where any does.
+
+    Where the registry has a trust list, people whom records name have to be on it.
+    """
+    errors = [*check_packs(settings.packs, datetime.now(UTC).date()), *_unlisted(settings)]
     rows = [{"where": error.where, "message": error.message, "remedy": error.remedy} for error in errors]
     emit(rows, json_, lambda: "\n".join(map(str, errors)) or "no problems")
     return 1 if errors else 0
+
+
+def _unlisted(settings: Settings) -> list[InputError]:
+    """People in records who are on no trust list; where there is none at hand, a warning alone."""
+    trust = None
+    if settings.registry is not None:
+        try:
+            with open_ledger(settings.registry) as ledger:
+                trust = history(ledger).current()
+        except NoLedgerError:
+            pass
+    if trust is None:
+        click.echo("warning: no registry with a trust list is at hand; nobody in the records was looked up", err=True)
+        return []
+    return unlisted_people(settings.packs, trust)

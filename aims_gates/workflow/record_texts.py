@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from aims_gates.attestation.statements.records import RecordApproval, RecordEntries, RecordSubmission
 from aims_gates.attestation.trust_list import alike
-from aims_gates.decision.records import EntriesSigned, record_state
+from aims_gates.decision.records import EntriesSigned, RecordState, entries_signed, record_state
 from aims_gates.decision.statements import Statements
 from aims_gates.documents.canonical import canonical_bytes, digest
 from aims_gates.documents.shell import quoted
@@ -15,6 +16,7 @@ from aims_gates.governance.records.approvers import approver_of
 from aims_gates.ledger import rows
 from aims_gates.ledger.table import Source
 from aims_gates.model import Subject
+from aims_gates.workflow.competence import BOOTSTRAPPED, TRAINING, Competence
 from aims_gates.workflow.requests import Draft
 
 __all__ = ["approve_record", "sign_entries", "signed_text", "submit_record"]
@@ -73,7 +75,9 @@ def signed_text(connection: Source, text_digest: str) -> RecordSubmission:
     raise NotFoundError(f"no text with the digest {text_digest} is kept", remedy=remedy)
 
 
-def approve_record(connection: Source, text: RecordSubmission, role: str, person: str | None) -> Draft:
+def approve_record(
+    connection: Source, text: RecordSubmission, role: str, person: str | None, competence: Competence, today: date
+) -> Draft:
     """Approve that very text in a role.
 
     Args:
@@ -81,9 +85,12 @@ def approve_record(connection: Source, text: RecordSubmission, role: str, person
         text: Which text.
         role: The role that is acted in.
         person: Who is about to sign; None where nobody knows yet.
+        competence: What the organization's records say of roles and courses.
+        today: The day.
 
     Raises:
-        RefusedError: another role has to approve it, nobody submitted it, or its author would approve it.
+        RefusedError: another role has to approve it, nobody submitted it, its author would approve it, the person has
+            approved it before, or lacks a course.
     """
     ledger = Statements(rows(connection, [f"subject {text.digest}", "trust", "revocation"]), "", "")
     state = record_state(ledger, text.record, text.system, text.digest)
@@ -94,10 +101,52 @@ def approve_record(connection: Source, text: RecordSubmission, role: str, person
     if not state.submitted:
         remedy = f"Its author first: aims-gates records submit {quoted(text.file)} --key AUTHOR.key"
         raise RefusedError("nobody has submitted the text as it now reads", where=where, remedy=remedy)
-    if person is not None and alike(person) in {alike(author) for author in state.submitted}:
+    if person is not None:
+        _may_approve(ledger, person, state, where, today)
+        if text.record not in BOOTSTRAPPED or _approved_before(connection, text, role):
+            _need_courses(connection, person, role, where, competence, today)
+    return Draft(RecordApproval(text.record, text.system, text.file, text.digest, role=role), _subject(text), role)
+
+
+def _may_approve(ledger: Statements, person: str, state: RecordState, where: str, today: date) -> None:
+    """Refuse whoever lacks the role, the text's author, and whoever has approved it: one person counts once."""
+    if alike(person) in {alike(author) for author in state.submitted}:
         message = f"{person} submitted this text and cannot approve it"
         raise RefusedError(message, where=where, remedy=f"Ask another person with the role {state.role}.")
-    return Draft(RecordApproval(text.record, text.system, text.file, text.digest, role=role), _subject(text), role)
+    _need_role(ledger, person, state.role, where, today)
+    if alike(person) in {alike(approver) for approver in state.approved_by}:
+        message = f"{person} has approved this very text, and counts once"
+        raise RefusedError(message, where=where, remedy="Nothing is to be done; look: aims-gates records status")
+
+
+def _need_role(ledger: Statements, person: str, role: str, where: str, today: date) -> None:
+    """Refuse whoever does not hold a role, or holds it by keys alone whose days are over or to come."""
+    trust, iso = ledger.trust.current(), today.isoformat()
+    entries = [entry for entry in (trust.keys if trust else ()) if entry.person == person and role in entry.roles]
+    if not entries:
+        remedy = "Use the key of somebody who holds it: aims-gates keys list"
+        raise RefusedError(f"{person} does not hold the role {role!r}", where=where, remedy=remedy)
+    if not any((entry.not_before or iso) <= iso <= (entry.not_after or iso) for entry in entries):
+        days = f"from {entries[0].not_before or 'the beginning'} to {entries[0].not_after or 'no end'}"
+        remedy = "Have a policy owner set its days anew (aims-gates keys trust), or use another person's key."
+        raise RefusedError(f"the key of {person} signs {days}, and not on {iso}", where=where, remedy=remedy)
+
+
+def _approved_before(connection: Source, text: RecordSubmission, role: str) -> bool:
+    """Whether somebody in the role ever approved a text of the record, taken back or not."""
+    ledger = Statements(rows(connection, ["records", "trust", "revocation"]), "", "")
+    earlier = ledger.of(RecordApproval, lambda other: (other.record, other.system) == (text.record, text.system))
+    return any(ledger.persons(row, role) for row in earlier)
+
+
+def _need_courses(connection: Source, person: str, role: str, where: str, competence: Competence, today: date) -> None:
+    """Refuse whoever lacks a course that the organization asks of them in this role."""
+    ledger = Statements(rows(connection, ["records", "trust", "revocation"]), "", "")
+    noted = entries_signed(ledger, TRAINING, "").entries
+    lacks = competence.lacks(person, role, today, set().union(*noted.values()))
+    if lacks:
+        remedy = f"Train them, note it under completed in {competence.where()} and submit that file; or ask another."
+        raise RefusedError("; ".join(lacks), where=where, remedy=remedy)
 
 
 def _subject(text: RecordSubmission) -> Subject:

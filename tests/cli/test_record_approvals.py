@@ -22,6 +22,7 @@ from aims_gates.workflow.requests import Draft, sign_and_append
 from .conftest import SETTINGS
 
 PEOPLE = {"dee": "developer", "rita": "risk", "bo": "top-management", "cora": "compliance"}
+NAMES = {"bo": "managing-director@example.org"}  # of whom organization/roles asks a course
 ABOUT = ("system/monitoring", "mortgage", "records/systems/mortgage/monitoring.yaml")
 MONITORING = "records/systems/mortgage/monitoring.yaml"
 
@@ -41,7 +42,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
         policy = ["--key", "policy.key"]
         assert main(["keys", "trust", "policy.pub", "--person", "p", "--role", "policy", "--first", *policy]) == 0
         for name, role in PEOPLE.items():
-            assert main(["keys", "trust", f"{name}.pub", "--person", name, "--role", role, *policy]) == 0
+            assert (
+                main(["keys", "trust", f"{name}.pub", "--person", NAMES.get(name, name), "--role", role, *policy]) == 0
+            )
     finally:
         patch.undo()
     return folder
