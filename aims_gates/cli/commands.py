@@ -45,6 +45,7 @@ GROUPS: Mapping[str, Mapping[str, CommandEntry]] = {
         "approve": CommandEntry("approve", "Approve a request, in a role."),
         "reject": CommandEntry("reject", "Reject a request, in a role."),
         "waive": CommandEntry("waive", "Accept a control as unmet for one version, until a date."),
+        "acknowledge": CommandEntry("acknowledge", "Sign that you read a policy or finished a course."),
         "revoke": CommandEntry("revoke", "Revoke evidence, an approval, a waiver or a grant."),
         "break-glass": CommandEntry("break_glass", "Order one promotion against unmet controls (two people)."),
     },

@@ -30,6 +30,7 @@
 ``accepted(nonconformity)``  it states cause, action, owner and date, somebody else accepted them, and it is not overdue
 ``raised(entry, kind)``   how many nonconformities are about ``kind/ID``
 ``unbroken(steps)``       each step's ``output`` is the next one's ``input``
+``acknowledged(record, s)``, ``completed(person, course, n)``  see :mod:`aims_gates.packs.acknowledged`
 ``reclassified(record)``  a classification record's answers give, by its own rule bundle, the result that it carries
 ========================  ==========================================================================================
 
@@ -47,7 +48,7 @@ from typing import TYPE_CHECKING, Any
 from aims_gates.documents.canonical import text_digest
 from aims_gates.documents.strict_yaml import Document
 from aims_gates.errors import DataError, GateError, InputError
-from aims_gates.packs import deadlines
+from aims_gates.packs import acknowledged, deadlines
 from aims_gates.packs.compared import FUNCTIONS
 from aims_gates.packs.lacking import Lacking
 from aims_gates.packs.quick_cel import needs_every_part, program
@@ -224,7 +225,8 @@ class Names:
         self._records, self._read_on = records, read_on or today
         under = {f"system/{name}": record for name, record in records.items() if "/" not in name}
         self._values = {**(values or {}), "records": {**records, **under}}
-        self._functions = _functions(_Clock(today, self._read_on), records)
+        self._acts = self._values.get("acts", {})
+        self._functions = _functions(_Clock(today, self._read_on), records, self._acts)
         self._interpreters: list[Interpreter] = []
 
     def on(self, today: date) -> "Names":
@@ -232,7 +234,7 @@ class Names:
         other = copy(self)
         noon = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
         other._values = {**self._values, "today": today.isoformat(), "now": noon}
-        other._functions = _functions(_Clock(today, self._read_on), self._records)
+        other._functions = _functions(_Clock(today, self._read_on), self._records, self._acts)
         return other
 
     def with_record(self, name: str, content: Any) -> "Names":
@@ -240,7 +242,7 @@ class Names:
         other = copy(self)
         other._records = {**self._records, name.removeprefix("system/"): content}
         other._values = {**self._values, "records": {**self._values["records"], name: content}}
-        other._functions = _functions(_Clock(self._read_on, self._read_on), other._records)
+        other._functions = _functions(_Clock(self._read_on, self._read_on), other._records, self._acts)
         other._interpreters = []
         return other
 
@@ -369,7 +371,9 @@ def _reclassified(today: date, records: Mapping[str, Mapping[str, Any]]) -> Call
     return reclassified
 
 
-def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Callable[..., Any]]:
+def _functions(
+    clock: _Clock, records: Mapping[str, Mapping[str, Any]], acts: acknowledged.Acts
+) -> Mapping[str, Callable[..., Any]]:
     holders = holders_in(records)
     return {
         "days_since": clock.since,
@@ -387,6 +391,7 @@ def _functions(clock: _Clock, records: Mapping[str, Mapping[str, Any]]) -> Mappi
         "holds": lambda person, role: str(person) in holders(role),
         "known": known_in(records),
         **deadlines.functions(clock, records, known_in(records)),
+        **acknowledged.functions(clock, records, acts),
         "unbroken": _unbroken,
         "reclassified": _reclassified(clock.read_on, records),
     }

@@ -31,6 +31,7 @@ from aims_gates.documents.shell import quoted
 from aims_gates.errors import DataError, InputError
 from aims_gates.governance.records.leaves import future_dates, unknown_people
 from aims_gates.model import ACTS, Finding, Limit, Outcome
+from aims_gates.packs.acknowledged import looked_at
 from aims_gates.packs.case import LIMITS, Case
 from aims_gates.packs.cel import Names
 from aims_gates.packs.deadlines import ANSWERS, NONCONFORMITIES
@@ -43,7 +44,9 @@ Expression = Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION)]
 _STATED = Limit(">=", 1.0)
 _CURRENT = re.compile(r"\bcurrent\(record\)")
 #: What makes the answer hang on the day.
-_TIMED = re.compile(r"\b(?:days_since|days_until|current|accepted|answered|kept)\(|\btoday\b|\bnow\b")
+_TIMED = re.compile(
+    r"\b(?:days_since|days_until|current|accepted|answered|kept|acknowledged|completed)\(|\btoday\b|\bnow\b"
+)
 #: What was missed has failed; it has not aged.
 _MISSED = re.compile(r"\b(?:answered|kept)\(")
 _ANSWERED = re.compile(rf"\b(?:{'|'.join(ANSWERS)})\(")
@@ -145,6 +148,7 @@ def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
     if _SYSTEM.search(bare):
         read.add("system")
     rows = {f"act:{act.row}" for kind in _kinds(bare) for act in case.acts.get(kind, ())}
+    rows.update(looked_at(text, _plain_acts(case), case.records))
     if fact.by_acts and _RUN.search(bare):
         rows.add("run")
     return tuple(sorted({f"record:{name.removeprefix('system/')}" for name in read} | rows))
@@ -214,11 +218,15 @@ def _names(case: Case) -> Names:
         "planned": {gate: dict(limits) for gate, limits in case.run.get(LIMITS, {}).items()},
         "today": now.date().isoformat(),
         "now": now,
-        "acts": {kind: [act.plain() for act in case.acts.get(kind, ())] for kind in ACTS},
+        "acts": _plain_acts(case),
         "subject": case.subject.digest if case.subject else "",
         "first_release": case.run.get("first_release", facts.get("first_release", False)) is True,
     }
     return Names(now.date(), case.records, values)
+
+
+def _plain_acts(case: Case) -> dict[str, list[dict[str, Any]]]:
+    return {kind: [act.plain() for act in case.acts.get(kind, ())] for kind in ACTS}
 
 
 def _plain(run: Mapping[str, Any]) -> dict[str, Any]:

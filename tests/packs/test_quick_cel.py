@@ -13,20 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aims_gates.errors import AimsGatesError
+from aims_gates.governance.records.parts import parts_of
 from aims_gates.governance.records.reader import read_system
+from aims_gates.model import ACTS
 from aims_gates.packs import cel
 from aims_gates.packs.cel import Names
 from aims_gates.packs.examples import write_example
 from aims_gates.packs.find import find_gates
 from aims_gates.packs.quick_cel import program
 
+POLICIES = ("organization/ai_policy", "organization/use_policy")
 TODAY = date(2026, 11, 17)
 GATES = find_gates()
 EXPRESSIONS = [
     (fact.record, expression)
     for gate in GATES.values()
     for fact in gate.manifest.facts
-    for expression in (*fact.requires, *([fact.when] if fact.when else ()))
+    for expression in (*fact.requires, *filter(None, (fact.when, fact.done)))
 ]
 RECORD = {
     "text": "abc", "other": "abc", "whole": 3, "zero": 0, "share": 0.5, "yes": True, "no": False, "nothing": None,
@@ -76,11 +79,24 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     return read_system(pack, "mortgage").records
 
 
+def acts(records: Mapping[str, Any]) -> dict[str, Any]:
+    """One person of two acknowledged both policies and a course; nothing else was done."""
+    about = {name: parts_of(name, records[name]).digests()["digest"] for name in POLICIES if name in records}
+    own = [
+        {"row": "sha256:2", "by": ["ann"], "person": "ann", "about": name, "digest": digest, "on": "2026-11-01"}
+        for name, digest in {**about, "course data-protection": "sha256:3"}.items()
+    ]
+    people = {"ann": "", "bo": "2026-11-30", "gone": "2026-11-01"}
+    lists = [{"row": "sha256:1", "by": ["p"], "about": "organization", "people": people, "on": "2026-10-01"}]
+    return {**{kind: [] for kind in ACTS}, "acknowledgements": own, "trust_lists": lists}
+
+
 def seen(records: Mapping[str, Any], day: date = TODAY) -> Names:
     params = {name: spec.default for gate in GATES.values() for name, spec in gate.manifest.parameters.items()}
     system = records["system"]
     values = {"params": params, "system": system, "facts": system.get("facts") or {}, "run": {"commit": "abc"},
-              "today": day.isoformat(), "subject": "sha256:1", "first_release": False}  # fmt: skip
+              "today": day.isoformat(), "subject": "sha256:1", "first_release": False,
+              "acts": acts(records)}  # fmt: skip
     return Names(day, records, values)
 
 
