@@ -28,7 +28,8 @@ def unlisted_people(packs: Iterable[Path], trust: Trust) -> list[InputError]:
         packs: The packs. A record that cannot be read is left to the lint.
         trust: The list in force.
     """
-    listed = {alike(entry.person) for entry in (*trust.keys, *trust.users)}
+    people = [*(key.person for key in trust.keys), *(user.person for user in trust.users)]
+    listed = {alike(person) for person in people}
     return [problem for pack in packs for problem in _of_pack(pack, listed)]
 
 

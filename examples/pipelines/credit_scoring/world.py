@@ -35,6 +35,8 @@ _PEOPLE = {
     "top": ("managing-director@example.org", "top-management"),
     "oncall": ("incident-desk@example.org", "on-call"),
 }
+#: Others whom the records name. They would sign on the server alone, by their login.
+_STAFF = ("data-steward", "underwriting-lead", "lending-champion", "internal-auditor")
 #: Key file -> the role in which it approves texts of records.
 _APPROVERS = {"top": "top-management", "compliance": "compliance", "risk": "risk"}
 
@@ -48,6 +50,9 @@ def keys_and_binding(quiet: bool = False) -> None:
         words += [f"--login {getpass.getuser()}"] if name == "scientist" else []
         words += ["--service"] if name == "ci" else []
         aims(" ".join(words), "--person", person, quiet=quiet)
+    for name in _STAFF:
+        who = f"{name}@example.org"
+        aims(f"keys trust --user {who} --person {who} --role staff --key keys/policy.key", quiet=quiet)
     aims(f"bind {MODEL} --system {MODEL} --key keys/policy.key", "--author", "model-developer@example.org", quiet=quiet)
 
 
