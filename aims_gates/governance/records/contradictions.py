@@ -9,7 +9,7 @@ from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.errors import InputError
 from aims_gates.governance.records.reader import SystemRecord
 
-__all__ = ["contradictions"]
+__all__ = ["ContradictionError", "contradictions"]
 
 Documents = Mapping[str, Document]
 _UNFINISHED = re.compile(
@@ -19,20 +19,27 @@ _UNFINISHED = re.compile(
 )
 
 
-def contradictions(record: SystemRecord, documents: Documents) -> Iterator[InputError]:
+class ContradictionError(InputError):
+    """What one record says and another denies: each can be read, and gates judge by each."""
+
+
+def contradictions(record: SystemRecord, documents: Documents) -> Iterator[ContradictionError]:
     """What one record says and another denies.
 
     Args:
         record: The system.
         documents: The organization's records and the system's own, by full name.
     """
-    yield from _before_testing(documents)
-    yield from _no_customers(record, documents)
-    yield from _called_done(documents)
-    yield from _closed_early(documents)
-    yield from _findings(documents)
-    yield from _roles(documents)
-    yield from _split(documents)
+    for error in (
+        *_before_testing(documents),
+        *_no_customers(record, documents),
+        *_called_done(documents),
+        *_closed_early(documents),
+        *_findings(documents),
+        *_roles(documents),
+        *_split(documents),
+    ):
+        yield ContradictionError(error.message, where=error.where, remedy=error.remedy)
 
 
 def _entries(document: Document | None, field: str) -> Iterator[tuple[Place, dict[str, Any]]]:

@@ -18,6 +18,7 @@ from aims_gates.data import Dataset
 from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.shell import invocation, quoted
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError, RefusedError
+from aims_gates.governance.records.contradictions import ContradictionError
 from aims_gates.governance.records.lint import check_system
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.mlflow_plugin.client.check_context import CheckContext
@@ -97,9 +98,13 @@ def look_ahead(check: Preflight) -> list[str]:
     if stopping:
         raise _error(check, problems, stopping)
     signing = [problem for problem in problems if problem.stops == "signing"]
-    if not signing:
-        return []
-    return [f"With a key this check is refused: {_many(signing)}.", *_lines(check, signing, remedies=False)]
+    denied = [problem for problem in problems if isinstance(problem.error, ContradictionError)]
+    return [*_noted("With a key this check is refused", check, signing), *_noted("Records disagree", check, denied)]
+
+
+def _noted(head: str, check: Preflight, problems: Sequence[Problem]) -> list[str]:
+    """Problems as notes below a heading that counts them; nothing where there is none."""
+    return [f"{head}: {_many(problems)}.", *_lines(check, problems, remedies=False)] if problems else []
 
 
 def _problems(check: Preflight) -> Iterator[Problem]:
@@ -192,7 +197,8 @@ def _of_records(check: Preflight) -> Iterator[Problem]:
     reads = {name for manifest in check.due() for name in manifest.inputs.records}
     record, today = check.record, datetime.now(UTC).date()
     for error in check_system(check.context.settings.packs, record.pack, record.system.name, reads, today):
-        yield Problem(error, "signing", of_record=True)
+        # What one record says and another denies is for the gates to judge, by the control that it bears on.
+        yield Problem(error, "never" if isinstance(error, ContradictionError) else "signing", of_record=True)
 
 
 def _of_registry(check: Preflight) -> Iterator[Problem]:
