@@ -1,12 +1,22 @@
 """``aims-gates acknowledge``: one's own word, for a text as it reads or a course."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aims_gates import Case, Finding
+from aims_gates.decision.acts import acts_of
+from aims_gates.decision.statements import Statements
 from aims_gates.errors import RefusedError
+from aims_gates.governance.records.reader import read_system
+from aims_gates.ledger import rows
+from aims_gates.ledger.connect import open_ledger
+from aims_gates.ledger.row import ACTS
+from aims_gates.packs.facts import judge
+from aims_gates.packs.find import find_gates
 from aims_gates.workflow.acknowledge import acknowledge
 
 from .conftest import Command
@@ -55,6 +65,23 @@ def test_everybody_signs_for_themselves_and_whoever_is_missing_is_listed(pack: P
     course = listed(command, COURSE)[f"course {COURSE}"]
     assert [entry["by"] for entry in course["acknowledged"]] == ["dee"]
     assert course["missing"] and "dee" not in course["missing"]
+
+
+def test_what_people_signed_is_what_the_gates_count(pack: Path, command: Command) -> None:
+    (told,) = [fact for fact in find_gates()["ai_policy"].manifest.facts if fact.id == "communicated"]
+
+    def finding() -> Finding:
+        with open_ledger(f"aims+sqlite:///{pack / 'registry.db'}") as ledger:
+            acts = acts_of(Statements(rows(ledger, [ACTS, "trust", "revocation"]), "default", "loans"), "mortgage")
+        records = read_system(pack, "mortgage").records
+        (result,) = judge([told], Case("ai_policy", {}, {}, {}, datetime.now(UTC), records=records, acts=acts))
+        return result
+
+    assert finding().outcome == "pass" and finding().rests_on == ("record:organization/ai_policy",)
+    assert command("acknowledge", "organization/ai_policy", "--key", "dee.key").code == 0
+    assert "missing: pol" in str(finding().note)
+    assert command("acknowledge", "organization/ai_policy", "--key", "pol.key").code == 0
+    assert finding().outcome == "pass" and len(finding().rests_on) == 4
 
 
 @pytest.mark.parametrize(
