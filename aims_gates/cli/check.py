@@ -67,8 +67,9 @@ def command(
 ) -> int:
     """Run the plan's gates on a model; with a key that the registry trusts, record the evidence.
 
-    Nothing is signed where records that the plan reads do not pass `aims-gates records validate`: all problems are
-    listed, before any model runs. With --preview, or without a key, the check runs all the same.
+    Nothing is signed where a record that the plan reads is not valid: all problems are listed, before any model runs.
+    Where records deny one another a note says so, and the gates judge (both: `aims-gates records validate`). With
+    --preview, or without a key, the check runs all the same.
 
     Without options: the newest registered version of the one system there is. Prints the controls, what was found, and
     the shortest list of actions. The exit code is that of the decision.

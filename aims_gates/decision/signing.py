@@ -74,9 +74,9 @@ def _bind(name: str, texts: Iterable[UnsignedText]) -> list[str]:
 def _command(verb: str, files: Sequence[str], role: str, key: str) -> str:
     """One file by its name; several as all that are due."""
     if len(files) == 1:
-        return f"`aims-gates records {verb} {quoted(files[0], '--key', key)}`"
+        return f"`aims-gates records {quoted(verb, files[0], '--key', key)}`"
     acting = ("--role", role) if role else ()
-    return f"`aims-gates records {verb} {quoted('--all-due', *acting, '--key', key)}`"
+    return f"`aims-gates records {quoted(verb, '--all-due', *acting, '--key', key)}`"
 
 
 def _counted(files: Iterable[str]) -> str:

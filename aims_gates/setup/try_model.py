@@ -149,9 +149,8 @@ def _preview(
 def _next(roles: _Roles, target: CheckTarget, data: Any) -> Iterator[str]:
     if roles.truth is None:
         yield "name the column that holds the truth, so that errors can be counted: --target COLUMN"
-    name = quoted(target.name) if target.name else "NAME"
-    evaluation = f" --data {quoted(data)}" if isinstance(data, str) else ""
-    yield f"aims-gates start --model {name}{evaluation} --solo"
+    evaluation = ("--data", data) if isinstance(data, str) else ()
+    yield f"aims-gates start {quoted('--model', target.name or 'NAME', *evaluation, '--solo')}"
 
 
 def _scored(
