@@ -182,15 +182,15 @@ def _decision(report: Report, plain: bool, whole: bool) -> Iterator[RenderableTy
     d = report.decision
     if d is None:
         return
-    yield Padding(cleaned(_facts(report), "dim"), (0, 0, 0, 2))
+    short, known = _many(report) and not whole, f"known: {known_by(d)}" if known_by(d) else ""
+    yield Padding(cleaned("; ".join(filter(None, [_facts(report), known if short else ""])), "dim"), (0, 0, 0, 2))
     message = verdict(report)[2]
-    short = _many(report) and not whole
     problems = _first([problem for problem in d.problems if problem not in message], short)
     last = problems[-1:] if d.controls and d.plan is None else []  # that it is bound to no system comes after the table
     for problem in problems[: len(problems) - len(last)]:
         yield Padding(hanging("!", problem, "bold red"), (0, 0, 0, 2))
-    if known_by(d):
-        yield Padding(cleaned(f"known: {known_by(d)}", "dim"), (0, 0, 0, 2))
+    if known and not short:
+        yield Padding(cleaned(known, "dim"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
         yield from _listed(report, d, plain, whole)
