@@ -178,19 +178,23 @@ def _facts(report: Report) -> str:
     return ", ".join(f"{name} {format.clean(value)}" for name, value in facts if value)
 
 
+def _head(report: Report, decision: Decision, short: bool) -> str:
+    """What it is about, and how it is known: on lines of their own, unless the report is short."""
+    known = known_by(decision)
+    return f"{_facts(report)}{'; ' if short else chr(10)}known: {known}" if known else _facts(report)
+
+
 def _decision(report: Report, plain: bool, whole: bool) -> Iterator[RenderableType]:
     d = report.decision
     if d is None:
         return
-    short, known = _many(report) and not whole, f"known: {known_by(d)}" if known_by(d) else ""
-    yield Padding(cleaned("; ".join(filter(None, [_facts(report), known if short else ""])), "dim"), (0, 0, 0, 2))
+    short = _many(report) and not whole
+    yield Padding(cleaned(_head(report, d, short), "dim"), (0, 0, 0, 2))
     message = verdict(report)[2]
     problems = _first([problem for problem in d.problems if problem not in message], short)
     last = problems[-1:] if d.controls and d.plan is None else []  # that it is bound to no system comes after the table
     for problem in problems[: len(problems) - len(last)]:
         yield Padding(hanging("!", problem, "bold red"), (0, 0, 0, 2))
-    if known and not short:
-        yield Padding(cleaned(known, "dim"), (0, 0, 0, 2))
     if d.controls:
         yield Text()
         yield from _listed(report, d, plain, whole)
