@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from aims_gates.governance.records.parts import parts_of
 from aims_gates.packs.deadlines import Clock
 from aims_gates.packs.lacking import Lacking
 
@@ -60,6 +59,10 @@ def _about(acts: Acts) -> Iterable[Mapping[str, Any]]:
 
 def _present(name: str, acts: Acts, records: Records) -> list[Mapping[str, Any]]:
     """The acknowledgements of a record's text as it now reads."""
+    from aims_gates.governance.records.parts import (
+        parts_of,
+    )  # with it all shapes: only a record that is judged needs them
+
     digest = parts_of(name, records[name]).digests()["digest"]
     return [act for act in _about(acts) if act["about"] == name and act.get("digest") == digest]
 
