@@ -59,9 +59,8 @@ def _about(acts: Acts) -> Iterable[Mapping[str, Any]]:
 
 def _present(name: str, acts: Acts, records: Records) -> list[Mapping[str, Any]]:
     """The acknowledgements of a record's text as it now reads."""
-    from aims_gates.governance.records.parts import (
-        parts_of,
-    )  # with it all shapes: only a record that is judged needs them
+    # All shapes of records come with it.
+    from aims_gates.governance.records.parts import parts_of
 
     digest = parts_of(name, records[name]).digests()["digest"]
     return [act for act in _about(acts) if act["about"] == name and act.get("digest") == digest]
