@@ -61,6 +61,8 @@ def command(
       aims-gates acknowledge --list                    who still has to sign what
       aims-gates acknowledge ai_policy --key ME.key    I have read it
       aims-gates acknowledge data-protection --key ME.key
+
+    What was signed by mistake is taken back with `aims-gates revoke`.
     """
     items = _chosen(what, asked(settings.packs), list_)
     if list_:
