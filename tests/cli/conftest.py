@@ -1,7 +1,7 @@
 """Commands run in this process, in a temporary folder, with nobody's settings around."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -64,3 +64,31 @@ def shop_folder(shops: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
     yield folder
     mlflow.set_tracking_uri(before[0])
     mlflow.set_registry_uri(before[1])
+
+
+def trusted_example(
+    folder: Path, people: Mapping[str, tuple[str, str]], options: Mapping[str, tuple[str, ...]] | None = None
+) -> Path:
+    """The worked example's files, a policy owner's key, and people on the trust list.
+
+    Args:
+        folder: Where.
+        people: Name of the key -> who holds it, and in which role.
+        options: Name of the key -> more options of ``keys trust``.
+    """
+    patch = pytest.MonkeyPatch()
+    patch.chdir(folder)
+    for name in SETTINGS:
+        patch.delenv(name, raising=False)
+    policy = ("--key", "policy.key")
+    try:
+        assert main(["init", "--example", "credit-scoring", "--no-start", "."]) == 0
+        for name in ("policy", *people):
+            assert main(["keys", "new", f"{name}.key"]) == 0
+        assert main(["keys", "trust", "policy.pub", "--person", "p", "--role", "policy", "--first", *policy]) == 0
+        for name, (person, role) in people.items():
+            words = ("keys", "trust", f"{name}.pub", "--person", person, "--role", role)
+            assert main([*words, *(options or {}).get(name, ()), *policy]) == 0
+    finally:
+        patch.undo()
+    return folder

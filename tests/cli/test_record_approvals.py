@@ -11,7 +11,6 @@ import pytest
 
 from aims_gates.attestation.signing.keys import read_private
 from aims_gates.attestation.statements.records import RecordApproval
-from aims_gates.cli import main
 from aims_gates.decision.records import EntriesSigned
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.model import Subject
@@ -19,7 +18,7 @@ from aims_gates.portfolio.record_texts import record_texts, statuses
 from aims_gates.workflow.record_texts import sign_entries
 from aims_gates.workflow.requests import Draft, sign_and_append
 
-from .conftest import SETTINGS
+from .conftest import trusted_example
 
 PEOPLE = {"dee": "developer", "rita": "risk", "bo": "top-management", "cora": "compliance"}
 NAMES = {"bo": "managing-director@example.org"}  # of whom organization/roles asks a course
@@ -29,25 +28,8 @@ MONITORING = "records/systems/mortgage/monitoring.yaml"
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The worked example's files, and a trust list of one person for each role."""
-    folder = tmp_path_factory.mktemp("example")
-    patch = pytest.MonkeyPatch()
-    patch.chdir(folder)
-    for name in SETTINGS:
-        patch.delenv(name, raising=False)
-    try:
-        assert main(["init", "--example", "credit-scoring", "--no-start", "."]) == 0
-        for name in ("policy", *PEOPLE):
-            assert main(["keys", "new", f"{name}.key"]) == 0
-        policy = ["--key", "policy.key"]
-        assert main(["keys", "trust", "policy.pub", "--person", "p", "--role", "policy", "--first", *policy]) == 0
-        for name, role in PEOPLE.items():
-            assert (
-                main(["keys", "trust", f"{name}.pub", "--person", NAMES.get(name, name), "--role", role, *policy]) == 0
-            )
-    finally:
-        patch.undo()
-    return folder
+    people = {name: (NAMES.get(name, name), role) for name, role in PEOPLE.items()}
+    return trusted_example(tmp_path_factory.mktemp("example"), people)
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from aims_gates.cli import main
-
-from .conftest import SETTINGS, Command
+from .conftest import Command, trusted_example
 
 MONITORING = "records/systems/mortgage/monitoring.yaml"
 ORGANIZATION = "records/organization"
@@ -31,25 +29,8 @@ Edit = Callable[[str, str, str], None]
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The worked example's files, and people on the trust list."""
-    folder = tmp_path_factory.mktemp("example")
-    patch = pytest.MonkeyPatch()
-    patch.chdir(folder)
-    for name in SETTINGS:
-        patch.delenv(name, raising=False)
-    policy = ["--key", "policy.key"]
-    try:
-        assert main(["init", "--example", "credit-scoring", "--no-start", "."]) == 0
-        for name in ("policy", *PEOPLE):
-            assert main(["keys", "new", f"{name}.key"]) == 0
-        assert main(["keys", "trust", "policy.pub", "--person", "p", "--role", "policy", "--first", *policy]) == 0
-        for name, (person, role) in PEOPLE.items():
-            window = ["--not-after", f"{date.today() - timedelta(days=2)}"] if name == "gone" else []
-            words = ["keys", "trust", f"{name}.pub", "--person", person, "--role", role]
-            assert main([*words, *window, *policy]) == 0
-    finally:
-        patch.undo()
-    return folder
+    ended = {"gone": ("--not-after", f"{date.today() - timedelta(days=2)}")}
+    return trusted_example(tmp_path_factory.mktemp("example"), PEOPLE, ended)
 
 
 @pytest.fixture
