@@ -7,19 +7,12 @@ from datetime import date
 from typing import Any, Literal
 
 from aims_gates.errors import InputError
+from aims_gates.governance.records.unfinished import unfinished
 from aims_gates.model import Limit
 from aims_gates.packs.lacking import Lacking
 from aims_gates.packs.limits import beyond, limit_of, reachable, read_limit
 
 __all__ = ["FUNCTIONS", "read_worded"]
-
-#: Words of what is still to come.
-_UNFINISHED = re.compile(
-    r"\b(?:(?:not|never|hardly|yet|still)\b.{0,20}\b(?:begun|started|done|made|filed|sent|submitted|registered|signed|complete)"
-    r"|not yet|yet to|to be (?:done|made|filed|sent|submitted|registered|signed)|will be|in progress|under ?way|pending"
-    r"|outstanding|awaiting|prepared|preparation|drafts?|drafted|drafting|planned|scheduled|intended|to follow|tbc)\b",
-    re.IGNORECASE,
-)
 
 _OPS: Mapping[str, Literal[">=", "<=", ">", "<"]] = {
     "at least": ">=",
@@ -50,9 +43,9 @@ _SHARES = frozenset(
 
 def _finished(text: Any) -> bool:
     """Whether a text about something done does not speak of it as still to come."""
-    word = _UNFINISHED.search(str(text))
-    if word is not None:
-        raise Lacking(f"it is called done, and {str(text)!r} says: {word[0]}")
+    words = unfinished(str(text))
+    if words:
+        raise Lacking(f"it is called done, and {str(text)!r} says: {words}")
     return True
 
 

@@ -1,6 +1,5 @@
 """Where the records of a system contradict each other: each problem names both places."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -8,15 +7,11 @@ from typing import Any
 from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.errors import InputError
 from aims_gates.governance.records.reader import SystemRecord
+from aims_gates.governance.records.unfinished import unfinished
 
 __all__ = ["ContradictionError", "contradictions"]
 
 Documents = Mapping[str, Document]
-_UNFINISHED = re.compile(
-    r"\b(?:not (?:yet )?(?:begun|started|filed|sent|made)|not yet|to be (?:filed|sent|made)|will be|pending|prepared"
-    r"|drafts?|drafted|planned)\b",
-    re.IGNORECASE,
-)
 
 
 class ContradictionError(InputError):
@@ -106,11 +101,11 @@ def _called_done(documents: Documents) -> Iterator[InputError]:
         assert duties is not None
         if item.get("state") != "done":
             continue
-        word = _UNFINISHED.search(f"{item.get('detail')} {item.get('receipt')}")
-        if word is not None:
+        words = unfinished(f"{item.get('detail')} {item.get('receipt')}")
+        if words:
             at = duties.place((*place, "detail"))
             yield duties.error(
-                (*place, "state"), f"it is done, and {at} says {word[0]!r}", "Write open until it is done."
+                (*place, "state"), f"it is done, and {at} says {words!r}", "Write open until it is done."
             )
         done = _day(item.get("done_on"))
         if classified is not None and answered and done and done < answered and item.get("system") == system:
