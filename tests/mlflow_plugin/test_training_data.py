@@ -272,6 +272,7 @@ def control(report: dict[str, Any]) -> dict[str, Any]:
     return dict(state)
 
 
+@pytest.mark.long
 def test_check_sees_a_model_of_a_set_that_was_refused_or_that_nobody_judged(shop: Any, shops: Any, data: Path) -> None:
     system = shop.folder / "records/systems/loans/system.yaml"
     system.write_text(system.read_text().replace("profile: shop", "profile: shop+training-data"))
