@@ -49,11 +49,23 @@ def standing_request(settings: Settings, short: str) -> Row:
 @click.argument("name")
 @click.argument("version")
 @click.option("--reason", default="", help="Why this version; approvers read it.")
+@click.option(
+    "--replaced",
+    default="",
+    metavar="WHY",
+    help="Why data on which a gate failed were replaced; approvers read it beside both results.",
+)
 @key_option
 @settings_options
 @as_json
-def open_(name: str, version: str, reason: str, key: Path | None, settings: Settings, json_: bool) -> None:
-    """Stage a version's bytes and ask for its promotion: subject, plan and evidence are frozen for approvers."""
+def open_(
+    name: str, version: str, reason: str, replaced: str, key: Path | None, settings: Settings, json_: bool
+) -> None:
+    """Stage a version's bytes and ask for its promotion: subject, plan and evidence are frozen for approvers.
+
+    What was tried since the last grant and did not pass is written into it. Where a gate failed on data that were
+    replaced since, its control stays unmet until --replaced says why.
+    """
     signing = None if by_server(settings, key) else signer(settings, key)
     with progress() as report_progress:
         from aims_gates.mlflow_plugin.client.release import open_request, use
@@ -62,12 +74,12 @@ def open_(name: str, version: str, reason: str, key: Path | None, settings: Sett
         use(settings)
         number = str(version_number(version))
         if signing is None:
-            done = attested(settings, "/requests", {"name": name, "version": number, "reason": reason})
+            body = {"name": name, "version": number, "reason": reason, "replaced": replaced}
+            done = attested(settings, "/requests", body)
             row = find_request(settings, done.statement)
         else:
-            row = open_request(
-                settings, ModelRef(settings.workspace, name, number), signing, reason, staged_bytes(report_progress)
-            )
+            ref = ModelRef(settings.workspace, name, number)
+            row = open_request(settings, ref, signing, reason, staged_bytes(report_progress), replaced)
     emit(_shown(row), json_, lambda: f"request {row.digest[7:19]} is open for {name} version {version}\n{_lines(row)}")
 
 
@@ -130,6 +142,7 @@ def _lines(row: Row) -> str:
     # One line each: whoever asks must not write lines of ours.
     lines += [f"  reason    {' '.join(request.reason.split())}"] if request.reason else []
     lines += [f"  changed   {' '.join(change.split())}" for change in request.changes]
+    lines += [f"  replaced  {' '.join(request.replaced.split())}"] if request.replaced else []
     for frozen in request.evidence:
         worst = ", ".join(f"{control} {outcome}" for control, outcome in sorted(frozen.outcomes.items()))
         lines.append(f"  evidence  {frozen.gate}: {worst}  ({frozen.statement[7:19]})")

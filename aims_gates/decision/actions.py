@@ -58,7 +58,11 @@ def take_in(ask: Ask) -> str:
 
 
 def next_steps(
-    context: PromotionContext, state: State, findings: Iterable[Finding], approvals: Mapping[str, Any]
+    context: PromotionContext,
+    state: State,
+    findings: Iterable[Finding],
+    approvals: Mapping[str, Any],
+    commands: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """What to do about one control.
 
@@ -67,11 +71,14 @@ def next_steps(
         state: The control's state.
         findings: Those that bear on it.
         approvals: As :func:`aims_gates.decision.approvals.approvals_of` gives them.
+        commands: What would help where evidence no longer counts and a check would not.
     """
     if state == "awaiting-approval":
         return _approve(context, approvals)
     if state not in ("missing", "stale", "failed", "inconclusive"):
         return ()
+    if state == "stale" and commands:
+        return tuple(commands)
     bad = [finding for finding in findings if outcome_of(finding) not in (None, "pass")]
     remedies = dict.fromkeys(finding.remedy for finding in bad if finding.remedy)
     renewed = state in _JUDGED and (not bad or any(needs_new_version(cause_of(finding)) for finding in bad))

@@ -62,7 +62,7 @@ def state_of(context: PromotionContext, requirement: Requirement, approvals: Map
         reason=reason + note,
         findings=tuple(findings),
         evidence=tuple(_evidence_summary(context, item) for item in due if item.row is not None),
-        next=_next(context, state, findings, texts, approvals),
+        next=_next(context, state, findings, texts, approvals, due),
         blocks=requirement.enforcement == "block" and state not in _OPEN and not _tolerated(context, state),
         basis=basis,
         least_basis=requirement.least_basis,
@@ -85,11 +85,13 @@ def _next(
     findings: Iterable[tuple[str, Finding]],
     texts: Sequence[UnsignedText],
     approvals: Mapping[str, Any],
+    due: Sequence[Counted],
 ) -> tuple[str, ...]:
     """What to do about one control; where only signatures are wanting, no check would help."""
     if texts and state == "missing":
         return next_signatures(context.ask.name, texts)
-    return next_steps(context, state, [finding for _, finding in findings], approvals)
+    commands = list(dict.fromkeys(item.remedy for item in due if item.remedy))
+    return next_steps(context, state, [finding for _, finding in findings], approvals, commands)
 
 
 def _grace(context: PromotionContext, state: State, findings: Iterable[tuple[str, Finding]]) -> tuple[str, str]:

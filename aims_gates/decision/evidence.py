@@ -9,9 +9,9 @@ from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.statements import Statements
 from aims_gates.documents.canonical import digest_of
-from aims_gates.model import LEAST_ISOLATION, Evidence, Plan, Step
+from aims_gates.model import LEAST_ISOLATION, DataRule, Evidence, Plan, Step
 
-__all__ = ["Counted", "EvidenceView", "Standing", "age_days", "moment"]
+__all__ = ["Counted", "EvidenceView", "Standing", "age_days", "moment", "window_days"]
 
 Standing = Literal["counts", "missing", "stale"]
 _DAY = timedelta(days=1)
@@ -19,13 +19,14 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Counted:
-    """A step's evidence, and whether it counts."""
+    """A step's evidence, and whether it counts; where it does not and no check would help, the command that would."""
 
     step: Step
     standing: Standing
     reason: str
     row: Row | None = None
     evidence: Evidence | None = None
+    remedy: str = ""
 
 
 def moment(iso: str) -> datetime | None:
@@ -43,6 +44,14 @@ def age_days(row: Row, produced_at: str, now: datetime) -> float | None:
     if produced is None or row.at > now:
         return None
     return (now - min(produced, row.at)) / _DAY
+
+
+def window_days(evidence: Evidence, role: str) -> float | None:
+    """Days from the first to the last time in data of this role; None where nobody measured them."""
+    ends = [moment(time) for time in evidence.windows.get(role, ())]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+        return None
+    return (ends[1] - ends[0]) / _DAY
 
 
 class EvidenceView(Statements):
@@ -115,6 +124,7 @@ class _Measured:
             self._other_pins,
             self._too_old,
             self._other_evaluation_set,
+            self._other_sample,
             self._unsigned_predictions,
             self._unsigned_tables,
         )
@@ -154,6 +164,24 @@ class _Measured:
         fixed = self.plan.evaluation_digest
         if fixed is not None and self.evidence.data.get("evaluation", fixed) != fixed:
             return "stale", "its evidence is about another evaluation set than the one fixed beforehand"
+        return None
+
+    def _other_sample(self) -> tuple[Standing, str] | None:
+        """What was said beforehand of further data: which, how many rows, over how many days."""
+        for role, sample in self.plan.samples.items():
+            if role in self.evidence.data and (problem := self._short_of(role, sample)):
+                return "stale", f"its {role} data {problem}, said beforehand"
+        return None
+
+    def _short_of(self, role: str, sample: DataRule) -> str | None:
+        if sample.digest is not None and self.evidence.data[role] != sample.digest:
+            return "are not those"
+        rows = self.evidence.rows.get(role, 0)
+        if not (rows >= sample.least_rows):
+            return f"have {rows:,} rows, fewer than the {sample.least_rows:,}"
+        days = window_days(self.evidence, role)
+        if sample.days and (days is None or not (days >= sample.days)):
+            return f"span {'an unknown time' if days is None else f'{days:.1f} days'}, not the {sample.days} days"
         return None
 
     def _unsigned_predictions(self) -> tuple[Standing, str] | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from aims_gates.attestation.trust_list import Row
+from aims_gates.decision.attempts import without_trying_again
 from aims_gates.decision.evidence import Counted
 from aims_gates.decision.halts import halted_elsewhere
 from aims_gates.decision.hands import hands_in_version
@@ -77,7 +78,8 @@ class PromotionContext:
         requested = self.request.predicate.digest if self.request else None
         self.subject: str | None = ask.digest or requested or ledger.evidenced_bytes(ask.version)
         latest = {step.gate: self._count(step) for step in self.plan.steps if step.applies}
-        self.counted = self._without_superseded_data(_without_outrun(latest))
+        fresh = self._without_superseded_data(_without_outrun(latest))
+        self.counted = without_trying_again(ledger, ask.version, self.request, fresh)
         self.hands = hands_in_version(ledger, ask.version, self.subject, ask.makers or ())
         self.halt = halted_elsewhere(ledger, self.subject)
         self.waivers, self.ended = ledger.waivers(self.plan, self.subject or "", self.now, self.hands)

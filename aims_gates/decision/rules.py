@@ -119,6 +119,12 @@ The rules:
 22. Where a finding ends with the review of a record, the control is met for the plan's days of grace more, and says so;
     no longer than it would be with the review made anew. What else ends, ends on its day. A grant that stands falls by
     none of this, nor by a new text that waits for its approval: only the next promotion asks for it.
+23. What was measured to fail is not undone by measuring again on other data
+    (:mod:`aims_gates.decision.attempts`). Where a finding on data failed about these bytes, under the same parameters,
+    later evidence of that gate on other data in the role is *stale* until a request tells why they were replaced, which
+    approvers see with both sets and both results. A changed model is other bytes; production data that begin no earlier
+    and end later are a later window; data that were themselves at fault, and an error, are no such failure. What the
+    plan says beforehand of data in a role (which, how many rows, over how many days), evidence has to keep.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -67,6 +67,7 @@ RULES: tuple[FieldRule, ...] = (
     FieldRule("perturbations.*", "policy", "they decide what is measured"),
     FieldRule("facts.*", "policy", "they decide which gates apply"),
     FieldRule("gates.*", "policy", "parameters of gates, limits among them"),
+    FieldRule("samples.*", "policy", "they decide which data count"),
     FieldRule("proposed", "policy", "values that nobody confirmed serve a trial alone"),
     FieldRule("modes.*", "policy", "they decide from when on anything is refused"),
 )

@@ -40,8 +40,13 @@ LEFT_OUT = "registered_model_meta"
 _META = re.compile(r"(?:model_(?:name|version): ?[^\n]*(?:\n +[^\n]*)*(?:\n|\Z)){1,2}")
 _META_BYTES = 1024
 #: Fields that came in later and are left out where they say nothing: of plans and their requirements, of evidence, its
-#: findings and predictions, of entries of the trust list.
-_LATER = frozenset({"grace", "isolation", "least_basis", "organization", "records_read", "rests_on", "trial"})
+#: findings and predictions, of requests, of entries of the trust list.
+_LATER = frozenset(
+    {
+        *("grace", "isolation", "least_basis", "organization", "records_read"),
+        *("replaced", "rests_on", "samples", "trial", "windows"),
+    }
+)
 #: The same of findings, under names that other nouns have too.
 _NEWER = ("missing", "cause", "renewal")
 #: What came in later and is left out where it has its usual value.

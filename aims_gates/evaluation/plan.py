@@ -9,7 +9,7 @@ from aims_gates.documents.shell import quoted
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
 from aims_gates.governance.controls import approval_controls, title_of
 from aims_gates.governance.records.reader import SystemRecord
-from aims_gates.model import Approver, Plan, Requirement, Step
+from aims_gates.model import Approver, DataRule, Plan, Requirement, Step
 from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
 from aims_gates.profiles import Profile, Resolved, read_profile
@@ -87,6 +87,7 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         specification_digest=record.specification_digest,
         isolation="" if profile.isolation == "none" else profile.isolation,
         trial=profile.trial,
+        samples={role: DataRule(**sample.model_dump()) for role, sample in record.system.samples.items()},
     )
 
 

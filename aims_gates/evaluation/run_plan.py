@@ -3,9 +3,10 @@
 Each data set is opened once for all gates. A gate whose data or record is not there gets a finding that says so.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,6 +35,8 @@ _LIBRARIES = (
     "scikit-learn",
     "scipy",
 )
+#: The role whose data are new each time.
+_WINDOWED = "production"
 Progress = Callable[[str, int, int], None]
 
 
@@ -199,12 +202,27 @@ def _beneath(bench: GateInputs, findings: Iterable[Finding], own: Collection[str
     return [(role, dataset) for role in roles if (dataset := bench.source(role)) is not None]
 
 
+def _windows(bench: GateInputs, data: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """First and last time of the production data, where a column of theirs has the role ``timestamp``."""
+    columns = bench.roles().get("timestamp", ())
+    dataset = bench.source(_WINDOWED) if _WINDOWED in data else None
+    if dataset is None or not columns or columns[0] not in dataset.columns or dataset.kind(columns[0]) != "datetime":
+        return {}
+    column = dataset.quote(columns[0])
+    ends = dataset.query(f"SELECT epoch(min({column})), epoch(max({column})) FROM data")[0]
+    if any(end is None or not math.isfinite(end) for end in ends):
+        return {}
+    first, last = (datetime.fromtimestamp(float(end), UTC).isoformat(timespec="microseconds") for end in ends)
+    return {_WINDOWED: (first, last)}
+
+
 def _evidence(
     gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime
 ) -> Evidence:
     data: dict[str, str] = {}
     rows: dict[str, int] = {}
     records: dict[str, Mapping[str, str]] = {}
+    windows: dict[str, tuple[str, str]] = {}
     cites = False
     try:
         if gate.digest not in step.digests:
@@ -220,6 +238,7 @@ def _evidence(
         records = _records_read(bench.record, findings)
         for role, dataset in _beneath(bench, findings, data):
             data[role], rows[role] = dataset.digest, dataset.rows
+        windows = _windows(bench, data)
         bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
     except AimsGatesError as error:
         findings = _lacking(gate, error)
@@ -236,6 +255,7 @@ def _evidence(
         predictions=bench.predictions_digest if cites else None,
         facts={**bench.facts, **_pinned(bench.record), "libraries": library_versions()},
         records_read=records,
+        windows=windows,
     )
 
 

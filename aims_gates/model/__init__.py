@@ -20,7 +20,7 @@ from aims_gates.model.findings import (
     Subject,
     worst,
 )
-from aims_gates.model.plan import GRACE_DAYS, LEAST_ISOLATION, Approver, Enforcement, Plan, Requirement, Step
+from aims_gates.model.plan import GRACE_DAYS, LEAST_ISOLATION, Approver, DataRule, Enforcement, Plan, Requirement, Step
 
 __all__ = [
     "ACTS",
@@ -48,6 +48,7 @@ __all__ = [
     "Packages",
     "Plan",
     "Requirement",
+    "DataRule",
     "State",
     "Step",
     "Subject",

@@ -190,6 +190,7 @@ class Evidence:
         records_read: The records on which findings rest: name -> ``{"file": ..., "digest": ...}``, the digest of the
             text whatever its layout; beside it ``entries`` and ``facts``, the digests of what of the record is not
             text, where there is any. In what was signed before records had parts the digest is of the whole.
+        windows: By role, the first and the last time (ISO, UTC) in the data, where a column has the role ``timestamp``.
     """
 
     gate: str
@@ -203,3 +204,4 @@ class Evidence:
     predictions: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     records_read: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    windows: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -1,12 +1,12 @@
 """What is due: requirements, the gates that evidence them, and approvals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from aims_gates.model.findings import Basis
 
-__all__ = ["GRACE_DAYS", "LEAST_ISOLATION", "Approver", "Enforcement", "Plan", "Requirement", "Step"]
+__all__ = ["GRACE_DAYS", "LEAST_ISOLATION", "Approver", "Enforcement", "Plan", "Requirement", "DataRule", "Step"]
 
 Enforcement = Literal["block", "warn", "note"]
 
@@ -80,6 +80,21 @@ class Approver:
 
 
 @dataclass(frozen=True)
+class DataRule:
+    """What data in a role have to be, said beforehand, so that nobody chooses them by the result.
+
+    Attributes:
+        digest: Their digest; None where they are new each time.
+        least_rows: The fewest rows.
+        days: Over how many days they reach at least, by the column of the role ``timestamp``; 0: not asked.
+    """
+
+    digest: str | None = None
+    least_rows: int = 0
+    days: int = 0
+
+
+@dataclass(frozen=True)
 class Plan:
     """Profile, catalogue, packs and system, resolved: what is due for a transition.
 
@@ -101,6 +116,7 @@ class Plan:
         leaves_out: What the profile says it does not cover.
         isolation: The least isolation in which models must have run for their predictions to count, see
             :data:`LEAST_ISOLATION`; empty where any will do.
+        samples: What further data have to be, by role.
         trial: Whether its grants are trial grants, of which no control counts as met.
     """
 
@@ -125,3 +141,4 @@ class Plan:
     isolation: str = ""
     trial: bool = False
     grace_days: int = GRACE_DAYS
+    samples: Mapping[str, DataRule] = field(default_factory=dict)

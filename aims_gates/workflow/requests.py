@@ -13,9 +13,11 @@ from typing import Any
 from aims_gates.attestation.signing.envelope import sign
 from aims_gates.attestation.signing.keys import Key
 from aims_gates.attestation.statements import people, policy
+from aims_gates.attestation.statements.registry import Registration
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row, alike
+from aims_gates.decision.attempts import TriedBefore, attempts_of, replacement_lines
 from aims_gates.decision.halts import may_resume
 from aims_gates.decision.hands import hands_in_grants
 from aims_gates.decision.in_force import StatementView
@@ -45,6 +47,7 @@ __all__ = [
     "revoke",
     "sign_and_append",
     "standing_request",
+    "tried",
     "waive",
     "withdraw",
 ]
@@ -181,7 +184,7 @@ def need_registration(ledger: StatementView, version: str) -> None:
         raise RefusedError(message, where=ledger.name, remedy=remedy)
 
 
-def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datetime) -> Draft:
+def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datetime, replaced: str = "") -> Draft:
     """A request for promotion: subject, plan and evidence frozen.
 
     Args:
@@ -190,9 +193,11 @@ def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datet
         subject: Digest of its staged bytes.
         reason: Why this version.
         now: The time, with a time zone.
+        replaced: Why data on which a gate failed were replaced; empty where none were.
 
     Raises:
         RefusedError: the model is bound to no system, or nobody is on record as the version's registrar.
+        InputError: ``replaced`` is said where no gate failed on other data.
     """
     ledger = statements(connection, ref.workspace, ref.name, subject)
     binding = ledger.binding()
@@ -203,9 +208,31 @@ def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datet
     plan = binding.predicate.plan
     counted = [ledger.count(plan, step, subject, now) for step in plan.steps if step.applies]
     frozens = frozen(gate_evidence for gate_evidence in counted if gate_evidence.standing == "counts")
-    changes = _changes(ledger, frozens, subject)
-    request = people.Request(ref.workspace, ref.name, ref.version, subject, digest(plan), frozens, reason, changes)
+    replacements = replacement_lines(ledger, counted)
+    if replaced and not replacements:
+        message = "no failure on other data is on record for this version"
+        raise InputError(message, where="--replaced", remedy="Leave it out.")
+    attempts = tried(connection, ref, plan.evaluation_digest)
+    changes = (*_changes(ledger, frozens, subject), *replacements, *attempts.lines())
+    request = people.Request(
+        ref.workspace, ref.name, ref.version, subject, digest(plan), frozens, reason, changes, replaced=replaced
+    )
     return Draft(request, Subject("model", subject, ref.label))
+
+
+def tried(connection: Source, ref: ModelRef, evaluation: str | None) -> TriedBefore:
+    """What was measured on a name's versions since its last grant, by signed verdicts.
+
+    Args:
+        connection: The ledger.
+        ref: The version in question.
+        evaluation: Digest of the evaluation set fixed beforehand; None where none is.
+    """
+    ledger = statements(connection, ref.workspace, ref.name)
+    since = max((row.position for row in ledger.grants()), default=-1)
+    versions = sorted({row.predicate.version for row in ledger.of(Registration, ledger.concerns)})
+    evidence = rows(connection, [f"version {ref.workspace}/{ref.name}/{version}" for version in versions])
+    return attempts_of(evidence, since, evaluation)
 
 
 def approve(connection: Source, short: str, role: str, comment: str = "") -> Draft:

@@ -294,3 +294,45 @@ def test_a_revocation_that_would_count_for_nothing_says_who_may(shop: Any, comma
     said = command("request", "withdraw", asked, "--reason", "not mine", *shop.sign("risk"))
     assert said.code == 2 and "may not withdraw a request" in said.err
     assert command("request", "withdraw", asked, "--reason", "mine", *shop.sign("dev")).code == 0
+
+
+@pytest.fixture
+def drifted(shop: Any, shops: ModuleType, command: Any) -> Any:
+    """The shop with drift judged too: its production failed, and was replaced by rows of the reference's kind."""
+    profile = shop.folder / "profiles" / "shop.yaml"
+    drift = "  A.7.4: {why: what the model meets must be what it was trained on, gates: [drift]}\n"
+    profile.write_text(profile.read_text().replace("gates:\n", f"{drift}gates:\n", 1))
+    data = shop.folder / "data"
+    for name, rows in (("reference", shops.frame(5_000, 5)), ("production", shops.frame(5_000, 6))):
+        rows.to_csv(data / f"{name}.csv", index=False)
+    system = shop.folder / "records" / "systems" / "loans" / "system.yaml"
+    places = "{evaluation: data/evaluation.csv, reference: data/reference.csv, production: data/production.csv}"
+    system.write_text(system.read_text().replace("{evaluation: data/evaluation.csv}", places))
+    bind = ("bind", "loans", "--system", "loans", "--author", "somebody")
+    assert command(*bind, *shop.sign("policy")).code == 0
+    production = data / "production.csv"
+    good = production.read_text()
+    shops.frame(5_000, 7).assign(x=3.0).to_csv(production, index=False)
+    assert shop.check(1) == 2
+    production.write_text(good)
+    return shop
+
+
+@pytest.mark.long
+def test_production_that_drifted_is_not_replaced_without_telling_approvers(drifted: Any, command: Any) -> None:
+    assert drifted.check(1) == 3
+    explained = command("explain", "loans", "1")
+    assert "failed on other production data" in " ".join(explained.out.split())
+    assert "request open loans 1 --replaced WHY" in explained.out and "tried before: version 1, drift:" in explained.out
+    why = "the export repeated one row"
+    shown = command("request", "open", "loans", "1", "--replaced", why, *drifted.sign("dev")).out
+    assert f"replaced  {why}" in shown and "tried before: version 1, drift:" in shown
+    for role in ("risk", "compliance"):
+        request = json.loads(command("request", "list", "--json").out)[0]["id"]
+        assert command("approve", request, "--role", role, *drifted.sign(role)).code == 0
+    assert command("explain", "loans", "1").code == 0
+
+
+def test_a_reason_for_data_that_were_never_replaced_is_refused(shop: Any, command: Any) -> None:
+    said = command("request", "open", "loans", "1", "--replaced", "no reason", *shop.sign("dev"))
+    assert said.code == 1 and "no failure on other data is on record" in said.err

@@ -15,7 +15,7 @@ from aims_gates.errors import InputError
 from aims_gates.evaluation.plan import make_plan
 from aims_gates.evaluation.run_plan import GateInputs, library_versions, run_plan
 from aims_gates.governance.records.reader import SystemRecord, read_system
-from aims_gates.model import Evidence, Plan, Subject
+from aims_gates.model import DataRule, Evidence, Plan, Subject
 from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
 from aims_gates.profiles import read_profile
@@ -188,3 +188,35 @@ def test_progress_is_told_before_each_gate(pack: Path) -> None:
     told: list[tuple[str, int, int]] = []
     list(run_plan(plan, gates, GateInputs(record, SUBJECT), NOW, lambda *said: told.append(said)))
     assert told == [("looking", 0, 2), ("summing_up", 1, 2)]
+
+
+DATED = "data: {evaluation: rows.csv, production: dated.csv}\nroles: {target: y, timestamp: at}\n"
+
+
+@pytest.mark.parametrize(
+    ("times", "window"),
+    [
+        (("2026-05-01 08:00:00", "2026-05-30 09:30:00"), ("2026-05-01T08:00:00", "2026-05-30T09:30:00")),
+        (("first", "last"), None),
+        (("", ""), None),
+    ],
+)
+def test_evidence_says_over_which_time_production_reaches(
+    pack: Path, times: tuple[str, str], window: tuple[str, str] | None
+) -> None:
+    (pack / "dated.csv").write_text(f"at,y\n{times[1]},0\n{times[0]},1\n")
+    for gate in (pack / "gates").glob("*/gate.yaml"):
+        gate.write_text(gate.read_text().replace("champion: optional", "champion: optional, production: optional"))
+    made = check(pack, SYSTEM + DATED)[0]
+    ends = window and tuple(f"{time}.000000+00:00" for time in window)
+    assert made.windows == ({"production": ends} if ends else {}) and set(made.data) == {"evaluation", "production"}
+
+
+def test_what_data_have_to_be_is_part_of_the_plan(pack: Path) -> None:
+    samples = "samples: {production: {least_rows: 1000, days: 28}}\n"
+    record, plan, _ = prepared(pack, SYSTEM + DATA + ROLES + samples)
+    assert plan.samples == {"production": DataRule(None, 1000, 28)}
+    assert record.system.content()["samples"]["production"]["days"] == 28
+    assert "samples" not in prepared(pack)[0].system.content()
+    with pytest.raises(InputError, match="least_rows"):
+        prepared(pack, SYSTEM + DATA + ROLES + "samples: {production: {least_rows: -1}}\n")

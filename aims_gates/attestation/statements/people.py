@@ -45,6 +45,7 @@ class Request(OfVersion, Said, SaidFor):
         changes: What differs from the last grant, in plain lines.
         digest: The subject's digest.
         plan: The plan's digest.
+        replaced: Why data on which a gate failed were replaced; empty where none were.
         on_behalf_of: The human who caused a service account to ask; has a hand in it like a requester.
     """
 
@@ -54,6 +55,7 @@ class Request(OfVersion, Said, SaidFor):
     reason: str = ""
     changes: tuple[str, ...] = ()
     on_behalf_of: str | None = None
+    replaced: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,9 @@
 from datetime import date as Day
 from typing import Literal
 
+from pydantic import Field
+
+from aims_gates.documents.schema import StrictModel
 from aims_gates.governance.record_schemas.base import Digest, Reviewed, Shape, Text, Texts, When, says
 
 __all__ = [
@@ -10,10 +13,19 @@ __all__ = [
     "Customers",
     "DataPlan",
     "DataPreparation",
+    "DataSample",
     "Datasheets",
     "SystemResources",
     "ValueChain",
 ]
+
+
+class DataSample(StrictModel):
+    """What data in a role have to be, said beforehand: :class:`aims_gates.model.DataRule`."""
+
+    digest: Digest | None = None
+    least_rows: int = Field(default=0, ge=0)
+    days: int = Field(default=0, ge=0)
 
 
 class PreparationStep(Shape):

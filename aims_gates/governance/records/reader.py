@@ -18,6 +18,7 @@ from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, parse, read, read_yaml
 from aims_gates.errors import InputError
+from aims_gates.governance.record_schemas.data import DataSample
 
 __all__ = [
     "Requirements",
@@ -33,7 +34,7 @@ __all__ = [
 
 #: With this word ``aims-gates init`` marks what only people know.
 BLANK = "REPLACE"
-_MERGED = ("data", "roles", "facts", "gates", "modes")
+_MERGED = ("data", "roles", "facts", "gates", "samples", "modes")
 
 
 class EvaluationSet(StrictModel):
@@ -95,6 +96,7 @@ class System(StrictModel):
         perturbations: What ``check`` predicts besides, on perturbed rows: what ``predict --perturb`` reads from a file.
         facts: Signed facts on which ``applies_when`` looks.
         gates: Per gate, the parameters that only the system knows; ``{file: F}`` is replaced by the file's content.
+        samples: By role, what further data have to be: ``digest``, ``least_rows``, ``days`` that they span.
         modes: Date from which observe, warn or enforce holds.
         proposed: The fields (``roles.target``) whose values nobody has confirmed: they serve a trial alone.
     """
@@ -115,12 +117,14 @@ class System(StrictModel):
     perturbations: dict[str, Any] = Field(default_factory=dict)
     facts: dict[str, bool | str] = Field(default_factory=dict)
     gates: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    samples: dict[str, DataSample] = Field(default_factory=dict)
     modes: dict[Literal["observe", "warn", "enforce"], str] = Field(default_factory=dict)
     proposed: tuple[str, ...] = ()
 
     def content(self) -> dict[str, Any]:
-        """Its fields as JSON; without an empty ``proposed``, which came later: digests from before it hold."""
-        return self.model_dump(mode="json", exclude=set() if self.proposed else {"proposed"})
+        """Its fields as JSON; without those that came later and are empty: digests from before them hold."""
+        later = {name for name in ("proposed", "samples") if not getattr(self, name)}
+        return self.model_dump(mode="json", exclude=later)
 
 
 #: The same fields, none of them required: what a family or the organization may set for its systems.

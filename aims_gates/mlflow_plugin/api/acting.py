@@ -123,7 +123,7 @@ def open_request(opened: shapes.Opened) -> shapes.ActResult:
     digest = store().stage_version(opened.name, int(opened.version))
     ref, now = ModelRef(workspace(), opened.name, opened.version), datetime.now(UTC)
     return _said(
-        lambda connection: acts.ask(connection, ref, digest, opened.reason, now),
+        lambda connection: acts.ask(connection, ref, digest, opened.reason, now, opened.replaced),
         model=opened.name,
     )
 

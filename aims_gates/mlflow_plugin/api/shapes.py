@@ -97,9 +97,10 @@ class TheirVersion(TheirModel):
 
 
 class Opened(TheirVersion):
-    """A request to open."""
+    """A request to open; ``replaced`` tells why data on which a gate failed were replaced."""
 
     reason: Optional = ""
+    replaced: Optional = ""
 
 
 class TheReason(_In):

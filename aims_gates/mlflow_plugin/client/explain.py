@@ -21,6 +21,7 @@ from aims_gates.packs.find import find_gates
 from aims_gates.reports import GateRun, Report
 from aims_gates.reports.effort import open_effort
 from aims_gates.settings import Settings
+from aims_gates.workflow.requests import tried
 
 __all__ = ["explain", "explain_version", "version_question"]
 
@@ -70,6 +71,8 @@ def explain(
     left_out = binding.predicate.plan.leaves_out.strip() if binding is not None else ""
     notes = tuple(intake_notes(StatementView(rows, workspace, name), version))
     notes += (f"What this profile leaves out: {left_out}",) if left_out else ()
+    if binding is not None:
+        notes += tried(connection, ref, binding.predicate.plan.evaluation_digest).lines()
     title = f"{name} version {version}"
     effort = None
     asks = not decision.criteria_met and decision.transition != "trial"

@@ -80,7 +80,12 @@ def stage_version(settings: Settings, ref: ModelRef, progress: Progress | None =
 
 
 def open_request(
-    settings: Settings, ref: ModelRef, key: Key, reason: str = "", progress: Progress | None = None
+    settings: Settings,
+    ref: ModelRef,
+    key: Key,
+    reason: str = "",
+    progress: Progress | None = None,
+    replaced: str = "",
 ) -> Row:
     """Stage a version's bytes and ask for its promotion: freeze subject, plan and evidence in a signed request.
 
@@ -94,7 +99,7 @@ def open_request(
     digest = stage_version(settings, ref, progress)
     now = datetime.now(UTC)
     with open_ledger(settings.need_registry(), write=True) as connection:
-        draft = acts.ask(connection, ref, digest, reason, now)
+        draft = acts.ask(connection, ref, digest, reason, now, replaced)
         return acts.sign_and_append(connection, draft, key, now)[0]
 
 
