@@ -6,6 +6,7 @@ from typing import Literal
 from aims_gates.governance.record_schemas.base import Digest, Reviewed, Shape, Text, Texts, When, says
 
 __all__ = [
+    "ADDRESS",
     "Components",
     "Customers",
     "DataPlan",
@@ -14,6 +15,10 @@ __all__ = [
     "SystemResources",
     "ValueChain",
 ]
+
+
+#: An address at which a tool may be asked whether it is there.
+ADDRESS = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
 
 
 class PreparationStep(Shape):
@@ -126,6 +131,17 @@ class Tool(Shape):
     end_of_support: Day | None = says("When its support ends.", default=None)
 
 
+class ToolAddress(Shape):
+    """Where a tool or a service answers."""
+
+    name: Text = says("The tool or service, as it is named above.")
+    address: str = says(
+        "Its address, http or https: without user name, password or query.",
+        pattern=ADDRESS,
+        max_length=500,
+    )
+
+
 class TrainingCompute(Shape):
     """What training took."""
 
@@ -162,6 +178,9 @@ class SystemResources(Reviewed):
     people: Texts = says("Roles that work on it.")
     lock_digest: Digest | None = says("Digest of the dependency lock.", default=None)
     tools: tuple[Tool, ...] = says("A tool per use.", default=())
+    addresses: tuple[ToolAddress, ...] = says(
+        "Where tools and services answer, for `aims-gates records probe`.", default=()
+    )
     compute: Compute | None = says("Compute.", default=None)
 
 
