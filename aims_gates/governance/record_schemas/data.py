@@ -93,6 +93,10 @@ class DataPlan(Reviewed):
     retention: Text = says("How long they are kept.")
     disposal: Text = says("How they are disposed of.")
     annotation: Text = says("How labels are made.")
+    stored: tuple[Text, ...] = says(
+        "Where data sets are kept: folders from the pack's root, or the beginnings of addresses.", default=()
+    )
+    readers: tuple[Text, ...] = says("Who may read them: people or roles of organization/roles.", default=())
     split: Split = says("The sets.")
     overlap: int = says("Rows that are in more than one set.", part="facts", ge=0)
     access_reviewed_on: Day | None = says("When the access list was last reviewed.", part="entries", default=None)
@@ -105,6 +109,8 @@ class Labelling(Shape):
     """The making of labels."""
 
     method: Text = says("How.")
+    guide: Text | None = says("The guideline by which people labelled: where it is, and its version.", default=None)
+    labelled_by: tuple[Text, ...] = says("Who labelled, one entry each; an id will do.", default=())
     annotators: int | None = says("How many people.", default=None, ge=1)
     agreement: float | None = says("Their agreement (kappa).", default=None, ge=-1, le=1)
     not_by_hand: Text | None = says("Where labels come from, if nobody made them by hand.", default=None)
