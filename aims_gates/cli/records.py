@@ -10,6 +10,7 @@ import click
 from aims_gates.cli import record_approvals
 from aims_gates.cli.fill import fill_records
 from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.cli.probe import probe
 from aims_gates.cli.refresh import refresh
 from aims_gates.documents.files import write_new
 from aims_gates.errors import InputError, NoLedgerError
@@ -42,6 +43,7 @@ command.add_command(record_approvals.approve)
 command.add_command(record_approvals.status)
 command.add_command(record_approvals.show)
 command.add_command(refresh)
+command.add_command(probe)
 
 
 @command.command("list")

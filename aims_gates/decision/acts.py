@@ -13,6 +13,7 @@ from aims_gates.attestation.statements import evidence, people, policy, records,
 from aims_gates.attestation.statements.types import REGISTRY_ACTS, type_of
 from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.statements import Statements
+from aims_gates.documents.canonical import plain
 from aims_gates.model import ACTS, Act
 
 __all__ = ["act_stands", "acts_of"]
@@ -80,6 +81,17 @@ def _trained(ledger: Statements, row: Row, system: str) -> str:
     return system if own and row.statement.subject == judgement.data else ""
 
 
+def _asked(ledger: Statements, row: Row, system: str) -> str:
+    """The system, where its tools were asked, by the record that the statement is about."""
+    probe = row.predicate
+    own = (probe.workspace, probe.system) == (ledger.workspace, system)
+    return system if own and row.statement.subject == probe.record else ""
+
+
+def _answers(_: Statements, row: Row) -> dict[str, Any]:
+    return {"record": row.predicate.record, "tools": [plain(tool) for tool in row.predicate.tools]}
+
+
 def _people(ledger: Statements, row: Row) -> dict[str, Any]:
     """Everybody on a trust list who is no service and whose key was not revoked since: person -> last day, or empty."""
     entries: tuple[policy.TrustedKey | policy.TrustedUser, ...] = (*row.predicate.keys, *row.predicate.users)
@@ -101,6 +113,7 @@ _KINDS: tuple[_Kind, ...] = (
     _Kind("acknowledgements", records.SignedAcknowledgement, _own_word, _fields("person", "digest")),
     _Kind("trust_lists", policy.Trust, lambda *_: _EVERYBODY, _people),
     _Kind("training_data", evidence.TrainingDataAcceptance, _trained, _fields("data", "rows", "outcome", "run")),
+    _Kind("probes", evidence.ToolProbe, _asked, _answers),
 )
 _BY_TYPE: Mapping[str, _Kind] = {type_of(kind.shape): kind for kind in _KINDS}
 
@@ -155,6 +168,6 @@ def _by(ledger: Statements, row: Row) -> tuple[str, ...]:
         return (row.predicate.actor,)
     if row in ledger.trust_lists:
         return tuple(sorted({key.person for key in row.predicate.keys if key.key in row.signers}))
-    if isinstance(row.predicate, evidence.TrainingDataAcceptance):  # gates ran: whose key signed may be a service's
+    if isinstance(row.predicate, evidence.TrainingDataAcceptance | evidence.ToolProbe):  # a service's key may sign
         return tuple(sorted({key.person for key in ledger.trust.holders(row)}))
     return tuple(ledger.persons(row))

@@ -83,6 +83,9 @@ REVOKING: Mapping[type, Right] = {
         "as evidence",
         "judge the set anew: aims-gates datasets accept",
     ),
+    evidence.ToolProbe: Right(
+        "a probe of tools", ("policy", "role"), "as evidence", "ask them anew: aims-gates records probe"
+    ),
     people.Request: Right(
         "a request",
         ("policy", "requester", "approver"),

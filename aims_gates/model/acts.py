@@ -18,6 +18,7 @@ ACTS: tuple[str, ...] = (
     "acknowledgements",
     "trust_lists",
     "training_data",
+    "probes",
 )
 
 

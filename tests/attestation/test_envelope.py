@@ -339,7 +339,15 @@ def test_a_finding_names_what_it_is():
         ),
         (
             "ci",
-            {"test-result", "predictions", "training-data-acceptance", "revocation", "checkpoint", "portable-grant/v1"},
+            {
+                "test-result",
+                "predictions",
+                "training-data-acceptance",
+                "tool-probe",
+                "revocation",
+                "checkpoint",
+                "portable-grant/v1",
+            },
         ),
         ("server", {"checkpoint", "portable-grant/v2"}),
         ("developer", {"request", "withdrawal", "intake", "record-submission", "record-entries"}),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from aims_gates.attestation.statements.evidence import GateVerdict, TrainingDataAcceptance
+from aims_gates.attestation.statements.evidence import GateVerdict, ToolAnswer, ToolProbe, TrainingDataAcceptance
 from aims_gates.attestation.statements.people import Halt, Resume, Revocation
 from aims_gates.attestation.statements.policy import KeyRevocation, TrustedUser
 from aims_gates.attestation.statements.records import SignedAcknowledgement
@@ -183,4 +183,23 @@ def test_a_judgement_of_training_data_is_an_act_of_the_key_that_signed_it_a_serv
         assert not stands(story, story.say(other, "ci", about=POLICY_TEXT))
     assert not stands(story, story.say(replace(judgement, rows=901), "ci"))  # over other bytes
     story.say(Revocation(row.digest, "the suite was empty"), "ci")
+    assert not stands(story, row)
+
+
+def test_a_probe_of_tools_is_an_act_of_the_key_that_signed_it_and_performed(story, kit):
+    story.begun()
+    answer = ToolAnswer("MLflow", "https://mlflow.example.org/health", "https://mlflow.example.org", True, "status 200")
+    probe = ToolProbe("default", "credit", "credit", POLICY_TEXT, (answer,))
+    row = story.say(probe, "ci", about=POLICY_TEXT)
+    (act,) = acts(story, "probes")
+    assert stands(story, row) and (act.row, act.about, act.details["record"]) == (row.digest, "credit", POLICY_TEXT)
+    assert act.plain()["tools"][0]["answered"] is True
+    for other in (replace(probe, system="other"), replace(probe, workspace="team-b")):
+        assert not stands(story, story.say(other, "ci", about=POLICY_TEXT))
+    assert not stands(story, story.say(replace(probe, tools=()), "ci"))  # over another text
+    assert not stands(story, story.say(replace(probe, tools=()), "policy", about=POLICY_TEXT))
+    checked = story.check()
+    rests = kit.finding(rests_on=(f"act:{row.digest}",))
+    assert basis_of(rests, checked.predicate, story.ledger(), "credit", checked.position) == "performed"
+    story.say(Revocation(row.digest, "the wrong network"), "ci")
     assert not stands(story, row)

@@ -60,6 +60,7 @@ def told(story, kit):
     rows["checkpoint"] = story.say(evidence.Checkpoint(3, "00"), "policy")
     rows["portable"] = story.say(evidence.PortableGrant(*PORTABLE, "2026-06-01", 1, 2, "00", "2026-08-01"), "policy")
     rows["key"] = story.say(policy.KeyRevocation(kit.key_of("developer").public, "lost"), "policy")
+    rows["probe"] = story.say(evidence.ToolProbe("default", "credit", "credit", kit.BYTES, ()), "ci")
     rows["trust"] = story.rows[0]
     return rows
 
@@ -74,6 +75,7 @@ MAY = {
     "portable": ("policy",),
     "evidence": ("policy", "ci", "ci-2"),
     "predictions": ("policy", "ci", "ci-2"),
+    "probe": ("policy", "ci", "ci-2"),
     "request": ("policy", "risk", "compliance"),
     "approval": ("policy", "risk"),
     "waiver": ("policy", "risk", "risk-2"),

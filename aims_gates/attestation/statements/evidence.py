@@ -7,7 +7,16 @@ from typing import Any
 from aims_gates.attestation.statements.base import OfModel, OfVersion, Said
 from aims_gates.model import Approver, Mode, Outcome
 
-__all__ = ["Checkpoint", "FirstPortableGrant", "GateVerdict", "PortableGrant", "Predictions", "TrainingDataAcceptance"]
+__all__ = [
+    "Checkpoint",
+    "FirstPortableGrant",
+    "GateVerdict",
+    "PortableGrant",
+    "Predictions",
+    "ToolAnswer",
+    "ToolProbe",
+    "TrainingDataAcceptance",
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,39 @@ class TrainingDataAcceptance(OfModel, Said):
     run: str = ""
     problems: tuple[str, ...] = ()
     groups: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ToolAnswer:
+    """What one tool or service said when it was asked.
+
+    Attributes:
+        name, address: As the record has them.
+        host: Scheme, host and port of the address, as written.
+        answered: Whether it answered with a status of 200 to 299.
+        result: What came back, in words.
+    """
+
+    name: str
+    address: str
+    host: str
+    answered: bool
+    result: str
+
+
+@dataclass(frozen=True)
+class ToolProbe(OfModel, Said):
+    """The tools and services of a system were asked whether they are there; the subject is the record's text.
+
+    Attributes:
+        system: Whose they are.
+        record: Digest of the text of its record ``resources``, which names them.
+        tools: What each said.
+    """
+
+    system: str
+    record: str
+    tools: tuple[ToolAnswer, ...]
 
 
 @dataclass(frozen=True)

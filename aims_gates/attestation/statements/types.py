@@ -22,6 +22,7 @@ _TYPES: Mapping[type, str] = {
     policy.Binding: f"{_OWN}binding/v1",
     evidence.Predictions: f"{_OWN}predictions/v1",
     evidence.TrainingDataAcceptance: f"{_OWN}training-data-acceptance/v1",
+    evidence.ToolProbe: f"{_OWN}tool-probe/v1",
     people.Request: f"{_OWN}request/v1",
     people.Withdrawal: f"{_OWN}withdrawal/v1",
     people.Approval: f"{_OWN}approval/v1",
@@ -94,6 +95,7 @@ ROLES: Mapping[str, frozenset[type]] = {
             Evidence,
             evidence.Predictions,
             evidence.TrainingDataAcceptance,
+            evidence.ToolProbe,
             people.Revocation,
             evidence.Checkpoint,
             evidence.FirstPortableGrant,
@@ -120,7 +122,7 @@ ROLES: Mapping[str, frozenset[type]] = {
 #: What each built-in role is for, in the order in which they are explained.
 ROLE_TASKS: Mapping[str, str] = {
     "policy": "trust list, bindings, revocations",
-    "ci": "evidence, predictions, acceptance of training data",
+    "ci": "evidence, predictions, acceptance of training data, probes of tools",
     "developer": "requests, taking in versions registered elsewhere",
     "on-call": "halt, rollback",
     "break-glass": "one of two orders to promote against unmet controls",

@@ -9,6 +9,7 @@ from aims_gates.documents.schema import StrictModel
 from aims_gates.governance.record_schemas.base import Digest, Reviewed, Shape, Text, Texts, When, says
 
 __all__ = [
+    "ADDRESS",
     "Components",
     "Customers",
     "DataPlan",
@@ -18,6 +19,10 @@ __all__ = [
     "SystemResources",
     "ValueChain",
 ]
+
+
+#: An address at which a tool may be asked whether it is there.
+ADDRESS = r"^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"
 
 
 class DataSample(StrictModel):
@@ -100,6 +105,10 @@ class DataPlan(Reviewed):
     retention: Text = says("How long they are kept.")
     disposal: Text = says("How they are disposed of.")
     annotation: Text = says("How labels are made.")
+    stored: tuple[Text, ...] = says(
+        "Where data sets are kept: folders from the pack's root, or the beginnings of addresses.", default=()
+    )
+    readers: tuple[Text, ...] = says("Who may read them: people or roles of organization/roles.", default=())
     split: Split = says("The sets.")
     overlap: int = says("Rows that are in more than one set.", part="facts", ge=0)
     access_reviewed_on: Day | None = says("When the access list was last reviewed.", part="entries", default=None)
@@ -112,6 +121,8 @@ class Labelling(Shape):
     """The making of labels."""
 
     method: Text = says("How.")
+    guide: Text | None = says("The guideline by which people labelled: where it is, and its version.", default=None)
+    labelled_by: tuple[Text, ...] = says("Who labelled, one entry each; an id will do.", default=())
     annotators: int | None = says("How many people.", default=None, ge=1)
     agreement: float | None = says("Their agreement (kappa).", default=None, ge=-1, le=1)
     not_by_hand: Text | None = says("Where labels come from, if nobody made them by hand.", default=None)
@@ -136,6 +147,17 @@ class Tool(Shape):
     tool: Text = says("Its name.")
     version: Text = says("Its version.")
     end_of_support: Day | None = says("When its support ends.", default=None)
+
+
+class ToolAddress(Shape):
+    """Where a tool or a service answers."""
+
+    name: Text = says("The tool or service, as it is named above.")
+    address: str = says(
+        "Its address, http or https: without user name, password or query.",
+        pattern=ADDRESS,
+        max_length=500,
+    )
 
 
 class TrainingCompute(Shape):
@@ -174,6 +196,9 @@ class SystemResources(Reviewed):
     people: Texts = says("Roles that work on it.")
     lock_digest: Digest | None = says("Digest of the dependency lock.", default=None)
     tools: tuple[Tool, ...] = says("A tool per use.", default=())
+    addresses: tuple[ToolAddress, ...] = says(
+        "Where tools and services answer, for `aims-gates records probe`.", default=()
+    )
     compute: Compute | None = says("Compute.", default=None)
 
 

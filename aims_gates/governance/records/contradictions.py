@@ -33,6 +33,8 @@ def contradictions(record: SystemRecord, documents: Documents) -> Iterator[Contr
         *_findings(documents),
         *_roles(documents),
         *_split(documents),
+        *_kept_elsewhere(record, documents),
+        *_labelled_by_nobody(documents),
     ):
         yield ContradictionError(error.message, where=error.where, remedy=error.remedy)
 
@@ -166,6 +168,37 @@ def _split(documents: Documents) -> Iterator[InputError]:
     if sheets is not None and digests and split.get("train") not in digests:
         message = f"no data set of {sheets.where} has this digest"
         yield plan.error(("split", "train"), message, "Add its data sheet, or mend the plan.")
+
+
+def _kept_elsewhere(record: SystemRecord, documents: Documents) -> Iterator[InputError]:
+    """Data files of the system outside the places where its plan keeps data."""
+    plan = documents.get("system/data_plan")
+    stored = plan.value.get("stored") if plan is not None else None
+    if plan is None or not isinstance(stored, list) or not stored:
+        return
+    places = [str(place).rstrip("/") for place in stored]
+    for role, path in record.system.data.items():
+        if ".." in path or not any(path == place or path.startswith(f"{place}/") for place in places):
+            at = record.document.place(("data", role))
+            message = f"{path} ({at}) lies at none of these places"
+            yield plan.error(("stored",), message, "Add the place, or move the data.")
+
+
+def _labelled_by_nobody(documents: Documents) -> Iterator[InputError]:
+    """Labels that nobody made by hand, and annotators of them; annotators other than as many as there are."""
+    record = documents.get("system/data_preparation")
+    labelling = record.value.get("labelling") if record is not None else None
+    if record is None or not isinstance(labelling, dict):
+        return
+    names, number = labelling.get("labelled_by") or (), labelling.get("annotators")
+    if labelling.get("not_by_hand") and (names or number is not None):
+        at = record.place(("labelling", "annotators" if number is not None else "labelled_by"))
+        message = f"nobody labelled by hand, and annotators are named ({at})"
+        yield record.error(("labelling", "not_by_hand"), message, "Take out the one that is wrong.")
+    elif names and number is not None and len(set(names)) != number:
+        at = record.place(("labelling", "annotators"))
+        message = f"labelled by {len(set(names))}, and {at} says {number}"
+        yield record.error(("labelling", "labelled_by"), message, "Name each annotator once, or mend the number.")
 
 
 def _names(value: Any) -> set[str]:

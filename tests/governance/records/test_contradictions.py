@@ -39,6 +39,21 @@ PACK = "  - {kind: change, about: Version 1, sent_on: 2026-10-10}"
         (f"{SHARED}/audit_programme.yaml", "findings: 1", "findings: 7", "7 findings, and 1", "nonconformities"),
         (f"{SYSTEM}/value_chain.yaml", "our_role: provider", "our_role: importer", "importer", "classification.yaml"),
         (f"{SYSTEM}/data_plan.yaml", "test: sha256:4", "test: sha256:5", "another set", "requirements.yaml"),
+        (f"{SYSTEM}/data_plan.yaml", "stored: [data/]", "stored: [dat]", "at none of these places", "system.yaml"),
+        (
+            f"{SYSTEM}/data_preparation.yaml",
+            "  not_by_hand",
+            "  annotators: 2\n  not_by_hand",
+            "nobody labelled",
+            "prep",
+        ),
+        (
+            f"{SYSTEM}/data_preparation.yaml",
+            "not_by_hand: The",
+            "labelled_by: [ann, ann]\n  annotators: 2\n  guide: The",
+            "labelled by 1, and",
+            "preparation",
+        ),
         (f"{SYSTEM}/data_plan.yaml", "train: sha256:7", "train: sha256:5", "no data set", "datasheets.yaml"),
     ],
 )
