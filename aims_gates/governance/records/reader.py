@@ -33,6 +33,8 @@ __all__ = [
 
 #: With this word ``aims-gates init`` marks what only people know.
 BLANK = "REPLACE"
+#: A comparison and a number, or the placeholder that waits for them.
+_WORDED = r"^([A-Za-z<>= ]*[a-z<>=] *-?\d[\d.e-]*\s*(%|percent)?|REPLACE.*)$"
 _MERGED = ("data", "roles", "facts", "gates", "modes")
 
 
@@ -44,11 +46,12 @@ class EvaluationSet(StrictModel):
 
 
 class Threshold(StrictModel):
-    """A limit of a gate, in words that are read: ``at least 0.8``, ``at most 0.2``."""
+    """A limit of a gate, in words that are read (``at least 0.8``, ``at most 0.2``), and why it is that one."""
 
     gate: str = Field(min_length=1)
     measure: str = Field(min_length=1)
-    limit: str = Field(min_length=1)
+    limit: str = Field(pattern=_WORDED, description="What this system has to reach: 'at least 0.8', 'at most 0.2'.")
+    reason: str = Field(default="", description="Why it is this limit and no other, for those whom it is about.")
 
 
 class Requirements(StrictModel):
@@ -60,7 +63,7 @@ class Requirements(StrictModel):
         purpose, users: What the system is for, word for word as in system.yaml, and who works with it.
         metrics: The measures that decide.
         limits: What the system must reach, per kind: ``performance``, ``fairness``, ``robustness``, ``data`` ...
-        thresholds: The same as numbers, a row for each limit of a gate.
+        thresholds: The same as numbers, a row for each limit of a gate; the plan's where it asks more.
         notes: Anything else.
     """
 
