@@ -29,7 +29,8 @@ from aims_gates.governance.controls.crosswalk import FRAMEWORKS
 from aims_gates.governance.controls.glossary import SOURCES, glossary
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.record_schemas.base import Part, part_of
-from aims_gates.governance.records.reader import Requirements, System
+from aims_gates.governance.records.reader import System
+from aims_gates.governance.records.requirements import Requirements
 from aims_gates.model import BASIS_WORDS
 from aims_gates.packs.facts import Fact
 from aims_gates.packs.find import bundled, find_gates, profile_names

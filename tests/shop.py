@@ -64,6 +64,7 @@ def write_pack(folder: Path) -> None:
     fixed = f"{{file: data/evaluation.csv, digest: {digest_file(data)}}}"
     (system / "requirements.yaml").write_text(
         f'decided_on: "2026-01-05"\ndecided_by: head-of-lending\nevaluation: {fixed}\n'
+        "thresholds: [{gate: performance, measure: roc_auc, limit: at least 0.6, reason: enough to work with}]\n"
     )
 
 

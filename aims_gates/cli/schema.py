@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from aims_gates.errors import InputError
 from aims_gates.governance.record_schemas import SHAPES
-from aims_gates.governance.records.reader import Requirements, System
+from aims_gates.governance.records.reader import System
+from aims_gates.governance.records.requirements import Requirements
 from aims_gates.packs.manifest import Manifest
 from aims_gates.profiles import Profile
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import AimsGatesError, InputError, RefusedError
+from aims_gates.evaluation.own_limits import with_own_limits
 from aims_gates.governance.controls import approval_controls, title_of
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Approver, DataRule, Plan, Requirement, Step
@@ -167,7 +168,7 @@ def _applies(when: Mapping[str, bool | str], facts: Mapping[str, bool | str]) ->
 def _params(record: SystemRecord, profile: Profile, gate: Gate) -> dict[str, Any]:
     rule = profile.gates.get(gate.id)
     settings = dict(record.system.gates.get(gate.id, {})) | (rule.params if rule else {})
-    return gate.params(settings, record.document.place(("gates", gate.id)))
+    return with_own_limits(gate.params(settings, record.document.place(("gates", gate.id))), gate, record)
 
 
 def _problems(record: SystemRecord, profile: Profile, gates: Mapping[str, Gate]) -> Iterator[AimsGatesError]:

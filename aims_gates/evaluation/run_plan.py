@@ -16,6 +16,7 @@ from aims_gates.data import Dataset
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.whereabouts import parts_anywhere
 from aims_gates.errors import AimsGatesError, InputError, MissingDataError
+from aims_gates.evaluation.own_limits import limits_not_set
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Act, Artifacts, Evidence, Finding, Plan, Step, Subject
@@ -217,7 +218,7 @@ def _windows(bench: GateInputs, data: Mapping[str, str]) -> dict[str, tuple[str,
 
 
 def _evidence(
-    gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime
+    plan: Plan, gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime
 ) -> Evidence:
     data: dict[str, str] = {}
     rows: dict[str, int] = {}
@@ -235,6 +236,7 @@ def _evidence(
             data[role], rows[role] = (source or dataset).digest, dataset.rows
         cites = "evaluation" in case.data and bench.predictions is not None
         findings = run_gate(gate, case)
+        findings += limits_not_set(plan, gate, bench.record, findings)
         records = _records_read(bench.record, findings)
         for role, dataset in _beneath(bench, findings, data):
             data[role], rows[role] = dataset.digest, dataset.rows
@@ -293,6 +295,6 @@ def run_plan(
             raise InputError(
                 f"the plan asks for the gate {step.gate!r}, which is not here", remedy="Name its pack with --pack."
             )
-        evidence = _evidence(gates[step.gate], step, bench, findings, now)
+        evidence = _evidence(plan, gates[step.gate], step, bench, findings, now)
         findings[step.gate] = evidence.findings
         yield evidence

@@ -35,6 +35,20 @@ _CONVENTIONS = (
 _WAYS = {"<=": "at most", ">=": "at least", "<": "below", ">": "above", "==": "exactly"}
 #: The gates whose limits are requirements of the kind that the gate is called.
 _LIMITED = ("performance", "fairness", "drift")
+#: What a system of tier high has to set itself where its profile limits nothing: what gates take by convention, as
+#: proposals, and why.
+_OWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "performance": {"balanced_accuracy": ("", "")},
+    "leakage": {
+        "row_overlap_share": ("at most 0", "What was learned by heart proves nothing when it is met again."),
+        "single_feature_auc": ("below 0.99", "A column that foretells the answer alone was written after it."),
+    },
+    "drift": {
+        "p_value": ("at least 0.05", "The usual level: one false alarm in twenty."),
+        "drift_share": ("at most 0.5", "Where half of the columns have moved, the model was made for others."),
+    },
+    "security": {"attack_success_rate": ("at most 0.05", "One attack in twenty is the convention of the gate.")},
+}
 
 
 @dataclass(frozen=True)
@@ -203,26 +217,38 @@ def _digest(draft: SystemRecord, role: str) -> str:
 
 def _limits(plan: Plan) -> Mapping[str, Any]:
     """The measures that the plan limits, as requirements and as what is watched after release."""
-    rows = [row for step in plan.steps if step.gate in _LIMITED for row in _rows(step)]
-    known: dict[str, Any] = {
-        f"system.limits.{kind}": "; ".join(f"{row['metric']} {row['limit']}" for row in rows if row["group"] == kind)
-        for kind in {row["group"] for row in rows}
-    }
-    groups = {row["group"] for row in rows}
+    rows = [row for step in plan.steps if step.gate in (*_LIMITED, *_OWN) for row in _rows(step, plan)]
+    texts: dict[str, list[str]] = {}
+    for row in rows:
+        words = f"{row['metric']} {row['words']}" if row["words"] else f"{row['metric']} as in thresholds"
+        texts.setdefault(row["group"], []).append(words)
+    known: dict[str, Any] = {f"system.limits.{kind}": "; ".join(parts) for kind, parts in texts.items()}
+    watched = [row for row in rows if row["group"] in ("performance", "fairness")]
+    groups = {row["group"] for row in watched}
+    conventions = [{**row, "limit": blank(proposal=row["limit"])} for row in _CONVENTIONS if row["group"] not in groups]
     known["system.thresholds"] = rows
-    known["system.monitored"] = [*rows, *(row for row in _CONVENTIONS if row["group"] not in groups)]
-    if decisive := [row["metric"] for row in rows if row["group"] != "drift"]:
+    known["system.monitored"] = [*watched, *conventions]
+    if decisive := [row["metric"] for row in watched]:
         known |= {"system.metrics": decisive, "system.metrics_text": ", ".join(decisive)}
     return known
 
 
-def _rows(step: Step) -> Iterator[dict[str, str]]:
-    """The limits of a gate: measure, and limit in words."""
+def _rows(step: Step, plan: Plan) -> Iterator[dict[str, str]]:
+    """The limits of a gate: measure, limit and reason; at tier high people say which, and why it is that one."""
     limits = step.params.get("limits")
-    for measure, limit in limits.items() if isinstance(limits, Mapping) else ():
-        if isinstance(limit, Mapping) and "op" in limit:
-            words = f"{_WAYS.get(limit['op'], limit['op'])} {limit['value']}"
-            yield {"group": step.gate, "metric": measure, "limit": words}
+    rows = {
+        measure: f"{_WAYS.get(limit['op'], limit['op'])} {limit['value']}"
+        for measure, limit in (limits.items() if isinstance(limits, Mapping) else ())
+        if isinstance(limit, Mapping) and "op" in limit
+    }
+    why = f"The profile {plan.profile} asks no less."
+    own = _OWN.get(step.gate, {}) if plan.tier == "high" and step.applies else {}
+    for measure, (words, reason) in ({name: (words, why) for name, words in rows.items()} or own).items():
+        limit = {"group": step.gate, "metric": measure, "words": words, "limit": words, "reason": reason}
+        if plan.tier == "high":
+            key = f"{plan.system}.limit.{step.gate}.{measure}"
+            limit |= {"limit": blank(key, words), "reason": blank(proposal=reason)}
+        yield limit
 
 
 def _versions() -> Iterator[tuple[str, str]]:

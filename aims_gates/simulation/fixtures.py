@@ -12,7 +12,8 @@ from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.strict_yaml import Document, parse, read
 from aims_gates.evaluation.plan import make_plan
 from aims_gates.governance.controls import title_of
-from aims_gates.governance.records.reader import Requirements, System, SystemRecord
+from aims_gates.governance.records.reader import System, SystemRecord
+from aims_gates.governance.records.requirements import Requirements
 from aims_gates.model import Evidence, Outcome, Plan, Step
 from aims_gates.packs.gate import Gate
 from aims_gates.profiles import Profile, Resolved

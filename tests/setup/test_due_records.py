@@ -91,6 +91,7 @@ def answer(question: Placeholder) -> Any:
         ("commit", "abcdef1"),
         ("overlap", 0),
         ("until", "2029-01-01"),
+        (".limit.performance.balanced_accuracy", "at least 0.7"),
     ):
         if question.key.endswith(end):
             return value

@@ -19,9 +19,9 @@ from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, parse, read, read_yaml
 from aims_gates.errors import InputError
 from aims_gates.governance.record_schemas.data import DataSample
+from aims_gates.governance.records.requirements import Requirements
 
 __all__ = [
-    "Requirements",
     "System",
     "SystemRecord",
     "find_system",
@@ -35,45 +35,6 @@ __all__ = [
 #: With this word ``aims-gates init`` marks what only people know.
 BLANK = "REPLACE"
 _MERGED = ("data", "roles", "facts", "gates", "samples", "modes")
-
-
-class EvaluationSet(StrictModel):
-    """The held-out set fixed before training: its file (from the pack's root) and the digest of its bytes."""
-
-    file: str = Field(min_length=1)
-    digest: str
-
-
-class Threshold(StrictModel):
-    """A limit of a gate, in words that are read: ``at least 0.8``, ``at most 0.2``."""
-
-    gate: str = Field(min_length=1)
-    measure: str = Field(min_length=1)
-    limit: str = Field(min_length=1)
-
-
-class Requirements(StrictModel):
-    """requirements.yaml: what was fixed before evaluation, by whom and when.
-
-    Attributes:
-        decided_on, decided_by: When (an ISO date) and by which role.
-        evaluation: The held-out set.
-        purpose, users: What the system is for, word for word as in system.yaml, and who works with it.
-        metrics: The measures that decide.
-        limits: What the system must reach, per kind: ``performance``, ``fairness``, ``robustness``, ``data`` ...
-        thresholds: The same as numbers, a row for each limit of a gate.
-        notes: Anything else.
-    """
-
-    decided_on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    decided_by: str = Field(min_length=1)
-    evaluation: EvaluationSet
-    purpose: str = ""
-    users: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    limits: dict[str, str] = Field(default_factory=dict)
-    thresholds: tuple[Threshold, ...] = ()
-    notes: str = ""
 
 
 class System(StrictModel):

@@ -21,13 +21,15 @@ from pydantic import BaseModel, Field, create_model
 from aims_gates.documents.strict_yaml import read
 from aims_gates.governance.record_schemas import SHAPES
 from aims_gates.governance.record_schemas.template import BLANK, template
-from aims_gates.governance.records.reader import Requirements
+from aims_gates.governance.records.requirements import Requirements
 
 __all__ = ["KINDS", "blank", "owner_role", "parsed", "skeleton", "starting", "wording"]
 
 _PROPOSED = "~"
 _KEY = "$"
 _FORM = re.compile(r"REPLACE(?: <(?P<key>[\w.-]+)>)?(?:, proposed: (?P<proposal>.*)|[ :].*)?", re.DOTALL)
+#: The key of the question for a limit of the system's own.
+_LIMIT = re.compile(r"[\w-]+\.limit\.(?P<gate>\w+)\.(?P<measure>\w+)")
 #: Fields of requirements.yaml, which has its own reader, with the words for its comments.
 _WORDS: Mapping[str, str] = {
     "decided_on": "The day on which this was fixed, before training (YYYY-MM-DD).",
@@ -37,7 +39,8 @@ _WORDS: Mapping[str, str] = {
     "users": "Who works with it.",
     "metrics": "The measures that decide.",
     "limits": "What the system must reach, by kind: performance, fairness, robustness, data.",
-    "thresholds": "The same as numbers: a row for each limit of a gate, as 'at least 0.8' or 'at most 0.2'.",
+    "thresholds": "The same as numbers: a row for each limit of a gate, as 'at least 0.8' or 'at most 0.2', and why. "
+    "They hold where they are stricter than the profile's; at tier high no other limit will do.",
     "notes": "Anything else.",
 }
 _OPTIONAL: Mapping[str, Any] = {"thresholds": (), "notes": ""}
@@ -67,6 +70,8 @@ def parsed(text: str) -> tuple[str, str]:
 def wording(key: str) -> str:
     """What is asked by a key that several places share; empty where each place says it."""
     questions = _table()["questions"] if ":" not in key else {}
+    if limit := _LIMIT.fullmatch(key):
+        return f"What {limit['measure']} ({limit['gate']}) has to be for this system: 'at least 0.8', 'at most 0.2'."
     return str(questions.get(key) or questions.get(f"system.{key.partition('.')[2]}", ""))
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from aims_gates.documents.canonical import digest_bytes
 from aims_gates.errors import InputError
-from aims_gates.governance.records.reader import Requirements, System, find_system, read_system, system_names
+from aims_gates.governance.records.reader import System, find_system, read_system, system_names
+from aims_gates.governance.records.requirements import Requirements
 from aims_gates.reports.card import FIELDS
 
 SYSTEM = """\
