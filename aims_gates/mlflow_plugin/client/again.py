@@ -25,7 +25,7 @@ from aims_gates.decision.evidence import EvidenceView
 from aims_gates.documents.canonical import digest, digest_file
 from aims_gates.documents.files import write_whole
 from aims_gates.errors import AimsGatesError, InputError
-from aims_gates.mlflow_plugin.client import answers, model_process, predict, predict_worker
+from aims_gates.mlflow_plugin.client import answers, light_import, model_process, predict, predict_worker
 from aims_gates.mlflow_plugin.client.isolation import Isolation, kind_of, weaker
 from aims_gates.mlflow_plugin.client.predict import PredictionTable, rebuilt
 
@@ -35,7 +35,7 @@ __all__ = ["CACHE", "FACT", "has_answers", "keep", "made_with", "signed_before"]
 CACHE = "AIMS_GATES_CACHE"
 #: The fact of a statement about predictions that holds :func:`made_with`.
 FACT = "made_with"
-_CODE = (answers, model_process, predict, predict_worker)
+_CODE = (answers, light_import, model_process, predict, predict_worker)
 _LONGEST = timedelta(days=30)
 _MOST_ANSWERS = 64
 _OWN = "aims_gates-"
