@@ -13,6 +13,7 @@ from aims_gates import __version__
 from aims_gates.cli.commands import COMMANDS, GROUPS, RENAMED
 from aims_gates.documents.spelling import check_argument
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError, RefusedError, StaleError
+from aims_gates.mlflow_plugin.client.light_import import import_lightly
 
 __all__ = ["EXITS", "collect_rarely", "main", "program"]
 
@@ -161,4 +162,5 @@ def collect_rarely() -> None:
 def entry() -> None:
     """The console script."""
     collect_rarely()
+    import_lightly()
     sys.exit(main())

@@ -86,14 +86,14 @@ def _denial(finding: Finding) -> str | None:
     return None
 
 
-def _computed(gate: Gate, case: Case) -> Iterator[object]:
+def _computed(gate: Gate, case: Case, beyond: set[str]) -> Iterator[object]:
     """What gate.py finds, each with what it had read by then."""
-    witness = Witness(case)
+    witness = Witness(case, beyond)
     for finding in gate.load()(witness.case) or ():
         yield replace(finding, rests_on=witness.rests_on()) if isinstance(finding, Finding) else finding
 
 
-def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
+def _findings(gate: Gate, case: Case, beyond: set[str]) -> Iterator[Finding]:
     if case.gate != gate.id:
         yield _broken(gate, f"the case is for {case.gate!r}, not for {gate.id!r}", "Give each gate its own case.")
         return
@@ -106,7 +106,7 @@ def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
         yield replace(_broken(gate, note, remedy), cause="data")
         return
     try:
-        findings = [*judge(gate.manifest.facts, case), *_computed(gate, case)]
+        findings = [*judge(gate.manifest.facts, case), *_computed(gate, case, beyond)]
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
         broken = _broken(gate, f"{place}{error.message}", error.remedy or "Fix the input.")
@@ -121,11 +121,16 @@ def _findings(gate: Gate, case: Case) -> Iterator[Finding]:
         yield _sound(gate, finding)
 
 
-def run_gate(gate: Gate, case: Case) -> tuple[Finding, ...]:
+def run_gate(gate: Gate, case: Case, beyond: set[str] | None = None) -> tuple[Finding, ...]:
     """Run one gate. Never raises for the gate's fault: that is a finding with outcome ``error``.
 
     Args:
         gate: The gate, as read from its pack.
         case: What it may look at; ``case.gate`` must be its id.
+        beyond: Gets what its code looked at besides parameters, column roles, data and the subject; ``error`` where
+            there is an error.
     """
-    return tuple(_findings(gate, case))
+    beyond = set() if beyond is None else beyond
+    findings = tuple(_findings(gate, case, beyond))
+    beyond.update(finding.outcome for finding in findings if finding.outcome == "error")
+    return findings

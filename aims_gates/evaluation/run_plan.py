@@ -16,6 +16,7 @@ from aims_gates.data import Dataset
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.whereabouts import parts_anywhere
 from aims_gates.errors import AimsGatesError, InputError, MissingDataError
+from aims_gates.evaluation.on_record import FACT, OnRecord, origin, still_holds
 from aims_gates.evaluation.own_limits import limits_not_set
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.governance.records.reader import SystemRecord
@@ -61,6 +62,9 @@ class GateInputs:
         artifacts: What a scanner says of the model's files, see :class:`aims_gates.model.Artifacts`; None where none
             looked.
         acts: What the ledger holds of acts, by kind (:data:`aims_gates.model.ACTS`).
+        environment: A digest of our code, the interpreter and the packages; empty where it cannot be told.
+        on_record: Looks up evidence that counts; None where everything is computed.
+        reused: The evidence that was taken from the record, by gate.
     """
 
     record: SystemRecord
@@ -77,6 +81,19 @@ class GateInputs:
     versions: tuple[str, ...] | None = None
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     acts: Mapping[str, tuple[Act, ...]] = field(default_factory=dict)
+    environment: str = ""
+    on_record: OnRecord | None = None
+    reused: dict[str, Evidence] = field(default_factory=dict)
+
+    def before(self, fresh: Evidence, step: Step, now: datetime) -> Evidence | None:
+        """The evidence on record that is what computing would give, if there is any."""
+        if self.on_record is None or not fresh.facts[FACT]:
+            return None
+        evidence = self.on_record(step)
+        if evidence is None or not still_holds(evidence, fresh, now):
+            return None
+        self.reused[step.gate] = evidence
+        return evidence
 
     @property
     def looked_up(self) -> dict[str, Any]:
@@ -220,45 +237,52 @@ def _windows(bench: GateInputs, data: Mapping[str, str]) -> dict[str, tuple[str,
 def _evidence(
     plan: Plan, gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime
 ) -> Evidence:
-    data: dict[str, str] = {}
-    rows: dict[str, int] = {}
-    records: dict[str, Mapping[str, str]] = {}
-    windows: dict[str, tuple[str, str]] = {}
-    cites = False
+    """A step's evidence: that on record where it still holds, else what the gate finds now."""
+    facts = {**bench.facts, **_pinned(bench.record), "libraries": library_versions()}
+    blank = Evidence(gate.id, gate.digest, step.params, (), "error", now.isoformat(timespec="seconds"), facts=facts)
     try:
         if gate.digest not in step.digests:
             raise InputError(
                 "the gate differs from the one the plan names", where=str(gate.folder), remedy="Bind again."
             )
         case = _case(gate, step, bench, earlier, now)
-        for role, dataset in case.data.items():
-            source = bench.source(role) if role == "evaluation" else dataset
-            data[role], rows[role] = (source or dataset).digest, dataset.rows
-        cites = "evaluation" in case.data and bench.predictions is not None
-        findings = run_gate(gate, case)
-        findings += limits_not_set(plan, gate, bench.record, findings)
-        records = _records_read(bench.record, findings)
-        for role, dataset in _beneath(bench, findings, data):
-            data[role], rows[role] = dataset.digest, dataset.rows
-        windows = _windows(bench, data)
-        bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
+        blank = _about_data(blank, case, bench)
+        source = origin(gate, case, bench.environment and f"{bench.environment} {plan.profile_digest}")
+        before = bench.before(replace(blank, facts={**facts, FACT: source}), step, now)
+        return before or _computed(plan, gate, case, blank, bench, source)
     except AimsGatesError as error:
-        findings = _lacking(gate, error)
+        return _with(blank, _lacking(gate, error), bench)
+
+
+def _about_data(blank: Evidence, case: Case, bench: GateInputs) -> Evidence:
+    """The evidence with the data that the gate is given."""
+    data: dict[str, str] = {}
+    rows: dict[str, int] = {}
+    for role, dataset in case.data.items():
+        source = bench.source(role) if role == "evaluation" else dataset
+        data[role], rows[role] = (source or dataset).digest, dataset.rows
+    cites = "evaluation" in case.data and bench.predictions is not None
+    predictions = bench.predictions_digest if cites else None
+    return replace(blank, data=data, rows=rows, predictions=predictions, windows=_windows(bench, data))
+
+
+def _computed(plan: Plan, gate: Gate, case: Case, blank: Evidence, bench: GateInputs, source: str) -> Evidence:
+    """What the gate finds now, and what it rests on."""
+    beyond: set[str] = set()
+    findings = run_gate(gate, case, beyond)
+    findings += limits_not_set(plan, gate, bench.record, findings)
+    beneath = _beneath(bench, findings, blank.data)
+    data = {**blank.data, **{role: dataset.digest for role, dataset in beneath}}
+    rows = {**blank.rows, **{role: dataset.rows for role, dataset in beneath}}
+    records = _records_read(bench.record, findings)
+    bench.attached.update({f"{gate.id}-{name}": content for name, content in case.attached.items()})
+    facts = {**blank.facts, FACT: source} if source and not beyond else blank.facts
+    return _with(replace(blank, data=data, rows=rows, records_read=records, facts=facts), findings, bench)
+
+
+def _with(blank: Evidence, findings: tuple[Finding, ...], bench: GateInputs) -> Evidence:
     findings = tuple(_anywhere(finding, bench.record.pack) for finding in findings)
-    return Evidence(
-        gate=gate.id,
-        gate_digest=gate.digest,
-        params=step.params,
-        findings=findings,
-        outcome=outcome_of(findings),
-        produced_at=now.isoformat(timespec="seconds"),
-        data=data,
-        rows=rows,
-        predictions=bench.predictions_digest if cites else None,
-        facts={**bench.facts, **_pinned(bench.record), "libraries": library_versions()},
-        records_read=records,
-        windows=windows,
-    )
+    return replace(blank, findings=findings, outcome=outcome_of(findings))
 
 
 def _anywhere(finding: Finding, root: Path) -> Finding:

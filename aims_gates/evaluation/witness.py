@@ -9,6 +9,8 @@ from aims_gates.packs.case import LIMITS, VERSIONS, Case
 
 __all__ = ["Witness"]
 
+_BEYOND = frozenset(("now", "records", "findings", "run", "artifacts", "acts"))
+
 
 def _record(name: str) -> set[str]:
     return {f"record:{name}"}
@@ -20,11 +22,15 @@ class Witness:
     Which versions are registered and what the plan limits is looked up by the product itself, and rests on no record.
     Looking at a mapping as a whole reads everything in it. What another gate found rests on what that gate had read.
 
+    Args:
+        case: What the gate may look at.
+        beyond: Gets the names of what the gate looked at beyond parameters, column roles, data and the subject.
+
     Attributes:
         case: The case to hand to the gate.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, beyond: set[str] | None = None) -> None:
         self._read: set[str] = set()
         parts = {field.name: getattr(case, field.name) for field in fields(case)}
         parts["data"] = _Noted(case.data, lambda role: {f"data:{role}"}, self._read)
@@ -34,6 +40,7 @@ class Witness:
         parts["run"] = _Noted(case.run, lambda name: set() if name in (LIMITS, VERSIONS) else {"run"}, self._read)
         self.case = _NotedCase(**parts)
         object.__setattr__(self.case, "_read", self._read)
+        object.__setattr__(self.case, "_beyond", set() if beyond is None else beyond)
 
     def rests_on(self) -> tuple[str, ...]:
         """What was read so far, sorted."""
@@ -48,9 +55,12 @@ class _NotedCase(Case):
     """Looking at what a scanner says of the model's files is a reading of the model."""
 
     _read: set[str]
+    _beyond: set[str]
 
     def __getattribute__(self, name: str) -> Any:
         value = object.__getattribute__(self, name)
+        if name in _BEYOND and "_beyond" in object.__getattribute__(self, "__dict__"):
+            object.__getattribute__(self, "_beyond").add(name)
         if name == "artifacts" and value is not None:
             object.__getattribute__(self, "_read").add("model")
         return value

@@ -269,12 +269,19 @@ def _matches(text: str, pattern: str) -> bool:
 TEXTS: Mapping[str, Callable[[str, str], bool]] = {"matches": _matches, "startsWith": str.startswith}
 
 
+#: What a function of ours may be given here. Truth values, decimal numbers and null are other texts for celpy, and most
+#: functions look at texts.
+_PLAIN = frozenset((str, int, list, dict))
+_TAKES_NUMBERS = _PLAIN | {float}
+
+
 def called(name: str, parts: Sequence[Part]) -> Part:
-    """A function of ours; what truth values, decimal numbers and null are as text, which most look at, is for celpy."""
+    """A function of ours."""
+    kinds = _TAKES_NUMBERS if name == "acknowledged" else _PLAIN
 
     def called(scope: Scope) -> Any:
         values = _values(parts, scope)
-        if name != "filled" and any(type(value) not in (str, int, list, dict) for value in values):
+        if name != "filled" and any(type(value) not in kinds for value in values):
             raise Unsure
         return scope[""][name](*values)
 

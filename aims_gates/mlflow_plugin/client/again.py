@@ -19,23 +19,26 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aims_gates
 from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.trust_list import Row
 from aims_gates.decision.evidence import EvidenceView
 from aims_gates.documents.canonical import digest, digest_file
 from aims_gates.documents.files import write_whole
 from aims_gates.errors import AimsGatesError, InputError
-from aims_gates.mlflow_plugin.client import answers, model_process, predict, predict_worker
+from aims_gates.evaluation.on_record import OnRecord
+from aims_gates.mlflow_plugin.client import answers, light_import, model_process, predict, predict_worker
 from aims_gates.mlflow_plugin.client.isolation import Isolation, kind_of, weaker
 from aims_gates.mlflow_plugin.client.predict import PredictionTable, rebuilt
+from aims_gates.model import Evidence, Plan, Step
 
-__all__ = ["CACHE", "FACT", "has_answers", "keep", "made_with", "signed_before"]
+__all__ = ["CACHE", "FACT", "counting", "environment", "has_answers", "keep", "made_with", "signed_before"]
 
 #: Names the folder in which answers are kept; ``off`` keeps and uses none.
 CACHE = "AIMS_GATES_CACHE"
 #: The fact of a statement about predictions that holds :func:`made_with`.
 FACT = "made_with"
-_CODE = (answers, model_process, predict, predict_worker)
+_CODE = (answers, light_import, model_process, predict, predict_worker)
 _LONGEST = timedelta(days=30)
 _MOST_ANSWERS = 64
 _OWN = "aims_gates-"
@@ -47,16 +50,53 @@ def made_with(positive: Any, prediction: tuple[str, ...]) -> str:
     That is: our own code, the interpreter, every installed package with its version, and what is asked. A package that
     is installed in place (``pip install -e``) can change without its version: then nothing is told.
     """
+    packages = _packages()
+    if packages is None:
+        return ""
+    question = {"positive": None if positive is None else str(positive), "prediction": list(prediction)}
+    code = [digest_file(Path(str(module.__file__))) for module in _CODE]
+    return digest({"asked": question, "code": code, "packages": packages, "python": [sys.version, platform.platform()]})
+
+
+def environment() -> str:
+    """A digest of all our code, the interpreter and every installed package; empty where it cannot be told."""
+    packages = _packages()
+    if packages is None:
+        return ""
+    root = Path(str(aims_gates.__file__)).parent
+    code = {path.relative_to(root).as_posix(): digest_file(path) for path in root.rglob("*.py")}
+    return digest({"code": code, "packages": packages, "python": [sys.version, platform.platform()]})
+
+
+def counting(view: EvidenceView, plan: Plan, subject: str, now: datetime) -> OnRecord | None:
+    """Looks up the evidence about these bytes that counts today; None where all is to be computed.
+
+    Args:
+        view: The ledger's rows that bear on these bytes.
+        plan: What is due.
+        subject: Digest of the model's folder.
+        now: The time.
+    """
+    if os.environ.get(CACHE, "") == "off":
+        return None
+
+    def on_record(step: Step) -> Evidence | None:
+        counted = view.count(plan, step, subject, now)
+        return counted.evidence if counted.standing == "counts" else None
+
+    return on_record
+
+
+def _packages() -> list[list[str]] | None:
+    """Every installed package and where it came from; None where one may change without its version."""
     packages: list[list[str]] = []
     for place in _installed():
         source = place / "direct_url.json"
         direct = source.read_text(encoding="utf-8") if source.is_file() else ""
         if _in_place(direct) and not place.name.startswith(_OWN):
-            return ""
+            return None
         packages.append([place.name, "" if place.name.startswith(_OWN) else direct])
-    question = {"positive": None if positive is None else str(positive), "prediction": list(prediction)}
-    code = [digest_file(Path(str(module.__file__))) for module in _CODE]
-    return digest({"asked": question, "code": code, "packages": packages, "python": [sys.version, platform.platform()]})
+    return packages
 
 
 def _installed() -> list[Path]:

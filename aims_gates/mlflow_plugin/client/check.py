@@ -25,10 +25,12 @@ from aims_gates.documents.canonical import digest, folder_digest, manifest
 from aims_gates.documents.shell import invocation, quoted
 from aims_gates.documents.whereabouts import anywhere
 from aims_gates.errors import InputError
+from aims_gates.evaluation.on_record import OnRecord
 from aims_gates.evaluation.run_plan import GateInputs, run_plan
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.ledger import append
 from aims_gates.ledger.connect import open_ledger
+from aims_gates.mlflow_plugin.client.again import CACHE, counting, environment
 from aims_gates.mlflow_plugin.client.check_context import Check, CheckContext, ledger_rows
 from aims_gates.mlflow_plugin.client.check_predictions import add_both
 from aims_gates.mlflow_plugin.client.file_scan import look_through
@@ -90,7 +92,10 @@ def check_target(
         inputs.acts["training_data"] = trained_on(context.settings, record, str(target.facts.get("run_id", "")))
         check.notes.extend(refused_sets(inputs.acts["training_data"], check.plan))
         inputs.artifacts = look_through(folder, subject.digest, service)
+        inputs.environment = environment()
+        inputs.on_record = _on_record(check)
         check.evidence.extend(run_plan(check.plan, gates, inputs, check.now, context.progress))
+        check.notes.extend(_not_computed(check))
         for table in check.tables:
             table.unchanged()
         if folder_digest(folder) != subject.digest:
@@ -98,6 +103,24 @@ def check_target(
                 "the model changed its own bytes when it ran", where=target.address, remedy="Fix the model."
             )
         return _conclude(check, rows)
+
+
+def _on_record(check: Check) -> OnRecord | None:
+    """Looks up the evidence about these bytes that counts today."""
+    view = StatementView(check.rows, check.record.system.workspace, check.name)
+    return counting(view, check.plan, check.subject.digest, check.now)
+
+
+def _not_computed(check: Check) -> list[str]:
+    """Which gates' findings were read from the ledger, if any were."""
+    if not check.inputs.reused:
+        return []
+    gates = ", ".join(sorted(check.inputs.reused))
+    oldest = min(evidence.produced_at for evidence in check.inputs.reused.values())[:10]
+    return [
+        f"Not computed again: {gates}. Their findings are those in the ledger, the oldest of {oldest}, of the same "
+        f"bytes, parameters, code and packages. {CACHE}=off has them computed."
+    ]
 
 
 def _own_copy(target: CheckTarget, scratch: Path) -> Path:
@@ -130,7 +153,9 @@ def _difference(plan: Plan, record: SystemRecord, name: str, binding: Row | None
 
 
 def _conclude(check: Check, rows: list[Row]) -> Report:
-    check.statements.extend(say(evidence, check.subject) for evidence in check.evidence)
+    reused = check.inputs.reused
+    fresh = [evidence for evidence in check.evidence if evidence.gate not in reused]
+    check.statements.extend(say(evidence, check.subject) for evidence in fresh)
     envelopes = _sign_and_append(check)
     decision = _decision(check, rows, recorded=bool(envelopes))
     text = card.render_card(

@@ -75,6 +75,11 @@ class Check:
     envelopes: list[Envelope] = field(default_factory=list)
 
     @cached_property
+    def rows(self) -> list[Row]:
+        """The ledger's rows that bear on these bytes, as this check began."""
+        return ledger_rows(self.context, self.record, self.name, self.subject.digest)
+
+    @cached_property
     def isolation(self) -> Isolation:
         """How models are kept apart in this check.
 

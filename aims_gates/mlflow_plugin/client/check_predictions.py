@@ -19,7 +19,7 @@ from aims_gates.documents.canonical import folder_digest
 from aims_gates.errors import AimsGatesError
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.mlflow_plugin.client.again import CACHE, FACT, has_answers, keep, made_with, signed_before
-from aims_gates.mlflow_plugin.client.check_context import Check, ledger_rows
+from aims_gates.mlflow_plugin.client.check_context import Check
 from aims_gates.mlflow_plugin.client.isolation import missing_namespaces
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, perturbations_of
 from aims_gates.mlflow_plugin.client.predict import ATTACKS, PERTURBED, TABLE_ROLES, PredictionTable, predict_table
@@ -84,8 +84,7 @@ def _signed_before(check: Check, place: Path | str, out: Path, key: str) -> Pred
     """The predictions of these bytes that the ledger vouches for, and a note that says so."""
     if not has_answers():
         return None
-    rows = ledger_rows(check.context, check.record, check.name, check.subject.digest)
-    view = StatementView(rows, check.record.system.workspace, check.name)
+    view = StatementView(check.rows, check.record.system.workspace, check.name)
     vouched_for = signed_before(view, check.subject.digest, place, out, key, check.now, check.isolation)
     if vouched_for is None:
         return None

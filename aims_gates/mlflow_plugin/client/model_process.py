@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.errors import AimsGatesError, InputError
+from aims_gates.mlflow_plugin.client import light_import
 from aims_gates.mlflow_plugin.client.answers import most_bytes, read_answer
 from aims_gates.mlflow_plugin.client.failures import failed
 from aims_gates.mlflow_plugin.client.isolation import HOME, JOB, MODEL, Isolation, bwrap_command
@@ -31,7 +32,10 @@ __all__ = ["FEATURES", "ModelProcess"]
 
 #: The name of the rows as they are, beside those of perturbed copies.
 FEATURES = "features"
-_WORKER = Path(__file__).with_name("predict_worker.py")
+_SCRIPTS = {
+    "worker.py": Path(__file__).with_name("predict_worker.py"),
+    "light_import.py": Path(str(light_import.__file__)),
+}
 #: What a process needs to run at all; everything else (credentials, proxies, tokens) stays here.
 _KEPT = (
     "PATH",
@@ -107,7 +111,8 @@ class ModelProcess:
             folder.mkdir()
         for name, features in parts.items():
             _write(features, job / f"{name}.parquet")
-        shutil.copyfile(_WORKER, job / "worker.py")
+        for name, script in _SCRIPTS.items():
+            shutil.copyfile(script, job / name)
         known = None if self.positive is None else str(self.positive)
         model = MODEL if self.isolation.kind == "bwrap" else str(self.model.absolute())
         names = list(self.prediction)

@@ -11,8 +11,10 @@ answer.
 import gc
 import json
 import os
+import runpy
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +120,28 @@ def _predict(place: Path, part: str, model: Any, job: dict[str, Any]) -> tuple[d
     return columns, {"positive": str(raw.classes_[index])}
 
 
+def _import_mlflow(place: Path, model: Path) -> None:
+    """Import MLflow without what this model does not ask for.
+
+    skops looks through every module that there is for each of 800 names, so it is imported before MLflow's thousands.
+    """
+    description = (model / "MLmodel").read_text(encoding="utf-8", errors="replace").lower()
+    if "spark" in description:
+        return
+    light: dict[str, Any] = runpy.run_path(str(place / "light_import.py"))
+    with light["lighter"](), suppress(ImportError):
+        if "serialization_format: skops" in description:
+            import skops.io  # noqa: F401
+        import mlflow.pyfunc  # noqa: F401
+
+
 def main(place: Path, answer: int) -> None:
     """Load the model once; predict every part, then send all of it."""
     gc.disable()  # between imports it finds next to none, and takes a tenth of their time
+    job = json.loads((place / "job.json").read_text(encoding="utf-8"))
+    _import_mlflow(place, Path(job["model"]))
     import mlflow.pyfunc
 
-    job = json.loads((place / "job.json").read_text(encoding="utf-8"))
     # To compare all installed packages with those the model asks for takes half a second: whoever looks for the cause
     # of a failure loads it by hand.
     model = mlflow.pyfunc.load_model(job["model"], suppress_warnings=True)
