@@ -12,6 +12,7 @@ import numpy as np
 
 from aims_gates import Finding
 
+from .bands import Bands
 from .columns import Column, Floats
 from .pair import Counts, Pair
 
@@ -60,6 +61,9 @@ def _number(column: Column, value: float) -> str:
 
 def _binned(pair: Pair) -> tuple[list[str], tuple[Counts, Counts]]:
     both = (pair.reference, pair.production)
+    if pair.quantiles and pair.reference.bands is not None:
+        bands = pair.bands
+        return _banded(pair, bands), (bands.rows, pair.production.banded(bands.cuts))
     if all("ordered" in column.__dict__ for column in both):
         edges = _middle(*(column.ordered for column in both))
         below = [np.searchsorted(column.ordered, edges[1:-1], side="left") for column in both]
@@ -73,6 +77,17 @@ def _binned(pair: Pair) -> tuple[list[str], tuple[Counts, Counts]]:
     else:
         return [], (np.array([], np.int64), np.array([], np.int64))
     return _ranges(pair, edges[1:-1]), (rows[0], rows[1])
+
+
+def _banded(pair: Pair, bands: Bands) -> list[str]:
+    """Bands in words; a value that stands alone is one that more than a tenth of the rows have."""
+    names = _ranges(pair, bands.cuts)
+    places = [place for place, alone in enumerate(bands.alone) if alone]
+    for place in places:
+        names[place] = _number(pair.reference, float(bands.cuts[place - 1]))
+        if place + 1 < len(names):
+            names[place + 1] = names[place + 1].replace(f"{names[place]} to", f"above {names[place]} to", 1)
+    return names
 
 
 def _ranges(pair: Pair, inner: Floats) -> list[str]:

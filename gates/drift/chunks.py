@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from aims_gates import Case, DataError, Dataset, InputError
+from aims_gates import Case, DataError, Dataset, Finding, InputError
 
 from .columns import Part
 
@@ -19,25 +19,29 @@ _UNITS = {
     "mo": "month",
     "y": "year",
 }
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _MOST = 1000
 
 
-def parts_of(production: Dataset, chunk: int | str | None, case: Case) -> Sequence[Part]:
+def parts_of(production: Dataset, chunk: int | str | None, case: Case) -> tuple[Sequence[Part], Sequence[Finding]]:
     """The chunks of a set, in order: numbered from 0 for rows, named by their ISO start for periods.
 
+    With them a finding for each period between the first and the last that has no row.
+
     Raises:
-        InputError: the chunk is neither a number of rows nor a period, or makes over 1,000 chunks.
+        InputError: the chunk is neither a number of rows nor a period, or makes over 1,000 chunks, full or empty.
         DataError: there is no usable timestamp.
     """
     if chunk is None:
-        return [Part(production)]
+        return [Part(production)], []
     if isinstance(chunk, int):
         starts = range(0, production.rows, chunk)
         _bounded(len(starts), chunk)
-        return [
+        parts = [
             Part(production, "(SELECT * FROM ", f" LIMIT {chunk} OFFSET {start})", number)
             for number, start in enumerate(starts)
         ]
+        return parts, []
     return _periods(production, chunk, case)
 
 
@@ -47,7 +51,7 @@ def _bounded(chunks: int, chunk: int | str) -> None:
         raise InputError(message, where="parameter chunk", remedy=f"Choose one that makes at most {_MOST:,}.")
 
 
-def _periods(production: Dataset, chunk: str, case: Case) -> Sequence[Part]:
+def _periods(production: Dataset, chunk: str, case: Case) -> tuple[Sequence[Part], Sequence[Finding]]:
     match = re.fullmatch(r"([1-9][0-9]{0,4})\s*([a-z]+)", chunk)
     if match is None or match[2] not in _UNITS:
         remedy = f"Give a number of rows, or a number and one of {', '.join(_UNITS)}, such as 1d."
@@ -62,7 +66,32 @@ def _periods(production: Dataset, chunk: str, case: Case) -> Sequence[Part]:
         row[0] for row in production.query(f"SELECT DISTINCT time_bucket({step}, {time}) AS s FROM data ORDER BY s")
     ]
     _bounded(len(starts), chunk)
-    return [_period(production, time, step, start) for start in starts]
+    parts = [_period(production, time, step, start) for start in starts]
+    return parts, _empty(starts, int(match[1]), match[2], chunk)
+
+
+def _empty(starts: Sequence[datetime], times: int, unit: str, chunk: str) -> list[Finding]:
+    """A finding for each period without rows; it decides nothing, since a day may be a Sunday."""
+    known, findings, start = set(starts), list[Finding](), starts[0]
+    for place in range(1, _MOST * _MOST):
+        start = _later(starts[0], times * place, unit)
+        if start >= starts[-1]:
+            break
+        if start not in known:
+            if len(findings) == _MOST:
+                remedy = f"Choose a longer one, or look for times that are wrong: {starts[0]} to {starts[-1]}."
+                message = f"chunk {chunk!r} leaves over {_MOST:,} periods without rows"
+                raise InputError(message, where="parameter chunk", remedy=remedy)
+            note = "no row of production lies in this period, so nothing is known of it"
+            findings.append(Finding("rows", 0, n=0, over={"chunk": start.isoformat()}, note=note))
+    return findings
+
+
+def _later(start: datetime, times: int, unit: str) -> datetime:
+    if unit in ("mo", "y"):
+        months = start.month - 1 + times * (12 if unit == "y" else 1)
+        return start.replace(year=start.year + months // 12, month=months % 12 + 1)
+    return start + times * timedelta(seconds=_SECONDS[unit])
 
 
 def _period(production: Dataset, time: str, step: str, start: datetime) -> Part:

@@ -4,7 +4,7 @@ Rows stay in the engine: counts, bins and extremes come from aggregates. Only th
 need order (``ks``, ``wasserstein`` ...) take a column, one at a time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from aims_gates import DataError, Dataset
 
-__all__ = ["FEW", "Column", "Floats", "Part", "Reading", "profile", "reading_of", "texts"]
+__all__ = ["FEW", "Column", "Floats", "Part", "Reading", "profile", "reading_of", "real", "texts"]
 
 Floats = npt.NDArray[np.float64]
 _INTEGERS = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {
@@ -58,23 +58,24 @@ class Reading:
 
     Attributes:
         form: ``number`` (compared by order) or ``category`` (compared by counts).
-        how: ``plain``, ``epoch`` (date or time as seconds), ``length`` (of text), ``truth`` (0 and 1).
+        how: ``plain``, ``epoch`` (date or time as seconds), ``hashed`` (text by its MD5), ``truth`` (0 and 1).
         note: What a reader should know about that; empty for ``plain``.
     """
 
     form: Literal["number", "category"]
-    how: Literal["plain", "epoch", "length", "truth"] = "plain"
+    how: Literal["plain", "epoch", "hashed", "truth"] = "plain"
     note: str = ""
 
     def sql(self, name: str) -> str:
         """The SQL expression; DOUBLE for numbers, VARCHAR for categories."""
         quoted = Dataset.quote(name)
+        if self.how == "hashed":
+            return f"substr(md5(CAST({quoted} AS VARCHAR)), 1, 1)"
         if self.form == "category":
             return f"CAST({quoted} AS VARCHAR)"
         inner = {
             "plain": quoted,
             "epoch": f"epoch({quoted})",
-            "length": f"length(CAST({quoted} AS VARCHAR))",
             "truth": f"CAST({quoted} AS INTEGER)",
         }
         return f"CAST({inner[self.how]} AS DOUBLE)"
@@ -116,7 +117,8 @@ def reading_of(name: str, reference: Dataset, production: Dataset, text: bool) -
         return Reading("number", "epoch", "times are compared as seconds since 1970")
     if kinds == {"categorical"}:
         if text:
-            return Reading("number", "length", "free text: its length in characters is compared, not its words")
+            note = "text of many values: counted in 16 cells by the first digit of its MD5; unseen_share is what is new"
+            return Reading("category", "hashed", note)
         return Reading("category")
     message = f"{name!r} is {reference.kind(name)} in the reference data and {production.kind(name)} in production"
     raise DataError(message, remedy="Give the column the same type in both sets.")
@@ -135,6 +137,7 @@ class Column:
         dtype: The NumPy type pandas would give the values: what decides how NumPy bins them.
         prefix: Distinct values of a number among the first 4,096 rows; 0 for a category.
         values: About how many distinct values a category has; 0 for a number.
+        bands: The bands by its quantiles, once somebody asked for them.
     """
 
     name: str
@@ -148,6 +151,7 @@ class Column:
     dtype: type[Any]
     prefix: int
     values: int = 0
+    bands: Any = None
     _bins: dict[bytes, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     @property
@@ -203,23 +207,35 @@ class Column:
     def histogram(self, edges: Floats) -> npt.NDArray[np.int64]:
         """Rows per bin, as ``numpy.histogram``: ``[a, b)``, the last one ``[a, b]``."""
         if edges.tobytes() not in self._bins:
-            cells = ", ".join(f"count(CASE WHEN x < {_real(edge)} THEN 1 END)" for edge in edges[1:-1].tolist())
+            cells = ", ".join(f"count(CASE WHEN x < {real(edge)} THEN 1 END)" for edge in edges[1:-1].tolist())
             below = self.query(cells)[0] if cells else ()
             ends = np.array([0, *below, self.n], dtype=np.int64)
             self.keep(edges, ends[1:] - ends[:-1])
         return self._bins[edges.tobytes()]
+
+    def below(self, cuts: Sequence[float]) -> npt.NDArray[np.int64]:
+        """Rows below each cut."""
+        counts = ", ".join(f"count_if(x < {real(float(cut))})" for cut in cuts)
+        return np.array(self.query(counts)[0] if counts else (), dtype=np.int64)
+
+    def banded(self, cuts: Floats) -> npt.NDArray[np.int64]:
+        """Rows per band: below the first cut, between two, from the last on."""
+        if cuts.tobytes() not in self._bins:
+            self.keep(cuts, np.diff(np.concatenate([[0], self.below(cuts.tolist()), [self.n]])).astype(np.int64))
+        return self._bins[cuts.tobytes()]
 
     def keep(self, edges: Floats, rows: npt.NDArray[np.int64]) -> None:
         """Remember a histogram that was counted together with others."""
         self._bins[edges.tobytes()] = rows
 
 
-def _real(number: float) -> str:
+def real(number: float) -> str:
+    """A DOUBLE as SQL."""
     return f"CAST({number!r} AS DOUBLE)"
 
 
 def _dtype(column_type: str, how: str, missing: int) -> type[Any]:
-    whole = how in ("length", "truth") or (how == "plain" and column_type in _INTEGERS)
+    whole = how == "truth" or (how == "plain" and column_type in _INTEGERS)
     if whole:
         return np.float64 if missing else np.int64
     return np.float32 if how == "plain" and column_type == "FLOAT" else np.float64

@@ -9,18 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, MissingDataError, intervals
+from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, MissingDataError
 
 from .attachment import attach_html
 from .bins import bin_shares, first_columns
 from .chunks import parts_of
-from .columns import Column, Part, Reading, profile, reading_of, texts
-from .methods import METHODS, default_method
+from .columns import Column, Floats, Part, Reading, profile, reading_of, texts
+from .methods import METHODS, evidently_method
+from .overlap import overlaps
 from .pair import Pair
-from .settings import Settings
+from .settings import EVIDENTLY, Settings
 from .streams import DETECTORS
-from .together import bin_together, count_together
-from .unseen import unseen
+from .together import band_together, bin_together, count_together
+from .unseen import shares
 from .verdict import Measured, judge
 
 __all__ = ["run"]
@@ -30,6 +31,7 @@ _NO_FEATURES = ("timestamp", "weight", "id")
 #: Columns that often exist on one side only: outcomes come late, predictions are made later.
 _ONE_SIDED = ("target", "prediction", "score")
 _BINNED = {"psi", "jensenshannon", "kl_div"}
+_BANDED = {*_BINNED, "hellinger"}
 
 
 def run(case: Case) -> Iterable[Finding]:
@@ -40,12 +42,16 @@ def run(case: Case) -> Iterable[Finding]:
     base = profile(Part(reference), readings)
     count_together(base.values())
     bins: dict[str, list[Finding]] = {}
-    for part in parts_of(production, settings.chunk, case):
-        result += _of_part(base, profile(part, readings), settings, part, bins)
+    parts, empty = parts_of(production, settings.chunk, case)
+    result += empty
+    family = len(readings) * len(parts)
+    for part in parts:
+        result += _of_part(base, profile(part, readings), settings, part, bins, family)
     judged = judge([item for item in result if isinstance(item, Measured)], settings)
     verdicts = iter(judged)
     findings = [next(verdicts) if isinstance(item, Measured) else item for item in result]
     yield from findings
+    yield from overlaps(case, settings, production, readings)
     yield from _drift_shares(findings, settings)
     yield from first_columns(bins, findings, settings.histograms)
     if settings.html:
@@ -77,7 +83,7 @@ def _readings(
             production.require(name, values=False)
             readings[name] = reading_of(name, reference, production, name in text)
         except DataError as error:
-            measure, over = settings.methods_for(name, "drift")[0], {"column": name}
+            measure, over = _first(name, settings), {"column": name}
             if _may_be_absent(name, case, settings, reference, production):
                 findings.append(Finding(measure, over=over, note=f"not measured: {error.message}"))
             else:
@@ -85,6 +91,12 @@ def _readings(
     if not readings and not findings:
         raise DataError("no column is left to compare", where=reference.where, remedy="Name some in columns.")
     return readings, findings
+
+
+def _first(name: str, settings: Settings) -> str:
+    """What a finding about a column is called that no method could measure."""
+    method = settings.methods_for(name)[0]
+    return "drift" if method == EVIDENTLY else method
 
 
 def _columns(case: Case, settings: Settings, reference: Dataset, production: Dataset) -> tuple[str, ...]:
@@ -113,16 +125,17 @@ def _of_part(
     settings: Settings,
     part: Part,
     bins: dict[str, list[Finding]],
+    family: int,
 ) -> list[Finding | Measured]:
     """Measure a part; of all of production the bins are kept too."""
     findings: list[Finding | Measured] = []
-    pairs = {name: Pair(base[name], columns[name]) for name in columns}
+    pairs = {name: Pair(base[name], columns[name], settings.quantiles) for name in columns}
     count_together(columns.values())
     _count_bins(pairs.values(), settings)
     for name, pair in pairs.items():
         over = {"column": name} if part.chunk is None else {"column": name, "chunk": part.chunk}
         findings += _measured(pair, over, settings)
-        findings += _shares(pair, over, settings)
+        findings += shares(pair, over, settings, family)
         if part.chunk is None and settings.histograms:
             bins[name] = _bins(pair)
         pair.forget(whole=part.chunk is None)
@@ -155,9 +168,11 @@ def _sound_pairs(pairs: Iterable[Pair]) -> Iterator[Pair]:
 
 def _count_bins(pairs: Iterable[Pair], settings: Settings) -> None:
     """Count the bins of all columns that need them in one pass over each set."""
-    binned = [
-        pair for pair in _sound_pairs(pairs) if pair.binned and _BINNED & set(settings.methods_for(pair.name, ""))
-    ]
+    kinds = _BANDED if settings.quantiles else _BINNED
+    binned = [pair for pair in _sound_pairs(pairs) if pair.binned and kinds & set(settings.methods_for(pair.name))]
+    if settings.quantiles:
+        band_together([(pair.production, _cuts(pair, settings)) for pair in binned])
+        return
     work = []
     for pair in binned:
         try:
@@ -168,13 +183,22 @@ def _count_bins(pairs: Iterable[Pair], settings: Settings) -> None:
     bin_together((pair.production, edges) for pair, edges in work)
 
 
+def _cuts(pair: Pair, settings: Settings) -> Floats:
+    """The cuts of a column's bands; the sorted values that gave them go, unless a method needs them again."""
+    cuts = pair.bands.cuts
+    if set(settings.methods_for(pair.name)) <= {*_BANDED, *DETECTORS}:
+        pair.reference.forget()
+    return cuts
+
+
 def _measured(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Iterator[Finding | Measured]:
     try:
         _sound(pair)
     except DataError as error:
-        yield _unmeasured(settings.methods_for(pair.name, "drift")[0], over, error)
+        yield _unmeasured(_first(pair.name, settings), over, error)
         return
-    for name in settings.methods_for(pair.name, default_method(pair)):
+    for name in settings.methods_for(pair.name):
+        name = evidently_method(pair) if name == EVIDENTLY else name
         try:
             if name in DETECTORS:
                 yield settings.streams.finding(name, pair, over)
@@ -213,28 +237,6 @@ def _bins(pair: Pair) -> list[Finding]:
     except DataError:
         return []
     return bin_shares(pair)
-
-
-def _shares(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
-    column = pair.production
-    before = pair.reference.missing / pair.reference.rows
-    note = f"in the reference {before:.4g}"
-    yield _share("missing_share", column.missing, column.rows, over, settings, note)
-    finding = unseen(pair) if column.n and pair.reference.n else None
-    if finding is not None:
-        yield _share("unseen_share", finding[0], column.rows, over, settings, finding[1])
-
-
-def _share(measure: str, rows: int, of: int, over: Mapping[str, Any], settings: Settings, note: str | None) -> Finding:
-    """A share of production's rows, with Wilson's interval."""
-    value = rows / of
-    low, high = intervals.wilson(rows, of, settings.confidence)
-    limit = settings.limits.get(measure)
-    outcome = limit.verdict(value, low, high) if limit else None
-    remedy = None if outcome in (None, "pass") else "Look at how the column is filled."
-    return Finding(
-        measure, value, low, high, n=of, over=dict(over), limit=limit, outcome=outcome, note=note, remedy=remedy
-    )
 
 
 def _drift_shares(findings: Iterable[Finding], settings: Settings) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ evidently reports p-values under the name of a test; here the value is always th
 stands beside it. Sources: ``evidently/legacy/calculations/stattests`` of evidently 0.7.23; SciPy for the tests.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,17 +14,23 @@ import numpy as np
 import scipy  # imports scipy.stats, which takes a third of a second, once a method asks for it
 from scipy import special
 
-from .chance import Chance, Divergence, Norm, draws
+from .bounds import Bound, Distance, Divergence, dealt, proportions, redrawn
 from .columns import Floats
-from .order import spread
+from .order import relative_error, spread
 from .pair import Counts, Pair, sturges
 
-__all__ = ["METHODS", "Method", "Statistic", "default_method"]
+__all__ = ["DEFAULT", "METHODS", "Method", "Statistic", "evidently_method"]
 
+#: What compares a column where nobody says: docs/adr/0035 gives the reasons.
+DEFAULT = "psi"
 _SMALL = 1000
 #: SciPy's ks_2samp counts paths up to so many rows, and above takes the limit distribution.
 _EXACT = 10_000
 _MANY = 100_000
+_CROWDED = "a band that spans several values holds nine tenths of the rows, and what moves within it is not seen"
+
+Measure = Callable[[Pair], "Statistic"]
+Formula = Callable[[Counts | Floats, Counts | Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -32,17 +39,19 @@ class Statistic:
 
     Attributes:
         value: The statistic; ``inf`` where a test divides by a count of zero.
-        p_value: A test's p-value as evidently reports it; None for a divergence.
+        p: Gives a test's p-value as evidently reports it, which may take a library; None for a divergence.
         strict_p: A second p-value, for tests that take the reference for the truth though it is a sample too.
-        chance: Makes the null distribution, for a limit on the statistic; None where there is none.
+        bound: Gives the interval of the truth, held against a limit; None where there is none.
         note: What to know about the number.
+        blind: Why it does not show that nothing moved; empty where it may.
     """
 
     value: float
-    p_value: float | None = None
+    p: Callable[[], float] | None = None
     strict_p: float | None = None
-    chance: Callable[[], Chance] | None = None
+    bound: Callable[[float | None], Bound] | None = None
     note: str = ""
+    blind: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,11 +62,13 @@ class Method:
         takes: ``number``, ``category``, or both; numbers with few values count as categories too.
         measure: Computes the statistic of a pair.
         test: Whether the p-value decides where no limit is set on the statistic.
+        bounded: Whether the truth has an upper bound, so that the method may pass.
     """
 
     takes: frozenset[Literal["number", "category"]]
-    measure: Callable[[Pair], Statistic]
+    measure: Measure
     test: bool = True
+    bounded: bool = False
 
 
 # Divergences ---------------------------------------------------------------------------------------------------------
@@ -76,16 +87,16 @@ def _filled(shares: Floats) -> Floats:
     return np.where(shares == 0, fill, shares)
 
 
-def _psi(first: Counts, second: Counts) -> Floats:
+def _psi(first: Counts | Floats, second: Counts | Floats) -> Floats:
     p, q = _filled(_shares(first)), _filled(_shares(second))
     return np.asarray(np.sum((p - q) * np.log(p / q), axis=-1))
 
 
-def _kl(first: Counts, second: Counts) -> Floats:
+def _kl(first: Counts | Floats, second: Counts | Floats) -> Floats:
     return np.asarray(scipy.stats.entropy(_filled(_shares(first)), _filled(_shares(second)), axis=-1))
 
 
-def _js(first: Counts, second: Counts) -> Floats:
+def _js(first: Counts | Floats, second: Counts | Floats) -> Floats:
     """As ``scipy.spatial.distance.jensenshannon``, which norms once more, to the last digit."""
     p, q = (shares / shares.sum(axis=-1, keepdims=True) for shares in (_shares(first), _shares(second)))
     middle = (p + q) / 2.0
@@ -93,45 +104,63 @@ def _js(first: Counts, second: Counts) -> Floats:
     return np.asarray(np.sqrt(apart / 2.0))
 
 
-def _hellinger(first: Counts, second: Counts) -> Floats:
+def _hellinger(first: Counts | Floats, second: Counts | Floats) -> Floats:
     overlap = np.sum(np.sqrt(_shares(first) * _shares(second)), axis=-1)
     return np.asarray(np.sqrt(1 - np.clip(overlap, 0, 1)))
 
 
-def _total_variation(first: Counts, second: Counts) -> Floats:
+def _total_variation(first: Counts | Floats, second: Counts | Floats) -> Floats:
     return np.asarray(0.5 * np.sum(np.abs(_shares(first) - _shares(second)), axis=-1))
 
 
-def _divergence(formula: Callable[[Counts, Counts], Floats], power: int) -> Callable[[Pair], Statistic]:
+def _divergence(formula: Formula, power: int, unit: float) -> Measure:
     def measure(pair: Pair) -> Statistic:
-        return _diverged(formula, power, pair.cells)
+        return _diverged(formula, power, unit, pair.cells, pair.crowded)
 
     return measure
 
 
-def _diverged(formula: Callable[[Counts, Counts], Floats], power: int, cells: tuple[Counts, Counts]) -> Statistic:
-    def chance() -> Chance:
-        first, second = draws(cells[0] + cells[1], int(cells[0].sum()))
-        return Divergence(formula(first, second) ** power, power)
+def _diverged(
+    formula: Formula, power: int, unit: float, cells: tuple[Counts, Counts], crowded: bool = False
+) -> Statistic:
+    value = float(formula(*cells))
 
-    return Statistic(float(formula(*cells)), chance=chance, note=f"{len(cells[0])} cells")
+    def bound(limit: float | None) -> Bound:
+        return Divergence(value, cells, formula, power, limit, unit)
+
+    return Statistic(value, bound=bound, note=f"{len(cells[0])} cells", blind=_CROWDED if crowded else "")
 
 
 def _hellinger_of(pair: Pair) -> Statistic:
-    """Numbers are binned by Sturges over the distinct values, not over the rows."""
-    if pair.category:
-        return _diverged(_hellinger, 2, pair.tallies)
+    """evidently bins numbers by Sturges over the distinct values, not over the rows."""
+    if pair.quantiles or pair.category:
+        cells = pair.cells if pair.quantiles else pair.tallies
+        return _diverged(_hellinger, 2, 1 / 8, cells, pair.crowded)
     low = min(pair.reference.low, pair.production.low)
     high = max(pair.reference.high, pair.production.high)
     edges = sturges(low, high, pair.pooled_distinct, pair.dtype)
-    return _diverged(_hellinger, 2, (pair.reference.histogram(edges), pair.production.histogram(edges)))
+    cells = pair.reference.histogram(edges), pair.production.histogram(edges)
+    return _diverged(_hellinger, 2, 1 / 8, cells, pair.crowded)
 
 
 def _tvd(pair: Pair) -> Statistic:
-    value = float(_total_variation(*pair.tallies))
-    first, second = draws(pair.tallies[0] + pair.tallies[1], pair.sizes[0])
-    chance = Norm(_total_variation(first, second))
-    return Statistic(value, chance.p_none(value), chance=lambda: chance)
+    first, second = pair.tallies
+    value = float(_total_variation(first, second))
+
+    def drawn() -> Floats:
+        one, other = redrawn(first, second, pair.sizes)
+        return 0.5 * np.asarray(
+            np.sum(np.abs(_shares(one) - _shares(other) - _shares(first) + _shares(second)), axis=-1)
+        )
+
+    def bound(limit: float | None) -> Bound:
+        return Distance.of_draws(value, limit, lambda tail: proportions(pair.sizes, tail), drawn)
+
+    def p_value() -> float:
+        shuffled = _total_variation(*dealt(first + second, pair.sizes[0]))
+        return (int(np.count_nonzero(shuffled >= value * (1 - 1e-12))) + 1) / (len(shuffled) + 1)
+
+    return Statistic(value, p_value, bound=bound)
 
 
 # Tests on counts -----------------------------------------------------------------------------------------------------
@@ -142,23 +171,23 @@ def _power_divergence(pair: Pair, power: Literal["pearson", "log-likelihood"]) -
     first, second = pair.tallies
     n, m = pair.sizes
     if len(first) == 1:
-        return Statistic(0.0, 1.0)
+        return Statistic(0.0, lambda: 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         test = scipy.stats.power_divergence(second, first * (m / n), lambda_=power)
     strict = scipy.stats.chi2_contingency(np.array([first, second]), correction=False, lambda_=power)
     note = "" if np.isfinite(test.statistic) else "production holds values the reference never had"
-    return Statistic(float(test.statistic), float(test.pvalue), float(strict.pvalue), note=note)
+    return Statistic(float(test.statistic), lambda: float(test.pvalue), float(strict.pvalue), note=note)
 
 
 def _z(pair: Pair) -> Statistic:
     """Shares of all but the first value, in sorted order, two-sided."""
     (first, second), (n, m) = pair.tallies, pair.sizes
     if len(first) == 1:
-        return Statistic(0.0, 1.0)
+        return Statistic(0.0, lambda: 1.0)
     p, q = 1 - first[0] / n, 1 - second[0] / m
     both = (p * n + q * m) / (n + m)
     value = float((p - q) / np.sqrt(both * (1 - both) * (1 / n + 1 / m)))
-    return Statistic(value, float(2 * (1 - scipy.stats.norm.cdf(abs(value)))))
+    return Statistic(value, lambda: float(2 * (1 - special.ndtr(abs(value)))))
 
 
 def _fisher(pair: Pair) -> Statistic:
@@ -171,33 +200,40 @@ def _fisher(pair: Pair) -> Statistic:
         else np.array([[second[0], 0], [first[0], 0]])
     )
     test = scipy.stats.fisher_exact(table)
-    return Statistic(float(test.statistic), float(test.pvalue), note="the statistic is the odds ratio")
+    return Statistic(float(test.statistic), lambda: float(test.pvalue), note="the statistic is the odds ratio")
 
 
 # Methods that need order ---------------------------------------------------------------------------------------------
 
 
-def _norm(pair: Pair, distance: Callable[[Floats, Floats], Floats], unit: float = 1.0) -> Callable[[], Chance]:
-    """The null distribution of a norm of F - G; ``distance`` takes F - G at the steps, and the widths between."""
+def _drawn(pair: Pair, norm: Callable[[Floats, Floats], Floats]) -> Callable[[], Floats]:
+    """Draws of a norm of the sampling error of F - G; ``norm`` takes the error at the steps, and the widths between."""
 
-    merged = pair.merged
+    def drawn() -> Floats:
+        merged = pair.merged
+        first, second = merged.first, merged.second
+        one, other = redrawn(first, second, pair.sizes)
+        gap = np.cumsum(_shares(one) - _shares(other) - _shares(first) + _shares(second), axis=-1)
+        return norm(gap[..., :-1], merged.widths)
 
-    def chance() -> Chance:
-        one, other = draws(merged.first + merged.second, int(merged.first.sum()))
-        gap = np.cumsum(_shares(one), axis=-1) - np.cumsum(_shares(other), axis=-1)
-        return Norm(distance(gap, merged.widths) / unit)
-
-    return chance
+    return drawn
 
 
 def _ks(pair: Pair) -> Statistic:
-    chance = _norm(pair, lambda gap, _: np.max(np.abs(gap), axis=-1))
-    n, m = pair.sizes
-    if max(n, m) <= _EXACT:
-        test = scipy.stats.ks_2samp(*pair.ordered)
-        return Statistic(float(test.statistic), float(test.pvalue), chance=chance)
-    value = pair.merged.ks
-    return Statistic(value, _ks_p(value, round(n * m / (n + m))), chance=chance)
+    value, sizes = pair.merged.ks, pair.sizes
+
+    def massart(tail: float) -> float:
+        return math.sqrt(math.log(2 / tail) / 2 * (1 / sizes[0] + 1 / sizes[1]))
+
+    def bound(limit: float | None) -> Bound:
+        return Distance(value, limit, lambda tail: proportions(sizes, tail), massart)
+
+    def p_value() -> float:
+        if max(sizes) <= _EXACT:
+            return float(scipy.stats.ks_2samp(*pair.ordered).pvalue)
+        return _ks_p(value, round(sizes[0] * sizes[1] / (sizes[0] + sizes[1])))
+
+    return Statistic(value, p_value, bound=bound)
 
 
 def _ks_p(value: float, n: int) -> float:
@@ -217,15 +253,31 @@ def _ks_p(value: float, n: int) -> float:
 
 def _wasserstein(pair: Pair) -> Statistic:
     """Normed by the reference's standard deviation, at least 0.001."""
-    unit = max(spread(pair.reference.ordered), 0.001)
-    chance = _norm(pair, lambda gap, widths: np.sum(np.abs(gap[..., :-1]) * widths, axis=-1), unit)
-    return Statistic(pair.merged.area / unit, chance=chance, note="in standard deviations of the reference")
+    deviation = spread(pair.reference.ordered)
+    unit = max(deviation, 0.001)
+    value = pair.merged.area / unit
+
+    def bound(limit: float | None) -> Bound:
+        error = math.hypot(
+            deviation / math.sqrt(pair.sizes[0]), spread(pair.production.ordered) / math.sqrt(pair.sizes[1])
+        )
+        # The unit is an estimate too.
+        error = math.hypot(error / unit, (value if limit is None else limit) * relative_error(pair.reference.ordered))
+        drawn = _drawn(pair, lambda gap, widths: np.sum(np.abs(gap) * widths, axis=-1) / unit)
+        return Distance.of_draws(value, limit, lambda tail: -float(special.ndtri(tail)) * error, drawn)
+
+    return Statistic(value, bound=bound, note="in standard deviations of the reference")
 
 
 def _energy(pair: Pair) -> Statistic:
     value = float(np.sqrt(2 * pair.merged.squares))
-    chance = _norm(pair, lambda gap, widths: np.sqrt(2 * np.sum(gap[..., :-1] ** 2 * widths, axis=-1)))
-    return Statistic(value, chance=chance, note="in the root of the column's unit")
+
+    def bound(limit: float | None) -> Bound:
+        drawn = _drawn(pair, lambda gap, widths: np.sqrt(2 * np.sum(gap**2 * widths, axis=-1)))
+        # Nothing passes by this distance: how far the truth may lie above it is not bounded.
+        return Distance.of_draws(value, limit, lambda tail: math.inf, drawn)
+
+    return Statistic(value, bound=bound, note="in the root of the column's unit")
 
 
 def _scipy(test: Callable[[Floats, Floats], Any]) -> Callable[[Pair], Statistic]:
@@ -233,7 +285,7 @@ def _scipy(test: Callable[[Floats, Floats], Any]) -> Callable[[Pair], Statistic]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # p-values beyond SciPy's tables are floored and capped, with a warning
             result = test(*pair.ordered)
-        return Statistic(float(result.statistic), float(result.pvalue))
+        return Statistic(float(result.statistic), lambda: float(result.pvalue))
 
     return measure
 
@@ -250,13 +302,13 @@ _CATEGORY: frozenset[Literal["number", "category"]] = frozenset({"category"})
 
 #: evidently's names.
 METHODS: Mapping[str, Method] = {
-    "psi": Method(_ANY, _divergence(_psi, 1), test=False),
-    "jensenshannon": Method(_ANY, _divergence(_js, 2), test=False),
-    "kl_div": Method(_ANY, _divergence(_kl, 1), test=False),
-    "hellinger": Method(_ANY, _hellinger_of, test=False),
-    "wasserstein": Method(_NUMBER, _wasserstein, test=False),
+    "psi": Method(_ANY, _divergence(_psi, 1, 1), test=False, bounded=True),
+    "jensenshannon": Method(_ANY, _divergence(_js, 2, 1 / 8), test=False, bounded=True),
+    "kl_div": Method(_ANY, _divergence(_kl, 1, 1 / 2), test=False),
+    "hellinger": Method(_ANY, _hellinger_of, test=False, bounded=True),
+    "wasserstein": Method(_NUMBER, _wasserstein, test=False, bounded=True),
     "ed": Method(_NUMBER, _energy, test=False),
-    "ks": Method(_NUMBER, _ks),
+    "ks": Method(_NUMBER, _ks, bounded=True),
     "anderson": Method(_NUMBER, _scipy(lambda x, y: scipy.stats.anderson_ksamp([x, y]))),
     "cramer_von_mises": Method(_NUMBER, _scipy(lambda x, y: scipy.stats.cramervonmises_2samp(x, y))),
     "t_test": Method(_NUMBER, _scipy(lambda x, y: scipy.stats.ttest_ind(x, y))),
@@ -266,11 +318,11 @@ METHODS: Mapping[str, Method] = {
     "g_test": Method(_CATEGORY, lambda pair: _power_divergence(pair, "log-likelihood")),
     "z": Method(_CATEGORY, _z),
     "fisher_exact": Method(_CATEGORY, _fisher),
-    "TVD": Method(_CATEGORY, _tvd),
+    "TVD": Method(_CATEGORY, _tvd, bounded=True),
 }
 
 
-def default_method(pair: Pair) -> str:
+def evidently_method(pair: Pair) -> str:
     """evidently's choice: up to 1,000 reference rows a test, above a distance."""
     counted = pair.category or pair.few_values <= 5
     if pair.sizes[0] > _SMALL:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Merged", "merge", "spread"]
+__all__ = ["Merged", "merge", "relative_error", "spread"]
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -88,3 +88,13 @@ def spread(values: Floats) -> float:
     mean = float(values.mean())
     total = sum(float(np.sum((values[at : at + _BLOCK] - mean) ** 2)) for at in range(0, len(values), _BLOCK))
     return float(np.sqrt(total / len(values)))
+
+
+def relative_error(values: Floats) -> float:
+    """The standard error of the standard deviation, as a share of it: ``sqrt((kurtosis - 1) / (4 n))``."""
+    mean, deviation = float(values.mean()), spread(values)
+    if not deviation:
+        return 0.0
+    blocks = (values[at : at + _BLOCK] for at in range(0, len(values), _BLOCK))
+    kurtosis = sum(float(np.sum(((block - mean) / deviation) ** 4)) for block in blocks) / len(values)
+    return float(np.sqrt(max(kurtosis - 1, 0) / (4 * len(values))))

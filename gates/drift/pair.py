@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .columns import FEW, Column, Floats
+from .bands import Bands, bands_of
+from .columns import FEW, Column, Floats, real
 from .order import Merged, merge
 
 __all__ = ["Counts", "Pair", "sturges"]
@@ -16,6 +17,9 @@ Counts = npt.NDArray[np.int64]
 #: evidently: a column of whole numbers with at most so many distinct values is a category.
 _WHOLE_CATEGORIES = 10
 _MOST_KEPT = 5_000_000
+#: Values that fewer than one in so many rows of the reference have are counted together.
+_RARE, _LEAST_ROWS = 100, 5
+_CROWDED = 0.9
 
 
 def sturges(low: float, high: float, size: int, dtype: type[Any]) -> Floats:
@@ -49,10 +53,17 @@ def sturges(low: float, high: float, size: int, dtype: type[Any]) -> Floats:
 
 @dataclass
 class Pair:
-    """A column in both parts."""
+    """A column in both parts.
+
+    Attributes:
+        reference, production: The column in each.
+        quantiles: Whether numbers are cut by the reference's quantiles and rare categories put together; else the cells
+            are evidently's.
+    """
 
     reference: Column
     production: Column
+    quantiles: bool = True
 
     @property
     def name(self) -> str:
@@ -100,12 +111,61 @@ class Pair:
             np.array([second.get(key, 0) for key in self.keys], dtype=np.int64),
         )
 
+    @property
+    def bands(self) -> Bands:
+        """The bands by the reference's quantiles."""
+        if self.reference.bands is None:
+            self.reference.bands = bands_of(self.reference)
+        bands: Bands = self.reference.bands
+        return bands
+
     @cached_property
     def cells(self) -> tuple[Counts, Counts]:
-        """Rows per bin, or per value where there are few: as evidently's ``get_binned_data``."""
+        """Rows per band or bin, or per value where there are few: as evidently's ``get_binned_data``."""
         if not self.binned:
-            return self.tallies
+            return self._common if self.quantiles and not self.number else self.tallies
+        if self.quantiles:
+            return self.bands.rows, self.production.banded(self.bands.cuts)
         return self.reference.histogram(self.edges), self.production.histogram(self.edges)
+
+    @cached_property
+    def _often(self) -> npt.NDArray[np.bool_]:
+        """Of each value, whether it is a cell of its own."""
+        hashed = self.reference.reading.how == "hashed"
+        often: npt.NDArray[np.bool_] = self.tallies[0] >= (0 if hashed else max(self.sizes[0] / _RARE, _LEAST_ROWS))
+        return often
+
+    @property
+    def _common(self) -> tuple[Counts, Counts]:
+        """Rows per value; values that less than a hundredth of the reference has, or five rows, in one cell."""
+        (first, second), often = self.tallies, self._often
+        if often.all():
+            return first, second
+        return np.append(first[often], first[~often].sum()), np.append(second[often], second[~often].sum())
+
+    @cached_property
+    def crowded(self) -> bool:
+        """Whether one cell that spans several values holds nine tenths of both sets: what moves in it is not seen."""
+        first, second = self.cells
+        place = int(np.argmax(first + second))
+        return bool((first + second)[place] >= _CROWDED * sum(self.sizes)) and self._spans(place)
+
+    def _spans(self, place: int) -> bool:
+        """Whether a cell can hold several values, and does."""
+        if not self.binned:
+            hashed = self.reference.reading.how == "hashed"
+            pooled = self.quantiles and not self.number and place == self._often.sum()
+            return hashed or (pooled and int((~self._often).sum()) > 1)
+        if self.quantiles:
+            return not self.bands.alone[place]
+        low, high = (real(float(edge)) for edge in self.edges[place : place + 2])
+        end = "<=" if place == len(self.edges) - 2 else "<"
+        ends = [
+            column.query("min(x), max(x)", f"AND x >= {low} AND x {end} {high}")[0]
+            for column in (self.reference, self.production)
+        ]
+        known = {float(value) for pair in ends for value in pair if value is not None}
+        return len(known) > 1
 
     @cached_property
     def pooled_distinct(self) -> int:

@@ -7,28 +7,38 @@ from typing import Any
 
 from aims_gates import Case, InputError, Limit
 
-from .methods import METHODS
+from .methods import DEFAULT, METHODS
 from .streams import DETECTORS, Streams, read_streams
 
-__all__ = ["CONVENTIONS", "Settings"]
+__all__ = ["CONVENTIONS", "EVIDENTLY", "Settings"]
 
-#: Conventions, not law: 0.2 is the customary bound of a significant shift in PSI; the others are evidently's defaults.
+#: evidently's choice among its methods, by the size of the reference and the kind of the column.
+EVIDENTLY = "evidently"
+
+#: Conventions, not law: 0.2 is the customary bound of a significant shift in PSI; those of evidently's distances are
+#: its defaults, and the others are a tenth for shares that differ and a twentieth for rows.
 CONVENTIONS: Mapping[str, Any] = {
     "psi": 0.2,
     "jensenshannon": 0.1,
     "kl_div": 0.1,
     "hellinger": 0.1,
     "wasserstein": 0.1,
+    "ks": 0.1,
+    "TVD": 0.1,
     "ed": 0.1,
     "p_value": 0.05,
     "drift_share": 0.5,
+    "missing_increase": 0.05,
+    "unseen_share": 0.05,
+    "row_overlap_share": 0.05,
     "ADWIN": 0,
     "KSWIN": 0,
     "PageHinkley": 0,
     "DDM": 0,
 }
-_SHARES = ("missing_share", "unseen_share", "drift_share")
-_CORRECTIONS = ("benjamini-hochberg", "bonferroni", "none")
+_SHARES = ("missing_share", "missing_increase", "unseen_share", "row_overlap_share", "drift_share")
+_CORRECTIONS = ("simultaneous", "benjamini-hochberg", "bonferroni", "none")
+_BINS = ("quantile", "evidently")
 _OPS = ("<=", "<", ">=", ">")
 
 
@@ -37,19 +47,23 @@ class Settings:
     """What to measure and how to judge it.
 
     Attributes:
-        method: Method names for all columns, or by column, or None for evidently's choice.
+        method: Method names for all columns, or by column; None for the default. ``evidently`` is its choice by size.
+        quantiles: Whether bands are cut by the reference's quantiles; else bins are evidently's.
         columns: The columns asked for by name; None for all that both sets should have.
         limits: Measure (or ``p_value``) -> limit.
         chunk: Rows, or a period such as ``1d``; None for all of production at once.
-        correction: For many tests: ``benjamini-hochberg``, ``bonferroni`` or ``none``.
+        correction: For many verdicts: ``simultaneous`` (the intervals of all together keep the confidence),
+            ``bonferroni`` (the same, of p-values), ``benjamini-hochberg`` (of p-values) or ``none``.
         confidence: Of the intervals, two-sided.
-        min_rows: A test that finds nothing in fewer rows than this has not shown that there is nothing.
+        min_rows: Fewer rows than this never show that nothing moved.
         streams: How detectors of river run.
         histograms: Of how many columns bins are given for a picture.
         html: Whether evidently's own page is attached.
+        shares_rows: Whether production may hold rows of the other sets.
     """
 
     method: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None
+    quantiles: bool
     columns: tuple[str, ...] | None
     limits: Mapping[str, Limit]
     chunk: int | str | None
@@ -59,6 +73,7 @@ class Settings:
     streams: Streams
     histograms: int
     html: bool
+    shares_rows: bool
 
     @classmethod
     def of(cls, case: Case) -> "Settings":
@@ -76,22 +91,31 @@ class Settings:
         _require(min_rows >= 2, "min_rows", min_rows, "Give a whole number of at least 2.")
         chunk, columns, limits = _chunk(params.get("chunk")), _columns(params.get("columns")), _limits(params)
         times = case.roles.get("timestamp", ())
-        streams = read_streams(params.get("streams"), times[0] if len(times) == 1 else None, min_rows, limits)
+        streams = read_streams(params.get("streams"), times[0] if len(times) == 1 else None, limits)
         most = _value(params, "histograms", 12)
         _require(0 <= most <= 100, "histograms", most, "Give a number of columns from 0 to 100.")
-        method, html = _methods(params.get("method")), bool(params.get("html"))
-        return cls(method, columns, limits, chunk, correction, confidence, min_rows, streams, most, html)
+        method, html, shares = _methods(params.get("method")), bool(params.get("html")), bool(params.get("shares_rows"))
+        bins = params.get("bins") or _BINS[0]
+        _require(bins in _BINS, "bins", bins, f"Choose from: {', '.join(_BINS)}.")
+        quantiles = bins == _BINS[0]
+        return cls(
+            method, quantiles, columns, limits, chunk, correction, confidence, min_rows, streams, most, html, shares
+        )
 
     @property
     def tail(self) -> float:
         """What an interval leaves out at each end."""
         return (1 - self.confidence) / 2
 
-    def methods_for(self, column: str, default: str) -> tuple[str, ...]:
-        """The methods of a column; ``default`` where none is named for it."""
+    def times(self, verdicts: int) -> int:
+        """By how many a tail is divided where so many verdicts stand beside each other."""
+        return 1 if self.correction == "none" else max(verdicts, 1)
+
+    def methods_for(self, column: str) -> tuple[str, ...]:
+        """The methods of a column; the default where none is named for it."""
         if isinstance(self.method, Mapping):
-            return self.method.get(column, (default,))
-        return self.method or (default,)
+            return self.method.get(column, (DEFAULT,))
+        return self.method or (DEFAULT,)
 
 
 def _wrong(name: str, value: object, remedy: str) -> InputError:
@@ -124,12 +148,13 @@ def _columns(raw: Any) -> tuple[str, ...] | None:
 
 
 def _names(raw: Any) -> tuple[str, ...]:
+    known = ", ".join((*METHODS, *DETECTORS, EVIDENTLY))
     names = (raw,) if isinstance(raw, str) else tuple(raw) if isinstance(raw, list | tuple) else ()
     for name in names:
-        if name not in METHODS and name not in DETECTORS:
-            raise _wrong("method", name, f"Choose from: {', '.join((*METHODS, *DETECTORS))}.")
+        if name not in METHODS and name not in DETECTORS and name != EVIDENTLY:
+            raise _wrong("method", name, f"Choose from: {known}.")
     if not names:
-        raise _wrong("method", raw, f"Name one of: {', '.join((*METHODS, *DETECTORS))}.")
+        raise _wrong("method", raw, f"Name one of: {known}.")
     return tuple(dict.fromkeys(names))
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .columns import FEW, Column, Floats
+from .columns import FEW, Column, Floats, real
 
-__all__ = ["bin_together", "count_together"]
+__all__ = ["band_together", "bin_together", "count_together"]
 
 #: A column with more values than this is counted alone, when a method asks for it.
 _MOST_VALUES = 20_000
@@ -53,6 +53,22 @@ def bin_together(columns: Iterable[tuple[Column, Floats]]) -> None:
         sure = _sure(dict(counts), len(edges) - 1)
         if sure is not None:
             column.keep(edges, sure)
+
+
+def band_together(columns: Iterable[tuple[Column, Floats]]) -> None:
+    """Count the bands of several columns of one part in one pass, and keep them in the columns."""
+    work = [(column, cuts) for column, cuts in columns if len(cuts)]
+    if not work:
+        return
+    inner = ", ".join(f"{column.sql} AS x{place}" for place, (column, _) in enumerate(work))
+    counts = ", ".join(
+        f"count_if(x{place} < {real(cut)})" for place, (_, cuts) in enumerate(work) for cut in cuts.tolist()
+    )
+    part = work[0][0].part
+    below = iter(part.data.query(f"SELECT {counts} FROM (SELECT {inner} FROM {part.sql}) AS r")[0])
+    for column, cuts in work:
+        ends = [0, *(int(next(below)) for _ in cuts), column.n]
+        column.keep(cuts, np.diff(ends).astype(np.int64))
 
 
 def _small(column: Column) -> bool:

@@ -1,20 +1,28 @@
-"""From statistics to findings: correction for many tests, then a verdict for each."""
+"""From statistics to findings: what passes is shown to lie within the limit, what fails beyond it after correction.
+
+A pass says that the truth keeps the limit: the upper end of a plain interval. So only methods with an upper bound
+pass, and a p-value, which says that chance could have done it, never does. A fail stands beside others, and one of
+them is beyond its limit by chance more easily than a single one: it needs the lower end of an interval
+corrected for all of them (columns, chunks, methods).
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy
 
-from aims_gates import Finding, Limit, Outcome
+from aims_gates import Finding, Limit
 
-from .chance import Chance
+from .bounds import Bound
 from .methods import METHODS, Statistic
 from .settings import Settings
 
 __all__ = ["Measured", "judge"]
+
+_NEVER = "only methods with an upper bound pass"
 
 
 @dataclass(frozen=True)
@@ -36,12 +44,24 @@ class Measured:
     note: str = ""
 
 
-def _corrected(p_values: Sequence[float], how: str) -> list[float]:
-    if how == "none" or not p_values:
-        return list(p_values)
-    if how == "bonferroni":
-        return [min(1.0, p * len(p_values)) for p in p_values]
-    return [float(p) for p in scipy.stats.false_discovery_control(np.clip(p_values, 0, 1), method="bh")]
+def judge(measured: Sequence[Measured], settings: Settings) -> list[Finding]:
+    """Findings in the order of the measurements; what is judged together is corrected together for fails."""
+    limits = [_limit_of(item, settings) for item in measured]
+    tests = [place for place, (limit, on_p) in enumerate(limits) if limit and on_p]
+    family = sum(limit is not None for limit, _ in limits)
+    plain = _family(tests, [_p(measured[place].statistic) for place in tests], settings)
+    strict = _family(tests, [_strict(measured[place].statistic) for place in tests], settings)
+    findings = []
+    for place, (item, (limit, on_p)) in enumerate(zip(measured, limits, strict=True)):
+        if limit is None:
+            findings.append(_told(item, settings))
+        elif on_p:
+            findings.append(_by_p(item, limit, plain, strict[place], place, settings))
+        elif item.statistic.bound is not None:
+            findings.append(_by_bound(item, limit, item.statistic.bound(limit.value), family, settings))
+        else:
+            findings.append(_by_point(item, limit, family, settings))
+    return findings
 
 
 def _limit_of(measured: Measured, settings: Settings) -> tuple[Limit | None, bool]:
@@ -52,153 +72,158 @@ def _limit_of(measured: Measured, settings: Settings) -> tuple[Limit | None, boo
     return own, False
 
 
-def judge(measured: Sequence[Measured], settings: Settings) -> list[Finding]:
-    """Findings in the order of the measurements; each family of verdicts is corrected for its size."""
-    limits = [_limit_of(item, settings) for item in measured]
-    tests, others = _places(limits, on_p=True), _places(limits, on_p=False)
-    plain = _family(tests, [_p(measured[place].statistic.p_value) for place in tests], settings)
-    strict = _family(tests, [_strict(measured[place].statistic) for place in tests], settings)
-    chances = {place: make() for place in others if (make := measured[place].statistic.chance) is not None}
-    excess = _family(
-        others, [_excess(measured[place], limits[place][0], chances.get(place)) for place in others], settings
+# Intervals -----------------------------------------------------------------------------------------------------------
+
+
+def _by_bound(item: Measured, limit: Limit, bound: Bound, family: int, settings: Settings) -> Finding:
+    """Fail by the corrected lower end, pass by the plain upper end."""
+    value = item.statistic.value
+    low, high = bound.ends(settings.tail)
+    sure, _ = bound.ends(settings.tail / settings.times(family))
+    finding = _finding(item, limit, low=low, high=high if math.isfinite(high) else None)
+    widened = (
+        f"; over {family} verdicts together the interval begins at {sure:.3g}" if family > 1 and sure < low else ""
     )
-    findings = []
-    for place, (item, (limit, on_p)) in enumerate(zip(measured, limits, strict=True)):
-        if limit is None:
-            findings.append(_finding(item, settings, None, None, None, ""))
-        elif on_p:
-            effective = _effective(limit, plain, settings)
-            outcome, note = _by_p(item, limit, plain[place], strict[place], settings)
-            note = _said(note, limit, effective, len(tests), settings)
-            findings.append(_finding(item, settings, None, effective, outcome, note))
-        else:
-            chance = chances.get(place)
-            outcome, note = _by_size(item, limit, chance, excess[place], settings)
-            findings.append(_finding(item, settings, chance, limit, outcome, note))
-    return findings
+    if not limit.met(sure):
+        return _failed(finding, widened.removeprefix("; "))
+    if not limit.met(low):
+        return _open(finding, f"fails alone{widened}")
+    reasons = _blind(item, settings)
+    if limit.met(high) and not reasons:
+        return replace(finding, outcome="pass")
+    if not limit.met(high) and METHODS[item.method].bounded:
+        reasons = [_what_would_settle(item, bound, settings), *reasons]
+    return _open(finding, "; ".join(reasons), "Measure on more rows." if limit.met(value) else None)
 
 
-def _places(limits: Sequence[tuple[Limit | None, bool]], *, on_p: bool) -> list[int]:
-    """The places of the measurements with a limit on the p-value, or of those with one on the statistic."""
-    return [place for place, (limit, is_on_p) in enumerate(limits) if limit and is_on_p == on_p]
-
-
-def _family(places: Sequence[int], p_values: Sequence[float], settings: Settings) -> dict[int, float]:
-    return dict(zip(places, _corrected(p_values, settings.correction), strict=True))
-
-
-def _effective(limit: Limit, corrected: Mapping[int, float], settings: Settings) -> Limit:
-    """The limit that gives, on uncorrected p-values, the same verdicts as the limit on the corrected ones.
-
-    Bonferroni: the limit over the number of tests. Benjamini-Hochberg: ``limit * k / tests``, k tests being beyond it.
-    """
-    tests = len(corrected)
-    beyond = sum(not limit.met(p_value) for p_value in corrected.values())
-    share = {"none": 1.0, "bonferroni": 1 / tests, "benjamini-hochberg": max(beyond, 1) / tests}[settings.correction]
-    return Limit(limit.op, limit.value * share)
-
-
-def _said(note: str, limit: Limit, effective: Limit, tests: int, settings: Settings) -> str:
-    """The note with what the limit is on, and where it comes from."""
-    message = "the limit is on the p-value"
-    if settings.correction != "none" and tests > 1:
-        message += f" ({limit.value:g}, by {settings.correction} over {tests} tests {effective.value:.3g})"
-    return f"{message}; {note}" if note else message
-
-
-def _p(p_value: float | None) -> float:
-    return 1.0 if p_value is None or math.isnan(p_value) else p_value
-
-
-def _strict(statistic: Statistic) -> float:
-    return _p(statistic.p_value if statistic.strict_p is None else max(statistic.strict_p, _p(statistic.p_value)))
-
-
-def _excess(item: Measured, limit: Limit | None, chance: Chance | None) -> float:
-    """The chance of the value if there were no shift, or one of the limit's size: whichever is greater."""
-    statistic = item.statistic
-    if limit is None or chance is None:
-        return _p(statistic.p_value)
-    return max(chance.p_none(statistic.value), chance.p_at(statistic.value, limit.value))
-
-
-def _by_p(item: Measured, limit: Limit, plain: float, strict: float, settings: Settings) -> tuple[Outcome, str]:
-    """Judge corrected p-values: the test's own, and the one that counts the reference's sampling error too."""
-    if item.statistic.p_value is None or math.isnan(item.statistic.p_value):
-        return "inconclusive", "the test gives no p-value for these data"
-    if not limit.met(plain):
-        if item.statistic.strict_p is None or not limit.met(strict):
-            return "fail", ""
-        note = "the test takes the reference for exact; with the reference's own sampling error the p-value is"
-        return "inconclusive", f"{note} {item.statistic.strict_p:.3g}: a larger reference would settle it"
+def _blind(item: Measured, settings: Settings) -> list[str]:
+    """Why the statistic cannot show that nothing moved."""
+    reasons = []
+    if not METHODS[item.method].bounded:
+        reasons.append(f"{item.method} has none, so it shows drift alone: {_NEVER}")
     if min(item.sizes) < settings.min_rows:
-        return "inconclusive", f"too few rows to show that nothing moved: {settings.min_rows} are needed"
-    return "pass", ""
+        reasons.append(f"too few rows to show that nothing moved: {settings.min_rows} are needed")
+    if item.statistic.blind:
+        reasons.append(item.statistic.blind)
+    return reasons
 
 
-def _by_size(
-    item: Measured, limit: Limit, chance: Chance | None, excess: float, settings: Settings
-) -> tuple[Outcome, str]:
-    statistic = item.statistic
-    if not math.isfinite(statistic.value):
-        return "inconclusive", "the statistic is infinite"
-    if chance is None:
-        return _by_point(item, limit, excess, settings)
-    low, high = chance.interval(statistic.value, settings.tail)
-    if not limit.met(low) and excess <= settings.tail:
-        return "fail", ""
-    if limit.met(high):
-        return "pass", ""
-    return "inconclusive", _what_would_settle(item, limit, chance, settings)
-
-
-def _by_point(item: Measured, limit: Limit, p_value: float, settings: Settings) -> tuple[Outcome, str]:
-    """A test's statistic with no interval: its p-value says whether it is more than chance."""
-    if limit.met(item.statistic.value):
-        if min(item.sizes) >= settings.min_rows:
-            return "pass", ""
-        return "inconclusive", f"too few rows: {settings.min_rows} are needed"
-    if p_value <= 1 - settings.confidence:
-        return "fail", ""
-    return "inconclusive", f"beyond the limit, but chance alone gives as much (p-value {p_value:.3g})"
-
-
-def _what_would_settle(item: Measured, limit: Limit, chance: Chance, settings: Settings) -> str:
+def _what_would_settle(item: Measured, bound: Bound, settings: Settings) -> str:
     n, m = item.sizes
-    noise = f"{n:,} reference and {m:,} production rows give up to {chance.noise(settings.tail):.3g} without any shift"
-    growth = chance.settled_by(item.statistic.value, limit.value, settings.tail)
+    noise = f"{n:,} reference and {m:,} production rows give up to {bound.noise(settings.tail):.3g} without any shift"
+    growth = bound.settled_by(settings.tail)
     if growth is None:
         return f"{noise}; the shift lies so near the limit that more rows would hardly settle it"
     return f"{noise}; about {math.ceil(n * growth):,} and {math.ceil(m * growth):,} rows would settle it"
 
 
-def _finding(
-    item: Measured, settings: Settings, chance: Chance | None, limit: Limit | None, outcome: Outcome | None, note: str
+# P-values ------------------------------------------------------------------------------------------------------------
+
+
+def _p(statistic: Statistic) -> float:
+    """The p-value; 1 where the test gives none."""
+    p_value = None if statistic.p is None else statistic.p()
+    return 1.0 if p_value is None or math.isnan(p_value) else p_value
+
+
+def _strict(statistic: Statistic) -> float:
+    return _p(statistic) if statistic.strict_p is None else max(statistic.strict_p, _p(statistic))
+
+
+def _corrected(p_values: Sequence[float], settings: Settings) -> list[float]:
+    if settings.correction == "benjamini-hochberg" and p_values:
+        return [float(p) for p in scipy.stats.false_discovery_control(np.clip(p_values, 0, 1), method="bh")]
+    return [min(1.0, p * settings.times(len(p_values))) for p in p_values]
+
+
+def _family(places: Sequence[int], p_values: Sequence[float], settings: Settings) -> dict[int, float]:
+    return dict(zip(places, _corrected(p_values, settings), strict=True))
+
+
+def _effective(limit: Limit, corrected: Mapping[int, float], settings: Settings) -> Limit:
+    """The limit that gives, on uncorrected p-values, the same verdicts as the limit on the corrected ones.
+
+    Simultaneous: the limit over the number of tests. Benjamini-Hochberg: ``limit * k / tests``, k being beyond it.
+    """
+    tests = len(corrected)
+    beyond = sum(not limit.met(p_value) for p_value in corrected.values())
+    benjamini = settings.correction == "benjamini-hochberg"
+    return Limit(limit.op, limit.value * (max(beyond, 1) / tests if benjamini else 1 / settings.times(tests)))
+
+
+def _by_p(
+    item: Measured, limit: Limit, plain: Mapping[int, float], strict: float, place: int, settings: Settings
 ) -> Finding:
+    """Judge a corrected p-value: fail or open, never pass."""
+    statistic, effective = item.statistic, _effective(limit, plain, settings)
+    finding = _finding(item, effective)
+    if statistic.p is None or math.isnan(statistic.p()):
+        return _open(finding, "the test gives no p-value for these data", "Choose another method.")
+    basis = "the limit is on the p-value"
+    if settings.correction != "none" and len(plain) > 1:
+        basis += f" ({limit.value:g}, by {settings.correction} over {len(plain)} tests {effective.value:.3g})"
+    if not limit.met(plain[place]) and (statistic.strict_p is None or not limit.met(strict)):
+        return _failed(finding, basis)
+    if not limit.met(plain[place]):
+        note = "the test takes the reference for exact; with the reference's own sampling error the p-value is"
+        return _open(finding, f"{basis}; {note} {statistic.strict_p:.3g}: a larger reference would settle it")
+    if not limit.met(statistic.p()):
+        return _open(finding, f"{basis}; fails alone")
+    takes = ", ".join(name for name, method in METHODS.items() if method.bounded)
+    return _open(finding, f"{basis}, which shows drift alone: {_NEVER}", f"Choose a method that can pass: {takes}.")
+
+
+def _by_point(item: Measured, limit: Limit, family: int, settings: Settings) -> Finding:
+    """A test's statistic with no interval: its p-value says whether it is more than chance."""
+    finding = _finding(item, limit)
+    if limit.met(item.statistic.value):
+        return _open(finding, _NEVER, "Choose a method that can pass.")
+    p_value = _p(item.statistic)
+    if p_value * settings.times(family) <= 1 - settings.confidence:
+        return _failed(finding, "")
+    return _open(finding, f"beyond the limit, but chance alone gives as much (p-value {p_value:.3g})")
+
+
+# Findings ------------------------------------------------------------------------------------------------------------
+
+
+def _told(item: Measured, settings: Settings) -> Finding:
+    """A statistic under no limit: information."""
+    bound = None if item.statistic.bound is None else item.statistic.bound(None)
+    low, high = (None, None) if bound is None else bound.ends(settings.tail)
+    return _finding(item, None, low=low, high=high if high is not None and math.isfinite(high) else None)
+
+
+def _finding(item: Measured, limit: Limit | None, *, low: float | None = None, high: float | None = None) -> Finding:
     statistic = item.statistic
     value = statistic.value if math.isfinite(statistic.value) else None
-    low = high = None
-    if chance is not None and value is not None:
-        low, high = chance.interval(value, settings.tail)
-    p_value = statistic.p_value
-    notes = [text for text in (statistic.note, item.note, note) if text]
-    remedy = None
-    if outcome == "fail":
-        remedy = (
-            f"Look at what changed in {item.over['column']!r}; if the change is meant, renew the reference and retrain."
-        )
-    elif outcome == "inconclusive":
-        remedy = "Measure on more rows."
+    by_p = METHODS[item.method].test and not (METHODS[item.method].bounded and low is not None)
+    p_value = statistic.p() if by_p and statistic.p is not None else None
+    notes = [text for text in (statistic.note, item.note) if text]
     return Finding(
         item.method,
         value,
-        low,
-        high,
+        low if value is not None else None,
+        high if value is not None else None,
         p_value=None if p_value is None or math.isnan(p_value) else p_value,
         n=item.sizes[1],
         over=dict(item.over),
         limit=limit,
-        outcome=outcome,
         note="; ".join(notes) or None,
-        remedy=remedy,
+    )
+
+
+def _noted(finding: Finding, note: str) -> str | None:
+    return "; ".join(text for text in (finding.note, note) if text) or None
+
+
+def _failed(finding: Finding, note: str) -> Finding:
+    column = (finding.over or {}).get("column")
+    remedy = f"Look at what changed in {column!r}; if the change is meant, renew the reference and retrain."
+    return replace(finding, outcome="fail", note=_noted(finding, note), remedy=remedy)
+
+
+def _open(finding: Finding, note: str, remedy: str | None = None) -> Finding:
+    return replace(
+        finding, outcome="inconclusive", note=_noted(finding, note), remedy=remedy or "Measure on more rows."
     )
