@@ -194,6 +194,16 @@ class Dataset:
         """SQL: whether ``{"op": ..., "value": ...}`` holds. See :func:`aims_gates.data.labels.decision_sql`."""
         return labels.decision_sql(self, column, rule)
 
+    def same_sql(
+        self, first: str, second: str, other: "Dataset | None" = None, names: tuple[str, str] = ("", "")
+    ) -> str:
+        """SQL: whether two columns hold the same value. See :func:`aims_gates.data.labels.same_sql`."""
+        return labels.same_sql(self, first, other or self, second, names)
+
+    def case_note(self, *columns: str | None, positive: Any = None) -> str | None:
+        """Which labels differ only in capital letters. See :func:`aims_gates.data.labels.case_note`."""
+        return labels.case_note(self, *columns, positive=positive)
+
     def strange_labels(self, column: str) -> InputError:
         """The error for labels that are neither 0/1 nor declared, for the caller to raise."""
         return labels.strange_labels(self, column)

@@ -1,4 +1,7 @@
-"""Labels and decisions as SQL: which value is the favourable one, and how a score becomes a decision."""
+"""Labels and decisions as SQL: which value is the favourable one, and how a score becomes a decision.
+
+Labels compare as values: 1 is 1.0, 2**53 + 1 is not 2**53, and ``Yes`` is not ``yes``, which :func:`case_note` says.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,10 +12,24 @@ from aims_gates.errors import InputError
 if TYPE_CHECKING:
     from aims_gates.data.dataset import Dataset
 
-__all__ = ["OTHER", "common_values", "decision_sql", "label_sql", "literal", "strange_labels"]
+__all__ = [
+    "OTHER",
+    "case_note",
+    "common_values",
+    "decision_sql",
+    "label_sql",
+    "literal",
+    "same_sql",
+    "strange_labels",
+]
 
 #: What :func:`label_sql` gives for a label that is neither of the two.
 OTHER = 2
+#: Up to here a double holds every whole number.
+_EXACT = 2**53
+_FLOATS = ("FLOAT", "DOUBLE")
+#: Beyond this many kinds of labels nobody looks for spellings.
+_MOST_SPELLINGS = 1000
 _OPS = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "=", "!=": "<>", "in": "IN"}
 
 
@@ -62,7 +79,7 @@ def literal(data: "Dataset", column: str, value: Any) -> str:
     kind, remedy = data.kind(column), "Give a value that the column can hold."
     if kind == "numeric":
         try:
-            return f"CAST('{float(value)!r}' AS DOUBLE)"
+            return _number(value, data.type(column) in _FLOATS)
         except (TypeError, ValueError):
             message = f"{value!r} is compared with the numbers of {column!r}"
             raise InputError(message, where=data.where, remedy=remedy) from None
@@ -71,6 +88,71 @@ def literal(data: "Dataset", column: str, value: Any) -> str:
             raise InputError(f"{column!r} holds true and false, not {value!r}", where=data.where, remedy=remedy)
         return str(str(value).lower() in ("true", "1")).upper()
     return f"CAST({quote_text(str(value))} AS {data.type(column)})" if kind == "datetime" else quote_text(str(value))
+
+
+def _number(value: Any, floating: bool) -> str:
+    """A number as SQL that is compared exactly: whole numbers beyond 2**53 are no doubles."""
+    try:
+        whole = int(value)
+    except (ValueError, OverflowError):
+        whole = None
+    fraction = isinstance(value, float) and whole != value
+    if whole is None or fraction or abs(whole) <= _EXACT or (floating and float(whole) == whole):
+        return f"CAST('{float(value)!r}' AS DOUBLE)"
+    return "CAST('NaN' AS DOUBLE)" if floating else f"CAST('{whole}' AS {_whole_type(whole)})"
+
+
+def _whole_type(whole: int) -> str:
+    return "BIGINT" if -(2**63) <= whole < 2**63 else "DECIMAL(38, 0)"
+
+
+def same_sql(data: "Dataset", first: str, other: "Dataset", second: str, names: tuple[str, str] = ("", "")) -> str:
+    """SQL that is true where two columns hold the same value, numbers exactly; NULL where one has none.
+
+    Args:
+        data, first: A set and a column of it.
+        other, second: The other column, of the same set or of another.
+        names: What the two columns are called in the query; their own names where empty.
+
+    Raises:
+        InputError: one holds numbers or truth values and the other text.
+    """
+    a, b = (name or quote(column) for name, column in zip(names, (first, second), strict=True))
+    types = (data.type(first), other.type(second))
+    kinds = (data.kind(first), other.kind(second))
+    if len({kind in ("numeric", "boolean") for kind in kinds}) > 1:
+        message = f"some labels are numbers and some are text ({first!r}, {second!r})"
+        raise InputError(message, where=data.where, remedy="Write both in the same labels.")
+    if kinds != ("numeric", "numeric") or len({type_name in _FLOATS for type_name in types}) < 2:
+        return f"({a} = {b})" if kinds[0] == kinds[1] else f"(CAST({a} AS DOUBLE) = CAST({b} AS DOUBLE))"
+    floating, whole = (a, b) if types[0] in _FLOATS else (b, a)
+    exact = f"TRY_CAST({floating} AS DECIMAL(38, 0)) = CAST({whole} AS DECIMAL(38, 0))"
+    return f"({a} = {b} AND (abs({floating}) < {_EXACT} OR {exact}))"
+
+
+def case_note(data: "Dataset", *columns: str | None, positive: Any = None) -> str | None:
+    """Which labels differ only in capital letters, in words; None where none do.
+
+    Args:
+        data: The set.
+        columns: Columns of labels; None and columns that are no text are passed over.
+        positive: The favourable label, where named.
+    """
+    texts = [column for column in columns if column and data.kind(column) == "categorical"]
+    spellings: dict[str, set[str]] = {}
+    for column in dict.fromkeys(texts):
+        name = f"CAST({quote(column)} AS VARCHAR)"
+        rows = data.query(f"SELECT {name} FROM data WHERE {name} IS NOT NULL GROUP BY 1 LIMIT {_MOST_SPELLINGS}")
+        for (value,) in rows:
+            spellings.setdefault(str(value).lower(), set()).add(str(value))
+    for value in (positive if isinstance(positive, list | tuple) else [positive]) if texts else []:
+        if isinstance(value, str):
+            spellings.setdefault(value.lower(), set()).add(value)
+    pairs = [sorted(values)[:2] for _, values in sorted(spellings.items()) if len(values) > 1]
+    if not pairs:
+        return None
+    listed = ", ".join(f"{a!r} is not {b!r}" for a, b in pairs[:3])
+    return f"labels compare as values: {listed}"
 
 
 def strange_labels(data: "Dataset", column: str) -> InputError:

@@ -13,7 +13,18 @@ from aims_gates.decision.question import PromotionContext
 from aims_gates.decision.rights import outcome_of
 from aims_gates.decision.signing import next_signatures
 from aims_gates.governance.controls import approval_controls, left_out
-from aims_gates.model import BASES, BASIS_WORDS, Basis, ControlState, Finding, Requirement, State, UnsignedText
+from aims_gates.model import (
+    BASES,
+    BASIS_WORDS,
+    FAILS_ALONE,
+    Basis,
+    ControlState,
+    Finding,
+    Plan,
+    Requirement,
+    State,
+    UnsignedText,
+)
 
 __all__ = ["state_of"]
 
@@ -159,7 +170,7 @@ def _judged(context: PromotionContext, requirement: Requirement, due: Sequence[C
     """What each gate that applies says of a control, and each that the plan names and does not define (rule 12)."""
     today = context.now.astimezone(UTC).date()
     for gate_evidence in due:
-        yield _judge(requirement.control, gate_evidence, today, context.plan.grace_days)
+        yield _judge(requirement.control, gate_evidence, today, context.plan)
     for gate in sorted(set(requirement.gates) - {step.gate for step in context.plan.steps}):
         yield "missing", f"the plan does not say how {gate} is to run"
 
@@ -213,12 +224,12 @@ def _bearing(control: str, gate_evidence: Counted) -> list[Finding]:
     return [finding for finding in findings if not finding.controls or control in finding.controls]
 
 
-def _judge(control: str, gate_evidence: Counted, today: date, grace: int) -> tuple[State, str]:
+def _judge(control: str, gate_evidence: Counted, today: date, plan: Plan) -> tuple[State, str]:
     """One gate's word on a control (rules 3 and 5)."""
     gate = gate_evidence.step.gate
     if gate_evidence.standing != "counts":
         return gate_evidence.standing, f"{gate}: {gate_evidence.reason}"
-    findings = [in_grace(finding, today, grace) for finding in _bearing(control, gate_evidence)]
+    findings = [in_grace(finding, today, plan.grace_days) for finding in _bearing(control, gate_evidence)]
     failure = _failure(findings, today)
     if failure is not None:
         return "failed", f"{gate}: {failure}"
@@ -229,6 +240,9 @@ def _judge(control: str, gate_evidence: Counted, today: date, grace: int) -> tup
         if _overtaken(finding, today):
             message = f"held until {finding.until}" if finding.until else "was overtaken by a change or an event"
             return "stale", f"{gate}: {finding.measure} {message}"
+    alone = None if plan.inconclusive_blocks else _failing_alone(findings)
+    if alone is not None:
+        return "failed", f"{gate}: {alone} {FAILS_ALONE}"
     state, message = _summary([outcome for finding in findings if (outcome := outcome_of(finding)) is not None])
     return state, f"{gate}: {message}"
 
@@ -239,6 +253,14 @@ def _failure(findings: Sequence[Finding], today: date) -> str | None:
         outcome = outcome_of(finding)
         if not finding.missing and (outcome == "error" or (outcome == "fail" and not _overtaken(finding, today))):
             return f"{finding.measure} {'failed' if outcome == 'fail' else 'could not be judged'}"
+    return None
+
+
+def _failing_alone(findings: Sequence[Finding]) -> str | None:
+    """What is inconclusive only since others are judged beside it; None where nothing is."""
+    for finding in findings:
+        if outcome_of(finding) == "inconclusive" and FAILS_ALONE in (finding.note or ""):
+            return finding.measure
     return None
 
 

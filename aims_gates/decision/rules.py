@@ -66,7 +66,8 @@ The rules:
     dates, makes it *waived*. A control whose gates all do not apply (by the system's signed facts) is
     *not-applicable*, with the fact.
 6.  Where enforcement is ``block``, only met, waived and not-applicable let a promotion through. ``inconclusive`` blocks
-    where the plan says so, and always at tier high.
+    where the plan says so, and always at tier high. Where it only shows, a finding that "fails alone" (by its own
+    interval, though not after correction for those judged beside it) is *failed* all the same.
 7.  Approvals are for a request: these bytes, this plan, the evidence as it then was. They are void when an input of the
     evidence differs now or an outcome got worse, whether or not that evidence still counts, and when the request says
     of its evidence what the ledger does not. N of M roles, each by another person who holds the role: not the

@@ -1,25 +1,65 @@
-"""What several gates need and none may copy: weights, verdicts on intervals, yes or no, bins of scores.
+"""What several gates need and none may copy: weights, clusters, verdicts on intervals, yes or no, bins of scores.
 
 A gate imports it as ``from aims_gates.gatekit import ...``; nothing here knows of any one gate.
 """
 
-from aims_gates.gatekit.calibration import Bin, bin_name, bin_sql, calibration_bins, calibration_error
+from aims_gates.gatekit.calibration import (
+    Bands,
+    Bin,
+    bin_name,
+    bin_sql,
+    calibration_bins,
+    calibration_error,
+    one_band,
+    read_bands,
+)
+from aims_gates.gatekit.clusters import (
+    RatioSums,
+    SampleRate,
+    Tally,
+    Together,
+    cluster_ratios,
+    cluster_totals,
+    tally_rows,
+)
 from aims_gates.gatekit.stated import HOLDS, holds
-from aims_gates.gatekit.verdict import judge_interval, outcome_remedy
-from aims_gates.gatekit.weights import WeightSums, refuse_weights, unweighted, weight_sql
+from aims_gates.gatekit.verdict import fails_alone, judge_interval, outcome_remedy
+from aims_gates.gatekit.weights import (
+    WeightSums,
+    cluster_sql,
+    counts_rows,
+    numeric_weights,
+    refuse_weights,
+    unweighted,
+    weight_sql,
+)
 
 __all__ = [
     "HOLDS",
+    "Bands",
     "Bin",
+    "SampleRate",
+    "RatioSums",
+    "Tally",
+    "Together",
     "WeightSums",
     "bin_name",
     "bin_sql",
     "calibration_bins",
     "calibration_error",
+    "cluster_ratios",
+    "cluster_sql",
+    "cluster_totals",
+    "counts_rows",
+    "fails_alone",
     "holds",
     "judge_interval",
+    "numeric_weights",
+    "one_band",
     "outcome_remedy",
+    "read_bands",
     "refuse_weights",
+    "tally_rows",
     "unweighted",
     "weight_sql",
 ]

@@ -10,6 +10,7 @@ from aims_gates.model.decision import TRIAL_GRANT, Action, ControlState, Decisio
 from aims_gates.model.findings import (
     BASES,
     BASIS_WORDS,
+    FAILS_ALONE,
     Basis,
     Cause,
     Evidence,
@@ -26,6 +27,7 @@ __all__ = [
     "ACTS",
     "BASES",
     "BASIS_WORDS",
+    "FAILS_ALONE",
     "GRACE_DAYS",
     "LEAST_ISOLATION",
     "TRIAL_GRANT",

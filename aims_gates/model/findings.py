@@ -8,6 +8,7 @@ from typing import Any, Literal
 __all__ = [
     "BASES",
     "BASIS_WORDS",
+    "FAILS_ALONE",
     "Basis",
     "Cause",
     "Evidence",
@@ -34,6 +35,10 @@ BASIS_WORDS: Mapping[Basis, str] = {
 }
 #: What has to change where a finding does not pass. A changed model, and changed training data, make a new version.
 Cause = Literal["model", "training-data", "data", "record", "people"]
+
+#: In the note of an inconclusive finding: it misses its limit by its own interval, but not after correction for those
+#: judged beside it. Where a profile only shows what is inconclusive, such a finding blocks all the same.
+FAILS_ALONE = "fails alone"
 
 _SEVERITY: Mapping[str, int] = {"pass": 0, "inconclusive": 1, "fail": 2, "error": 3}
 

@@ -3,18 +3,31 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aims_gates import DataError, InputError, intervals
-from aims_gates.gatekit import WeightSums, refuse_weights
+from aims_gates.gatekit import Tally, Together, WeightSums, cluster_totals, refuse_weights
 
-from .measures import RATES
+from .measures import RATES, SELECTION
 from .question import Question
 
-__all__ = ["MISSING", "MOST_GROUPS", "Cell", "Floats", "Table", "count_cells", "group_by", "tabulate", "within"]
+__all__ = [
+    "MISSING",
+    "MOST_GROUPS",
+    "Cell",
+    "Floats",
+    "Linked",
+    "Table",
+    "count_cells",
+    "group_by",
+    "link_cells",
+    "tabulate",
+    "within",
+]
 
 MISSING = "missing"
 #: More groups than this cannot be compared pair by pair, nor read by anybody.
@@ -25,6 +38,8 @@ _OTHER = 2
 #: Types of labels that are few.
 _WHOLE = ("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 Floats = NDArray[np.float64]
+#: Values of the sensitive columns, then of the control columns in a stratum -> how clusters link the rows there.
+Linked = Mapping[tuple[str | None, ...], Together]
 
 
 @dataclass(frozen=True)
@@ -70,6 +85,22 @@ def count_cells(question: Question, decided: str) -> list[Cell]:
         Cell(row[:split], row[split : len(by)], row[-8], row[-7], row[-6], float(row[-5]), float(row[-4]))
         for row in result
     ]
+
+
+def link_cells(question: Question, decided: str, columns: Sequence[str]) -> tuple[Linked, Linked]:
+    """How clusters link the four cells of each group: in all rows, and in each stratum; empty without clusters."""
+    if question.cluster is None:
+        return {}, {}
+    data = question.data
+    weight = f"CAST({data.quote(question.weight)} AS DOUBLE)" if question.weight else "1"
+    kind = f"2 * ({question.label or 0}) + ({decided})"
+
+    def linked(by: Sequence[str]) -> Linked:
+        keys = [f"CAST({data.quote(column)} AS VARCHAR) AS k{place}" for place, column in enumerate(by)]
+        parts = ", ".join([*keys, f"{kind} AS kind", f"{weight} AS w", f"{question.cluster} AS c"])
+        return cluster_totals(data, f"SELECT {parts} FROM data", 4, keys=len(by))
+
+    return linked(columns), linked([*columns, *question.control]) if question.control else {}
 
 
 def _source(question: Question, decided: str, by: Sequence[str]) -> tuple[str, str, str]:
@@ -157,6 +188,7 @@ class Table:
         weights, squares: Sums of weights and squared weights, shape (groups, label 2, decision 2).
         dropped: Rows left out for want of a sensitive value.
         sampling: Whether denominators are judged by their effective size.
+        linked: How clusters link the cells of each group; empty where rows are independent.
     """
 
     columns: tuple[str, ...]
@@ -167,6 +199,7 @@ class Table:
     squares: Floats
     dropped: int
     sampling: bool
+    linked: tuple[Together | None, ...] = ()
 
     def by(self, place: int) -> dict[str, str]:
         """A finding's ``by``: the group, and the stratum if any."""
@@ -176,23 +209,43 @@ class Table:
         """The group in words."""
         return ", ".join(f"{c}={v}" for c, v in zip(self.columns, self.names[place], strict=True))
 
-    @property
+    @cached_property
     def sizes(self) -> Floats:
-        """What counts as a group's size: weights that count rows, else rows."""
-        return self.rows if self.sampling else np.asarray(self.weights.sum(axis=(1, 2)))
+        """What counts as a group's size: its effective size, as its selection rate has it where rows are clustered."""
+        return self.counts(SELECTION)[1]
+
+    @property
+    def totals(self) -> Floats:
+        """Sums of weights."""
+        return np.asarray(self.weights.sum(axis=(1, 2)))
+
+    def rows_for(self, place: int, n: float) -> float:
+        """Rows of a group that so many of the denominator's (effective) rows stand for, for each of them."""
+        return float((self.rows if self.sampling else self.totals)[place]) / n
 
     def sums(self, measure: str) -> tuple[Floats, Floats]:
         """Weighted numerator and denominator per group."""
         top, bottom = RATES[measure]
         return self._sum(self.weights, top), self._sum(self.weights, bottom)
 
-    def counts(self, measure: str) -> tuple[Floats, Floats]:
-        """Successes and n per group for intervals: effective ones where weights correct a sample."""
+    def counts(self, measure: str) -> tuple[Floats, Floats, Floats | None]:
+        """Successes, effective size and degrees of freedom per group; the last is None where rows are independent."""
         top, bottom = self.sums(measure)
+        if self.linked:
+            return self._clustered(measure)
         if not self.sampling:
-            return top, bottom
+            return top, bottom, None
         n = np.asarray(intervals.effective_n(bottom, self._sum(self.squares, RATES[measure][1])))
-        return np.divide(top * n, bottom, out=np.zeros_like(top), where=bottom > 0), n
+        return np.divide(top * n, bottom, out=np.zeros_like(top), where=bottom > 0), n, None
+
+    def _clustered(self, measure: str) -> tuple[Floats, Floats, Floats]:
+        top, base = ([2 * y + d for y, d in cells] for cells in RATES[measure])
+        rates = [
+            Tally(np.zeros(4), w.reshape(4), q.reshape(4), self.sampling, together).rate(top, base)
+            for w, q, together in zip(self.weights, self.squares, self.linked, strict=True)
+        ]
+        n, df = np.array([rate.n for rate in rates]), np.array([rate.df for rate in rates])
+        return np.array([(rate.value or 0.0) * rate.n for rate in rates]), n, df
 
     @staticmethod
     def _sum(values: Floats, cells: Iterable[tuple[int, int]]) -> Floats:
@@ -200,7 +253,13 @@ class Table:
         return total
 
 
-def tabulate(question: Question, cells: Sequence[Cell], columns: Sequence[str], stratum: Mapping[str, str]) -> Table:
+def tabulate(
+    question: Question,
+    cells: Sequence[Cell],
+    columns: Sequence[str],
+    stratum: Mapping[str, str],
+    linked: tuple[Linked, Linked] = ({}, {}),
+) -> Table:
     """Add the cells up by these sensitive columns, in one stratum or in all."""
     inside = [cell for cell in cells if within(question.control, cell.strata, stratum)]
     known, left_out = group_by(question, inside, columns, _named(question, cells, columns))
@@ -212,7 +271,13 @@ def tabulate(question: Question, cells: Sequence[Cell], columns: Sequence[str], 
             weights[place, cell.label, cell.decision] += cell.weight
             squares[place, cell.label, cell.decision] += cell.squares
     rows = np.array([sum(cell.rows for cell in known[name]) for name in names], float)
-    return Table(tuple(columns), dict(stratum), names, rows, weights, squares, dropped, question.sampling)
+    places = [question.sensitive.index(column) for column in columns]
+    keys = [(known[name][0], tuple(known[name][0].groups[place] for place in places)) for name in names]
+    links = tuple(
+        linked[1].get((*key, *cell.strata)) if stratum else linked[0].get(key)
+        for cell, key in (keys if question.cluster else ())
+    )
+    return Table(tuple(columns), dict(stratum), names, rows, weights, squares, dropped, question.sampling, links)
 
 
 class Grouped(Protocol):

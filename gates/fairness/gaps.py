@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aims_gates import Finding, Limit, Outcome, intervals
+from aims_gates.gatekit import fails_alone
 
 from .cells import Table
 from .groups import available, overall_ends, set_aside, shown, small_note
@@ -113,9 +114,9 @@ def _why_unknown(table: Table, parts: list[_Part]) -> str:
 def _part(question: Question, table: Table, rate: str, ratio: bool) -> _Part | None:
     """The worst pair and fairlearn's value, over the pairs of groups or to the overall rate."""
     small, out = set_aside(question, table)
-    x, n = table.counts(rate)
+    x, n, df = table.counts(rate)
     top, bottom = table.sums(rate)
-    pairs = intervals.RatePairs.of(x, n, ~small & (n > 0), ~out)
+    pairs = intervals.RatePairs.of(x, n, ~small & (n > 0), ~out, df)
     points = intervals.RatePairs.of(top, bottom, present=~out)
     if question.reference == "overall":
         return _to_overall(question, rate, pairs, points, ratio)
@@ -125,9 +126,21 @@ def _part(question: Question, table: Table, rate: str, ratio: bool) -> _Part | N
     a, b = pair
     high, low = float(points.rates[a]), float(points.rates[b])
     value = (low / high if high > 0 else np.nan) if ratio else high - low
+    return _Part(rate, pairs, pair, value, *_pair_ends(question, pairs, pair, ratio))
+
+
+def _pair_ends(
+    question: Question, pairs: intervals.RatePairs, pair: tuple[int, ...], ratio: bool, times: int = 1
+) -> tuple[float, float]:
+    """The interval of a pair (higher, lower), or of a group against all rows."""
+    x, n = pairs.at(question.confidence, times)
+    if question.reference == "overall":
+        low, high = overall_ends(x, n, ratio, question.confidence, times)
+        return float(low[pair[0]]), float(high[pair[0]])
+    a, b = pair
     if ratio:
-        return _Part(rate, pairs, pair, value, *intervals.ratio_score(x[b], n[b], x[a], n[a], question.confidence))
-    return _Part(rate, pairs, pair, value, *intervals.newcombe_difference(x[a], n[a], x[b], n[b], question.confidence))
+        return intervals.ratio_score(x[b], n[b], x[a], n[a], question.confidence, times)
+    return intervals.newcombe_difference(x[a], n[a], x[b], n[b], question.confidence, times)
 
 
 def _to_overall(
@@ -142,9 +155,8 @@ def _to_overall(
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.minimum(rates / whole, whole / rates) if ratio else np.abs(rates - whole)
     place = int(known[int(np.argmin(values) if ratio else np.argmax(values))])
-    low, high = overall_ends(pairs.successes, pairs.n, ratio, question.confidence, 1)
     value = float(np.min(values) if ratio else np.max(values))
-    return _Part(rate, pairs, (place,), value, float(low[place]), float(high[place]))
+    return _Part(rate, pairs, (place,), value, *_pair_ends(question, pairs, (place,), ratio))
 
 
 def _verdict(
@@ -153,16 +165,30 @@ def _verdict(
     if question.reference != "overall":
         judge = intervals.judge_ratio if ratio else intervals.judge_difference
         return judge(part.pairs, limit, question.confidence, families, along)
-    counted, present = part.pairs.counted & part.pairs.present, part.pairs.present
-    times = max(1, int(counted.sum())) * families * along
-    plain, sure = (overall_ends(part.pairs.successes, part.pairs.n, ratio, question.confidence, k) for k in (1, times))
-    inside = np.array([limit.met(end) for end in (plain[0] if ratio else plain[1])], bool)
-    outside = np.array([not limit.met(end) for end in (sure[1] if ratio else sure[0])], bool)
-    failing = np.flatnonzero(outside & counted)
-    unsure, hidden = bool((~inside & counted).any()), bool((~inside & present & ~counted).any())
-    outcome: Outcome = "fail" if len(failing) else "inconclusive" if unsure or hidden or counted.sum() < 2 else "pass"
-    pair = (int(failing[0]), int(failing[0])) if len(failing) else None
-    return intervals.PairVerdict(outcome, pair, unsure, hidden, int(counted.sum()) if counted.sum() > 1 else 0)
+    return _to_all_rows(question, part.pairs, limit, ratio, families * along)
+
+
+def _to_all_rows(
+    question: Question, pairs: intervals.RatePairs, limit: Limit, ratio: bool, families: int
+) -> intervals.PairVerdict:
+    """The verdict on the distance of each group to all rows."""
+    counted = pairs.counted & pairs.present
+    judged = int(counted.sum())
+    plain, sure = (
+        overall_ends(*pairs.at(question.confidence, times), ratio, question.confidence, times)
+        for times in (1, max(1, judged) * families)
+    )
+    far, near = (0, 1) if ratio else (1, 0)
+    inside = np.array([limit.met(end) for end in plain[far]], bool)
+    failing, alone = (
+        np.flatnonzero(np.array([not limit.met(end) for end in ends[near]], bool) & counted) for ends in (sure, plain)
+    )
+    unsure, hidden = bool((~inside & counted).any()), bool((~inside & pairs.present & ~counted).any())
+    if len(failing):
+        return intervals.PairVerdict("fail", (int(failing[0]),) * 2, unsure, hidden, judged)
+    outcome: Outcome = "inconclusive" if unsure or hidden or judged < 2 else "pass"
+    pair = (int(alone[0]),) * 2 if len(alone) else None
+    return intervals.PairVerdict(outcome, None, unsure, hidden, judged if judged > 1 else 0, pair)
 
 
 def _judged(
@@ -170,24 +196,38 @@ def _judged(
 ) -> tuple[Outcome | None, str | None]:
     if limit is None:
         return None, None
+    family = families * len(parts)
     verdicts = [_verdict(question, part, limit, ratio, families, len(parts)) for part in parts]
-    failed = [(part, v.failing) for part, v in zip(parts, verdicts, strict=True) if v.outcome == "fail" and v.failing]
-    if failed:
-        return "fail", _elsewhere(table, worst, *failed[0])
+    for part, verdict in zip(parts, verdicts, strict=True):
+        if verdict.failing is not None:
+            ends = _simultaneous(question, part, verdict.failing, ratio, verdict.pairs * family)
+            return "fail", "; ".join(filter(None, [_elsewhere(table, worst, part, verdict.failing), ends])) or None
     if all(verdict.outcome == "pass" for verdict in verdicts):
         return "pass", None
     if not any(verdict.pairs for verdict in verdicts):
         return "inconclusive", "fewer than two groups are large enough to judge"
-    times = max(verdict.pairs for verdict in verdicts) * families * len(parts)
-    needed = _needed(question, table, worst, limit, ratio, times)
+    for part, verdict in zip(parts, verdicts, strict=True):
+        if verdict.alone is not None:
+            ends = _simultaneous(question, part, verdict.alone, ratio, verdict.pairs * family)
+            return "inconclusive", fails_alone(ends, _pair_name(table, verdict.alone))
+    needed = _needed(question, table, worst, limit, ratio, max(verdict.pairs for verdict in verdicts) * family)
     return "inconclusive", "; ".join([*_why_open(worst, limit, verdicts), needed])
+
+
+def _simultaneous(question: Question, part: _Part, pair: tuple[int, int], ratio: bool, several: int) -> str | None:
+    """The pair's interval corrected for all that is judged beside it; None where nothing is."""
+    return intervals.simultaneous(*_pair_ends(question, part.pairs, pair, ratio, several)) if several > 1 else None
+
+
+def _pair_name(table: Table, pair: tuple[int, int]) -> str:
+    return " and ".join(table.name(place) for place in sorted(set(pair)))
 
 
 def _elsewhere(table: Table, worst: _Part, part: _Part, pair: tuple[int, int]) -> str | None:
     """The pair that surely misses the limit, where it is another than the worst pair."""
     if part.rate == worst.rate and set(pair) == set(worst.worst):
         return None
-    return f"surely outside: {' and '.join(table.name(i) for i in sorted(set(pair)))}"
+    return f"surely outside: {_pair_name(table, pair)}"
 
 
 def _why_open(worst: _Part, limit: Limit, verdicts: list[intervals.PairVerdict]) -> Iterator[str]:
@@ -200,6 +240,7 @@ def _why_open(worst: _Part, limit: Limit, verdicts: list[intervals.PairVerdict])
 def _needed(question: Question, table: Table, worst: _Part, limit: Limit, ratio: bool, times: int) -> str:
     """How many rows per group would settle it, in plain words."""
     top, bottom = table.sums(worst.rate)
+    n = worst.pairs.n
     if len(worst.worst) == 1:
         return "more rows per group are needed"
     a, b = worst.worst
@@ -208,7 +249,7 @@ def _needed(question: Question, table: Table, worst: _Part, limit: Limit, ratio:
     )
     if needed is None:
         return "the rates lie so near the limit that no practical number of rows would settle it"
-    rows = needed * max(float(table.sizes[i] / bottom[i]) for i in (a, b))
+    rows = needed * max(table.rows_for(i, float(n[i])) for i in (a, b) if n[i] > 0)
     return f"about {_round(rows):,} rows per group would settle it, should the rates stay as they are"
 
 
@@ -222,7 +263,7 @@ def _named(table: Table, part: _Part, several: bool, question: Question) -> str:
     top, bottom = table.sums(part.rate)
 
     def one(place: int) -> str:
-        return f"{table.name(place)} ({top[place] / bottom[place]:.4g} of {bottom[place]:g})"
+        return f"{table.name(place)} ({top[place] / bottom[place]:.4g} of {part.pairs.n[place]:g})"
 
     kind = f" in {shown(question, part.rate)}" if several else ""
     if question.reference == "overall":

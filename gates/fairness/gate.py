@@ -6,7 +6,7 @@ from itertools import combinations
 
 from aims_gates import Case, Finding
 
-from .cells import MISSING, Cell, count_cells, tabulate
+from .cells import MISSING, Cell, count_cells, link_cells, tabulate
 from .gaps import gap_findings
 from .groups import group_findings
 from .question import Question, ask
@@ -23,6 +23,9 @@ _ALL_SUBSETS = 3
 def run(case: Case) -> Iterator[Finding]:
     """Every measure of contracts: by group, by intersection, over groups, and inside each stratum."""
     positive = case.params["positive"]
+    spelling = ask(case, positive[0] if isinstance(positive, list | tuple) and positive else None).spelling
+    if spelling:
+        yield Finding("labels", note=spelling)
     several = isinstance(positive, list | tuple)
     classes = list(dict.fromkeys(positive)) if several else [None]
     measured = set()
@@ -46,14 +49,14 @@ def run(case: Case) -> Iterator[Finding]:
 def _findings(question: Question, classes: int = 1) -> Iterator[Finding]:
     """One question's findings; ``classes`` are judged beside each other, and corrected for."""
     if is_regression(question):
-        yield from regression_findings(question, _sets(question.sensitive))
+        yield from regression_findings(question, _sets(question.sensitive), classes * _family_size(question))
         return
     decided = question.decided
     if decided is None:
         question, decided = above_median(question)
     cells = count_cells(question, decided)
     constant = len({cell.decision for cell in cells if cell.weight > 0}) < 2
-    for finding in _judged(question, cells, classes):
+    for finding in _judged(question, cells, decided, classes):
         yield _open(finding) if constant and finding.outcome == "pass" and finding.measure != "count" else finding
 
 
@@ -63,14 +66,17 @@ def _open(finding: Finding) -> Finding:
     return replace(finding, outcome="inconclusive", note=note, remedy="Evaluate on rows with both decisions.")
 
 
-def _judged(question: Question, cells: Sequence[Cell], classes: int) -> Iterator[Finding]:
+def _judged(question: Question, cells: Sequence[Cell], decided: str, classes: int) -> Iterator[Finding]:
     strata = _strata(question, cells)
+    family = classes * _family_size(question)
     for columns in _sets(question.sensitive):
-        whole = tabulate(question, cells, columns, {})
-        parts = [tabulate(question, cells, columns, stratum) for stratum in strata]
+        linked = link_cells(question, decided, columns)
+        whole = tabulate(question, cells, columns, {}, linked)
+        parts = [tabulate(question, cells, columns, stratum, linked) for stratum in strata]
         notes = notes_on_strata(question, whole, parts)
         for table in (whole, *parts):
-            families = classes * (max(1, len(parts)) if table.stratum else 1)
+            # Half of the error is for all rows, half for the strata.
+            families = family * (2 * len(parts) if table.stratum else 2 if parts else 1)
             if question.drop_missing:
                 yield Finding("rows_dropped", table.dropped, by=table.stratum, over={"sensitive": list(columns)})
             yield from group_findings(question, table, families)
@@ -78,12 +84,17 @@ def _judged(question: Question, cells: Sequence[Cell], classes: int) -> Iterator
         yield from adjusted_findings(question, whole, parts)
 
 
+def _family_size(question: Question) -> int:
+    """Limits times sets of columns that are judged beside each other: what roles and plan fix beforehand."""
+    return max(1, len(set(question.limits) - {"count"})) * len(_sets(question.sensitive))
+
+
 def _whole_accuracy(question: Question) -> Iterator[Finding]:
     """Of several classes together: the share of rows whose decision is their label, by group, and its gaps."""
     if question.target is None or question.prediction is None or question.ruled:
         return
     data = question.data
-    right = f"CAST({data.quote(question.target)} = {data.quote(question.prediction)} AS TINYINT)"
+    right = f"CAST({data.same_sql(question.target, question.prediction)} AS TINYINT)"
     alone = replace(question, label=None, decided=right, counted="accuracy")
     for finding in _findings(alone):
         if finding.measure.startswith("accuracy"):

@@ -38,8 +38,8 @@ def shown(question: Question, rate: str) -> str:
 
 def set_aside(question: Question, table: Table) -> tuple[Any, Any]:
     """Which groups are too small to judge by, and which are left out for good by their share."""
-    sizes = table.sizes
-    return sizes < question.min_size, sizes < question.min_share * sizes.sum()
+    totals = table.totals
+    return table.sizes < question.min_size, totals < question.min_share * totals.sum()
 
 
 def small_note(question: Question, table: Table) -> str | None:
@@ -73,7 +73,10 @@ class Sides:
 
 
 def sides(question: Question, table: Table, rate: str) -> Sides:
-    """Find the reference group: named, or of the highest rate among groups large enough (else among all)."""
+    """Find the reference group: named, or of the highest rate among all that are not left out by their share.
+
+    A small group may be it: that leaves verdicts open and changes no value (6 RCNY 5-300: the most selected category).
+    """
     groups = len(table.names)
     reference = question.reference
     if reference == "overall":
@@ -86,9 +89,9 @@ def sides(question: Question, table: Table, rate: str) -> Sides:
             listed = "; ".join(", ".join(name) for name in table.names[:12])
             message = f"the reference group {', '.join(columns)!r} is not in the data"
             raise InputError(message, where=question.data.where, remedy=f"Choose from: {listed}.")
-    small, out = set_aside(question, table)
+    _, out = set_aside(question, table)
     rates = _rates(*table.sums(rate))
-    for allowed in (~small & ~out, ~out, np.ones(groups, bool)):
+    for allowed in (~out, np.ones(groups, bool)):
         fitting = np.where(allowed, rates, np.nan)
         if not np.isnan(fitting).all():
             place = int(np.nanargmax(fitting))
@@ -120,9 +123,9 @@ def group_findings(question: Question, table: Table, families: int) -> Iterator[
 
 def _rate_findings(question: Question, table: Table, rate: str, families: int) -> Iterator[Finding]:
     name, (top, bottom) = shown(question, rate), table.sums(rate)
-    x, n = table.counts(rate)
-    plain = intervals.wilson(x, n, question.confidence)
-    sure = intervals.wilson(x, n, question.confidence, len(table.names) * families)
+    pairs, times = intervals.RatePairs.of(*_counted(table, rate)), len(table.names) * families
+    plain = intervals.wilson(*pairs.at(question.confidence), question.confidence)
+    sure = intervals.wilson(*pairs.at(question.confidence, times), question.confidence, times)
     for place, value in enumerate(_rates(top, bottom)):
         limit, few = _judgeable(question, table, place, name)
         if np.isnan(value):
@@ -134,8 +137,15 @@ def _rate_findings(question: Question, table: Table, rate: str, families: int) -
         outcome, message = judge_interval(limit, float(value), ends, _at(sure, place)) if limit else (None, None)
         if few:
             outcome, message = ("inconclusive" if limit else None), few
-        rows = float(bottom[place])
-        yield Finding(name, float(value), *ends, None, rows, table.by(place), None, limit, outcome, note=message)
+        yield Finding(
+            name, float(value), *ends, None, float(pairs.n[place]), table.by(place), None, limit, outcome, note=message
+        )
+
+
+def _counted(table: Table, rate: str) -> tuple[Floats, Floats, None, None, Floats | None]:
+    """What :meth:`RatePairs.of` takes."""
+    x, n, df = table.counts(rate)
+    return x, n, None, None, df
 
 
 def _at(ends: tuple[Floats, Floats], place: int) -> tuple[float, float]:
@@ -155,17 +165,17 @@ def _against(question: Question, table: Table, rate: str, families: int) -> Iter
     """``<rate>_disparity`` for every rate, and ``impact_ratio`` for the selection (or scoring) rate."""
     side = sides(question, table, rate)
     top, bottom = table.sums(rate)
-    x, n = table.counts(rate)
+    pairs, times = intervals.RatePairs.of(*_counted(table, rate)), side.comparisons * families
     rates = _rates(top, bottom)
     base = _rates(top.sum(keepdims=True), bottom.sum(keepdims=True))[0] if side.place is None else rates[side.place]
     with np.errstate(divide="ignore", invalid="ignore"):
         values = rates / base
-    plain = _ratio_ends(x, n, side.place, question.confidence, 1)
-    sure = _ratio_ends(x, n, side.place, question.confidence, side.comparisons * families)
+    plain = _ratio_ends(*pairs.at(question.confidence), side.place, question.confidence, 1)
+    sure = _ratio_ends(*pairs.at(question.confidence, times), side.place, question.confidence, times)
     for name in (f"{shown(question, rate)}_disparity", *(["impact_ratio"] if rate == SELECTION else [])):
         for place, value in enumerate(values):
             finding = _compared(question, table, name, side, place, float(value), _at(plain, place), _at(sure, place))
-            yield replace(finding, n=float(bottom[place]))
+            yield replace(finding, n=float(pairs.n[place]))
 
 
 def _compared(

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aims_gates import DataError
-from aims_gates.gatekit import WeightSums, refuse_weights
+from aims_gates.gatekit import RatioSums, WeightSums, cluster_ratios, refuse_weights
 
 from .cells import MOST_GROUPS
 from .question import Question
 
-__all__ = ["TERMS", "Moments", "count_moments"]
+__all__ = ["TERMS", "Moments", "count_moments", "link_moments"]
 
 #: Measure -> SQL of the term whose mean it is; ``p`` is the prediction, ``y`` the target.
 TERMS = {"mean_prediction": "p", "mean_error": "p - y", "mean_absolute_error": "abs(p - y)"}
@@ -34,6 +34,26 @@ class Moments:
     second: tuple[float, ...]
 
 
+def link_moments(
+    question: Question, columns: Sequence[str], centres: Sequence[float]
+) -> dict[tuple[str | None, ...], list[RatioSums]]:
+    """Values of these columns -> what clusters tell of the mean of each term; nothing where rows are independent."""
+    if question.cluster is None:
+        return {}
+    terms = [(f"({term}) - {centre!r}", "1") for term, centre in zip(TERMS.values(), centres, strict=True)]
+    keys = ", ".join(f"CAST({question.data.quote(column)} AS VARCHAR) AS k{i}" for i, column in enumerate(columns))
+    rows = f"SELECT {keys}, {question.cluster} AS c, {_values(question)} FROM data"
+    return cluster_ratios(question.data, rows, terms, keys=len(columns))
+
+
+def _values(question: Question) -> str:
+    """Prediction, target and weight as SQL."""
+    data = question.data
+    p, y = data.quote(str(question.prediction)), data.quote(str(question.target))
+    w = data.quote(question.weight) if question.weight else "1"
+    return f"CAST({p} AS DOUBLE) AS p, CAST({y} AS DOUBLE) AS y, CAST({w} AS DOUBLE) AS w"
+
+
 def count_moments(question: Question) -> tuple[list[Moments], tuple[float, ...]]:
     """The moments of each group and stratum, and the centre of each term: squares about 0 would lose digits.
 
@@ -41,13 +61,10 @@ def count_moments(question: Question) -> tuple[list[Moments], tuple[float, ...]]
         DataError: a value is missing or infinite, weights are none, or there are too many groups.
     """
     data = question.data
-    p, y = data.quote(str(question.prediction)), data.quote(str(question.target))
-    w = data.quote(question.weight) if question.weight else "1"
     by = (*question.sensitive, *question.control)
     keys = [f"g{place}" for place in range(len(by))]
     named = ", ".join(f"CAST({data.quote(column)} AS VARCHAR) AS {key}" for column, key in zip(by, keys, strict=True))
-    casts = f"CAST({p} AS DOUBLE) AS p, CAST({y} AS DOUBLE) AS y, CAST({w} AS DOUBLE) AS w"
-    rows = f"SELECT {named}, {casts} FROM data"
+    rows = f"SELECT {named}, {_values(question)} FROM data"
     _sound(question, rows)
     centres = tuple(map(float, data.query(f"SELECT {', '.join(f'avg({t})' for t in TERMS.values())} FROM ({rows})")[0]))
     about = [f"({term} - {centre!r})" for term, centre in zip(TERMS.values(), centres, strict=True)]

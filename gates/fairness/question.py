@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aims_gates import Case, Dataset, InputError, Limit, read_limits
+from aims_gates.gatekit import cluster_sql, counts_rows, numeric_weights
 
 from .measures import known_measures
 
@@ -19,10 +20,13 @@ class Question:
         data: The evaluation set.
         sensitive, control: Columns.
         target, prediction, score, weight: Columns, or None.
+        cluster: SQL of the column whose rows go together; None where rows are independent.
         label, decided: SQL giving 1, 0, NULL or 2; None where there is no such column.
         limits: By measure.
         ruled: Whether a decision rule stands in for the prediction.
         declared: Whether the favourable label was named.
+        task: What was said of the target; None leaves it to the data.
+        spelling: Which labels differ only in capital letters, in words.
         counted: What the share of rows with decision 1 is called.
     """
 
@@ -33,6 +37,7 @@ class Question:
     prediction: str | None
     score: str | None
     weight: str | None
+    cluster: str | None
     label: str | None
     decided: str | None
     limits: Mapping[str, Limit]
@@ -44,6 +49,8 @@ class Question:
     sampling: bool
     ruled: bool
     declared: bool
+    task: str | None
+    spelling: str | None
     counted: str = "selection_rate"
 
 
@@ -67,6 +74,8 @@ def ask(case: Case, positive: Any = None) -> Question:
     if clash:
         remedy = "Stratify by another column."
         raise InputError(f"{clash.pop()!r} is both sensitive and a control", where="fairness", remedy=remedy)
+    if one["weight"]:
+        numeric_weights(data, one["weight"], counts_rows(case))
     chosen = positive if isinstance(params["positive"], list | tuple) else params["positive"]
     return Question(
         data=data,
@@ -76,6 +85,7 @@ def ask(case: Case, positive: Any = None) -> Question:
         prediction=one["prediction"],
         score=one["score"],
         weight=one["weight"],
+        cluster=cluster_sql(case, data),
         label=data.label_sql(one["target"], chosen) if one["target"] else None,
         decided=_decided(data, one["score"], one["prediction"], params["decision"], chosen),
         limits=read_limits(params["limits"], known_measures()),
@@ -84,10 +94,16 @@ def ask(case: Case, positive: Any = None) -> Question:
         min_share=case.number("min_group_share", 0, 1),
         drop_missing=_choice("missing", params["missing"], ("group", "drop")) == "drop",
         reference=_reference(params["reference"], sensitive),
-        sampling=_choice("weight_kind", params["weight_kind"], ("frequency", "sampling")) == "sampling",
+        sampling=not counts_rows(case),
         ruled=params["decision"] is not None,
         declared=chosen is not None,
+        task=_task(params["task"]),
+        spelling=data.case_note(one["target"], one["prediction"], positive=params["positive"]),
     )
+
+
+def _task(value: Any) -> str | None:
+    return None if value is None else _choice("task", value, ("classification", "regression", "forecast", "ranking"))
 
 
 def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:

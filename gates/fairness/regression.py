@@ -3,19 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import hypot, sqrt
+from math import hypot, inf, sqrt
 
 from aims_gates import Finding, Limit, Outcome, intervals
-from aims_gates.gatekit import judge_interval
+from aims_gates.gatekit import RatioSums, fails_alone, judge_interval
 
 from .cells import group_by, within
-from .moments import TERMS, Moments, count_moments
+from .moments import TERMS, Moments, count_moments, link_moments
 from .question import Question
 
 __all__ = ["is_regression", "regression_findings"]
 
 #: More different values than this, or a fraction among them, and a numeric target is a quantity, not a label.
 _MOST_LABELS = 20
+_MEANS = {*TERMS, *(f"{term}_difference" for term in TERMS)}
 _REMEDIES: Mapping[str, str] = {
     "fail": "Compare the two groups' data and errors; mitigate; run again.",
     "inconclusive": "Evaluate on more rows of the groups named, or have the open question waived with a reason.",
@@ -25,41 +26,43 @@ _REMEDIES: Mapping[str, str] = {
 def is_regression(question: Question) -> bool:
     """Whether target and prediction are quantities: numeric, no rule, no positive label, many values."""
     data, columns = question.data, (question.target, question.prediction)
-    if None in columns or question.ruled or question.declared:
+    if question.task in ("classification", "ranking") or None in columns or question.ruled or question.declared:
         return False
     if any(data.kind(str(column)) != "numeric" for column in columns):
         return False
+    if question.task or _MEANS & set(question.limits):
+        return True
     name = data.quote(str(question.target))
     other = data.query(f"SELECT 1 FROM data WHERE {name} NOT IN (0, 1) LIMIT 1")
     if not other:
         return False
+    decided = data.quote(str(question.prediction))
     values, fractions = data.query(
-        f"SELECT approx_count_distinct({name}), count(*) FILTER ({name} % 1 <> 0) FROM data"
+        f"SELECT approx_count_distinct({name}), count(*) FILTER ({name} % 1 <> 0 OR {decided} % 1 <> 0) FROM data"
     )[0]
     return bool(values > _MOST_LABELS or fractions)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """A group's mean of one term, and what to judge it by."""
+    """A group's mean of one term, its standard error (None where there is none) and degrees of freedom."""
 
     by: Mapping[str, str]
     size: float
     n: float
     mean: float
-    deviation: float | None
+    error: float | None
+    df: float
 
     @property
     def name(self) -> str:
         return ", ".join(f"{column}={value}" for column, value in self.by.items())
 
-    @property
-    def error(self) -> float:
-        return (self.deviation or 0.0) / sqrt(self.n)
 
-
-def regression_findings(question: Question, sets: Sequence[tuple[str, ...]]) -> Iterator[Finding]:
+def regression_findings(question: Question, sets: Sequence[tuple[str, ...]], family: int) -> Iterator[Finding]:
     """mean_prediction, mean_error (prediction minus target) and mean_absolute_error by group, and their differences.
+
+    ``family`` is how many limits and sets of columns are judged beside each other.
 
     Raises:
         DataError: rows lack a value or hold infinities, or weights are none.
@@ -67,8 +70,10 @@ def regression_findings(question: Question, sets: Sequence[tuple[str, ...]]) -> 
     cells, centres = count_moments(question)
     strata: list[dict[str, str]] = [{}, *_strata(question, cells)]
     for columns in sets:
+        linked = link_moments(question, columns, centres)
+        within_strata = link_moments(question, [*columns, *question.control], centres) if question.control else {}
         for stratum in strata:
-            families = max(1, len(strata) - 1) if stratum else 1
+            families = family * (2 * (len(strata) - 1) if stratum else 2 if len(strata) > 1 else 1)
             inside = [cell for cell in cells if within(question.control, cell.strata, stratum)]
             known, left_out = group_by(question, inside, columns)
             if question.drop_missing:
@@ -76,10 +81,12 @@ def regression_findings(question: Question, sets: Sequence[tuple[str, ...]]) -> 
                 yield Finding("rows_dropped", dropped, by=stratum, over={"sensitive": list(columns)})
             yield from _counts(question, columns, stratum, known)
             for place, measure in enumerate(TERMS):
-                groups = [
-                    _group(question, dict(zip(columns, name, strict=True)), known[name], place, centres[place])
-                    for name in sorted(known)
-                ]
+                groups = []
+                for name in sorted(known):
+                    key = tuple(known[name][0].groups[question.sensitive.index(column)] for column in columns)
+                    clusters = within_strata.get((*key, *known[name][0].strata)) if stratum else linked.get(key)
+                    by = dict(zip(columns, name, strict=True))
+                    groups.append(_group(question, by, known[name], place, centres[place], clusters))
                 for group in groups:
                     yield _by_group(question, measure, group, stratum, len(groups) * families)
                 yield _difference(question, measure, columns, groups, stratum, families)
@@ -99,20 +106,32 @@ def _counts(
     limit = question.limits.get("count")
     for name in sorted(known):
         rows = sum(cell.rows for cell in known[name])
-        count = float(rows if question.sampling else sum(cell.weight for cell in known[name]))
+        weight, squares = (sum(getattr(cell, part) for cell in known[name]) for part in ("weight", "squares"))
+        count = float(intervals.effective_n(weight, squares) if question.sampling else weight)
         by = {**dict(zip(columns, name, strict=True)), **stratum}
         yield Finding("count", count, n=rows, by=by, limit=limit, outcome=limit.verdict(count) if limit else None)
 
 
-def _group(question: Question, by: Mapping[str, str], cells: list[Moments], place: int, centre: float) -> _Group:
-    rows, weight, squares = (sum(getattr(cell, name) for cell in cells) for name in ("rows", "weight", "squares"))
+def _group(
+    question: Question,
+    by: Mapping[str, str],
+    cells: list[Moments],
+    place: int,
+    centre: float,
+    clusters: list[RatioSums] | None,
+) -> _Group:
+    weight, squares = (sum(getattr(cell, name) for cell in cells) for name in ("weight", "squares"))
     if not weight:
-        return _Group(by, rows, 0.0, 0.0, None)
+        return _Group(by, 0.0, 0.0, 0.0, None, 0.0)
     offset = sum(cell.first[place] for cell in cells) / weight
     spread = max(0.0, sum(cell.second[place] for cell in cells) - weight * offset * offset)
-    n = weight * weight / squares if question.sampling else weight
-    deviation = sqrt(spread / weight * n / (n - 1)) if n > 1 else None
-    return _Group(by, rows if question.sampling else weight, n, centre + offset, deviation)
+    n = float(intervals.effective_n(weight, squares)) if question.sampling else weight
+    error, df = (sqrt(spread / weight / (n - 1)), n - 1) if n > 1 else (None, 0.0)
+    if question.cluster is not None:
+        clustered, df = (clusters and clusters[place].error(offset, weight)) or (None, 0.0)
+        error = None if clustered is None or error is None else max(clustered, error)
+        n = min(n, spread / weight / error**2 + 1) if error else min(n, df + 1)
+    return _Group(by, n, n, centre + offset, error, df)
 
 
 def _by_group(question: Question, measure: str, group: _Group, stratum: Mapping[str, str], times: int) -> Finding:
@@ -135,9 +154,9 @@ def _by_group(question: Question, measure: str, group: _Group, stratum: Mapping[
 
 
 def _interval(group: _Group, confidence: float) -> tuple[float, float] | None:
-    if group.deviation is None:
+    if group.error is None:
         return None
-    return intervals.mean_interval(group.mean, group.deviation, group.n, confidence)
+    return intervals.mean_interval(group.mean, group.error * sqrt(group.df + 1), group.df + 1, confidence)
 
 
 def _difference(
@@ -151,7 +170,7 @@ def _difference(
     name, over = f"{measure}_difference", {"sensitive": list(columns)}
     limit, whole = question.limits.get(name), sum(group.size for group in groups)
     present = [group for group in groups if group.size >= question.min_share * whole]
-    usable = [group for group in present if group.deviation is not None]
+    usable = [group for group in present if group.error is not None]
     pairs = list(combinations(usable, 2))
     if not pairs:
         note = "fewer than two groups with two rows"
@@ -160,7 +179,8 @@ def _difference(
     a, b = max(pairs, key=lambda pair: abs(pair[0].mean - pair[1].mean))
     a, b = (a, b) if a.mean >= b.mean else (b, a)
     low, high = _welch(a, b, question.confidence, 1)
-    outcome = _judge(question, pairs, limit, len(present) > len(usable), families) if limit else None
+    outcome, why = _judge(question, pairs, limit, len(present) > len(usable), families) if limit else (None, None)
+    notes = [f"worst pair: {_described(a)} and {_described(b)}", why, *_set_aside(question, groups, present)]
     return Finding(
         name,
         a.mean - b.mean,
@@ -171,7 +191,7 @@ def _difference(
         over=over,
         limit=limit,
         outcome=outcome,
-        note="; ".join([f"worst pair: {_described(a)} and {_described(b)}", *_set_aside(question, groups, present)]),
+        note="; ".join(filter(None, notes)),
         remedy=_REMEDIES.get(outcome or ""),
     )
 
@@ -196,17 +216,33 @@ def _sizes(groups: Iterable[_Group]) -> str:
 
 def _judge(
     question: Question, pairs: list[tuple[_Group, _Group]], limit: Limit, hidden: bool, families: int
-) -> Outcome:
+) -> tuple[Outcome, str | None]:
     counted = [pair for pair in pairs if min(pair[0].size, pair[1].size) >= question.min_size]
+    times, alone = len(counted) * families, None
     for a, b in counted:
-        low, high = _welch(a, b, question.confidence, len(counted) * families)
-        if not limit.met(max(low, -high, 0.0)):
-            return "fail"
+        sure = _welch(a, b, question.confidence, times)
+        several = intervals.simultaneous(*sure) if times > 1 else None
+        if not limit.met(_nearest(sure)):
+            return "fail", several
+        if not limit.met(_nearest(_welch(a, b, question.confidence, 1))):
+            alone = fails_alone(several, f"{a.name} and {b.name}")
     inside = all(limit.met(max(map(abs, _welch(a, b, question.confidence, 1)))) for a, b in pairs)
-    return "pass" if counted and inside and not hidden else "inconclusive"
+    return ("pass" if counted and inside and not hidden else "inconclusive"), alone
+
+
+def _nearest(ends: tuple[float, float]) -> float:
+    """The least distance from 0 that the interval holds."""
+    return max(ends[0], -ends[1], 0.0)
 
 
 def _welch(a: _Group, b: _Group, confidence: float, comparisons: int) -> tuple[float, float]:
-    """Interval for the difference of two means (B. L. Welch, Biometrika 29 (1938) 350-362), normal quantile."""
-    reach = intervals.critical(confidence, comparisons) * hypot(a.error, b.error)
-    return a.mean - b.mean - reach, a.mean - b.mean + reach
+    """Interval for the difference of two means by B. L. Welch, Biometrika 29 (1938) 350-362.
+
+    Degrees of freedom by F. E. Satterthwaite, Biometrics Bulletin 2 (1946) 110-114.
+    """
+    parts = [(group.error or 0.0) ** 2 for group in (a, b)]
+    below = sum(part * part / max(group.df, 1.0) for part, group in zip(parts, (a, b), strict=True))
+    df = sum(parts) ** 2 / below if below > 0 else max(1.0, min(a.df, b.df))
+    level = 1 - (1 - confidence) / max(1, comparisons)
+    gap = a.mean - b.mean
+    return intervals.mean_interval(gap, hypot(*map(sqrt, parts)) * sqrt(df + 1), df + 1, level) or (-inf, inf)

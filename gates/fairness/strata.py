@@ -60,7 +60,7 @@ class _Adjusted:
 def _adjusted(question: Question, whole: Table, strata: Sequence[Table]) -> Iterator[tuple[str, _Adjusted]]:
     """Rate -> the worst pair's gap inside the strata, for every rate that has one."""
     for rate in available(question):
-        x, n = whole.counts(rate)
+        x, n, _ = whole.counts(rate)
         pair = intervals.RatePairs.of(x, n).worst(False)
         if pair is None:
             continue
@@ -96,7 +96,7 @@ def _pair(
     """Successes and n of both groups in a stratum; None where one of them is not there."""
     if first not in table.names or second not in table.names:
         return None
-    x, n = table.counts(rate)
+    x, n, _ = table.counts(rate)
     a, b = table.names.index(first), table.names.index(second)
     return (float(x[a]), float(n[a]), float(x[b]), float(n[b])) if n[a] > 0 and n[b] > 0 else None
 

@@ -1,13 +1,24 @@
 """Measures of binary decisions and of scores, as scikit-learn defines them, from sums that DuckDB makes."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from math import hypot
 
-from aims_gates import DataError, intervals
-from aims_gates.gatekit import calibration_bins, calibration_error
+from aims_gates import DataError
+from aims_gates.gatekit import (
+    Bin,
+    RatioSums,
+    SampleRate,
+    Tally,
+    calibration_bins,
+    calibration_error,
+    cluster_ratios,
+    one_band,
+    tally_rows,
+)
 
-from .areas import area_of
-from .measured import Measured, mean_of
+from .areas import areas
+from .measured import Ends, Measured, mean_of, rate_of, with_ends
+from .recalibration import recalibrated
 from .rows import Rows
 
 __all__ = ["binary_measures", "class_measures", "score_measures"]
@@ -15,51 +26,68 @@ __all__ = ["binary_measures", "class_measures", "score_measures"]
 #: scikit-learn's log_loss keeps probabilities this far from 0 and 1 (the machine epsilon of a double).
 _EPSILON = 2.220446049250313e-16
 _MOST_CLASSES = 1000
+#: Kinds of rows by label and decision, and two of decisions that are neither label.
+_TN, _FP, _FN, _TP, _NEITHER0, _NEITHER1 = range(6)
+_KIND = "CASE WHEN d = 2 THEN 4 + y ELSE 2 * y + d END"
 
 
 def binary_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str | None, dict[str, Measured]]:
-    """Slice -> measure -> value, from the four weighted cells of label and decision."""
-    cells: dict[str | None, dict[tuple[int, int], float]] = {}
-    for key, y, d, weight in rows.data.query(
-        f"SELECT k, y, d, sum(w) FROM ({rows.base(by)}) GROUP BY k, y, d ORDER BY k"
-    ):
-        cells.setdefault(key, {})[(int(y), int(d))] = float(weight)
-    return {key: _from_cells(cell, rows.confidence, comparisons) for key, cell in cells.items()}
+    """Slice -> measure -> value, from the weighted cells of label and decision."""
+    cluster = ", c" if rows.cluster else ""
+    base = f"SELECT k AS k0, CAST({_KIND} AS INTEGER) AS kind, w{cluster} FROM ({rows.base(by)}) AS r"
+    tallies = tally_rows(rows.data, base, 6, keys=1, cluster=bool(rows.cluster), sampling=rows.sampling)
+    return {key: _from_cells(tally, rows.confidence, comparisons) for (key,), tally in tallies.items()}
 
 
-def _from_cells(cells: Mapping[tuple[int, int], float], confidence: float, comparisons: int) -> dict[str, Measured]:
-    tn, fp, fn, tp = (cells.get(cell, 0.0) for cell in ((0, 0), (0, 1), (1, 0), (1, 1)))
+def _from_cells(cells: Tally, confidence: float, comparisons: int) -> dict[str, Measured]:
+    def rate(top: list[int], base: list[int], nothing: str) -> Measured:
+        return rate_of(cells.rate(top, base), confidence, comparisons, nothing)
 
-    def rate(x: float, n: float, nothing: str) -> Measured:
-        if n <= 0:
-            return Measured(None, n=0.0, note=nothing)
-        return Measured(x / n, *intervals.wilson(x, n, confidence, comparisons), n=n)
-
-    recall = rate(tp, tp + fn, "no row has the favourable label")
-    specificity = rate(tn, tn + fp, "every row has the favourable label")
-    # F1 is 2J/(1+J) of J = tp/(tp+fp+fn), a rate, so its interval maps.
-    jaccard = rate(tp, tp + fp + fn, "no favourable label and no favourable decision")
-    mapped = [None if v is None else 2 * v / (1 + v) for v in (jaccard.value, jaccard.low, jaccard.high)]
-    note = jaccard.note or "interval: Wilson's, of the Jaccard index, mapped"
+    recall = rate([_TP], [_TP, _FN, _NEITHER1], "no row has the favourable label")
+    linked = cells.together is not None
+    specificity = rate([_TN], [_TN, _FP, _NEITHER0], "every row has the favourable label")
+    jaccard = rate([_TP], [_TP, _FP, _FN, _NEITHER1], "no favourable label and no favourable decision")
     return {
-        "accuracy": rate(tn + tp, tn + fp + fn + tp, "no rows"),
-        "precision": rate(tp, tp + fp, "no decision is favourable"),
+        "accuracy": rate([_TN, _TP], list(range(6)), "no rows"),
+        "precision": rate([_TP], [_TP, _FP], "no decision is favourable"),
         "recall": recall,
-        "f1": Measured(mapped[0], mapped[1], mapped[2], jaccard.n, note),
-        "balanced_accuracy": _mean_of_two(recall, specificity),
+        "f1": _f1(jaccard),
+        "balanced_accuracy": _mean_of([recall, specificity], "interval: MOVER, of two Wilson intervals", linked),
     }
 
 
-def _mean_of_two(a: Measured, b: Measured) -> Measured:
-    """Mean of two independent rates; interval by MOVER (G. Y. Zou, A. Donner, Stat. in Medicine 27 (2008) 1693)."""
-    if a.value is None or b.value is None or a.low is None or b.low is None or a.high is None or b.high is None:
+def _f1(jaccard: Measured) -> Measured:
+    """F1 is 2J/(1+J) of J = tp/(tp+fp+fn), a rate, so its interval maps."""
+    if jaccard.value is None:
+        return jaccard
+
+    def mapped(value: float | None) -> float:
+        return 2 * (value or 0.0) / (1 + (value or 0.0))
+
+    note = "interval: Wilson's, of the Jaccard index, mapped"
+    sure = jaccard.sure and (mapped(jaccard.sure[0]), mapped(jaccard.sure[1]))
+    return Measured(mapped(jaccard.value), mapped(jaccard.low), mapped(jaccard.high), jaccard.n, note, sure)
+
+
+def _mean_of(rates: list[Measured], note: str, linked: bool) -> Measured:
+    """Mean of independent rates; interval by MOVER (G. Y. Zou, A. Donner, Stat. in Medicine 27 (2008) 1693).
+
+    Rates that clusters link are added as if they went together wholly, which is the widest.
+    """
+    together = (lambda *parts: sum(map(abs, parts))) if linked else hypot
+    if any(rate.value is None for rate in rates):
         return Measured(None, n=0.0, note="only one of the two labels occurs")
-    value = (a.value + b.value) / 2
-    low = value - hypot(a.value - a.low, b.value - b.low) / 2
-    high = value + hypot(a.high - a.value, b.high - b.value) / 2
-    return Measured(
-        value, max(0.0, low), min(1.0, high), (a.n or 0) + (b.n or 0), "interval: MOVER, of two Wilson intervals"
-    )
+    value = sum(rate.value or 0.0 for rate in rates) / len(rates)
+
+    def ends(times: float) -> Ends:
+        sides = [(r.low or 0.0, r.high or 0.0) if times == 1 else (r.sure or (0.0, 1.0)) for r in rates]
+        below, above = (
+            together(*(side[end] - (rate.value or 0.0) for rate, side in zip(rates, sides, strict=True))) / len(rates)
+            for end in (0, 1)
+        )
+        return max(0.0, value - below), min(1.0, value + above)
+
+    return with_ends(value, ends, sum(rate.n or 0.0 for rate in rates), 2, note)
 
 
 def class_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str | None, dict[str, Measured]]:
@@ -68,88 +96,111 @@ def class_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str
     Raises:
         DataError: there are more than a thousand classes.
     """
-    base = f"SELECT k, CAST(y AS VARCHAR) AS y, CAST(d AS VARCHAR) AS d, w FROM ({rows.base(by)})"
-    sums = f"SELECT k, y, sum(w), coalesce(sum(w) FILTER (y = d), 0) FROM ({base}) GROUP BY k, y ORDER BY k, y"
-    classes: dict[str | None, list[tuple[float, float]]] = {}
-    for key, _, n, hits in rows.data.query(sums):
-        classes.setdefault(key, []).append((float(hits), float(n)))
+    cluster = ", c" if rows.cluster else ""
+    kind = f"CASE WHEN {rows.right} THEN 1 ELSE 0 END"
+    labelled = rows.base(by).replace("SELECT ", f"SELECT {kind} AS kind, ", 1)
+    base = f"SELECT k AS k0, CAST(y AS VARCHAR) AS k1, kind, w{cluster} FROM ({labelled}) AS r"
+    clustered = bool(rows.cluster)
+    classes: dict[str | None, list[Tally]] = {}
+    tallies = tally_rows(rows.data, base, 2, keys=2, cluster=clustered, sampling=rows.sampling)
+    for (key, _), tally in sorted(tallies.items(), key=lambda one: (str(one[0][0]), str(one[0][1]))):
+        classes.setdefault(key, []).append(tally)
     if any(len(class_name) > _MOST_CLASSES for class_name in classes.values()):
         remedy = "Name the favourable label with 'positive', or another target."
         raise DataError(f"the target has more than {_MOST_CLASSES} classes", where=rows.data.where, remedy=remedy)
-    return {key: _from_classes(class_name, rows.confidence, comparisons) for key, class_name in classes.items()}
-
-
-def _from_classes(classes: list[tuple[float, float]], confidence: float, comparisons: int) -> dict[str, Measured]:
-    hits, n = (sum(part) for part in zip(*classes, strict=True))
-    low, high = intervals.wilson(hits, n, confidence, comparisons)
-    recalls = [(x / m, *intervals.wilson(x, m, confidence, comparisons)) for x, m in classes]
-    value = sum(recall for recall, _, _ in recalls) / len(recalls)
-    below = hypot(*(recall - end for recall, end, _ in recalls)) / len(recalls)
-    above = hypot(*(end - recall for recall, _, end in recalls)) / len(recalls)
-    note = "interval: MOVER, of the classes' Wilson intervals"
+    whole = base.replace(", CAST(y AS VARCHAR) AS k1", "", 1)
+    wholes = tally_rows(rows.data, whole, 2, keys=1, cluster=clustered, sampling=rows.sampling)
     return {
-        "accuracy": Measured(hits / n, low, high, n),
-        "balanced_accuracy": Measured(value, max(0.0, value - below), min(1.0, value + above), n, note),
+        key: {
+            "accuracy": rate_of(wholes[(key,)].rate([1], [0, 1]), rows.confidence, comparisons, "no rows"),
+            "balanced_accuracy": _recalls(parts, rows.confidence, comparisons),
+        }
+        for key, parts in classes.items()
     }
+
+
+def _recalls(classes: list[Tally], confidence: float, comparisons: int) -> Measured:
+    """The mean of the classes' recalls."""
+    linked = any(one.together is not None for one in classes)
+    recalls = [rate_of(one.rate([1], [0, 1]), confidence, comparisons, "no rows") for one in classes]
+    return _mean_of(recalls, "interval: MOVER, of the classes' Wilson intervals", linked)
 
 
 def score_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str | None, dict[str, Measured]]:
-    """Slice -> roc_auc, log_loss, brier, expected_calibration_error."""
-    base = rows.base(by)
-    level = 1 - (1 - rows.confidence) / comparisons
-    areas = _auc_of_all(rows, base, level) if by is None and rows.weight == "1" else _auc(rows, base, level)
-    result = {key: {"roc_auc": auc} for key, auc in areas.items()}
-    p = f"least(greatest(s, {_EPSILON}), 1 - {_EPSILON})"
-    terms = {"log_loss": f"-(CASE WHEN y = 1 THEN ln({p}) ELSE ln(1 - {p}) END)", "brier": "(s - y) * (s - y)"}
+    """Slice -> roc_auc, log_loss, brier and what calibration there is; of a ranking, roc_auc alone."""
+    result = {key: {"roc_auc": area} for key, area in areas(rows, by, comparisons).items()}
+    if rows.ranking:
+        return result
+    base, terms = rows.base(by), _losses()
     sums = ", ".join(f"sum(w * {term}), sum(w * pow({term}, 2))" for term in terms.values())
-    for key, low, high, n, *moments in rows.data.query(
-        f"SELECT k, min(s), max(s), sum(w), {sums} FROM ({base}) GROUP BY k ORDER BY k"
+    linked = _linked(rows, base, list(terms.values()))
+    unfit = "scores lie outside 0 to 1, so they are no probabilities"
+    fits = []
+    for key, low, high, n, squares, *moments in rows.data.query(
+        f"SELECT k, min(s), max(s), sum(w), {rows.squares}, {sums} FROM ({base}) GROUP BY k ORDER BY k"
     ):
-        unfit = None if low >= 0 and high <= 1 else "scores lie outside 0 to 1, so they are no probabilities"
-        for place, name in enumerate(terms):
-            total, squares = float(moments[2 * place]), float(moments[2 * place + 1])
-            result[key][name] = (
-                Measured(None, n=float(n), note=unfit) if unfit else mean_of(total, squares, float(n), level)
+        if not (low >= 0 and high <= 1):
+            result[key].update(
+                dict.fromkeys((*terms, "expected_calibration_error"), Measured(None, n=float(n), note=unfit))
             )
-        if unfit:
-            result[key]["expected_calibration_error"] = Measured(None, n=float(n), note=unfit)
-    for key, error in _calibration(rows, base, level).items():
-        result[key].setdefault("expected_calibration_error", error)
-    return result
-
-
-def _auc_of_all(rows: Rows, base: str, confidence: float) -> dict[str | None, Measured]:
-    """The same as :func:`_auc` where there are neither slices nor weights: by sorting, which is cheaper."""
-    value, m, n = area_of(rows.data, base)
-    if not m or not n:
-        return {None: Measured(None, n=float(m + n), note="only one of the two labels occurs")}
-    ends = intervals.auc_interval(value, float(m), float(n), confidence)
-    return {None: Measured(value, *ends, n=float(m + n), note="interval: Newcombe's method 5")}
-
-
-def _auc(rows: Rows, base: str, confidence: float) -> dict[str | None, Measured]:
-    """Area under the ROC curve: the share of (favourable, other) pairs ranked rightly, ties counting half."""
-    ranked = f"SELECT k, s, sum(w) FILTER (y = 1) AS p, sum(w) FILTER (y = 0) AS q FROM ({base}) GROUP BY k, s"
-    whole = f"SELECT k, s, coalesce(p, 0) AS p, coalesce(q, 0) AS q FROM ({ranked})"
-    below = f"SELECT k, p, q, sum(q) OVER (PARTITION BY k ORDER BY s) - q / 2.0 AS beaten FROM ({whole})"
-    result = {}
-    for key, area, m, n in rows.data.query(
-        f"SELECT k, sum(p * beaten), sum(p), sum(q) FROM ({below}) GROUP BY k ORDER BY k"
-    ):
-        if not m or not n:
-            result[key] = Measured(None, n=float((m or 0) + (n or 0)), note="only one of the two labels occurs")
             continue
-        value = float(area) / (float(m) * float(n))
-        ends = intervals.auc_interval(value, float(m), float(n), confidence)
-        result[key] = Measured(value, *ends, n=float(m + n), note="interval: Newcombe's method 5")
+        fits.append(key)
+        size = rows.size(float(n), float(squares))
+        for place, name in enumerate(terms):
+            total, twice = float(moments[2 * place]), float(moments[2 * place + 1])
+            link = linked.get((key,))
+            result[key][name] = mean_of(
+                total, twice, float(n), size, rows.confidence, comparisons, link[place] if link else None
+            )
+    for key, measures in _calibration(rows, base, comparisons).items():
+        result[key].update(measures if key in fits else {})
+    for key, measures in recalibrated(rows, base, fits, comparisons).items():
+        result[key].update(measures)
     return result
 
 
-def _calibration(rows: Rows, base: str, confidence: float) -> dict[str | None, Measured]:
-    """Expected calibration error of every slice, over bins of equal width."""
-    note = f"{rows.bins} bins; interval: sum of the bins' intervals"
-    slices = calibration_bins(rows.data, base, rows.bins, key="k")
-    return {
-        key: Measured(*calibration_error(bins, confidence), sum(one.n for one in bins), note)
-        for key, bins in slices.items()
-    }
+def _losses() -> dict[str, str]:
+    p = f"least(greatest(s, {_EPSILON}), 1 - {_EPSILON})"
+    return {"log_loss": f"-(CASE WHEN y = 1 THEN ln({p}) ELSE ln(1 - {p}) END)", "brier": "(s - y) * (s - y)"}
+
+
+def _linked(rows: Rows, base: str, terms: list[str]) -> dict[tuple[str | None], list[RatioSums]]:
+    if rows.cluster is None:
+        return {}
+    sql = f"SELECT k AS k0, * FROM ({base}) AS r"
+    return cluster_ratios(rows.data, sql, [(term, "1") for term in terms], keys=1)
+
+
+def _calibration(rows: Rows, base: str, comparisons: int) -> dict[str | None, dict[str, Measured]]:
+    """Expected calibration error and observed to expected of every slice, over the bands."""
+    slices = calibration_bins(
+        rows.data, base, rows.bands, key="k", sampling=rows.sampling, cluster=rows.cluster is not None
+    )
+    cluster = ", c" if rows.cluster else ""
+    hits = f"SELECT k AS k0, y AS kind, w{cluster} FROM ({base}) AS r"
+    tallies = tally_rows(rows.data, hits, 2, keys=1, cluster=bool(rows.cluster), sampling=rows.sampling)
+    result = {}
+    for key, bins in slices.items():
+        value = calibration_error(bins, rows.confidence)[0]
+        rate = tallies[(key,)].rate([1], [0, 1])
+        mean = sum(one.mean_score * one.weight for one in bins) / sum(one.weight for one in bins)
+
+        def error(times: float, bins: list[Bin] = bins) -> Ends:
+            return calibration_error(bins, rows.confidence, times)[1:]
+
+        note = f"{len(bins)} bands; interval: sum of the bands' intervals"
+        ece = replace(with_ends(value, error, rate.n, comparisons, note), open=one_band(bins))
+        result[key] = {"expected_calibration_error": ece, "observed_to_expected": _ratio(rows, rate, mean, comparisons)}
+    return result
+
+
+def _ratio(rows: Rows, rate: SampleRate, mean: float, comparisons: int) -> Measured:
+    """The share that came true over the mean score; 1 is calibrated in the large."""
+    if mean <= 0 or rate.value is None:
+        return Measured(None, n=rate.n, note="the scores are all 0")
+
+    def ends(times: float) -> Ends:
+        low, high = rate.interval(rows.confidence, times)
+        return low / mean, high / mean
+
+    return with_ends(rate.value / mean, ends, rate.n, comparisons, "interval: Wilson's, over the mean score")

@@ -1,21 +1,26 @@
 """Candidate against champion on the same rows: value of the candidate minus value of the champion, paired."""
 
 from collections.abc import Callable, Mapping
-from math import sqrt
+from math import inf, sqrt
+
+import numpy as np
 
 from aims_gates import DataError, InputError, intervals
+from aims_gates.gatekit import Tally, cluster_ratios, tally_rows
 
-from .measured import Measured
+from .measured import Ends, Measured, mean_of, with_ends
 from .rows import Rows
 
 __all__ = ["champion_measures"]
 
 Cells = Mapping[tuple[int, int, int], float]
+#: Label, decision of the candidate, decision of the champion, in the order of their kinds.
+_KINDS = [(y, d, e) for y in (0, 1) for d in (0, 1) for e in (0, 1)]
 _EPSILON = 2.220446049250313e-16
 
 
-def champion_measures(rows: Rows, champion: Rows) -> dict[str, Measured]:
-    """Measure -> difference, for what both can be measured by.
+def champion_measures(rows: Rows, champion: Rows, comparisons: int = 1) -> dict[str, Measured]:
+    """Measure -> difference, for what both can be measured by; ``comparisons`` are judged beside each other.
 
     Raises:
         DataError: the two do not hold the same rows.
@@ -26,11 +31,12 @@ def champion_measures(rows: Rows, champion: Rows) -> dict[str, Measured]:
         raise InputError(message, where=champion.data.where, remedy="Use the same evaluation rows for both.")
     pairs = _pairs(rows, champion)
     if rows.kind == "numeric":
-        return _numeric(rows, pairs)
+        return _numeric(rows, pairs, comparisons)
     if rows.kind == "classes":
-        return {"accuracy": _accuracy(rows, pairs)}
+        return {"accuracy": _accuracy(rows, pairs, comparisons)}
     both = rows.score and champion.score
-    return {**_decisions(rows, pairs), **(_scores(rows, pairs) if both else {})}
+    decisions = {} if rows.ranking else _decisions(rows, pairs, comparisons)
+    return {**decisions, **(_scores(rows, pairs, comparisons) if both else {})}
 
 
 def _pairs(rows: Rows, champion: Rows) -> str:
@@ -38,18 +44,23 @@ def _pairs(rows: Rows, champion: Rows) -> str:
     ours, theirs = rows.data, champion.data
     keys = {f"i{i}": ours.quote(name) for i, name in enumerate(rows.keys)}
     named = "".join(f", {column} AS {name}" for name, column in keys.items())
-    own = f"{rows.target} AS y, {rows.prediction} AS d, {rows.score or 'NULL'} AS s, {rows.weight} AS w"
+    right = f"{ours.same_sql(*_columns(rows))} AS r" if rows.kind == "classes" else "NULL AS r"
+    theirs_right = f"{theirs.same_sql(*_columns(champion))} AS r2" if rows.kind == "classes" else "NULL AS r2"
+    own = f"{rows.target} AS y, {rows.prediction} AS d, {rows.score or 'NULL'} AS s, {rows.weight} AS w, {right}"
+    own += f", {rows.cluster or 'NULL'} AS c"
     left = f"SELECT {own}{named} FROM data"
+    labelled = rows.kind != "binary"
     right = (
-        f"SELECT {champion.target} AS y2, {champion.prediction} AS d2, {champion.score or 'NULL'} AS s2{named} "
-        f"FROM {theirs.table}"
+        f"SELECT {theirs_right}, {champion.target} AS y2, {champion.prediction} AS d2, "
+        f"{champion.score or 'NULL'} AS s2{named} FROM {theirs.table}"
     )
     if ours.rows != theirs.rows:
         message = f"the champion has {theirs.rows} rows and the candidate {ours.rows}: not the same rows"
         raise DataError(message, where=theirs.where, remedy="Predict the same evaluation file with both versions.")
     join = f"JOIN ({right}) AS b USING ({', '.join(keys)})" if keys else f"POSITIONAL JOIN ({right}) AS b"
-    joined = f"SELECT y, d, s, w, y2, d2, s2 FROM ({left}) AS a {join}"
-    matched, differing = ours.query(f"SELECT count(*), count(*) FILTER (y IS DISTINCT FROM y2) FROM ({joined})")[0]
+    same = ours.same_sql(_columns(rows)[0], _columns(champion)[0], theirs, ("y", "y2")) if labelled else "y = y2"
+    joined = f"SELECT y, d, s, w, c, r, y2, d2, s2, r2, {same} AS same FROM ({left}) AS a {join}"
+    matched, differing = ours.query(f"SELECT count(*), count(*) FILTER (same IS DISTINCT FROM true) FROM ({joined})")[0]
     if matched != ours.rows or differing:
         message = f"the champion's rows are not the candidate's: {differing or abs(ours.rows - matched)} differ"
         remedy = "Predict the same file with both versions, in the same order or with --role id=COLUMN."
@@ -57,36 +68,65 @@ def _pairs(rows: Rows, champion: Rows) -> str:
     return joined
 
 
-def _decisions(rows: Rows, pairs: str) -> dict[str, Measured]:
-    sql = f"SELECT y, d, d2, sum(w) FROM ({pairs}) GROUP BY y, d, d2"
-    cells = {(int(y), int(d), int(e)): float(w) for y, d, e, w in rows.data.query(sql)}
-    right = {(a, b): sum(w for (y, d, e), w in cells.items() if (d == y, e == y) == (a, b)) for a, b in _BOTH}
-    hits = {(a, b): sum(w for (y, d, e), w in cells.items() if y == 1 and (d == 1, e == 1) == (a, b)) for a, b in _BOTH}
+def _columns(rows: Rows) -> tuple[str, str]:
+    """The columns of target and prediction."""
+    return str(rows.columns["target"]), str(rows.columns["prediction"] or rows.columns["score"])
+
+
+def _decisions(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
+    # A decision that is neither label is wrong.
+    d, e = (f"CASE WHEN {name} = 2 THEN 1 - y ELSE {name} END" for name in ("d", "d2"))
+    kinds = f"SELECT CAST(4 * y + 2 * ({d}) + ({e}) AS INTEGER) AS kind, w, c FROM ({pairs}) AS r"
+    tally = _tally(rows, kinds, 8)
+
+    def paired(label: int | None, what: Callable[[int, int], bool]) -> Measured:
+        table = [
+            [i for i, (y, d, e) in enumerate(_KINDS) if label in (None, y) and (what(y, d), what(y, e)) == both]
+            for both in _BOTH
+        ]
+        return _paired(rows, tally, table, comparisons)
+
     return {
-        "accuracy": _paired(right, rows.confidence),
-        "recall": _paired(hits, rows.confidence),
-        "precision": _delta(cells, _precision, rows.confidence),
-        "f1": _delta(cells, _f1, rows.confidence),
-        "balanced_accuracy": _delta(cells, _balanced, rows.confidence),
+        "accuracy": paired(None, lambda y, d: y == d),
+        "recall": paired(1, lambda y, d: d == 1),
+        "precision": _delta(rows, tally, _precision, comparisons),
+        "f1": _delta(rows, tally, _f1, comparisons),
+        "balanced_accuracy": _delta(rows, tally, _balanced, comparisons),
     }
 
 
 _BOTH = ((True, True), (True, False), (False, True), (False, False))
 
 
-def _paired(table: Mapping[tuple[bool, bool], float], confidence: float) -> Measured:
-    both, first, second, neither = (table[cell] for cell in _BOTH)
-    n = both + first + second + neither
-    if not n:
+def _tally(rows: Rows, kinds: str, number: int) -> Tally:
+    tallies = tally_rows(rows.data, kinds, number, cluster=rows.cluster is not None, sampling=rows.sampling)
+    return tallies[()]
+
+
+def _paired(rows: Rows, tally: Tally, table: list[list[int]], comparisons: int) -> Measured:
+    """Difference of two rates on the same rows; ``table``: what both, one, the other, neither have right."""
+    weights = [float(sum(tally.weights[kind] for kind in kinds)) for kinds in table]
+    whole = sum(weights)
+    if not whole:
         return Measured(None, n=0.0, note="no row in the denominator")
-    ends = intervals.paired_difference(both, first, second, neither, confidence)
-    return Measured((first - second) / n, *ends, n=n, note="interval: Newcombe's, paired")
+    value = (weights[1] - weights[2]) / whole
+    inside, gradient = np.zeros(len(tally.weights)), np.zeros(len(tally.weights))
+    for kinds, gain in zip(table, (0, 1, -1, 0), strict=True):
+        inside[kinds], gradient[kinds] = 1.0, gain - value
+    n, df = tally.size(gradient, inside)
+
+    def ends(times: float) -> Ends:
+        size = float(intervals.at_level(n, df, rows.confidence, times))
+        both, first, second, neither = (weight / whole * size for weight in weights)
+        return intervals.paired_difference(both, first, second, neither, 1 - (1 - rows.confidence) / times)
+
+    return with_ends(value, ends, n, comparisons, "interval: Newcombe's, paired")
 
 
-def _accuracy(rows: Rows, pairs: str) -> Measured:
-    sql = f"SELECT d = y, d2 = y, sum(w) FROM ({pairs}) GROUP BY 1, 2"
-    weights = {(bool(a), bool(b)): float(w) for a, b, w in rows.data.query(sql)}
-    return _paired({cell: weights.get(cell, 0.0) for cell in _BOTH}, rows.confidence)
+def _accuracy(rows: Rows, pairs: str, comparisons: int) -> Measured:
+    right, again = ("(CASE WHEN r THEN 0 ELSE 1 END)", "(CASE WHEN r2 THEN 0 ELSE 1 END)")
+    kinds = f"SELECT 2 * {right} + {again} AS kind, w, c FROM ({pairs}) AS r"
+    return _paired(rows, _tally(rows, kinds, 4), [[0], [1], [2], [3]], comparisons)
 
 
 def _counts(cells: Cells, model: int) -> tuple[float, float, float, float]:
@@ -109,64 +149,94 @@ def _balanced(tn: float, fp: float, fn: float, tp: float) -> float:
     return (tp / (tp + fn) + tn / (tn + fp)) / 2
 
 
-def _delta(cells: Cells, statistic: Callable[[float, float, float, float], float], confidence: float) -> Measured:
+def _delta(
+    rows: Rows, tally: Tally, statistic: Callable[[float, float, float, float], float], comparisons: int
+) -> Measured:
     """Delta method on the eight cells, half a row added to each so that no interval has zero width (A. Agresti,
     Y. Min, Statistics in Medicine 24 (2005) 729-740, add two rows in all to a paired table of four)."""
-    n = sum(cells.values())
+    cells = dict(zip(_KINDS, map(float, tally.weights), strict=True))
+    whole = sum(cells.values())
 
     def gap(cells: Cells) -> float:
         return statistic(*_counts(cells, 1)) - statistic(*_counts(cells, 2))
 
+    size = tally.size(np.ones(8), np.ones(8))[0] if tally.together is None else whole
     try:
         value = gap(cells)
     except ZeroDivisionError:
-        return Measured(None, n=n, note="undefined for one of the two")
-    padded = {(y, d, e): cells.get((y, d, e), 0.0) + 0.5 for y in (0, 1) for d in (0, 1) for e in (0, 1)}
-    total = sum(padded.values())
-    step = 1e-4 * total
-    slopes = {}
-    for cell in padded:
-        up, down = {**padded, cell: padded[cell] + step}, {**padded, cell: max(padded[cell] - step, 1e-9)}
-        slopes[cell] = (gap(up) - gap(down)) / (up[cell] - down[cell]) * total
-    mean = sum(slopes[cell] * w for cell, w in padded.items()) / total
-    variance = sum((slopes[cell] - mean) ** 2 * w for cell, w in padded.items()) / total
-    ends = intervals.normal_interval(value, sqrt(variance / total), confidence, (-1.0, 1.0))
-    return Measured(value, *ends, n=n, note="interval: delta method on the paired cells")
+        return Measured(None, n=size, note="undefined for one of the two")
+    slopes, mean, variance, total = _slopes({cell: w / whole * size + 0.5 for cell, w in cells.items()}, gap)
+    df = inf
+    if tally.together is not None:
+        total, df = tally.size(slopes - mean, np.ones(8))
+
+    def ends(times: float) -> Ends:
+        known = float(intervals.at_level(total, df, rows.confidence, times))
+        error = sqrt(variance / known) if known > 0 else inf
+        level = 1 - (1 - rows.confidence) / times
+        return intervals.normal_interval(value, error, level, (-1.0, 1.0))
+
+    note = "interval: delta method on the paired cells"
+    return with_ends(value, ends, size if df == inf else total, comparisons, note)
 
 
-def _means(rows: Rows, pairs: str, terms: Mapping[str, tuple[str, str]], where: str = "true") -> dict[str, Measured]:
+def _slopes(cells: Cells, gap: Callable[[Cells], float]) -> tuple[np.ndarray, float, float, float]:
+    """What a row of each kind adds to the gap, times the rows; their mean, variance and number."""
+    total = sum(cells.values())
+    step, slopes = 1e-4 * total, []
+    for cell in _KINDS:
+        up, down = {**cells, cell: cells[cell] + step}, {**cells, cell: max(cells[cell] - step, 1e-9)}
+        slopes.append((gap(up) - gap(down)) / (up[cell] - down[cell]) * total)
+    weights = np.array([cells[cell] for cell in _KINDS]) / total
+    mean = float(weights @ slopes)
+    return np.array(slopes), mean, float(weights @ (np.array(slopes) - mean) ** 2), total
+
+
+def _means(rows: Rows, pairs: str, terms: Mapping[str, tuple[str, str]], comparisons: int) -> dict[str, Measured]:
     """Differences of means over the same rows, Student's interval."""
-    gaps = {name: f"({ours}) - ({theirs})" for name, (ours, theirs) in terms.items()}
-    sums = ", ".join(f"sum(w * ({gap})), sum(w * pow({gap}, 2))" for gap in gaps.values())
-    n, *moments = map(float, rows.data.query(f"SELECT sum(w), {sums} FROM ({pairs}) WHERE {where}")[0])
-    result = {}
-    for place, name in enumerate(gaps):
-        mean = moments[2 * place] / n
-        deviation = sqrt(max(0.0, moments[2 * place + 1] - n * mean * mean) / (n - 1)) if n > 1 else float("nan")
-        low, high = intervals.mean_interval(mean, deviation, n, rows.confidence) or (None, None)
-        result[name] = Measured(mean, low, high, n, "interval: Student's, of the paired differences")
-    return result
+    gaps = {name: f"(({ours}) - ({theirs}))" for name, (ours, theirs) in terms.items()}
+    sums = ", ".join(f"sum(w * {gap}), sum(w * pow({gap}, 2))" for gap in gaps.values())
+    row = rows.data.query(f"SELECT sum(w), {rows.squares}, {sums} FROM ({pairs}) AS r")[0]
+    weight, squares, *moments = map(float, row)
+    n = rows.size(weight, squares)
+    linked = cluster_ratios(rows.data, pairs, [(gap, "1") for gap in gaps.values()])[()] if rows.cluster else None
+    note = "interval: Student's, of the paired differences"
+    return {
+        name: mean_of(
+            moments[2 * place],
+            moments[2 * place + 1],
+            weight,
+            n,
+            rows.confidence,
+            comparisons,
+            linked[place] if linked else None,
+            -inf,
+            note,
+        )
+        for place, name in enumerate(gaps)
+    }
 
 
-def _numeric(rows: Rows, pairs: str) -> dict[str, Measured]:
+def _numeric(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
     terms = {
         "mean_absolute_error": ("abs(d - y)", "abs(d2 - y)"),
         "mean_squared_error": ("pow(d - y, 2)", "pow(d2 - y, 2)"),
     }
-    measureds = _means(rows, pairs, terms)
+    measureds = _means(rows, pairs, terms, comparisons)
     variance = rows.data.query(f"SELECT sum(w * y * y) / sum(w) - pow(sum(w * y) / sum(w), 2) FROM ({pairs})")[0][0]
     squared = measureds["mean_squared_error"]
     if variance and variance > 0 and squared.value is not None and squared.low is not None and squared.high is not None:
         ends = (-squared.high / variance, -squared.low / variance)
+        sure = squared.sure and (-squared.sure[1] / variance, -squared.sure[0] / variance)
         note = "interval: of the mean squared errors, over the target's variance"
-        measureds["r2"] = Measured(-squared.value / variance, *ends, n=squared.n, note=note)
+        measureds["r2"] = Measured(-squared.value / variance, *ends, squared.n, note, sure)
     return measureds
 
 
-def _scores(rows: Rows, pairs: str) -> dict[str, Measured]:
+def _scores(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
     low, high = rows.data.query(f"SELECT min(least(s, s2)), max(greatest(s, s2)) FROM ({pairs})")[0]
-    measureds = {"roc_auc": _auc(rows, pairs)}
-    if low < 0 or high > 1:
+    measureds = {"roc_auc": _auc(rows, pairs, comparisons)}
+    if low < 0 or high > 1 or rows.ranking:
         return measureds
 
     def loss(s: str) -> str:
@@ -174,10 +244,10 @@ def _scores(rows: Rows, pairs: str) -> dict[str, Measured]:
         return f"-(CASE WHEN y = 1 THEN ln({p}) ELSE ln(1 - {p}) END)"
 
     terms = {"log_loss": (loss("s"), loss("s2")), "brier": ("pow(s - y, 2)", "pow(s2 - y, 2)")}
-    return measureds | _means(rows, pairs, terms)
+    return measureds | _means(rows, pairs, terms, comparisons)
 
 
-def _auc(rows: Rows, pairs: str) -> Measured:
+def _auc(rows: Rows, pairs: str, comparisons: int) -> Measured:
     """Paired difference of areas (E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845)."""
 
     def placed(s: str, other: str) -> str:
@@ -188,18 +258,28 @@ def _auc(rows: Rows, pairs: str) -> Measured:
         return f"({upto} - {ties} / 2.0) / {total}"
 
     columns = f"{placed('s', '0')} - {placed('s2', '0')} AS up, {placed('s2', '1')} - {placed('s', '1')} AS down"
-    placements = f"SELECT y, w, {columns} FROM ({pairs})"
+    gained = (
+        f"SELECT y, w, c, CASE WHEN y = 1 THEN up ELSE down END AS g FROM (SELECT y, w, c, {columns} FROM ({pairs}))"
+    )
     parts = {}
-    for y, n, total, squares in rows.data.query(
-        "SELECT y, sum(w), sum(w * if(y = 1, up, down)), sum(w * pow(if(y = 1, up, down), 2)) "
-        f"FROM ({placements}) GROUP BY y"
-    ):
-        parts[int(y)] = (float(n), float(total or 0), float(squares or 0))
-    if len(parts) < 2 or min(n for n, _, _ in parts.values()) < 2:
+    sums = f"sum(w), {rows.squares}, sum(w * g), sum(w * g * g)"
+    for y, *texts in rows.data.query(f"SELECT y, {sums} FROM ({gained}) AS r GROUP BY y"):
+        weight, squares, total, twice = (float(text or 0) for text in texts)
+        parts[int(y)] = (weight, rows.size(weight, squares), total, twice)
+    if len(parts) < 2 or min(n for _, n, _, _ in parts.values()) < 2:
         return Measured(None, note="fewer than two rows of one label")
-    value = parts[1][1] / parts[1][0]
-    variances = [max(0.0, squares - total * total / n) / (n - 1) / n for n, total, squares in parts.values()]
+    value = parts[1][2] / parts[1][0]
+    variances = [max(0.0, twice / w - (total / w) ** 2) / (n - 1) for w, n, total, twice in parts.values()]
     # Areas that agree on every row have no variance; a floor of one pair's worth keeps the width above zero.
-    error = max(sqrt(sum(variances)), 1 / (parts[0][0] * parts[1][0]))
-    ends = intervals.normal_interval(value, error, rows.confidence, (-1.0, 1.0))
-    return Measured(value, *ends, n=parts[0][0] + parts[1][0], note="interval: DeLong's, paired")
+    error, df = max(sqrt(sum(variances)), 1 / (parts[0][1] * parts[1][1])), inf
+    if rows.cluster:
+        share = f"(CASE WHEN y = 1 THEN {1 / parts[1][0]!r} ELSE {1 / parts[0][0]!r} END)"
+        linked = cluster_ratios(rows.data, gained, [(f"g * {share}", share)])[()][0].error(value, 1.0)
+        error, df = (max(error, linked[0]), linked[1]) if linked else (inf, 1.0)
+
+    def ends(times: float) -> Ends:
+        wider = sqrt(float(intervals.at_level(1.0, df, rows.confidence, times)))
+        level = 1 - (1 - rows.confidence) / times
+        return intervals.normal_interval(value, error / wider, level, (-1.0, 1.0))
+
+    return with_ends(value, ends, parts[0][1] + parts[1][1], comparisons, "interval: DeLong's, paired")

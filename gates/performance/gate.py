@@ -9,7 +9,7 @@ from .calibration import calibration_shares
 from .champion import champion_measures
 from .measured import Measured, finding
 from .numeric import numeric_measures
-from .rows import Rows, read_rows
+from .rows import NUMERIC, SCORED, Rows, read_rows
 
 __all__ = ["run"]
 
@@ -24,15 +24,18 @@ def run(case: Case) -> Iterator[Finding]:
     """Every measure of contracts that the roles allow."""
     rows = read_rows(case)
     measured = set()
-    for name, value in _measure(rows, None)[None].items():
+    family = len(_GUESSING if rows.conventional else rows.limits)
+    for name, value in _measure(rows, None, max(1, family))[None].items():
         measured.add(name)
         yield _overall(rows, name, value)
-    if rows.score:
+    if rows.score and not rows.ranking:
         yield from calibration_shares(rows)
-    for column in rows.slices:
-        yield from _slices(rows, column)
+    sizes = {column: _sizes(rows, column) for column in rows.slices}
+    family = max(1, len(rows.slice_limits) * sum(map(len, sizes.values())))
+    for column, size in sizes.items():
+        yield from _slices(rows, column, size, family)
     if "champion" in case.data:
-        for name, gap in champion_measures(rows, read_rows(case, "champion")).items():
+        for name, gap in champion_measures(rows, read_rows(case, "champion"), max(1, len(rows.limits))).items():
             measured.add(f"{name}_champion_difference")
             limit = rows.limits.get(f"{name}_champion_difference")
             yield finding(f"{name}_champion_difference", gap, limit, note="candidate minus champion, on the same rows")
@@ -44,20 +47,22 @@ def run(case: Case) -> Iterator[Finding]:
 
 
 def _overall(rows: Rows, name: str, value: Measured) -> Finding:
+    spelling = None if name in NUMERIC or name in SCORED else rows.spelling
     if not rows.conventional:
-        return finding(name, value, rows.limits.get(name))
+        return finding(name, value, rows.limits.get(name), note=spelling)
     limit = _GUESSING.get(name)
     if limit and rows.kind == "classes":
-        classes = rows.data.query(f"SELECT count(DISTINCT {rows.target}) FROM data")[0][0]
+        classes = rows.data.query(f"SELECT count(DISTINCT {rows.target}) FROM data WHERE {rows.weight} > 0")[0][0]
         limit = Limit(">=", 1 / classes)
-    return finding(name, value, limit, note=_CONVENTION if limit else None)
+    notes = [_CONVENTION if limit else None, spelling]
+    return finding(name, value, limit, note="; ".join(filter(None, notes)) or None)
 
 
 def _measure(rows: Rows, by: str | None, comparisons: int = 1) -> Measures:
     makers: Mapping[str, list[Callable[[Rows, str | None, int], Measures]]] = {
         "numeric": [numeric_measures],
         "classes": [class_measures],
-        "binary": [binary_measures, *([score_measures] if rows.score else [])],
+        "binary": [*([] if rows.ranking else [binary_measures]), *([score_measures] if rows.score else [])],
     }
     result: Measures = {}
     for make in makers[rows.kind]:
@@ -66,15 +71,20 @@ def _measure(rows: Rows, by: str | None, comparisons: int = 1) -> Measures:
     return result
 
 
-def _slices(rows: Rows, column: str) -> Iterator[Finding]:
-    named = f"coalesce(CAST({rows.data.quote(column)} AS VARCHAR), 'missing')"
-    sizes = dict(rows.data.query(f"SELECT {named}, count(*) FROM data GROUP BY 1 LIMIT {_MOST_SLICES + 1}"))
+def _sizes(rows: Rows, column: str) -> dict[str, float]:
+    """Slice -> its effective size."""
+    base = f"SELECT k, sum(w), {rows.squares} FROM ({rows.base(column)}) AS r GROUP BY k LIMIT {_MOST_SLICES + 1}"
+    sizes = {key: rows.size(float(weight), float(squares)) for key, weight, squares in rows.data.query(base)}
     if len(sizes) > _MOST_SLICES:
         remedy = "Name a column with fewer values, or bin them first."
         raise DataError(f"{column!r} makes more than {_MOST_SLICES} slices", where=rows.data.where, remedy=remedy)
-    plain, sure = _measure(rows, column), _measure(rows, column, len(sizes))
-    for key, measureds in plain.items():
-        small = sizes[key] < rows.min_slice
+    return sizes
+
+
+def _slices(rows: Rows, column: str, sizes: Mapping[str, float], family: int) -> Iterator[Finding]:
+    """Every slice of a column; ``family`` is how many values of slices are judged beside each other."""
+    for key, measureds in sorted(_measure(rows, column, family).items(), key=lambda one: str(one[0])):
         for measure, value in measureds.items():
+            n = sizes[str(key)] if rows.cluster is None or value.n is None else value.n
             limit = rows.slice_limits.get(measure)
-            yield finding(measure, value, limit, by={column: str(key)}, small=small, sure=sure[key][measure])
+            yield finding(measure, value, limit, by={column: str(key)}, small=n < rows.min_slice)

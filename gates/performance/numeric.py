@@ -1,10 +1,12 @@
 """Measures of predicted quantities, as scikit-learn defines them."""
 
-from math import sqrt
+from collections.abc import Mapping, Sequence
+from math import inf, sqrt
 
 from aims_gates import intervals
+from aims_gates.gatekit import RatioSums, cluster_ratios
 
-from .measured import Measured, mean_of
+from .measured import Ends, Measured, mean_of, with_ends
 from .rows import Rows
 
 __all__ = ["numeric_measures"]
@@ -16,35 +18,62 @@ def numeric_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[s
     Intervals: Student's for the means of the absolute and of the squared error (the root's is the root of its
     ends); for r2 the delta method on the ratio of two means.
     """
-    level = 1 - (1 - rows.confidence) / comparisons
     mean = "sum(w * y) OVER (PARTITION BY k) / sum(w) OVER (PARTITION BY k)"
-    base = f"SELECT k, y, d, w, {mean} AS m FROM ({rows.base(by)})"
-    errors = f"SELECT k, w, abs(d - y) AS a, pow(d - y, 2) AS e, pow(y - m, 2) AS v FROM ({base})"
+    cluster = ", c" if rows.cluster else ""
+    base = f"SELECT k, CAST(y AS DOUBLE) AS y, CAST(d AS DOUBLE) AS d, w{cluster} FROM ({rows.base(by)})"
+    centred = f"SELECT *, {mean} AS m FROM ({base})"
+    errors = f"SELECT k, w, abs(d - y) AS a, pow(d - y, 2) AS e, pow(y - m, 2) AS v{cluster} FROM ({centred})"
     sums = ", ".join(f"sum(w * {term})" for term in ("a", "a * a", "e", "e * e", "v", "v * v", "e * v"))
-    sql = f"SELECT k, sum(w), {sums} FROM ({errors}) GROUP BY k ORDER BY k"
+    linked: Mapping[tuple[str | None, ...], Sequence[RatioSums | None]] = {}
+    if rows.cluster:
+        terms = [("a", "1"), ("e", "1"), ("e", "v")]
+        linked = cluster_ratios(rows.data, f"SELECT k AS k0, * FROM ({errors}) AS r", terms, keys=1)
     result = {}
-    for key, *texts in rows.data.query(sql):
-        n, a, aa, e, ee, v, vv, ev = map(float, texts)
-        squared = mean_of(e, ee, n, level)
+    for key, *texts in rows.data.query(
+        f"SELECT k, sum(w), {rows.squares}, {sums} FROM ({errors}) GROUP BY k ORDER BY k"
+    ):
+        weight, squares, a, aa, e, ee, v, vv, ev = map(float, texts)
+        n, links = rows.size(weight, squares), linked.get((key,), (None, None, None))
+        absolute, squared = (
+            mean_of(total, twice, weight, n, rows.confidence, comparisons, link)
+            for total, twice, link in ((a, aa, links[0]), (e, ee, links[1]))
+        )
         result[key] = {
-            "mean_absolute_error": mean_of(a, aa, n, level),
+            "mean_absolute_error": absolute,
             "mean_squared_error": squared,
             "root_mean_squared_error": _root(squared),
-            "r2": _r2(n, e, ee, v, vv, ev, level),
+            "r2": _r2(rows, weight, n, (e, ee, v, vv, ev), comparisons, links[2]),
         }
     return result
 
 
 def _root(squared: Measured) -> Measured:
     value, low, high = (None if end is None else sqrt(end) for end in (squared.value, squared.low, squared.high))
-    return Measured(value, low, high, squared.n, squared.note)
+    sure = squared.sure and (sqrt(squared.sure[0]), sqrt(squared.sure[1]))
+    return Measured(value, low, high, squared.n, squared.note, sure)
 
 
-def _r2(n: float, e: float, ee: float, v: float, vv: float, ev: float, confidence: float) -> Measured:
+def _r2(
+    rows: Rows,
+    weight: float,
+    n: float,
+    sums: tuple[float, float, float, float, float],
+    comparisons: int,
+    link: RatioSums | None,
+) -> Measured:
+    e, ee, v, vv, ev = sums
     if v <= 0 or n < 2:
         return Measured(None, n=n, note="the target does not vary")
     ratio = e / v
-    spread = max(0.0, ee - 2 * ratio * ev + ratio * ratio * vv) / n
-    error = sqrt(spread / n) / (v / n)
-    low, high = intervals.normal_interval(1 - ratio, error, confidence, (float("-inf"), 1.0))
-    return Measured(1 - ratio, low, high, n, "interval: delta method")
+    spread = max(0.0, ee - 2 * ratio * ev + ratio * ratio * vv) / weight
+    error, df = sqrt(spread / n) / (v / weight), inf
+    if link is not None:
+        clustered, df = link.error(ratio, v) or (inf, 1.0)
+        error = max(error, clustered)
+
+    def ends(times: float) -> Ends:
+        reach = intervals.critical(rows.confidence, times) * error
+        reach /= sqrt(float(intervals.at_level(1.0, df, rows.confidence, times)))
+        return 1 - ratio - reach, min(1.0, 1 - ratio + reach)
+
+    return with_ends(1 - ratio, ends, n, comparisons, "interval: delta method")

@@ -2,18 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from aims_gates import Case, DataError, Dataset, InputError, Limit, read_limits
-from aims_gates.gatekit import weight_sql
+from aims_gates import Case, DataError, Dataset, InputError, Limit, intervals, read_limits
+from aims_gates.gatekit import Bands, cluster_sql, counts_rows, read_bands, weight_sql
 
 __all__ = ["MEASURES", "Rows", "read_rows"]
 
 BINARY = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
-SCORED = ("roc_auc", "log_loss", "brier", "expected_calibration_error")
+SCORED = (
+    "roc_auc",
+    "log_loss",
+    "brier",
+    "expected_calibration_error",
+    "observed_to_expected",
+    "calibration_slope",
+    "calibration_intercept",
+)
 NUMERIC = ("r2", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
 MEASURES = (*BINARY, *SCORED, *NUMERIC)
 _MOST_LABELS = 20
+TASKS = ("classification", "regression", "forecast", "ranking")
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,13 @@ class Rows:
     Attributes:
         data: The evaluation set.
         kind: ``binary``, ``classes`` or ``numeric``.
-        target, prediction, score, weight: SQL over ``data``; None where there is none.
+        ranking: Whether only the order of the scores counts.
+        target, prediction, score, weight: SQL over ``data``; None where there is none. A binary prediction is 2 where
+            it is a label of the target in another spelling.
+        right: SQL that is true where prediction and target are the same value; for several classes.
+        cluster: SQL of the column whose rows go together; None where rows are independent.
+        sampling: Whether weights correct a sample or count rows.
+        spelling: Which labels differ only in capital letters, in words.
         slices, keys: Slice columns, and the columns (role ``id``) that identify a row.
         columns: Role -> column name.
         limits, slice_limits: By measure; ``conventional`` says that nobody set the former.
@@ -31,10 +47,15 @@ class Rows:
 
     data: Dataset
     kind: str
+    ranking: bool
     target: str
     prediction: str | None
     score: str | None
     weight: str
+    right: str
+    cluster: str | None
+    sampling: bool
+    spelling: str | None
     slices: tuple[str, ...]
     keys: tuple[str, ...]
     columns: Mapping[str, str | None]
@@ -43,6 +64,7 @@ class Rows:
     conventional: bool
     confidence: float
     bins: int
+    banded: Any
     min_slice: float
     threshold: float
     positive: Any
@@ -56,8 +78,23 @@ class Rows:
             "d": self.prediction or "NULL",
             "s": self.score or "NULL",
             "w": self.weight,
+            **({"c": self.cluster} if self.cluster else {}),
         }
         return f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in parts.items())} FROM data"
+
+    @cached_property
+    def bands(self) -> Bands:
+        """The bands of scores, made from all rows."""
+        return read_bands(self.data, self.base(), self.banded, self.bins)
+
+    @property
+    def squares(self) -> str:
+        """SQL of the sum of squared weights."""
+        return "sum(w)" if self.weight == "1" else "sum(w * w)"
+
+    def size(self, weight: float, squares: float) -> float:
+        """Effective size of rows with these sums of weights and of squared weights."""
+        return float(intervals.effective_n(weight, squares)) if self.sampling else weight
 
 
 def read_rows(case: Case, role: str = "evaluation") -> Rows:
@@ -68,10 +105,47 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
         DataError: a column is missing, holds nothing, or lacks values.
     """
     data = case.dataset(role)
-    columns = {name: case.column(name) for name in ("target", "prediction", "score", "weight")}
+    target, columns = _columns(case)
     slices, keys = tuple(case.roles.get("slice", ())), tuple(case.roles.get("id", ()))
     if role == "champion":  # Slices and weights are those of the candidate's rows.
         slices, columns["weight"] = (), None
+    data.require(*slices, *keys, *(name for name in columns.values() if name))
+    _complete(data, [name for role, name in columns.items() if name and role != "weight"])
+    positive, params = case.params["positive"], case.params
+    limits = read_limits(params["limits"], _known())
+    slice_limits = read_limits(params["slice_limits"], MEASURES, "slice_limits")
+    kind = _kind(data, target, columns["prediction"], positive, _task(params["task"], {*limits, *slice_limits}))
+    label = data.label_sql(target, positive) if kind == "binary" else data.quote(target)
+    return Rows(
+        data=data,
+        kind=kind,
+        ranking=params["task"] == "ranking",
+        target=label,
+        prediction=_prediction(data, kind, columns, positive, float(params["threshold"])),
+        score=_score(data, columns["score"]) if kind == "binary" else None,
+        weight=weight_sql(data, columns["weight"], counts_rows(case)),
+        right=data.same_sql(target, str(columns["prediction"])) if kind == "classes" else "NULL",
+        cluster=None if role == "champion" else cluster_sql(case, data),
+        sampling=not counts_rows(case),
+        spelling=None if kind == "numeric" else data.case_note(target, columns["prediction"], positive=positive),
+        slices=slices,
+        keys=keys,
+        columns=columns,
+        limits=limits,
+        slice_limits=slice_limits,
+        conventional=params["limits"] is None,
+        confidence=case.number("confidence", 0.5, 0.999999),
+        bins=int(case.number("bins", 2, 1000)),
+        banded=params["bands"],
+        min_slice=case.number("min_slice_size", 0, 1e12),
+        threshold=float(params["threshold"]),
+        positive=positive,
+    )
+
+
+def _columns(case: Case) -> tuple[str, dict[str, str | None]]:
+    """The target, and columns by role."""
+    columns = {name: case.column(name) for name in ("target", "prediction", "score", "weight")}
     target = columns["target"]
     if target is None:
         remedy = "Name the column that holds the truth: --role target=COLUMN."
@@ -79,30 +153,7 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
     if columns["prediction"] is None and columns["score"] is None:
         remedy = "Name one: --role prediction=COLUMN, or --role score=COLUMN."
         raise InputError("there is neither a prediction nor a score", where="performance", remedy=remedy)
-    data.require(*slices, *keys, *(name for name in columns.values() if name))
-    _complete(data, [name for role, name in columns.items() if name and role != "weight"])
-    positive, params = case.params["positive"], case.params
-    kind = _kind(data, target, columns["prediction"], positive)
-    label = data.label_sql(target, positive) if kind == "binary" else data.quote(target)
-    return Rows(
-        data=data,
-        kind=kind,
-        target=label,
-        prediction=_prediction(data, kind, columns, positive, float(params["threshold"])),
-        score=_score(data, columns["score"]) if kind == "binary" else None,
-        weight=weight_sql(data, columns["weight"]),
-        slices=slices,
-        keys=keys,
-        columns=columns,
-        limits=read_limits(params["limits"], _known()),
-        slice_limits=read_limits(params["slice_limits"], MEASURES, "slice_limits"),
-        conventional=params["limits"] is None,
-        confidence=case.number("confidence", 0.5, 0.999999),
-        bins=int(case.number("bins", 2, 1000)),
-        min_slice=case.number("min_slice_size", 0, 1e12),
-        threshold=float(params["threshold"]),
-        positive=positive,
-    )
+    return target, columns
 
 
 def _known() -> tuple[str, ...]:
@@ -121,8 +172,19 @@ def _complete(data: Dataset, columns: list[str]) -> None:
             raise DataError(f"{name!r} holds infinite values", where=data.where, remedy="Remove or cap them.")
 
 
-def _kind(data: Dataset, target: str, prediction: str | None, positive: Any) -> str:
+def _task(task: Any, limits: set[str]) -> str | None:
+    """What was said of the target, by the parameter ``task`` or by a limit that only a regression has."""
+    if task is not None and task not in TASKS:
+        remedy = f"Choose from: {', '.join(TASKS)}."
+        raise InputError(f"task cannot be {task!r}", where="parameter task", remedy=remedy)
+    named = limits & {*NUMERIC, *(f"{name}_champion_difference" for name in NUMERIC)}
+    return task or ("regression" if named and limits <= {*NUMERIC, *named} else None)
+
+
+def _kind(data: Dataset, target: str, prediction: str | None, positive: Any, task: str | None) -> str:
     """Binary labels, several classes, or quantities."""
+    if task in ("regression", "forecast"):
+        return _quantities(data, target, prediction, task)
     if positive is not None:
         if not data.query(f"SELECT 1 FROM data WHERE {data.label_sql(target, positive)} = 1 LIMIT 1"):
             listed = ", ".join(data.common_values(target))
@@ -133,22 +195,40 @@ def _kind(data: Dataset, target: str, prediction: str | None, positive: Any) -> 
         if data.kind(name) == "datetime":
             remedy = "Name the columns that hold truth and prediction: --role target=COLUMN --role prediction=COLUMN."
             raise InputError(f"{name!r} holds times, which are no labels", where=data.where, remedy=remedy)
-    strange = data.query(f"SELECT 1 FROM data WHERE {data.label_sql(target)} = 2 LIMIT 1")
-    if not strange:
+    if not data.query(f"SELECT 1 FROM data WHERE {data.label_sql(target)} = 2 LIMIT 1"):
         return "binary"
-    name = data.quote(target)
-    if data.kind(target) == "numeric" and (prediction is None or data.kind(prediction) == "numeric"):
-        values, parts = data.query(
-            f"SELECT approx_count_distinct({name}), count(*) FILTER ({name} % 1 <> 0) FROM data"
-        )[0]
-        if values > _MOST_LABELS or parts:
-            return "numeric"
-    if len(data.query(f"SELECT {name} FROM data GROUP BY 1 LIMIT 3")) > 2 and prediction is not None:
-        if len({data.kind(column) in ("numeric", "boolean") for column in (target, prediction)}) > 1:
-            message = f"some labels are numbers and some are text ({target!r}, {prediction!r})"
-            raise InputError(message, where=data.where, remedy="Write truth and prediction in the same labels.")
+    if task is None and _many_numbers(data, target, prediction):
+        return "numeric"
+    if task != "ranking" and prediction is not None and _several(data, target, prediction):
         return "classes"
     raise data.strange_labels(target)
+
+
+def _quantities(data: Dataset, target: str, prediction: str | None, task: str) -> str:
+    for name in filter(None, (target, prediction)):
+        if data.kind(name) != "numeric":
+            message = f"{name!r} holds no numbers, and the task (or a limit) says {task}"
+            raise InputError(message, where=data.where, remedy="Name columns of numbers, or another task.")
+    return "numeric"
+
+
+def _many_numbers(data: Dataset, target: str, prediction: str | None) -> bool:
+    """Whether truth or prediction has fractions, or the truth more values than there are labels."""
+    columns = [name for name in (target, prediction) if name]
+    if any(data.kind(name) != "numeric" for name in columns):
+        return False
+    fractions = " OR ".join(f"{data.quote(name)} % 1 <> 0" for name in columns)
+    sql = f"SELECT approx_count_distinct({data.quote(target)}), count(*) FILTER ({fractions}) FROM data"
+    values, parts = data.query(sql)[0]
+    return bool(values > _MOST_LABELS or parts)
+
+
+def _several(data: Dataset, target: str, prediction: str) -> bool:
+    """Whether there are more than two labels, all numbers or all text."""
+    if len(data.query(f"SELECT {data.quote(target)} FROM data GROUP BY 1 LIMIT 3")) <= 2:
+        return False
+    data.same_sql(target, prediction)
+    return True
 
 
 def _prediction(
@@ -162,9 +242,28 @@ def _prediction(
     if kind == "classes":
         return data.quote(column)
     label = data.label_sql(column, positive)
+    if positive is not None:
+        return _spelled(data, column, str(columns["target"]), label)
     if data.query(f"SELECT 1 FROM data WHERE {label} = 2 LIMIT 1"):
         raise data.strange_labels(column)
     return label
+
+
+def _spelled(data: Dataset, column: str, target: str, label: str) -> str:
+    """The decision, 2 where it is a label of the target in another spelling: neither that label nor another one."""
+    if data.kind(column) != "categorical" or data.kind(target) != "categorical":
+        return label
+    name, truth = (f"CAST({data.quote(place)} AS VARCHAR)" for place in (column, target))
+    labels, spelled = (
+        [str(row[0]) for row in data.query(f"SELECT {text} FROM data GROUP BY 1 LIMIT {_MOST_LABELS * 50}")]
+        for text in (truth, name)
+    )
+    lowered = {value.lower() for value in labels}
+    strange = [value for value in spelled if value not in labels and value.lower() in lowered]
+    if not strange:
+        return label
+    listed = ", ".join("'" + value.replace("'", "''") + "'" for value in strange)
+    return f"CASE WHEN {name} IN ({listed}) THEN 2 ELSE {label} END"
 
 
 def _score(data: Dataset, column: str | None) -> str | None:

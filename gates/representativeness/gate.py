@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from aims_gates import Case, Dataset, Finding, Limit, MissingDataError, with_conventions
+from aims_gates.gatekit import counts_rows
 
 from .chisquare import chisquare
 from .population import Population, group_counts, populations
@@ -21,6 +22,7 @@ class _Ask:
     limits: Mapping[str, Limit]
     least: int
     confidence: float
+    whole: bool
 
 
 def run(case: Case) -> Iterator[Finding]:
@@ -37,7 +39,7 @@ def run(case: Case) -> Iterator[Finding]:
 def _ask(case: Case) -> _Ask:
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
     least = case.number("min_group_size", 1, 1e12)
-    return _Ask(limits, int(least), case.number("confidence", 0.5, 0.999999))
+    return _Ask(limits, int(least), case.number("confidence", 0.5, 0.999999), counts_rows(case))
 
 
 def _sets(case: Case) -> list[Dataset]:
@@ -63,7 +65,7 @@ def _compared(data: Dataset, population: Population, ask: _Ask, weight: str | No
 
 
 def _column(data: Dataset, population: Population, ask: _Ask, weight: str | None) -> Iterator[Finding]:
-    counts = group_counts(data, population.column, weight)
+    counts = group_counts(data, population.column, weight, ask.whole)
     rows = sum(counts.values())
     yield chisquare(counts, population, ask.limits.get("p_value"))
     named = [group for group in population.counts if population.share(group) > 0]

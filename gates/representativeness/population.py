@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aims_gates import Case, DataError, Dataset, InputError
-from aims_gates.gatekit import weight_sql
+from aims_gates import Case, DataError, Dataset, InputError, intervals
+from aims_gates.gatekit import counts_rows, weight_sql
 
 __all__ = ["Population", "group_counts", "populations"]
 
@@ -59,7 +59,7 @@ def populations(case: Case, judged: list[Dataset]) -> list[Population]:
         raise InputError("no column has the role 'sensitive'", where="representativeness", remedy=remedy)
     weight = case.column("weight")
     weight = weight if weight in reference.columns else None
-    counts = {name: group_counts(reference, name, weight) for name in columns}
+    counts = {name: group_counts(reference, name, weight, counts_rows(case)) for name in columns}
     where = f"{reference.where} (unweighted)" if case.column("weight") and weight is None else reference.where
     return [Population(name, count, sum(count.values()), where) for name, count in counts.items()]
 
@@ -96,8 +96,10 @@ def _text(group: Any) -> str:
     return str(group).lower() if isinstance(group, bool) else str(group)
 
 
-def group_counts(data: Dataset, column: str, weight: str | None = None) -> dict[str, float]:
-    """Group -> rows, or the sum of weights that count rows.
+def group_counts(data: Dataset, column: str, weight: str | None = None, whole: bool = False) -> dict[str, float]:
+    """Group -> rows, or its part of the effective size of all rows where weights correct a sample.
+
+    ``whole`` says that weights count rows, and are added up.
 
     A whole number has no decimals, rows without a value are the group ``missing``.
 
@@ -108,10 +110,15 @@ def group_counts(data: Dataset, column: str, weight: str | None = None) -> dict[
     text = f"CAST({data.quote(column)} AS VARCHAR)"
     if data.kind(column) == "numeric":
         text = rf"regexp_replace({text}, '\.0+$', '')"
-    sums = f"sum({weight_sql(data, weight)})" if weight else "count(*)"
+    w = weight_sql(data, weight, whole)
+    sums = f"sum({w})" if weight else "count(*)"
     sql = f"SELECT coalesce({text}, '{MISSING}'), {sums} FROM data GROUP BY 1 ORDER BY 1 LIMIT {_MOST_GROUPS + 1}"
     result = {str(group): float(n) for group, n in data.query(sql)}
     if len(result) > _MOST_GROUPS:
         remedy = "Name a column with fewer values, or bin them first."
         raise DataError(f"{column!r} makes more than {_MOST_GROUPS:,} groups", where=data.where, remedy=remedy)
+    if weight and not whole:
+        total, squares = map(float, data.query(f"SELECT sum({w}), sum({w} * {w}) FROM data")[0])
+        part = float(intervals.effective_n(total, squares)) / total
+        return {group: n * part for group, n in result.items()}
     return result

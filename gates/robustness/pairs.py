@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from aims_gates import Case, DataError, Dataset, InputError
+from aims_gates.gatekit import cluster_sql
 
 __all__ = ["Pairs", "read_pairs"]
 
@@ -15,8 +16,10 @@ class Pairs:
 
     Attributes:
         data: The evaluation set.
-        sql: ``SELECT p, d, e, y, s, t``: perturbation (NULL where none is named), prediction before and after, truth,
-            score before and after (NULL where there is none).
+        sql: ``SELECT p, d, e, y, s, t, c``: perturbation (NULL where none is named), prediction before and after,
+            truth, score before and after (NULL where there is none), cluster.
+        unmoved, right, still: SQL that is true where the prediction is the same value as before, and where it is the
+            truth before and after; never NULL.
         names: Perturbation -> rows; one of the name None where no role says.
         by: The column with the role perturbation.
         judged: Whether there is a truth.
@@ -26,11 +29,15 @@ class Pairs:
 
     data: Dataset
     sql: str
+    unmoved: str
+    right: str
+    still: str
     names: dict[str | None, int]
     by: str | None
     judged: bool
     scored: bool
     tolerance: float | None
+    clustered: bool
 
 
 def read_pairs(case: Case) -> Pairs:
@@ -43,7 +50,7 @@ def read_pairs(case: Case) -> Pairs:
     base, changed = case.dataset("evaluation"), case.dataset("perturbed")
     prediction, by = case.needed_column("prediction"), case.column("perturbation")
     target, score, key = case.column("target"), case.column("score"), case.column("id")
-    base.complete(prediction, *([target] if target else []), *([key] if key else []))
+    base.complete(*filter(None, (prediction, target, key)))
     changed.require(prediction)
     if by:
         changed.complete(by)
@@ -52,10 +59,13 @@ def read_pairs(case: Case) -> Pairs:
             raise InputError("several perturbations can only be matched by an id", where=case.gate, remedy=remedy)
     if key:
         changed.complete(key)
-    _alike((base, prediction), (changed, prediction), *([(base, target)] if target else []))
-    _finite((base, prediction), (changed, prediction), *([(base, target)] if target else []))
+    labelled = [(base, prediction), (changed, prediction), *([(base, target)] if target else [])]
+    _alike(*labelled)
+    _finite(*labelled)
     scored = score is not None and all(score in data.columns for data in (base, changed))
-    left = _side(base, {"d": prediction, "y": target, "s": score if scored else None, "k": key})
+    clustered = cluster_sql(case, base) is not None
+    own = {"d": prediction, "y": target, "s": score if scored else None, "k": key, "c": case.column("cluster")}
+    left = _side(base, own)
     again = target if target in changed.columns else None
     right = _side(changed, {"e": prediction, "y2": again, "t": score if scored else None, "k": key, "p": by})
     if key:
@@ -64,9 +74,32 @@ def read_pairs(case: Case) -> Pairs:
         joined = f"({left}) AS a JOIN ({right}) AS b ON a.k = b.k"
     else:
         joined = f"({left}) AS a POSITIONAL JOIN ({right}) AS b"
-    sql = f"SELECT CAST(p AS VARCHAR) AS p, d, e, y, y2, s, t FROM {joined}"
-    _same(base, changed, sql, again is not None, by_place=key is None)
-    return Pairs(base, sql, _names(base, sql), by, target is not None, scored, _tolerance(case, base, prediction))
+    sql = f"SELECT CAST(p AS VARCHAR) AS p, d, e, y, y2, s, t, c FROM {joined}"
+    alike = base.same_sql(target, target, changed, ("y", "y2")) if target and again else None
+    _same(base, changed, sql, alike, by_place=key is None)
+    right, still = _truths(base, changed, prediction, target)
+    return Pairs(
+        base,
+        sql,
+        f"coalesce({base.same_sql(prediction, prediction, changed, ('d', 'e'))}, false)",
+        right,
+        still,
+        _names(base, sql),
+        by,
+        target is not None,
+        scored,
+        _tolerance(case, base, prediction),
+        clustered,
+    )
+
+
+def _truths(base: Dataset, changed: Dataset, prediction: str, target: str | None) -> tuple[str, str]:
+    """SQL that is true where the prediction is the truth before, and after."""
+    if target is None:
+        return "false", "false"
+    right = base.same_sql(prediction, target, names=("d", "y"))
+    still = changed.same_sql(prediction, target, base, ("e", "y"))
+    return f"coalesce({right}, false)", f"coalesce({still}, false)"
 
 
 def _alike(*places: tuple[Dataset, str]) -> None:
@@ -109,16 +142,17 @@ def _once(data: Dataset, key: str, by: str | None) -> None:
         raise DataError(f"the same {key!r} is there twice", where=data.where, remedy=remedy)
 
 
-def _same(base: Dataset, changed: Dataset, sql: str, labelled: bool, by_place: bool) -> None:
+def _same(base: Dataset, changed: Dataset, sql: str, alike: str | None, by_place: bool) -> None:
     remedy = "Perturb the evaluation rows themselves, keep their order or their id, and leave the target as it is."
     if by_place and base.rows != changed.rows:
         message = f"the perturbed data have {changed.rows:,} rows and the evaluation data {base.rows:,}"
         raise DataError(message, where=changed.where, remedy=remedy)
-    matched, differing = base.query(f"SELECT count(*), count(*) FILTER (y IS DISTINCT FROM y2) FROM ({sql})")[0]
+    counted = f"count(*) FILTER (NOT coalesce({alike or 'true'}, false))"
+    matched, differing = base.query(f"SELECT count(*), {counted} FROM ({sql})")[0]
     if matched != changed.rows:
         message = f"{changed.rows - matched:,} perturbed rows are not in the evaluation data"
         raise DataError(message, where=changed.where, remedy=remedy)
-    if labelled and differing:
+    if differing:
         message = f"{differing:,} perturbed rows have another target than the rows they are matched with"
         raise DataError(message, where=changed.where, remedy=remedy)
 

@@ -1,9 +1,9 @@
-"""The rows as SQL: score ``s``, confidence ``c`` in the decision, hit ``h`` or not, error ``e``, weight ``w``."""
+"""The rows as SQL: score ``s``, confidence ``sure`` in the decision, hit ``h`` or not, error ``e``, weight ``w``."""
 
 from dataclasses import dataclass
 
-from aims_gates import Case, DataError, Dataset, InputError
-from aims_gates.gatekit import weight_sql
+from aims_gates import Case, DataError, Dataset, InputError, intervals
+from aims_gates.gatekit import Bands, cluster_sql, counts_rows, read_bands, weight_sql
 
 __all__ = ["Rows", "read_rows"]
 
@@ -14,18 +14,32 @@ class Rows:
 
     Attributes:
         data: The evaluation set.
-        sql: ``SELECT s, c, h, e, w``. ``h`` is 1 where what the score is the probability of came true; ``e`` is 1 where
-            the decision is wrong.
-        n: Rows, or the sum of their weights, which count rows.
-        bins: Bins of equal width from 0 to 1.
+        sql: ``SELECT s, sure, h, e, w, c``. ``sure`` is the confidence in the decision; ``h`` is 1 where what the score
+            is the probability of came true; ``e`` is 1 where the decision is wrong; ``c`` is the cluster.
+        weight: The sum of the weights.
+        n: Effective size.
+        bins: How many bands.
+        bands: The bands of scores.
         confidence: Of the intervals.
+        sampling: Whether weights correct a sample or count rows.
+        clustered: Whether rows of one cluster go together.
+        spelling: Which labels differ only in capital letters, in words.
     """
 
     data: Dataset
     sql: str
+    weight: float
     n: float
     bins: int
+    bands: Bands
     confidence: float
+    sampling: bool
+    clustered: bool
+    spelling: str | None
+
+    def size(self, weight: float, squares: float) -> float:
+        """Effective size of rows with these sums of weights and of squared weights."""
+        return float(intervals.effective_n(weight, squares)) if self.sampling else weight
 
 
 def read_rows(case: Case) -> Rows:
@@ -42,23 +56,36 @@ def read_rows(case: Case) -> Rows:
     data.complete(target, score, *([prediction] if prediction else []))
     _probabilities(data, score)
     s, kind = f"CAST({data.quote(score)} AS DOUBLE)", case.params["score_is"]
-    w = weight_sql(data, weight)
+    sampling, cluster = not counts_rows(case), cluster_sql(case, data)
+    w = f"{weight_sql(data, weight, not sampling)} AS w, {cluster or 'NULL'} AS c"
     if kind not in ("positive", "prediction"):
         message = f"score_is cannot be {kind!r}"
         raise InputError(message, where="parameter score_is", remedy="Choose positive or prediction.")
     if kind == "prediction":
         if prediction is None:
             raise InputError("no column has the role 'prediction'", where=case.gate, remedy="Name it with --role.")
-        hit = f"CAST({_text(data, prediction)} = {_text(data, target)} AS TINYINT)"
-        sql = f"SELECT {s} AS s, {s} AS c, {hit} AS h, 1 - {hit} AS e, {w} AS w FROM data"
+        hit = f"CAST({data.same_sql(prediction, target)} AS TINYINT)"
+        sql = f"SELECT {s} AS s, {s} AS sure, {hit} AS h, 1 - {hit} AS e, {w} FROM data"
     else:
         y = _label(case, data, target)
         threshold = case.number("threshold", 0, 1)
         d = _label(case, data, prediction) if prediction else f"CAST({s} >= {threshold!r} AS TINYINT)"
         sure, wrong = f"CASE WHEN {d} = 1 THEN {s} ELSE 1 - {s} END", f"CAST({d} <> {y} AS TINYINT)"
-        sql = f"SELECT {s} AS s, {sure} AS c, {y} AS h, {wrong} AS e, {w} AS w FROM data"
-    n = float(data.query(f"SELECT sum(w) FROM ({sql}) AS r")[0][0])
-    return Rows(data, sql, n, int(case.number("bins", 2, 1000)), case.number("confidence", 0.5, 0.999999))
+        sql = f"SELECT {s} AS s, {sure} AS sure, {y} AS h, {wrong} AS e, {w} FROM data"
+    total, squares = map(float, data.query(f"SELECT sum(w), sum(w * w) FROM ({sql}) AS r")[0])
+    bins = int(case.number("bins", 2, 1000))
+    return Rows(
+        data,
+        sql,
+        total,
+        float(intervals.effective_n(total, squares)) if sampling else total,
+        bins,
+        read_bands(data, sql, case.params["bands"], bins),
+        case.number("confidence", 0.5, 0.999999),
+        sampling,
+        cluster is not None,
+        data.case_note(target, prediction, positive=case.params["positive"]),
+    )
 
 
 def _label(case: Case, data: Dataset, name: str) -> str:
@@ -66,11 +93,6 @@ def _label(case: Case, data: Dataset, name: str) -> str:
     if data.query(f"SELECT 1 FROM data WHERE {label} = 2 LIMIT 1"):
         raise data.strange_labels(name)
     return label
-
-
-def _text(data: Dataset, name: str) -> str:
-    text = f"lower(CAST({data.quote(name)} AS VARCHAR))"
-    return rf"regexp_replace({text}, '\.0+$', '')" if data.kind(name) == "numeric" else text
 
 
 def _probabilities(data: Dataset, score: str) -> None:

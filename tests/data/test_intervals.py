@@ -147,10 +147,25 @@ def test_an_effective_size_falls_as_weights_grow_unequal() -> None:
 
 
 def test_the_rows_asked_for_settle_a_limit_eight_times_in_ten() -> None:
-    """A planned figure: 736 rows a group pass the four-fifths limit with 80 % power at equal rates of 30 %."""
-    needed = intervals.rows_for_ratio(0.3, 0.3, Limit(">=", 0.8))
-    assert needed is not None
-    assert 720 <= needed <= 760
+    """At equal rates either group may come out lower, so that both sides have to keep the limit."""
+    draw = np.random.default_rng(3)
+    for kind, high, low in (
+        ("ratio", 0.3, 0.3),
+        ("ratio", 0.3, 0.2),
+        ("difference", 0.3, 0.3),
+        ("difference", 0.5, 0.3),
+    ):
+        ratio = kind == "ratio"
+        limit = Limit(">=", 0.8) if ratio else Limit("<=", 0.1)
+        needed = (intervals.rows_for_ratio if ratio else intervals.rows_for_difference)(high, low, limit)
+        assert needed is not None
+        judge = intervals.judge_ratio if ratio else intervals.judge_difference
+        outcome = "pass" if limit.met(low / high if ratio else high - low) else "fail"
+        settled = sum(
+            judge(intervals.RatePairs.of(counts, [needed, needed]), limit).outcome == outcome
+            for counts in draw.binomial(needed, [high, low], (1000, 2))
+        )
+        assert 790 <= settled <= 900
     assert intervals.rows_for_ratio(0.3, 0.24, Limit(">=", 0.8)) is None
     assert intervals.rows_for_ratio(0.0, 0.0, Limit(">=", 0.8)) is None
     fails = intervals.rows_for_difference(0.5, 0.3, Limit("<=", 0.1), times=10)

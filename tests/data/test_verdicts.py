@@ -1,5 +1,6 @@
 """One rate against a limit: the verdict, why it is open, and the rows that would settle it."""
 
+import numpy as np
 import pytest
 
 from aims_gates import Limit, intervals
@@ -29,13 +30,27 @@ def test_of_several_rates_one_fails_only_by_the_wider_interval() -> None:
     assert intervals.judge_rate(TENTH, 50, 1000, comparisons=20)[0] == "pass"
 
 
-@pytest.mark.parametrize(("rate", "times"), [(0.05, 1), (0.09, 1), (0.12, 1), (0.12, 20)])
-def test_the_rows_that_settle_a_rate_are_the_fewest(rate: float, times: int) -> None:
-    rows = intervals.rows_for_rate(rate, TENTH, comparisons=times)
+@pytest.mark.parametrize(
+    ("rate", "limit", "times"),
+    [
+        (0.05, TENTH, 1),
+        (0.09, TENTH, 1),
+        (0.12, TENTH, 1),
+        (0.12, TENTH, 20),
+        (0.2, TENTH, 1),
+        (0.001, Limit("<=", 0.01), 1),
+        (0.95, NINE_TENTHS, 1),
+    ],
+)
+def test_the_rows_asked_for_settle_a_rate_eight_times_in_ten(rate: float, limit: Limit, times: int) -> None:
+    rows = intervals.rows_for_rate(rate, limit, comparisons=times)
     assert rows is not None
-    wanted = "pass" if rate <= 0.1 else "fail"
-    assert intervals.judge_rate(TENTH, rate * rows, rows, comparisons=times)[0] == wanted
-    assert intervals.judge_rate(TENTH, rate * (rows - 1), rows - 1, comparisons=times)[0] == "inconclusive"
+    met = limit.met(rate)
+    counts = np.random.default_rng(5).binomial(rows, rate, 20_000)
+    ends = np.stack(intervals.wilson(counts, np.full(20_000, rows), 0.95, 1 if met else times))
+    inside = ends <= limit.value if limit.op == "<=" else ends >= limit.value
+    settled = float(np.mean(inside.all(axis=0) if met else ~inside.any(axis=0)))
+    assert 0.8 <= settled <= 0.92
 
 
 def test_a_rate_on_its_limit_is_settled_by_no_number_of_rows() -> None:

@@ -872,6 +872,26 @@ def test_inconclusive_blocks_where_the_plan_says_so_and_always_at_high(story, ki
     assert decision.exit == (0 if allowed else 3)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "note", "allowed"),
+    [
+        ("inconclusive", "fails alone, but not beside the values judged with it", False),
+        ("inconclusive", "the interval reaches over the limit", True),
+        ("inconclusive", None, True),
+        ("pass", "fails alone", True),
+    ],
+)
+def test_what_fails_alone_blocks_where_inconclusive_is_only_shown(story, kit, outcome, note, allowed):
+    story.checked(kit.plan(tier="limited", inconclusive_blocks=False))
+    story.check(replace(kit.finding(outcome), note=note))
+    story.request()
+    story.approve("risk")
+    story.approve("compliance")
+    decision = story.decide()
+    assert decision.allowed is allowed
+    assert (state(decision).state == "failed") is not allowed
+
+
 def test_missing_blocks_also_where_inconclusive_does_not(story, kit):
     story.trust()
     story.bind(kit.plan(inconclusive_blocks=False))

@@ -49,7 +49,12 @@ def drawn(n: int = 4000, seed: int = 5) -> pd.DataFrame:
 
 
 def tally(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(w=frame.w.round()) if "w" in columns else frame
+
+
+#: Weights that count rows.
+COUNTS = {"weight_kind": "frequency"}
 
 
 ROLES = {"sensitive": ["race"], "target": ["y"], "prediction": ["d"]}
@@ -108,6 +113,7 @@ def test_the_four_fifths_examples_of_the_agencies(run: Run, shared: Path) -> Non
         "fairness",
         {"evaluation": tally(rows, ["race", "d", "w"])},
         {"sensitive": ["race"], "prediction": ["d"], "weight": ["w"]},
+        **COUNTS,
         limits={"impact_ratio": {"op": ">=", "value": 0.8}},
     )
     for race, ratio in case["impact_ratios"].items():
@@ -172,7 +178,7 @@ def test_the_pair_that_makes_the_worst_value_is_named(run: Run) -> None:
         [("a", 1, 600), ("a", 0, 400), ("b", 1, 300), ("b", 0, 700), ("c", 1, 500), ("c", 0, 500)], ["race", "d", "w"]
     )
     gap = one(
-        run("fairness", {"evaluation": frame}, {"sensitive": ["race"], "prediction": ["d"], "weight": ["w"]}),
+        run("fairness", {"evaluation": frame}, {"sensitive": ["race"], "prediction": ["d"], "weight": ["w"]}, **COUNTS),
         "demographic_parity_ratio",
         sensitive=["race"],
     )
@@ -187,20 +193,20 @@ def test_the_pair_that_makes_the_worst_value_is_named(run: Run) -> None:
 def test_an_open_verdict_says_how_many_rows_would_settle_it(run: Run) -> None:
     frame = tally([("a", 1, 30), ("a", 0, 70), ("b", 1, 30), ("b", 0, 70)], ["race", "d", "w"])
     roles = {"sensitive": ["race"], "prediction": ["d"], "weight": ["w"]}
-    gap = one(run("fairness", {"evaluation": frame}, roles), "demographic_parity_ratio", sensitive=["race"])
+    gap = one(run("fairness", {"evaluation": frame}, roles, **COUNTS), "demographic_parity_ratio", sensitive=["race"])
     assert gap.outcome == "inconclusive"
     assert gap.note is not None
-    assert "about 740 rows per group" in gap.note
+    assert "about 1,100 rows per group" in gap.note
 
 
 def test_a_group_too_small_is_reported_and_keeps_the_verdict_open(run: Run) -> None:
     rows = [("a", 1, 6000), ("a", 0, 4000), ("b", 1, 6000), ("b", 0, 4000), ("c", 1, 2), ("c", 0, 8)]
     frame, roles = tally(rows, ["race", "d", "w"]), {"sensitive": ["race"], "prediction": ["d"], "weight": ["w"]}
-    gap = one(run("fairness", {"evaluation": frame}, roles), "demographic_parity_ratio", sensitive=["race"])
+    gap = one(run("fairness", {"evaluation": frame}, roles, **COUNTS), "demographic_parity_ratio", sensitive=["race"])
     assert gap.outcome == "inconclusive"
     assert gap.note is not None
     assert "not judged: race=c (10)" in gap.note
-    found = run("fairness", {"evaluation": frame}, roles, min_group_share=0.02)
+    found = run("fairness", {"evaluation": frame}, roles, **COUNTS, min_group_share=0.02)
     gap = one(found, "demographic_parity_ratio", sensitive=["race"])
     assert (gap.outcome, gap.value) == ("pass", 1.0)
     assert gap.note is not None
@@ -219,7 +225,11 @@ def test_a_group_without_positives_has_no_true_positive_rate_and_cannot_pass(run
     ]
     limits = {"equal_opportunity_difference": {"op": "<=", "value": 0.1}}
     found = run(
-        "fairness", {"evaluation": tally(rows, ["race", "y", "d", "w"])}, ROLES | {"weight": ["w"]}, limits=limits
+        "fairness",
+        {"evaluation": tally(rows, ["race", "y", "d", "w"])},
+        ROLES | {"weight": ["w"]},
+        **COUNTS,
+        limits=limits,
     )
     rate = one(found, "true_positive_rate", race="b")
     assert rate.value is None
@@ -237,7 +247,7 @@ def test_one_group_is_inconclusive(run: Run) -> None:
 def test_nobody_selected_is_inconclusive(run: Run) -> None:
     frame = tally([("a", 0, 5000), ("b", 0, 5000)], ["race", "d", "w"])
     roles = {"sensitive": ["race"], "prediction": ["d"], "weight": ["w"]}
-    gap = one(run("fairness", {"evaluation": frame}, roles), "demographic_parity_ratio", sensitive=["race"])
+    gap = one(run("fairness", {"evaluation": frame}, roles, **COUNTS), "demographic_parity_ratio", sensitive=["race"])
     assert (gap.value, gap.outcome) == (None, "inconclusive")
 
 
@@ -295,7 +305,7 @@ def test_strata_show_a_gap_that_is_only_a_mixture(run: Run) -> None:
     ]  # fmt: skip
     frame = tally(rows, ["sex", "department", "d", "w"])
     roles = {"sensitive": ["sex"], "prediction": ["d"], "weight": ["w"]}
-    found = run("fairness", {"evaluation": frame}, roles, control=["department"])
+    found = run("fairness", {"evaluation": frame}, roles, **COUNTS, control=["department"])
     assert one(found, "demographic_parity_ratio", sensitive=["sex"]).outcome == "fail"
     for department in ("arts", "science"):
         assert value(found, "demographic_parity_ratio", department=department, sensitive=["sex"]) == pytest.approx(1)
@@ -304,10 +314,12 @@ def test_strata_show_a_gap_that_is_only_a_mixture(run: Run) -> None:
 
 def test_sampling_weights_are_judged_by_their_effective_size(run: Run) -> None:
     frame = drawn(2000).assign(w=lambda f: np.where(f.index % 10 == 0, 10.0, 0.1))
-    plain = one(run("fairness", {"evaluation": frame}, ROLES | {"weight": ["w"]}), "selection_rate", race="a")
-    sampled = run("fairness", {"evaluation": frame}, ROLES | {"weight": ["w"]}, weight_kind="sampling")
+    plain = one(run("fairness", {"evaluation": frame}, ROLES), "selection_rate", race="a")
+    sampled = run("fairness", {"evaluation": frame}, ROLES | {"weight": ["w"]})
     wide = one(sampled, "selection_rate", race="a")
-    assert plain.value == wide.value
+    part = frame[frame.race == "a"]
+    assert wide.value == pytest.approx(np.average(part.d, weights=part.w))
+    assert wide.n == pytest.approx(part.w.sum() ** 2 / (part.w**2).sum(), abs=1e-6)
     assert wide.high is not None and wide.low is not None and plain.high is not None and plain.low is not None
     assert wide.high - wide.low > 2 * (plain.high - plain.low)
 
@@ -315,10 +327,10 @@ def test_sampling_weights_are_judged_by_their_effective_size(run: Run) -> None:
 def test_the_reference_may_be_named_and_ratios_above_one_are_normal(run: Run) -> None:
     frame = tally([("a", 1, 300), ("a", 0, 700), ("b", 1, 450), ("b", 0, 550)], ["race", "d", "w"])
     roles = {"sensitive": ["race"], "prediction": ["d"], "weight": ["w"]}
-    found = run("fairness", {"evaluation": frame}, roles, reference={"race": "a"})
+    found = run("fairness", {"evaluation": frame}, roles, **COUNTS, reference={"race": "a"})
     assert value(found, "impact_ratio", race="b") == pytest.approx(1.5)
     assert value(found, "impact_ratio", race="a") == 1
-    found = run("fairness", {"evaluation": frame}, roles, reference={"race": "nobody"})
+    found = run("fairness", {"evaluation": frame}, roles, **COUNTS, reference={"race": "nobody"})
     assert outcome_of(found) == "error"
     assert "Choose from: a; b" in str(found[0].remedy)
 
@@ -382,7 +394,7 @@ def admissions(outside: float) -> pd.DataFrame:
 @pytest.mark.parametrize(("outside", "word"), [(0.0, "vanishes"), (0.1, "turns round"), (-0.1, None)])
 def test_an_aggregate_gap_says_what_the_strata_make_of_it(run: Run, outside: float, word: str | None) -> None:
     roles = {"sensitive": ["sex"], "prediction": ["d"], "weight": ["w"]}
-    found = run("fairness", {"evaluation": admissions(outside)}, roles, control=["department"])
+    found = run("fairness", {"evaluation": admissions(outside)}, roles, **COUNTS, control=["department"])
     gap = one(found, "demographic_parity_difference", sensitive=["sex"])
     (adjusted,) = [f for f in found if f.measure == "selection_rate_difference_adjusted"]
     assert adjusted.value == pytest.approx(-outside, abs=1e-9)
@@ -402,7 +414,7 @@ def test_a_gap_that_the_mixture_hides_is_told(run: Run) -> None:
         rows += [(sex, department, 1, n * share), (sex, department, 0, n * (1 - share))]
     roles = {"sensitive": ["sex"], "prediction": ["d"], "weight": ["w"]}
     frame = tally(rows, ["sex", "department", "d", "w"])
-    found = run("fairness", {"evaluation": frame}, roles, control=["department"])
+    found = run("fairness", {"evaluation": frame}, roles, **COUNTS, control=["department"])
     assert "inside them" in str(one(found, "demographic_parity_difference", sensitive=["sex"]).note)
 
 
@@ -452,7 +464,7 @@ def test_quantities_honour_weights_strata_and_missing_groups(run: Run) -> None:
     frame["w"] = draw.integers(1, 4, n)
     frame.loc[:49, "race"] = None
     roles = ROLES | {"weight": ["w"]}
-    found = run("fairness", {"evaluation": frame}, roles, control=["branch"])
+    found = run("fairness", {"evaluation": frame}, roles, **COUNTS, control=["branch"])
     longer = frame.loc[frame.index.repeat(frame.w)].drop(columns="w")
     again = run("fairness", {"evaluation": longer}, ROLES, control=["branch"])
     assert [(f.measure, f.by) for f in found] == [(f.measure, f.by) for f in again]
@@ -490,7 +502,9 @@ def test_a_bias_audit_as_new_york_wants_it(run: Run) -> None:
     ):  # fmt: skip
         rows += [(sex, race, 1, round(n * share)), (sex, race, 0, n - round(n * share))]
     roles = {"sensitive": ["sex", "race"], "prediction": ["d"], "weight": ["w"]}
-    found = run("fairness", {"evaluation": tally(rows, ["sex", "race", "d", "w"])}, roles, min_group_share=0.02)
+    found = run(
+        "fairness", {"evaluation": tally(rows, ["sex", "race", "d", "w"])}, roles, **COUNTS, min_group_share=0.02
+    )
     male, female = (4000 * 0.5 + 2000 * 0.4 + 54) / 6060, (3800 * 0.45 + 1900 * 0.3 + 32) / 5740
     assert value(found, "impact_ratio", sex="female") == pytest.approx(female / male)
     # The most selected of the categories that count is the reference, not a tiny one above it.

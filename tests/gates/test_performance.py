@@ -62,10 +62,10 @@ def test_every_measure_is_scikit_learns_overall_and_in_slices(run: Run) -> None:
 
 def test_weights_count_rows(run: Run) -> None:
     frame = drawn()
-    found = run("performance", {"evaluation": frame}, ROLES | {"weight": ["w"]})
+    found = run("performance", {"evaluation": frame}, ROLES | {"weight": ["w"]}, weight_kind="frequency", bands="equal")
     for name, figure in library(frame, frame.w).items():
         assert one(found, name).value == pytest.approx(figure, abs=1e-12), name
-    repeated = run("performance", {"evaluation": frame.loc[frame.index.repeat(frame.w)]}, ROLES)
+    repeated = run("performance", {"evaluation": frame.loc[frame.index.repeat(frame.w)]}, ROLES, bands="equal")
     for name in library(frame):
         a, b = one(found, name), one(repeated, name)
         assert (a.low, a.high, a.n) == pytest.approx((b.low, b.high, b.n), abs=1e-9), name

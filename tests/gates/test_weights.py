@@ -34,7 +34,7 @@ def test_a_weight_is_as_good_as_so_many_rows(run: Run, gate: str) -> None:
     roles, params = CASES[gate]
     frame = drawn()
     longer = frame.loc[frame.index.repeat(frame.w)].drop(columns="w").reset_index(drop=True)
-    found = run(gate, {"evaluation": frame}, roles | {"weight": ["w"]}, **params)
+    found = run(gate, {"evaluation": frame}, roles | {"weight": ["w"]}, **params, weight_kind="frequency")
     again = run(gate, {"evaluation": longer}, roles, **params)
     assert outcome_of(found) != "error"
     assert [(f.measure, dict(f.by)) for f in found] == [(f.measure, dict(f.by)) for f in again]

@@ -1,6 +1,7 @@
 """Intervals around statistics, and verdicts that follow from them. Counts may be weighted (an effective n)."""
 
-from aims_gates.data.intervals.areas import auc_interval
+from aims_gates.data.intervals.areas import auc_interval, delong_interval
+from aims_gates.data.intervals.clusters import at_level, clustered_n
 from aims_gates.data.intervals.means import mean_interval, normal_interval
 from aims_gates.data.intervals.pairs import (
     PairVerdict,
@@ -19,13 +20,16 @@ from aims_gates.data.intervals.rates import (
     ratio_statistic,
     wilson,
 )
-from aims_gates.data.intervals.verdicts import judge_rate, rate_finding, rows_for_rate
+from aims_gates.data.intervals.verdicts import judge_rate, rate_finding, rows_for_rate, simultaneous
 
 __all__ = [
     "PairVerdict",
     "RatePairs",
+    "at_level",
     "auc_interval",
+    "clustered_n",
     "critical",
+    "delong_interval",
     "effective_n",
     "judge_difference",
     "judge_rate",
@@ -40,5 +44,6 @@ __all__ = [
     "rows_for_difference",
     "rows_for_rate",
     "rows_for_ratio",
+    "simultaneous",
     "wilson",
 ]

@@ -16,16 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aims_gates.data.intervals.rates import critical, newcombe_difference, ratio_score, ratio_statistic
-from aims_gates.data.intervals.verdicts import MOST_ROWS, least_rows
+from aims_gates.data.intervals.clusters import at_level
+from aims_gates.data.intervals.rates import critical, newcombe_difference, ratio_statistic
+from aims_gates.data.intervals.verdicts import least_rows, outcomes, with_power
 from aims_gates.model import Limit, Outcome
 
 __all__ = ["PairVerdict", "RatePairs", "judge_difference", "judge_ratio", "rows_for_difference", "rows_for_ratio"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-#: Standard normal quantile of a power of 80 %.
-POWER_QUANTILE = 0.8416
 
 
 @dataclass(frozen=True)
@@ -36,21 +35,34 @@ class RatePairs:
         successes, n: One number per group (weighted counts with an effective n are fine).
         counted: False for groups too small to judge by.
         present: False for groups that no pair includes, as if they were not there.
+        df: Degrees of freedom of sizes that rest on clusters; None where rows are independent.
     """
 
     successes: Floats
     n: Floats
     counted: Bools
     present: Bools
+    df: Floats | None = None
 
     @classmethod
     def of(
-        cls, successes: ArrayLike, n: ArrayLike, counted: ArrayLike | None = None, present: ArrayLike | None = None
+        cls,
+        successes: ArrayLike,
+        n: ArrayLike,
+        counted: ArrayLike | None = None,
+        present: ArrayLike | None = None,
+        df: ArrayLike | None = None,
     ) -> "RatePairs":
         """From any sequences; all groups count and are present unless said otherwise."""
         x, total = np.asarray(successes, float), np.asarray(n, float)
         flags = [np.ones(x.shape, bool) if flag is None else np.asarray(flag, bool) for flag in (counted, present)]
-        return cls(x, total, flags[0], flags[1])
+        return cls(x, total, flags[0], flags[1], None if df is None else np.asarray(df, float))
+
+    def at(self, confidence: float, comparisons: float = 1) -> tuple[Floats, Floats]:
+        """Successes and sizes for an interval at this confidence."""
+        n = at_level(self.n, self.df, confidence, comparisons)
+        share = np.divide(self.successes, self.n, out=np.zeros_like(self.n), where=self.n > 0)
+        return (self.successes, self.n) if self.df is None else (share * n, n)
 
     @property
     def rates(self) -> Floats:
@@ -92,6 +104,7 @@ class PairVerdict:
         open: Whether some counted pair is neither inside nor surely outside.
         hidden: Whether a pair with a group that does not count could fail.
         pairs: How many pairs counted, which is what the correction is for.
+        alone: The worst pair (higher, lower) whose plain interval lies outside, though its corrected one does not.
     """
 
     outcome: Outcome
@@ -99,6 +112,7 @@ class PairVerdict:
     open: bool
     hidden: bool
     pairs: int
+    alone: tuple[int, int] | None = None
 
 
 def judge_difference(
@@ -118,7 +132,7 @@ def judge_difference(
 
     def ends(place: tuple[NDArray[np.intp], NDArray[np.intp]], times: float) -> tuple[Floats, Floats]:
         a, b = place
-        x, n = groups.successes, groups.n
+        x, n = groups.at(confidence, times)
         low, high = newcombe_difference(x[a], n[a], x[b], n[b], confidence, times)
         return np.atleast_1d(low), np.atleast_1d(high)
 
@@ -138,13 +152,13 @@ def judge_ratio(
 ) -> PairVerdict:
     """Whether the smallest ratio of two groups' rates keeps a floor; arguments as :func:`judge_difference`.
 
-    The score test at the limit, which is :func:`ratio_score` asked whether it holds the limit.
+    The score test at the limit: whether the interval ``ratio_score`` holds it.
     """
     bound = limit.value
 
-    def statistics(place: tuple[NDArray[np.intp], NDArray[np.intp]]) -> tuple[Floats, Floats]:
+    def statistics(place: tuple[NDArray[np.intp], NDArray[np.intp]], times: float = 1) -> tuple[Floats, Floats]:
         a, b = place
-        x, n = groups.successes, groups.n
+        x, n = groups.at(confidence, times)
         return (
             np.atleast_1d(ratio_statistic(x[a], n[a], x[b], n[b], bound)),
             np.atleast_1d(ratio_statistic(x[b], n[b], x[a], n[a], bound)),
@@ -154,7 +168,7 @@ def judge_ratio(
         return np.minimum(*statistics(place)) >= critical(confidence)
 
     def outside(place: tuple[NDArray[np.intp], NDArray[np.intp]], times: float) -> Bools:
-        return np.minimum(*statistics(place)) < -critical(confidence, times)
+        return np.minimum(*statistics(place, times)) < -critical(confidence, times)
 
     return _judge(groups, inside, outside, families * alongside, ratio=True)
 
@@ -179,7 +193,9 @@ def _judge(
     hidden = len(left[0]) > 0 and not bool(np.all(inside(left)))
     failing = _worst_of(groups, judged[0][bad], judged[1][bad], ratio) if bad.any() else None
     outcome: Outcome = "fail" if failing else "inconclusive" if unsure or hidden or not pairs else "pass"
-    return PairVerdict(outcome, failing, unsure, hidden, pairs)
+    near = outside(judged, 1) if unsure and not failing else np.zeros(pairs, bool)
+    alone = _worst_of(groups, judged[0][near], judged[1][near], ratio) if near.any() else None
+    return PairVerdict(outcome, failing, unsure, hidden, pairs, alone)
 
 
 def _worst_of(groups: RatePairs, first: NDArray[np.intp], second: NDArray[np.intp], ratio: bool) -> tuple[int, int]:
@@ -202,11 +218,13 @@ def rows_for_difference(
     """
     keeps = limit.met(abs(rate1 - rate2))
 
-    def settled(n: int) -> bool:
-        low, high = newcombe_difference(rate1 * n, n, rate2 * n, n, confidence, 1 if keeps else times)
-        return limit.met(max(abs(low), abs(high))) if keeps else not limit.met(max(low, -high, 0.0))
+    def settled(x: ArrayLike, y: ArrayLike, n: int) -> Bools:
+        low, high = map(np.asarray, newcombe_difference(x, n, y, n, confidence, 1 if keeps else times))
+        if keeps:
+            return _met(limit, np.maximum(np.abs(low), np.abs(high)))
+        return ~_met(limit, np.maximum(np.maximum(low, -high), 0.0))
 
-    return _least(settled, critical(confidence, 1 if keeps else times))
+    return _rows(settled, rate1, rate2)
 
 
 def rows_for_ratio(rate1: float, rate2: float, limit: Limit, confidence: float = 0.95, times: int = 1) -> int | None:
@@ -214,26 +232,21 @@ def rows_for_ratio(rate1: float, rate2: float, limit: Limit, confidence: float =
     high, low = max(rate1, rate2), min(rate1, rate2)
     if high <= 0:
         return None
-    keeps = limit.met(low / high)
+    keeps, level = limit.met(low / high), critical(confidence, times)
 
-    def settled(n: int) -> bool:
-        ends = ratio_score(low * n, n, high * n, n, confidence, 1 if keeps else times)
-        return limit.met(ends[0]) if keeps else not limit.met(ends[1])
+    def settled(x: ArrayLike, y: ArrayLike, n: int) -> Bools:
+        least = np.minimum(ratio_statistic(y, n, x, n, limit.value), ratio_statistic(x, n, y, n, limit.value))
+        return np.asarray(least >= critical(confidence) if keeps else least < -level)
 
-    return _least(settled, critical(confidence, 1 if keeps else times))
+    return _rows(settled, high, low)
 
 
-def _least(settled: Callable[[int], bool], z: float) -> int | None:
-    """The smallest n from which it holds, raised so that it does 8 times in 10, to two digits.
+def _rows(settled: Callable[[ArrayLike, ArrayLike, int], Bools], rate1: float, rate2: float) -> int | None:
+    """The least rows that settle it, then as many as settle it 8 times in 10, whatever of both rates comes out."""
 
-    Rates that came out exactly as they are would be settled at the first n half of the time.
-    """
-    least = least_rows(settled, 2, near=50)
-    if least is None:
-        return None
-    top = int(least * ((z + POWER_QUANTILE) / z) ** 2)
-    if top > MOST_ROWS:
-        return None
-    digits = max(0, len(str(top)) - 2)
-    step = int(10**digits)
-    return -(-top // step) * step
+    def share(n: int) -> float:
+        first, second = np.meshgrid(outcomes(rate1, n), outcomes(rate2, n))
+        return float(settled(first.ravel(), second.ravel(), n).mean())
+
+    least = least_rows(lambda n: bool(settled(rate1 * n, rate2 * n, n)), 2, near=50)
+    return with_power(least, share)

@@ -28,7 +28,9 @@ def critical(confidence: float, comparisons: float = 1.0) -> float:
 
 
 def effective_n(weights: ArrayLike, squares: ArrayLike) -> Any:
-    """Kish's effective sample size, ``sum(w)**2 / sum(w**2)``; 0 where there are no rows.
+    """Kish's effective sample size, ``sum(w)**2 / sum(w**2)``, to six decimals; 0 where there are no rows.
+
+    Equal weights give the very number of rows, whatever their unit; the decimals beyond are those of the addition.
 
     Args:
         weights: Sums of weights.
@@ -37,7 +39,7 @@ def effective_n(weights: ArrayLike, squares: ArrayLike) -> Any:
     Source: L. Kish, Survey Sampling (1965), section 8.2.
     """
     total, squared = np.asarray(weights, float), np.asarray(squares, float)
-    return _out(np.divide(total**2, squared, out=np.zeros_like(total), where=squared > 0))
+    return _out(np.round(np.divide(total**2, squared, out=np.zeros_like(total), where=squared > 0), 6))
 
 
 def wilson(successes: ArrayLike, n: ArrayLike, confidence: float = 0.95, comparisons: float = 1.0) -> tuple[Any, Any]:
