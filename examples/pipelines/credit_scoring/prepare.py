@@ -4,8 +4,8 @@
 
 writes FOLDER/reference.csv (for training), FOLDER/evaluation.csv (held out) and FOLDER/production.csv (made up
 from what is held out, since loanapp ends where the model begins), FOLDER being ./data unless given. No random number is
-drawn and every number is written in one fixed way, so the bytes are the same on every machine, and so is the digest that
-records/systems/mortgage/requirements.yaml holds since before the first training.
+drawn and every number is written in one fixed way, so the bytes are the same on every machine, and so is the digest
+that records/systems/mortgage/requirements.yaml holds since before the first training.
 """
 
 import sys
