@@ -8,9 +8,10 @@ rows without a workspace are open mode's, for models and for prompts. Both follo
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, TextClause, create_engine, text
 
 from aims_gates.attestation.statements.people import Halt, Revocation
 from aims_gates.attestation.statements.policy import Binding, Freed, OpenMode
@@ -39,6 +40,12 @@ _TAKEN_BACK = text(
 _OF_NAME = "DELETE FROM aims_grants_live WHERE workspace = :workspace AND name = :name"
 
 
+@cache
+def _text(sql: str) -> TextClause:
+    """A statement read once: SQLAlchemy looks for its parameters each time otherwise."""
+    return text(sql)
+
+
 def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
     """Apply a row that is being appended; the head still says the size before it.
 
@@ -55,7 +62,7 @@ def follow(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
     elif isinstance(predicate, Creation | Binding | Freed):
         _name(connection, row, revoked)
     elif isinstance(predicate, Halt):
-        connection.execute(text(_OF_NAME), _place(row))
+        connection.execute(_text(_OF_NAME), _place(row))
     elif isinstance(predicate, Transition):
         _move(connection, row)
     else:
@@ -82,7 +89,7 @@ def _name(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
     """A name is created, bound or let go; created or let go, it has no grants."""
     predicate, counts = row.predicate, row.digest not in revoked
     if isinstance(predicate, Creation | Freed):
-        connection.execute(text(_OF_NAME), _place(row))
+        connection.execute(_text(_OF_NAME), _place(row))
     if isinstance(predicate, Creation):
         values: dict[str, str | int | None] = {"kind": predicate.kind}
     else:
@@ -95,16 +102,16 @@ def _move(connection: Connection, row: Row) -> None:
     """An alias was taken away; where none is named, a version's or all of the name."""
     alias, version = row.predicate.alias, row.predicate.version
     if alias is not None:
-        connection.execute(text(f"{_OF_NAME} AND alias = :alias"), {**_place(row), "alias": alias})
+        connection.execute(_text(f"{_OF_NAME} AND alias = :alias"), {**_place(row), "alias": alias})
     elif version is not None:
-        connection.execute(text(f"{_OF_NAME} AND version = :version"), {**_place(row), "version": version})
+        connection.execute(_text(f"{_OF_NAME} AND version = :version"), {**_place(row), "version": version})
     else:
-        connection.execute(text(_OF_NAME), _place(row))
+        connection.execute(_text(_OF_NAME), _place(row))
 
 
 def _grant(connection: Connection, row: Row, revoked: Iterable[str]) -> None:
     entry = _entry(row)
-    connection.execute(text(f"{_OF_NAME} AND alias = :alias"), {**_place(row), "alias": row.predicate.alias})
+    connection.execute(_text(f"{_OF_NAME} AND alias = :alias"), {**_place(row), "alias": row.predicate.alias})
     if not revoked_by(entry, revoked):
         connection.execute(_INSERT, entry)
     if entry["adoption"]:  # all others are of a name that is bound
@@ -135,7 +142,7 @@ def _set_name(connection: Connection, place: dict[str, str], position: int, **va
     """Set what is known of a name; one that nobody created counts as a model, which is the stricter."""
     known = {**place, "position": position, **values}
     changed = ", ".join(f"{column} = :{column}" for column in (*values, "position"))
-    query = text(f"{_NAME} ON CONFLICT (workspace, name) DO UPDATE SET {changed}")
+    query = _text(f"{_NAME} ON CONFLICT (workspace, name) DO UPDATE SET {changed}")
     connection.execute(query, {"kind": "model", "binding": None, "governed": 0, **known})
 
 

@@ -15,12 +15,14 @@ import pytest
 from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.decision.in_force import StatementView
 from aims_gates.documents.canonical import digest_bytes, folder_digest
+from aims_gates.evaluation.on_record import FACT as ORIGIN
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import about
 from aims_gates.mlflow_plugin.client import again, check_predictions
 from aims_gates.mlflow_plugin.client.isolation import Isolation
 from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.mlflow_plugin.store.subjects import local_folder
+from aims_gates.model import Evidence
 
 #: Models run again and again in processes of their own.
 pytestmark = pytest.mark.long
@@ -201,3 +203,52 @@ def test_a_package_that_is_installed_in_place_tells_nothing(tmp_path: Path, monk
         assert again.made_with("1", ()) == ""
     (place / "direct_url.json").write_text('{"url": "https://example.org/theirs.whl"}')
     assert again.made_with("1", ()) != ""
+
+
+READ = "Not computed again"
+
+
+def test_a_second_check_reads_findings_that_still_hold_and_signs_nothing_anew(
+    shop: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv(again.CACHE, "off")
+        first = shop.said(*VERSION, *shop.sign("ci"))
+    before = computed_rows(shop)
+    second = shop.said(*VERSION, *shop.sign("ci"))
+    assert READ not in " ".join(first["notes"]) and f"{READ}: performance." in " ".join(second["notes"])
+    assert computed_rows(shop) == before != []
+
+    def findings(said: Any) -> Any:
+        return [(run["gate"], run["outcome"], run["findings"]) for run in said["gates"] if run["gate"] == "performance"]
+
+    assert findings(first) == findings(second) != []
+
+
+def computed_rows(shop: Any) -> list[str]:
+    """The statements of evidence that name what they are computed from."""
+    view, _ = looked(shop)
+    return [row.digest for row in view._every if isinstance(row.predicate, Evidence) and ORIGIN in row.predicate.facts]
+
+
+def test_findings_are_computed_where_their_evidence_was_revoked_or_a_package_is_another(
+    shop: Any, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shop.said(*VERSION, *shop.sign("ci"))
+    assert READ in notes(shop, "--preview")
+    (tmp_path / "more" / "another-1.0.dist-info").mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path / "more"))
+        assert READ not in notes(shop, "--preview")
+    assert READ in notes(shop, "--preview")
+    for digest in computed_rows(shop):
+        assert shop.run("revoke", digest, "--reason", "a doubt", *shop.sign("ci")) == 0
+    assert READ not in notes(shop, "--preview")
+
+
+def test_findings_are_computed_where_the_data_are_others(shop: Any, cache: Path) -> None:
+    shop.said(*VERSION, *shop.sign("ci"))
+    evaluation = shop.folder / "data" / "evaluation.csv"
+    text = evaluation.read_text().splitlines()
+    evaluation.write_text("\n".join([*text[:-1], text[1]]) + "\n")
+    assert READ not in notes(shop, "--preview")

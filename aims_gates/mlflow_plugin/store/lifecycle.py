@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, cast
 
+import sqlalchemy
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel, RegisteredModelTag
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
@@ -42,6 +43,14 @@ from aims_gates.mlflow_plugin.store.session import Transaction, again
 __all__ = ["LifecycleMixin"]
 
 # mypy: allow-untyped-calls
+
+
+def _beyond_ascii(session: Session) -> Any:
+    """SQL for the names that hold another character than those of plain ASCII."""
+    name = SqlRegisteredModel.name
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlalchemy.func.length(sqlalchemy.cast(name, sqlalchemy.LargeBinary)) != sqlalchemy.func.length(name)
+    return sqlalchemy.func.octet_length(name) != sqlalchemy.func.char_length(name)
 
 
 class LifecycleMixin(StoreBase):
@@ -188,6 +197,8 @@ class LifecycleMixin(StoreBase):
         if not isinstance(name, str):  # MLflow refuses it
             return
         names: Any = query(self, session, SqlRegisteredModel).with_entities(SqlRegisteredModel.name)
+        if name.isascii():  # two names in plain ASCII are told apart by everybody
+            names = names.filter(_beyond_ascii(session))
         try:
             check_new_name(name, "name", (str(row[0]) for row in names))
         except InputError as error:
