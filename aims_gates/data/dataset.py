@@ -57,6 +57,7 @@ class Dataset:
         self._types = table.types
         self._doubled = _doubled(table.names)
         self._filled: set[str] = set()
+        self._doubts = {reading.name: reading.doubt for reading in table.readings if reading.doubt}
 
     @classmethod
     def open(cls, source: Any, *, role: str, engine: Engine = "duckdb") -> "Dataset":
@@ -127,6 +128,10 @@ class Dataset:
             if name.lower() in self._doubled:
                 remedy = "Rename one of them (capital and small letters count as the same)."
                 raise DataError(f"the column {name!r} is there twice", where=self.where, remedy=remedy)
+            if name in self._doubts:
+                message = f"the column {name!r} of the {self.role} data: {self._doubts[name]}"
+                remedy = f"Say which, in a schema: aims-gates data schema propose {self.where}"
+                raise DataError(message, where=self.where, remedy=remedy)
         if not values:
             return
         if self.rows == 0:

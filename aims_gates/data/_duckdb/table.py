@@ -24,6 +24,8 @@ from aims_gates.data._duckdb.engine import (
     translated,
 )
 from aims_gates.data._duckdb.frames import arrow_digest
+from aims_gates.data._duckdb.text import select_typed, write_typed
+from aims_gates.data.schema.reading import Reading
 from aims_gates.data.tables.source import Source
 from aims_gates.errors import DataError
 
@@ -53,11 +55,15 @@ class DuckTable:
         self._end.atexit = False
         with lock, translated(self.where):
             try:
-                self.types = _placed(self._schema, source, file)
+                self.types, readings = _placed(self._schema, source, file)
             except BaseException:
                 self._end()
                 raise
-        self.names = tuple(source.names or self.types)
+        self.readings: Sequence[Reading] = readings
+        left_out = [place for place, reading in enumerate(self.readings) if reading.left_out]
+        named = list(source.names or self.types)
+        self.names = tuple(name for place, name in enumerate(named) if place not in left_out)
+        self.notes: Sequence[str] = tuple(source.notes)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query in which ``data`` names this table.
@@ -139,21 +145,31 @@ def _select(types: dict[str, str]) -> str:
     return ", ".join(shown)
 
 
-def _placed(schema: str, source: Source, file: Path | None) -> dict[str, str]:
-    """Put a source into the database; gives its columns and their types.
+def _placed(schema: str, source: Source, file: Path | None) -> tuple[dict[str, str], tuple[Reading, ...]]:
+    """Put a source into the database; gives its columns and their types, and how each column of text was read.
 
     What is kept is written to ``file`` first: text is slow to parse, and gates ask often.
     """
-    placed, sql = Placed(schema, source.reads, source.frames, source.attach), source.sql
+    placed, sql, readings = (
+        Placed(schema, source.reads, source.frames, source.attach),
+        source.sql,
+        source.readings or (),
+    )
     place(placed)
-    if source.kept:
-        connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
+    if source.kept and file is not None:
+        if source.readings is not None:
+            sql = select_typed(sql, source.readings)
+        if source.text and source.readings is None:
+            readings = write_typed(source, file)
+        else:
+            connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
         forget(schema)
         placed, sql = Placed(schema), f"SELECT * FROM {parquet([str(file)])}"
     shape = connection().execute(f"DESCRIBE {sql}").fetchall()
-    types = {str(name): str(kind) for name, kind, *_ in shape}
+    left_out = {reading.name for reading in readings if reading.left_out}
+    types = {str(name): str(kind) for name, kind, *_ in shape if str(name) not in left_out}
     place(replace(placed, select=f"SELECT {_select(types)} FROM ({sql})"))
-    return types
+    return types, tuple(readings)
 
 
 def _folders(files: Sequence[str]) -> frozenset[str]:

@@ -33,7 +33,7 @@ def open_files(source: Source) -> SparkTable:
     # Java resolves a relative path against the folder in which it was started.
     files = (
         [str(Path(name).resolve()) for name in source.files]
-        if source.dialect is None and plain and len({name.lower() for name in names}) == len(names)
+        if source.dialect is None and not source.mixed and plain and len({name.lower() for name in names}) == len(names)
         else []
     )
     spark, folder = session(), None
@@ -51,6 +51,8 @@ def open_files(source: Source) -> SparkTable:
         lambda: _place(frame, files, source.where),
         (table, folder),
         table.folders,
+        table.readings,
+        table.notes,
     )
 
 

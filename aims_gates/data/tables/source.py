@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aims_gates.data.schema.reading import Reading
+
 __all__ = ["Dialect", "Source"]
 
 
@@ -26,6 +28,7 @@ class Source:
         sql: A ``SELECT`` over the source.
         where: For messages.
         names: Column names as they stand in the source, in order; doubles included.
+        text: Whether all columns are text whose types have to be found.
         kept: Whether the rows are read once and kept in a Parquet file of the scratch folder; else each query reads the
             source.
         digest: Computes ``sha256:...``; None means the Arrow stream of the rows.
@@ -36,11 +39,16 @@ class Source:
         files: The files that hold it, in the order of their rows; empty where it is something else, JSON lines
             among it.
         dialect: How those are written; None for Parquet.
+        orders: The columns of each of those, in its own order; for text.
+        readings: How each column of text is read, where that is known already.
+        mixed: Whether the files hold a column in several types, which :attr:`sql` widens to one.
+        notes: What is worth knowing of the set, in words.
     """
 
     sql: str
     where: str
     names: Sequence[str] | None = None
+    text: bool = False
     kept: bool = False
     digest: Callable[[], str] | None = None
     reads: Sequence[str] = ()
@@ -49,3 +57,7 @@ class Source:
     scratch: Path | None = None
     files: Sequence[str] = ()
     dialect: Dialect | None = None
+    orders: Sequence[Sequence[str]] = ()
+    readings: Sequence[Reading] | None = None
+    mixed: bool = False
+    notes: Sequence[str] = ()
