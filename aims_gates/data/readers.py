@@ -76,7 +76,7 @@ def _cast(name: str, kind: str) -> str:
 
 def _same_rows(frame: DuckTable, table: DuckTable, engine: str) -> None:
     """Refuse a file of which two readers make a different number of rows."""
-    rows, plain = (int(each.query("SELECT count(*) FROM data")[0][0]) for each in (frame, table))
+    rows, plain = (int(opened.query("SELECT count(*) FROM data")[0][0]) for opened in (frame, table))
     if rows != plain:
         message = f"{engine} reads {rows:,} rows and DuckDB {plain:,}: a line is cut short, or quotes do not close"
         raise DataError(message, where=table.where, remedy="Fix the file's lines and quotes.")

@@ -46,19 +46,12 @@ def open_parquet(names: Sequence[str], where: str, digest: Callable[[], str]) ->
     check_columns(len(columns), where)
     groups: dict[tuple[tuple[Any, ...], ...], list[str]] = {}
     for name in names:
-        groups.setdefault(tuple(sorted(by[name], key=str)), []).append(name)
-    orders = {tuple(column[0] for column in by[name]) for name in names}
+        groups.setdefault(tuple(by[name]), []).append(name)
     _check_same(by, columns, where)
-    if len(groups) == 1 and len(orders) == 1:
-        data = [name for name in columns if not is_index(name)]
-        notes = ["an index that was written with the rows is no data"] if len(data) < len(columns) else []
-        shown = "*" if data == columns else f"* EXCLUDE ({', '.join(quote(n) for n in columns if is_index(n))})"
-        sql = f"SELECT {shown} FROM {parquet(names)}"
-        return Source(sql, where, data, digest=digest, files=names, reads=names, notes=notes)
+    if len(groups) == 1:
+        return _alike(names, columns, where, digest)
     types = _types([files[0] for files in groups.values()], where)
     target = _widened(types, where)
-    types = {name: kinds for name, kinds in types.items() if not is_index(name)}
-    target = {name: target[name] for name in types}
     mixed = f"read_parquet({listed(names)}, {AS_THEY_STAND.replace('union_by_name = false', 'union_by_name = true')})"
     shown = ", ".join(f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in target.items())
     return Source(
@@ -71,6 +64,16 @@ def open_parquet(names: Sequence[str], where: str, digest: Callable[[], str]) ->
         mixed=True,
         notes=_notes(types, target),
     )
+
+
+def _alike(names: Sequence[str], columns: Sequence[str], where: str, digest: Callable[[], str]) -> Source:
+    """Files of one shape, as they stand."""
+    indexes = [name for name in columns if is_index(name)]
+    shown = f"* EXCLUDE ({', '.join(map(quote, indexes))})" if indexes else "*"
+    data = [name for name in columns if not is_index(name)]
+    notes = ["an index that was written with the rows is no data"] if indexes else []
+    sql = f"SELECT {shown} FROM {parquet(names)}"
+    return Source(sql, where, data, digest=digest, files=names, reads=names, notes=notes)
 
 
 def _shapes(names: Sequence[str], where: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -110,10 +113,12 @@ def _widened(types: Mapping[str, Mapping[str, str]], where: str) -> dict[str, st
     """The type of each column that holds the values of all files."""
     target, problems = {}, []
     for name, kinds in types.items():
+        if is_index(name):
+            continue
         wide = _wide([kind for kind in kinds if kind not in ('"NULL"', "NULL")] or ["VARCHAR"])
         if wide is None:
-            each = ", ".join(f"{kind} in {Path(file).name}" for kind, file in kinds.items())
-            problems.append(f"{name!r} is {each}")
+            in_files = ", ".join(f"{kind} in {Path(file).name}" for kind, file in kinds.items())
+            problems.append(f"{name!r} is {in_files}")
         else:
             target[name] = wide
     if problems:
@@ -126,14 +131,18 @@ def _wide(kinds: Sequence[str]) -> str | None:
     """The one type, a wider one without loss of what it counts, or None."""
     if len(set(kinds)) == 1:
         return kinds[0]
-    if all(kind in _WHOLE for kind in kinds):
+    if _WHOLE.keys() >= set(kinds):
         low, high = min(_WHOLE[kind][0] for kind in kinds), max(_WHOLE[kind][1] for kind in kinds)
         return next(kind for kind, ends in _WHOLE.items() if ends[0] <= low and ends[1] >= high)
-    if all(kind in _WHOLE or kind in _FLOATS or kind.startswith("DECIMAL") for kind in kinds):
-        return "DOUBLE" if any(kind in _FLOATS for kind in kinds) else _decimal(kinds)
-    if all(kind in _TIMES for kind in kinds):
+    if all(_is_number(kind) for kind in kinds):
+        return _decimal(kinds) if set(_FLOATS).isdisjoint(kinds) else "DOUBLE"
+    if set(_TIMES) >= set(kinds):
         return "TIMESTAMP_NS" if "TIMESTAMP_NS" in kinds and "DATE" not in kinds else "TIMESTAMP"
     return None
+
+
+def _is_number(kind: str) -> bool:
+    return kind in _WHOLE or kind in _FLOATS or kind.startswith("DECIMAL")
 
 
 def _decimal(kinds: Sequence[str]) -> str | None:
@@ -153,5 +162,5 @@ def _notes(types: Mapping[str, Mapping[str, str]], target: Mapping[str, str]) ->
     return [
         f"{name!r} is {' and '.join(sorted(kinds))} in different files, and read as {target[name]}"
         for name, kinds in types.items()
-        if len(kinds) > 1
+        if len(kinds) > 1 and name in target
     ]

@@ -100,14 +100,14 @@ def _refuse_again(times: int, where: str) -> None:
 def _looked(sql: str, names: Sequence[str], source: Source) -> list[Reading]:
     """How each column is read, by what all the rows of a ``SELECT`` hold."""
     classes = class_sql()
-    asked = [f"bit_or({classes.replace(PLACE, quote(name))})" for name in names]
-    asked += [f"coalesce(bool_or({quote(name)} = {quote_text(name)}), false)" for name in names]
-    asked.append(f"count(*) FILTER (WHERE {_again(names, names)})" if len(names) > 1 else "0")
-    row = connection().execute(f"SELECT {', '.join(asked)} FROM ({sql})").fetchall()[0]
+    questions = [f"bit_or({classes.replace(PLACE, quote(name))})" for name in names]
+    questions += [f"coalesce(bool_or({quote(name)} = {quote_text(name)}), false)" for name in names]
+    questions.append(f"count(*) FILTER (WHERE {_again(names, names)})" if len(names) > 1 else "0")
+    row = connection().execute(f"SELECT {', '.join(questions)} FROM ({sql})").fetchall()[0]
     if row[-1]:
         _refuse_again(int(row[-1]), source.where)
     _header_is_none(names, row[len(names) : -1], source)
-    return [guess(name, Holds(held or 0)) for name, held in zip(names, row, strict=False)]
+    return [guess(name, Holds(bits or 0)) for name, bits in zip(names, row, strict=False)]
 
 
 def _header_is_none(names: Sequence[str], among: Sequence[bool], source: Source) -> None:
@@ -134,8 +134,8 @@ def _data_or_not(sql: str, readings: Sequence[Reading], source: Source) -> Itera
             yield reading
             continue
         column = quote(reading.name)
-        asked = f"SELECT count(*), count({column}), count(DISTINCT {column}) FROM ({sql})"
-        rows, filled, different = connection().execute(asked).fetchall()[0]
+        counts = f"SELECT count(*), count({column}), count(DISTINCT {column}) FROM ({sql})"
+        rows, filled, different = connection().execute(counts).fetchall()[0]
         if leading and reading.type == "BIGINT" and rows == filled == different:
             yield replace(reading, left_out="index", note="an index that was written with the rows: no data")
         elif filled == 0 and not leading:

@@ -16,21 +16,21 @@ _TEXT = "text"
 _TRUTHS = "('True', 'true', 'TRUE')"
 
 
-def guess(name: str, held: Holds) -> Reading:
+def guess(name: str, cells: Holds) -> Reading:
     """How a column is read that holds these classes of cells; the same whatever reads the file.
 
     What two people could read in two ways comes back as text with a doubt that names both readings.
     """
     plain = Reading(name, "VARCHAR")
-    if not held or held & Holds.OTHER:
+    if not cells or cells & Holds.OTHER:
         return plain
-    if held == Holds.QUOTED:
+    if cells == Holds.QUOTED:
         return _doubt(plain, "text in single quotes, which are no part of it", "text with the quotes", quoteChar="'")
-    core = held & ~Holds.MARK
+    core = cells & ~Holds.MARK
     if not core:
         return plain
     reading = _core(plain, core)
-    if reading is None or not held & Holds.MARK:
+    if reading is None or not cells & Holds.MARK:
         return reading or plain
     if reading.type == "VARCHAR" and not reading.doubt:
         return reading
@@ -38,21 +38,21 @@ def guess(name: str, held: Holds) -> Reading:
     return _doubt(replace(reading, doubt=""), marked, _TEXT, **dict(reading.field))
 
 
-def _core(plain: Reading, held: Holds) -> Reading | None:
+def _core(plain: Reading, cells: Holds) -> Reading | None:
     """The reading of what is no mark; None where the classes do not go together and it is text."""
-    if not held & ~_NUMBERS:
-        return _numbers(plain, held)
-    if held == Holds.TRUTH:
+    if not cells & ~_NUMBERS:
+        return _numbers(plain, cells)
+    if cells == Holds.TRUTH:
         sql = f"CASE WHEN {MISSING} IS NULL THEN NULL ELSE {PLACE} IN {_TRUTHS} END"
         wrong = f"lower({PLACE}) NOT IN ('true', 'false', '')"
         return replace(
             plain, type="BOOLEAN", sql=sql, read_as="true and false", check=wrong, field=(("type", "boolean"),)
         )
-    if not held & ~(_NUMBERS | _COMMAS):
-        return _with_commas(plain, held)
-    if not held & ~(_ISO | Holds.ZONED | _DAYS):
-        return _dates(plain, held)
-    if held == Holds.SHORT_YEAR:
+    if not cells & ~(_NUMBERS | _COMMAS):
+        return _with_commas(plain, cells)
+    if not cells & ~(_ISO | Holds.ZONED | _DAYS):
+        return _dates(plain, cells)
+    if cells == Holds.SHORT_YEAR:
         could = ("dates with a year of two digits",)
         return replace(plain, could_be=could, note="not read as dates: the year has two digits")
     return None
@@ -62,9 +62,9 @@ def _full(pattern: str) -> str:
     return f"{PLACE} <> '' AND NOT regexp_full_match({PLACE}, '{pattern}')"
 
 
-def _numbers(plain: Reading, held: Holds) -> Reading:
-    if not held & ~_WHOLE:
-        return _whole(plain, held)
+def _numbers(plain: Reading, cells: Holds) -> Reading:
+    if not cells & ~_WHOLE:
+        return _whole(plain, cells)
     number = replace(
         plain,
         type="DOUBLE",
@@ -76,21 +76,21 @@ def _numbers(plain: Reading, held: Holds) -> Reading:
         ),
         field=(("type", "number"),),
     )
-    if held & (Holds.LARGE | Holds.HUGE):
+    if cells & (Holds.LARGE | Holds.HUGE):
         exact = "text, so that whole numbers beyond 64 bits stay exact"
         return _doubt(number, "numbers, rounded to 15 digits", exact, type="number")
     return number
 
 
-def _whole(plain: Reading, held: Holds) -> Reading:
-    if held & Holds.PADDED:
+def _whole(plain: Reading, cells: Holds) -> Reading:
+    if cells & Holds.PADDED:
         return replace(plain, note="text, because zeros lead some numbers", could_be=("whole numbers",))
-    if held & Holds.HUGE:
+    if cells & Holds.HUGE:
         return replace(plain, note="text, because a whole number has more than 38 digits", could_be=("numbers",))
-    kind = "DECIMAL(38,0)" if held & Holds.LARGE else "BIGINT"
+    kind = "DECIMAL(38,0)" if cells & Holds.LARGE else "BIGINT"
     canonical = f"CAST(TRY_CAST({PLACE} AS BIGINT) AS VARCHAR) = {PLACE}"
     wrong = f"{PLACE} <> '' AND NOT coalesce({canonical}, false)" if kind == "BIGINT" else _full(INTEGER)
-    note = "whole numbers beyond 64 bits, kept exact" if held & Holds.LARGE else ""
+    note = "whole numbers beyond 64 bits, kept exact" if cells & Holds.LARGE else ""
     could = ("text (a code or an id)",)
     return replace(
         plain,
@@ -104,28 +104,28 @@ def _whole(plain: Reading, held: Holds) -> Reading:
     )
 
 
-def _with_commas(plain: Reading, held: Holds) -> Reading:
-    if held & Holds.POINTS:
+def _with_commas(plain: Reading, cells: Holds) -> Reading:
+    if cells & Holds.POINTS:
         text = "numbers whose thousands are set apart, such as 1,234,567 or 1.234,56"
         return _doubt(plain, text, _TEXT, type="number", groupChar=",", decimalChar=".")
-    if held & Holds.COMMA:
+    if cells & Holds.COMMA:
         return _doubt(plain, "numbers with a decimal comma", _TEXT, type="number", decimalChar=",")
     thousands = "whole numbers whose thousands are set apart by a comma"
     return _doubt(plain, "numbers with a decimal comma", thousands, type="number", decimalChar=",")
 
 
-def _dates(plain: Reading, held: Holds) -> Reading:
-    if not held & ~_ISO:
-        return _iso(plain, "DATE" if held == Holds.DATE else "TIMESTAMP")
-    if held == Holds.ZONED:
+def _dates(plain: Reading, cells: Holds) -> Reading:
+    if not cells & ~_ISO:
+        return _iso(plain, "DATE" if cells == Holds.DATE else "TIMESTAMP")
+    if cells == Holds.ZONED:
         return _iso(plain, "TIMESTAMP WITH TIME ZONE")
-    if held & Holds.ZONED:
+    if cells & Holds.ZONED:
         return _doubt(plain, "times, those without a zone in UTC", "times of which some lack their zone", **_ANY_TIME)
-    if held & _ISO or (held & Holds.DAY_FIRST and held & Holds.MONTH_FIRST):
+    if cells & _ISO or (cells & Holds.DAY_FIRST and cells & Holds.MONTH_FIRST):
         return _doubt(plain, "dates written in more than one way", _TEXT, type="string")
-    if held & Holds.EITHER and not held & (Holds.DAY_FIRST | Holds.MONTH_FIRST):
+    if cells & Holds.EITHER and not cells & (Holds.DAY_FIRST | Holds.MONTH_FIRST):
         return _doubt(plain, "dates with the day first", "dates with the month first", type="date", format="%d/%m/%Y")
-    return _ordered(plain, "month" if held & Holds.MONTH_FIRST else "day")
+    return _ordered(plain, "month" if cells & Holds.MONTH_FIRST else "day")
 
 
 _ANY_TIME = {"type": "datetime", "format": "%Y-%m-%d %H:%M:%S%z"}
