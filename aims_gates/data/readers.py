@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from aims_gates.data._duckdb.engine import quote
 from aims_gates.data._duckdb.files import open_files
 from aims_gates.data._duckdb.frames import open_frame
 from aims_gates.data._duckdb.table import DuckTable
+from aims_gates.data.schema.declared import Declared
 from aims_gates.data.tables.source import Source
 from aims_gates.errors import DataError, InputError
 
@@ -17,7 +19,7 @@ __all__ = ["read_frame"]
 _REMEDY = "Read it with the engine duckdb, which says what is wrong, or fix the file."
 
 
-def read_frame(source: Any, role: str, engine: str) -> Source:
+def read_frame(source: Any, role: str, engine: str, schema: Declared | None = None) -> Source:
     """Read a path with ``engine``, pandas or polars; a frame stays what it is. The digest is of the file's bytes.
 
     Raises:
@@ -25,11 +27,14 @@ def read_frame(source: Any, role: str, engine: str) -> Source:
         InputError: the library is not installed, or the source is a database table.
     """
     if not isinstance(source, str | Path):
-        return open_frame(source, role)
+        return replace(open_frame(source, role), schema=schema)
     if "://" in str(source):
         remedy = "Use the engine duckdb, or spark."
         raise InputError(f"{engine} reads files, not databases", where=f"engine {engine}", remedy=remedy)
-    plain = open_files(str(source))
+    if schema is not None and schema.partitions:
+        remedy = "Use the engine duckdb, or spark."
+        raise InputError(f"{engine} reads no folders that are columns", where=f"engine {engine}", remedy=remedy)
+    plain = open_files(str(source), schema)
     table = DuckTable(plain)
     read = _pandas if engine == "pandas" else _polars
     try:
@@ -61,6 +66,7 @@ def _joined(plain: Source, frames: Sequence[Source], table: DuckTable, engine: s
         files=plain.files,
         readings=table.readings if text else None,
         notes=plain.notes,
+        schema=None if text else plain.schema,
     )
 
 
@@ -98,10 +104,11 @@ def _pandas(plain: Source) -> list[Any]:
         "quotechar": dialect.quote,
         "escapechar": dialect.escape if dialect.escape != dialect.quote else None,
         "compression": "gzip" if dialect.packed else None,
+        "header": 0 if dialect.header else None,
         "skip_blank_lines": len(plain.orders[0]) > 1,
     }
     return [
-        pd.read_csv(name, header=0, names=list(order), index_col=False, dtype=str, keep_default_na=False, **options)
+        pd.read_csv(name, names=list(order), index_col=False, dtype=str, keep_default_na=False, **options)
         for name, order in zip(plain.files, plain.orders, strict=True)
     ]
 
@@ -121,6 +128,7 @@ def _polars(plain: Source) -> list[Any]:
             quote_char=dialect.quote,
             new_columns=list(order),
             infer_schema=False,
+            has_header=dialect.header,
             glob=False,
         )
         for name, order in zip(plain.files, plain.orders, strict=True)

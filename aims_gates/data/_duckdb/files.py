@@ -8,8 +8,10 @@ from pathlib import Path
 from aims_gates.data._duckdb.engine import translated
 from aims_gates.data._duckdb.json_lines import SUFFIXES, open_json_lines
 from aims_gates.data._duckdb.lakes import is_hidden, open_delta, refuse_part_of_lake
+from aims_gates.data._duckdb.partitions import partitioned
 from aims_gates.data._duckdb.parts import open_parquet
 from aims_gates.data._duckdb.text_files import open_text
+from aims_gates.data.schema.declared import Declared
 from aims_gates.data.tables.source import Source
 from aims_gates.documents.canonical import digest, digest_file
 from aims_gates.errors import DataError, MissingDataError
@@ -21,10 +23,21 @@ _PARQUET = (".parquet", ".pq")
 _OTHERS = (".csv", ".tsv", ".gz", ".orc", ".avro", ".feather", ".arrow", ".xlsx", *SUFFIXES)
 
 
-def open_files(text: str) -> Source:
+def open_files(text: str, schema: Declared | None = None) -> Source:
+    """The files as one source.
+
+    Raises:
+        DataError: they are missing, damaged, or not one table.
+    """
     path = Path(text)
+    partitions = () if schema is None else schema.partitions
     if path.is_dir():
-        return _folder(path, text)
+        return replace(_folder(path, text, partitions), schema=schema)
+    if partitions:
+        remedy = "Name the folder below which they lie."
+        raise DataError(
+            f"folders named {partitions[0]}=... are declared, and this is no folder", where=text, remedy=remedy
+        )
     paths = [path] if path.exists() else _matching(text)
     refuse_part_of_lake(paths, paths[0].parent)
     heads = {_head(file) for file in paths}
@@ -33,14 +46,14 @@ def open_files(text: str) -> Source:
     names = [str(file) for file in paths]
     base = Path(text) if names == [text] else Path(glob.escape(text)).parent
     if heads == {"lines"}:
-        return open_json_lines(names, text, _digest(names, base))
+        return replace(open_json_lines(names, text, _digest(names, base)), schema=schema)
     if heads == {"parquet"}:
-        return open_parquet(names, text, _digest(names, base))
-    return open_text(names, text, heads == {"gzip"}, _digest(names, base))
+        return replace(open_parquet(names, text, _digest(names, base)), schema=schema)
+    return open_text(names, text, heads == {"gzip"}, _digest(names, base), schema)
 
 
-def _folder(path: Path, text: str) -> Source:
-    delta = open_delta(path, text)
+def _folder(path: Path, text: str, partitions: Sequence[str]) -> Source:
+    delta = None if partitions else open_delta(path, text)
     if delta is not None:
         return delta
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_left_out(file.relative_to(path))]
@@ -53,6 +66,8 @@ def _folder(path: Path, text: str) -> Source:
     others = [file.relative_to(path).as_posix() for file in files if file.suffix in _OTHERS]
     notes = [f"beside the Parquet files and not read: {', '.join(others[:5])}"] if others else []
     opened = open_parquet(names, text, _digest(names, path))
+    if partitions:
+        opened = partitioned(opened, path, partitions)
     return replace(opened, notes=[*opened.notes, *notes])
 
 

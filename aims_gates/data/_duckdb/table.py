@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.data._duckdb.ceilings import check_text
+from aims_gates.data._duckdb.declared import select_declared, write_declared
 from aims_gates.data._duckdb.engine import (
     Placed,
     connection,
@@ -48,9 +49,11 @@ class DuckTable:
         self.where = source.where
         self.folders = _folders(source.files)
         self._source = source
+        self.dialect = source.dialect
         self._schema = fresh_name("data_set")
         self.name = f"memory.{self._schema}.data"
         file = scratch() / f"{self._schema}.parquet" if source.kept else source.scratch
+        self._copies = [weakref.finalize(self, _remove, copy) for copy in source.copies]
         self._end = weakref.finalize(self, _leave, self._schema, file)
         self._end.atexit = False
         with lock, translated(self.where):
@@ -160,16 +163,25 @@ def _placed(schema: str, source: Source, file: Path | None) -> tuple[dict[str, s
         if source.readings is not None:
             sql = select_typed(sql, source.readings)
         if source.text and source.readings is None:
-            readings = write_typed(source, file)
+            readings = _written(source, file)
         else:
             connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
         forget(schema)
         placed, sql = Placed(schema), f"SELECT * FROM {parquet([str(file)])}"
     shape = connection().execute(f"DESCRIBE {sql}").fetchall()
+    if source.schema is not None and not source.text:
+        sql, readings = select_declared(
+            replace(source, sql=sql), source.schema, {str(name): str(kind) for name, kind, *_ in shape}
+        )
+        shape = connection().execute(f"DESCRIBE {sql}").fetchall()
     left_out = {reading.name for reading in readings if reading.left_out}
     types = {str(name): str(kind) for name, kind, *_ in shape if str(name) not in left_out}
     place(replace(placed, select=f"SELECT {_select(types)} FROM ({sql})"))
     return types, tuple(readings)
+
+
+def _written(source: Source, file: Path) -> tuple[Reading, ...]:
+    return write_typed(source, file) if source.schema is None else write_declared(source, source.schema, file)
 
 
 def _folders(files: Sequence[str]) -> frozenset[str]:
@@ -181,3 +193,7 @@ def _leave(schema: str, file: Path | None) -> None:
     if file is not None:
         file.unlink(missing_ok=True)
     leave(schema)
+
+
+def _remove(file: str) -> None:
+    Path(file).unlink(missing_ok=True)

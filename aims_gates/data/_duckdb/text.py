@@ -18,11 +18,12 @@ from aims_gates.data.schema.reading import PLACE, Reading
 from aims_gates.data.tables.source import Source
 from aims_gates.errors import DataError
 
-__all__ = ["columns_of", "select_typed", "unnamed", "write_typed"]
+__all__ = ["MISREAD", "columns_of", "copy_typed", "select_typed", "unnamed", "write_typed"]
 
 #: Rows from which the readings are guessed before every cell is checked against them.
 _FIRST = 10_000
-_MISREAD = "a cell is not as the first ones"
+#: The error of a query that meets a cell which is not read as its column is.
+MISREAD = "a cell is not as the first ones"
 _NAMELESS = re.compile(r"\s*|Unnamed: [0-9]+(_level_[0-9]+)?")
 _FROM_DATA = Holds.OTHER | Holds.MARK | Holds.QUOTED
 _SCHEMA = "Or declare how to read it: aims-gates data schema propose FILE."
@@ -51,7 +52,7 @@ def select_typed(sql: str, readings: Sequence[Reading], checked: bool = False) -
         name = quote(reading.name)
         value = reading.value(name)
         if checked and reading.check:
-            value = f"CASE WHEN {reading.wrong(name)} THEN error({quote_text(_MISREAD)}) ELSE {value} END"
+            value = f"CASE WHEN {reading.wrong(name)} THEN error({quote_text(MISREAD)}) ELSE {value} END"
         shown.append(f"{value} AS {name}")
     return f"SELECT {', '.join(shown)} FROM ({sql})"
 
@@ -65,19 +66,20 @@ def write_typed(source: Source, file: Path) -> tuple[Reading, ...]:
     names = [str(name) for name, *_ in connection().execute(f"DESCRIBE {source.sql}").fetchall()]
     readings = _looked(f"SELECT * FROM ({source.sql}) LIMIT {_FIRST}", names, source)
     try:
-        _copy(select_typed(source.sql, readings, checked=True), file)
+        copy_typed(select_typed(source.sql, readings, checked=True), file)
     except duckdb.Error as error:
-        if _MISREAD not in str(error):
+        if MISREAD not in str(error):
             raise
         readings = _looked(source.sql, names, source)
-        _copy(select_typed(source.sql, readings), file)
+        copy_typed(select_typed(source.sql, readings), file)
     written = f"SELECT * FROM {parquet([str(file)])}"
     if len(names) > 1 and all(reading.type == "VARCHAR" for reading in readings):
         _no_header_again(written, names, source.where)
     return tuple(_data_or_not(written, readings, source))
 
 
-def _copy(sql: str, file: Path) -> None:
+def copy_typed(sql: str, file: Path) -> None:
+    """Write the rows of a query to a Parquet file."""
     connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
 
 

@@ -14,7 +14,9 @@ from typing import IO, cast
 from aims_gates.data._duckdb.ceilings import check_columns, check_gzip
 from aims_gates.data._duckdb.engine import AS_THEY_STAND, allow, connection, listed, quote, quote_text, translated
 from aims_gates.data._duckdb.frames import unique
+from aims_gates.data._duckdb.plain import plain_files
 from aims_gates.data._duckdb.text import columns_of
+from aims_gates.data.schema.declared import Declared
 from aims_gates.data.tables.source import Dialect, Source
 from aims_gates.errors import DataError
 
@@ -29,22 +31,33 @@ _HEAD = 65_536
 _QUOTE = '"'
 
 
-def open_text(names: Sequence[str], where: str, packed: bool, digest: Callable[[], str]) -> Source:
-    """CSV files as one table of text.
+def open_text(
+    names: Sequence[str], where: str, packed: bool, digest: Callable[[], str], schema: Declared | None = None
+) -> Source:
+    """CSV files as one table of text, cut into cells as a schema declares or as the first file shows.
 
     Raises:
         DataError: they are no table, or do not hold the same columns.
     """
     if packed:
         check_gzip(names, where)
+    named, copies = names, []
+    if schema is not None:
+        with translated(where):
+            names = plain_files(list(names), schema, packed, where)
+        copies = [name for name in names if name not in named]
+        packed = packed and not copies
     with translated(where):
         first = _beginning(names[0], packed, where)
     check_columns(max(map(first.split(b"\n", 1)[0].count, (b",", b";", b"\t", b"|"))) + 1, where)
     with translated(where):
         allow(names)
-        dialect = _sniffed(names[0], packed)
+        dialect = _declared(schema, names[0], packed) if schema is not None else _sniffed(names[0], packed)
         headers = [_header(first, dialect)] + [_header(_beginning(n, packed, where), dialect) for n in names[1:]]
-    _check_header(headers[0], where)
+    if schema is None:
+        _check_header(headers[0], where)
+    if not dialect.header and schema is not None:
+        headers = [_fields(schema, header, where) for header in headers]
     _check_same(names, headers, where)
     orders = [unique(columns_of(header)) for header in headers]
     sql = _select(names, orders, dialect)
@@ -59,6 +72,8 @@ def open_text(names: Sequence[str], where: str, packed: bool, digest: Callable[[
         dialect=dialect,
         reads=names,
         orders=orders,
+        schema=schema,
+        copies=copies,
     )
 
 
@@ -67,6 +82,21 @@ def _sniffed(name: str, packed: bool) -> Dialect:
     sniff = f"SELECT Delimiter, Escape FROM sniff_csv({quote_text(glob.escape(name))}, {_SNIFF}{compression})"
     delimiter, escape = connection().execute(sniff).fetchall()[0]
     return Dialect(delimiter, _QUOTE, "\\" if escape == "\\" else _QUOTE, packed)
+
+
+def _declared(schema: Declared, name: str, packed: bool) -> Dialect:
+    declared = schema.dialect
+    delimiter = declared.delimiter or _sniffed(name, packed).delimiter
+    return Dialect(delimiter, declared.quote, declared.escape or declared.quote, packed, declared.header)
+
+
+def _fields(schema: Declared, row: Sequence[str], where: str) -> list[str]:
+    """The names of the columns of a file without a header: the fields in their order."""
+    names = [item.name for item in schema.fields if item.name not in schema.partitions]
+    if len(names) != len(row):
+        message = f"it has {len(row)} columns and no header, and {len(names)} are declared"
+        raise DataError(message, where=where, remedy=f"Declare each of them ({schema.where}).")
+    return names
 
 
 def _select(names: Sequence[str], orders: Sequence[Sequence[str]], dialect: Dialect) -> str:
@@ -78,7 +108,7 @@ def _select(names: Sequence[str], orders: Sequence[Sequence[str]], dialect: Dial
     parts = []
     for order, pairs in groupby(zip(names, orders, strict=True), key=lambda pair: pair[1]):
         files = listed([name for name, _ in pairs])
-        head = f"header = true, {_SHAPE}, auto_detect = false, {AS_THEY_STAND}"
+        head = f"header = {str(dialect.header).lower()}, {_SHAPE}, auto_detect = false, {AS_THEY_STAND}"
         columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in order)
         parts.append(f"SELECT {shown} FROM read_csv({files}, {head}, columns = {{{columns}}}{written}{compression})")
     return " UNION ALL ".join(parts)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aims_gates.data.schema.declared import Declared
 from aims_gates.data.schema.reading import Reading
 
 __all__ = ["Dialect", "Source"]
@@ -12,12 +13,13 @@ __all__ = ["Dialect", "Source"]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written: one character each, empty for none; ``packed`` says whether by gzip."""
+    """How a text file is written: one character each; whether by gzip, and whether its first line names the columns."""
 
     delimiter: str
     quote: str
     escape: str
     packed: bool
+    header: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Source:
         readings: How each column of text is read, where that is known already.
         mixed: Whether the files hold a column in several types, which :attr:`sql` widens to one.
         notes: What is worth knowing of the set, in words.
+        schema: What it is declared to hold.
+        copies: Files of the scratch folder that go with the set.
     """
 
     sql: str
@@ -61,3 +65,5 @@ class Source:
     readings: Sequence[Reading] | None = None
     mixed: bool = False
     notes: Sequence[str] = ()
+    schema: Declared | None = None
+    copies: Sequence[str] = ()
