@@ -13,6 +13,7 @@ from aims_gates.data.schema.declared import Declared, read_schema
 from aims_gates.data.schema.reading import Reading
 from aims_gates.data.tables.source import Dialect
 from aims_gates.data.tables.table import Table
+from aims_gates.documents.location import Location
 from aims_gates.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -86,12 +87,14 @@ class Dataset:
                 ``scheme://`` address of Parquet that Spark knows; ``pandas`` or ``polars``, which read the file and
                 hand it over as a frame.
 
-            schema: What it is declared to hold: a Table Schema with a Table Dialect as YAML or JSON, or its content.
+            schema: What it is declared to hold: a Table Schema with a Table Dialect as YAML or JSON, or its content;
+                a location that a system names brings its own.
 
         Raises:
             DataError: it is missing, empty, damaged, not one table, or not as declared; with the remedy.
             InputError: the engine is unknown, or its extra is not installed.
         """
+        schema = source.schema if schema is None and isinstance(source, Location) else schema
         declared = None if schema is None else read_schema(schema)
         with lock:
             opened = cls(open_table(source, role, engine, declared), role)

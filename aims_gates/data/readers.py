@@ -35,7 +35,8 @@ def read_frame(source: Any, role: str, engine: str, schema: Declared | None = No
         remedy = "Use the engine duckdb, or spark."
         raise InputError(f"{engine} reads no folders that are columns", where=f"engine {engine}", remedy=remedy)
     plain = open_files(str(source), schema)
-    table = DuckTable(plain)
+    # Of Parquet the types that the file has: the schema is laid over the frame.
+    table = DuckTable(plain if plain.dialect is not None else replace(plain, schema=None))
     read = _pandas if engine == "pandas" else _polars
     try:
         frames = [open_frame(frame, role) for frame in read(plain)]

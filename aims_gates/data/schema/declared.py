@@ -3,6 +3,7 @@
 Nothing in it is guessed and nothing is passed over: a property that is not understood is an error.
 """
 
+import codecs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,7 +139,7 @@ def _texts(part: str, value: Any) -> Iterator[_Problem]:
 
 def _encoding(value: Any) -> Iterator[_Problem]:
     try:
-        b"".decode(value or "utf-8")
+        codecs.lookup(value or "utf-8")
     except (LookupError, TypeError):
         yield ("encoding",), f"{value!r} is no encoding"
 
