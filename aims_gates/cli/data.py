@@ -9,7 +9,7 @@ import click
 from aims_gates.cli.options import as_json, emit
 
 if TYPE_CHECKING:
-    from aims_gates.data.propose import Proposal
+    from aims_gates.data.propose import ProposedSchema
 
 __all__ = ["command"]
 
@@ -61,7 +61,7 @@ def check(file: str, schema_file: str, json_: bool) -> int:
     return 0
 
 
-def _yaml(proposal: "Proposal", files: tuple[str, ...]) -> Iterator[str]:
+def _yaml(proposal: "ProposedSchema", files: tuple[str, ...]) -> Iterator[str]:
     """The schema as YAML, with a comment for what was guessed."""
     yield f"# Proposed from {', '.join(files)}. Read it before it counts, and give fields their roles."
     for note in proposal.notes:

@@ -8,14 +8,14 @@ from aims_gates.data.dataset import Dataset
 from aims_gates.data.schema.classes import MARKS
 from aims_gates.data.schema.reading import Reading
 
-__all__ = ["Proposal", "propose_schema"]
+__all__ = ["ProposedSchema", "propose_schema"]
 
 _TYPES = {"numeric": "number", "boolean": "boolean", "datetime": "datetime", "categorical": "string"}
 _WHOLE = ("INT", ",0)")
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ProposedSchema:
     """A schema to be read by a person before it counts.
 
     Attributes:
@@ -29,7 +29,7 @@ class Proposal:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def propose_schema(sources: Sequence[Any]) -> Proposal:
+def propose_schema(sources: Sequence[Any]) -> ProposedSchema:
     """One schema for all of these files.
 
     Raises:
@@ -50,7 +50,7 @@ def propose_schema(sources: Sequence[Any]) -> Proposal:
     for data, proposal in zip(sets[1:], proposals[1:], strict=True):
         alone = sorted(set(proposal) ^ set(proposals[0]))
         notes += [f"{data.where}: {', '.join(map(repr, alone))} is not in every file"] if alone else []
-    return Proposal(schema, columns, tuple(dict.fromkeys(notes)))
+    return ProposedSchema(schema, columns, tuple(dict.fromkeys(notes)))
 
 
 def _names(data: Dataset) -> list[str]:
@@ -84,8 +84,8 @@ def _proposed(data: Dataset, name: str) -> tuple[dict[str, Any], dict[str, Any]]
 def _marks(data: Dataset, reading: Reading) -> dict[str, Any]:
     """The marks of missing values that stand in the column."""
     name, listed = data.quote(reading.name), ", ".join(f"'{mark}'" for mark in MARKS)
-    found = data.query(f"SELECT DISTINCT {name} FROM data WHERE {name} IN ({listed}) ORDER BY 1")
-    return {"missingValues": ["", *(str(mark) for (mark,) in found)]} if found else {}
+    marks = data.query(f"SELECT DISTINCT {name} FROM data WHERE {name} IN ({listed}) ORDER BY 1")
+    return {"missingValues": ["", *(str(mark) for (mark,) in marks)]} if marks else {}
 
 
 def _merged(proposals: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -158,16 +158,24 @@ def _field_problems(item: Any, names: list[Any]) -> Iterator[_Problem]:
         return
     unknown = [part for part in item if part not in (*_COMMON, *_OWN.get(kind, ()))]
     yield from (((part,), f"{part!r} of {name!r} is not read for a {kind}") for part in unknown)
+    yield from _property_problems(item, name)
+
+
+def _property_problems(item: Mapping[str, Any], name: str) -> Iterator[_Problem]:
     if item.get("format") in ("any", "default"):
         yield ("format",), f"the format of {name!r} leaves open what is meant; write a pattern such as %d/%m/%Y"
     for part in ("missingValues", "trueValues", "falseValues"):
         yield from _texts(part, item.get(part))
     for part in ("decimalChar", "groupChar"):
-        if part in item and not (isinstance(item[part], str) and len(item[part]) == 1):
+        if part in item and not _is_character(item[part]):
             yield (part,), f"{part} of {name!r} is one character"
     constraints = item.get("constraints") or {}
     strange = [part for part in constraints if part not in _CONSTRAINTS]
     yield from ((("constraints", part), f"the constraint {part!r} of {name!r} is not checked here") for part in strange)
+
+
+def _is_character(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 1
 
 
 def _dialect_problems(value: Any) -> Iterator[_Problem]:
@@ -176,7 +184,7 @@ def _dialect_problems(value: Any) -> Iterator[_Problem]:
         return
     yield from ((("dialect", part), f"{part!r} is not read here") for part in value if part not in _DIALECT)
     for part in ("delimiter", "quoteChar", "escapeChar", "commentChar"):
-        if part in value and not (isinstance(value[part], str) and len(value[part]) == 1):
+        if part in value and not _is_character(value[part]):
             yield ("dialect", part), f"{part} is one character"
     if value.get("skipInitialSpace") or (value.get("doubleQuote") is False and "escapeChar" not in value):
         yield ("dialect",), "spaces count, and quotes within quotes are doubled unless there is an escapeChar"

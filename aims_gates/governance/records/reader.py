@@ -35,7 +35,6 @@ __all__ = [
 
 #: With this word ``aims-gates init`` marks what only people know.
 BLANK = "REPLACE"
-#: What the names of the schemas of data files end with.
 SCHEMA = ".schema.yaml"
 _MERGED = ("data", "schema", "roles", "facts", "gates", "samples", "modes")
 
@@ -56,8 +55,7 @@ class System(StrictModel):
         kind: What is registered under these names.
         output: What it gives: a prediction, content, a recommendation, or a decision.
         data: Data locations by role, from the pack's root (files, folders, globs, database tables).
-        schema_: ``schema`` in the file: what each of those is declared to hold, as ``{file: NAME.schema.yaml}`` beside
-            system.yaml, or in place.
+        schema_: ``schema`` in the file: what each of those is declared to hold (``{file: NAME.schema.yaml}``).
         roles: Column roles: role -> column or columns.
         perturbations: What ``check`` predicts besides, on perturbed rows: what ``predict --perturb`` reads from a file.
         facts: Signed facts on which ``applies_when`` looks.
