@@ -34,6 +34,7 @@ GROUPS: Mapping[str, Mapping[str, CommandEntry]] = {
     "Decide": {
         "plan": CommandEntry("plan", "Show what a system's profile requires."),
         "datasets": CommandEntry("datasets", "Judge training data; list the data registry."),
+        "data": CommandEntry("data", "Propose and check the schemas of data files."),
         "predict": CommandEntry("predict", "Run a model on data; write the signed prediction table."),
         "check": CommandEntry("check", "Run the plan's gates on a model; record the evidence."),
         "explain": CommandEntry("explain", "Say what a version lacks, or what a control asks."),

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from aims_gates.packs.case import Case
 from aims_gates.packs.find import find_gates
 from aims_gates.packs.gate import Gate
 from aims_gates.settings import Settings
+
+if TYPE_CHECKING:
+    from aims_gates.data import Dataset
 
 __all__ = ["EXITS", "command"]
 
@@ -88,16 +91,33 @@ def _check_names(gate: Gate, option: str, what: str, needs: Mapping[str, str], n
             raise InputError(message, where=flag, remedy=f"It takes: {', '.join(needs) or 'none'}.")
 
 
-def _run(
-    gate: Gate, data: dict[str, str], roles: dict[str, tuple[str, ...]], params: dict[str, Any], engine: Any
-) -> tuple[Finding, ...]:
+def _open(
+    gate: Gate, data: dict[str, str], schemas: dict[str, str], engine: Any, opened: "dict[str, Dataset]"
+) -> dict[str, tuple[str, ...]]:
+    """Open each set; gives the columns that schemas name for the gate's roles."""
     from aims_gates.data import Dataset
 
     inputs = gate.manifest.inputs
     _check_names(gate, "--data FILE", "{} data", inputs.data, data)
+    for role in schemas:
+        if role not in data:
+            raise InputError(f"there is no {role} data", where="--schema", remedy=f"Add --data {role}=FILE.")
+    roles: dict[str, tuple[str, ...]] = {}
+    for role, place in data.items():
+        opened[role] = Dataset.open(place, role=role, engine=engine, schema=schemas.get(role))
+        declared = opened[role].declared
+        for name, columns in ({} if declared is None else declared.roles()).items():
+            if name in inputs.roles:
+                roles.setdefault(name, columns)
+    return roles
+
+
+def _run(
+    gate: Gate, opened: "dict[str, Dataset]", roles: dict[str, tuple[str, ...]], params: dict[str, Any]
+) -> tuple[Finding, ...]:
+    inputs = gate.manifest.inputs
     _check_names(gate, "--role COLUMN", "role {}", inputs.roles, roles)
     filled = gate.params(params, "--param")
-    opened = {role: Dataset.open(place, role=role, engine=engine) for role, place in data.items()}
     case = Case(gate.id, filled, roles, opened, datetime.now(UTC))
     findings = run_gate(gate, case)
     for name, content in case.attached.items():
@@ -122,6 +142,13 @@ def _run(
     help="target, prediction, score, sensitive ... Repeatable; sensitive may have several columns.",
 )
 @click.option(
+    "--schema",
+    "schemas",
+    multiple=True,
+    metavar="ROLE=FILE",
+    help="What the data of that role are declared to hold; see: aims-gates data schema propose FILE. Repeatable.",
+)
+@click.option(
     "--param", "params", multiple=True, metavar="KEY=JSON", help="A parameter; see: aims-gates gates show GATE."
 )
 @click.option(
@@ -138,6 +165,7 @@ def command(
     gate_id: str,
     data: tuple[str, ...],
     roles: tuple[str, ...],
+    schemas: tuple[str, ...],
     params: tuple[str, ...],
     engine: str,
     settings: Settings,
@@ -151,9 +179,12 @@ def command(
     if gate_id not in gates:
         raise InputError(f"there is no gate {gate_id!r}", remedy=f"Choose from: {', '.join(sorted(gates))}.")
     gate = gates[gate_id]
+    opened: dict[str, Dataset] = {}
     try:
         filled = {name: _json(name, text) for name, text in _once(_pairs(params, "--param"), "--param").items()}
-        findings = _run(gate, _once(_pairs(data, "--data"), "--data"), _roles(_pairs(roles, "--role")), filled, engine)
+        places, own = _once(_pairs(data, "--data"), "--data"), _roles(_pairs(roles, "--role"))
+        declared = _open(gate, places, _once(_pairs(schemas, "--schema"), "--schema"), engine, opened)
+        findings = _run(gate, opened, {**declared, **own}, filled)
     except AimsGatesError as error:
         place = f"{error.where}: " if error.where else ""
         findings = (
@@ -166,18 +197,35 @@ def command(
             ),
         )
     outcome = outcome_of(findings)
-    _print(gate.id, outcome, findings, json_)
+    _print(gate.id, outcome, findings, opened, json_)
     return EXITS[outcome]
 
 
-def _print(gate: str, outcome: Outcome, findings: tuple[Finding, ...], json_: bool) -> None:
+def _print(
+    gate: str, outcome: Outcome, findings: tuple[Finding, ...], opened: "dict[str, Dataset]", json_: bool
+) -> None:
+    described = {role: data.described() for role, data in opened.items()}
     if json_:
         import json
 
         from aims_gates.reports.json import gate_json
 
-        click.echo(json.dumps(gate_json(gate, outcome, findings), indent=1, ensure_ascii=False, allow_nan=False))
+        click.echo(
+            json.dumps(
+                {**gate_json(gate, outcome, findings), "data": described}, indent=1, ensure_ascii=False, allow_nan=False
+            )
+        )
         return
     from aims_gates.reports.text import show_gate
 
     show_gate(gate, outcome, findings)
+    for role, data in opened.items():
+        if data.declared is None:
+            click.echo(_read_as(role, described[role]), err=True)
+
+
+def _read_as(role: str, described: Mapping[str, Any]) -> str:
+    """How a set without a schema was read, column by column."""
+    columns = ", ".join(f"{name}: {column['read_as']}" for name, column in described["columns"].items())
+    notes = "".join(f"\n  {note}" for note in described["notes"])
+    return f"{role} was read without a schema, as {columns}{notes}"

@@ -1,14 +1,19 @@
 """A data set where it lives. Gates ask it questions in SQL and get statistics, not rows."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from aims_gates.data import labels
 from aims_gates.data._duckdb.engine import lock, quote
 from aims_gates.data.open import Engine, open_table
+from aims_gates.data.schema.declared import Declared, read_schema
+from aims_gates.data.schema.reading import Reading
+from aims_gates.data.tables.source import Dialect
 from aims_gates.data.tables.table import Table
+from aims_gates.documents.location import Location
 from aims_gates.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Kind"]
 
 Kind = Literal["numeric", "boolean", "categorical", "datetime"]
+_WORDS = {"numeric": "numbers", "boolean": "true and false", "datetime": "dates or times"}
 _NUMERIC = (
     "FLOAT",
     "DOUBLE",
@@ -45,6 +51,7 @@ class Dataset:
         role: ``evaluation``, ``reference``, ``production``, ``champion`` ...
         where: The source, for messages (passwords masked).
         columns: Names as in the source (a name that is there twice gets ``_1``, as in DuckDB).
+        declared: The schema that it was opened with; None where there is none.
         table: A qualified SQL name, good in the queries of every other data set on the same engine.
     """
 
@@ -57,9 +64,18 @@ class Dataset:
         self._types = table.types
         self._doubled = _doubled(table.names)
         self._filled: set[str] = set()
+        self.declared: Declared | None = None
+        self._doubts = {reading.name: reading.doubt for reading in table.readings if reading.doubt}
 
     @classmethod
-    def open(cls, source: Any, *, role: str, engine: Engine = "duckdb") -> "Dataset":
+    def open(
+        cls,
+        source: Any,
+        *,
+        role: str,
+        engine: Engine = "duckdb",
+        schema: "str | Path | Mapping[str, Any] | None" = None,
+    ) -> "Dataset":
         """Open a data set for reading; nothing is computed yet.
 
         Args:
@@ -71,14 +87,44 @@ class Dataset:
                 ``scheme://`` address of Parquet that Spark knows; ``pandas`` or ``polars``, which read the file and
                 hand it over as a frame.
 
+            schema: What it is declared to hold: a Table Schema with a Table Dialect as YAML or JSON, or its content;
+                a location that a system names brings its own.
+
         Raises:
-            DataError: it is missing, empty, damaged, or not one table; with the remedy.
+            DataError: it is missing, empty, damaged, not one table, or not as declared; with the remedy.
             InputError: the engine is unknown, or its extra is not installed.
         """
+        schema = source.schema if schema is None and isinstance(source, Location) else schema
+        declared = None if schema is None else read_schema(schema)
         with lock:
-            return cls(open_table(source, role, engine), role)
+            opened = cls(open_table(source, role, engine, declared), role)
+        opened.declared = declared
+        return opened
 
     quote = staticmethod(quote)
+
+    def described(self) -> dict[str, Any]:
+        """How each column was read: ``where``, ``rows``, ``columns`` (type, format, read_as), and ``notes``."""
+        readings = {reading.name: reading for reading in self._held.readings}
+        columns, notes = {}, list(self._held.notes)
+        for name, kind in self._types.items():
+            reading = readings.get(name)
+            words = reading.read_as if reading else _WORDS.get(self._kind(kind), "text")
+            columns[name] = {"type": kind, "format": (reading.format if reading else "") or None, "read_as": words}
+        for reading in readings.values():
+            notes += [f"{reading.name!r}: {text}" for text in (reading.doubt, reading.note) if text]
+        return {"where": self.where, "rows": self.rows, "columns": columns, "notes": notes}
+
+    @property
+    def readings(self) -> "Sequence[Reading]":
+        """How each column of text was read, those that are no data included; empty where the source has types."""
+        return self._held.readings
+
+    @property
+    def dialect(self) -> "Dialect | None":
+        """How a text file is written; None of any other source."""
+        dialect: Dialect | None = getattr(self._held, "dialect", None)
+        return dialect
 
     @cached_property
     def rows(self) -> int:
@@ -97,7 +143,10 @@ class Dataset:
 
     def kind(self, column: str) -> Kind:
         """What the column holds; text (and all that is neither number, truth value nor date) is categorical."""
-        type_name = self.type(column)
+        return self._kind(self.type(column))
+
+    @staticmethod
+    def _kind(type_name: str) -> Kind:
         if type_name in _NUMERIC or type_name.startswith("DECIMAL"):
             return "numeric"
         if type_name == "BOOLEAN":
@@ -127,6 +176,10 @@ class Dataset:
             if name.lower() in self._doubled:
                 remedy = "Rename one of them (capital and small letters count as the same)."
                 raise DataError(f"the column {name!r} is there twice", where=self.where, remedy=remedy)
+            if name in self._doubts:
+                message = f"the column {name!r} of the {self.role} data: {self._doubts[name]}"
+                remedy = f"Say which, in a schema: aims-gates data schema propose {self.where}"
+                raise DataError(message, where=self.where, remedy=remedy)
         if not values:
             return
         if self.rows == 0:

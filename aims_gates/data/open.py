@@ -4,6 +4,7 @@ from typing import Any, Literal, get_args
 
 from aims_gates.data._duckdb.sources import open_source
 from aims_gates.data._duckdb.table import DuckTable
+from aims_gates.data.schema.declared import Declared
 from aims_gates.data.tables.table import Table
 from aims_gates.errors import InputError
 
@@ -15,7 +16,7 @@ Engine = Literal["duckdb", "pandas", "polars", "spark"]
 ENGINES: tuple[str, ...] = get_args(Engine)
 
 
-def open_table(source: Any, role: str, engine: str = "duckdb") -> Table:
+def open_table(source: Any, role: str, engine: str = "duckdb", schema: Declared | None = None) -> Table:
     """Find out what the source is and put it on its engine. A Spark data frame is on Spark already.
 
     Raises:
@@ -27,13 +28,13 @@ def open_table(source: Any, role: str, engine: str = "duckdb") -> Table:
     if type(source).__module__.startswith("pyspark.") or engine == "spark":
         from aims_gates.data._spark.sources import open_spark
 
-        table: Table = open_spark(source, role)
+        table: Table = open_spark(source, role, schema)
         return table
     if engine != "duckdb":
         from aims_gates.data.readers import read_frame
 
-        return DuckTable(read_frame(source, role, engine))
-    return DuckTable(open_source(source, role))
+        return DuckTable(read_frame(source, role, engine, schema))
+    return DuckTable(open_source(source, role, schema))
 
 
 def engine_problems() -> list[str]:

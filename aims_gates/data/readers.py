@@ -1,7 +1,7 @@
 """Files read by pandas or Polars and handed over as a frame, with the names, types and missing values DuckDB finds."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from aims_gates.data._duckdb.engine import quote
 from aims_gates.data._duckdb.files import open_files
 from aims_gates.data._duckdb.frames import open_frame
 from aims_gates.data._duckdb.table import DuckTable
-from aims_gates.data.tables.source import Dialect, Source
+from aims_gates.data.schema.declared import Declared
+from aims_gates.data.tables.source import Source
 from aims_gates.errors import DataError, InputError
 
 __all__ = ["read_frame"]
@@ -18,7 +19,7 @@ __all__ = ["read_frame"]
 _REMEDY = "Read it with the engine duckdb, which says what is wrong, or fix the file."
 
 
-def read_frame(source: Any, role: str, engine: str) -> Source:
+def read_frame(source: Any, role: str, engine: str, schema: Declared | None = None) -> Source:
     """Read a path with ``engine``, pandas or polars; a frame stays what it is. The digest is of the file's bytes.
 
     Raises:
@@ -26,71 +27,110 @@ def read_frame(source: Any, role: str, engine: str) -> Source:
         InputError: the library is not installed, or the source is a database table.
     """
     if not isinstance(source, str | Path):
-        return open_frame(source, role)
+        return replace(open_frame(source, role), schema=schema)
     if "://" in str(source):
         remedy = "Use the engine duckdb, or spark."
         raise InputError(f"{engine} reads files, not databases", where=f"engine {engine}", remedy=remedy)
-    plain = open_files(str(source))
-    table = DuckTable(plain)
+    if schema is not None and schema.partitions:
+        remedy = "Use the engine duckdb, or spark."
+        raise InputError(f"{engine} reads no folders that are columns", where=f"engine {engine}", remedy=remedy)
+    plain = open_files(str(source), schema)
+    # Of Parquet the types that the file has: the schema is laid over the frame.
+    table = DuckTable(plain if plain.dialect is not None else replace(plain, schema=None))
     read = _pandas if engine == "pandas" else _polars
     try:
-        frame = read(plain.files, plain.dialect, list(table.types))
+        frames = [open_frame(frame, role) for frame in read(plain)]
     except ImportError as error:
         remedy = f"Install it: pip install {engine}"
         raise InputError(f"{engine} is not installed", where=f"engine {engine}", remedy=remedy) from error
     except Exception as error:
         message = f"{engine} cannot read it: {' '.join(str(error).split())[:300]}"
         raise DataError(message, where=plain.where, remedy=_REMEDY) from error
-    opened = open_frame(frame, role)
-    sql = opened.sql if plain.dialect is None else _typed(opened.sql, table.types)
-    return replace(
-        opened, sql=sql, kept=plain.dialect is not None, where=plain.where, digest=table.digest, files=plain.files
+    opened = _joined(plain, frames, table, engine)
+    _same_rows(DuckTable(opened), table, engine)
+    return opened
+
+
+def _joined(plain: Source, frames: Sequence[Source], table: DuckTable, engine: str) -> Source:
+    """The frames of all files as one source, with the types and the digest that DuckDB finds."""
+    text = plain.dialect is not None
+    shown = ", ".join(quote(name) if text else _cast(name, kind) for name, kind in _columns(plain, table))
+    sql = " UNION ALL ".join(f"SELECT {shown} FROM ({frame.sql})" for frame in frames)
+    return Source(
+        sql,
+        plain.where,
+        plain.names,
+        text=text,
+        kept=text,
+        digest=table.digest,
+        frames={name: frame for opened in frames for name, frame in opened.frames.items()},
+        files=plain.files,
+        readings=table.readings if text else None,
+        notes=plain.notes,
+        schema=None if text else plain.schema,
     )
 
 
-def _typed(sql: str, types: Mapping[str, str]) -> str:
-    """Text as the types that DuckDB found; an empty cell is missing."""
-    shown = [f"CAST(nullif({quote(name)}, '') AS {kind}) AS {quote(name)}" for name, kind in types.items()]
-    return f"SELECT {', '.join(shown)} FROM ({sql})"
+def _columns(plain: Source, table: DuckTable) -> list[tuple[str, str]]:
+    if plain.dialect is not None:
+        return [(reading.name, "VARCHAR") for reading in table.readings]
+    return list(table.types.items())
 
 
-def _pandas(files: Sequence[str], dialect: Dialect | None, names: Sequence[str]) -> Any:
+def _cast(name: str, kind: str) -> str:
+    return f"CAST({quote(name)} AS {kind}) AS {quote(name)}"
+
+
+def _same_rows(frame: DuckTable, table: DuckTable, engine: str) -> None:
+    """Refuse a file of which two readers make a different number of rows."""
+    rows, plain = (int(opened.query("SELECT count(*) FROM data")[0][0]) for opened in (frame, table))
+    if rows != plain:
+        message = f"{engine} reads {rows:,} rows and DuckDB {plain:,}: a line is cut short, or quotes do not close"
+        raise DataError(message, where=table.where, remedy="Fix the file's lines and quotes.")
+
+
+def _pandas(plain: Source) -> list[Any]:
     import pandas as pd
 
+    dialect = plain.dialect
     if dialect is None:
-        return pd.concat(
-            [pd.read_parquet(name, engine="pyarrow", partitioning=None) for name in files], ignore_index=True
-        )
+        from pyarrow import parquet
+
+        # Not pandas.read_parquet: it would take columns for an index, and round large whole numbers beside a gap.
+        tables = [parquet.read_table(name, partitioning=None) for name in plain.files]
+        return [table.to_pandas(ignore_metadata=True, types_mapper=pd.ArrowDtype) for table in tables]
     options: dict[str, Any] = {
         "sep": dialect.delimiter,
-        "quoting": csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
-        "quotechar": dialect.quote or '"',
-        "escapechar": dialect.escape if dialect.escape not in ("", dialect.quote) else None,
+        "quoting": csv.QUOTE_MINIMAL,
+        "quotechar": dialect.quote,
+        "escapechar": dialect.escape if dialect.escape != dialect.quote else None,
         "compression": "gzip" if dialect.packed else None,
+        "header": 0 if dialect.header else None,
+        "skip_blank_lines": len(plain.orders[0]) > 1,
     }
-    parts = [
-        pd.read_csv(name, header=0, names=list(names), index_col=False, dtype=str, keep_default_na=False, **options)
-        for name in files
+    return [
+        pd.read_csv(name, names=list(order), index_col=False, dtype=str, keep_default_na=False, **options)
+        for name, order in zip(plain.files, plain.orders, strict=True)
     ]
-    return pd.concat(parts, ignore_index=True)
 
 
-def _polars(files: Sequence[str], dialect: Dialect | None, names: Sequence[str]) -> Any:
+def _polars(plain: Source) -> list[Any]:
     import polars as pl
 
+    dialect = plain.dialect
     if dialect is None:
-        return pl.concat([pl.read_parquet(name, hive_partitioning=False, glob=False) for name in files])
-    if dialect.escape not in ("", dialect.quote):
+        return [pl.read_parquet(name, hive_partitioning=False, glob=False) for name in plain.files]
+    if dialect.escape != dialect.quote:
         raise ValueError(f"it knows no escape character {dialect.escape!r}")
-    parts = [
+    return [
         pl.read_csv(
             name,
             separator=dialect.delimiter,
-            quote_char=dialect.quote or None,
-            new_columns=list(names),
+            quote_char=dialect.quote,
+            new_columns=list(order),
             infer_schema=False,
+            has_header=dialect.header,
             glob=False,
         )
-        for name in files
+        for name, order in zip(plain.files, plain.orders, strict=True)
     ]
-    return pl.concat(parts)

@@ -62,6 +62,7 @@ RULES: tuple[FieldRule, ...] = (
     FieldRule("kind", "policy", "models and prompts are granted differently"),
     FieldRule("output", "policy", "what is required depends on it"),
     FieldRule("data.*", "owner", "where data lie; the plan pins the evaluation set's bytes"),
+    FieldRule("schema.*", "policy", "how a cell is read decides what is measured"),
     FieldRule("roles.sensitive.*", "owner", "one column more is measured, and none less", added=True),
     FieldRule("roles.*", "policy", "columns decide what is measured"),
     FieldRule("perturbations.*", "policy", "they decide what is measured"),

@@ -14,7 +14,7 @@ from .pushdown import counted
 
 __all__ = ["Limits", "own_findings"]
 
-_MEASURES = ("missing_share", "duplicate_share", "label_conflict_share")
+_MEASURES = ("missing_share", "duplicate_share", "label_conflict_share", "duplicate_id_share")
 _OPS = ("<=", "<")
 #: No features: two rows that differ in these alone still contradict each other.
 _NO_FEATURES = ("target", "prediction", "score", "weight", "timestamp", "id")
@@ -81,13 +81,28 @@ def own_findings(
     limit = limits.shares.get("duplicate_share")
     # All rows have to be sorted for it: beside a suite that is done only where it decides something.
     if limit is not None or case.params.get("suite") is None:
-        duplicates = data.rows - _distinct_rows(data)
-        yield _share("duplicate_share", duplicates, data, limit, "rows that repeat an earlier one")
+        ids = case.roles.get("id", ())
+        compared = tuple(name for name in data.columns if name not in ids) or data.columns
+        note = "rows that repeat an earlier one" + (f", {', '.join(ids)} apart" if ids else "")
+        yield _share("duplicate_share", data.rows - _distinct_rows(data, compared), data, limit, note)
+    yield from _duplicate_ids(data, limits, case)
     yield from _label_conflicts(data, limits, case)
     if case.roles.get("timestamp"):
         yield _currentness(data, case.roles["timestamp"][0], limits.age, case.now)
     elif limits.age is not None:
         yield _needs("currentness", "timestamp")
+
+
+def _duplicate_ids(data: Dataset, limits: Limits, case: Case) -> Iterator[Finding]:
+    """duplicate_id_share, where a column identifies the rows; rows without an id count as repeated."""
+    limit = limits.shares.get("duplicate_id_share")
+    for name in case.roles.get("id", ()):
+        data.require(name)
+        different = data.query(f"SELECT count(DISTINCT {Dataset.quote(name)}) FROM data")[0][0]
+        note = "rows whose id stands in an earlier row, or is missing"
+        yield _share("duplicate_id_share", data.rows - int(different), data, limit, note, {"column": name})
+    if limit is not None and not case.roles.get("id"):
+        yield _needs("duplicate_id_share", "id")
 
 
 def _label_conflicts(data: Dataset, limits: Limits, case: Case) -> Iterator[Finding]:
@@ -143,10 +158,10 @@ def _row(names: tuple[str, ...]) -> str:
     return f"hash({', '.join(Dataset.quote(name) for name in names)})"
 
 
-def _distinct_rows(data: Dataset) -> int:
+def _distinct_rows(data: Dataset, names: tuple[str, ...]) -> int:
     """Counted in slices of the hash, sorted, so that memory stays bounded."""
     slices = -(-data.rows // _PASS_ROWS)
-    inner = f"SELECT {_row(data.columns)} AS h FROM data"
+    inner = f"SELECT {_row(names)} AS h FROM data"
     columns_missing = 0
     for place in range(slices):
         sliced = f"SELECT h FROM ({inner}) AS r" + (f" WHERE h % {slices} = {place}" if slices > 1 else "")

@@ -7,8 +7,20 @@ import aims_gates.data
 DATA = Path(aims_gates.data.__file__).parent
 #: Spark reads DuckDB's SQL by way of it; on DuckDB there is nothing to translate.
 SPARK_ALONE = {"dialect"}
-#: DuckDB opens databases, JSON lines, and files within limits, for Spark too; and its own answers are probed.
-DUCKDB_ALONE = {"ceilings", "databases", "json_lines", "probe"}
+#: DuckDB opens databases, text, parts and lakes within limits, for Spark too; and its own answers are probed.
+DUCKDB_ALONE = {
+    "ceilings",
+    "databases",
+    "declared",
+    "json_lines",
+    "lakes",
+    "partitions",
+    "parts",
+    "plain",
+    "probe",
+    "text",
+    "text_files",
+}
 
 
 def modules(engine: str) -> set[str]:

@@ -1,68 +1,86 @@
 """CSV, JSON lines and Parquet: a file, a folder, a glob."""
 
-import codecs
-import csv
 import glob
-import gzip
-import io
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, cast
 
-from aims_gates.data._duckdb.ceilings import check_columns, check_gzip, check_parquet
-from aims_gates.data._duckdb.engine import (
-    AS_THEY_STAND,
-    allow,
-    connection,
-    listed,
-    parquet,
-    quote_text,
-    translated,
-)
+from aims_gates.data._duckdb.engine import translated
 from aims_gates.data._duckdb.json_lines import SUFFIXES, open_json_lines
-from aims_gates.data.tables.source import Dialect, Source
+from aims_gates.data._duckdb.lakes import is_hidden, open_delta, refuse_part_of_lake
+from aims_gates.data._duckdb.partitions import partitioned
+from aims_gates.data._duckdb.parts import open_parquet
+from aims_gates.data._duckdb.text_files import open_text
+from aims_gates.data.schema.declared import Declared
+from aims_gates.data.tables.source import Source
 from aims_gates.documents.canonical import digest, digest_file
 from aims_gates.errors import DataError, MissingDataError
 
 __all__ = ["open_files"]
 
-#: No BOOLEAN: DuckDB would read F, T, yes and no as truth values, and a sex is none.
-_TYPES = "['NULL', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'VARCHAR']"
-_SHAPE = "header = true, skip = 0, comment = ''"
-_DIALECT = f"{_SHAPE}, sample_size = 204800"
-_CSV = f"{_SHAPE}, sample_size = -1, auto_type_candidates = {_TYPES}, {AS_THEY_STAND}"
 _PARQUET = (".parquet", ".pq")
-#: Bytes in which a CSV file's first line must end: DuckDB's own limit for a line.
-_BEGINNING = 2_000_000
+#: Files that hold rows too, and are named where they lie beside the Parquet files of a folder.
+_OTHERS = (".csv", ".tsv", ".gz", ".orc", ".avro", ".feather", ".arrow", ".xlsx", *SUFFIXES)
 
 
-def open_files(text: str) -> Source:
+def open_files(text: str, schema: Declared | None = None) -> Source:
+    """The files as one source.
+
+    Raises:
+        DataError: they are missing, damaged, or not one table.
+    """
     path = Path(text)
+    partitions = () if schema is None else schema.partitions
     if path.is_dir():
-        return _folder(path, text)
+        return replace(_folder(path, text, partitions), schema=schema)
+    if partitions:
+        remedy = "Name the folder below which they lie."
+        raise DataError(
+            f"folders named {partitions[0]}=... are declared, and this is no folder", where=text, remedy=remedy
+        )
     paths = [path] if path.exists() else _matching(text)
+    refuse_part_of_lake(paths, paths[0].parent)
     heads = {_head(file) for file in paths}
     if len(heads) > 1:
         raise DataError("the pattern mixes kinds of files", where=text, remedy="Name files of one kind.")
     names = [str(file) for file in paths]
     base = Path(text) if names == [text] else Path(glob.escape(text)).parent
     if heads == {"lines"}:
-        return open_json_lines(names, text, _digest(names, base))
-    return _parquet(names, text, base) if heads == {"parquet"} else _csv(names, text, base, heads == {"gzip"})
+        return replace(open_json_lines(names, text, _digest(names, base)), schema=schema)
+    if heads == {"parquet"}:
+        return replace(open_parquet(names, text, _digest(names, base)), schema=schema)
+    return open_text(names, text, heads == {"gzip"}, _digest(names, base), schema)
 
 
-def _folder(path: Path, text: str) -> Source:
-    paths = sorted(file for file in path.rglob("*") if file.suffix in _PARQUET)
+def _folder(path: Path, text: str, partitions: Sequence[str]) -> Source:
+    delta = None if partitions else open_delta(path, text)
+    if delta is not None:
+        return delta
+    files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_left_out(file.relative_to(path))]
+    paths = [file for file in files if file.suffix in _PARQUET]
+    refuse_part_of_lake(paths, path)
     if not paths:
         remedy = "Name a folder of Parquet files."
         raise MissingDataError("the folder holds no .parquet file", where=text, remedy=remedy)
-    return _parquet([str(file) for file in paths], text, path)
+    names = [str(file) for file in paths]
+    others = [file.relative_to(path).as_posix() for file in files if file.suffix in _OTHERS]
+    notes = [f"beside the Parquet files and not read: {', '.join(others[:5])}"] if others else []
+    opened = open_parquet(names, text, _digest(names, path))
+    if partitions:
+        opened = partitioned(opened, path, partitions)
+    return replace(opened, notes=[*opened.notes, *notes])
+
+
+def _is_left_out(path: Path, spelled: Collection[str] = ()) -> bool:
+    """Whether a file is one that Spark leaves out, or lies in a folder that it does; but for names spelled out."""
+    return any(is_hidden(part) and part not in spelled for part in path.parts)
 
 
 def _matching(pattern: str) -> list[Path]:
-    """The files that match a pattern, at least one."""
-    paths = sorted(Path(name) for name in glob.iglob(pattern, recursive=True) if Path(name).is_file())  # noqa: PTH207
+    """The files that match a pattern, at least one; what Spark leaves out only where the pattern spells its name."""
+    spelled = {part for part in Path(pattern).parts if not glob.has_magic(part)}
+    names = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207
+    paths = sorted(path for path in names if path.is_file() and not _is_left_out(path, {*spelled, ".."}))
     if not paths:
         what = "no file matches the pattern" if glob.has_magic(pattern) else "there is no such file"
         raise MissingDataError(what, where=pattern, remedy=f"Check the path; the working directory is {Path.cwd()}.")
@@ -98,70 +116,3 @@ def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
         return digest(sorted([n, f.stat().st_size, digest_file(f)] for n, f in zip(label, files, strict=True)))
 
     return manifest
-
-
-def _parquet(names: Sequence[str], where: str, base: Path) -> Source:
-    packed = sum(Path(name).stat().st_size for name in names)
-    with translated(where):
-        allow(names)
-    check_parquet(listed(names), packed, where)
-    leaves = "WHERE num_children IS NULL OR num_children = 0"
-    schema = f"SELECT file_name, name FROM parquet_schema({listed(names)}) {leaves}"
-    by: dict[str, list[str]] = {name: [] for name in names}
-    with translated(where):
-        for file, column in connection().execute(schema).fetchall():
-            by.setdefault(str(file), []).append(str(column))
-    columns = by[names[0]]
-    check_columns(len(columns), where)
-    for file, dialects in by.items():
-        missing = [name for name in columns if name not in dialects]
-        if missing:
-            message = f"the files do not hold the same columns: {missing[0]!r} is not in {Path(file).name}"
-            raise DataError(message, where=where, remedy="Write them with the same columns and types.")
-    sql = f"SELECT * FROM {parquet(names)}"
-    return Source(sql, where, columns, digest=_digest(names, base), files=names, reads=names)
-
-
-def _csv(names: Sequence[str], where: str, base: Path, packed: bool) -> Source:
-    compression = ", compression = 'gzip'" if packed else ""
-    if packed:
-        check_gzip(names, where)
-    with translated(where):
-        first = _beginning(names[0], packed, where)
-    check_columns(max(map(first.split(b"\n", 1)[0].count, (b",", b";", b"\t", b"|"))) + 1, where)
-    sniff = (
-        f"SELECT Delimiter, Quote, Escape FROM sniff_csv({quote_text(glob.escape(names[0]))}, {_DIALECT}{compression})"
-    )
-    with translated(where):
-        allow(names)
-        delimiter, quoting, escape = connection().execute(sniff).fetchall()[0]
-        header = _header(first, delimiter, quoting)
-    if len(header) == 1 and any(mark in header[0] for mark in ",;\t|^~"):
-        message = f"it reads as one column named {header[0]!r}: the delimiter is wrong, or lines differ in length"
-        raise DataError(message, where=where, remedy="Use one delimiter (comma, semicolon, tab or |) on every line.")
-    none = ("(empty)", "\x00")
-    options = {"quote": "" if quoting in none else quoting, "escape": "" if escape in none else escape}
-    result = Dialect(delimiter, options["quote"], options["escape"], packed)
-    dialect = "".join(f", {key} = {quote_text(value)}" for key, value in {"delim": delimiter, **options}.items())
-    sql = f"SELECT * FROM read_csv({listed(names)}, {_CSV}{dialect}{compression})"
-    return Source(sql, where, header, kept=True, digest=_digest(names, base), files=names, dialect=result, reads=names)
-
-
-def _beginning(name: str, packed: bool, where: str) -> bytes:
-    """The first bytes of a file, with its first line whole."""
-    with Path(name).open("rb") as raw, gzip.open(raw) if packed else nullcontext(raw) as data:
-        read = cast("IO[bytes]", data).read(_BEGINNING)
-    if len(read) == _BEGINNING and b"\n" not in read and b"\r" not in read:
-        message = f"the first line is longer than {_BEGINNING} bytes"
-        raise DataError(message, where=where, remedy="Save it as CSV text, one row a line, or as Parquet.")
-    return read
-
-
-def _header(beginning: bytes, delimiter: str, quoting: str) -> list[str]:
-    """The first record: the names as they stand in the file, where DuckDB would already have renamed doubles."""
-    mark = quoting if len(quoting) == 1 and quoting != "\x00" else None
-    text = codecs.getincrementaldecoder("utf-8-sig")().decode(beginning, final=len(beginning) < _BEGINNING)
-    lines = io.StringIO(text, newline="")
-    if mark is None:
-        return next(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
-    return next(csv.reader(lines, delimiter=delimiter, quotechar=mark), [])

@@ -1,6 +1,7 @@
 """Frames in memory: pandas, Polars, Arrow, DuckDB relations and what narwhals knows; all as Arrow."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from aims_gates.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["arrow_digest", "open_frame", "unique"]
+__all__ = ["arrow_digest", "is_index", "open_frame", "unique"]
 
 _BATCH = 65_536
 
@@ -28,6 +29,7 @@ def open_frame(frame: Any, role: str) -> Source:
     if table is None:
         remedy = "Give a path, a database address, or a pandas, Polars, Arrow or Spark table."
         raise DataError(f"cannot be read as a table: {type(frame).__name__}", where=f"data set {role!r}", remedy=remedy)
+    table = table.select([place for place, name in enumerate(table.column_names) if not is_index(name)])
     names = table.column_names
     if not names:
         raise DataError("it has no columns", where=where, remedy="Give a table with columns and rows.")
@@ -38,6 +40,11 @@ def open_frame(frame: Any, role: str) -> Source:
     columns = ", ".join(f"c{place} AS {quote(name)}" for place, name in enumerate(shown))
     sql, frames = f"SELECT {columns} FROM temp.{registered}", {registered: table}
     return Source(sql, where, names, digest=lambda: arrow_digest(plain), frames=frames)
+
+
+def is_index(name: str) -> bool:
+    """Whether pandas wrote this column for a frame's index that has no name: it is no data."""
+    return re.fullmatch("__index_level_[0-9]+__", name) is not None
 
 
 def _arrow(frame: Any) -> "pa.Table | None":
@@ -64,7 +71,11 @@ def _column(column: Any) -> "pa.Array":
 
     zone = getattr(column.dtype, "tz", None)
     if zone is None:
-        return pa.array(column, from_pandas=True)
+        try:
+            return pa.array(column, from_pandas=True)
+        except OverflowError:
+            # Whole numbers beyond 64 bits, as Python holds them.
+            return pa.array(column, pa.decimal128(38, 0), from_pandas=True)
     plain = pa.array(column.dt.tz_convert("UTC").dt.tz_localize(None), from_pandas=True)
     return plain.view(pa.timestamp(plain.type.unit, tz=pa.lib.tzinfo_to_string(zone)))
 

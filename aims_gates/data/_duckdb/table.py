@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.data._duckdb.ceilings import check_text
+from aims_gates.data._duckdb.declared import select_declared, write_declared
 from aims_gates.data._duckdb.engine import (
     Placed,
     connection,
@@ -24,6 +25,8 @@ from aims_gates.data._duckdb.engine import (
     translated,
 )
 from aims_gates.data._duckdb.frames import arrow_digest
+from aims_gates.data._duckdb.text import select_typed, write_typed
+from aims_gates.data.schema.reading import Reading
 from aims_gates.data.tables.source import Source
 from aims_gates.errors import DataError
 
@@ -46,18 +49,24 @@ class DuckTable:
         self.where = source.where
         self.folders = _folders(source.files)
         self._source = source
+        self.dialect = source.dialect
         self._schema = fresh_name("data_set")
         self.name = f"memory.{self._schema}.data"
         file = scratch() / f"{self._schema}.parquet" if source.kept else source.scratch
+        self._copies = [weakref.finalize(self, _remove, copy) for copy in source.copies]
         self._end = weakref.finalize(self, _leave, self._schema, file)
         self._end.atexit = False
         with lock, translated(self.where):
             try:
-                self.types = _placed(self._schema, source, file)
+                self.types, readings = _placed(self._schema, source, file)
             except BaseException:
                 self._end()
                 raise
-        self.names = tuple(source.names or self.types)
+        self.readings: Sequence[Reading] = readings
+        left_out = [place for place, reading in enumerate(self.readings) if reading.left_out]
+        named = list(source.names or self.types)
+        self.names = tuple(name for place, name in enumerate(named) if place not in left_out)
+        self.notes: Sequence[str] = tuple(source.notes)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query in which ``data`` names this table.
@@ -139,21 +148,40 @@ def _select(types: dict[str, str]) -> str:
     return ", ".join(shown)
 
 
-def _placed(schema: str, source: Source, file: Path | None) -> dict[str, str]:
-    """Put a source into the database; gives its columns and their types.
+def _placed(schema: str, source: Source, file: Path | None) -> tuple[dict[str, str], tuple[Reading, ...]]:
+    """Put a source into the database; gives its columns and their types, and how each column of text was read.
 
     What is kept is written to ``file`` first: text is slow to parse, and gates ask often.
     """
-    placed, sql = Placed(schema, source.reads, source.frames, source.attach), source.sql
+    placed, sql, readings = (
+        Placed(schema, source.reads, source.frames, source.attach),
+        source.sql,
+        source.readings or (),
+    )
     place(placed)
-    if source.kept:
-        connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
+    if source.kept and file is not None:
+        if source.readings is not None:
+            sql = select_typed(sql, source.readings)
+        if source.text and source.readings is None:
+            readings = _written(source, file)
+        else:
+            connection().execute(f"COPY ({sql}) TO {quote_text(str(file))} (FORMAT parquet)")
         forget(schema)
         placed, sql = Placed(schema), f"SELECT * FROM {parquet([str(file)])}"
     shape = connection().execute(f"DESCRIBE {sql}").fetchall()
-    types = {str(name): str(kind) for name, kind, *_ in shape}
+    if source.schema is not None and not source.text:
+        sql, readings = select_declared(
+            replace(source, sql=sql), source.schema, {str(name): str(kind) for name, kind, *_ in shape}
+        )
+        shape = connection().execute(f"DESCRIBE {sql}").fetchall()
+    left_out = {reading.name for reading in readings if reading.left_out}
+    types = {str(name): str(kind) for name, kind, *_ in shape if str(name) not in left_out}
     place(replace(placed, select=f"SELECT {_select(types)} FROM ({sql})"))
-    return types
+    return types, tuple(readings)
+
+
+def _written(source: Source, file: Path) -> tuple[Reading, ...]:
+    return write_typed(source, file) if source.schema is None else write_declared(source, source.schema, file)
 
 
 def _folders(files: Sequence[str]) -> frozenset[str]:
@@ -165,3 +193,7 @@ def _leave(schema: str, file: Path | None) -> None:
     if file is not None:
         file.unlink(missing_ok=True)
     leave(schema)
+
+
+def _remove(file: str) -> None:
+    Path(file).unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from aims_gates.data._duckdb.table import DuckTable
 from aims_gates.data._spark.engine import session, settled, translated
 from aims_gates.data._spark.frames import TYPES
 from aims_gates.data._spark.table import SparkTable
+from aims_gates.data.schema.reading import PLACE
 from aims_gates.data.tables.source import Source
 
 __all__ = ["open_files", "read_files"]
@@ -33,7 +34,10 @@ def open_files(source: Source) -> SparkTable:
     # Java resolves a relative path against the folder in which it was started.
     files = (
         [str(Path(name).resolve()) for name in source.files]
-        if source.dialect is None and plain and len({name.lower() for name in names}) == len(names)
+        if source.dialect is None
+        and not _changed(table, source)
+        and plain
+        and len({name.lower() for name in names}) == len(names)
         else []
     )
     spark, folder = session(), None
@@ -51,7 +55,14 @@ def open_files(source: Source) -> SparkTable:
         lambda: _place(frame, files, source.where),
         (table, folder),
         table.folders,
+        table.readings,
+        table.notes,
     )
+
+
+def _changed(table: DuckTable, source: Source) -> bool:
+    """Whether the values are not those that stand in the files."""
+    return source.mixed or any(reading.sql != PLACE for reading in table.readings)
 
 
 def read_files(spark: Any, *files: str) -> Any:

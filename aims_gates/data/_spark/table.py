@@ -8,6 +8,7 @@ from aims_gates.data._duckdb.engine import fresh_name, lock, quote
 from aims_gates.data._duckdb.table import ELSEWHERE
 from aims_gates.data._spark.dialect import PLACE, to_spark
 from aims_gates.data._spark.engine import settled, translated
+from aims_gates.data.schema.reading import Reading
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import DataError
 
@@ -34,6 +35,7 @@ class SparkTable:
         place: Gives Spark's SQL of a row's place in the source, from 0; None where rows have no order.
         retained: What must live as long as the table.
         folders: The keys of ``key=value`` folders on the way to its files.
+        readings, notes: How its text was read, where it was text.
     """
 
     def __init__(
@@ -46,7 +48,10 @@ class SparkTable:
         place: Callable[[], str] | None = None,
         retained: Any = None,
         folders: frozenset[str] = frozenset(),
+        readings: Sequence[Reading] = (),
+        notes: Sequence[str] = (),
     ) -> None:
+        self.readings, self.notes = readings, notes
         self.where, self.types, self.names, self.folders = where, types, tuple(names), folders
         self.name = fresh_name(ELSEWHERE + "data_set")
         self._spark, self._fingerprint, self._kept = frame.sparkSession, fingerprint, retained

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aims_gates.data.schema.reading import Reading
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -15,12 +17,16 @@ class Table(Protocol):
     Attributes:
         where: The source, for messages (passwords masked).
         name: What the table is called in the queries of other tables of the same engine.
+        readings: How each column of text was read; empty where the source has types of its own.
+        notes: What is worth knowing of how it was read, in words.
         folders: The keys of ``key=value`` folders on the way to its files; what they say is not read.
     """
 
     where: str
     name: str
     folders: frozenset[str]
+    readings: Sequence[Reading]
+    notes: Sequence[str]
 
     @property
     def types(self) -> Mapping[str, str]:

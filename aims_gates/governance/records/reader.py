@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, create_model
 
 from aims_gates.documents.canonical import digest, is_digest, text_digest
+from aims_gates.documents.location import Location
 from aims_gates.documents.schema import StrictModel
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import Document, parse, read, read_yaml
@@ -34,7 +35,8 @@ __all__ = [
 
 #: With this word ``aims-gates init`` marks what only people know.
 BLANK = "REPLACE"
-_MERGED = ("data", "roles", "facts", "gates", "samples", "modes")
+SCHEMA = ".schema.yaml"
+_MERGED = ("data", "schema", "roles", "facts", "gates", "samples", "modes")
 
 
 class System(StrictModel):
@@ -53,6 +55,7 @@ class System(StrictModel):
         kind: What is registered under these names.
         output: What it gives: a prediction, content, a recommendation, or a decision.
         data: Data locations by role, from the pack's root (files, folders, globs, database tables).
+        schema_: ``schema`` in the file: what each of those is declared to hold (``{file: NAME.schema.yaml}``).
         roles: Column roles: role -> column or columns.
         perturbations: What ``check`` predicts besides, on perturbed rows: what ``predict --perturb`` reads from a file.
         facts: Signed facts on which ``applies_when`` looks.
@@ -74,6 +77,7 @@ class System(StrictModel):
     kind: Literal["model", "prompt"] = "model"
     output: Literal["prediction", "content", "recommendation", "decision"] | None = None
     data: dict[str, str] = Field(default_factory=dict)
+    schema_: dict[str, dict[str, Any]] = Field(default_factory=dict, alias="schema")
     roles: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     perturbations: dict[str, Any] = Field(default_factory=dict)
     facts: dict[str, bool | str] = Field(default_factory=dict)
@@ -84,13 +88,14 @@ class System(StrictModel):
 
     def content(self) -> dict[str, Any]:
         """Its fields as JSON; without those that came later and are empty: digests from before them hold."""
-        later = {name for name in ("proposed", "samples") if not getattr(self, name)}
-        return self.model_dump(mode="json", exclude=later)
+        later = {name for name in ("proposed", "samples", "schema_") if not getattr(self, name)}
+        return self.model_dump(mode="json", by_alias=True, exclude=later)
 
 
 #: The same fields, none of them required: what a family or the organization may set for its systems.
 _OPTIONAL: dict[str, Any] = {
-    name: (field.rebuild_annotation() | None, None) for name, field in System.model_fields.items()
+    name: (field.rebuild_annotation() | None, Field(None, alias=field.alias))
+    for name, field in System.model_fields.items()
 }
 _Defaults = create_model("_Defaults", __base__=StrictModel, **_OPTIONAL)
 
@@ -151,7 +156,7 @@ class SystemRecord:
         return {role: (names,) if isinstance(names, str) else names for role, names in self.system.roles.items()}
 
     def location(self, role: str) -> str | None:
-        """A data set's location, from the pack's root: a path or a URL; None when the system names none.
+        """A data set's location, from the pack's root, with its schema: a path or a URL; None when none is named.
 
         The event log may be named by the record about it instead.
         """
@@ -162,8 +167,8 @@ class SystemRecord:
             return None
         for prefix in ("duckdb:///", "sqlite:///"):
             if data.startswith(prefix) and not data.startswith(f"{prefix}/"):
-                return f"{prefix}{(self.pack / data.removeprefix(prefix)).resolve()}"
-        return data if "://" in data else str(self.pack / data)
+                data = f"{prefix}{(self.pack / data.removeprefix(prefix)).resolve()}"
+        return Location(data if "://" in data else str(self.pack / data), self.system.schema_.get(role))
 
 
 def system_names(pack: Path) -> list[str]:
@@ -215,7 +220,8 @@ def _with_files(system: System, folder: Path, document: Document) -> System:
         gate: {name: _content(value, folder, document, ("gates", gate, name)) for name, value in params.items()}
         for gate, params in system.gates.items()
     }
-    return system.model_copy(update={"gates": gates})
+    schemas = {role: _content(value, folder, document, ("schema", role)) for role, value in system.schema_.items()}
+    return system.model_copy(update={"gates": gates, "schema_": schemas})
 
 
 def _content(value: Any, folder: Path, document: Document, path: tuple[str, ...]) -> Any:
@@ -271,7 +277,7 @@ def _front_matter(path: Path) -> tuple[bytes, str]:
 
 
 def record_files(folder: Path) -> dict[str, Path]:
-    """The record files of a folder by name. A README is none.
+    """The record files of a folder by name. A README is none, nor is a schema of data (``*.schema.yaml``).
 
     Of JSON only ``bom.json`` is one, as build tools write it; other JSON files are parameters, such as a suite.
 
@@ -280,7 +286,7 @@ def record_files(folder: Path) -> dict[str, Path]:
     """
     paths: dict[str, Path] = {}
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.md"), *folder.glob("bom.json")]):
-        if path.stem.upper() == "README":
+        if path.stem.upper() == "README" or path.name.endswith(SCHEMA):
             continue
         if path.stem in paths:
             message = f"the record {path.stem!r} is there twice, also as {paths[path.stem].name}"
