@@ -13,7 +13,7 @@ _LEAST_EXPECTED = 5
 
 
 def chisquare(counts: Mapping[str, float], population: Population, limit: Limit | None, tests: int) -> Finding:
-    """The statistic as value, its p-value beside it; where there is a limit on the p-value, it fails or decides nothing.
+    """The statistic as value, its p-value beside it; under a limit on the p-value it fails or decides nothing.
 
     A large p-value says that chance could have made the difference, not that there is none: so nothing passes by it. Of
     several tests (columns, data sets) each must fail at the limit over their number.
@@ -33,12 +33,12 @@ def chisquare(counts: Mapping[str, float], population: Population, limit: Limit 
     value = sum((observed - expected) ** 2 / expected for observed, expected in pairs)
     p_value = float(chdtrc(len(named) - 1, value))
     least = min(expected for _, expected in pairs)
-    outcome, why = _outcome(limit, p_value, tests)
+    outcome, reasons = _outcome(limit, p_value, tests)
     remedy = {
         "fail": "See which group's share differs, and collect more of it.",
         "inconclusive": "Set a limit on share_difference or share_ratio, which can pass.",
     }.get(outcome or "")
-    note = "; ".join([_note(population, sum(counts.values()) - n, least), *why])
+    note = "; ".join([_note(population, sum(counts.values()) - n, least), *reasons])
     limit = Limit(limit.op, limit.value / tests) if limit else None
     return Finding(
         "chisquare", value, p_value=p_value, n=n, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy

@@ -279,12 +279,12 @@ def test_what_fails_alone_is_open_beside_others_and_says_so(run: Run) -> None:
     chance = np.where(frame.g0 == "a", 0.5, 0.35)
     frame["d"] = (draw.random(n) < chance).astype(int)
     alone = run("fairness", {"evaluation": frame}, {"sensitive": ["g0"], "prediction": ["d"]})
-    gap = [f for f in alone if f.measure == "demographic_parity_ratio"][0]
+    gap = next(f for f in alone if f.measure == "demographic_parity_ratio")
     assert gap.outcome == "fail"
     roles = {"sensitive": [f"g{place}" for place in range(8)], "prediction": ["d"]}
     limits = {name: {"op": ">=", "value": 0.8} for name in ("demographic_parity_ratio", "selection_rate_ratio")}
     many = run("fairness", {"evaluation": frame}, roles, limits=limits)
-    gap = [f for f in many if f.measure == "demographic_parity_ratio" and f.over == {"sensitive": ["g0"]}][0]
+    gap = next(f for f in many if f.measure == "demographic_parity_ratio" and f.over == {"sensitive": ["g0"]})
     assert gap.outcome == "inconclusive"
     assert "fails alone (g0=a and g0=b)" in str(gap.note)
     assert "simultaneous interval" in str(gap.note)

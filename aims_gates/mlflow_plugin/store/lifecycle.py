@@ -47,7 +47,7 @@ __all__ = ["LifecycleMixin"]
 
 def _beyond_ascii(session: Session) -> Any:
     """SQL for the names that hold another character than those of plain ASCII."""
-    name = SqlRegisteredModel.name
+    name: Any = SqlRegisteredModel.name
     if session.get_bind().dialect.name == "sqlite":
         return sqlalchemy.func.length(sqlalchemy.cast(name, sqlalchemy.LargeBinary)) != sqlalchemy.func.length(name)
     return sqlalchemy.func.octet_length(name) != sqlalchemy.func.char_length(name)
