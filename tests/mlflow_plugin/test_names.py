@@ -112,6 +112,13 @@ def test_a_name_in_one_other_alphabet_may_be_new_unless_it_looks_like_one_that_i
         world.store.create_registered_model("\u0441\u043e\u0440\u0443")
 
 
+def test_a_plain_name_may_not_look_like_one_in_another_alphabet_that_is_there(world: World) -> None:
+    for name in ("plain", "\u0441\u043e\u0440\u0443"):
+        world.store.create_registered_model(name)
+    with pytest.raises(MlflowException, match="looks like"):
+        world.store.create_registered_model("copy")
+
+
 def test_a_name_and_an_alias_from_before_go_on_working(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = "l\u043eans"
     with monkeypatch.context() as before:

@@ -50,7 +50,7 @@ def _beyond_ascii(session: Session) -> Any:
     name: Any = SqlRegisteredModel.name
     if session.get_bind().dialect.name == "sqlite":
         return sqlalchemy.func.length(sqlalchemy.cast(name, sqlalchemy.LargeBinary)) != sqlalchemy.func.length(name)
-    return sqlalchemy.func.octet_length(name) != sqlalchemy.func.char_length(name)
+    return sqlalchemy.not_(name.collate("C").regexp_match("^[ -~]*$"))  # "C": by code, whatever the database's language
 
 
 class LifecycleMixin(StoreBase):
