@@ -44,7 +44,7 @@ from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.records import entries_signed
 from aims_gates.decision.rules import Ask, decide, frozen
 from aims_gates.documents.canonical import digest, digest_bytes
-from aims_gates.governance.records.approvers import approver_of
+from aims_gates.governance.records.approvers import BOARD, approver_of, approvers_of
 from aims_gates.governance.records.parts import parts_of
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.ledger import append, install, lock
@@ -268,7 +268,11 @@ class Story:
         Args:
             records: The systems as they were when the evidence was made.
         """
-        self.trust(*map(trusted, (*ROLES, "top-management")), version=len(self.rows))
+        entries = [trusted(role) for role in (*ROLES, "top-management")]
+        board = [
+            replace(key, roles=(*key.roles, BOARD)) if {"risk", "compliance"} & {*key.roles} else key for key in entries
+        ]
+        self.trust(*board, version=len(self.rows))
         evidence = [row.predicate for row in self.rows if row.type == type_of(Evidence)]
         texts = {(name, tuple(sorted(read.items()))) for said in evidence for name, read in said.records_read.items()}
         for name, read in sorted(texts):
@@ -283,9 +287,13 @@ class Story:
         organization = name.startswith("organization/")
         full, system = name if organization else f"system/{name}", "" if organization else bound.predicate.plan.system
         about, role = (full, system, read["file"]), approver_of(full)
-        self.say(RecordSubmission(*about, read["digest"]), "developer", about=read["digest"])
-        self.say(RecordApproval(*about, read["digest"], role=role), role, about=read["digest"])
-        for parts in [parts_of(name, each.records[name]) for each in records if name in each.records]:
+        known = [parts_of(name, each.records[name]) for each in records if name in each.records]
+        texts = [parts.text for parts in known if parts.digests()["digest"] == read["digest"]] or [{}]
+        self.say(RecordSubmission(*about, read["digest"], texts[0]), "developer", about=read["digest"])
+        acting = approvers_of(full, texts[0])[0]
+        for signer in ("risk", "compliance") if acting == BOARD else (role,):
+            self.say(RecordApproval(*about, read["digest"], role=acting), signer, about=read["digest"])
+        for parts in known:
             if "entries" in read and parts.digests().get("entries") == read["entries"]:
                 now, before = parts.entry_digests(), entries_signed(self.ledger(), full, system)
                 gone = tuple(sorted(before.missing(now)))

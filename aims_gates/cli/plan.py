@@ -8,7 +8,8 @@ import click
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.documents.canonical import digest, plain
 from aims_gates.evaluation.plan import Planner
-from aims_gates.governance.records.reader import find_system, read_system
+from aims_gates.governance.records.approvers import BOARD, BY_BOARD, approvers_of
+from aims_gates.governance.records.reader import SystemRecord, find_system, read_system
 from aims_gates.governance.records.tier import require_tier
 from aims_gates.model import Plan
 from aims_gates.settings import Settings
@@ -54,11 +55,18 @@ def _show_people(plan: Plan, settings: Settings, json_: bool) -> None:
     from aims_gates.decision.people import least_people, staffing
     from aims_gates.portfolio.rebinding import last_author
 
-    folder = read_system(find_system(list(settings.packs), plan.system), plan.system, whole=False).folder
-    history = trust_of(settings)
-    staff = staffing(plan, history, datetime.now(UTC)) if history is not None else None
-    value = _people(plan, least_people(plan, author_known=last_author(folder) is not None), staff)
+    record = read_system(find_system(list(settings.packs), plan.system), plan.system)
+    quorum, history = _quorum(record), trust_of(settings)
+    staff = staffing(plan, history, datetime.now(UTC), quorum=quorum) if history is not None else None
+    needed = least_people(plan, author_known=last_author(record.folder) is not None, quorum=quorum)
+    value = _people(plan, needed, staff)
     emit(value, json_, lambda: _people_text(value, staff))
+
+
+def _quorum(record: SystemRecord) -> int:
+    """How many members of a board have to sign the most demanding of a system's records; 0 where none decides."""
+    approvers = [approvers_of(name, record.records[name]) for name in BY_BOARD if name in record.records]
+    return max((count for role, count in approvers if role == BOARD), default=0)
 
 
 def _people(plan: Plan, needed: "PeopleNeeded", staff: "Staffing | None") -> dict[str, Any]:

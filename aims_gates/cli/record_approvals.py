@@ -16,7 +16,7 @@ from aims_gates.attestation.trust_list import alike
 from aims_gates.cli.options import as_json, emit, key_option, settings_options, table
 from aims_gates.decision.records import RecordState
 from aims_gates.errors import InputError, NoLedgerError, RefusedError
-from aims_gates.governance.records.approvers import approver_of
+from aims_gates.governance.records.approvers import approvers_of
 from aims_gates.governance.records.lint import check_packs
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
@@ -147,7 +147,7 @@ def _drafts(
     today = datetime.now(UTC).date()
     for record in chosen:
         try:
-            acting = role or approver_of(record.text.record)
+            acting = role or approvers_of(record.text.record, record.content)[0]
             drafts.append((record, approve_record(ledger, record.text, acting, person, competence, today)))
         except RefusedError as refusal:
             refusals.append(refusal)
@@ -170,8 +170,13 @@ def status(settings: Settings, json_: bool) -> None:
             items = _statuses(ledger, settings)
     except NoLedgerError:
         texts = record_texts(settings.packs)
-        items = [TextStatus(record, RecordState(approver_of(record.text.record)), "unsigned") for record in texts]
+        items = [TextStatus(record, _unsigned(record), "unsigned") for record in texts]
     emit([_row(item) for item in items], json_, lambda: _text(items))
+
+
+def _unsigned(record: RecordText) -> RecordState:
+    role, needed = approvers_of(record.text.record, record.content)
+    return RecordState(role, needed=needed)
 
 
 def _statuses(ledger: Source, settings: Settings) -> list[TextStatus]:
@@ -182,9 +187,9 @@ def _statuses(ledger: Source, settings: Settings) -> list[TextStatus]:
 
 
 def _waits(item: TextStatus, role: str | None, person: str | None) -> bool:
-    """Whether a text waits for this person in this role."""
+    """Whether a text waits for this person in this role; whoever has signed it as one of a board has done so."""
     authors = {alike(author) for author in item.progress.submitted}
-    mine = person is not None and alike(person) in authors
+    mine = person is not None and alike(person) in authors | {alike(name) for name in item.progress.approved_by}
     return item.progress.approval is None and bool(authors) and item.progress.role == role and not mine
 
 
@@ -282,6 +287,13 @@ def _row(item: TextStatus) -> dict[str, Any]:
             "role": item.progress.role,
             "at": approval.at.isoformat(timespec="seconds"),
             "digest": text.digest,
+        },
+        "board": None
+        if not item.progress.members and item.progress.needed == 1
+        else {
+            "quorum": item.progress.needed,
+            "members": list(item.progress.members),
+            "signed": list(item.progress.approved_by),
         },
         "entries": {"there": sum(map(len, item.record.entries.values())), "unsigned": item.unsigned, "gone": item.gone},
         "state": item.state,

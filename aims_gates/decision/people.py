@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from aims_gates.attestation.trust_list import TrustHistory, alike
 from aims_gates.decision.approvals import unfilled
+from aims_gates.governance.records.approvers import BOARD
 from aims_gates.model import Plan
 
 __all__ = ["SERVICES", "Conflict", "PromotionDuty", "PeopleNeeded", "Staffing", "least_people", "staffing"]
@@ -19,6 +20,7 @@ __all__ = ["SERVICES", "Conflict", "PromotionDuty", "PeopleNeeded", "Staffing", 
 #: Roles that a service account fills: it signs what was measured and counts as no person.
 SERVICES = ("ci",)
 _APPROVES = "approves:"
+_BOARD = "signs:board:"
 _HANDS = {"makes": "makes the model", "registers": "registers the version", "requests": "opens the request"}
 
 
@@ -27,7 +29,8 @@ class PromotionDuty:
     """Something that a person does on the way to a grant.
 
     Attributes:
-        id: ``writes``, ``governs``, ``makes``, ``registers``, ``requests``, or ``approves:ROLE:PLACE``.
+        id: ``writes``, ``governs``, ``makes``, ``registers``, ``requests``, ``approves:ROLE:PLACE`` or
+            ``signs:board:PLACE``.
         what: The same in words.
         roles: Any one of these on the trust list lets a person do it; empty where nobody has to be on it.
     """
@@ -78,15 +81,16 @@ class Staffing:
     enough: bool
 
 
-def least_people(plan: Plan, *, author_known: bool = True) -> PeopleNeeded:
+def least_people(plan: Plan, *, author_known: bool = True, quorum: int = 0) -> PeopleNeeded:
     """The fewest people who can carry a plan to a grant, who does what, and what keeps duties apart.
 
     Args:
         plan: What is due.
         author_known: Whether the binding names who wrote the change (git does, or ``--author``); where nobody is named
             the decision cannot keep author and signer apart. Under a trial profile it keeps nobody apart.
+        quorum: How many members of a board have to sign a record's text; 0 where no board decides.
     """
-    duties = tuple(_duties(plan))
+    duties = tuple(_duties(plan, quorum))
     conflicts = tuple(_conflicts(duties, author_known and not plan.trial))
     apart = {frozenset(conflict.between) for conflict in conflicts}
     assignments = (
@@ -97,23 +101,30 @@ def least_people(plan: Plan, *, author_known: bool = True) -> PeopleNeeded:
     return PeopleNeeded(count, tuple(people), duties, conflicts)
 
 
-def staffing(plan: Plan, history: TrustHistory, now: datetime) -> Staffing:
+def staffing(plan: Plan, history: TrustHistory, now: datetime, *, quorum: int = 0) -> Staffing:
     """Whether the people on the trust list in force can carry a plan.
 
     Args:
         plan: What is due.
         history: The trust lists and key revocations of the ledger.
         now: The time at which keys have to count.
+        quorum: As in :func:`least_people`.
     """
     entries = list(_entries(history, now))
-    needed = dict.fromkeys(role for duty in _duties(plan) for role in duty.roles[:1])
+    needed = dict.fromkeys(role for duty in _duties(plan, quorum) for role in duty.roles[:1])
     holders = {role: _holders(entries, role) for role in needed}
     holders |= {role: _holders(entries, role, services=True) for role in SERVICES}
     requesters = {alike(person) for role in _requesting(plan) for person in holders[role]}
     # Whoever may approve may also ask, so that nobody need be a developer.
     unheld = tuple(role for role in holders if not holders[role] and not (role == "developer" and requesters))
     people = {alike(person) for _, person, service in entries if not service}
-    return Staffing(len(people), holders, unheld, not unheld and _carried(plan, holders, requesters))
+    enough = not unheld and _quorate(holders, quorum) and _carried(plan, holders, requesters)
+    return Staffing(len(people), holders, unheld, enough)
+
+
+def _quorate(holders: Mapping[str, Collection[str]], quorum: int) -> bool:
+    """Whether a board has as many members as have to sign."""
+    return len({alike(person) for person in holders.get(BOARD, ())}) >= quorum
 
 
 def _carried(plan: Plan, holders: Mapping[str, Collection[str]], requesters: Collection[str]) -> bool:
@@ -140,7 +151,7 @@ def _requesting(plan: Plan) -> tuple[str, ...]:
     return ("developer", *dict.fromkeys(rule.role for rule in plan.approvals))
 
 
-def _duties(plan: Plan) -> Iterator[PromotionDuty]:
+def _duties(plan: Plan, quorum: int) -> Iterator[PromotionDuty]:
     yield PromotionDuty("writes", "writes the system's file and records")
     for hand, what in _HANDS.items():
         yield PromotionDuty(hand, what, _requesting(plan) if hand == "requests" else ())
@@ -148,6 +159,8 @@ def _duties(plan: Plan) -> Iterator[PromotionDuty]:
         for place in range(1, rule.count + 1):
             which = f" ({place} of {rule.count})" if rule.count > 1 else ""
             yield PromotionDuty(f"{_APPROVES}{rule.role}:{place}", f"approves as {rule.role}{which}", (rule.role,))
+    for place in range(1, quorum + 1):
+        yield PromotionDuty(f"{_BOARD}{place}", f"signs as the board ({place} of {quorum})", (BOARD,))
     yield PromotionDuty("governs", "signs the trust list and the binding", ("policy",))
 
 
@@ -155,6 +168,11 @@ def _conflicts(duties: Sequence[PromotionDuty], author_known: bool) -> Iterator[
     if author_known:
         reason = "the author of a change may not sign the binding, or the activation, that puts it into force (rule 1)"
         yield Conflict(("writes", "governs"), reason)
+    board = [duty for duty in duties if duty.id.startswith(_BOARD)]
+    for place, member in enumerate(board):
+        yield Conflict(("writes", member.id), "the author of a record's text may not sign it as the board (rule 21)")
+        for other in board[place + 1 :]:
+            yield Conflict((member.id, other.id), "each member of a board counts once (rule 21)")
     approvals = [duty for duty in duties if duty.id.startswith(_APPROVES)]
     for place, approval in enumerate(approvals):
         for hand in _HANDS:

@@ -1,12 +1,15 @@
 """Which text of a record was approved, and by whom; which of its entries were signed (rule 21). Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from aims_gates.attestation.statements.policy import TrustedKey, TrustedUser
 from aims_gates.attestation.statements.records import RecordApproval, RecordEntries, RecordSubmission
 from aims_gates.attestation.trust_list import Row, alike
 from aims_gates.decision.statements import Statements
-from aims_gates.governance.records.approvers import approver_of
+from aims_gates.documents.canonical import digest
+from aims_gates.governance.records.approvers import BOARD, BY_BOARD, approver_of, approvers_of
 from aims_gates.governance.records.entries import HISTORY, entries_digest
 
 __all__ = ["EntriesSigned", "RecordState", "entries_signed", "record_state"]
@@ -19,10 +22,12 @@ class RecordState:
     Attributes:
         role: The role that has to approve it.
         submitted: Who put it forward, sorted; nobody where empty.
-        approved_by: Who approved it, sorted; nobody where empty.
-        approval: The approval that counts.
+        approved_by: Who approved it, sorted; nobody where empty. Of a board that has not its quorum, who signed so far.
+        approval: The approval that counts; of a board the last of its quorum.
         refused: Why an approval that is there does not count, where none does.
         earlier: Who approved the latest other text of it, sorted, where this one is not approved.
+        needed: How many people have to approve it: one, or a board's quorum.
+        members: Who is on the board now, by the trust list, sorted; empty where no board decides.
     """
 
     role: str
@@ -31,6 +36,8 @@ class RecordState:
     approval: Row | None = None
     refused: str = ""
     earlier: tuple[str, ...] = ()
+    needed: int = 1
+    members: tuple[str, ...] = ()
 
 
 def record_state(ledger: Statements, record: str, system: str, digest: str) -> RecordState:
@@ -47,20 +54,44 @@ def record_state(ledger: Statements, record: str, system: str, digest: str) -> R
 
 
 def _record_state(ledger: Statements, about: tuple[str, str, str]) -> RecordState:
-    role = approver_of(about[0])
-    earlier = _earlier(ledger, about, role)
     submissions = _standing(ledger, RecordSubmission, about)
+    role, needed = _approvers(about, submissions)
+    earlier, members = _earlier(ledger, about, role), _members(ledger, role)
     authors = {alike(person): person for row in submissions for person in ledger.persons(row)}
     submitted = tuple(sorted(authors.values()))
     if not authors:
-        return RecordState(role, refused="nobody on the trust list has submitted this text", earlier=earlier)
+        why = "nobody on the trust list has submitted this text"
+        return RecordState(role, refused=why, earlier=earlier, needed=needed, members=members)
     approvals = _standing(ledger, RecordApproval, about)
-    for row in reversed(approvals):
-        people = tuple(person for person in ledger.persons(row, role) if alike(person) not in authors)
-        if row.predicate.role == role and people and row.position > submissions[0].position:
-            return RecordState(role, submitted, people, row)
+    people: dict[str, str] = {}
+    last = None
+    for row in approvals:
+        if row.predicate.role == role and row.position > submissions[0].position:
+            signers = {alike(person): person for person in ledger.persons(row, role) if alike(person) not in authors}
+            last, people = (row, people | signers) if signers else (last, people)
+    signed = tuple(sorted(people.values()))
+    if len(signed) >= needed:
+        return RecordState(role, submitted, signed, last, needed=needed, members=members)
     why = "" if not approvals else f"its approval is its author's own, or by nobody in the role {role}"
-    return RecordState(role, submitted, refused=why, earlier=earlier)
+    if signed:
+        why = f"{len(signed)} signed as {role}, and {needed} have to"
+    return RecordState(role, submitted, signed, refused=why, earlier=earlier, needed=needed, members=members)
+
+
+def _approvers(about: tuple[str, str, str], submissions: Sequence[Row]) -> tuple[str, int]:
+    """In which role, and by how many people, a text is approved: its own words say whether a board decides."""
+    record, _, text_digest = about
+    if not submissions or record.removeprefix("system/") not in BY_BOARD:
+        return approver_of(record), 1
+    texts: list[Mapping[str, Any]] = [row.predicate.content for row in submissions]
+    return approvers_of(record, next((text for text in texts if digest(text) == text_digest), {}))
+
+
+def _members(ledger: Statements, role: str) -> tuple[str, ...]:
+    """Who holds a board's role by the trust list in force."""
+    trust = ledger.trust.current() if role == BOARD else None
+    entries: tuple[TrustedKey | TrustedUser, ...] = (*trust.keys, *trust.users) if trust is not None else ()
+    return tuple(sorted({entry.person for entry in entries if role in entry.roles and not entry.service}))
 
 
 def _earlier(ledger: Statements, about: tuple[str, str, str], role: str) -> tuple[str, ...]:

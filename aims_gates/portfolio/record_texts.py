@@ -10,6 +10,7 @@ from aims_gates.attestation.statements.records import RecordApproval, RecordSubm
 from aims_gates.attestation.trust_list import Row, day
 from aims_gates.decision.records import EntriesSigned, RecordState, entries_signed, record_state
 from aims_gates.decision.statements import Statements
+from aims_gates.governance.records.approvers import BOARD, approvers_of
 from aims_gates.governance.records.parts import parts_of
 from aims_gates.governance.records.reader import read_record, record_files, system_names
 from aims_gates.ledger import rows
@@ -85,8 +86,19 @@ class TextStatus:
         elif self.unsigned:
             needs.append(f"submit: {_entries(self.unsigned)} unsigned")
         if needs[:1] == ["review"] or self.progress.approval is None:
-            needs.append(f"approve as {self.progress.role}")
+            needs.append(f"approve as {self._approvers()}")
         return tuple(needs)
+
+    def _approvers(self) -> str:
+        """The role that approves the text; of a board how far it has come."""
+        progress = self.progress
+        role, needed = approvers_of(self.record.text.record, self.record.content)
+        if role != BOARD:
+            return progress.role
+        if not progress.submitted:
+            return f"{role}, quorum {needed}"
+        signed, members = len(progress.approved_by), len(progress.members)
+        return f"{role}: {signed} of {members} members signed, quorum {max(needed, progress.needed)}"
 
 
 def _entries(count: int) -> str:
@@ -151,7 +163,9 @@ def _status(
     last = _grace_until(record, grace)
     status = TextStatus(record, progress, _age(record, today, last), signed, last)
     if progress.approval is None:
-        return replace(status, state="changed" if (text.record, text.system) in ever else "unsigned")
+        # What some of a board have signed was approved by nobody yet.
+        begun = progress.approved_by and not progress.earlier
+        return replace(status, state="changed" if (text.record, text.system) in ever and not begun else "unsigned")
     if status.gone or status.unsigned:
         return replace(status, state="changed" if status.gone else "unsigned")
     return status

@@ -89,18 +89,18 @@ def approve_record(
         today: The day.
 
     Raises:
-        RefusedError: another role has to approve it, nobody submitted it, its author would approve it, the person has
+        RefusedError: nobody submitted it, another role has to approve it, its author would approve it, the person has
             approved it before, or lacks a course.
     """
     ledger = Statements(rows(connection, [f"subject {text.digest}", "trust", "revocation"]), "", "")
     state = record_state(ledger, text.record, text.system, text.digest)
     where = text.file
-    if role != state.role:
-        message = f"{text.record} is approved in the role {state.role}, not {role}"
-        raise RefusedError(message, where=where, remedy=f"Have somebody approve it: --role {state.role}")
     if not state.submitted:
         remedy = f"Its author first: aims-gates records submit {quoted(text.file)} --key AUTHOR.key"
         raise RefusedError("nobody has submitted the text as it now reads", where=where, remedy=remedy)
+    if role != state.role:
+        message = f"{text.record} is approved in the role {state.role}, not {role}"
+        raise RefusedError(message, where=where, remedy=f"Have somebody approve it: --role {state.role}")
     if person is not None:
         _may_approve(ledger, person, state, where, today)
         if text.record not in BOOTSTRAPPED or _approved_before(connection, text, role):

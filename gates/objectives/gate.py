@@ -112,7 +112,10 @@ def _reached(row: Mapping[str, Any], value: float | None, case: Case) -> Iterato
     reached = value is not None and (value <= target if _less(row) else value >= target)
     answered = any(_answers(entry, row, case) for entry in _nonconformities(case))
     note = f"it was due on {row['due']} at {target:g} and stands at {'no value' if value is None else f'{value:g}'}"
-    remedy = "Open a nonconformity with cause, owner and a day, and name its id under corrective."
+    remedy = (
+        f"Open a nonconformity about [objectives/{row.get('id')}] with cause, action, owner and due, and have it "
+        "accepted by somebody else (accepted_by, accepted_on)."
+    )
     over = {"objective": row.get("id"), "record": _RECORD}
     controls = _topic(row)
     yield holds("reached", reached or answered, note=note, remedy=remedy, controls=controls, over=over)
@@ -123,8 +126,8 @@ def _nonconformities(case: Case) -> list[Mapping[str, Any]]:
 
 
 def _answers(entry: Mapping[str, Any], row: Mapping[str, Any], case: Case) -> bool:
-    """Whether the objective names this nonconformity, which has a cause and an action and is closed or not yet due."""
-    named = str(entry.get("id")) in str(row.get("corrective") or "").replace(",", " ").replace(".", " ").split()
-    stated = bool(entry.get("cause")) and bool(entry.get("action")) and bool(entry.get("owner"))
+    """Whether a nonconformity is about this objective, its action was accepted, and it is closed or not yet due."""
+    about = f"objectives/{row.get('id')}" in (entry.get("about") or ())
+    stated = all(entry.get(name) for name in ("cause", "action", "owner", "accepted_by", "accepted_on"))
     running = entry.get("closed_on") is not None or str(entry.get("due")) >= case.now.date().isoformat()
-    return named and stated and running
+    return about and stated and running and entry["accepted_by"] != entry["owner"]

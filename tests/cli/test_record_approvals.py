@@ -23,13 +23,15 @@ from .conftest import trusted_example
 PEOPLE = {"dee": "developer", "rita": "risk", "bo": "top-management", "cora": "compliance"}
 NAMES = {"bo": "managing-director@example.org"}  # of whom organization/roles asks a course
 ABOUT = ("system/monitoring", "mortgage", "records/systems/mortgage/monitoring.yaml")
+ASSESSMENT = "records/systems/mortgage/impact_assessment.yaml"
 MONITORING = "records/systems/mortgage/monitoring.yaml"
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     people = {name: (NAMES.get(name, name), role) for name, role in PEOPLE.items()}
-    return trusted_example(tmp_path_factory.mktemp("example"), people)
+    board = dict.fromkeys(("rita", "cora", "dee"), ("--role", "board"))
+    return trusted_example(tmp_path_factory.mktemp("example"), people, board)
 
 
 @pytest.fixture
@@ -87,7 +89,30 @@ def test_all_that_waits_for_a_role_is_signed_at_once(pack: Path, command: Any) -
     for person, role in list(PEOPLE.items())[1:]:
         assert command("records", "approve", "--all-due", "--role", role, "--key", f"{person}.key").code == 0
     rows = states(command)
-    assert {row["state"] for row in rows.values()} == {"approved"} and len(rows) > 20
+    assert [file for file, row in rows.items() if row["state"] != "approved"] == [ASSESSMENT] and len(rows) > 20
+
+
+def test_a_board_approves_once_its_quorum_has_signed(pack: Path, command: Any) -> None:
+    assert states(command)[ASSESSMENT]["needs"] == ["submit", "approve as board, quorum 2"]
+    assert command("records", "submit", ASSESSMENT, "--key", "dee.key").code == 0
+    assert states(command)[ASSESSMENT]["needs"] == ["approve as board: 0 of 3 members signed, quorum 2"]
+    due = ("records", "approve", "--all-due", "--role", "board", "--key")
+    alone = command("records", "approve", ASSESSMENT, "--role", "risk", "--key", "rita.key")
+    assert alone.code == 2 and "in the role board" in alone.err
+    author = command("records", "approve", ASSESSMENT, "--key", "dee.key")
+    assert author.code == 2 and "dee submitted this text" in author.err
+    assert command(*due, "rita.key").code == 0
+    row = states(command)[ASSESSMENT]
+    assert (row["state"], row["needs"]) == ("unsigned", ["approve as board: 1 of 3 members signed, quorum 2"])
+    assert row["board"] == {"quorum": 2, "members": ["cora", "dee", "rita"], "signed": ["rita"]}
+    assert command(*due, "rita.key").code == 1  # nothing waits for whoever has signed
+    twice = command("records", "approve", ASSESSMENT, "--key", "rita.key")
+    assert twice.code == 2 and "counts once" in twice.err
+    assert command(*due, "cora.key").code == 0
+    row = states(command)[ASSESSMENT]
+    assert (row["state"], row["needs"], row["approved"]["by"]) == ("approved", [], ["cora", "rita"])
+    people = json.loads(command("plan", "mortgage", "--people", "--json").out)
+    assert sum(does.startswith("signs as the board") for person in people["people"] for does in person["does"]) == 2
 
 
 def test_what_cannot_be_approved_is_said_all_at_once_and_nothing_is_signed(pack: Path, command: Any) -> None:

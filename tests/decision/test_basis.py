@@ -9,6 +9,7 @@ from aims_gates.attestation.statements.policy import KeyRevocation
 from aims_gates.attestation.statements.records import RecordApproval, RecordSubmission
 from aims_gates.decision.basis import basis_of, weakest
 from aims_gates.decision.records import record_state
+from aims_gates.documents.canonical import digest
 from aims_gates.model import Requirement
 
 TEXT = "sha256:" + "7" * 64
@@ -182,8 +183,8 @@ def test_the_systems_own_file_is_attested_by_the_binding_that_carries_its_digest
     evidence = ledger.all_evidence(kit.step(), kit.BYTES)[-1].evidence
     found = kit.finding(rests_on=("record:system",))
     bound = ledger.binding().predicate.system_digest
-    for digest, basis in ((bound, "attested"), (OTHER, "declared")):
-        read = replace(evidence, records_read={"system": {"file": "", "digest": digest}})
+    for text, basis in ((bound, "attested"), (OTHER, "declared")):
+        read = replace(evidence, records_read={"system": {"file": "", "digest": text}})
         assert basis_of(found, read, ledger, "credit", 99) == basis
 
 
@@ -247,6 +248,80 @@ def test_an_approval_ends_with_the_word_or_the_key(story, kit):
     assert state(story).approval is not None
     story.say(KeyRevocation(kit.key_of("risk").public, "lost", since=0), "policy")
     assert state(story).approval is None
+
+
+ASSESSMENT = ("system/impact_assessment", "credit", "records/systems/credit/impact_assessment.yaml")
+
+
+def decided_by_board(story, kit, text, signers, author="developer"):
+    """How far a text is that these people signed as the board; risk, compliance and developer are on it."""
+    on_it = [replace(kit.trusted(name), roles=(name, "board")) for name in ("risk", "compliance", "developer")]
+    story.trust(*on_it, kit.trusted("policy"), version=2)
+    about = digest(text)
+    story.say(RecordSubmission(*ASSESSMENT, about, text), author, about=about)
+    for signer in signers:
+        story.say(RecordApproval(*ASSESSMENT, about, role="board"), signer, about=about)
+    return record_state(story.ledger(), *ASSESSMENT[:2], about)
+
+
+@pytest.mark.parametrize(
+    ("signers", "signed", "approved"),
+    [
+        ((), 0, False),
+        (("risk",), 1, False),
+        (("risk", "risk"), 1, False),  # one person twice
+        (("risk", "developer"), 1, False),  # the author
+        (("risk", "policy"), 1, False),  # no member
+        (("risk", "compliance"), 2, True),
+    ],
+)
+def test_a_board_approves_by_the_quorum_of_its_members(story, kit, signers, signed, approved):
+    story.begun()
+    progress = decided_by_board(story, kit, {"board": {"quorum": 2}}, signers)
+    assert (progress.role, progress.needed, len(progress.members)) == ("board", 2, 3)
+    assert (len(progress.approved_by), progress.approval is not None) == (signed, approved)
+    assert approved or not signed or progress.refused == "1 signed as board, and 2 have to"
+
+
+def test_a_member_whose_key_has_lapsed_does_not_count(story, kit):
+    story.begun()
+    lapsed = replace(kit.trusted("compliance"), roles=("compliance", "board"), not_after="2026-01-01")
+    progress = decided_by_board(story, kit, {"board": {"quorum": 2}}, ("risk",))
+    story.trust(replace(kit.trusted("risk"), roles=("risk", "board")), lapsed, kit.trusted("policy"), version=3)
+    about = digest({"board": {"quorum": 2}})
+    story.say(RecordApproval(*ASSESSMENT, about, role="board"), "compliance", about=about)
+    again = record_state(story.ledger(), *ASSESSMENT[:2], about)
+    assert again.approved_by == progress.approved_by == ("risk-owner@example.org",) and again.approval is None
+
+
+@pytest.mark.parametrize(
+    ("text", "role", "needed"),
+    [
+        ({"board": {"quorum": 3}}, "board", 3),
+        ({"board": {"quorum": True}}, "board", 2),  # no number: one alone is no board
+        ({"board": {"quorum": 0}}, "board", 2),
+        ({"board": "yes"}, "board", 2),
+        ({"groups": []}, "risk", 1),
+    ],
+)
+def test_the_text_says_whether_a_board_decides_and_how_many_of_it(story, kit, text, role, needed):
+    story.begun()
+    progress = decided_by_board(story, kit, text, ())
+    assert (progress.role, progress.needed) == (role, needed)
+
+
+def test_a_text_that_is_not_kept_may_be_the_boards(story, kit):
+    story.begun()
+    submit(story, about=ASSESSMENT)
+    assert state(story, record=ASSESSMENT[0]).role == "board"
+    story.say(RecordSubmission(*ASSESSMENT, TEXT, {"groups": []}), "developer", about=TEXT)  # another text's words
+    assert state(story, record=ASSESSMENT[0]).role == "board"
+
+
+def test_before_there_is_a_trust_list_a_board_has_no_members(story):
+    about = digest({"board": {"quorum": 2}})
+    story.say(RecordSubmission(*ASSESSMENT, about, {"board": {"quorum": 2}}), "developer", about=about)
+    assert record_state(story.ledger(), *ASSESSMENT[:2], about).members == ()
 
 
 def test_a_requirement_without_a_least_basis_is_written_as_before(kit):

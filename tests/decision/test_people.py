@@ -136,6 +136,14 @@ def test_where_nobody_is_named_as_author_one_person_does_what_asks_for_no_approv
     assert (least_people(plan, author_known=False).least, least_people(plan).least) == (1, 2)
 
 
+def test_the_members_of_a_board_are_counted_and_its_records_author_is_none_of_them(kit: Any) -> None:
+    plan = kit.plan(approvals=(Approver("risk"),))
+    assert [least_people(plan, quorum=quorum).least for quorum in (0, 1, 4)] == [2, 2, 5]
+    people = {"ann": ("policy", "risk", "board"), "ben": ("developer", "board"), "bot": ("ci",)}
+    assert [staffed(kit, plan, quorum=quorum, **people).enough for quorum in (0, 2, 3)] == [True, True, False]
+    assert staffed(kit, plan, quorum=2, **people).holders["board"] == ("ann", "ben")
+
+
 def test_more_of_one_role_take_more_people_and_are_found_at_once(kit: Any) -> None:
     plan = kit.plan(approvals=(Approver("risk", 9), Approver("compliance", 9)))
     assert least_people(plan).least == 19
@@ -157,11 +165,11 @@ def test_the_roles_that_records_name_are_held_by_two_people_and_not_by_one() -> 
     assert failing() == ["current", "system_confirmed", "separated"]
 
 
-def staffed(kit: Any, plan: Plan, **people: tuple[str, ...]) -> Any:
+def staffed(kit: Any, plan: Plan, quorum: int = 0, **people: tuple[str, ...]) -> Any:
     story = kit.Story()
     entries = [TrustedKey(kit.key_of(name).public, name, roles) for name, roles in people.items()]
     story.trust(*entries, by=next(name for name, roles in people.items() if "policy" in roles))
-    return staffing(plan, TrustHistory.of(story.rows), story.now)
+    return staffing(plan, TrustHistory.of(story.rows), story.now, quorum=quorum)
 
 
 def test_a_trust_list_is_held_against_the_plan(kit: Any) -> None:

@@ -98,7 +98,7 @@ class Objective(Shape):
     due: Day = says("By when.")
     owner: Text = says("Who sees to it.")
     policy: Text = says("The policy that it comes from.")
-    corrective: Text | None = says("The nonconformity that answers it when it is overdue.", default=None)
+    corrective: Text | None = says("What is done where it is overdue; a nonconformity about it answers.", default=None)
 
 
 class Objectives(Reviewed):

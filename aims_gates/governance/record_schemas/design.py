@@ -71,6 +71,7 @@ class BoardDecision(Shape):
     version: Text = says("The version of the assessment that the minutes name.")
     score: int = says("The highest score that it decided on.", ge=1, le=25)
     present: Texts = says("The members who were present.")
+    quorum: int | None = says("How many members sign this text: at least the board's quorum.", ge=1, default=None)
 
 
 class Residual(Shape):

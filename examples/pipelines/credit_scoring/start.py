@@ -70,7 +70,9 @@ def _unsigned() -> None:
   aims-gates records submit --all-due --key keys/owner.key
   aims-gates records approve --all-due --role top-management --key keys/top.key
   aims-gates records approve --all-due --role compliance --key keys/compliance.key
-  aims-gates records approve --all-due --role risk --key keys/risk.key""")
+  aims-gates records approve --all-due --role risk --key keys/risk.key
+  aims-gates records approve --all-due --role board --key keys/compliance.key
+  aims-gates records approve --all-due --role board --key keys/risk.key""")
 
 
 def _all() -> None:

@@ -37,8 +37,16 @@ _PEOPLE = {
 }
 #: Others whom the records name. They would sign on the server alone, by their login.
 _STAFF = ("data-steward", "underwriting-lead", "lending-champion", "internal-auditor")
-#: Key file -> the role in which it approves texts of records.
-_APPROVERS = {"top": "top-management", "compliance": "compliance", "risk": "risk"}
+#: Key files of the members of the model review board, who hold its role beside their own.
+_BOARD = ("owner", "risk", "compliance")
+#: Key file and role in which it approves texts of records. Of the board the author of the texts does not count.
+_APPROVERS = (
+    ("top", "top-management"),
+    ("compliance", "compliance"),
+    ("risk", "risk"),
+    ("compliance", "board"),
+    ("risk", "board"),
+)
 
 
 def keys_and_binding(quiet: bool = False) -> None:
@@ -49,6 +57,7 @@ def keys_and_binding(quiet: bool = False) -> None:
         words += ["--first"] if name == "policy" else []
         words += [f"--login {getpass.getuser()}"] if name == "scientist" else []
         words += ["--service"] if name == "ci" else []
+        words += ["--role board"] if name in _BOARD else []
         aims(" ".join(words), "--person", person, quiet=quiet)
     for name in _STAFF:
         who = f"{name}@example.org"
@@ -59,7 +68,7 @@ def keys_and_binding(quiet: bool = False) -> None:
 def records_signed() -> None:
     """Every text of the records, put forward by its author and approved by another person."""
     aims("records submit --all-due --key keys/owner.key", quiet=True)
-    for name, role in _APPROVERS.items():
+    for name, role in _APPROVERS:
         aims(f"records approve --all-due --role {role} --yes --key keys/{name}.key", quiet=True)
 
 
