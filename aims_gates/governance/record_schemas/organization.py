@@ -353,6 +353,7 @@ class Supplier(Shape):
     provides: Text = says("What it provides.")
     due_diligence: Diligence = says("Whether we may work with it.")
     clauses: Clauses = says("What the contract says.")
+    contract_ends: Day | None = says("When the contract ends.", default=None)
     review_by: Day = says("When it is reviewed again.")
 
 
