@@ -177,9 +177,11 @@ def _kept_elsewhere(record: SystemRecord, documents: Documents) -> Iterator[Inpu
     stored = plan.value.get("stored") if plan is not None else None
     if plan is None or not isinstance(stored, list) or not stored:
         return
-    places = [str(place).rstrip("/") for place in stored]
+    places = [str(place) for place in stored]
     for role, path in record.system.data.items():
-        if ".." in path or not any(path == place or path.startswith(f"{place}/") for place in places):
+        if ".." in path or not any(
+            path == place or (place.endswith("/") and path.startswith(place)) for place in places
+        ):
             at = record.document.place(("data", role))
             message = f"{path} ({at}) lies at none of these places"
             yield plan.error(("stored",), message, "Add the place, or move the data.")

@@ -145,5 +145,5 @@ def look_through(folder: Path, subject: str, service: str | None = None) -> Arti
 
 def _required(folder: Path, names: list[str]) -> tuple[str, ...] | None:
     """The packages that the model's files ask for; None where one of these files cannot be read."""
-    asked = RequiredPackages(folder, names)
-    return None if asked.unread else tuple(sorted(asked.pins))
+    packages = RequiredPackages(folder, names)
+    return None if packages.unread else tuple(sorted(packages.pins))
