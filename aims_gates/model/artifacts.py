@@ -68,6 +68,8 @@ class Artifacts:
         code: Source files that are run when the model is loaded.
         dangerous: File -> what it would import that no model needs (``os.system`` ...).
         unread: File -> why it could not be looked through.
+        required: The packages that its own files (MLmodel, requirements.txt, conda.yaml) ask for, as ``name==version``;
+            normalized, sorted; None where nobody read them, or not all could be read.
         packages: What is known against the packages that it asks for; None where nobody looked them up.
     """
 
@@ -78,4 +80,5 @@ class Artifacts:
     code: tuple[str, ...] = ()
     dangerous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] | None = None
     packages: Packages | None = None

@@ -56,6 +56,8 @@ _HORIZON = timedelta(days=400)
 _RECORDS = re.compile(r"\brecords\b")
 #: That a record is there is not what it says: ``"system/history" in records`` reads nothing.
 _PRESENT = re.compile(r"""(?:["']|\b\w+) in records\b(?!\s*\[)""")
+#: What is looked at only where it is there, and is not, was not read.
+_ASKED_FOR = re.compile(r"""["']([^"']+)["'] in records\b""")
 #: ``["system/card", "system/requirements"].all(n, ...)``, in which ``records[n]`` is one of these.
 _LISTED = re.compile(r"""\[((?:\s*["'][^"'\]]+["']\s*,?)+)\]\s*\.\s*(?:all|exists|filter)\(\s*(\w+)\s*,""")
 _TEXT = re.compile(r"""["']([^"']+)["']""")
@@ -140,11 +142,12 @@ def judge(facts: Sequence[Fact], case: Case) -> Iterator[Finding]:
 
 
 def _rests_on(fact: Fact, case: Case) -> tuple[str, ...]:
-    """What a fact's requirement looks at: its record, those it names, system.yaml for its facts, the acts."""
+    """What a fact's requirement looks at: its record, others that it names, system.yaml for its facts, acts."""
     text = " ".join(fact.requires)
     bare = _QUOTED.sub("", text)
     own = not fact.by_acts or _RECORD.search(bare)
-    read = {*([fact.record] if own else ()), *_looked_up(text, case.records)}
+    absent = {name for name in _ASKED_FOR.findall(text) if name.removeprefix("system/") not in case.records}
+    read = {*({fact.record} if own else ()), *(_looked_up(text, case.records) - absent)}
     if _SYSTEM.search(bare):
         read.add("system")
     rows = {f"act:{act.row}" for kind in _kinds(bare) for act in case.acts.get(kind, ())}

@@ -270,6 +270,8 @@ class Audit(Shape):
     planned_on: Day = says("When it is planned.")
     done_on: Day | None = says("When it was held.", part="entries", default=None)
     auditor: Text = says("Who audits.")
+    outside: bool = says("Whether somebody from outside the organization audits.", default=False)
+    cost: float | None = says("What it costs.", default=None, ge=0)
     audited: Texts = says("Whose work is audited; never the auditor's own.")
     report: Text | None = says("Where the report is.", part="entries", default=None)
     findings: int | None = says("How many nonconformities it raised.", part="entries", default=None, ge=0)

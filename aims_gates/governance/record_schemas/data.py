@@ -106,7 +106,8 @@ class DataPlan(Reviewed):
     disposal: Text = says("How they are disposed of.")
     annotation: Text = says("How labels are made.")
     stored: tuple[Text, ...] = says(
-        "Where data sets are kept: folders from the pack's root, or the beginnings of addresses.", default=()
+        "Where data sets are kept: folders from the pack's root or addresses, each ending in /; or single files.",
+        default=(),
     )
     readers: tuple[Text, ...] = says("Who may read them: people or roles of organization/roles.", default=())
     split: Split = says("The sets.")

@@ -128,7 +128,9 @@ class Assignments(Reviewed):
 class Passed(Shape):
     """A phase that was passed."""
 
-    phase: Literal["design", "development", "testing", "deployment", "monitoring", "retirement"] = says("The phase.")
+    phase: Literal["design", "development", "testing", "sandbox", "deployment", "monitoring", "retirement"] = says(
+        "The phase."
+    )
     done_on: Day = says("When it ended.")
 
 

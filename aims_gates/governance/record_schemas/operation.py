@@ -39,6 +39,7 @@ class DeploymentPlan(Reviewed):
 
     environment: Text = says("Where it runs.")
     rollout: Texts = says("The steps.")
+    sandbox: Text | None = says("Where it is tried out apart from production, if it is.", default=None)
     rollback_to: Text = says("What it falls back to.", part="facts")
     retention_days: int = says("How long the version before is kept.", ge=0)
     smoke_checks: tuple[SmokeCheck, ...] = says("Checks right after the release.", default=())

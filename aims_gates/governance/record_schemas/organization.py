@@ -145,6 +145,14 @@ class PolicyRule(Shape):
     says: Text = says("The rule in a sentence that everybody understands.")
 
 
+class OutsideAudit(Shape):
+    """An audit by somebody outside that the policy promises."""
+
+    subject: Text = says("What is audited.")
+    every_days: int = says("Days between two audits.", ge=1)
+    since: Day = says("Since when this is promised.")
+
+
 class AIPolicy(Reviewed):
     """The AI policy (A.2.2 to A.2.4); best kept as Markdown, its text below the front matter."""
 
@@ -162,6 +170,7 @@ class AIPolicy(Reviewed):
     reviews: tuple[Review, ...] = says("Reviews held.", part="entries", min_length=1, default=())
     triggers: tuple[Trigger, ...] = says("Events that called for a review.", part="entries", default=())
     rules: tuple[PolicyRule, ...] = says("Rules that gates check; the public summary needs them.", default=())
+    outside_audit: OutsideAudit | None = says("What the text promises of audits from outside.", default=None)
     published: Text | None = says("Where its public summary is; notices link to it.", default=None)
     contact: Text | None = says("Whom the public asks about it.", default=None)
     text: Text = says("The policy itself.")
@@ -185,6 +194,13 @@ class Role(Shape):
     confirmed_on: Day | None = says("When the holders last confirmed.", part="entries", default=None)
 
 
+class BoardPage(Shape):
+    """A page on all systems that the body received."""
+
+    received_on: Day = says("When it was received.")
+    receipt: Text = says("What shows it: minutes, a message id.")
+
+
 class GovernanceBody(Shape):
     """The governance body."""
 
@@ -193,6 +209,9 @@ class GovernanceBody(Shape):
     quorum: int = says("How many must take part.", ge=1)
     may_halt: bool = says("Whether it may stop a system.")
     reports_to: Text = says("To which role.")
+    pages: tuple[BoardPage, ...] = says(
+        "The page of each quarter (aims-gates report board), as it was received.", part="entries", default=()
+    )
 
 
 class Roles(Reviewed):
@@ -291,7 +310,9 @@ class ImpactProcess(Reviewed):
 class LifeCyclePhase(Shape):
     """A phase of the life cycle."""
 
-    phase: Literal["design", "development", "testing", "deployment", "monitoring", "retirement"] = says("The phase.")
+    phase: Literal["design", "development", "testing", "sandbox", "deployment", "monitoring", "retirement"] = says(
+        "The phase; a sandbox where a deployment plan has one."
+    )
     exit_criteria: Text = says("What must hold before it ends.")
     owner: Text = says("Who says so.")
 
@@ -353,6 +374,7 @@ class Supplier(Shape):
     provides: Text = says("What it provides.")
     due_diligence: Diligence = says("Whether we may work with it.")
     clauses: Clauses = says("What the contract says.")
+    contract_ends: Day | None = says("When the contract ends.", default=None)
     review_by: Day = says("When it is reviewed again.")
 
 

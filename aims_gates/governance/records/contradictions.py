@@ -35,6 +35,7 @@ def contradictions(record: SystemRecord, documents: Documents) -> Iterator[Contr
         *_split(documents),
         *_kept_elsewhere(record, documents),
         *_labelled_by_nobody(documents),
+        *_contracts(documents),
     ):
         yield ContradictionError(error.message, where=error.where, remedy=error.remedy)
 
@@ -176,9 +177,11 @@ def _kept_elsewhere(record: SystemRecord, documents: Documents) -> Iterator[Inpu
     stored = plan.value.get("stored") if plan is not None else None
     if plan is None or not isinstance(stored, list) or not stored:
         return
-    places = [str(place).rstrip("/") for place in stored]
+    places = [str(place) for place in stored]
     for role, path in record.system.data.items():
-        if ".." in path or not any(path == place or path.startswith(f"{place}/") for place in places):
+        if ".." in path or not any(
+            path == place or (place.endswith("/") and path.startswith(place)) for place in places
+        ):
             at = record.document.place(("data", role))
             message = f"{path} ({at}) lies at none of these places"
             yield plan.error(("stored",), message, "Add the place, or move the data.")
@@ -199,6 +202,19 @@ def _labelled_by_nobody(documents: Documents) -> Iterator[InputError]:
         at = record.place(("labelling", "annotators"))
         message = f"labelled by {len(set(names))}, and {at} says {number}"
         yield record.error(("labelling", "labelled_by"), message, "Name each annotator once, or mend the number.")
+
+
+def _contracts(documents: Documents) -> Iterator[InputError]:
+    """Contracts with a supplier that end on one day by one record and on another by the other."""
+    chain, suppliers = documents.get("system/value_chain"), documents.get("organization/suppliers")
+    ends = {duty.get("party"): (place, duty.get("contract_ends")) for place, duty in _entries(chain, "duties")}
+    for place, entry in _entries(suppliers, "suppliers"):
+        assert suppliers is not None
+        at, day = ends.get(entry.get("supplier"), ((), None))
+        own = entry.get("contract_ends")
+        if chain is not None and own is not None and day is not None and _day(own) != _day(day):
+            message = f"the contract ends on {own}, and {chain.place((*at, 'contract_ends'))} says {day}"
+            yield suppliers.error((*place, "contract_ends"), message, "Mend the one that is wrong.")
 
 
 def _names(value: Any) -> set[str]:

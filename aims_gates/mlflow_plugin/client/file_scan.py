@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 from aims_gates.documents.canonical import manifest
 from aims_gates.mlflow_plugin.client.packages import look_up
+from aims_gates.mlflow_plugin.client.requirements import RequiredPackages
 from aims_gates.model import Artifacts
 
 if TYPE_CHECKING:
@@ -137,5 +138,12 @@ def look_through(folder: Path, subject: str, service: str | None = None) -> Arti
         code=tuple(sorted(look.code)),
         dangerous={name: tuple(sorted(imports)) for name, imports in sorted(look.dangerous.items())},
         unread=dict(sorted(look.unread.items())),
+        required=_required(folder, names),
         packages=None if service is None else look_up(folder, names, service),
     )
+
+
+def _required(folder: Path, names: list[str]) -> tuple[str, ...] | None:
+    """The packages that the model's files ask for; None where one of these files cannot be read."""
+    packages = RequiredPackages(folder, names)
+    return None if packages.unread else tuple(sorted(packages.pins))

@@ -54,6 +54,7 @@ PACK = "  - {kind: change, about: Version 1, sent_on: 2026-10-10}"
             "labelled by 1, and",
             "preparation",
         ),
+        (f"{SHARED}/suppliers.yaml", "ends: 2028-09", "ends: 2028-08", "ends on", "value_chain"),
         (f"{SYSTEM}/data_plan.yaml", "train: sha256:7", "train: sha256:5", "no data set", "datasheets.yaml"),
     ],
 )
