@@ -32,6 +32,7 @@ NAVIGATION = {
         "docs/guides/data-scientist",
         "docs/guides/approver-and-auditor",
         "docs/guides/mlops-engineer",
+        "docs/guides/schemas",
         "docs/README",
     ],
     "Look up": [
