@@ -385,8 +385,15 @@ def gate_page(gate: Gate) -> str:
             "What must be so", _table(("fact", "what must be so", "if it is not", "bears on"), facts) if facts else []
         ),
         _part("Parameters", _table(("name", "what it is", "default", "set by"), params) if params else []),
+        _part("How to read it", _reading(gate)),
         _part("Commands", _commands(f"aims-gates gates show {gate.id}", trial)),
     )
+
+
+def _reading(gate: Gate) -> list[str]:
+    """What its folder says for readers of its findings, in reading.md; nothing where there is none."""
+    page = gate.folder / "reading.md"
+    return page.read_text("utf-8").rstrip().splitlines() if page.is_file() else []
 
 
 def gates_index() -> str:

@@ -44,7 +44,10 @@ _OWN: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "single_feature_auc": ("below 0.99", "A column that foretells the answer alone was written after it."),
     },
     "drift": {
-        "p_value": ("at least 0.05", "The usual level: one false alarm in twenty."),
+        "psi": ("at most 0.2", "What banks call a significant shift of a column."),
+        "missing_increase": ("at most 0.05", "One field in twenty newly left empty is a form that changed."),
+        "unseen_share": ("at most 0.05", "The model was not made for values that it never met."),
+        "row_overlap_share": ("at most 0.05", "Rows of our own sets are none that users sent."),
         "drift_share": ("at most 0.5", "Where half of the columns have moved, the model was made for others."),
     },
     "security": {"attack_success_rate": ("at most 0.05", "One attack in twenty is the convention of the gate.")},

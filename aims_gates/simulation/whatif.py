@@ -196,4 +196,7 @@ def _finding(finding: Finding, before: Mapping[str, Limit], after: Mapping[str, 
     if limit is None:
         return replace(finding, limit=None, outcome=None)
     outcome = limit.verdict(finding.p_value) if by_test else limit.verdict(finding.value, finding.low, finding.high)
+    if by_test and outcome == "pass":
+        # A p-value never shows that there is no difference.
+        outcome = "inconclusive"
     return replace(finding, limit=limit, outcome=outcome)

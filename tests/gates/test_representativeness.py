@@ -141,7 +141,7 @@ def test_of_several_p_values_each_must_fail_at_the_limit_over_their_number(
 ) -> None:
     frame = pd.DataFrame({name: np.repeat(["f", "m"], [535, 465]) for name in columns})
     limits = {"p_value": {"op": ">=", "value": 0.05}, "share_difference": None}
-    reference = {key: {"f": 0.5, "m": 0.5} for key in columns}
+    reference = {name: {"f": 0.5, "m": 0.5} for name in columns}
     found = run("representativeness", {"evaluation": frame}, {}, reference=reference, limits=limits)
     tests = [f for f in found if f.measure == "chisquare"]
     assert 0.0125 < (tests[0].p_value or 0) < 0.05

@@ -10,12 +10,12 @@ from aims_gates.decision.rules import Ask
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import InputError
 from aims_gates.evaluation.plan import make_plan
-from aims_gates.model import Decision, Limit, Plan
+from aims_gates.model import Decision, Finding, Limit, Plan
 from aims_gates.packs.find import find_gates, profile_names
 from aims_gates.profiles import Profile, Resolved, open_profile, read_profile
 from aims_gates.simulation import Change, Scenario, Trial, fixtures_of, rehearse, scene, synthetic, trials
 from aims_gates.simulation.comparison import OutcomeChange, compare
-from aims_gates.simulation.whatif import foreseen, outlook
+from aims_gates.simulation.whatif import _finding, foreseen, outlook
 
 GATES = find_gates()
 #: Every shipped profile; an overlay over one tier (`aims-gates profile test` tries all three).
@@ -340,3 +340,10 @@ def test_without_the_systems_record_nothing_is_foreseen(kit: Any, tmp_path: Path
     grant = story.ledger().standing("production", story.now)
     found = foreseen(story.rows, grant, None, written(tmp_path), GATES, story.now)
     assert "not in these packs" in found.unknown
+
+
+def test_a_p_value_within_a_new_limit_shows_nothing_under_another_plan_either() -> None:
+    old, new = {"p_value": Limit(">=", 0.05)}, {"p_value": Limit(">=", 0.01)}
+    judged = Finding("chisquare", 4.0, p_value=0.03, limit=old["p_value"], outcome="fail")
+    assert _finding(judged, old, new).outcome == "inconclusive"
+    assert _finding(replace(judged, p_value=0.001), old, new).outcome == "fail"

@@ -104,6 +104,7 @@ PARTS = {
             "tests/data/test_pairs.py",
             "tests/gates/test_fairness.py",
             "tests/gates/test_drift.py",
+            "tests/gates/test_drift_errors.py",
             "tests/gates/test_performance.py",
         ),
         10_000,
