@@ -385,8 +385,14 @@ def gate_page(gate: Gate) -> str:
             "What must be so", _table(("fact", "what must be so", "if it is not", "bears on"), facts) if facts else []
         ),
         _part("Parameters", _table(("name", "what it is", "default", "set by"), params) if params else []),
+        _part("How it judges", _method(gate)),
         _part("Commands", _commands(f"aims-gates gates show {gate.id}", trial)),
     )
+
+
+def _method(gate: Gate) -> list[str]:
+    """Unit, method with its sources, what pass and inconclusive mean, and what cannot be seen."""
+    return str(read(HERE / "gate-methods.yaml").value.get(gate.id, "")).splitlines()
 
 
 def gates_index() -> str:
