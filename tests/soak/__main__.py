@@ -102,6 +102,7 @@ PARTS = {
         "{n} draws of each simulation",
         (
             "tests/data/test_pairs.py",
+            "tests/gates/test_error_rates.py",
             "tests/gates/test_fairness.py",
             "tests/gates/test_drift.py",
             "tests/gates/test_drift_errors.py",
