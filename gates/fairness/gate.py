@@ -7,6 +7,7 @@ from itertools import combinations
 from aims_gates import Case, Finding
 
 from .cells import MISSING, Cell, count_cells, link_cells, tabulate
+from .champion import champion_findings
 from .gaps import gap_findings
 from .groups import group_findings
 from .question import Question, ask
@@ -37,6 +38,9 @@ def run(case: Case) -> Iterator[Finding]:
         for finding in _findings(ask(case, label), len(classes)):
             measured.add(finding.measure)
             yield finding if label is None else replace(finding, over={**(finding.over or {}), "class": str(label)})
+    for finding in () if several else _beside_champion(case, ask(case)):
+        measured.add(finding.measure)
+        yield finding
     if "scoring_rate_ratio" in measured:
         measured.add("demographic_parity_ratio")
     for measure, limit in ask(case).limits.items():
@@ -44,6 +48,11 @@ def run(case: Case) -> Iterator[Finding]:
             note = "not measured: the roles given (target, prediction, score) do not allow it"
             remedy = "Name the columns it needs with --role, or drop the limit."
             yield Finding(measure, limit=limit, outcome="inconclusive", note=note, remedy=remedy)
+
+
+def _beside_champion(case: Case, question: Question) -> Iterator[Finding]:
+    for columns in () if is_regression(question) else _sets(question.sensitive):
+        yield from champion_findings(case, question, columns)
 
 
 def _findings(question: Question, classes: int = 1) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ def known_measures() -> frozenset[str]:
     """Every measure a limit may name."""
     rates = (*RATES, "scoring_rate")
     derived = {f"{rate}_{kind}" for rate in rates for kind in ("difference", "ratio", "disparity")}
-    return frozenset({*rates, *derived, *NAMED_GAPS, *_REGRESSION, "count", "impact_ratio"}) | {
+    beside = {f"{gap}_champion_difference" for gap in ("demographic_parity_difference", "equal_opportunity_difference")}
+    return frozenset({*rates, *derived, *beside, *NAMED_GAPS, *_REGRESSION, "count", "impact_ratio"}) | {
         f"{name}_difference" for name in _REGRESSION
     }
