@@ -44,8 +44,10 @@ def champion_findings(case: Case, question: Question, columns: tuple[str, ...]) 
         DataError: the champion's rows are not the candidate's, or one of the two gives no decision for a row.
     """
     limited = {measure: where for measure, where in _OVER.items() if _named(measure) in question.limits}
-    if not limited or "champion" not in case.data or question.decided is None or question.sampling:
+    if not limited or "champion" not in case.data or question.decided is None:
         return
+    if (question.weight and question.sampling) or case.roles.get("cluster"):
+        return  # the intervals count independent rows: not measured
     pairs = _pairs(case, question, case.dataset("champion"))
     for measure, where in limited.items():
         if where and question.label is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 from aims_gates import Case, Finding
 
@@ -24,21 +25,12 @@ _ALL_SUBSETS = 3
 def run(case: Case) -> Iterator[Finding]:
     """Every measure of contracts: by group, by intersection, over groups, and inside each stratum."""
     positive = case.params["positive"]
-    spelling = ask(case, positive[0] if isinstance(positive, list | tuple) and positive else None).spelling
+    first = positive[0] if isinstance(positive, list | tuple) and positive else None
+    spelling = ask(case, first).spelling
     if spelling:
         yield Finding("labels", note=spelling)
-    several = isinstance(positive, list | tuple)
-    classes = list(dict.fromkeys(positive)) if several else [None]
     measured = set()
-    if several:
-        for finding in _whole_accuracy(ask(case)):
-            measured.add(finding.measure)
-            yield finding
-    for label in classes:
-        for finding in _findings(ask(case, label), len(classes)):
-            measured.add(finding.measure)
-            yield finding if label is None else replace(finding, over={**(finding.over or {}), "class": str(label)})
-    for finding in () if several else _beside_champion(case, ask(case)):
+    for finding in _measured(case, positive):
         measured.add(finding.measure)
         yield finding
     if "scoring_rate_ratio" in measured:
@@ -48,6 +40,20 @@ def run(case: Case) -> Iterator[Finding]:
             note = "not measured: the roles given (target, prediction, score) do not allow it"
             remedy = "Name the columns it needs with --role, or drop the limit."
             yield Finding(measure, limit=limit, outcome="inconclusive", note=note, remedy=remedy)
+
+
+def _measured(case: Case, positive: Any) -> Iterator[Finding]:
+    """The findings of the one favourable label, or of each of several classes."""
+    if not isinstance(positive, list | tuple):
+        question = ask(case)
+        yield from _findings(question)
+        yield from _beside_champion(case, question)
+        return
+    yield from _whole_accuracy(ask(case))
+    classes = list(dict.fromkeys(positive))
+    for label in classes:
+        for finding in _findings(ask(case, label), len(classes)):
+            yield replace(finding, over={**(finding.over or {}), "class": str(label)})
 
 
 def _beside_champion(case: Case, question: Question) -> Iterator[Finding]:
