@@ -269,6 +269,14 @@ def test_a_row_without_a_cluster_is_an_error(run: Run) -> None:
     assert "4 rows have no value in 'person'" in str(found[0].note)
 
 
+def test_a_cluster_is_no_feature(run: Run) -> None:
+    frame = visits(60, 5, (0.5, 0.5), 3)
+    later = frame.assign(person=frame.person + 1000)
+    found = run("drift", {"reference": frame, "production": later}, {"cluster": ["person"]}, shares_rows=True)
+    assert {(f.over or {}).get("column") for f in found} >= {"g", "d"}
+    assert "person" not in {(f.over or {}).get("column") for f in found}
+
+
 # Families ------------------------------------------------------------------------------------------------
 
 
