@@ -17,7 +17,7 @@ __all__ = ["Limits", "own_findings"]
 _MEASURES = ("missing_share", "duplicate_share", "label_conflict_share", "duplicate_id_share")
 _OPS = ("<=", "<")
 #: No features: two rows that differ in these alone still contradict each other.
-_NO_FEATURES = ("target", "prediction", "score", "weight", "timestamp", "id")
+_NO_FEATURES = ("target", "prediction", "score", "weight", "timestamp", "id", "cluster")
 _PASS_ROWS = 20_000_000
 _DAY = 86_400.0
 

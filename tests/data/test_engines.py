@@ -205,8 +205,9 @@ def _opened(frame: pd.DataFrame, role: str, engine: str, folder: Path) -> Datase
     return Dataset.open(path, role=role, engine="spark" if engine == "spark" else "duckdb")
 
 
-def _large(gate: str, engine: str, folder: Path) -> list[dict[str, Any]]:
+def _large(gate: str, engine: str, folder: Path, **more: list[str]) -> list[dict[str, Any]]:
     data, roles, params = large()[gate]
+    roles = {**roles, **more}
     sets = {role: _opened(frame, role, engine, folder) for role, frame in data.items()}
     return found(gate, sets, roles, params=params)
 
@@ -223,6 +224,14 @@ def test_a_larger_case_says_the_same_of_frames_and_of_a_file(gate: str, tmp_path
 @pytest.mark.parametrize("gate", large())
 def test_a_larger_case_says_the_same_on_spark(gate: str, tmp_path: Path) -> None:
     compare(_large(gate, "duckdb", tmp_path), _large(gate, "spark", tmp_path), gate)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("gate", ["fairness", "performance", "uncertainty", "robustness"])
+def test_rows_that_go_together_say_the_same_on_spark(gate: str, tmp_path: Path) -> None:
+    clustered = [_large(gate, engine, tmp_path, cluster=["few"]) for engine in ("duckdb", "spark")]
+    assert all(finding["outcome"] != "error" for finding in clustered[0])
+    compare(*clustered, gate)
 
 
 def _sample(gate: str, name: str, engine: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from aims_gates import Finding
+from aims_gates import Finding, intervals
 
 Run = Callable[..., tuple[Finding, ...]]
 ROLES = {"sensitive": ["g"], "prediction": ["d"], "weight": ["w"]}
@@ -95,6 +95,13 @@ def test_a_group_of_just_the_least_share_counts(run: Run) -> None:
     assert (left_out.outcome, left_out.value) == ("inconclusive", None)
 
 
+@pytest.mark.parametrize("reference", ["max", "overall"])
+def test_a_group_left_out_by_its_share_keeps_nothing_open(run: Run, reference: str) -> None:
+    groups = {"a": (10_000, 20_000), "b": (10_000, 20_000), "c": (10, 20)}
+    finding = gap(run, groups, "selection_rate_difference", 0.1, reference=reference, min_group_share=0.02)
+    assert finding.outcome == "pass"
+
+
 def test_both_rates_of_equalized_odds_have_to_keep_the_limit(run: Run) -> None:
     def odds(false_alarms: int, hits: int) -> Finding:
         rows = [("a", 1, 1, 7_000), ("a", 1, 0, 3_000), ("a", 0, 1, 2_000), ("a", 0, 0, 8_000)]
@@ -112,6 +119,8 @@ def test_both_rates_of_equalized_odds_have_to_keep_the_limit(run: Run) -> None:
         assert (finding.outcome, finding.value) == ("fail", pytest.approx(0.2))
         assert f"worst pair in {rate}" in str(finding.note)
         assert "simultaneous interval" in str(finding.note)
+    wide = intervals.newcombe_difference(4_000, 10_000, 2_000, 10_000, 0.95, 2)
+    assert intervals.simultaneous(*wide) in str(odds(4_000, 7_000).note)
     assert odds(3_000, 7_000).outcome == "inconclusive"
 
 

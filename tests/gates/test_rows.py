@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aims_gates import Finding
+from aims_gates import Finding, intervals
 from aims_gates.evaluation.run_gate import outcome_of
 
 Run = Callable[..., tuple[Finding, ...]]
@@ -269,6 +269,14 @@ def test_a_row_without_a_cluster_is_an_error(run: Run) -> None:
     assert "4 rows have no value in 'person'" in str(found[0].note)
 
 
+def test_a_cluster_is_no_feature(run: Run) -> None:
+    frame = visits(60, 5, (0.5, 0.5), 3)
+    later = frame.assign(person=frame.person + 1000)
+    found = run("drift", {"reference": frame, "production": later}, {"cluster": ["person"]}, shares_rows=True)
+    assert {(f.over or {}).get("column") for f in found} >= {"g", "d"}
+    assert "person" not in {(f.over or {}).get("column") for f in found}
+
+
 # Families ------------------------------------------------------------------------------------------------
 
 
@@ -287,7 +295,10 @@ def test_what_fails_alone_is_open_beside_others_and_says_so(run: Run) -> None:
     gap = next(f for f in many if f.measure == "demographic_parity_ratio" and f.over == {"sensitive": ["g0"]})
     assert gap.outcome == "inconclusive"
     assert "fails alone (g0=a and g0=b)" in str(gap.note)
-    assert "simultaneous interval" in str(gap.note)
+    hits, sizes = frame.groupby("g0").d.sum(), frame.groupby("g0").d.size()
+    # Nine sets of columns times two limits, one pair.
+    wide = intervals.ratio_score(hits["b"], sizes["b"], hits["a"], sizes["a"], 0.95, 18)
+    assert intervals.simultaneous(*wide) in str(gap.note)
     assert gap.high is not None and gap.high < 0.8
 
 
