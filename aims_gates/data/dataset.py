@@ -14,6 +14,7 @@ from aims_gates.data.schema.reading import Reading
 from aims_gates.data.tables.source import Dialect
 from aims_gates.data.tables.table import Table
 from aims_gates.documents.location import Location
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class Dataset:
                 raise DataError(f"the column {name!r} is there twice", where=self.where, remedy=remedy)
             if name in self._doubts:
                 message = f"the column {name!r} of the {self.role} data: {self._doubts[name]}"
-                remedy = f"Say which, in a schema: aims-gates data schema propose {self.where}"
+                remedy = f"Say which, in a schema: aims-gates data schema propose {quoted(self.where)}"
                 raise DataError(message, where=self.where, remedy=remedy)
         if not values:
             return

@@ -35,6 +35,9 @@ def read_frame(source: Any, role: str, engine: str, schema: Declared | None = No
         remedy = "Use the engine duckdb, or spark."
         raise InputError(f"{engine} reads no folders that are columns", where=f"engine {engine}", remedy=remedy)
     plain = open_files(str(source), schema)
+    if not plain.files:
+        # JSON lines and Delta tables have one reader here, whatever the engine.
+        return plain
     # Of Parquet the types that the file has: the schema is laid over the frame.
     table = DuckTable(plain if plain.dialect is not None else replace(plain, schema=None))
     read = _pandas if engine == "pandas" else _polars

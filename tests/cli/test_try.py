@@ -29,7 +29,16 @@ def test_the_json_is_as_the_contract_has_it_and_alone(command: Any, data: list[s
     found = command("try", "performance", *data, *ROLES, *limits(accuracy=(">=", 0.8)), "--json")
     assert found.code == 0 and found.err == ""
     said = json.loads(found.out, parse_constant=lambda text: pytest.fail(text))
-    assert set(said) == {"gate", "outcome", "findings"}
+    assert set(said) == {"gate", "outcome", "findings", "data"}
+    assert set(said["data"]) == {"evaluation"} and set(said["data"]["evaluation"]) == {
+        "where",
+        "rows",
+        "columns",
+        "notes",
+    }
+    assert all(
+        set(column) == {"type", "format", "read_as"} for column in said["data"]["evaluation"]["columns"].values()
+    )
     assert (said["gate"], said["outcome"]) == ("performance", "pass")
     for finding in said["findings"]:
         assert set(finding) == KEYS

@@ -13,7 +13,7 @@ import pytest
 
 from aims_gates import DataError, Dataset, InputError
 
-FILES = 120
+FILES = 100
 ENGINES = ("duckdb", "polars")
 _TEXTS = ("Oslo", "a;b", 'say "x"', "NA", "  padded ", "naïve", "line\nbreak", "#7", "1,5", "'quoted'", "0x1F", "")
 

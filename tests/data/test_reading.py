@@ -232,3 +232,8 @@ def test_frames_keep_large_whole_numbers(tmp_path: Path) -> None:
         data = Dataset.open(frame, role="evaluation")
         assert (large,) in data.query("SELECT x FROM data")
         assert data.kind("x") == "numeric"
+
+
+def test_lines_of_json_are_read_by_every_engine_alike(opened: Open) -> None:
+    data = opened("log.jsonl", '{"id": 9223372036854775809, "x": "NA"}\n{"id": 2, "x": "b"}\n')
+    assert sorted(int(n) for (n,) in data.query("SELECT id FROM data")) == [2, 9223372036854775809]

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from aims_gates.data._duckdb.engine import allow, connection, listed, quote, quote_text, scratch
 from aims_gates.data._duckdb.engine import translated as duck_translated
+from aims_gates.data._duckdb.lakes import is_hidden
 from aims_gates.data._duckdb.table import DuckTable
 from aims_gates.data._spark.engine import session, settled, translated
 from aims_gates.data._spark.frames import TYPES
@@ -61,8 +62,12 @@ def open_files(source: Source) -> SparkTable:
 
 
 def _changed(table: DuckTable, source: Source) -> bool:
-    """Whether the values are not those that stand in the files."""
-    return source.mixed or any(reading.sql != PLACE for reading in table.readings)
+    """Whether the values are not those that stand in the files, or Spark would leave a file out that is named."""
+    return (
+        source.mixed
+        or any(is_hidden(Path(name).name) for name in source.files)
+        or any(reading.sql != PLACE for reading in table.readings)
+    )
 
 
 def read_files(spark: Any, *files: str) -> Any:
