@@ -1,4 +1,4 @@
-"""What several gates need and none may copy: weights, clusters, verdicts on intervals, yes or no, bins of scores.
+"""What several gates need and none may copy: weights, clusters, verdicts on intervals, yes or no, bins, libraries.
 
 A gate imports it as ``from aims_gates.gatekit import ...``; nothing here knows of any one gate.
 """
@@ -22,6 +22,7 @@ from aims_gates.gatekit.clusters import (
     cluster_totals,
     tally_rows,
 )
+from aims_gates.gatekit.crosscheck import agreement, sampled_rows
 from aims_gates.gatekit.stated import HOLDS, holds
 from aims_gates.gatekit.verdict import fails_alone, judge_interval, outcome_remedy
 from aims_gates.gatekit.weights import (
@@ -43,6 +44,7 @@ __all__ = [
     "Tally",
     "Together",
     "WeightSums",
+    "agreement",
     "bin_name",
     "bin_sql",
     "calibration_bins",
@@ -59,6 +61,7 @@ __all__ = [
     "outcome_remedy",
     "read_bands",
     "refuse_weights",
+    "sampled_rows",
     "tally_rows",
     "unweighted",
     "weight_sql",

@@ -9,6 +9,7 @@ from aims_gates import Case, Finding
 
 from .cells import MISSING, Cell, count_cells, link_cells, tabulate
 from .champion import champion_findings
+from .crosscheck import crosscheck
 from .gaps import gap_findings
 from .groups import group_findings
 from .question import Question, ask
@@ -71,8 +72,11 @@ def _findings(question: Question, classes: int = 1) -> Iterator[Finding]:
         question, decided = above_median(question)
     cells = count_cells(question, decided)
     constant = len({cell.decision for cell in cells if cell.weight > 0}) < 2
-    for finding in _judged(question, cells, decided, classes):
+    judged = list(_judged(question, cells, decided, classes))
+    for finding in judged:
         yield _open(finding) if constant and finding.outcome == "pass" and finding.measure != "count" else finding
+    if question.crosscheck:
+        yield crosscheck(question, decided, cells, _sets(question.sensitive), judged)
 
 
 def _open(finding: Finding) -> Finding:

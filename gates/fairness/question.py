@@ -28,6 +28,7 @@ class Question:
         task: What was said of the target; None leaves it to the data.
         spelling: Which labels differ only in capital letters, in words.
         counted: What the share of rows with decision 1 is called.
+        crosscheck: Up to how many rows fairlearn measures beside the gate; 0: none.
     """
 
     data: Dataset
@@ -52,6 +53,7 @@ class Question:
     task: str | None
     spelling: str | None
     counted: str = "selection_rate"
+    crosscheck: int = 0
 
 
 def ask(case: Case, positive: Any = None) -> Question:
@@ -97,6 +99,7 @@ def ask(case: Case, positive: Any = None) -> Question:
         sampling=not counts_rows(case),
         ruled=params["decision"] is not None,
         declared=chosen is not None,
+        crosscheck=int(case.number("crosscheck", 0, 1e9)),
         task=_task(params["task"]),
         spelling=data.case_note(one["target"], one["prediction"], positive=params["positive"]),
     )

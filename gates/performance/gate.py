@@ -7,6 +7,7 @@ from aims_gates import Case, DataError, Finding, Limit
 from .binary import binary_measures, class_measures, score_measures
 from .calibration import calibration_shares
 from .champion import champion_measures
+from .crosscheck import crosscheck
 from .measured import Measured, finding
 from .numeric import numeric_measures
 from .rows import NUMERIC, SCORED, Rows, read_rows
@@ -25,9 +26,12 @@ def run(case: Case) -> Iterator[Finding]:
     rows = read_rows(case)
     measured = set()
     family = len(_GUESSING if rows.conventional else rows.limits)
-    for name, value in _measure(rows, None, max(1, family))[None].items():
+    overall = _measure(rows, None, max(1, family))[None]
+    for name, value in overall.items():
         measured.add(name)
         yield _overall(rows, name, value)
+    if most := int(case.number("crosscheck", 0, 1e9)):
+        yield crosscheck(rows, most, overall, lambda sample: _measure(sample, None)[None])
     if rows.score and not rows.ranking:
         yield from calibration_shares(rows)
     sizes = {column: _sizes(rows, column) for column in rows.slices}

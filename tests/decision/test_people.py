@@ -150,7 +150,7 @@ def test_more_of_one_role_take_more_people_and_are_found_at_once(kit: Any) -> No
 
 
 def test_the_roles_that_records_name_are_held_by_two_people_and_not_by_one() -> None:
-    (sample,) = [sample for sample in read_samples(GATES["roles"]) if sample.outcome == "pass"]
+    sample = next(sample for sample in read_samples(GATES["roles"]) if sample.path.name == "passing.yaml")
     text = json.dumps(sample.content, default=str)
 
     def failing(*second: str) -> list[str]:

@@ -1,0 +1,74 @@
+"""The libraries' own figures beside the gates', in the same run."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aims_gates import Finding
+
+
+def frame(rows: int = 600, weighted: bool = False) -> pd.DataFrame:
+    draw = np.random.default_rng(4)
+    made = pd.DataFrame({"sex": draw.choice(["f", "m"], rows), "age": draw.choice(["old", "young", None], rows)})
+    made["score"] = draw.random(rows)
+    made["y"] = (made.score + draw.normal(scale=0.4, size=rows) > 0.5).astype(int)
+    made["d"] = (made.score > 0.5).astype(int)
+    made["q"] = made.score * 10 + draw.normal(size=rows)
+    made["w"] = draw.integers(1, 9, rows) / 2 if weighted else 1.0
+    return made
+
+
+def agreement(findings: Any) -> Finding:
+    [finding] = [one for one in findings if one.measure == "agreement"]
+    return finding
+
+
+FAIR = {"sensitive": ["sex", "age"], "target": ["y"], "prediction": ["d"]}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("most", [10_000, 300])
+@pytest.mark.parametrize("missing", ["group", "drop"])
+def test_rates_and_gaps_are_fairlearns(run: Any, weighted: bool, most: int, missing: str) -> None:
+    roles = {**FAIR, "weight": ["w"]} if weighted else FAIR
+    finding = agreement(run("fairness", {"evaluation": frame(600, weighted)}, roles, crosscheck=most, missing=missing))
+    assert finding.outcome == "pass" and "agree with fairlearn 0." in str(finding.note)
+    assert ("a seeded sample" in str(finding.note)) == (most == 300)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("most", [10_000, 300])
+@pytest.mark.parametrize(
+    "roles",
+    [{"target": ["y"], "prediction": ["d"], "score": ["score"]}, {"target": ["q"], "prediction": ["score"]},
+     {"target": ["age_named"], "prediction": ["guess"]}],
+)  # fmt: skip
+def test_measures_are_those_of_scikit_learn(run: Any, roles: Any, most: int, weighted: bool) -> None:
+    rows = frame(600, weighted)
+    rows["age_named"] = rows.age.fillna("middle")
+    rows["guess"] = np.where(rows.score > 0.3, rows.age_named, "old")
+    named = {**roles, "weight": ["w"]} if weighted else roles
+    finding = agreement(run("performance", {"evaluation": rows}, named, crosscheck=most))
+    assert finding.outcome == "pass" and "agree with scikit-learn 1." in str(finding.note)
+
+
+def test_another_definition_is_an_error_that_names_both_values(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fairlearn.metrics
+    import sklearn.metrics
+
+    def other(*_: Any, **__: Any) -> float:
+        return 0.123
+
+    monkeypatch.setattr(fairlearn.metrics, "demographic_parity_ratio", other)
+    finding = agreement(run("fairness", {"evaluation": frame()}, FAIR, crosscheck=10_000))
+    assert finding.outcome == "error" and "here, 0.123 by fairlearn 0." in str(finding.note)
+    monkeypatch.setattr(sklearn.metrics, "recall_score", other)
+    roles = {"target": ["y"], "prediction": ["d"]}
+    finding = agreement(run("performance", {"evaluation": frame()}, roles, crosscheck=10_000))
+    assert finding.outcome == "error" and "recall: " in str(finding.note)
+
+
+def test_it_is_off_unless_asked_for(run: Any) -> None:
+    assert not [one for one in run("fairness", {"evaluation": frame()}, FAIR) if one.measure == "agreement"]
