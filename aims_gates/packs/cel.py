@@ -27,6 +27,7 @@
 ``answered(entry, kind, begun, done, n)``  what began was done within ``n`` days, still may be, or a corrective action
                           answers for ``kind/ID``; the last three are names of fields and a number
 ``kept(entry, kind, done, due)``  the same with a date by which it is done
+``corrected(place, since)``  a corrective action answers for what was done late at a place, and due since then
 ``accepted(nonconformity)``  it states cause, action, owner and date, somebody else accepted them, and it is not overdue
 ``raised(entry, kind)``   how many nonconformities are about ``kind/ID``
 ``unbroken(steps)``       each step's ``output`` is the next one's ``input``

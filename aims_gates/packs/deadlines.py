@@ -17,7 +17,7 @@ __all__ = ["ANSWERS", "NONCONFORMITIES", "Clock", "functions"]
 
 NONCONFORMITIES = "organization/nonconformities"
 #: The functions whose answer hangs on the nonconformities.
-ANSWERS = ("accepted", "answered", "kept", "raised")
+ANSWERS = ("accepted", "answered", "corrected", "kept", "raised")
 _STATED = ("cause", "action", "owner", "due", "accepted_by", "accepted_on")
 
 
@@ -111,6 +111,10 @@ class _Deadlines:
         done_on = "is not done" if end is None else f"was done on {end}"
         return not late or self._answer(place, limit, f"{place} was due on {limit}, and {done_on}")
 
+    def corrected(self, place: Any, since: Any) -> bool:
+        """Whether a corrective action answers for what was done late, and should have been on this day."""
+        return self._answer(str(place), since, f"{place} is late, and was due by {since}")
+
     def _answer(self, place: str, since: Any, late: str) -> bool:
         """Whether a nonconformity that was opened since then answers for what is late.
 
@@ -143,6 +147,7 @@ def functions(
         "accepted": deadlines.accepted,
         "answered": deadlines.answered,
         "concerns": deadlines.concerns,
+        "corrected": deadlines.corrected,
         "kept": deadlines.kept,
         "raised": deadlines.raised,
     }

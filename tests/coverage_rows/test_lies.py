@@ -38,7 +38,6 @@ NO_LIES: Mapping[str, str] = {
     "organization/suppliers:suppliers.due_diligence.date:late": OLDER,
     "organization/risk_register:risks.due:late": "of a risk that is treated already nothing is due",
     "organization/risk_register:risks.status:contradictory=open": WEAKER,
-    "organization/risk_register:risks.status:contradictory=treated": DESCRIBED,
     "organization/risk_register:risks.status:contradictory=accepted": "whoever answers for the risk has accepted it",
     "organization/risk_register:risks.accepted_on:late": OLDER,
     "organization/statement_of_applicability:rows.required_by.kind:contradictory=*": DESCRIBED,

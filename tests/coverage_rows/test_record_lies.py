@@ -159,9 +159,9 @@ def edited(edit: Callable[[Records], None]) -> dict[str, Any]:
     return records
 
 
-def failing(gate: str, edit: Callable[[Records], None]) -> dict[str, str | None]:
+def failing(gate: str, edit: Callable[[Records], None], **run: Any) -> dict[str, str | None]:
     """Notes of the facts that fail, by fact."""
-    findings = facts(replace(record(), records=edited(edit)), gate, first_release=False)
+    findings = facts(replace(record(), records=edited(edit)), gate, first_release=False, **run)
     return {name: finding.note for name, finding in findings.items() if finding.outcome == "fail"}
 
 
@@ -275,3 +275,53 @@ def test_an_answer_ends_with_the_date_of_its_action() -> None:
 
 def test_an_entry_without_fields_is_refused() -> None:
     assert failing("concerns", at(ORG + "concerns", "cases", ["C-1"]))
+
+
+#: What one date of a record says too late, the gate that looks at it, and what a nonconformity about it names.
+LATE_ONCE: Mapping[str, tuple[str, Callable[[Records], None]]] = {
+    "obligations/Supervisory authority/late": (
+        "reporting_obligations",
+        both(
+            at(ORG + "reporting_obligations", "obligations.0.last_sent", day(-5)),
+            at(ORG + "reporting_obligations", "obligations.0.last_due", day(-40)),
+        ),
+    ),
+    "high_tier/registration/late": (
+        "reporting_obligations",
+        at(ORG + "reporting_obligations", "high_tier.0.done_on", day(-1)),
+    ),
+    "fundamental_rights/first_use/late": (
+        "fundamental_rights",
+        at("fundamental_rights", "first_use", day(-40)),
+    ),
+    "fundamental_rights/notified/late": (
+        "fundamental_rights",
+        both(
+            at("fundamental_rights", "assessed_on", day(-60)),
+            at("fundamental_rights", "notified_on", day(-5)),
+        ),
+    ),
+    "special_categories/deleted/late": (
+        "special_categories",
+        both(
+            at("special_categories", "delete_by", day(-30)),
+            at("special_categories", "deleted_on", day(-5)),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("about", LATE_ONCE)
+def test_a_date_that_was_missed_fails_until_a_corrective_action_was_accepted(about: str) -> None:
+    gate, late = LATE_ONCE[about]
+
+    def notes(**fields: Any) -> str:
+        """With such a corrective action; whatever has to come before a release was due 25 days ago."""
+        edit = both(late, action("", about=[about], **fields)) if fields else late
+        released = {"released_on": day(-25)} if about.startswith("high_tier/") else {}
+        return str(failing(gate, edit, **released) or "")
+
+    assert f"no nonconformity is about {about}" in notes()
+    assert notes(grade="minor") == ""
+    assert "does not state 'cause'" in notes(cause=None)
+    assert "is older than" in notes(opened_on=day(-90), accepted_on=day(-80))
