@@ -303,3 +303,9 @@ def test_the_same_numbers_of_another_type_are_the_same_rows(run: Run, tmp_path: 
     table = pd.DataFrame({"x": np.arange(500), "w": [f"{place}" for place in range(500)]})
     sets = {"reference": table, "production": table.astype({"x": "float64"})}
     assert of(run("drift", sets), "row_overlap_share").outcome == "fail"
+
+
+def test_one_column_alone_does_not_tell_a_copied_row_from_an_equal_one(run: Run) -> None:
+    table = pd.DataFrame({"x": np.arange(500.0)})
+    finding = of(run("drift", {"reference": table, "production": table}), "row_overlap_share")
+    assert (finding.value, finding.outcome) == (1, "inconclusive") and "an equal one" in str(finding.note)
