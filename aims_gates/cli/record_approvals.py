@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from aims_gates.governance.records.lint import check_packs
 from aims_gates.ledger import history
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.table import Source
-from aims_gates.portfolio.gather import grace_of_systems
+from aims_gates.portfolio.gather import course_days_of_systems, grace_of_systems
 from aims_gates.portfolio.record_texts import RecordText, TextStatus, record_texts, statuses
 from aims_gates.settings import Settings, signer
 from aims_gates.workflow.competence import Competence
@@ -107,7 +108,8 @@ def approve(
 ) -> None:
     """Approve the text of records, in the role that their type asks for. Its author cannot.
 
-    Nor can whoever lacks a course that organization/roles asks of them, or finished it more than 365 days ago.
+    Nor can whoever lacks a course that organization/roles asks of them, or finished it longer ago
+    than the system's plan counts it (max_days of the gate training; 365 days where no plan has that gate).
 
     What differs from the text that was approved before is shown first; at a terminal you are then asked.
 
@@ -122,7 +124,8 @@ def approve(
         waiting = [item for item in _statuses(ledger, settings) if _waits(item, role, person)]
         chosen = _chosen(files, [item.record for item in waiting] if all_due else None, settings)
         _valid(chosen, settings)
-        drafts = _drafts(ledger, chosen, role, person, Competence.of(settings.packs))
+        counted = cache(partial(course_days_of_systems, settings.packs))
+        drafts = _drafts(ledger, chosen, role, person, Competence.of(settings.packs, counted))
         _show_changes(ledger, chosen, ask=not (dry_run or yes or json_))
         signed = [] if dry_run else [(record, *_signed(ledger, draft, signing)) for record, draft in drafts]
     if not dry_run:

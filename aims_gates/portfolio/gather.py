@@ -102,9 +102,28 @@ def grace_of_systems(packs: Sequence[Path]) -> dict[str, int]:
     Raises:
         InputError: a system, a profile or a gate is malformed.
     """
+    return _with_fewest({name: plan.grace_days for name, plan in _plans(packs).items()})
+
+
+def course_days_of_systems(packs: Sequence[Path]) -> dict[str, int]:
+    """Days for which a course counts by system, as its plan's gate ``training`` says; under ``""`` the fewest.
+
+    Raises:
+        InputError: a system, a profile or a gate is malformed.
+    """
+    steps = {name: step for name, plan in _plans(packs).items() for step in plan.steps if step.gate == "training"}
+    return _with_fewest({name: int(step.params["max_days"]) for name, step in steps.items()})
+
+
+def _plans(packs: Sequence[Path]) -> dict[str, Plan]:
+    """The plans of all systems that are not prohibited."""
     planner = Planner(packs)
     systems = {name: read_system(pack, name, whole=False) for pack in packs for name in system_names(pack)}
-    days = {name: planner.plan(item).grace_days for name, item in systems.items() if item.system.tier != "prohibited"}
+    return {name: planner.plan(item) for name, item in systems.items() if item.system.tier != "prohibited"}
+
+
+def _with_fewest(days: dict[str, int]) -> dict[str, int]:
+    """The days, and under ``""`` the fewest of them, for what all systems share."""
     return {"": min(days.values()), **days} if days else {}
 
 

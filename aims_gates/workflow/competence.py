@@ -1,6 +1,6 @@
 """Whether a person may approve a record: the courses asked of the role are finished, and not lapsed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,12 +11,12 @@ from aims_gates.documents.canonical import digest
 from aims_gates.documents.strict_yaml import Document
 from aims_gates.governance.records.reader import read_record, record_files
 
-__all__ = ["BOOTSTRAPPED", "MAX_DAYS", "TRAINING", "Competence"]
+__all__ = ["BOOTSTRAPPED", "TRAINING", "Competence"]
 
 ROLES, TRAINING = "organization/roles", "organization/training"
 #: Their first approval asks no course: before it there is nothing that states any.
 BOOTSTRAPPED = (ROLES, TRAINING)
-#: Days for which a course counts, as in the gate ``training``.
+#: Days for which a course counts where no plan has the gate ``training``.
 MAX_DAYS = 365
 
 
@@ -27,13 +27,16 @@ class Competence:
     Attributes:
         roles: The records ``organization/roles`` of the packs.
         training: Their records ``organization/training``.
+        counted: Days for which a course counts, by system as its plan says; under ``""`` for what all systems share.
+            Called once a course is there whose age decides.
     """
 
     roles: tuple[Document, ...] = ()
     training: tuple[Document, ...] = ()
+    counted: Callable[[], Mapping[str, int]] = dict
 
     @classmethod
-    def of(cls, packs: Iterable[Path]) -> "Competence":
+    def of(cls, packs: Iterable[Path], counted: Callable[[], Mapping[str, int]] = dict) -> "Competence":
         """Read both records of these packs, where they are there.
 
         Raises:
@@ -43,9 +46,9 @@ class Competence:
         roles, training = (
             tuple(read_record(files[name]) for files in folders if name in files) for name in ("roles", "training")
         )
-        return cls(roles, training)
+        return cls(roles, training, counted)
 
-    def lacks(self, person: str, role: str, today: date, signed: Set[str]) -> list[str]:
+    def lacks(self, person: str, role: str, today: date, signed: Set[str], system: str = "") -> list[str]:
         """What a person lacks who would act in a role: each with the course, and the place where it is asked.
 
         Courses are asked of the role that is acted in, where ``organization/roles`` has it, and of each role there that
@@ -56,11 +59,15 @@ class Competence:
             role: As the trust list names it; ``top-management`` is ``top_management`` of the records.
             today: The day.
             signed: Digests of the entries that people signed; a course that is only typed does not count.
+            system: The system whose record is approved; empty for a record that all share.
+
+        Raises:
+            InputError: a plan cannot be made, so nobody knows how long a course counts.
         """
         return [
             f"{problem} (asked of the role {named} at {place})"
             for course, (named, place) in self._asked(person, role).items()
-            if (problem := self._problem(person, course, today, signed))
+            if (problem := self._problem(person, course, today, signed, system))
         ]
 
     def where(self) -> str:
@@ -79,7 +86,7 @@ class Competence:
                         courses.setdefault(str(course), (str(entry.get("role")), place))
         return courses
 
-    def _problem(self, person: str, course: str, today: date, signed: Set[str]) -> str:
+    def _problem(self, person: str, course: str, today: date, signed: Set[str], system: str) -> str:
         """What is wrong with a person's course; empty where it counts."""
         noted = [
             (finished, digest(entry) in signed)
@@ -93,8 +100,10 @@ class Competence:
         days = [finished for finished, is_signed in noted if is_signed]
         if not days:
             return f"nobody has signed that {person} finished the course {course}"
-        if (today - max(days)).days > MAX_DAYS:
-            return f"{person} finished the course {course} on {max(days)}, more than {MAX_DAYS} days ago"
+        counted = self.counted()
+        most = counted.get(system, counted.get("", MAX_DAYS))
+        if (today - max(days)).days > most:
+            return f"{person} finished the course {course} on {max(days)}, more than {most} days ago"
         return ""
 
 

@@ -104,7 +104,7 @@ def approve_record(
     if person is not None:
         _may_approve(ledger, person, state, where, today)
         if text.record not in BOOTSTRAPPED or _approved_before(connection, text, role):
-            _need_courses(connection, person, role, where, competence, today)
+            _need_courses(connection, person, role, text, competence, today)
     return Draft(RecordApproval(text.record, text.system, text.file, text.digest, role=role), _subject(text), role)
 
 
@@ -139,14 +139,16 @@ def _approved_before(connection: Source, text: RecordSubmission, role: str) -> b
     return any(ledger.persons(row, role) for row in earlier)
 
 
-def _need_courses(connection: Source, person: str, role: str, where: str, competence: Competence, today: date) -> None:
+def _need_courses(
+    connection: Source, person: str, role: str, text: RecordSubmission, competence: Competence, today: date
+) -> None:
     """Refuse whoever lacks a course that the organization asks of them in this role."""
     ledger = Statements(rows(connection, ["records", "trust", "revocation"]), "", "")
     noted = entries_signed(ledger, TRAINING, "").entries
-    lacks = competence.lacks(person, role, today, set().union(*noted.values()))
+    lacks = competence.lacks(person, role, today, set().union(*noted.values()), text.system)
     if lacks:
         remedy = f"Train them, note it under completed in {competence.where()} and submit that file; or ask another."
-        raise RefusedError("; ".join(lacks), where=where, remedy=remedy)
+        raise RefusedError("; ".join(lacks), where=text.file, remedy=remedy)
 
 
 def _subject(text: RecordSubmission) -> Subject:

@@ -107,19 +107,35 @@ def test_an_approver_of_whom_a_course_is_asked_has_finished_it(pack: Path, comma
     assert approve(command, MONITORING, "rita").code == 0
 
 
-def test_a_course_lapses_after_a_year(pack: Path, command: Command) -> None:
+@pytest.mark.parametrize(("own", "days"), [(True, 100), (False, 365)])
+def test_a_course_lapses_after_as_many_days_as_the_plan_counts_it(
+    pack: Path, command: Command, edit: Edit, own: bool, days: int
+) -> None:
+    if own:
+        (pack / "profiles").mkdir()
+        text = "id: own\ntitle: Own\ntier: high\nextends: high\ngates:\n  training: {params: {max_days: 100}}\n"
+        (pack / "profiles" / "own.yaml").write_text(text)
+        edit("records/systems/mortgage/system.yaml", "profile: high", "profile: own")
     file = pack / TRAINING
     lines = file.read_text().splitlines(keepends=True)
     place = next(place for place, line in enumerate(lines) if COURSE in line)
-    for days, code in ((366, 2), (365, 0)):
-        lines[place] = f"  {COURSE}{date.today() - timedelta(days=days)}}}\n"
+    for ago, code in ((days + 1, 2), (days, 0)):
+        lines[place] = f"  {COURSE}{date.today() - timedelta(days=ago)}}}\n"
         file.write_text("".join(lines))
         reason = ["--because", "noted anew", "--key", "top.key"]
         assert command("records", "submit", TRAINING, *reason).code == 0
         submit(command, POLICY)
         said = approve(command, POLICY, "top")
         assert said.code == code
-        assert code == 0 or "more than 365 days ago" in said.err
+        assert code == 0 or f"more than {days} days ago" in said.err
+
+
+def test_how_long_a_course_counts_is_not_guessed_where_the_plan_cannot_be_made(
+    pack: Path, command: Command, edit: Edit
+) -> None:
+    edit("records/systems/mortgage/system.yaml", "profile: high", "profile: limited")
+    submit(command, TRAINING, POLICY)
+    refused(approve(command, POLICY, "top"), "the profile 'limited' is for tier limited")
 
 
 def test_top_management_begins_with_roles_and_training_and_later_needs_the_course(
