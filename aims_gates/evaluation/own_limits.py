@@ -7,6 +7,7 @@ requirements do not set, with a reason, leaves its gate without a verdict.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.governance.records.requirements import Threshold
@@ -126,7 +127,7 @@ def _rows(gate: Gate, record: SystemRecord) -> Iterator[tuple[int, Threshold]]:
 def _read(place: int, row: Threshold, gate: Gate) -> Limit:
     if not _knows(gate, row.measure):
         message = f"the gate {gate.id} has no measure {row.measure!r}"
-        remedy = f"See its measures: aims-gates gates show {gate.id}"
+        remedy = f"See its measures: aims-gates gates show {quoted(gate.id)}"
     else:
         try:
             return read_worded(row.measure, row.limit)

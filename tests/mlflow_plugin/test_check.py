@@ -304,7 +304,12 @@ def perturbing(shop: Any) -> Any:
     frame.assign(k=range(len(frame))).to_csv(data, index=False)
     system = pack / "records" / "systems" / "loans"
     file = system / "requirements.yaml"
-    file.write_text(re.sub("sha256:[0-9a-f]+", digest_file(data), file.read_text()))
+    limits = {"flip_rate": 0.2, "accuracy_drop": 0.2, "no_answer_share": 0.2}
+    own = [
+        f"{{gate: robustness, measure: {name}, limit: at most {most}, reason: usual}}" for name, most in limits.items()
+    ]
+    text = file.read_text().replace("thresholds: [", f"thresholds: [{', '.join(own)}, ")
+    file.write_text(re.sub("sha256:[0-9a-f]+", digest_file(data), text))
     file = system / "system.yaml"
     file.write_text(file.read_text().replace("roles: {target: y}", "roles: {target: y, id: k}\n" + PERTURBATIONS))
     file = pack / "profiles" / "shop.yaml"

@@ -59,6 +59,9 @@ def data(shop: Any, shops: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings = {"data_quality": {"suite": SUITE}, "representativeness": {"reference": {"g": {"a": 0.5, "b": 0.5}}}}
     text = system.read_text().replace("{target: y}", "{target: y, sensitive: g}")
     system.write_text(f"{text}gates: {json.dumps(settings)}\n")
+    needed = system.with_name("requirements.yaml")
+    limit = "{gate: representativeness, measure: share_difference, limit: at most 0.1, reason: as in the branches}"
+    needed.write_text(needed.read_text().replace("thresholds: [", f"thresholds: [{limit}, "))
     assert shop.run("bind", "loans", "--system", "loans", "--author", "somebody", *shop.sign("policy")) == 0
     write_sheets(shop, sheet("training", digest_file(place)))
     monkeypatch.setenv("AIMS_GATES_KEY", str(shop.folder / "keys" / "ci.key"))
@@ -132,7 +135,7 @@ def test_the_next_set_is_compared_with_the_one_accepted_before(shop: Any, shops:
     data.rename(data.with_name("elsewhere.csv"))
     assert "is not there to compare with" in str(refused(moved))
     assert {finding.measure for _, finding in refused(moved, accepted=frame).findings} == {"accepted_before"}
-    assert "wasserstein (column x)" in str(refused(moved, accepted=data.with_name("elsewhere.csv")))
+    assert "psi (column x)" in str(refused(moved, accepted=data.with_name("elsewhere.csv")))
     data.with_name("elsewhere.csv").rename(data)
     meant = sheet("moved", digest_file(moved), meant_change="A new branch opened, whose applicants earn more.")
     write_sheets(shop, sheet("training", digest_file(data)), meant)
