@@ -1,22 +1,42 @@
 """How profiles are laid one over the other: a child over its parent, an overlay over a profile."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aims_gates.documents.strict_yaml import Document, Place
 from aims_gates.model import BASES, LEAST_ISOLATION
 
-__all__ = ["Layered", "laid_over", "merged"]
+__all__ = ["Layered", "Weakened", "laid_over", "merged", "weakened", "weakened_in"]
 
 _STRICT = {"note": 0, "warn": 1, "block": 2}
 
 
 @dataclass(frozen=True)
+class Weakened:
+    """A least basis below that of the profile which is extended.
+
+    Attributes:
+        path: Where in the profile.
+        where: ``file:line``.
+        before, after: What the extended profile asks, and what is asked in its place; empty for any basis.
+    """
+
+    path: Place
+    where: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Layered(Document):
-    """A document made of two; a place is that of the one which says more of it, in doubt of the upper one."""
+    """A document made of two; a place is that of the one which says more of it, in doubt of the upper one.
+
+    ``weakened`` is what the profiles that it is made of ask less than those which they extend.
+    """
 
     lower: Document | None = None
+    weakened: tuple[Weakened, ...] = ()
 
     def place(self, path: Place) -> str:
         """``file:line`` of this path, or of the nearest part around it."""
@@ -46,6 +66,42 @@ def merged(parent: Mapping[str, Any], child: Mapping[str, Any]) -> dict[str, Any
             base = theirs.get(name)
             result[part][name] = _rule(base, rule) if isinstance(base, dict) and isinstance(rule, dict) else rule
     return result
+
+
+def weakened_in(*documents: Document) -> tuple[Weakened, ...]:
+    """What is known of these documents to weaken others."""
+    return tuple(weak for document in documents if isinstance(document, Layered) for weak in document.weakened)
+
+
+def weakened(parent: Mapping[str, Any], child: Document) -> Iterator[Weakened]:
+    """The places at which a profile asks for a weaker least basis than the one it extends.
+
+    Args:
+        parent: The content of the extended profile.
+        child: The extending profile, as its file says it.
+    """
+    before, after = parent.get("least_basis", ""), child.value.get("least_basis")
+    if after is not None and _rank(after) > _rank(before):
+        yield Weakened(("least_basis",), child.place(("least_basis",)), before, str(after))
+    theirs, ours = parent.get("controls"), child.value.get("controls")
+    if not (isinstance(ours, Mapping) and isinstance(theirs, Mapping)):
+        return
+    for name, rule in ours.items():
+        own, base = _own_basis(rule), _own_basis(theirs.get(name)) or before
+        # An empty one of a control leaves it to the profile's own, which is looked at above.
+        effective = own or (before if after is None else after)
+        if own is not None and _rank(effective) > _rank(base):
+            path = ("controls", name, "least_basis")
+            yield Weakened(path, child.place(path), str(base), str(effective))
+
+
+def _own_basis(rule: Any) -> Any:
+    return rule.get("least_basis") if isinstance(rule, Mapping) else None
+
+
+def _rank(basis: Any) -> int:
+    """How weak a basis is; none asks for nothing. Of what is no basis the shape check tells."""
+    return BASES.index(basis) if basis in BASES else len(BASES)
 
 
 def _rule(base: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Unknown controls, clauses and gates; a gate that does not evidence the control it stands under; a required control with
 no gate; limits on no measure of the gate, the wrong way round, or that no value can break or keep; conditions that can
-never hold; evidence that lives longer than the catalogue lets it; roles that cannot approve.
+never hold; evidence that lives longer than the catalogue lets it; roles that cannot approve; a least basis weaker than
+that of the extended profile.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ from aims_gates.model import Limit
 from aims_gates.packs.gate import Gate
 from aims_gates.packs.limits import beyond, limit_of, reachable, read_limit
 from aims_gates.packs.manifest import Measures
+from aims_gates.profiles.layers import weakened_in
 from aims_gates.profiles.schema import NOT_APPROVERS, ControlRule, GateRule, Profile
 
 __all__ = ["lint"]
@@ -66,6 +68,7 @@ class _Linter:
                 yield from self._gate(name, use, self.gates[name])
         yield from self._ages(used)
         yield from self._people()
+        yield from self._weakened()
         if self.profile.least_basis:
             silent = [rule for rule in self.profile.controls.values() if not rule.least_basis]
             yield from self._least_basis((), self.profile, [gate for rule in silent for gate in rule.gates])
@@ -100,6 +103,13 @@ class _Linter:
         if layer.least_basis in ("measured", "performed") and reading:
             message = f"{', '.join(reading)} reads what people wrote, which is at best attested: it could never be met"
             yield self.problem(path, message, "Write attested, or take another gate.")
+
+    def _weakened(self) -> Iterator[ProfileError]:
+        """A least basis that asks less than the extended profile does."""
+        for weak in weakened_in(self.document):
+            weaker = f"{weak.after or 'any basis'} is weaker than {weak.before}, which the extended profile asks"
+            remedy = f"Ask for {weak.before} at least, or extend a profile that asks for less."
+            yield ProfileError(f"{'.'.join(map(str, weak.path))}: {weaker}", where=weak.where, remedy=remedy)
 
     def _reads_records(self, gate: str) -> bool:
         return gate in self.gates and self.gates[gate].manifest.kind != "computed"

@@ -9,7 +9,7 @@ from aims_gates.documents.strict_yaml import Document, parse, read
 from aims_gates.errors import InputError, PackError, ProfileError
 from aims_gates.packs.find import find_profile
 from aims_gates.packs.gate import Gate
-from aims_gates.profiles.layers import Layered, laid_over, merged
+from aims_gates.profiles.layers import Layered, laid_over, merged, weakened, weakened_in
 from aims_gates.profiles.lint import lint
 from aims_gates.profiles.schema import Profile, Resolved
 
@@ -54,7 +54,8 @@ def _laid_over(base: Document, overlay: Document) -> Document:
     if below.tier == "any":
         remedy = f"Name a profile of a tier first, e.g. high{OVER}{below.id}{OVER}{over.id}."
         raise ProfileError(f"{below.id!r} is an overlay itself", where=base.place(("tier",)), remedy=remedy)
-    return Layered(laid_over(base.value, overlay.value), base.where, base.lines, overlay)
+    content = laid_over(base.value, overlay.value)
+    return Layered(content, base.where, base.lines, overlay, weakened_in(base, overlay))
 
 
 def _inherited(document: Document, name: str, packs: list[Path], lineage: tuple[str, ...]) -> Document:
@@ -77,7 +78,8 @@ def _inherited(document: Document, name: str, packs: list[Path], lineage: tuple[
         raise ProfileError(
             f"extends: {error.message}", where=document.place(("extends",)), remedy=error.remedy
         ) from error
-    return Layered(merged(base.value, document.value), document.where, document.lines, base)
+    weaker = (*weakened_in(base), *weakened(base.value, document))
+    return Layered(merged(base.value, document.value), document.where, document.lines, base, weaker)
 
 
 def _parsed(document: Document) -> Profile:

@@ -491,6 +491,50 @@ def test_an_overlay_asks_for_no_weaker_basis_than_the_profile(pack: Path, contro
     assert ways == (["tightened"] if asked == "measured" else [])
 
 
+CHILD = "id: child\ntitle: Child\ntier: minimal\nextends: mine\n"
+LESS = "least_basis: declared, least_basis_why: y}"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("least_basis: declared\nleast_basis_why: y\ncontrols: {}\n", "", "declared is weaker than attested"),
+        ("least_basis: ''\ncontrols: {}\n", "", "any basis is weaker than attested"),
+        (f"controls:\n  A.7.4: {{{LESS}\n", "controls.A.7.4.", "declared is weaker than attested"),
+        (
+            f"controls:\n  A.5.4: {{why: x, gates: [fairness], {LESS}\n",
+            "controls.A.5.4.",
+            "declared is weaker than att",
+        ),
+    ],
+)
+def test_a_profile_asks_for_no_weaker_basis_than_the_one_it_extends(
+    pack: Path, text: str, place: str, message: str
+) -> None:
+    write(pack, SIGNED)
+    error = refused(pack, CHILD + text, "child")
+    assert error.message.startswith(f"{place}least_basis: {message}") and "attested" in str(error.remedy)
+    write(pack, "id: people\ntitle: People\ntier: any\ncontrols:\n  A.7.4: {why: x, gates: [data_quality]}\n", "people")
+    write(pack, "id: grandchild\ntitle: G\ntier: minimal\nextends: child\ncontrols: {}\n", "grandchild")
+    for name in ("child+people", "grandchild"):
+        with pytest.raises(ProfileError, match="is weaker than attested") as caught:
+            read_profile(name, GATES, [pack])
+        assert "child.yaml:" in str(caught.value.where)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "controls:\n  A.7.4: {least_basis: measured, least_basis_why: y}\n",
+        "least_basis: measured\nleast_basis_why: y\ncontrols:\n  A.7.4: {why: anew}\n",
+        "controls:\n  A.7.4: {least_basis: '', why: anew}\n",
+    ],
+)
+def test_a_profile_may_ask_for_a_stronger_basis_than_the_one_it_extends(pack: Path, text: str) -> None:
+    write(pack, SIGNED)
+    assert read(pack, CHILD + text, "child").profile.basis_asked("A.7.4")[0] in ("attested", "measured")
+
+
 def test_a_profile_that_takes_what_is_typed_again_is_loosened(pack: Path) -> None:
     before, after = read(pack, SIGNED).profile, read(pack, GOOD).profile
     said = {change.said: change.way for change in compare(before, after, GATES)}
