@@ -48,7 +48,8 @@ def test_gates_are_sorted_by_what_they_look_at(kit: Any, ready: str) -> None:
     found = lacking(kit, story, "high", evaluation="e.csv")
     by_gate = {gap.gate: gap for gap in (*found.data, *found.records)}
     assert by_gate["fairness"].data == {"evaluation": "e.csv"} and by_gate["fairness"].columns == ("sensitive",)
-    assert by_gate["drift"].data == {"reference": None, "production": None} and by_gate["drift"].columns == ()
+    data = {"reference": None, "production": None, "evaluation": "e.csv"}
+    assert by_gate["drift"].data == data and by_gate["drift"].columns == ()
     assert {"fairness", "performance", "drift"} <= {gap.gate for gap in found.data}
     assert {"ai_policy", "roles", "resources"} <= {gap.gate for gap in found.records}
     assert by_gate["roles"].state == "missing" and by_gate["roles"].controls == ("A.3.2", "A.4.6")
