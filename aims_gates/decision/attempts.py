@@ -149,7 +149,7 @@ class TriedBefore:
     Attributes:
         verdicts: How many there are: a gate, bytes, parameters and data count once.
         unmet: One line for each that did not pass, oldest first.
-        versions: How many versions were ever judged on the evaluation set in question.
+        versions: How many of the versions were judged on the evaluation set in question.
     """
 
     verdicts: int
@@ -166,8 +166,8 @@ class TriedBefore:
         lines = [f"tried before: {line}" for line in self.unmet]
         if self.versions > 1:
             lines.append(
-                f"{self.versions} versions were judged on this evaluation set: were all of them exactly at a limit, "
-                f"one would pass it by luck in {self.by_luck:.0%} of cases"
+                f"{self.versions} of the latest versions were judged on this evaluation set: "
+                f"were all of them exactly at a limit, one would pass it by luck in {self.by_luck:.0%} of cases"
             )
         return tuple(lines)
 

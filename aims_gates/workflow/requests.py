@@ -53,6 +53,10 @@ __all__ = [
 ]
 
 
+#: Of how many versions, the latest, the evidence is looked through: a name has thousands where it is retrained nightly.
+_LOOKED_AT = 20
+
+
 @dataclass(frozen=True)
 class Draft:
     """Something to be said.
@@ -221,7 +225,7 @@ def ask(connection: Source, ref: ModelRef, subject: str, reason: str, now: datet
 
 
 def tried(connection: Source, ref: ModelRef, evaluation: str | None) -> TriedBefore:
-    """What was measured on a name's versions since its last grant, by signed verdicts.
+    """What was measured on a name's latest versions since its last grant, by signed verdicts.
 
     Args:
         connection: The ledger.
@@ -230,8 +234,9 @@ def tried(connection: Source, ref: ModelRef, evaluation: str | None) -> TriedBef
     """
     ledger = statements(connection, ref.workspace, ref.name)
     since = max((row.position for row in ledger.grants()), default=-1)
-    versions = sorted({row.predicate.version for row in ledger.of(Registration, ledger.concerns)})
-    evidence = rows(connection, [f"version {ref.workspace}/{ref.name}/{version}" for version in versions])
+    registered = {row.predicate.version for row in ledger.of(Registration, ledger.concerns)}
+    latest = sorted(registered, key=lambda version: (len(version), version))[-_LOOKED_AT:]
+    evidence = rows(connection, [f"version {ref.workspace}/{ref.name}/{version}" for version in latest])
     return attempts_of(evidence, since, evaluation)
 
 
