@@ -238,8 +238,8 @@ def test_a_changed_data_set_is_written_anew_where_it_is_a_fact_and_voids_no_appr
     folder, data = pack / "records" / "systems" / "mortgage", pack / "data"
     data.mkdir()
     requirements = (folder / "requirements.yaml").read_text()
-    for role in ("reference", "evaluation"):
-        (data / f"{role}.csv").write_text("income,race\n1,a\n2,b\n")
+    for role in ("reference", "evaluation", "production"):
+        (data / f"{role}.csv").write_text(f"income,race\n1,a\n2,{role}\n")
     sheets = "records/systems/mortgage/datasheets.yaml"
     assert command("records", "submit", sheets, "--key", "dee.key").code == 0
     assert command("records", "approve", sheets, "--key", "rita.key").code == 0

@@ -163,7 +163,7 @@ def test_a_tier_lowered_by_hand_is_named(pack: Path, tier: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("  - {id: aims-manager@example.org, active: true}\n", "", "nobody active holds the role 'aims_manager'"),
+        ("  - {id: data-steward@example.org, active: true}\n", "", "nobody active holds the role 'data_steward'"),
         ("holders: [data-steward@example.org]", "holders: []", "nobody active holds the role 'data_steward'"),
         ("holders: [data-steward@example.org]", "holders: [nobody@example.org]", "nobody active holds the role"),
         (
