@@ -113,7 +113,7 @@ def test_with_one_invalid_system_nothing_is_signed_and_every_problem_is_told(sho
 def test_an_inactive_profile_stops_it(shop: Any, command: Any) -> None:
     assert command("profile", "activate", "shop", *BY, *shop.sign("policy")).code == 0
     profile = shop.folder / "profiles" / "shop.yaml"
-    profile.write_text(profile.read_text().replace("value: 0.6", "value: 0.5"))
+    profile.write_text(profile.read_text().replace("value: 0.6", "value: 0.7"))
     said = command("bind", "--changed", *BY, *shop.sign("policy"))
     assert said.code == 1 and "is not active" in said.err
     assert "plan: gates otherwise: performance (params)" in said.out
