@@ -98,10 +98,18 @@ def test_counts_at_the_limit_seldom_pass_and_seldom_fail(method: str, n: int) ->
     counted(method, "a slope over ten bands", n, 40)
 
 
+#: Each method with each shape that can come to its limit; a band of a tenth that empties moves a tenth at most.
+REACHED = [
+    (method, shape)
+    for method in ("psi", "jensenshannon", "hellinger", "TVD")
+    for shape in SHAPES
+    if (method, shape) != ("TVD", "one band nearly empties")
+]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("method", ["psi", "jensenshannon", "hellinger", "TVD"])
+@pytest.mark.parametrize(("method", "shape"), REACHED)
 def test_counts_of_any_shape_at_the_limit_seldom_pass_and_seldom_fail(method: str, shape: str, n: int) -> None:
     counted(method, shape, n, max(ASKED, 400))
 
