@@ -79,6 +79,7 @@ def behind_a_proxy(chain: Chain) -> bool:
     return str(chain.target.port) != chain.target.names["port"]
 
 
+@pytest.mark.long
 def test_a_read_user_gets_no_shell_on_the_server(chain: Chain, record_property: Any) -> None:
     secret = (chain.folder / "server.key").read_text().splitlines()[1]
     doors = [

@@ -117,6 +117,7 @@ def status_of(connection: socket.socket) -> str:
             return ""  # hung up on before the answer was read
 
 
+@pytest.mark.long
 def test_bodies_too_large_or_too_slow_are_cut_off_and_change_nothing(target: Target) -> None:
     before = target.governed()
     waiting = [target.begun(door, "Content-Length: 1000") for door in DOORS]

@@ -266,6 +266,7 @@ def claimed(target: Target, worlds: ModuleType, number: int) -> Claim:
     return Claim(target, worlds, name, str(target.world.store.stage_version(name, 1)))
 
 
+@pytest.mark.long
 def test_no_statement_but_the_right_ones_promotes(
     target: Target, worlds: ModuleType, signers: None, record_property: Callable[[str, object], None]
 ) -> None:

