@@ -11,13 +11,13 @@ from aims_gates.documents.canonical import digest_of
 from aims_gates.documents.shell import invocation
 from aims_gates.model import Evidence, Finding
 
-__all__ = ["ERROR_RATE", "TriedBefore", "attempts_of", "replaced_failures", "replacement_lines", "without_trying_again"]
+__all__ = ["TriedBefore", "attempts_of", "replacement_lines", "without_trying_again"]
 
 #: The role whose data are new each time: a later window says what is so now.
 _WINDOWED = "production"
 _DATA = "data:"
 #: How often a gate's interval passes, at most, where the truth is exactly at the limit.
-ERROR_RATE = 0.025
+_ERROR_RATE = 0.025
 
 
 @dataclass(frozen=True)
@@ -72,26 +72,22 @@ def _says_why(request: Row | None, item: Counted) -> bool:
     return entry is not None and all(entry.inputs.get(role) == digest for role, digest in data.items())
 
 
-def replaced_failures(ledger: EvidenceView, counted: Iterable[Counted]) -> Iterator[tuple[Counted, _Failure]]:
-    """Each failure on data that later evidence of the same gate is not about, beside that evidence."""
-    for item in counted:
-        if item.standing == "counts":
-            yield from ((item, failure) for failure in _failures(ledger, item))
-
-
 def replacement_lines(ledger: EvidenceView, counted: Iterable[Counted]) -> tuple[str, ...]:
     """For approvers: per failure that was replaced, both sets and both results."""
-    lines = []
-    for item, failure in replaced_failures(ledger, counted):
-        assert item.evidence is not None
-        before, since = failure.row.predicate.data[failure.role], item.evidence.data.get(failure.role)
-        same = (finding for finding in item.evidence.findings if finding.measure == failure.finding.measure)
-        result = _result(next(same, None))
-        lines.append(
-            f"{item.step.gate}: {_result(failure.finding)} on {failure.role} {before[:19]} ({failure.row.at.date()}); "
-            f"{result} on {since[:19] if since else 'none'} since"
-        )
+    lines: list[str] = []
+    for item in counted:
+        if item.standing == "counts" and item.evidence is not None:
+            lines += [_replaced(item.step.gate, item.evidence, failure) for failure in _failures(ledger, item)]
     return tuple(lines)
+
+
+def _replaced(gate: str, evidence: Evidence, failure: _Failure) -> str:
+    before, since = failure.row.predicate.data[failure.role], evidence.data.get(failure.role)
+    same = (finding for finding in evidence.findings if finding.measure == failure.finding.measure)
+    return (
+        f"{gate}: {_result(failure.finding)} on {failure.role} {before[:19]} ({failure.row.at.date()}); "
+        f"{_result(next(same, None))} on {since[:19] if since else 'none'} since"
+    )
 
 
 def _result(finding: Finding | None) -> str:
@@ -147,19 +143,17 @@ class TriedBefore:
     """The signed verdicts on a name's versions that were measured on data, since its last grant.
 
     Attributes:
-        verdicts: How many there are: a gate, bytes, parameters and data count once.
-        unmet: One line for each that did not pass, oldest first.
+        unmet: One line for each that did not pass, oldest first; a gate, bytes, parameters and data count once.
         versions: How many of the versions were judged on the evaluation set in question.
     """
 
-    verdicts: int
     unmet: tuple[str, ...]
     versions: int
 
     @property
     def by_luck(self) -> float:
         """The chance that one of so many versions passes one limit at which all of them truly lie: 1 - (1 - a)^k."""
-        return float(1 - (1 - ERROR_RATE) ** self.versions)
+        return float(1 - (1 - _ERROR_RATE) ** self.versions)
 
     def lines(self) -> tuple[str, ...]:
         """In words; nothing where nothing failed and one version was judged."""
@@ -191,7 +185,7 @@ def attempts_of(rows: Iterable[Row], since: int, evaluation: str | None) -> Trie
             what = tuple(f"{role} {digest}" for role, digest in sorted(row.predicate.data.items()))
             key = (row.predicate.gate, row.statement.subject, digest_of(row.predicate, "params"), *what)
             verdicts.setdefault(key, _unmet(row))
-    return TriedBefore(len(verdicts), tuple(line for line in verdicts.values() if line), len(subjects))
+    return TriedBefore(tuple(line for line in verdicts.values() if line), len(subjects))
 
 
 def _measured(finding: Finding) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AGREEMENT", "agreement", "sampled_rows"]
 
-#: The measure of the finding: the greatest difference of a figure from the library's.
+#: The measure of the finding: the greatest difference of a figure from the library's, of a large figure relative to it.
 AGREEMENT = "agreement"
 #: Sums in another order differ by rounding alone.
 _TOLERANCE = 1e-9
@@ -55,7 +55,8 @@ def agreement(library: str, figures: Iterable[tuple[str, float, float]], rows: i
     if not pairs:
         note = f"{name} has no figure that this gate computes of these rows"
         return Finding(AGREEMENT, n=rows, outcome=None, note=note)
-    differ = [pair for pair in pairs if not (abs(pair[1] - pair[2]) <= _TOLERANCE * max(1.0, abs(pair[2])))]
+    gaps = {what: abs(ours - theirs) / max(1.0, abs(theirs)) for what, ours, theirs in pairs}
+    differ = [pair for pair in pairs if not limit.met(gaps[pair[0]])]
     where = f"{rows:,} rows" if whole else f"a seeded sample of {rows:,} rows"
     if differ:
         texts = [f"{what}: {ours:.12g} here, {theirs:.12g} by {name}" for what, ours, theirs in differ[:_SHOWN]]
@@ -63,6 +64,6 @@ def agreement(library: str, figures: Iterable[tuple[str, float, float]], rows: i
         remedy = "Report this with both values: either the library changed a definition or this gate is wrong."
         note = "; ".join([*texts, *more])
         return Finding(AGREEMENT, n=rows, limit=limit, outcome="error", note=note, remedy=remedy)
-    worst = max(abs(ours - theirs) for _, ours, theirs in pairs)
+    worst = max(gaps.values())
     note = f"{len(pairs)} figures agree with {name} to {max(worst, 1e-16):.0e}, on {where}"
     return Finding(AGREEMENT, worst, n=rows, limit=limit, outcome="pass", note=note)

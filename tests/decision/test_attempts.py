@@ -247,17 +247,17 @@ def test_attempts_since_the_last_grant_are_counted(kit):
     judge(story, kit, "pass", kit.OUTPUT)
     judge(story, kit, "inconclusive", kit.TABLE)
     attempts = attempts_of(story.rows, grant.position, None)
-    assert attempts.verdicts == 3 and len(attempts.unmet) == 2
+    assert len(attempts.unmet) == 2
     assert attempts.unmet[0].startswith("version 2, drift: gap 0.4 fail, limit <= 0.1 (2026-06-01, ")
     assert attempts.unmet[1].startswith("version ?, drift: gap")
     assert attempts.lines() == tuple(f"tried before: {line}" for line in attempts.unmet)
-    assert attempts_of(story.rows, -1, None).verdicts == 5  # with that on fairness
+    assert len(attempts_of(story.rows, -1, None).unmet) == 3
 
 
 def test_what_judges_no_data_is_no_attempt(kit):
     story = drifting(kit)
     story.check(kit.finding("fail", rests_on=("record:card",)), gate="drift")
-    assert attempts_of(story.rows, -1, None) == TriedBefore(1, (), 0)  # that on fairness
+    assert attempts_of(story.rows, -1, None) == TriedBefore((), 0)
 
 
 def test_versions_judged_on_one_set_are_counted_with_the_chance_of_luck(kit):

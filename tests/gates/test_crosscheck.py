@@ -72,3 +72,12 @@ def test_another_definition_is_an_error_that_names_both_values(run: Any, monkeyp
 
 def test_it_is_off_unless_asked_for(run: Any) -> None:
     assert not [one for one in run("fairness", {"evaluation": frame()}, FAIR) if one.measure == "agreement"]
+
+
+def test_large_figures_agree_as_far_as_a_double_does(run: Any) -> None:
+    rows = frame()
+    rows = rows.assign(q=rows.q * 1e9 + 1e10, score=rows.score * 1e10)
+    finding = agreement(
+        run("performance", {"evaluation": rows}, {"target": ["q"], "prediction": ["score"]}, crosscheck=9_999)
+    )
+    assert finding.outcome == "pass", finding.note
