@@ -34,6 +34,7 @@ GATES = (
     "fairness",
     "leakage",
     "performance",
+    "privacy",
     "provenance",
     "representativeness",
     "robustness",
@@ -150,6 +151,15 @@ def large() -> Mapping[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]
             {"evaluation": pd.concat([people(500, 3), base.iloc[:40]]), "reference": base},
             {"target": ["y"], "prediction": ["d"], "score": ["s"], "timestamp": ["when"], "id": ["id"]},
             {},
+        ),
+        "privacy": (
+            {"evaluation": base, "members": _perturbed()},
+            {"target": ["y"], "score": ["s"]},
+            {
+                "quasi_identifiers": [RACE, CITY],
+                "confidential": ["y"],
+                "limits": {"membership_auc": {"op": "<=", "value": 0.6}},
+            },
         ),
         "robustness": ({"evaluation": base, "perturbed": _perturbed()}, who, {}),
         "security": (

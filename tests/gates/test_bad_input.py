@@ -68,6 +68,11 @@ GATES: dict[str, tuple[Callable[[], Sets], Roles, dict[str, Any]]] = {
         {"target": ["y"], "prediction": ["d"], "score": ["s"], "id": ["k"]},
         {},
     ),
+    "privacy": (
+        lambda: {"evaluation": good(), "members": good()},
+        {"target": ["y"], "score": ["s"], "cluster": ["k"]},
+        {"quasi_identifiers": ["race"], "limits": {"membership_auc": {"op": "<=", "value": 0.6}}},
+    ),
     "drift": (lambda: {"reference": good(), "production": good()}, {"target": ["y"]}, {"columns": ["race", "x", "y"]}),
     "robustness": (
         lambda: {"evaluation": good(), "perturbed": good()},

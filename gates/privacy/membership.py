@@ -1,0 +1,72 @@
+"""Membership inference: how well the model's error tells the rows it was trained on from those it never saw."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from aims_gates import Case, Dataset, Finding, intervals
+from aims_gates.gatekit import outcome_remedy
+
+from .question import Question
+
+__all__ = ["membership_findings"]
+
+_MEASURE = "membership_auc"
+_NOTE = (
+    "0.5: the error tells nothing of who was in the training set; 1: it tells all (an attacker who knows the label and "
+    "what the model answers, by the size of the error alone; a cleverer one may do better)"
+)
+
+
+def membership_findings(case: Case, question: Question) -> Iterator[Finding]:
+    """membership_auc, where it has a limit: members against the evaluation rows, which must be no members.
+
+    The attack takes the smaller error for a member's (S. Yeom, I. Giacomelli, M. Fredrikson and S. Jha, IEEE CSF 2018);
+    its area under the ROC curve is the share of pairs that it tells apart, ties counting half. Interval: Newcombe's
+    (2006).
+
+    Raises:
+        DataError: a column is missing or has rows without a value.
+        InputError: labels are not declared.
+    """
+    limit = question.limits.get(_MEASURE)
+    if limit is None:
+        return
+    missing = [role for role in ("members", "evaluation") if role not in case.data]
+    if missing:
+        remedy = "Predict the training rows (aims-gates predict), and give them as --data members=FILE."
+        note = f"there is no {missing[0]} data, so the attack was not tried"
+        yield Finding(_MEASURE, limit=limit, outcome="inconclusive", note=note, remedy=remedy, missing=True)
+        return
+    confidence = case.number("confidence", 0.5, 0.999999)
+    members, others = (_errors(case, case.data[role]) for role in ("members", "evaluation"))
+    area = _area(members, others)
+    ends = intervals.auc_interval(area, len(members), len(others), confidence)
+    outcome = limit.verdict(area, *ends)
+    advice = outcome_remedy(outcome, "Regularize the model, train on more rows, or train it with differential privacy.")
+    n = len(members) + len(others)
+    yield Finding(_MEASURE, area, *ends, n=n, limit=limit, outcome=outcome, note=_NOTE, remedy=advice)
+
+
+def _errors(case: Case, data: Dataset) -> npt.NDArray[np.float64]:
+    """The error of each row, ascending: of the score where there is one, else of the prediction."""
+    data.require()
+    target, score = case.needed_column("target"), case.column("score")
+    answer = score or case.needed_column("prediction")
+    data.complete(target, answer)
+    if score:
+        error = f"abs({data.label_sql(target, case.params['positive'])} - CAST({data.quote(score)} AS DOUBLE))"
+    elif data.kind(target) == data.kind(answer) == "numeric":
+        error = f"abs(CAST({data.quote(target)} AS DOUBLE) - CAST({data.quote(answer)} AS DOUBLE))"
+    else:
+        error = f"CASE WHEN {data.same_sql(answer, target)} THEN 0.0 ELSE 1.0 END"
+    parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in data.batches(f"SELECT {error} AS e FROM data")]
+    errors: npt.NDArray[np.float64] = np.sort(np.concatenate(parts).astype(np.float64))
+    return errors
+
+
+def _area(members: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> float:
+    """The share of pairs in which the member has the smaller error, ties counting half."""
+    below, beside = (np.searchsorted(members, others, side=side) for side in ("left", "right"))
+    return float((below + beside).sum() / (2 * len(members) * len(others)))

@@ -1,0 +1,136 @@
+"""The gate privacy: published tables, what is withheld, and the attack on the model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aims_gates import Finding
+
+Run = Callable[..., tuple[Finding, ...]]
+
+
+def one(findings: tuple[Finding, ...], measure: str, **over: Any) -> Finding:
+    """The one finding of a measure."""
+    (finding,) = (f for f in findings if f.measure == measure and over.items() <= (f.over or {}).items())
+    return finding
+
+
+def test_sweeney_s_table_is_2_anonymous(run: Run) -> None:
+    """L. Sweeney (2002), Figure 2: k = 2 over race, birth, gender and ZIP."""
+    people = [
+        *[("Black", 1965, "m", "0214*", problem) for problem in ("short breath", "chest pain")],
+        *[("Black", 1965, "f", "0213*", problem) for problem in ("hypertension", "hypertension")],
+        *[("Black", 1964, "f", "0213*", problem) for problem in ("obesity", "chest pain")],
+        *[("White", 1964, "m", "0213*", problem) for problem in ("chest pain", "obesity", "short breath")],
+        *[("White", 1967, "m", "0213*", problem) for problem in ("chest pain", "chest pain")],
+    ]
+    frame = pd.DataFrame(people, columns=["race", "birth", "gender", "zip", "problem"])
+    asked = {"quasi_identifiers": ["race", "birth", "gender", "zip"], "confidential": ["problem"]}
+    findings = run("privacy", {"evaluation": frame}, **asked)
+    assert (one(findings, "k_anonymity").value, one(findings, "k_anonymity").outcome) == (2, "fail")
+    assert one(findings, "l_diversity").note == (
+        "in 2 groups all people have the same value, so whoever knows who they are learns it"
+    )
+    assert run("privacy", {"evaluation": frame}, **asked, limits={"k_anonymity": 2, "l_diversity": None})[0].outcome
+
+
+@pytest.mark.parametrize(
+    ("blocks", "diversity"),
+    [
+        (["heart heart viral viral", "cancer heart viral viral", "cancer cancer cancer cancer"], 1),
+        (["heart viral cancer cancer", "cancer heart viral viral", "heart viral cancer cancer"], 3),
+    ],
+)
+def test_the_inpatients_of_machanavajjhala_are_4_anonymous_and_then_3_diverse(
+    run: Run, blocks: list[str], diversity: int
+) -> None:
+    """A. Machanavajjhala and others (2007), Figures 2 and 3."""
+    rows = [(place, condition) for place, block in enumerate(blocks) for condition in block.split()]
+    frame = pd.DataFrame(rows, columns=["block", "condition"])
+    findings = run("privacy", {"evaluation": frame}, quasi_identifiers=["block"], confidential=["condition"])
+    assert one(findings, "k_anonymity").value == 4
+    assert one(findings, "l_diversity").value == diversity
+
+
+def test_rows_of_one_person_are_no_crowd(run: Run) -> None:
+    frame = pd.DataFrame({"town": ["A"] * 8 + ["B"] * 8, "who": [1] * 8 + [*range(2, 10)]})
+    findings = run("privacy", {"evaluation": frame}, {"cluster": ["who"]}, quasi_identifiers=["town"])
+    assert (one(findings, "k_anonymity").value, one(findings, "k_anonymity").n) == (1, 9)
+
+
+def test_a_missing_value_makes_a_group_and_counts_as_a_value(run: Run) -> None:
+    frame = pd.DataFrame({"town": ["A"] * 5 + [None] * 5, "ill": ["flu"] * 4 + [None] + [None] * 5})
+    findings = run("privacy", {"evaluation": frame}, quasi_identifiers=["town"], confidential=["ill"])
+    assert one(findings, "k_anonymity").value == 5
+    assert one(findings, "l_diversity").value == 1
+    assert "in 1 group all" in str(one(findings, "l_diversity").note)
+
+
+def test_neither_a_group_nor_a_count_of_few_people_comes_out(run: Run) -> None:
+    frame = pd.DataFrame({"town": ["Metropolis"] * 20 + ["Smallville"] * 3})
+    findings = run("privacy", {"evaluation": frame}, quasi_identifiers=["town"])
+    share = one(findings, "small_cell_share")
+    assert share.value is None and "withheld" in str(share.note)
+    assert not any("Smallville" in str(finding) for finding in findings)
+    several = pd.DataFrame({"town": ["Metropolis"] * 20 + ["Smallville"] * 3 + ["Midway"] * 2})
+    assert one(run("privacy", {"evaluation": several}, quasi_identifiers=["town"]), "small_cell_share").value == 0.2
+
+
+ROLES = {"target": ["y"], "score": ["s"]}
+
+
+def asked(**limits: Any) -> dict[str, Any]:
+    """Parameters with a limit on membership inference."""
+    return {"quasi_identifiers": ["town"], "limits": {"membership_auc": {"op": "<=", "value": 0.6}, **limits}}
+
+
+def predicted(rows: int, spread: float, seed: int = 1) -> pd.DataFrame:
+    """Rows whose score lies as far from the label as ``spread`` says."""
+    random = np.random.default_rng(seed)
+    y = random.integers(0, 2, rows)
+    error = np.clip(np.abs(random.normal(0, spread, rows)), 0, 1)
+    return pd.DataFrame({"y": y, "s": np.abs(y - error), "town": "A"})
+
+
+def test_a_model_that_knows_its_training_rows_by_heart_tells_who_they_are(run: Run) -> None:
+    sets = {"evaluation": predicted(2000, 0.4), "members": predicted(2000, 0.05, 2)}
+    finding = one(run("privacy", sets, ROLES, **asked()), "membership_auc")
+    errors = {role: (frame.y - frame.s).abs().to_numpy() for role, frame in sets.items()}
+    pairs = errors["members"][:, None] - errors["evaluation"]
+    assert finding.value == pytest.approx((pairs < 0).mean() + (pairs == 0).mean() / 2, abs=1e-12)
+    assert finding.outcome == "fail" and finding.low is not None and finding.low > 0.6
+
+
+def test_a_model_that_does_as_well_on_others_tells_nothing(run: Run) -> None:
+    sets = {"evaluation": predicted(2000, 0.3), "members": predicted(2000, 0.3, 2)}
+    finding = one(run("privacy", sets, ROLES, **asked()), "membership_auc")
+    assert finding.outcome == "pass" and finding.value == pytest.approx(0.5, abs=0.03)
+    few = {role: frame.head(20) for role, frame in sets.items()}
+    assert one(run("privacy", few, ROLES, **asked()), "membership_auc").outcome == "inconclusive"
+
+
+def test_predictions_without_scores_will_do(run: Run) -> None:
+    right, wrong = pd.DataFrame({"y": [0, 1] * 100, "town": "A"}), pd.DataFrame({"y": [0, 1] * 100, "town": "A"})
+    right["d"], wrong["d"] = right.y, [0, 0] * 100
+    sets = {"evaluation": wrong, "members": right}
+    finding = one(run("privacy", sets, {"target": ["y"], "prediction": ["d"]}, **asked()), "membership_auc")
+    assert finding.value == 0.75
+
+
+def test_without_answers_for_the_training_rows_the_attack_is_open(run: Run) -> None:
+    finding = one(run("privacy", {"evaluation": predicted(50, 0.3)}, ROLES, **asked()), "membership_auc")
+    assert finding.outcome == "inconclusive" and finding.missing and "aims-gates predict" in str(finding.remedy)
+
+
+def test_the_attack_is_not_tried_where_no_limit_asks_for_it(run: Run) -> None:
+    findings = run("privacy", {"evaluation": predicted(50, 0.3)}, ROLES, quasi_identifiers=["town"])
+    assert [finding.measure for finding in findings] == ["k_anonymity", "small_cell_share"]
+
+
+def test_a_confidential_column_identifies_nobody(run: Run) -> None:
+    frame = pd.DataFrame({"town": ["A"] * 5})
+    (finding,) = run("privacy", {"evaluation": frame}, quasi_identifiers=["town"], confidential=["town"])
+    assert finding.outcome == "error" and "both" in str(finding.note)
