@@ -67,9 +67,9 @@ def test_the_last_lines_are_the_sums_of_all_runs_and_what_pytest_said_last() -> 
 
 
 def test_what_is_mutated_is_there() -> None:
-    settings = tomllib.loads((ROOT / "tests/mutation.toml").read_text(encoding="utf-8"))
-    paths = [settings["cosmic-ray"]["module-path"], *settings["cosmic-ray"]["excluded-modules"]]
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+    groups = tomllib.loads((ROOT / "tests/mutation/files.toml").read_text(encoding="utf-8"))["group"]
+    assert [pattern for group in groups for pattern in group["files"] if not list(ROOT.glob(pattern))] == []
+    assert [path for group in groups for path in group["tests"] if not (ROOT / path).exists()] == []
 
 
 def test_a_server_that_somebody_names_is_left_without_our_databases(postgresql: Any) -> None:

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from aims_gates import DataError, Dataset, Limit
+from aims_gates import DataError, Dataset, InputError, Limit
 from aims_gates.gatekit import calibration_bins, calibration_error, holds, judge_interval, read_bands, weight_sql
 
 AT_MOST = Limit("<=", 0.1)
@@ -79,3 +79,36 @@ def test_the_calibration_error_is_the_mean_distance_over_the_bins() -> None:
     bins = calibration_bins(data, rows, read_bands(data, rows, "equal", 10))[None]
     value, low, high = calibration_error(bins, 0.95)
     assert value == pytest.approx(0.125) and low <= value <= high
+
+
+@pytest.mark.parametrize("bands", [[0.0, 0.5], [0.5, 1.0], [0.5, 0.5], [0.5, 0.2], [], [True], "deciles"])
+def test_bands_rise_between_0_and_1(bands: object) -> None:
+    with pytest.raises(InputError, match="bands cannot be"):
+        read_bands(frame(s=[0.1], w=[1.0]), "SELECT s, w FROM data", bands, 10)
+
+
+def test_given_bands_are_named_from_0_to_1() -> None:
+    bands = read_bands(frame(s=[0.1], w=[1.0]), "SELECT s, w FROM data", [0.05, 0.2], 10)
+    assert bands.names == ("0 to 0.05", "0.05 to 0.2", "0.2 to 1")
+
+
+def test_quantile_bands_of_scores_that_begin_above_0_hold_as_many_rows_each() -> None:
+    scores: list[object] = [0.5 + place / 400 for place in range(100)]
+    data = frame(s=scores, y=[0] * 50 + [1] * 50, w=[1.0] * 100)
+    rows = "SELECT s, y, w FROM data"
+    bins = calibration_bins(data, rows, read_bands(data, rows, "quantile", 4))[None]
+    assert [one.weight for one in bins] == [25, 25, 25, 25]
+    assert [one.share for one in bins] == [0, 0, 1, 1]
+
+
+def test_the_interval_of_the_calibration_error_is_made_of_the_bands_intervals() -> None:
+    data = frame(s=[0.2] * 40 + [0.9] * 60, y=[0] * 10 + [1] * 30 + [0] * 6 + [1] * 54, w=[1.0] * 100)
+    rows = "SELECT s, y, w FROM data"
+    bins = calibration_bins(data, rows, read_bands(data, rows, "equal", 10))[None]
+    (low_0, high_0), (low_1, high_1) = (one.rate.interval(0.95, 2) for one in bins)
+    value, low, high = calibration_error(bins, 0.95)
+    assert value == pytest.approx(0.4 * (0.75 - 0.2) + 0.6 * (0.9 - 0.9))
+    assert low == pytest.approx(0.4 * (low_0 - 0.2))
+    assert high == pytest.approx(0.4 * (high_0 - 0.2) + 0.6 * max(0.9 - low_1, high_1 - 0.9))
+    assert high < 1
+    assert calibration_error(bins, 0.95, 2)[2] > high
