@@ -77,13 +77,10 @@ def _limit_of(measured: Measured, settings: Settings) -> tuple[Limit | None, boo
 
 def _by_bound(item: Measured, limit: Limit, bound: Bound, family: int, settings: Settings) -> Finding:
     """Fail by the corrected lower end, pass by the plain upper end."""
-    value = item.statistic.value
     low, high = bound.ends(settings.tail)
     sure, _ = bound.ends(settings.tail / settings.times(family))
     finding = _finding(item, limit, low=low, high=high if math.isfinite(high) else None)
-    widened = (
-        f"; over {family} verdicts together the interval begins at {sure:.3g}" if family > 1 and sure < low else ""
-    )
+    widened = f"; over {family} verdicts together the interval begins at {sure:.3g}" if sure < low else ""
     if not limit.met(sure):
         return _failed(finding, widened.removeprefix("; "))
     if not limit.met(low):
@@ -93,7 +90,7 @@ def _by_bound(item: Measured, limit: Limit, bound: Bound, family: int, settings:
         return replace(finding, outcome="pass")
     if not limit.met(high) and METHODS[item.method].bounded:
         reasons = [_what_would_settle(item, bound, settings), *reasons]
-    return _open(finding, "; ".join(reasons), "Measure on more rows." if limit.met(value) else None)
+    return _open(finding, "; ".join(reasons))
 
 
 def _blind(item: Measured, settings: Settings) -> list[str]:

@@ -91,8 +91,8 @@ def test_the_catalogue_and_its_crosswalk_agree_with_their_source() -> None:
     source = Path(__file__).resolve().parents[3].parent / "shared" / "compliance" / "annex_a.yaml"
     if not source.is_file():
         pytest.skip(f"{source} is not here")
-    # Gates beyond the source: what laws add (a city on hiring, Art. 27 and 4a of the AI Act), people in the data, and data
-    # before training.
+    # Gates beyond the source: what laws add (a city on hiring, Art. 27 and 4a of the AI Act), people in the data, and
+    # data before training.
     added = {"A.5.3": {"fundamental_rights"}, "A.5.4": {"bias_audit", "fundamental_rights"}}
     added |= {
         "A.7.2": {"privacy", "special_categories"},
