@@ -139,4 +139,4 @@ def test_the_gate_comes_to_what_its_counts_come_to(run: Run) -> None:
             n = rate * (1 - rate) / variance
             assert one.n == pytest.approx(min(max(n, weights.sum() ** 2 / (weights**2).sum()), 300))
             size = float(intervals.at_level(one.n or 0.0, 29.0, 0.95))
-            assert (one.low, one.high) == pytest.approx(intervals.wilson(rate * size, size))
+            assert (one.low, one.high) == pytest.approx(intervals.exact_rate(rate * size, size))
