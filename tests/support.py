@@ -37,6 +37,8 @@ __all__ = [
 #: Exit code, output, errors.
 Printed = tuple[int, str, str]
 
+#: Read once: fixtures take such variables away.
+_ERROR_RATES = os.environ.get("AIMS_GATES_ERROR_RATES")
 #: Third parties' own deprecations; ours stay errors.
 _WARNINGS = (
     "ignore:The ``noload`` loader strategy",
@@ -190,7 +192,7 @@ def assert_error(findings: Sequence[Any], words: str) -> None:
 
 def note_rates(passes: float, fails: float, draws: int) -> None:
     """Write how often a simulation's verdict was wrong to the file that AIMS_GATES_ERROR_RATES names, if it does."""
-    if path := os.environ.get("AIMS_GATES_ERROR_RATES"):
+    if _ERROR_RATES:
         test = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].removesuffix(" (call)")
-        with Path(path).open("a") as table:
+        with Path(_ERROR_RATES).open("a") as table:
             table.write(f"| {test} | {draws:,} | {passes / draws:.2%} | {fails / draws:.2%} |\n")
