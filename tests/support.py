@@ -27,6 +27,7 @@ __all__ = [
     "file_size_limit",
     "let_through",
     "load",
+    "note_rates",
     "python_model",
     "repeating",
     "server_settings",
@@ -36,6 +37,8 @@ __all__ = [
 #: Exit code, output, errors.
 Printed = tuple[int, str, str]
 
+#: Read once: fixtures take such variables away.
+_ERROR_RATES = os.environ.get("AIMS_GATES_ERROR_RATES")
 #: Third parties' own deprecations; ours stay errors.
 _WARNINGS = (
     "ignore:The ``noload`` loader strategy",
@@ -185,3 +188,11 @@ def assert_error(findings: Sequence[Any], words: str) -> None:
     assert outcome_of(tuple(findings)) == "error"
     assert words in str(findings[-1].note)
     assert findings[-1].remedy
+
+
+def note_rates(passes: float, fails: float, draws: int) -> None:
+    """Write how often a simulation's verdict was wrong to the file that AIMS_GATES_ERROR_RATES names, if it does."""
+    if _ERROR_RATES:
+        test = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].removesuffix(" (call)")
+        with Path(_ERROR_RATES).open("a") as table:
+            table.write(f"| {test} | {draws:,} | {passes / draws:.2%} | {fails / draws:.2%} |\n")

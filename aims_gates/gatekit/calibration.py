@@ -163,7 +163,7 @@ def calibration_error(bins: Sequence[Bin], confidence: float, comparisons: float
     """Expected calibration error and the ends of its interval.
 
     The mean distance of the share that came true and the mean score over the bands (M. P. Naeini et al., AAAI 2015).
-    The interval is the sum of the bands' Wilson intervals, corrected for their number: wide, and never too narrow.
+    The interval is the sum of the bands' intervals, corrected for their number: wide, and never too narrow.
     """
     total = sum(one.weight for one in bins)
     value = low = high = 0.0

@@ -36,8 +36,8 @@ class SampleRate:
         return (self.value or 0.0) * n, n
 
     def interval(self, confidence: float, comparisons: float = 1) -> tuple[float, float]:
-        """Wilson's interval for the effective size; (0, 1) where nothing is known."""
-        low, high = intervals.wilson(*self.counts(confidence, comparisons), confidence, comparisons)
+        """Clopper and Pearson's interval for the effective size; (0, 1) where nothing is known."""
+        low, high = intervals.exact_rate(*self.counts(confidence, comparisons), confidence, comparisons)
         return float(low), float(high)
 
 

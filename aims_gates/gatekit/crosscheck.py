@@ -41,17 +41,23 @@ def sampled_rows(data: Dataset, sql: str, most: int) -> tuple["pd.DataFrame", bo
 
 
 def agreement(library: str, figures: Iterable[tuple[str, float, float]], rows: int, whole: bool) -> Finding:
-    """Whether figures are the library's own to 1e-9; an error that names both values where one is not.
+    """Whether figures are the library's own to 1e-9; an error where one is not, or the library is not there.
 
     Args:
         library: The distribution, ``fairlearn``.
-        figures: What each is, ours, and the library's. One that is undefined (NaN) for both is left out.
+        figures: What each is, ours, and the library's; the library is imported as they are read. One that is undefined
+            (NaN) for both is left out.
         rows: On how many rows they were compared.
         whole: Whether these are all rows.
     """
-    name = f"{library} {version(library)}"
-    pairs = [(what, ours, theirs) for what, ours, theirs in figures if not (np.isnan(ours) and np.isnan(theirs))]
     limit = Limit("<=", _TOLERANCE)
+    try:
+        name = f"{library} {version(library)}"
+        pairs = [(what, ours, theirs) for what, ours, theirs in figures if not (np.isnan(ours) and np.isnan(theirs))]
+    except ImportError as error:
+        note = f"the figures were to be compared with those of {library}, which cannot be imported here ({error})"
+        remedy = "pip install 'aims-gates[gates]', or set crosscheck to 0 where the profile lets you."
+        return Finding(AGREEMENT, n=rows, limit=limit, outcome="error", note=note, remedy=remedy)
     if not pairs:
         note = f"{name} has no figure that this gate computes of these rows"
         return Finding(AGREEMENT, n=rows, outcome=None, note=note)

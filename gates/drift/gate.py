@@ -15,6 +15,7 @@ from .attachment import attach_html
 from .bins import bin_shares, first_columns
 from .chunks import parts_of
 from .columns import Column, Floats, Part, Reading, profile, reading_of, texts
+from .crosscheck import crosscheck
 from .methods import METHODS, evidently_method
 from .overlap import overlaps
 from .pair import Pair
@@ -51,11 +52,19 @@ def run(case: Case) -> Iterable[Finding]:
     verdicts = iter(judged)
     findings = [next(verdicts) if isinstance(item, Measured) else item for item in result]
     yield from findings
+    if settings.crosscheck:
+        yield crosscheck((reference, production), readings, settings, _of_all_rows(result))
     yield from overlaps(case, settings, production, readings)
     yield from _drift_shares(findings, settings)
     yield from first_columns(bins, findings, settings.histograms)
     if settings.html:
         yield from attach_html(case, reference, production, list(readings))
+
+
+def _of_all_rows(result: Iterable[Finding | Measured]) -> dict[tuple[str, str], float]:
+    """Column and method -> the statistic, where it is of no chunk."""
+    whole = (item for item in result if isinstance(item, Measured) and "chunk" not in item.over)
+    return {(item.over["column"], item.method): item.statistic.value for item in whole}
 
 
 def _set(case: Case, role: str) -> Dataset:

@@ -60,6 +60,7 @@ class Settings:
         histograms: Of how many columns bins are given for a picture.
         html: Whether evidently's own page is attached.
         shares_rows: Whether production may hold rows of the other sets.
+        crosscheck: Up to how many rows of each set a library measures beside the gate; 0: none.
     """
 
     method: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None
@@ -74,6 +75,7 @@ class Settings:
     histograms: int
     html: bool
     shares_rows: bool
+    crosscheck: int
 
     @classmethod
     def of(cls, case: Case) -> "Settings":
@@ -98,8 +100,22 @@ class Settings:
         bins = params.get("bins") or _BINS[0]
         _require(bins in _BINS, "bins", bins, f"Choose from: {', '.join(_BINS)}.")
         quantiles = bins == _BINS[0]
+        beside = int(_value(params, "crosscheck", 0))
+        _require(beside >= 0, "crosscheck", beside, "Give a number of rows; 0 compares none.")
         return cls(
-            method, quantiles, columns, limits, chunk, correction, confidence, min_rows, streams, most, html, shares
+            method,
+            quantiles,
+            columns,
+            limits,
+            chunk,
+            correction,
+            confidence,
+            min_rows,
+            streams,
+            most,
+            html,
+            shares,
+            beside,
         )
 
     @property

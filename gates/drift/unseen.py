@@ -46,9 +46,9 @@ def shares(pair: Pair, over: Mapping[str, Any], settings: Settings, family: int)
 
 
 def _missing(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Finding:
-    """The share of production's rows without a value, with Wilson's interval."""
+    """The share of production's rows without a value, with Clopper and Pearson's interval."""
     rows, of = pair.production.missing, pair.production.rows
-    low, high = intervals.wilson(rows, of, settings.confidence)
+    low, high = intervals.exact_rate(rows, of, settings.confidence)
     finding = Finding("missing_share", rows / of, low, high, n=of, over=dict(over))
     limit = settings.limits.get("missing_share")
     note = f"in the reference {pair.reference.missing / pair.reference.rows:.4g}"
@@ -56,12 +56,11 @@ def _missing(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Finding
 
 
 def _increase(pair: Pair, over: Mapping[str, Any], settings: Settings, family: int) -> Finding:
-    """The share of production's rows without a value less that of the reference's, with Newcombe's interval."""
+    """The share of production's rows without a value less that of the reference's, with MOVER's interval."""
     mine, known = ((column.missing, column.rows) for column in (pair.production, pair.reference))
     value = mine[0] / mine[1] - known[0] / known[1]
     ends, sure = (
-        intervals.newcombe_difference(*mine, *known, settings.confidence, times)
-        for times in (1, settings.times(family))
+        intervals.exact_difference(*mine, *known, settings.confidence, times) for times in (1, settings.times(family))
     )
     finding = Finding("missing_increase", value, *ends, n=mine[1], over=dict(over))
     note = f"{mine[0] / mine[1]:.4g} of production's rows hold no value, {known[0] / known[1]:.4g} of the reference's"
@@ -77,14 +76,15 @@ def _unseen(pair: Pair, over: Mapping[str, Any], settings: Settings, family: int
     """
     counted = _in_text(pair) if pair.reference.reading.how == "hashed" else _in_counts(pair)
     rows, n = pair.production.rows, pair.reference.n
-    wilson = [intervals.wilson(counted.rows, rows, settings.confidence, times) for times in (1, settings.times(family))]
-    ends, sure = wilson
+    both = [
+        intervals.exact_rate(counted.rows, rows, settings.confidence, times) for times in (1, settings.times(family))
+    ]
+    ends, sure = both
     finding = Finding("unseen_share", counted.rows / rows, *ends, n=rows, over=dict(over), note=counted.note or None)
     limit, chance = settings.limits.get("unseen_share"), counted.once / n
     finding = _judged(replace(finding, limit=limit), ends, sure)
     more = [
-        intervals.newcombe_difference(counted.rows, pair.production.n, counted.once, n, settings.confidence, times)[0]
-        > 0
+        intervals.exact_difference(counted.rows, pair.production.n, counted.once, n, settings.confidence, times)[0] > 0
         for times in (1, settings.times(family))
     ]
     if limit is None or limit.met(chance) or finding.outcome == "pass" or (finding.outcome == "fail" and all(more)):

@@ -97,6 +97,6 @@ def _distribution(
     counts_by_code = {str(code): int(rows) for code, rows in counts}
     for code in (*counts_by_code, *(code for code in dict.fromkeys(codes or ()) if code not in counts_by_code)):
         rows = counts_by_code.get(code, 0)
-        low, high = intervals.wilson(rows, n, confidence)
+        low, high = intervals.exact_rate(rows, n, confidence)
         note = None if codes is None or code in codes else "not declared"
         yield Finding("reason_share", rows / n, low, high, n=n, over={"reason": code}, note=note)

@@ -46,14 +46,23 @@ def crosscheck(
     frame, whole = sampled_rows(data, f"SELECT {parts} FROM data", question.crosscheck)
     if not whole:
         question, cells = _of_sample(question, frame)
-    figures: list[Figure] = []
+    figures = _figures(question, cells, sets, findings if whole else (), frame)
+    return agreement("fairlearn", figures, len(frame), whole)
+
+
+def _figures(
+    question: Question,
+    cells: Sequence[Cell],
+    sets: Iterable[tuple[str, ...]],
+    findings: Sequence[Finding],
+    frame: "pd.DataFrame",
+) -> Iterator[Figure]:
     for columns in sets:
         table = tabulate(question, cells, columns, {})
         rows = frame[~(frame[list(columns)] == MISSING).any(axis=1)] if question.drop_missing else frame
-        figures += _rates(question, table, rows, columns)
-        if whole and question.reference == "max" and not any(sizes.any() for sizes in set_aside(question, table)):
-            figures += _gaps(findings, rows, columns)
-    return agreement("fairlearn", figures, len(frame), whole)
+        yield from _rates(question, table, rows, columns)
+        if question.reference == "max" and not any(sizes.any() for sizes in set_aside(question, table)):
+            yield from _gaps(findings, rows, columns)
 
 
 def _of_sample(question: Question, frame: "pd.DataFrame") -> tuple[Question, list[Cell]]:

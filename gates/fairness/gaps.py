@@ -139,8 +139,8 @@ def _pair_ends(
         return float(low[pair[0]]), float(high[pair[0]])
     a, b = pair
     if ratio:
-        return intervals.ratio_score(x[b], n[b], x[a], n[a], question.confidence, times)
-    return intervals.newcombe_difference(x[a], n[a], x[b], n[b], question.confidence, times)
+        return intervals.exact_ratio(x[b], n[b], x[a], n[a], question.confidence, times)
+    return intervals.exact_difference(x[a], n[a], x[b], n[b], question.confidence, times)
 
 
 def _to_overall(

@@ -124,8 +124,8 @@ def group_findings(question: Question, table: Table, families: int) -> Iterator[
 def _rate_findings(question: Question, table: Table, rate: str, families: int) -> Iterator[Finding]:
     name, (top, bottom) = shown(question, rate), table.sums(rate)
     pairs, times = intervals.RatePairs.of(*_counted(table, rate)), len(table.names) * families
-    plain = intervals.wilson(*pairs.at(question.confidence), question.confidence)
-    sure = intervals.wilson(*pairs.at(question.confidence, times), question.confidence, times)
+    plain = intervals.exact_rate(*pairs.at(question.confidence), question.confidence)
+    sure = intervals.exact_rate(*pairs.at(question.confidence, times), question.confidence, times)
     for place, value in enumerate(_rates(top, bottom)):
         limit, few = _judgeable(question, table, place, name)
         if np.isnan(value):
@@ -211,7 +211,7 @@ def _compared(
 def _ratio_ends(x: Floats, n: Floats, place: int | None, confidence: float, comparisons: int) -> tuple[Floats, Floats]:
     """Intervals for each group's rate over the reference's."""
     if place is not None:
-        low, high = intervals.ratio_score(
+        low, high = intervals.exact_ratio(
             x, n, np.full_like(x, x[place]), np.full_like(n, n[place]), confidence, comparisons
         )
         return np.asarray(low), np.asarray(high)
@@ -225,7 +225,7 @@ def ratio_to_overall(x: Floats, n: Floats, confidence: float, comparisons: int) 
     the rest, which is independent of it; so the interval for r maps to the one wanted.
     """
     share = n / max(float(n.sum()), 1e-300)
-    low, high = intervals.ratio_score(x, n, x.sum() - x, n.sum() - n, confidence, comparisons)
+    low, high = intervals.exact_ratio(x, n, x.sum() - x, n.sum() - n, confidence, comparisons)
     with np.errstate(divide="ignore", invalid="ignore"):
         mapped = [
             np.where(np.isinf(r), 1 / share, r / (share * r + 1 - share)) for r in (np.asarray(low), np.asarray(high))
@@ -241,6 +241,6 @@ def overall_ends(x: Floats, n: Floats, ratio: bool, confidence: float, compariso
             nearest = np.where(low > 1, 1 / low, np.minimum(high, 1.0))
             return np.minimum(low, 1 / high), nearest
     rest = 1 - n / max(float(n.sum()), 1e-300)
-    low, high = intervals.newcombe_difference(x, n, x.sum() - x, n.sum() - n, confidence, comparisons)
+    low, high = intervals.exact_difference(x, n, x.sum() - x, n.sum() - n, confidence, comparisons)
     near, far = np.maximum(np.maximum(low, -high), 0.0), np.maximum(np.abs(low), np.abs(high))
     return rest * near, rest * far

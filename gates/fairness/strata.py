@@ -76,7 +76,7 @@ def _adjusted(question: Question, whole: Table, strata: Sequence[Table]) -> Iter
                 shown(question, rate),
                 (whole.name(a), whole.name(b)),
                 float(x[a] / n[a] - x[b] / n[b]),
-                _ends(intervals.newcombe_difference(x[a], n[a], x[b], n[b], question.confidence)),
+                _ends(intervals.exact_difference(x[a], n[a], x[b], n[b], question.confidence)),
                 *test,
                 n=sum(na + nb for _, na, _, nb in parts),
                 same=sum(gap > 0 for gap in gaps),

@@ -52,7 +52,7 @@ def _from_cells(cells: Tally, confidence: float, comparisons: int) -> dict[str, 
         "precision": rate([_TP], [_TP, _FP], "no decision is favourable"),
         "recall": recall,
         "f1": _f1(jaccard),
-        "balanced_accuracy": _mean_of([recall, specificity], "interval: MOVER, of two Wilson intervals", linked),
+        "balanced_accuracy": _mean_of([recall, specificity], "interval: MOVER, of two exact intervals", linked),
     }
 
 
@@ -64,7 +64,7 @@ def _f1(jaccard: Measured) -> Measured:
     def mapped(value: float | None) -> float:
         return 2 * (value or 0.0) / (1 + (value or 0.0))
 
-    note = "interval: Wilson's, of the Jaccard index, mapped"
+    note = "interval: Clopper and Pearson's, of the Jaccard index, mapped"
     sure = jaccard.sure and (mapped(jaccard.sure[0]), mapped(jaccard.sure[1]))
     return Measured(mapped(jaccard.value), mapped(jaccard.low), mapped(jaccard.high), jaccard.n, note, sure)
 
@@ -123,7 +123,7 @@ def _recalls(classes: list[Tally], confidence: float, comparisons: int) -> Measu
     """The mean of the classes' recalls."""
     linked = any(one.together is not None for one in classes)
     recalls = [rate_of(one.rate([1], [0, 1]), confidence, comparisons, "no rows") for one in classes]
-    return _mean_of(recalls, "interval: MOVER, of the classes' Wilson intervals", linked)
+    return _mean_of(recalls, "interval: MOVER, of the classes' exact intervals", linked)
 
 
 def score_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str | None, dict[str, Measured]]:
@@ -203,4 +203,6 @@ def _ratio(rows: Rows, rate: SampleRate, mean: float, comparisons: int) -> Measu
         low, high = rate.interval(rows.confidence, times)
         return low / mean, high / mean
 
-    return with_ends(rate.value / mean, ends, rate.n, comparisons, "interval: Wilson's, over the mean score")
+    return with_ends(
+        rate.value / mean, ends, rate.n, comparisons, "interval: Clopper and Pearson's, over the mean score"
+    )

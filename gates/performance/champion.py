@@ -118,9 +118,9 @@ def _paired(rows: Rows, tally: Tally, table: list[list[int]], comparisons: int) 
     def ends(times: float) -> Ends:
         size = float(intervals.at_level(n, df, rows.confidence, times))
         both, first, second, neither = (weight / whole * size for weight in weights)
-        return intervals.paired_difference(both, first, second, neither, 1 - (1 - rows.confidence) / times)
+        return intervals.exact_paired(both, first, second, neither, rows.confidence, times)
 
-    return with_ends(value, ends, n, comparisons, "interval: Newcombe's, paired")
+    return with_ends(value, ends, n, comparisons, "interval: MOVER's, paired")
 
 
 def _accuracy(rows: Rows, pairs: str, comparisons: int) -> Measured:

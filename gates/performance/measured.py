@@ -45,7 +45,7 @@ def with_ends(
 
 
 def rate_of(rate: SampleRate, confidence: float, comparisons: float, nothing: str) -> Measured:
-    """A rate with Wilson's interval; ``nothing`` says why there is none."""
+    """A rate with Clopper and Pearson's interval; ``nothing`` says why there is none."""
     if rate.value is None:
         return Measured(None, n=0.0, note=nothing)
     return with_ends(rate.value, lambda times: rate.interval(confidence, times), rate.n, comparisons)

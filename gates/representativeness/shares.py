@@ -54,16 +54,16 @@ class Group:
 def difference(group: Group, limit: Limit | None) -> Finding:
     """How far the share is from the population's, without its sign.
 
-    The interval is Wilson's around a stated share, Newcombe's where the reference is a sample.
+    The interval is Clopper and Pearson's around a stated share, MOVER's where the reference is a sample.
     """
     n, rows, population = group.n, group.rows, group.population
 
     def ends(times: int) -> Ends:
         if population.rows is None:
-            low, high = (end - group.expected for end in intervals.wilson(n, rows, group.confidence, times))
+            low, high = (end - group.expected for end in intervals.exact_rate(n, rows, group.confidence, times))
         else:
             count = population.counts.get(group.name, 0.0)
-            low, high = intervals.newcombe_difference(n, rows, count, population.rows, group.confidence, times)
+            low, high = intervals.exact_difference(n, rows, count, population.rows, group.confidence, times)
         return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
 
     note = f"{group.share:.2%} of the rows, {group.expected:.2%} in {population.where}"
@@ -78,10 +78,10 @@ def ratio(group: Group, limit: Limit | None) -> Finding:
 
     def ends(times: int) -> Ends:
         if population.rows is None:
-            low, high = intervals.wilson(n, rows, group.confidence, times)
+            low, high = intervals.exact_rate(n, rows, group.confidence, times)
             return low / group.expected, high / group.expected
         count = population.counts[group.name]
-        low, high = intervals.ratio_score(n, rows, count, population.rows, group.confidence, times)
+        low, high = intervals.exact_ratio(n, rows, count, population.rows, group.confidence, times)
         return low, high
 
     return _finding("share_ratio", group.share / group.expected, ends, group, limit, None)

@@ -147,7 +147,7 @@ def _perturbation(pairs: Pairs, question: _Question, score: tuple[float | None, 
 
 
 def _drop(question: _Question) -> Finding:
-    """Accuracy before minus accuracy after, on the same rows: Newcombe's paired interval, McNemar's exact p-value.
+    """Accuracy before minus accuracy after, on the same rows: MOVER's paired interval, McNemar's exact p-value.
 
     Non-inferiority: it passes when the whole interval lies below the margin. The p-value takes rows as independent.
     """
@@ -162,7 +162,7 @@ def _drop(question: _Question) -> Finding:
     def ends(times: int) -> tuple[float, float]:
         size = float(intervals.at_level(n, df, question.confidence, times))
         both, first, second, neither = (x / rows * size for x in cells)
-        return intervals.paired_difference(both, first, second, neither, 1 - (1 - question.confidence) / times)
+        return intervals.exact_paired(both, first, second, neither, question.confidence, times)
 
     low, high = ends(1)
     outcome: Outcome | None = None

@@ -88,14 +88,14 @@ def _rate(
 
 
 def _gain(retained: Kept, rows: Rows, limit: Limit | None, family: int) -> Finding:
-    """Error of the rows left to people minus error of those kept: what abstaining is worth. Interval: Newcombe's."""
+    """Error of the rows left to people minus error of those kept: what abstaining is worth. Interval: MOVER's."""
     if retained.left.value is None or retained.errors.value is None:
         outcome: Outcome | None = "inconclusive" if limit else None
         return Finding("abstention_gain", n=0, limit=limit, outcome=outcome, note="the model decides every row")
 
     def ends(times: int) -> tuple[float, float]:
         counts = (*retained.left.counts(rows.confidence, times), *retained.errors.counts(rows.confidence, times))
-        low, high = intervals.newcombe_difference(*counts, rows.confidence, times)
+        low, high = intervals.exact_difference(*counts, rows.confidence, times)
         return float(low), float(high)
 
     value, plain = retained.left.value - retained.errors.value, ends(1)

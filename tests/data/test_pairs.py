@@ -116,12 +116,12 @@ def test_verdicts_agree_with_the_intervals_they_are_made_from() -> None:
         n = generator.integers(20, 3000, size=2)
         x = generator.binomial(n, generator.uniform(0.05, 0.95, size=2))
         groups = RatePairs.of(x, n)
-        low, high = intervals.newcombe_difference(x[0], n[0], x[1], n[1])
+        low, high = intervals.exact_difference(x[0], n[0], x[1], n[1])
         inside = max(abs(low), abs(high)) <= 0.1
         outside = max(low, -high) > 0.1
         expected = "fail" if outside else "pass" if inside else "inconclusive"
         assert judge_difference(groups, TENTH).outcome == expected
-        ends = [intervals.ratio_score(x[i], n[i], x[j], n[j]) for i, j in ((0, 1), (1, 0))]
+        ends = [intervals.exact_ratio(x[i], n[i], x[j], n[j]) for i, j in ((0, 1), (1, 0))]
         worst = (
             "fail" if any(e[1] < 0.8 for e in ends) else "pass" if all(e[0] >= 0.8 for e in ends) else "inconclusive"
         )

@@ -47,7 +47,7 @@ def test_the_rows_asked_for_settle_a_rate_eight_times_in_ten(rate: float, limit:
     assert rows is not None
     met = limit.met(rate)
     counts = np.random.default_rng(5).binomial(rows, rate, 20_000)
-    ends = np.stack(intervals.wilson(counts, np.full(20_000, rows), 0.95, 1 if met else times))
+    ends = np.stack(intervals.exact_rate(counts, np.full(20_000, rows), 0.95, 1 if met else times))
     inside = ends <= limit.value if limit.op == "<=" else ends >= limit.value
     settled = float(np.mean(inside.all(axis=0) if met else ~inside.any(axis=0)))
     assert 0.8 <= settled <= 0.92
@@ -63,7 +63,7 @@ def test_a_rate_on_its_limit_is_settled_by_no_number_of_rows() -> None:
 
 def test_a_finding_carries_rate_interval_verdict_and_why_it_is_open() -> None:
     found = intervals.rate_finding("error", 1, 10, TENTH, 0.95, by={"sex": "f"}, note="of ten")
-    assert (found.value, found.low, found.high) == (0.1, *intervals.wilson(1, 10))
+    assert (found.value, found.low, found.high) == (0.1, *intervals.exact_rate(1, 10))
     assert (found.outcome, found.by, found.remedy) == ("inconclusive", {"sex": "f"}, "Evaluate on more rows.")
     assert found.note is not None
     assert found.note.startswith("of ten; the interval reaches over the limit")

@@ -53,7 +53,13 @@ def test_a_gate_that_misreckons_turns_its_figures_red(tmp_path: Path) -> None:
     (folder / "binary.py").write_text(code.replace("(s - y) * (s - y)", "abs(s - y)"))
     gates = find_gates() | {"performance": Gate.read(folder)}
     rows = recompute(part("scikit-learn-scores", "scikit-learn-decisions"), gates)
-    assert [(row.recomputed, row.ok) for row in rows] == [(pytest.approx(0.175), False), (0.625, True)]
+    figures = [row for row in rows if not row.id.endswith("/agreement")]
+    assert [(row.recomputed, row.ok) for row in figures] == [(pytest.approx(0.175), False), (0.625, True)]
+    beside = {row.id: (row.ok, row.note or row.source) for row in rows if row.id.endswith("/agreement")}
+    assert not beside["scikit-learn-scores/agreement"][0]
+    assert "brier: 0.175 here, " in beside["scikit-learn-scores/agreement"][1]
+    assert beside["scikit-learn-decisions/agreement"][0]
+    assert "figures agree with scikit-learn 1." in beside["scikit-learn-decisions/agreement"][1]
 
 
 def test_a_function_that_raises_is_a_figure_that_does_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +76,7 @@ def test_what_is_missing_does_not_agree_and_says_what() -> None:
     (row,) = recompute(part("scikit-learn-scores", params={"strange": 1}))
     assert not row.ok and "strange" in (row.note or "")
     (figure,) = part("scikit-learn-scores").gates[0].figures
-    (row,) = recompute(part("scikit-learn-scores", figures=(figure.model_copy(update={"measure": "gone"}),)))
+    row, _ = recompute(part("scikit-learn-scores", figures=(figure.model_copy(update={"measure": "gone"}),)))
     assert not row.ok and "0 findings" in (row.note or "")
     (row,) = recompute(part("scikit-learn-scores", roles={"target": ("nowhere",), "score": ("s",)}))
     assert not row.ok and "nowhere" in (row.note or "")

@@ -1,5 +1,6 @@
 """The libraries' own figures beside the gates', in the same run."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,46 @@ def test_large_figures_agree_as_far_as_a_double_does(run: Any) -> None:
         run("performance", {"evaluation": rows}, {"target": ["q"], "prediction": ["score"]}, crosscheck=9_999)
     )
     assert finding.outcome == "pass", finding.note
+
+
+@pytest.mark.parametrize("most", [10_000, 300])
+@pytest.mark.parametrize(("bins", "library"), [("quantile", "scipy 1."), ("evidently", "evidently 0.")])
+def test_distances_are_those_of_scipy_and_evidently(run: Any, bins: str, library: str, most: int) -> None:
+    methods = ["psi", "jensenshannon", "hellinger", "kl_div", "ks", "wasserstein"]
+    rows = frame(800)[["age", "sex", "score", "q", "d", "y"]]
+    rows["few"] = np.where(np.arange(800) < 6, 1.5, rows.y.astype(float))
+    sets = {"reference": rows[:500], "production": rows[300:].assign(q=rows.q * 1.1)}
+    named = {"age": [*methods[:4], "TVD"], "sex": methods[:4]}
+    method = {**dict.fromkeys(("score", "q", "few"), methods), **named}
+    found = run("drift", sets, columns=list(method), method=method, bins=bins, crosscheck=most, shares_rows=True)
+    finding = agreement(found)
+    assert finding.outcome == "pass", finding.note
+    assert str(finding.note).startswith("27 figures agree with") and library in str(finding.note)
+    assert ("a seeded sample" in str(finding.note)) == (most == 300)
+
+
+def test_a_library_that_measures_otherwise_is_an_error_of_drift(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import scipy.stats
+
+    monkeypatch.setattr(scipy.stats, "wasserstein_distance", lambda *_: 0.5)
+    sets = {"reference": frame()[["q"]], "production": frame()[["q"]]}
+    finding = agreement(run("drift", sets, method="wasserstein", crosscheck=10_000, shares_rows=True))
+    assert finding.outcome == "error" and "wasserstein of q: 0 here, " in str(finding.note)
+
+
+@pytest.mark.parametrize(
+    ("gate", "sets", "roles", "module"),
+    [("fairness", ("evaluation",), FAIR, "fairlearn.metrics"),
+     ("performance", ("evaluation",), {"target": ["y"], "prediction": ["d"]}, "sklearn.metrics"),
+     ("drift", ("reference", "production"), {}, "evidently.legacy.core")],
+)  # fmt: skip
+def test_a_library_that_is_not_there_is_an_error_and_the_other_findings_stay(
+    run: Any, monkeypatch: pytest.MonkeyPatch, gate: str, sets: Any, roles: Any, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    rows = frame()[["sex", "age", "y", "d"]]
+    more = {"bins": "evidently", "shares_rows": True} if gate == "drift" else {}
+    found = run(gate, dict.fromkeys(sets, rows), roles, crosscheck=10_000, **more)
+    finding = agreement(found)
+    assert finding.outcome == "error" and "pip install 'aims-gates[gates]'" in str(finding.remedy)
+    assert len(found) > 3

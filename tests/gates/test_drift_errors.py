@@ -19,6 +19,7 @@ from scipy import optimize, stats
 
 from aims_gates import Finding
 from aims_gates.packs.find import find_gates
+from tests.support import note_rates
 
 Run = Callable[..., tuple[Finding, ...]]
 ASKED = int(os.environ.get("AIMS_GATES_SIMULATIONS", "0"))
@@ -74,6 +75,7 @@ def wrong(method: str, outcomes: Iterator[Any], draws: int) -> None:
     for statistic in outcomes:
         low, high = statistic.bound(LIMITS[method]).ends(0.025)
         passes, fails = passes + (high <= LIMITS[method]), fails + (low > LIMITS[method])
+    note_rates(passes, fails, draws)
     assert passes / draws <= allowed(draws), (method, "pass", passes / draws)
     assert fails / draws <= allowed(draws), (method, "fail", fails / draws)
 
@@ -177,6 +179,7 @@ def test_eight_columns_at_the_limit_seldom_fail_together_through_the_gate_itself
         outcomes = [f.outcome for f in run("drift", sets, histograms=0, shares_rows=True) if f.measure == "psi"]
         assert len(outcomes) == 8
         fails, passes = fails + ("fail" in outcomes), passes + outcomes.count("pass")
+    note_rates(passes / 8, fails, draws)
     assert fails / draws <= allowed(draws)
     assert passes / (8 * draws) <= allowed(8 * draws)
 

@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from aims_gates import Finding, Limit, intervals
-from aims_gates.data.intervals import RatePairs, delong_interval, judge_ratio
-from aims_gates.gatekit import Tally, Together, judge_interval
+from aims_gates.data.intervals import RatePairs, delong_interval, judge_difference, judge_ratio
+from aims_gates.gatekit import SampleRate, Tally, Together, judge_interval
+from tests.support import note_rates
 
 Run = Callable[..., tuple[Finding, ...]]
 DRAWS = int(os.environ.get("AIMS_GATES_SIMULATIONS", "1000"))
@@ -26,6 +27,7 @@ SIZES = [100, 1000, pytest.param(10_000, marks=pytest.mark.long)]
 
 def seldom_wrong(outcomes: Counter[str]) -> None:
     assert outcomes.total() == DRAWS
+    note_rates(outcomes["pass"], outcomes["fail"], DRAWS)
     assert outcomes["pass"] <= MOST * DRAWS, outcomes
     assert outcomes["fail"] <= MOST * DRAWS, outcomes
 
@@ -64,6 +66,42 @@ def test_weights_of_any_mean_at_four_fifths(mean: float, n: int) -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("mean", [1, 33, 1000])
+@pytest.mark.parametrize("bound", [0.01, 0.05, 0.5])
+def test_a_weighted_rate_at_its_limit(bound: float, mean: float, n: int) -> None:
+    """Weights that vary as much as those of surveys do: a third of the rows is lost to them."""
+    draw, outcomes = np.random.default_rng(n + mean), Counter[str]()
+    for _ in range(DRAWS):
+        weights = draw.gamma(2, mean / 2, n)
+        total = float(weights.sum())
+        hits = float(weights @ (draw.random(n) < bound)) / total
+        rate = SampleRate(hits, float(intervals.effective_n(total, float(weights @ weights))))
+        outcomes[judge_interval(Limit("<=", bound), hits, rate.interval(0.95))[0]] += 1
+    seldom_wrong(outcomes)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("gap", [0.01, 0.05])
+@pytest.mark.parametrize("rate", [0.01, 0.3])
+def test_a_difference_of_groups_at_its_limit(rate: float, gap: float, n: int) -> None:
+    draw, outcomes = np.random.default_rng(n), Counter[str]()
+    for counts in draw.binomial(n // 2, [rate, rate + gap], (DRAWS, 2)):
+        outcomes[judge_difference(RatePairs.of(counts, [n // 2] * 2), Limit("<=", gap)).outcome] += 1
+    seldom_wrong(outcomes)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("gap", [0.01, 0.05])
+@pytest.mark.parametrize("only", [0.001, 0.1])
+def test_a_difference_on_the_same_rows_at_its_limit(only: float, gap: float, n: int) -> None:
+    draw, outcomes = np.random.default_rng(n), Counter[str]()
+    for both, first, second, neither in draw.multinomial(n, [0.5, only + gap, only, 0.5 - 2 * only - gap], DRAWS):
+        ends = intervals.exact_paired(both, first, second, neither)
+        outcomes[judge_interval(Limit("<=", gap), (first - second) / n, ends)[0]] += 1
+    seldom_wrong(outcomes)
+
+
+@pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("rates", [(0.5, 0.4), (0.9, 0.72), (0.1, 0.08)])
 def test_ten_rows_a_person_at_four_fifths(rates: tuple[float, float], n: int) -> None:
     draw, outcomes = np.random.default_rng(n), Counter[str]()
@@ -79,7 +117,7 @@ def test_ten_rows_a_person_at_four_fifths(rates: tuple[float, float], n: int) ->
 
 
 @pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("limit", [Limit(">=", 0.8), Limit("<=", 0.2), Limit(">=", 0.5), Limit("<=", 0.1)])
+@pytest.mark.parametrize("limit", [Limit("<=", bound) for bound in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8)])
 def test_a_rate_of_rows_of_persons_at_its_limit(limit: Limit, n: int) -> None:
     draw, outcomes = np.random.default_rng(n), Counter[str]()
     for _ in range(DRAWS):
@@ -139,4 +177,4 @@ def test_the_gate_comes_to_what_its_counts_come_to(run: Run) -> None:
             n = rate * (1 - rate) / variance
             assert one.n == pytest.approx(min(max(n, weights.sum() ** 2 / (weights**2).sum()), 300))
             size = float(intervals.at_level(one.n or 0.0, 29.0, 0.95))
-            assert (one.low, one.high) == pytest.approx(intervals.wilson(rate * size, size))
+            assert (one.low, one.high) == pytest.approx(intervals.exact_rate(rate * size, size))

@@ -68,7 +68,7 @@ def test_overlap_is_jaccards_and_its_interval_holds_the_mean(run: Run) -> None:
     overlaps = [len(x & y) / len(x | y) for x, y in pairs]
     finding = one(run("explainability", data, ROLES, top=2), "reason_jaccard")
     assert finding.value == pytest.approx(np.mean(overlaps))
-    assert (finding.low, finding.high) == pytest.approx(intervals.wilson(sum(overlaps), 300))
+    assert (finding.low, finding.high) == pytest.approx(intervals.exact_rate(sum(overlaps), 300))
     assert finding.outcome == "fail"
     agreed = one(run("explainability", data, ROLES), "first_reason_agreement")
     assert agreed.value == pytest.approx(np.mean([x[0] == y[0] for x, y in zip(*sets, strict=True)]))

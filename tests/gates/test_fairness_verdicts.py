@@ -119,7 +119,7 @@ def test_both_rates_of_equalized_odds_have_to_keep_the_limit(run: Run) -> None:
         assert (finding.outcome, finding.value) == ("fail", pytest.approx(0.2))
         assert f"worst pair in {rate}" in str(finding.note)
         assert "simultaneous interval" in str(finding.note)
-    wide = intervals.newcombe_difference(4_000, 10_000, 2_000, 10_000, 0.95, 2)
+    wide = intervals.exact_difference(4_000, 10_000, 2_000, 10_000, 0.95, 2)
     assert intervals.simultaneous(*wide) in str(odds(4_000, 7_000).note)
     assert odds(3_000, 7_000).outcome == "inconclusive"
 

@@ -202,7 +202,7 @@ def test_the_intervals_cover_what_they_should(run: Run) -> None:
         low, high = intervals.auc_interval(float((a[:, None] > b).mean()), 40, 60)
         area_hits += low <= truth <= high
         tp, wrong, _rest = generator.multinomial(100, [0.3, 0.2, 0.5])
-        ends = [2 * v / (1 + v) for v in intervals.wilson(tp, tp + wrong)]
+        ends = [2 * v / (1 + v) for v in intervals.exact_rate(tp, tp + wrong)]
         f1_hits += ends[0] <= 0.75 <= ends[1]
     assert area_hits / DRAWS >= 0.93
     assert f1_hits / DRAWS >= 0.93

@@ -297,7 +297,7 @@ def test_what_fails_alone_is_open_beside_others_and_says_so(run: Run) -> None:
     assert "fails alone (g0=a and g0=b)" in str(gap.note)
     hits, sizes = frame.groupby("g0").d.sum(), frame.groupby("g0").d.size()
     # Nine sets of columns times two limits, one pair.
-    wide = intervals.ratio_score(hits["b"], sizes["b"], hits["a"], sizes["a"], 0.95, 18)
+    wide = intervals.exact_ratio(hits["b"], sizes["b"], hits["a"], sizes["a"], 0.95, 18)
     assert intervals.simultaneous(*wide) in str(gap.note)
     assert gap.high is not None and gap.high < 0.8
 

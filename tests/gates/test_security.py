@@ -26,12 +26,12 @@ def attacks(**classes: tuple[int, int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["kind", "won"])
 
 
-def test_no_success_passes_from_seventy_three_attacks_on(run: Run) -> None:
-    # z^2 / (n + z^2) <= 0.05 of Wilson's interval: n >= 19 z^2 = 72.99.
-    for n, outcome in ((72, "inconclusive"), (73, "pass")):
+def test_no_success_passes_from_seventy_two_attacks_on(run: Run) -> None:
+    # 1 - 0.025^(1/n) <= 0.05 of Clopper and Pearson's interval: n >= 71.92.
+    for n, outcome in ((71, "inconclusive"), (72, "pass")):
         assert one(run("security", {"attacks": attacks(a=(0, n))}, ROLES), kind="a").outcome == outcome
     found = one(run("security", {"attacks": attacks(a=(0, 40))}, ROLES), kind="a")
-    assert "about 73 rows in all" in str(found.note)
+    assert "about 72 rows in all" in str(found.note)
 
 
 def test_each_class_is_judged_and_none_hides_in_the_whole(run: Run) -> None:
@@ -40,7 +40,7 @@ def test_each_class_is_judged_and_none_hides_in_the_whole(run: Run) -> None:
     assert one(found).outcome is None
     assert one(found, kind="a").outcome == "pass"
     assert one(found, kind="b").outcome == "fail"
-    low, high = intervals.wilson(30, 60)
+    low, high = intervals.exact_rate(30, 60)
     assert (one(found, kind="b").low, one(found, kind="b").high) == pytest.approx((low, high))
 
 

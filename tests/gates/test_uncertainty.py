@@ -35,7 +35,7 @@ def test_the_curve_is_the_error_of_the_most_confident_rows(run: Run) -> None:
         kept = wrong.iloc[np.argsort(-sure)[: round(coverage * len(frame))]]
         finding = one(found, "risk_at_coverage", coverage=coverage)
         assert finding.value == pytest.approx(kept.mean())
-        assert (finding.low, finding.high) == pytest.approx(intervals.wilson(kept.sum(), len(kept)))
+        assert (finding.low, finding.high) == pytest.approx(intervals.exact_rate(kept.sum(), len(kept)))
     kept = wrong.iloc[np.argsort(-sure)[:1600]]
     rest = wrong.sum() - kept.sum()
     assert one(found, "abstention_gain").value == pytest.approx(rest / 400 - kept.mean())
@@ -87,7 +87,7 @@ def test_an_open_verdict_says_how_many_rows_would_settle_it(run: Run) -> None:
     assert finding.outcome == "inconclusive"
     rows = int(str(finding.note).split("about ")[1].split(" rows")[0])
     errors = np.random.default_rng(1).binomial(rows, 0.1, 10_000)
-    assert 0.8 <= float(np.mean(np.asarray(intervals.wilson(errors, np.full(10_000, rows))[1]) <= 0.2)) <= 0.9
+    assert 0.8 <= float(np.mean(np.asarray(intervals.exact_rate(errors, np.full(10_000, rows))[1]) <= 0.2)) <= 0.9
 
 
 def test_random_confidence_is_worth_nothing(run: Run) -> None:

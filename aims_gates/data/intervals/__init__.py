@@ -2,6 +2,7 @@
 
 from aims_gates.data.intervals.areas import auc_interval, delong_interval
 from aims_gates.data.intervals.clusters import at_level, clustered_n
+from aims_gates.data.intervals.exact import exact_difference, exact_paired, exact_rate, exact_ratio
 from aims_gates.data.intervals.means import mean_interval, normal_interval
 from aims_gates.data.intervals.pairs import (
     PairVerdict,
@@ -31,6 +32,10 @@ __all__ = [
     "critical",
     "delong_interval",
     "effective_n",
+    "exact_difference",
+    "exact_paired",
+    "exact_rate",
+    "exact_ratio",
     "judge_difference",
     "judge_rate",
     "judge_ratio",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aims_gates.data.intervals.clusters import at_level
-from aims_gates.data.intervals.rates import critical, newcombe_difference, ratio_statistic
+from aims_gates.data.intervals.exact import exact_difference, exact_ratio
 from aims_gates.data.intervals.verdicts import least_rows, outcomes, with_power
 from aims_gates.model import Limit, Outcome
 
@@ -120,7 +120,7 @@ def judge_difference(
 ) -> PairVerdict:
     """Whether the largest difference of two groups' rates keeps a ceiling.
 
-    Intervals: :func:`newcombe_difference`.
+    Intervals: :func:`exact_difference`.
 
     Args:
         groups: The groups.
@@ -133,7 +133,7 @@ def judge_difference(
     def ends(place: tuple[NDArray[np.intp], NDArray[np.intp]], times: float) -> tuple[Floats, Floats]:
         a, b = place
         x, n = groups.at(confidence, times)
-        low, high = newcombe_difference(x[a], n[a], x[b], n[b], confidence, times)
+        low, high = exact_difference(x[a], n[a], x[b], n[b], confidence, times)
         return np.atleast_1d(low), np.atleast_1d(high)
 
     def inside(place: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Bools:
@@ -152,25 +152,28 @@ def judge_ratio(
 ) -> PairVerdict:
     """Whether the smallest ratio of two groups' rates keeps a floor; arguments as :func:`judge_difference`.
 
-    The score test at the limit: whether the interval ``ratio_score`` holds it.
+    Intervals: :func:`exact_ratio`, of either over the other.
     """
-    bound = limit.value
 
-    def statistics(place: tuple[NDArray[np.intp], NDArray[np.intp]], times: float = 1) -> tuple[Floats, Floats]:
+    def ends(place: tuple[NDArray[np.intp], NDArray[np.intp]], times: float = 1) -> tuple[Floats, Floats]:
         a, b = place
         x, n = groups.at(confidence, times)
-        return (
-            np.atleast_1d(ratio_statistic(x[a], n[a], x[b], n[b], bound)),
-            np.atleast_1d(ratio_statistic(x[b], n[b], x[a], n[a], bound)),
-        )
+        low, high = exact_ratio(x[a], n[a], x[b], n[b], confidence, times)
+        return _either_way(np.atleast_1d(low), np.atleast_1d(high))
 
     def inside(place: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Bools:
-        return np.minimum(*statistics(place)) >= critical(confidence)
+        return ends(place)[0] >= limit.value
 
     def outside(place: tuple[NDArray[np.intp], NDArray[np.intp]], times: float) -> Bools:
-        return np.minimum(*statistics(place, times)) < -critical(confidence, times)
+        return ends(place, times)[1] < limit.value
 
     return _judge(groups, inside, outside, families * alongside, ratio=True)
+
+
+def _either_way(low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """The ends of the smaller of a ratio and its inverse."""
+    with np.errstate(divide="ignore"):
+        return np.minimum(low, 1 / high), np.minimum(high, 1 / low)
 
 
 def _met(limit: Limit, values: Floats) -> Bools:
@@ -219,7 +222,7 @@ def rows_for_difference(
     keeps = limit.met(abs(rate1 - rate2))
 
     def settled(x: ArrayLike, y: ArrayLike, n: int) -> Bools:
-        low, high = map(np.asarray, newcombe_difference(x, n, y, n, confidence, 1 if keeps else times))
+        low, high = map(np.asarray, exact_difference(x, n, y, n, confidence, 1 if keeps else times))
         if keeps:
             return _met(limit, np.maximum(np.abs(low), np.abs(high)))
         return ~_met(limit, np.maximum(np.maximum(low, -high), 0.0))
@@ -232,11 +235,11 @@ def rows_for_ratio(rate1: float, rate2: float, limit: Limit, confidence: float =
     high, low = max(rate1, rate2), min(rate1, rate2)
     if high <= 0:
         return None
-    keeps, level = limit.met(low / high), critical(confidence, times)
+    keeps = limit.met(low / high)
 
     def settled(x: ArrayLike, y: ArrayLike, n: int) -> Bools:
-        least = np.minimum(ratio_statistic(y, n, x, n, limit.value), ratio_statistic(x, n, y, n, limit.value))
-        return np.asarray(least >= critical(confidence) if keeps else least < -level)
+        ends = _either_way(*map(np.asarray, exact_ratio(y, n, x, n, confidence, 1 if keeps else times)))
+        return np.asarray(ends[0] >= limit.value if keeps else ends[1] < limit.value)
 
     return _rows(settled, high, low)
 
@@ -245,8 +248,7 @@ def _rows(settled: Callable[[ArrayLike, ArrayLike, int], Bools], rate1: float, r
     """The least rows that settle it, then as many as settle it 8 times in 10, whatever of both rates comes out."""
 
     def share(n: int) -> float:
-        first, second = np.meshgrid(outcomes(rate1, n), outcomes(rate2, n))
-        return float(settled(first.ravel(), second.ravel(), n).mean())
+        return float(settled(outcomes(rate1, n)[:, None], outcomes(rate2, n)[None, :], n).mean())
 
     least = least_rows(lambda n: bool(settled(rate1 * n, rate2 * n, n)), 2, near=50)
     return with_power(least, share)

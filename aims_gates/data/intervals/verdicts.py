@@ -1,4 +1,4 @@
-"""Verdicts on one rate: Wilson's interval against a limit, and how many rows would settle it."""
+"""Verdicts on one rate: Clopper and Pearson's interval against a limit, and how many rows would settle it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aims_gates.data.intervals.clusters import at_level
-from aims_gates.data.intervals.rates import wilson
+from aims_gates.data.intervals.exact import exact_rate
 from aims_gates.model import FAILS_ALONE, Finding, Limit, Outcome
 
 __all__ = [
@@ -47,7 +47,7 @@ def rate_finding(
     note: str | None = None,
     remedy: str = "Improve the model, or have the limit reviewed.",
 ) -> Finding:
-    """A rate with Wilson's interval and the verdict on it.
+    """A rate with Clopper and Pearson's interval and the verdict on it.
 
     Args:
         measure: Its name.
@@ -77,9 +77,9 @@ def rate_finding(
 
 
 def _interval(x: float, n: float, confidence: float, comparisons: float, df: float) -> tuple[float, float]:
-    """Wilson's, for an effective size that rests on so many degrees of freedom."""
+    """Clopper and Pearson's, for an effective size that rests on so many degrees of freedom."""
     size = float(at_level(n, df, confidence, comparisons))
-    low, high = wilson(x / n * size if n > 0 else 0.0, size, confidence, comparisons)
+    low, high = exact_rate(x / n * size if n > 0 else 0.0, size, confidence, comparisons)
     return float(low), float(high)
 
 
@@ -123,10 +123,10 @@ def rows_for_rate(value: float, limit: Limit, confidence: float = 0.95, comparis
     times = comparisons if outcome == "fail" else 1
 
     def settled(n: int) -> bool:
-        return limit.verdict(value, *wilson(value * n, n, confidence, times)) == outcome
+        return limit.verdict(value, *exact_rate(value * n, n, confidence, times)) == outcome
 
     def share(n: int) -> float:
-        low, high = wilson(outcomes(value, n), n, confidence, times)
+        low, high = exact_rate(outcomes(value, n), n, confidence, times)
         ends = np.stack([np.asarray(low), np.asarray(high)])
         inside = ends <= limit.value if limit.op in ("<=", "<") else ends >= limit.value
         return float((inside.all(axis=0) if outcome == "pass" else ~inside.any(axis=0)).mean())

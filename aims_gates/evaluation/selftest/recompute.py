@@ -18,6 +18,8 @@ from aims_gates.packs.gate import Gate
 
 __all__ = ["recompute"]
 
+#: The parameter of gates that a library can measure beside, up to how many rows it does, and their finding on it.
+_BESIDE, _MOST_ROWS, _AGREEMENT = "crosscheck", 100_000, "agreement"
 Progress = Callable[[str, int, int], None]
 
 
@@ -71,6 +73,16 @@ def _gate(example: GateExample, gates: Mapping[str, Gate]) -> Iterator[FigureRow
         yield FigureRow.of(
             f"{example.id}/{_name(figure)}", example.source, figure.published, value, figure.tolerance, note
         )
+    yield from _beside_library(example, findings)
+
+
+def _beside_library(example: GateExample, findings: tuple[Finding, ...]) -> Iterator[FigureRow]:
+    """How far the example's figures are from those of the library that measured them in the same run, where it did."""
+    for finding in findings:
+        if finding.measure == _AGREEMENT and finding.limit is not None:
+            source = f"{finding.note} (in this run)" if finding.outcome == "pass" else "the library, in this run"
+            note = None if finding.outcome == "pass" else finding.note
+            yield FigureRow.of(f"{example.id}/{_AGREEMENT}", source, "0", finding.value, finding.limit.value, note)
 
 
 def _findings(example: GateExample, gates: Mapping[str, Gate]) -> tuple[tuple[Finding, ...], str | None]:
@@ -84,7 +96,8 @@ def _findings(example: GateExample, gates: Mapping[str, Gate]) -> tuple[tuple[Fi
                 path = Path(folder, f"{role}.csv")
                 table.frame().to_csv(path, index=False)
                 opened[role] = Dataset.open(path, role=role)
-            case = Case(gate.id, gate.params(dict(example.params)), example.roles, opened, datetime.now(UTC))
+            beside = {_BESIDE: _MOST_ROWS} if _BESIDE in gate.manifest.parameters else {}
+            case = Case(gate.id, gate.params(beside | dict(example.params)), example.roles, opened, datetime.now(UTC))
             return run_gate(gate, case), None
     except (AimsGatesError, OSError) as error:
         return (), str(error)
