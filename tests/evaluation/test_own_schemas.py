@@ -132,3 +132,8 @@ def test_a_schema_in_which_something_is_to_be_decided_is_refused_with_its_line(p
 @pytest.mark.parametrize("name", ["minimal", "starter", "starter-limited", "starter-minimal", "starter-solo"])
 def test_what_is_for_a_beginning_wants_none(name: str) -> None:
     assert not read_profile(name, GATES).profile.schemas
+
+
+@pytest.mark.parametrize("name", ["limited", "high", "small-organization", "nyc-ll144", "limited+gpai-user"])
+def test_tiers_limited_and_high_want_schemas(name: str) -> None:
+    assert read_profile(name, GATES).profile.schemas
