@@ -626,6 +626,8 @@ def profile_page(profile: Profile) -> str:
     facts = [tier, f"Approvals: {people}."]
     if not overlay:
         facts.append(f"An inconclusive finding {profile.inconclusive}.")
+    if profile.schemas:
+        facts.append("Each set of data that its gates read has a [declared schema](../guides/schemas.md).")
     name = f"limited+{profile.id}" if overlay else profile.id
     return _page(
         f"{profile.id}: {profile.title}",

@@ -1,15 +1,11 @@
 """``aims-gates data schema``: declare how the columns of a file are read."""
 
-import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 import click
 
 from aims_gates.cli.options import as_json, emit
-
-if TYPE_CHECKING:
-    from aims_gates.data.propose import ProposedSchema
+from aims_gates.documents.files import write_new
 
 __all__ = ["command"]
 
@@ -28,20 +24,27 @@ def schema() -> None:
     """
 
 
-@schema.command(epilog="Example: aims-gates data schema propose loans.csv > loans.schema.yaml")
+@schema.command(epilog="Example: aims-gates data schema propose loans.csv --output loans.schema.yaml")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the schema to a new YAML file.")
 @as_json
-def propose(files: tuple[str, ...], json_: bool) -> int:
+def propose(files: tuple[str, ...], output: Path | None, json_: bool) -> int:
     """Propose one schema for files that hold the same columns.
 
-    It says what was guessed of each column and what else it could have been. DECIDE stands where two readings fit:
-    nothing uses such a column before somebody has said which is meant.
+    It says what was guessed of each column and what else it could have been. Where two readings fit the type is
+    REPLACE: nothing reads the file by this schema before somebody has said which is meant.
     """
-    from aims_gates.data.propose import propose_schema
+    from aims_gates.data.propose import propose_schema, schema_yaml
 
     proposal = propose_schema(files)
+    if output is not None:
+        write_new(output, schema_yaml(proposal, files))
+        open_ = f"{len(proposal.open)} to be decided" if proposal.open else "read them before they count"
+        click.echo(f"wrote {output}: {len(proposal.columns)} fields; {open_}", err=True)
+    if output is not None and not json_:
+        return 0
     plain = {"schema": proposal.schema, "columns": proposal.columns, "notes": list(proposal.notes)}
-    emit(plain, json_, lambda: "\n".join(_yaml(proposal, files)))
+    emit(plain, json_, lambda: schema_yaml(proposal, files).rstrip("\n"))
     return 0
 
 
@@ -59,29 +62,3 @@ def check(file: str, schema_file: str, json_: bool) -> int:
     data = Dataset.open(file, role="data", schema=schema_file)
     emit(data.described(), json_, lambda: f"{file}: {data.rows:,} rows, {len(data.columns)} columns, all as declared")
     return 0
-
-
-def _yaml(proposal: "ProposedSchema", files: tuple[str, ...]) -> Iterator[str]:
-    """The schema as YAML, with a comment for what was guessed."""
-    yield f"# Proposed from {', '.join(files)}. Read it before it counts, and give fields their roles."
-    for note in proposal.notes:
-        yield f"# {note}"
-    if "dialect" in proposal.schema:
-        yield f"dialect: {_flow(proposal.schema['dialect'])}"
-    yield "fields:"
-    for item in proposal.schema["fields"]:
-        known = proposal.columns[item["name"]]
-        if "decide" in known:
-            yield f"# DECIDE: {known['decide']}"
-        yield f"- name: {_flow(item['name'])}"
-        could = f"; could be: {', or '.join(known['could_be'])}" if known["could_be"] else ""
-        for part, value in item.items():
-            if part != "name":
-                comment = f"  # {known['read_as']}{could}" if part == "type" else ""
-                yield f"  {part}: {_flow(value)}{comment}"
-
-
-def _flow(value: Any) -> str:
-    """A value on one line; JSON is YAML."""
-    plain = isinstance(value, str) and value.isidentifier() and value.lower() not in ("true", "false", "null", "y", "n")
-    return value if plain else json.dumps(value, ensure_ascii=False)

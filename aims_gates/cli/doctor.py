@@ -36,6 +36,7 @@ _OPTIONAL: Mapping[str, tuple[str, str, tuple[int, ...]]] = {
     "psycopg": ("registries on PostgreSQL", "postgresql", (3, 2)),
     "boto3": ("artifacts on S3", "server", (1, 34)),
     "pyspark": ("data on Spark", "spark", (4,)),
+    "deltalake": ("folders of Delta", "delta", (1,)),
 }
 
 

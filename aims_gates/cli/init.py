@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,7 +49,7 @@ data:
   evaluation: data/evaluation.parquet
   reference: data/reference.parquet
   production: data/production.parquet
-# Which column is what. Predictions and scores are added by aims-gates itself.
+{schemas}# Which column is what. Predictions and scores are added by aims-gates itself.
 roles:
   target: REPLACE
   sensitive: [REPLACE]
@@ -60,6 +61,15 @@ facts:
 gates:
   data_quality:
     suite: {{file: suite.json}}
+"""
+
+_SCHEMAS = """\
+# What the columns of each set hold, so that nobody guesses. Profile {profile} requires it: propose each, and read it.
+#   aims-gates data schema propose data/evaluation.parquet --output records/systems/{name}/evaluation.schema.yaml
+# schema:
+#   evaluation: {{file: evaluation.schema.yaml}}
+#   reference: {{file: reference.schema.yaml}}
+#   production: {{file: production.schema.yaml}}
 """
 
 _SUITE = """\
@@ -86,18 +96,45 @@ workspace: default
 """
 
 
-def _files(name: str, tier: str, profile: str) -> dict[str, str]:
+def _schemas(folder: Path) -> dict[str, str]:
+    """A proposed schema of each set that is there, by role."""
+    from aims_gates.data.propose import propose_schema, schema_yaml
+
+    places = {role: f"data/{role}.parquet" for role in ("evaluation", "reference", "production")}
+    there = {role: place for role, place in places.items() if (folder / place).exists()}
+    return {role: schema_yaml(propose_schema([folder / place]), [place]) for role, place in there.items()}
+
+
+def _declared(folder: Path, name: str, profile: str, roles: Iterable[str]) -> str:
+    """The lines of system.yaml that name schemas; where none could be proposed, how to, if the profile wants them."""
+    from aims_gates.profiles import open_profile
+
+    lines = [f"  {role}: {{file: {role}.schema.yaml}}\n" for role in roles]
+    if lines:
+        return "".join(["# What the columns of each set hold, as proposed from them: read it.\nschema:\n", *lines])
+    wants = open_profile(profile, _packs(folder))[0].schemas
+    return _SCHEMAS.format(name=name, profile=profile) if wants else ""
+
+
+def _packs(folder: Path) -> list[Path]:
+    return [folder] if (folder / "profiles").is_dir() else []
+
+
+def _files(pack: Path, name: str, tier: str, profile: str) -> dict[str, str]:
     from aims_gates.setup.due_records import card_skeleton
 
     today = datetime.now(UTC).date()
     folder = f"records/systems/{name}"
+    schemas = _schemas(pack)
     title = name.replace("-", " ").replace("_", " ").capitalize()
-    system = _SYSTEM.format(name=name, title=title, tier=tier, profile=profile)
+    declared = _declared(pack, name, profile, schemas)
+    system = _SYSTEM.format(name=name, title=title, tier=tier, profile=profile, schemas=declared)
     files = {
         "aims.yaml": _AIMS,
         "records/organization/defaults.yaml": _DEFAULTS,
         f"{folder}/system.yaml": system,
         f"{folder}/suite.json": _SUITE,
+        **{f"{folder}/{role}.schema.yaml": text for role, text in schemas.items()},
     }
     if tier != "minimal":
         files[f"{folder}/requirements.yaml"] = _REQUIREMENTS.format(name=name, today=today.isoformat())
@@ -138,8 +175,7 @@ def _tier_and_profile(folder: Path, tier: str | None, profile: str | None) -> tu
 
     if profile is None:
         return (tier, tier) if tier is not None else ("minimal", _LEAST)
-    packs = [folder] if (folder / "profiles").is_dir() else []
-    for_tier = open_profile(profile, packs)[0].tier
+    for_tier = open_profile(profile, _packs(folder))[0].tier
     if for_tier == "any":
         remedy = f"Lay it over a profile: --profile {quoted(f'{tier or _TIERS[0]}+{profile}')}"
         raise InputError(f"{profile!r} is an overlay and stands on no system alone", where="--profile", remedy=remedy)
@@ -196,7 +232,7 @@ def _empty(folder: Path, name: str, tier: str, profile: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or name in _WORDS:
         remedy = "Begin with a small letter; then small letters, digits, - and _."
         raise InputError(f"{name!r} cannot be a system's name", where="--system", remedy=remedy)
-    files = _files(name, tier, profile)
+    files = _files(folder, name, tier, profile)
     taken = [path for path in files if (folder / path).exists() and path.startswith("records/systems")]
     if taken:
         raise InputError(

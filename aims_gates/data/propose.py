@@ -1,14 +1,16 @@
 """A schema proposed from files: what was guessed of each column, and what else it could have been."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aims_gates.data.dataset import Dataset
 from aims_gates.data.schema.classes import MARKS
+from aims_gates.data.schema.declared import UNDECIDED
 from aims_gates.data.schema.reading import Reading
 
-__all__ = ["ProposedSchema", "propose_schema"]
+__all__ = ["ProposedSchema", "propose_schema", "schema_yaml"]
 
 _TYPES = {"numeric": "number", "boolean": "boolean", "datetime": "datetime", "categorical": "string"}
 _WHOLE = ("INT", ",0)")
@@ -27,6 +29,11 @@ class ProposedSchema:
     schema: Mapping[str, Any]
     columns: Mapping[str, Mapping[str, Any]]
     notes: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The columns of which somebody has to decide how they are read."""
+        return tuple(name for name, known in self.columns.items() if "decide" in known)
 
 
 def propose_schema(sources: Sequence[Any]) -> ProposedSchema:
@@ -99,3 +106,41 @@ def _merged(proposals: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> tuple
         return {**item, "type": "number"}, {**known, "read_as": "numbers"}
     listed = " and ".join(sorted(kinds))
     return {"type": "string"}, {"read_as": "text", "could_be": sorted(kinds), "decide": f"the files differ: {listed}"}
+
+
+def schema_yaml(proposal: ProposedSchema, files: Sequence[str]) -> str:
+    """The schema as YAML, with a comment for what was guessed and for what has to be decided."""
+    return "\n".join(_lines(proposal, files)) + "\n"
+
+
+def _lines(proposal: ProposedSchema, files: Sequence[str]) -> Iterator[str]:
+    yield f"# Proposed from {', '.join(files)}. Read it before it counts, and give fields their roles."
+    for note in proposal.notes:
+        yield f"# {note}"
+    if "dialect" in proposal.schema:
+        yield f"dialect: {_flow(proposal.schema['dialect'])}"
+    yield "fields:"
+    for item in proposal.schema["fields"]:
+        yield from _field_lines(item, proposal.columns[item["name"]])
+
+
+def _field_lines(item: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
+    """A field; where two readings fit its type is a placeholder, with what it would be by either beside it."""
+    could = f"; could be: {', or '.join(known['could_be'])}" if known["could_be"] else ""
+    if "decide" in known:
+        parts = ", ".join(f"{part}: {_flow(value)}" for part, value in item.items() if part != "name")
+        yield f"# DECIDE: {known['decide']}"
+        yield f"- name: {_flow(item['name'])}"
+        yield f"  type: {UNDECIDED}  # {parts}, if it holds {known['read_as']}{could}"
+        return
+    yield f"- name: {_flow(item['name'])}"
+    for part, value in item.items():
+        if part != "name":
+            comment = f"  # {known['read_as']}{could}" if part == "type" else ""
+            yield f"  {part}: {_flow(value)}{comment}"
+
+
+def _flow(value: Any) -> str:
+    """A value on one line; JSON is YAML."""
+    plain = isinstance(value, str) and value.isidentifier() and value.lower() not in ("true", "false", "null", "y", "n")
+    return value if plain else json.dumps(value, ensure_ascii=False)

@@ -44,7 +44,7 @@ _META_BYTES = 1024
 _LATER = frozenset(
     {
         *("grace", "isolation", "least_basis", "organization", "records_read"),
-        *("replaced", "rests_on", "samples", "trial", "windows"),
+        *("replaced", "rests_on", "samples", "schemas", "trial", "windows"),
     }
 )
 #: The same of findings, under names that other nouns have too.

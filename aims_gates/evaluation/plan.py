@@ -88,6 +88,7 @@ def make_plan(record: SystemRecord, resolved: Resolved, gates: Mapping[str, Gate
         specification_digest=record.specification_digest,
         isolation="" if profile.isolation == "none" else profile.isolation,
         trial=profile.trial,
+        schemas=profile.schemas,
         samples={role: DataRule(**sample.model_dump()) for role, sample in record.system.samples.items()},
     )
 

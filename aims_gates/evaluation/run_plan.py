@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from aims_gates.data import Dataset
+from aims_gates.documents.canonical import digest
+from aims_gates.documents.location import Location
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.whereabouts import parts_anywhere
 from aims_gates.errors import AimsGatesError, InputError, MissingDataError
 from aims_gates.evaluation.on_record import FACT, OnRecord, origin, still_holds
 from aims_gates.evaluation.own_limits import limits_not_set
+from aims_gates.evaluation.own_schemas import NOT_DECLARED, declare_them
 from aims_gates.evaluation.run_gate import outcome_of, run_gate
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.model import Act, Artifacts, Evidence, Finding, Plan, Step, Subject
@@ -104,12 +107,34 @@ class GateInputs:
     def source(self, role: str) -> Dataset | None:
         """The data set in this role as it lies there, before any predictions; None where none is named."""
         if role not in self.opened:
-            place = self.given.get(role) if role in self.given else self.record.location(role)
+            place = self._place(role)
             place = self.tables.get(role) if place is None else place
             if place is None:
                 return None
             self.opened[role] = place if isinstance(place, Dataset) else Dataset.open(place, role=role)
         return self.opened[role]
+
+    def _place(self, role: str) -> Any:
+        """Where the set lies; a file that is handed in is read as the system declares that role.
+
+        Not so the evaluation set: what is handed in there holds predictions, which no schema of the set has.
+        """
+        if role not in self.given:
+            return self.record.location(role)
+        place = self.given[role]
+        handed = isinstance(place, str | Path) and role != "evaluation"
+        return Location(str(place), self.record.system.schema_.get(role)) if handed else place
+
+    def undeclared(self, roles: Iterable[str]) -> list[str]:
+        """Those of the roles whose files have no schema. What is no file has types of its own."""
+        files = {role: self._place(role) for role in roles if role not in NOT_DECLARED}
+        if "evaluation" in self.given:
+            files.pop("evaluation", None)
+        return [role for role, place in files.items() if isinstance(place, str) and self._without_schema(role)]
+
+    def _without_schema(self, role: str) -> bool:
+        source = self.source(role)
+        return source is None or source.declared is None
 
     def seen(self, role: str) -> Dataset | None:
         """The data set as a gate sees it: for ``evaluation``, the prediction table where there is one."""
@@ -163,7 +188,17 @@ def _lacking(gate: Gate, error: AimsGatesError) -> tuple[Finding, ...]:
     return (replace(finding, cause=gate.manifest.cause_of(finding)),)
 
 
-def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime) -> Case:
+def _declared(plan: Plan, bench: GateInputs, roles: Iterable[str]) -> None:
+    """Refuse to read what has no schema where the profile asks for one."""
+    undeclared = bench.undeclared(roles) if plan.schemas else []
+    if undeclared:
+        message = f"your profile requires a declared schema of each set, and {' and '.join(undeclared)} has none"
+        raise _Missing(message, where=bench.record.document.where, remedy=declare_them(bench.record, undeclared))
+
+
+def _case(
+    plan: Plan, gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple[Finding, ...]], now: datetime
+) -> Case:
     needs = gate.manifest.inputs
     data: dict[str, Dataset] = {}
     for role, need in needs.data.items():
@@ -173,6 +208,7 @@ def _case(gate: Gate, step: Step, bench: GateInputs, earlier: Mapping[str, tuple
         elif need == "required":
             place = bench.record.document.where
             raise _Missing(f"the system names no {role!r} data", where=place, remedy=f"Add data.{role} to system.yaml.")
+    _declared(plan, bench, data)
     for name, need in needs.records.items():
         if need == "required" and name not in bench.record.records:
             place = str(bench.record.folder / f"{name}.yaml")
@@ -245,13 +281,20 @@ def _evidence(
             raise InputError(
                 "the gate differs from the one the plan names", where=str(gate.folder), remedy="Bind again."
             )
-        case = _case(gate, step, bench, earlier, now)
+        case = _case(plan, gate, step, bench, earlier, now)
         blank = _about_data(blank, case, bench)
-        source = origin(gate, case, bench.environment and f"{bench.environment} {plan.profile_digest}")
+        source = origin(gate, case, _surroundings(plan, bench))
         before = bench.before(replace(blank, facts={**facts, FACT: source}), step, now)
         return before or _computed(plan, gate, case, blank, bench, source)
     except AimsGatesError as error:
         return _with(blank, _lacking(gate, error), bench)
+
+
+def _surroundings(plan: Plan, bench: GateInputs) -> str:
+    """A text of all beside data and parameters that findings hang on; empty where the environment is not known."""
+    schemas = bench.record.system.schema_
+    read_as = f" {digest(schemas)}" if schemas else ""
+    return bench.environment and f"{bench.environment} {plan.profile_digest}{read_as}"
 
 
 def _about_data(blank: Evidence, case: Case, bench: GateInputs) -> Evidence:

@@ -9,8 +9,19 @@ from aims_gates.errors import DataError, InputError
 from aims_gates.model import Finding
 from aims_gates.packs.case import Case
 
-__all__ = ["WeightSums", "cluster_sql", "counts_rows", "numeric_weights", "refuse_weights", "unweighted", "weight_sql"]
+__all__ = [
+    "WeightSums",
+    "cluster_sql",
+    "counts_rows",
+    "like_counts",
+    "numeric_weights",
+    "refuse_weights",
+    "unweighted",
+    "weight_sql",
+]
 
+#: A mean of whole weights from which they look like counts of rows; a convention.
+_LARGE = 5
 _ENDLESS = "('inf', '+inf', '-inf', 'infinity', '+infinity', '-infinity')"
 
 
@@ -120,6 +131,24 @@ def refuse_weights(sums: WeightSums, column: str, where: str) -> None:
     if sums.total is None or sums.squares is None or not sums.total < math.inf or not 0 < sums.squares < math.inf:
         message = f"the weights in {column!r} are too large or too small to add up"
         raise DataError(message, where=where, remedy="Divide them all by their mean.")
+
+
+def like_counts(case: Case, data: Dataset) -> Iterator[Finding]:
+    """A note where weights that are taken to correct a sample look like counts of rows: whole, and large on average."""
+    column = case.column("weight")
+    if column is None or column not in data.columns or data.kind(column) != "numeric" or counts_rows(case):
+        return
+    weight = f"CAST({data.quote(column)} AS DOUBLE)"
+    if data.query(f"SELECT 1 FROM data WHERE {weight} <> floor({weight}) LIMIT 1"):
+        return
+    mean = data.query(f"SELECT avg({weight}) FROM data")[0][0]
+    if mean is not None and _LARGE <= mean < math.inf:
+        yield Finding(
+            "weight",
+            note=f"the weights in {column!r} are whole numbers, {mean:,.3g} on average, as counts of rows are; they "
+            "are taken to correct a sample, and judged by their effective size",
+            remedy="If each stands for so many rows, say so: weight_kind: frequency.",
+        )
 
 
 def unweighted(case: Case, why: str) -> Iterator[Finding]:

@@ -118,6 +118,7 @@ class Plan:
             :data:`LEAST_ISOLATION`; empty where any will do.
         samples: What further data have to be, by role.
         trial: Whether its grants are trial grants, of which no control counts as met.
+        schemas: Whether each set of data that a gate reads must have a declared schema.
     """
 
     system: str
@@ -142,3 +143,4 @@ class Plan:
     trial: bool = False
     grace_days: int = GRACE_DAYS
     samples: Mapping[str, DataRule] = field(default_factory=dict)
+    schemas: bool = False

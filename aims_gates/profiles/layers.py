@@ -113,8 +113,8 @@ def _rule(base: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
 def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
     """An overlay over a profile: what both ask for is asked for, and where they differ the stricter holds.
 
-    Both have the shape of a profile. Of the overlay only ``controls``, ``gates``, ``approvals`` and ``isolation``
-    count; other parameters than limits are the overlay's where it sets them.
+    Both have the shape of a profile. Of the overlay only ``controls``, ``gates``, ``approvals``, ``isolation``
+    and ``schemas`` count; other parameters than limits are the overlay's where it sets them.
     """
     controls, gates = dict(base["controls"]), dict(base.get("gates", {}))
     used = {gate for rule in controls.values() for gate in rule.get("gates", ())}
@@ -136,6 +136,7 @@ def laid_over(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, 
         "gates": gates,
         "approvals": list(approvals.values()),
         **_isolation(base, overlay),
+        **({"schemas": True} if base.get("schemas") or overlay.get("schemas") else {}),
     }
 
 

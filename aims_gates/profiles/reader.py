@@ -28,6 +28,7 @@ _OVERLAY_SETS = {
     "gates",
     "approvals",
     "isolation",
+    "schemas",
 }
 
 

@@ -13,7 +13,7 @@ from aims_gates.model import GRACE_DAYS, Basis, Enforcement
 __all__ = ["NOT_APPROVERS", "ApprovalRule", "ControlRule", "GateRule", "Profile", "Resolved", "WaiverRule"]
 
 #: Fields that came in later: where they are empty a digest leaves them out.
-_NEWER = frozenset({"isolation", "least_basis", "least_basis_why", "trial"})
+_NEWER = frozenset({"isolation", "least_basis", "least_basis_why", "schemas", "trial"})
 #: Roles of keys that have other work than to approve (:data:`aims_gates.attestation.statements.types.ROLES`).
 NOT_APPROVERS = ("policy", "ci", "developer", "on-call", "break-glass", "server")
 
@@ -82,6 +82,8 @@ class Profile(StrictModel):
     least_basis_why: str = ""
     #: The least isolation of a model's process for signed predictions; ``none`` and nothing take any.
     isolation: Literal["", "none", "container", "bwrap"] = ""
+    #: Each set of data that its gates read must have a declared schema; without one the gate stays without a verdict.
+    schemas: bool = False
     #: Its grants are trial grants: nothing is refused for want of evidence, and no control counts as met.
     trial: bool = False
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aims_gates.data import Dataset
+from aims_gates.data.propose import propose_schema, schema_yaml
 from aims_gates.documents.files import write_new
 from aims_gates.documents.shell import quoted
 from aims_gates.documents.strict_yaml import read
 from aims_gates.errors import InputError
-from aims_gates.governance.records.reader import BLANK, system_names
+from aims_gates.governance.records.reader import BLANK, SCHEMA, system_names
 from aims_gates.setup.known import Known
 
 __all__ = ["TODO", "UNCONFIRMED", "PackDraft", "files_of", "own_system", "system_name", "write_pack"]
@@ -119,12 +120,14 @@ def own_system(folder: Path, model: str) -> str | None:
 def files_of(draft: PackDraft, folder: Path) -> dict[str, str]:
     """The files of a new pack, by their paths from its root; each place that they name is there."""
     system = f"records/systems/{draft.name}"
+    schemas = _schemas(draft, folder)
     files = {
         "aims.yaml": _AIMS.format(registry=draft.registry, tracking=draft.tracking)
         + ("key: keys/solo.key\n" if draft.solo else ""),
         "records/organization/defaults.yaml": "# Defaults for every system of the organization.\nworkspace: default\n",
-        f"{system}/system.yaml": _system(draft, folder),
+        f"{system}/system.yaml": _system(draft, folder, list(schemas)),
         f"{system}/suite.json": json.dumps(draft.suite, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        **{f"{system}/{role}{SCHEMA}": text for role, text in schemas.items()},
     }
     if not draft.solo:
         return files
@@ -141,7 +144,18 @@ def _requirements(draft: PackDraft, folder: Path) -> str:
     )
 
 
-def _system(draft: PackDraft, folder: Path) -> str:
+def _schemas(draft: PackDraft, folder: Path) -> dict[str, str]:
+    """A proposed schema of each set, by role; for one person's trial only those that leave nothing to be decided."""
+    places = {"evaluation": draft.data, "reference": draft.train}
+    proposals = {role: propose_schema([place]) for role, place in places.items()}
+    return {
+        role: schema_yaml(proposal, [_place(places[role], folder)])
+        for role, proposal in proposals.items()
+        if not (draft.solo and proposal.open)
+    }
+
+
+def _system(draft: PackDraft, folder: Path, declared: Sequence[str]) -> str:
     known = draft.known
     lines = [_HEAD, *(f"# MLflow says: {line}\n" for line in known.declared)]
     lines += [f"# Read here: {line}\n" for line in known.measured]
@@ -149,11 +163,13 @@ def _system(draft: PackDraft, folder: Path) -> str:
         f"# {name} is a quantity: to compare its groups, add a column of bands to the data.\n"
         for name in known.quantities
     ]
-    lines += [f"{key}: {json.dumps(part, ensure_ascii=False)}\n" for key, part in _fields(draft, folder).items()]
+    lines += [
+        f"{key}: {json.dumps(part, ensure_ascii=False)}\n" for key, part in _fields(draft, folder, declared).items()
+    ]
     return "".join([*lines, UNCONFIRMED, f"proposed: {json.dumps(_proposed(draft))}\n"])
 
 
-def _fields(draft: PackDraft, folder: Path) -> dict[str, Any]:
+def _fields(draft: PackDraft, folder: Path, declared: Sequence[str]) -> dict[str, Any]:
     known, groups = draft.known, _groups(draft.known)
     blank = TODO if draft.solo else f"{BLANK} <{draft.name}.purpose>"
     roles = {"target": known.truth.value[0], "sensitive": groups, "prediction": known.prediction}
@@ -167,6 +183,7 @@ def _fields(draft: PackDraft, folder: Path) -> dict[str, Any]:
         **({"profile": "starter-solo"} if draft.solo else {}),
         "models": [known.model],
         "data": {"evaluation": _place(draft.data, folder), "reference": _place(draft.train, folder)},
+        **({"schema": {role: {"file": f"{role}{SCHEMA}"} for role in declared}} if declared else {}),
         "roles": {role: columns for role, columns in roles.items() if columns},
         "facts": {"affects_people": bool(known.sensitive.value), "generative": False},
         "gates": {"data_quality": {"suite": {"file": "suite.json"}}, **_positives(known)},

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 from aims_gates import Case, Finding
+from aims_gates.gatekit import like_counts
 
 from .cells import MISSING, Cell, count_cells, link_cells, tabulate
 from .champion import champion_findings
@@ -30,6 +31,7 @@ def run(case: Case) -> Iterator[Finding]:
     spelling = ask(case, first).spelling
     if spelling:
         yield Finding("labels", note=spelling)
+    yield from like_counts(case, case.dataset("evaluation"))
     measured = set()
     for finding in _measured(case, positive):
         measured.add(finding.measure)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from aims_gates import Case, DataError, Finding, Limit
+from aims_gates.gatekit import like_counts
 
 from .binary import binary_measures, class_measures, score_measures
 from .calibration import calibration_shares
@@ -24,6 +25,7 @@ Measures = dict[str | None, dict[str, Measured]]
 def run(case: Case) -> Iterator[Finding]:
     """Every measure of contracts that the roles allow."""
     rows = read_rows(case)
+    yield from like_counts(case, rows.data)
     measured = set()
     family = len(_GUESSING if rows.conventional else rows.limits)
     overall = _measure(rows, None, max(1, family))[None]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from aims_gates import Case, Dataset, Finding, Limit, MissingDataError, with_conventions
-from aims_gates.gatekit import counts_rows
+from aims_gates.gatekit import counts_rows, like_counts
 
 from .chisquare import chisquare
 from .population import Population, group_counts, populations
@@ -31,6 +31,7 @@ def run(case: Case) -> Iterator[Finding]:
     named = populations(case, sets)
     tests = len(sets) * len(named)
     for data in sets:
+        yield from like_counts(case, data)
         for population in named:
             for finding in _compared(data, population, ask, case.column("weight"), tests):
                 yield (

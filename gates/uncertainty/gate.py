@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from aims_gates import Case, Finding, Limit, Outcome, intervals, with_conventions
-from aims_gates.gatekit import SampleRate, judge_interval, outcome_remedy, tally_rows
+from aims_gates.gatekit import SampleRate, judge_interval, like_counts, outcome_remedy, tally_rows
 
 from .abstention import Kept, risk_coverage
 from .calibration import calibration_findings, histogram_findings
@@ -24,6 +24,7 @@ def run(case: Case) -> Iterator[Finding]:
     least, most, low, high = rows.data.query(f"SELECT min(s), max(s), min(sure), max(sure) FROM ({rows.sql}) AS r")[0]
     if rows.spelling:
         yield Finding("labels", note=rows.spelling)
+    yield from like_counts(case, rows.data)
     for finding in _findings(case, rows):
         if (low == high or least == most) and finding.outcome == "pass":
             note = "; ".join(filter(None, [finding.note, "every row has the same score"]))

@@ -6,9 +6,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from aims_gates.documents.canonical import digest_file
+from aims_gates.documents.strict_yaml import read
 from aims_gates.governance.controls import catalogue
 from aims_gates.governance.records.reader import read_system
 
@@ -57,6 +59,25 @@ def test_a_tier_means_its_own_profile_and_a_profile_its_tier(
     assert said.code == 0 and f"Tier {tier}, profile {profile}." in said.out
     text = (tmp_path / "records" / "systems" / "loans" / "system.yaml").read_text()
     assert f"tier: {tier}\nprofile: {profile}\n" in text
+
+
+@pytest.mark.parametrize(("profile", "wants"), [("high", True), ("limited+gpai-user", True), ("starter", False)])
+def test_where_no_data_are_there_a_profile_that_wants_schemas_has_how_to_propose_them(
+    command: Any, tmp_path: Path, profile: str, wants: bool
+) -> None:
+    assert command("init", "--system", "loans", "--profile", profile).code == 0
+    text = (tmp_path / "records" / "systems" / "loans" / "system.yaml").read_text()
+    assert ("aims-gates data schema propose data/evaluation.parquet --output records/systems/loans/" in text) == wants
+
+
+def test_data_that_are_there_have_their_schema_proposed(command: Any, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    pd.DataFrame({"amount": [1.5, 2], "paid": [0, 1]}).to_parquet(tmp_path / "data" / "reference.parquet")
+    assert command("init", "--system", "loans", "--tier", "high").code == 0
+    folder = tmp_path / "records" / "systems" / "loans"
+    assert read(folder / "system.yaml").value["schema"] == {"reference": {"file": "reference.schema.yaml"}}
+    fields = read(folder / "reference.schema.yaml").value["fields"]
+    assert fields == [{"name": "amount", "type": "number"}, {"name": "paid", "type": "integer"}]
 
 
 @pytest.mark.parametrize(

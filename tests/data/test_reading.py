@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from pyarrow import parquet
 
 from aims_gates import DataError, Dataset
@@ -125,6 +126,25 @@ def test_a_file_below_a_delta_or_iceberg_table_is_not_read_by_itself(opened: Ope
     for name in ("delta/data/a.parquet", "delta/data", "iceberg", "iceberg/data/*.parquet"):
         with pytest.raises(DataError, match=r"Delta|Iceberg"):
             opened(name)
+
+
+def test_of_a_delta_table_the_rows_count_that_its_log_has(tmp_path: Path) -> None:
+    folder = tmp_path / "delta"
+    write_deltalake(folder, pa.table({"x": [1, 2], "g": ["a", "b"]}), partition_by=["g"])
+    first = Dataset.open(folder, role="evaluation")
+    assert sorted(first.query("SELECT x, g FROM data")) == [(1, "a"), (2, "b")]
+    write_deltalake(folder, pa.table({"x": [3], "g": ["a"]}), mode="overwrite")
+    second = Dataset.open(folder, role="evaluation")
+    assert sorted(second.query("SELECT x, g FROM data")) == [(3, "a")]
+    assert len(list(folder.glob("*/*.parquet"))) == 3
+    assert first.digest != second.digest == Dataset.open(str(folder), role="evaluation").digest
+
+
+def test_a_delta_table_whose_log_is_broken_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "_delta_log" / "00000000000000000000.json").write_text("{")
+    with pytest.raises(DataError, match="the Delta table cannot be read"):
+        Dataset.open(tmp_path, role="evaluation")
 
 
 def test_an_index_that_pandas_wrote_is_no_data(opened: Open, tmp_path: Path) -> None:

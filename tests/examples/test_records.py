@@ -18,6 +18,7 @@ import pytest
 
 from aims_gates.documents.canonical import digest_bytes, digest_file
 from aims_gates.documents.strict_yaml import Document, read, read_yaml
+from aims_gates.errors import InputError
 from aims_gates.evaluation.plan import make_plan
 from aims_gates.evaluation.run_plan import GateInputs, limits_of, run_plan
 from aims_gates.governance.classification import DEFAULT, bundle, classify, read_answers, record_text
@@ -260,7 +261,19 @@ def test_evidence_of_today_ends_with_the_first_date_that_it_rests_on(
     assert state.reason == "suppliers: evaluated held until 2026-12-08"
 
 
-FILES = sorted(path.relative_to(EXAMPLE).as_posix() for path in (EXAMPLE / "records").rglob("*.[ym]*"))
+FILES = sorted(
+    path.relative_to(EXAMPLE).as_posix()
+    for path in (EXAMPLE / "records").rglob("*.[ym]*")
+    if not path.name.endswith(".schema.yaml")
+)
+
+
+@pytest.mark.parametrize("name", ["applications", "production"])
+def test_a_schema_deleted_is_missed_before_anything_is_read(name: str, record: SystemRecord, tmp_path: Path) -> None:
+    shutil.copytree(record.pack, tmp_path / "pack")
+    (tmp_path / "pack" / "records" / "systems" / "mortgage" / f"{name}.schema.yaml").unlink()
+    with pytest.raises(InputError, match=f"there is no file .*{name}.schema.yaml"):
+        read_system(tmp_path / "pack", "mortgage")
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -23,8 +23,11 @@ from aims_gates.governance.record_schemas.base import placeholder
 from aims_gates.governance.records.reader import read_system
 from aims_gates.ledger.connect import open_ledger
 from aims_gates.ledger.registry_acts import statements
+from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.setup.interview import answer, open_questions
-from aims_gates.setup.start import own_system, system_name, write_pack
+from aims_gates.setup.known import Known
+from aims_gates.setup.proposals import Proposal
+from aims_gates.setup.start import PackDraft, files_of, own_system, system_name, write_pack
 from tests.setup.kinds import people
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,6 +136,30 @@ def test_one_person_comes_to_a_trial_grant_that_says_so_everywhere(
     assert (value["allowed"], value["transition"], value["criteria_met"]) == (True, "trial", False)
     assert {state["state"] for state in value["controls"]} <= {"met", "failed", "inconclusive"}, value["controls"]
     assert run("ledger", "verify")[0] == 0
+
+
+def test_each_set_has_the_schema_that_was_proposed_of_it(tried: Path) -> None:
+    system = read_system(tried, "loans").system
+    assert sorted(system.schema_) == ["evaluation", "reference"]
+    columns = [field["name"] for field in system.schema_["evaluation"]["fields"]]
+    assert columns == ["score_a", "years", "sex", "paid"]
+
+
+@pytest.mark.parametrize("solo", [True, False])
+def test_what_is_to_be_decided_is_left_out_of_a_trial_and_a_placeholder_elsewhere(tmp_path: Path, solo: bool) -> None:
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_text("paid,day\n1,01/02/2026\n0,03/04/2026\n")
+    nothing = Proposal("target", (), "proposed", "", "")
+    target = CheckTarget("models:/loans/1", "loans", "1", {})
+    truth = Proposal("target", ("paid",), "named", "", "")
+    known = Known("loans", target, (), (), truth, nothing, nothing, (), (), None, {})
+    sets = str(tmp_path / "train.csv"), str(tmp_path / "test.csv")
+    draft = PackDraft(known, "loans", *sets, "me", "registry", "tracking", {}, solo=solo)
+    files = files_of(draft, tmp_path)
+    schemas = [name for name in files if name.endswith(".schema.yaml")]
+    assert len(schemas) == (0 if solo else 2)
+    assert ("schema: " in files["records/systems/loans/system.yaml"]) is not solo
+    assert all("type: REPLACE" in files[name] for name in schemas)
 
 
 def test_the_version_keeps_its_run_in_the_gated_registry(tried: Path, store: Path) -> None:

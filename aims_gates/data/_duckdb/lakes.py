@@ -60,7 +60,7 @@ def open_delta(folder: Path, where: str) -> Source | None:
     try:
         import deltalake
     except ImportError as error:
-        remedy = "Install it: pip install deltalake; or export the rows that count as Parquet."
+        remedy = "Install it: pip install 'aims-gates[delta]'; or export the rows that count as Parquet."
         message = "a Delta table is read by deltalake, which is not installed"
         raise InputError(message, where=where, remedy=remedy) from error
     from aims_gates.data._duckdb.frames import open_frame

@@ -12,10 +12,12 @@ from typing import Any
 from aims_gates.documents.strict_yaml import Document, read
 from aims_gates.errors import InputError
 
-__all__ = ["LEFT_OUT", "Declared", "DeclaredDialect", "DeclaredField", "read_schema"]
+__all__ = ["LEFT_OUT", "UNDECIDED", "Declared", "DeclaredDialect", "DeclaredField", "read_schema"]
 
 #: Roles of columns that are no data.
 LEFT_OUT = ("index", "ignored")
+#: The type of a field of which somebody has to say how it is read.
+UNDECIDED = "REPLACE"
 _TYPES = ("string", "integer", "number", "boolean", "date", "datetime", "year")
 _COMMON = ("name", "type", "title", "description", "missingValues", "constraints", "role", "example")
 _OWN: Mapping[str, tuple[str, ...]] = {
@@ -153,6 +155,9 @@ def _field_problems(item: Any, names: list[Any]) -> Iterator[_Problem]:
         yield ("name",), f"the field {name!r} is there twice"
     if item.get("role") in LEFT_OUT and kind is None:
         kind = "string"
+    if kind == UNDECIDED:
+        yield ("type",), f"how {name!r} is read is still to be decided; write its type in place of {UNDECIDED}"
+        return
     if kind not in _TYPES:
         yield ("type",), f"the type of {name!r} is {kind!r}; choose from: {', '.join(_TYPES)}"
         return

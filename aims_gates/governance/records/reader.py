@@ -235,6 +235,15 @@ def _content(value: Any, folder: Path, document: Document, path: tuple[str, ...]
     return read(place).value
 
 
+def _refuse_open_schemas(system: System, folder: Path) -> None:
+    """Refuse schemas in which it is still to be said how a column is read; what names no file is met later."""
+    names = [value.get("file") for value in system.schema_.values()]
+    places = [folder / name for name in dict.fromkeys(names) if isinstance(name, str)]
+    for place in places:
+        if place.is_file():
+            _refuse_blanks(read(place))
+
+
 def _refuse_blanks(document: Document, value: Any = None, path: tuple[str | int, ...] = ()) -> None:
     """Refuse what ``aims-gates init`` left to be filled in."""
     value = document.value if not path else value
@@ -350,6 +359,7 @@ def read_system(pack: Path, name: str, *, whole: bool = True) -> SystemRecord:
     folder = pack / "records" / "systems" / name
     document, system = _merged(pack, name)
     _refuse_blanks(document)
+    _refuse_open_schemas(system, folder)
     system = _with_files(system, folder, document)
     own = record_files(folder)
     files = {**_shared_files(pack, system.tier), **own} if whole else own

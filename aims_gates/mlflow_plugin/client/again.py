@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,16 +44,18 @@ _MOST_ANSWERS = 64
 _OWN = "aims_gates-"
 
 
-def made_with(positive: Any, prediction: tuple[str, ...]) -> str:
+def made_with(positive: Any, prediction: tuple[str, ...], schema: Mapping[str, Any] | None = None) -> str:
     """A digest of all that decides what a model says, besides its bytes and the rows; empty where it cannot be told.
 
-    That is: our own code, the interpreter, every installed package with its version, and what is asked. A package that
-    is installed in place (``pip install -e``) can change without its version: then nothing is told.
+    That is: our own code, the interpreter, every installed package with its version, what is asked, and the schema by
+    which the rows are read. A package that is installed in place (``pip install -e``) can change without its version:
+    then nothing is told.
     """
     packages = _packages()
     if packages is None:
         return ""
-    question = {"positive": None if positive is None else str(positive), "prediction": list(prediction)}
+    question: dict[str, Any] = {"positive": None if positive is None else str(positive), "prediction": list(prediction)}
+    question |= {} if schema is None else {"schema": schema}
     code = [digest_file(Path(str(module.__file__))) for module in _CODE]
     return digest({"asked": question, "code": code, "packages": packages, "python": [sys.version, platform.platform()]})
 

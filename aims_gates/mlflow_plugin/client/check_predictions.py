@@ -77,7 +77,10 @@ def _own(
 
 
 def _made_with(check: Check) -> str:
-    return made_with(positive_label(check.record), check.record.columns().get("prediction", ()))
+    system = check.record.system
+    return made_with(
+        positive_label(check.record), check.record.columns().get("prediction", ()), system.schema_.get("evaluation")
+    )
 
 
 def _signed_before(check: Check, place: Path | str, out: Path, key: str) -> PredictionTable | None:
