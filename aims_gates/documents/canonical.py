@@ -27,7 +27,7 @@ __all__ = [
     "folder_digest",
     "is_canonical",
     "is_digest",
-    "lean_finding",
+    "lean",
     "manifest",
     "plain",
     "read_canonical",
@@ -60,19 +60,20 @@ def plain(value: Any) -> Any:
     What came in later (:data:`_LATER`) is left out where it is empty: what was bound or signed before there was such a
     field keeps its bytes.
     """
-    return asdict(value, dict_factory=_object) if is_dataclass(value) and not isinstance(value, type) else value
+    return asdict(value, dict_factory=lean) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+def lean(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The JSON object of one noun's fields, without what came in later and is empty."""
     items = {name: value for name, value in fields if _says_something(name, value)}
-    return lean_finding(items) if "measure" in items else items
+    return _lean_finding(items) if "measure" in items else items
 
 
 def _says_something(name: str, value: Any) -> bool:
     return value != _USUAL[name] if name in _USUAL else bool(value) or name not in _LATER
 
 
-def lean_finding(finding: dict[str, Any]) -> dict[str, Any]:
+def _lean_finding(finding: dict[str, Any]) -> dict[str, Any]:
     """A finding's JSON object without those of its newer fields that are empty."""
     return {name: value for name, value in finding.items() if value or name not in _NEWER}
 

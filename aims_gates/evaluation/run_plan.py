@@ -58,7 +58,8 @@ class GateInputs:
         facts: Run facts that evidence carries.
         tables: Tables that were made beside the predictions, by role, unless the system or the caller names others.
         table_roles: Column roles in those tables.
-        opened: Data sets opened so far, by role.
+        ready: The system's own data sets that were opened and hashed before, by role.
+        opened: Data sets that gates look at, so far, by role.
         attached: Files that gates left beside their findings, ``<gate>-<name>`` -> bytes.
         versions: The registered versions of the system's models; None where no registry is at hand.
         limits: The limits of the plan, by gate; unless given, of the plan that is run.
@@ -78,6 +79,7 @@ class GateInputs:
     facts: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, Dataset] = field(default_factory=dict)
     table_roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ready: Mapping[str, Dataset] = field(default_factory=dict)
     opened: dict[str, Dataset] = field(default_factory=dict)
     attached: dict[str, bytes] = field(default_factory=dict)
     artifacts: Artifacts | None = None
@@ -107,7 +109,7 @@ class GateInputs:
     def source(self, role: str) -> Dataset | None:
         """The data set in this role as it lies there, before any predictions; None where none is named."""
         if role not in self.opened:
-            place = self._place(role)
+            place = (None if role in self.given else self.ready.get(role)) or self._place(role)
             place = self.tables.get(role) if place is None else place
             if place is None:
                 return None

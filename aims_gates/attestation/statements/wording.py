@@ -6,7 +6,7 @@ from typing import Any
 
 from aims_gates.attestation.signing.envelope import Statement, statement
 from aims_gates.attestation.statements.types import _SHAPES, _TYPES
-from aims_gates.documents.canonical import canonical_bytes, is_canonical, lean_finding, plain
+from aims_gates.documents.canonical import canonical_bytes, is_canonical, lean, plain
 from aims_gates.documents.strict_yaml import dump, parse
 from aims_gates.errors import InputError
 from aims_gates.model import Evidence, Subject
@@ -78,7 +78,7 @@ def evidence_of(statement: Statement) -> Evidence:
 def _dumped(evidence: Evidence) -> dict[str, Any]:
     """As :func:`aims_gates.documents.canonical.plain`, but faster."""
     result: dict[str, Any] = dump(evidence)
-    return result | {"findings": [lean_finding(finding) for finding in result["findings"]]}
+    return lean((result | {"findings": [lean(finding.items()) for finding in result["findings"]]}).items())
 
 
 def predicate_of(statement: Statement) -> Any:

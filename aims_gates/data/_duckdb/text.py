@@ -100,16 +100,21 @@ def _refuse_again(times: int, where: str) -> None:
 
 
 def _looked(sql: str, names: Sequence[str], source: Source) -> list[Reading]:
-    """How each column is read, by what all the rows of a ``SELECT`` hold."""
-    classes = class_sql()
-    questions = [f"bit_or({classes.replace(PLACE, quote(name))})" for name in names]
-    questions += [f"coalesce(bool_or({quote(name)} = {quote_text(name)}), false)" for name in names]
-    questions.append(f"count(*) FILTER (WHERE {_again(names, names)})" if len(names) > 1 else "0")
-    row = connection().execute(f"SELECT {', '.join(questions)} FROM ({sql})").fetchall()[0]
-    if row[-1]:
-        _refuse_again(int(row[-1]), source.where)
-    _header_is_none(names, row[len(names) : -1], source)
-    return [guess(name, Holds(bits or 0)) for name, bits in zip(names, row, strict=False)]
+    """How each column is read, by what all the rows of a ``SELECT`` hold.
+
+    The cells stand below one another, so that the long question of their class is planned once, not once a column.
+    """
+    places = ", ".join(f"{quote(name)} AS c{place}" for place, name in enumerate(names))
+    cells = f"UNPIVOT (SELECT {places} FROM ({sql})) ON COLUMNS(*) INTO NAME place VALUE cell"
+    headers = "MAP {" + ", ".join(f"'c{place}': {quote_text(name)}" for place, name in enumerate(names)) + "}"
+    questions = f"bit_or({class_sql().replace(PLACE, 'cell')}), bool_or(cell = {headers}[place])"
+    rows = connection().execute(f"SELECT place, {questions} FROM ({cells}) GROUP BY place").fetchall()
+    held = {place: (bits or 0, bool(below)) for place, bits, below in rows}
+    kinds = [held.get(f"c{place}", (0, False)) for place in range(len(names))]
+    if len(names) > 1 and all(below for _, below in kinds):
+        _no_header_again(sql, names, source.where)
+    _header_is_none(names, [below for _, below in kinds], source)
+    return [guess(name, Holds(bits)) for name, (bits, _) in zip(names, kinds, strict=True)]
 
 
 def _header_is_none(names: Sequence[str], among: Sequence[bool], source: Source) -> None:

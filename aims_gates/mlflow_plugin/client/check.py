@@ -5,6 +5,7 @@
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from aims_gates.attestation.signing.envelope import Envelope, sign
 from aims_gates.attestation.statements.policy import Binding
 from aims_gates.attestation.statements.wording import evidence_of, say
 from aims_gates.attestation.trust_list import Row
+from aims_gates.data import Dataset
 from aims_gates.decision.acts import acts_of
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.question import UNREGISTERED
@@ -24,7 +26,7 @@ from aims_gates.decision.rules import Ask, decide
 from aims_gates.documents.canonical import digest, folder_digest, manifest
 from aims_gates.documents.shell import invocation, quoted
 from aims_gates.documents.whereabouts import anywhere
-from aims_gates.errors import InputError
+from aims_gates.errors import AimsGatesError, InputError
 from aims_gates.evaluation.on_record import OnRecord
 from aims_gates.evaluation.run_plan import GateInputs, run_plan
 from aims_gates.governance.records.reader import SystemRecord
@@ -73,7 +75,8 @@ def check_target(
     name = target.name or record.system.models[0]
     rows = ledger_rows(context, record, name)
     binding = StatementView(rows, record.system.workspace, name).binding()
-    notes = look_ahead(Preflight(context, record, target, name, rows, binding, local, gates, data or {}))
+    sets: dict[str, Dataset] = {}
+    notes = look_ahead(Preflight(context, record, target, name, rows, binding, local, gates, data or {}, sets))
     if not isinstance(local, Plan):
         raise local
     holds = binding.predicate.plan if binding else local
@@ -82,7 +85,8 @@ def check_target(
         scratch = Path(place)
         folder = _own_copy(target, scratch)
         subject = Subject("model", folder_digest(folder), f"{name}/{target.version}" if target.version else name)
-        inputs = GateInputs(record, subject, given=dict(data or {}), facts=_facts(context, record, target, rows, name))
+        facts = _facts(context, record, target, rows, name)
+        inputs = GateInputs(record, subject, given=dict(data or {}), facts=facts, ready=_as_read(sets))
         check = Check(context, record, gates, target, holds, name, subject, inputs, datetime.now(UTC), notes=notes)
         check.notes.extend(intake_notes(StatementView(rows, record.system.workspace, name), target.version or ""))
         check.notes.extend([] if difference is None else [difference])
@@ -103,6 +107,14 @@ def check_target(
                 "the model changed its own bytes when it ran", where=target.address, remedy="Fix the model."
             )
         return _conclude(check, rows)
+
+
+def _as_read(sets: Mapping[str, Dataset]) -> Mapping[str, Dataset]:
+    """These data sets, hashed before any model runs: the digest that is signed is of the bytes that were read."""
+    for dataset in sets.values():
+        with suppress(AimsGatesError):
+            _ = dataset.digest
+    return sets
 
 
 def _on_record(check: Check) -> OnRecord | None:

@@ -60,6 +60,7 @@ class Preflight:
         local: The plan by the files here, or why they make none.
         gates: Those there are.
         given: Data sets handed in, by role.
+        sets: Takes the data sets that could be opened, by role: whoever looks at them need not read them again.
     """
 
     context: CheckContext
@@ -71,6 +72,7 @@ class Preflight:
     local: Plan | AimsGatesError
     gates: Mapping[str, Gate]
     given: Mapping[str, Any] = field(default_factory=dict)
+    sets: dict[str, Dataset] = field(default_factory=dict)
 
     @property
     def signs(self) -> bool:
@@ -108,7 +110,7 @@ def _noted(head: str, check: Preflight, problems: Sequence[Problem]) -> list[str
 
 
 def _problems(check: Preflight) -> Iterator[Problem]:
-    sets: dict[str, Dataset] = {}
+    sets = check.sets
     data = list(_of_data(check, sets))
     system = [*_of_system(check), *_of_columns(check, sets)]
     yield from sorted(system, key=lambda problem: _line(problem.error))
