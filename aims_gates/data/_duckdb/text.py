@@ -109,8 +109,8 @@ def _looked(sql: str, names: Sequence[str], source: Source) -> list[Reading]:
     headers = "MAP {" + ", ".join(f"'c{place}': {quote_text(name)}" for place, name in enumerate(names)) + "}"
     questions = f"bit_or({class_sql().replace(PLACE, 'cell')}), bool_or(cell = {headers}[place])"
     rows = connection().execute(f"SELECT place, {questions} FROM ({cells}) GROUP BY place").fetchall()
-    held = {place: (bits or 0, bool(below)) for place, bits, below in rows}
-    kinds = [held.get(f"c{place}", (0, False)) for place in range(len(names))]
+    holds = {place: (bits or 0, bool(below)) for place, bits, below in rows}
+    kinds = [holds.get(f"c{place}", (0, False)) for place in range(len(names))]
     if len(names) > 1 and all(below for _, below in kinds):
         _no_header_again(sql, names, source.where)
     _header_is_none(names, [below for _, below in kinds], source)
