@@ -18,6 +18,7 @@ from aims_gates.gatekit import (
 
 from .areas import areas
 from .measured import Ends, Measured, mean_of, rate_of, with_ends
+from .points import decision_values, gini_of, score_points
 from .recalibration import recalibrated
 from .rows import Rows
 
@@ -36,7 +37,13 @@ def binary_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[st
     cluster = ", c" if rows.cluster else ""
     base = f"SELECT k AS k0, CAST({_KIND} AS INTEGER) AS kind, w{cluster} FROM ({rows.base(by)}) AS r"
     tallies = tally_rows(rows.data, base, 6, keys=1, cluster=bool(rows.cluster), sampling=rows.sampling)
-    return {key: _from_cells(tally, rows.confidence, comparisons) for (key,), tally in tallies.items()}
+    result = {key: _from_cells(tally, rows.confidence, comparisons) for (key,), tally in tallies.items()}
+    prevalence = rows.points.get("prevalence")
+    if prevalence is not None:
+        for (key,), tally in tallies.items():
+            sides = tally.rate([_TP], [_TP, _FN, _NEITHER1]), tally.rate([_TN], [_TN, _FP, _NEITHER0])
+            result[key].update(decision_values(*sides, prevalence, rows.confidence, comparisons))
+    return result
 
 
 def _from_cells(cells: Tally, confidence: float, comparisons: int) -> dict[str, Measured]:
@@ -129,6 +136,11 @@ def _recalls(classes: list[Tally], confidence: float, comparisons: int) -> Measu
 def score_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str | None, dict[str, Measured]]:
     """Slice -> roc_auc, log_loss, brier and what calibration there is; of a ranking, roc_auc alone."""
     result = {key: {"roc_auc": area} for key, area in areas(rows, by, comparisons).items()}
+    if "gini" in {*rows.limits, *rows.slice_limits}:
+        for measures in result.values():
+            measures["gini"] = gini_of(measures["roc_auc"])
+    for key, points in score_points(rows, by, comparisons).items():
+        result[key].update(points)
     if rows.ranking:
         return result
     base, terms = rows.base(by), _losses()

@@ -19,9 +19,18 @@ SCORED = (
     "observed_to_expected",
     "calibration_slope",
     "calibration_intercept",
+    "gini",
+    "score_ks",
+    "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+    "net_benefit",
+    "net_benefit_gain",
 )
+PREDICTIVE = ("positive_predictive_value", "negative_predictive_value")
 NUMERIC = ("r2", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
-MEASURES = (*BINARY, *SCORED, *NUMERIC)
+MEASURES = (*BINARY, *PREDICTIVE, *SCORED, *NUMERIC)
+#: Parameters that say where a measure is taken, each above 0 and below 1.
+POINTS = ("specificity", "sensitivity", "prevalence", "threshold_probability")
 _MOST_LABELS = 20
 TASKS = ("classification", "regression", "forecast", "ranking")
 
@@ -42,6 +51,7 @@ class Rows:
         spelling: Which labels differ only in capital letters, in words.
         slices, keys: Slice columns, and the columns (role ``id``) that identify a row.
         columns: Role -> column name.
+        points: Where measures are taken: a specificity, a sensitivity, a prevalence, a probability to act from.
         limits, slice_limits: By measure; ``conventional`` says that nobody set the former.
     """
 
@@ -67,6 +77,7 @@ class Rows:
     banded: Any
     min_slice: float
     threshold: float
+    points: Mapping[str, float | None]
     positive: Any
 
     def base(self, slice_column: str | None = None) -> str:
@@ -139,6 +150,7 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
         banded=params["bands"],
         min_slice=case.number("min_slice_size", 0, 1e12),
         threshold=float(params["threshold"]),
+        points={name: None if params[name] is None else case.number(name, 1e-9, 1 - 1e-9) for name in POINTS},
         positive=positive,
     )
 
