@@ -9,6 +9,7 @@ from typing import Any
 from aims_gates.data._duckdb.engine import quote
 from aims_gates.data._duckdb.files import open_files
 from aims_gates.data._duckdb.frames import open_frame
+from aims_gates.data._duckdb.partitions import key_columns
 from aims_gates.data._duckdb.table import DuckTable
 from aims_gates.data.schema.declared import Declared
 from aims_gates.data.tables.source import Source
@@ -31,9 +32,6 @@ def read_frame(source: Any, role: str, engine: str, schema: Declared | None = No
     if "://" in str(source):
         remedy = "Use the engine duckdb, or spark."
         raise InputError(f"{engine} reads files, not databases", where=f"engine {engine}", remedy=remedy)
-    if schema is not None and schema.partitions:
-        remedy = "Use the engine duckdb, or spark."
-        raise InputError(f"{engine} reads no folders that are columns", where=f"engine {engine}", remedy=remedy)
     plain = open_files(str(source), schema)
     if not plain.files:
         # JSON lines and Delta tables have one reader here, whatever the engine.
@@ -41,6 +39,8 @@ def read_frame(source: Any, role: str, engine: str, schema: Declared | None = No
     # Of Parquet the types that the file has: the schema is laid over the frame.
     table = DuckTable(plain if plain.dialect is not None else replace(plain, schema=None))
     read = _pandas if engine == "pandas" else _polars
+    if engine == "pandas" and plain.dialect is not None:
+        _no_zero_bytes(table)
     try:
         frames = [open_frame(frame, role) for frame in read(plain)]
     except ImportError as error:
@@ -49,12 +49,12 @@ def read_frame(source: Any, role: str, engine: str, schema: Declared | None = No
     except Exception as error:
         message = f"{engine} cannot read it: {' '.join(str(error).split())[:300]}"
         raise DataError(message, where=plain.where, remedy=_REMEDY) from error
-    opened = _joined(plain, frames, table, engine)
+    opened = _joined(plain, _with_keys(frames, plain, Path(source)), table)
     _same_rows(DuckTable(opened), table, engine)
     return opened
 
 
-def _joined(plain: Source, frames: Sequence[Source], table: DuckTable, engine: str) -> Source:
+def _joined(plain: Source, frames: Sequence[Source], table: DuckTable) -> Source:
     """The frames of all files as one source, with the types and the digest that DuckDB finds."""
     text = plain.dialect is not None
     shown = ", ".join(quote(name) if text else _cast(name, kind) for name, kind in _columns(plain, table))
@@ -74,6 +74,18 @@ def _joined(plain: Source, frames: Sequence[Source], table: DuckTable, engine: s
     )
 
 
+def _with_keys(frames: Sequence[Source], plain: Source, folder: Path) -> list[Source]:
+    """The frames with a column for each key of the folders that their files lie in, where such are declared."""
+    keys = plain.schema.partitions if plain.schema is not None else ()
+    if not keys:
+        return list(frames)
+    columns = [key_columns(file, folder, keys, plain.where) for file in plain.files]
+    return [
+        replace(frame, sql=f"SELECT *, {named} FROM ({frame.sql})")
+        for frame, named in zip(frames, columns, strict=True)
+    ]
+
+
 def _columns(plain: Source, table: DuckTable) -> list[tuple[str, str]]:
     if plain.dialect is not None:
         return [(reading.name, "VARCHAR") for reading in table.readings]
@@ -90,6 +102,15 @@ def _same_rows(frame: DuckTable, table: DuckTable, engine: str) -> None:
     if rows != plain:
         message = f"{engine} reads {rows:,} rows and DuckDB {plain:,}: a line is cut short, or quotes do not close"
         raise DataError(message, where=table.where, remedy="Fix the file's lines and quotes.")
+
+
+def _no_zero_bytes(table: DuckTable) -> None:
+    """Refuse text with a zero byte in it, at which pandas ends the cell."""
+    names = [quote(name) for name, kind in table.types.items() if kind == "VARCHAR"]
+    holds = " OR ".join(f"contains({name}, chr(0))" for name in names)
+    if holds and table.query(f"SELECT 1 FROM data WHERE {holds} LIMIT 1"):
+        remedy = "Take the zero bytes out of the file, or read it with the engine duckdb."
+        raise DataError("the text holds a zero byte, at which pandas ends a cell", where=table.where, remedy=remedy)
 
 
 def _pandas(plain: Source) -> list[Any]:

@@ -27,7 +27,4 @@ def declare_them(record: SystemRecord, roles: Iterable[str]) -> str:
         for role in names
     )
     lines = ", ".join(f"{role}: {{file: {role}{SCHEMA}}}" for role in names)
-    return (
-        f"Run in the pack's folder: {proposals}. Read what it guessed; then write under schema in "
-        f"{folder / 'system.yaml'}: {lines}. Bind and check again."
-    )
+    return f"{proposals}; read it, then add to {folder / 'system.yaml'}: schema: {{{lines}}}. Bind again."

@@ -159,6 +159,13 @@ def test_an_index_that_pandas_wrote_is_no_data(opened: Open, tmp_path: Path) -> 
         opened("data.csv", ",f\n1,1\n1,1\n")
 
 
+def test_text_with_a_zero_byte_is_whole_or_refused(opened: Open) -> None:
+    try:
+        assert rows(opened("zero.csv", "n,g\n1,a\x00b\n2,a\n")) == [(1, "a\x00b"), (2, "a")]
+    except DataError as error:
+        assert "the text holds a zero byte, at which pandas ends a cell" in str(error)
+
+
 # Cells ----------------------------------------------------------------------------------------------------------------
 
 CELLS: dict[str, tuple[list[str], str, list[Any]]] = {
@@ -181,6 +188,8 @@ CELLS: dict[str, tuple[list[str], str, list[Any]]] = {
         "TIMESTAMP",
         [pd.Timestamp(2026, 1, 31), pd.Timestamp(2026, 1, 2)],
     ),
+    "a number that no double holds": (["1e400", "1"], "VARCHAR", ["1e400", "1"]),
+    "powers of ten": (["1e3", "5"], "DOUBLE", [1000.0, 5.0]),
     "marks in text": (["NA", "Oslo"], "VARCHAR", ["NA", "Oslo"]),
 }
 
@@ -197,6 +206,10 @@ def test_cells_are_read_as_they_stand(opened: Open, case: str) -> None:
 
 
 DOUBTS = {
+    "whole numbers that doubles round": (
+        ["9007199254740993.0", "1.0"],
+        "so that whole numbers beyond 64 bits stay exact",
+    ),
     "days and months": (["01/02/2026", "03/04/2026"], "day first, or as dates with the month first"),
     "both orders": (["13/01/2026", "01/13/2026"], "more than one way"),
     "decimal commas": (["1237,73", "1543,6"], "decimal comma, or as text"),

@@ -115,6 +115,23 @@ def test_values_that_have_types_are_compared_with_the_declared_ones(opened: Open
         opened({"fields": [fields[0], {"name": "code", "type": "boolean"}, fields[2]]}, None, "t.parquet")
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_declared_folders_are_columns_by_every_reader(tmp_path: Path, engine: Any) -> None:
+    values = {"year=2025/site=a%20b": [1, 2], "year=__HIVE_DEFAULT_PARTITION__/site=c": [3]}
+    for name, numbers in values.items():
+        (tmp_path / "set" / name).mkdir(parents=True)
+        pd.DataFrame({"x": numbers}).to_parquet(tmp_path / "set" / name / "p.parquet")
+    fields = [{"name": "x", "type": "integer"}, {"name": "year", "type": "integer"}, {"name": "site", "type": "string"}]
+    schema = {"fields": fields, "partitions": ["year", "site"]}
+    data = Dataset.open(tmp_path / "set", role="evaluation", engine=engine, schema=schema)
+    assert data.query("SELECT x, year, site FROM data ORDER BY x") == [
+        (1, 2025, "a b"),
+        (2, 2025, "a b"),
+        (3, None, "c"),
+    ]
+    assert data.digest == Dataset.open(tmp_path / "set", role="evaluation", schema=schema).digest
+
+
 def test_declared_folders_are_columns_below_the_set_alone_and_override_nothing(tmp_path: Path) -> None:
     for year, column in (("2025", 1), ("2026", 2)):
         folder = tmp_path / "run=5" / "set" / f"year={year}"
@@ -132,6 +149,11 @@ def test_declared_folders_are_columns_below_the_set_alone_and_override_nothing(t
     with pytest.raises(DataError, match="below no folder named run="):
         named = [*fields, {"name": "run", "type": "integer"}]
         Dataset.open(place, role="evaluation", schema={"fields": named, "partitions": ["year", "run"]})
+
+
+def test_a_number_that_no_double_holds_is_none(opened: Open) -> None:
+    with pytest.raises(DataError, match="1 cells of 'a' are not numbers, such as '1e400'"):
+        opened({"fields": [{"name": "a", "type": "number"}]}, "a\n1e400\n1e300\ninf\n")
 
 
 def test_a_location_brings_its_schema(tmp_path: Path) -> None:

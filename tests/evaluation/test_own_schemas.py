@@ -78,7 +78,7 @@ def test_a_set_without_a_schema_leaves_its_gates_without_a_verdict_and_says_what
     assert "aims-gates data schema propose rows.csv --output records/systems/loans/evaluation.schema.yaml" in str(
         finding.remedy
     )
-    assert "evaluation: {file: evaluation.schema.yaml}" in str(finding.remedy)
+    assert "schema: {evaluation: {file: evaluation.schema.yaml}}" in str(finding.remedy)
     assert "evaluation and reference has none" in str(evidence["data_quality"].findings[0].note)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aims_gates.cli import main
 from aims_gates.errors import AimsGatesError, InputError, IntegrityError, RefusedError
 from aims_gates.mlflow_plugin.client import predict
 from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
@@ -157,7 +158,7 @@ def on_a_terminal(command: list[str], columns: int, folder: Path) -> list[str]:
 
 @pytest.fixture
 def nothing_filled_in(shop: Any, request: pytest.FixtureRequest) -> Any:
-    """The shop at profile high, with no record but the system's own, or with empty templates of all."""
+    """The shop at profile high, with no record but the system's own, or with empty templates of all and a schema."""
     from aims_gates.governance.record_schemas import SHAPES
 
     folder = records(shop)
@@ -169,6 +170,10 @@ def nothing_filled_in(shop: Any, request: pytest.FixtureRequest) -> Any:
         (shop.folder / "records" / "organization").mkdir()
         for name in SHAPES:
             assert shop.run("records", "new", name, "--system", "loans") == 0
+        data, schema = shop.folder / "data" / "evaluation.csv", folder / "rows.schema.yaml"
+        assert main(["data", "schema", "propose", str(data), "--output", str(schema)]) == 0
+        text = (folder / "system.yaml").read_text()
+        (folder / "system.yaml").write_text(f"{text}schema: {{evaluation: {{file: {schema.name}}}}}\n")
     shop.run("bind", "loans", "--system", "loans", "--author", "somebody", *shop.sign("policy"))
     return shop
 

@@ -10,7 +10,7 @@ from aims_gates.data._duckdb.engine import parquet, quote, quote_text
 from aims_gates.data.tables.source import Source
 from aims_gates.errors import DataError
 
-__all__ = ["partitioned"]
+__all__ = ["key_columns", "partitioned"]
 
 #: What Hive and Spark name the folder of rows without a value.
 _NONE = "__HIVE_DEFAULT_PARTITION__"
@@ -31,10 +31,19 @@ def partitioned(source: Source, folder: Path, keys: Sequence[str]) -> Source:
         remedy = "Write the files with one type for each column."
         raise DataError("files below declared folders differ in their types", where=source.where, remedy=remedy)
     shown, parts = ", ".join(map(quote, names)), []
-    for values, files in groupby(source.files, key=lambda name: _values(Path(name), folder, keys, source.where)):
-        columns = ", ".join(f"{value} AS {quote(key)}" for key, value in zip(keys, values, strict=True))
+    for columns, files in groupby(source.files, key=lambda name: key_columns(name, folder, keys, source.where)):
         parts.append(f"SELECT {shown}, {columns} FROM {parquet(list(files))}")
     return replace(source, sql=" UNION ALL ".join(parts), names=[*names, *keys], mixed=True)
+
+
+def key_columns(file: str, folder: Path, keys: Sequence[str], where: str) -> str:
+    """The keys as columns of one file's rows, as SQL.
+
+    Raises:
+        DataError: it lies below no folder of a key.
+    """
+    values = _values(Path(file), folder, keys, where)
+    return ", ".join(f"{value} AS {quote(key)}" for key, value in zip(keys, values, strict=True))
 
 
 def _values(file: Path, folder: Path, keys: Sequence[str], where: str) -> list[str]:

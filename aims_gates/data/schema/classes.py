@@ -8,7 +8,7 @@ from enum import IntFlag
 
 from aims_gates.data.schema.reading import PLACE
 
-__all__ = ["DAYS", "INTEGER", "MARKS", "NUMBER", "STAMP", "ZONED", "Holds", "class_sql", "day_sql"]
+__all__ = ["DAYS", "INTEGER", "MARKS", "NUMBER", "STAMP", "ZONED", "Holds", "class_sql", "day_sql", "overflows"]
 
 
 class Holds(IntFlag):
@@ -51,6 +51,8 @@ _COMMA = r"[+-]?[0-9]*,[0-9]+"
 _GROUPED = r"[+-]?[1-9][0-9]{0,2},[0-9]{3}"
 _GROUPS = r"[+-]?[0-9]{1,3}((,[0-9]{3})+[.][0-9]+|(,[0-9]{3}){2,})"
 _POINTS = r"[+-]?[0-9]{1,3}(([.][0-9]{3})+,[0-9]+|([.][0-9]{3}){2,}|([ '’][0-9]{3})+([.,][0-9]+)?)"
+#: From here on doubles hold no longer every whole number.
+_EXACT = 2**53
 _SPECIAL = {"inf": Holds.INFINITE, "infinity": Holds.INFINITE, "nan": Holds.NAN}
 _TRUTHS = ("True", "False", "true", "false", "TRUE", "FALSE")
 #: What programs write for a missing value; a person or a place may be called so too.
@@ -90,6 +92,21 @@ def _whole() -> str:
     )
 
 
+def _fraction() -> str:
+    """A number that is written with a point or a power; one that a double does not hold is large, or huge."""
+    value, whole = f"TRY_CAST({PLACE} AS DOUBLE)", _matches("[+-]?[0-9]{16,}[.]0*")
+    return (
+        f"CASE WHEN strlen({PLACE}) > 16 AND {whole} AND abs({value}) >= {_EXACT} "
+        f"THEN {Holds.FRACTION | Holds.LARGE:d} "
+        f"WHEN {overflows(value)} THEN {Holds.HUGE:d} ELSE {Holds.FRACTION:d} END"
+    )
+
+
+def overflows(value: str) -> str:
+    """SQL: whether a cell is a finite number that ``value``, its double, has as infinite."""
+    return f"((strlen({PLACE}) > 300 OR contains(lower({PLACE}), 'e')) AND isinf({value}))"
+
+
 def _word() -> str:
     """The class of a cell that does not begin as a number does."""
     special = " ".join(f"WHEN '{word}' THEN {bit:d}" for word, bit in _SPECIAL.items())
@@ -110,7 +127,7 @@ def class_sql() -> str:
         (quoted, f"{Holds.QUOTED:d}"),
         (f"{PLACE}[1] NOT IN ('0','1','2','3','4','5','6','7','8','9','+','-','.',',',' ')", _word()),
         (_matches(INTEGER), _whole()),
-        (f"{_matches(NUMBER)} AND TRY_CAST({PLACE} AS DOUBLE) IS NOT NULL", f"{Holds.FRACTION:d}"),
+        (f"{_matches(NUMBER)} AND TRY_CAST({PLACE} AS DOUBLE) IS NOT NULL", _fraction()),
         (f"{_matches(_DAY)} AND TRY_CAST({slashed} AS {date}) IS NOT NULL", f"{Holds.DATE:d}"),
         (f"{_matches(STAMP)} AND TRY_CAST({slashed} AS {stamp}) IS NOT NULL", f"{Holds.TIME:d}"),
         (f"{_matches(ZONED)} AND TRY_CAST({slashed} AS TIMESTAMPTZ) IS NOT NULL", f"{Holds.ZONED:d}"),

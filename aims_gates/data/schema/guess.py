@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from aims_gates.data.schema.classes import DAYS, INTEGER, STAMP, ZONED, Holds, day_sql
+from aims_gates.data.schema.classes import DAYS, INTEGER, STAMP, ZONED, Holds, day_sql, overflows
 from aims_gates.data.schema.reading import MISSING, PLACE, Reading
 
 __all__ = ["guess"]
@@ -72,6 +72,7 @@ def _numbers(plain: Reading, cells: Holds) -> Reading:
         read_as="numbers",
         check=(
             f"{PLACE} <> '' AND (TRY_CAST({PLACE} AS DOUBLE) IS NULL OR contains({PLACE}, '_') "
+            f"OR {overflows(f'TRY_CAST({PLACE} AS DOUBLE)')} "
             f"OR NOT (strlen({PLACE}) < 16 OR contains({PLACE}, '.') OR contains({PLACE}, 'e')))"
         ),
         field=(("type", "number"),),
@@ -86,7 +87,11 @@ def _whole(plain: Reading, cells: Holds) -> Reading:
     if cells & Holds.PADDED:
         return replace(plain, note="text, because zeros lead some numbers", could_be=("whole numbers",))
     if cells & Holds.HUGE:
-        return replace(plain, note="text, because a whole number has more than 38 digits", could_be=("numbers",))
+        return replace(
+            plain,
+            note="text, because a number has more than 38 digits, or is larger than a double holds",
+            could_be=("numbers",),
+        )
     kind = "DECIMAL(38,0)" if cells & Holds.LARGE else "BIGINT"
     canonical = f"CAST(TRY_CAST({PLACE} AS BIGINT) AS VARCHAR) = {PLACE}"
     wrong = f"{PLACE} <> '' AND NOT coalesce({canonical}, false)" if kind == "BIGINT" else _full(INTEGER)

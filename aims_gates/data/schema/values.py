@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aims_gates.data.schema.classes import INTEGER, STAMP, ZONED
+from aims_gates.data.schema.classes import INTEGER, STAMP, ZONED, overflows
 from aims_gates.data.schema.declared import LEFT_OUT, DeclaredField
 from aims_gates.data.schema.reading import PLACE, Reading
 
@@ -56,7 +56,8 @@ def _value(item: DeclaredField, cell: str, whole_kind: str) -> tuple[str, str]:
         if item.decimal != ".":
             # A point in such a number would be read as its decimal mark.
             plain = f"CASE WHEN NOT contains({plain}, '.') THEN replace({plain}, {_text(item.decimal)}, '.') END"
-        return "DOUBLE", f"TRY_CAST(CASE WHEN regexp_full_match(trim({plain}), '{_NUMBER}') THEN {plain} END AS DOUBLE)"
+        value = f"TRY_CAST(CASE WHEN regexp_full_match(trim({plain}), '{_NUMBER}') THEN {plain} END AS DOUBLE)"
+        return "DOUBLE", f"CASE WHEN NOT {overflows(value)} THEN {value} END"
     if item.type == "boolean":
         true, false = f"({_texts(item.true)})", f"({_texts(item.false)})"
         return "BOOLEAN", f"CASE WHEN {cell} IN {true} THEN true WHEN {cell} IN {false} THEN false END"
