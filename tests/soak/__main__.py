@@ -101,6 +101,7 @@ PARTS = {
     "simulations": Part(
         "{n} draws of each simulation",
         (
+            "tests/data/test_exact.py",
             "tests/data/test_pairs.py",
             "tests/gates/test_error_rates.py",
             "tests/gates/test_fairness.py",
