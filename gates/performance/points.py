@@ -99,8 +99,8 @@ def _of_scores(rows: Rows, labels: tuple[_Labels, _Labels], comparisons: int, ks
         return dict.fromkeys([*(["score_ks"] if ks else []), *points], Measured(None, n=0.0, note=_NO_LABEL))
     result = {"score_ks": _ks(rows, favourable, other, comparisons)} if ks else {}
     for name, at in points.items():
-        kept = name == "sensitivity_at_specificity"
-        fixing, free = (other, favourable) if kept else (favourable.negated(), other.negated())
+        at_specificity = name == "sensitivity_at_specificity"
+        fixing, free = (other, favourable) if at_specificity else (favourable.negated(), other.negated())
         result[name] = _at(rows, fixing, free, at, comparisons)
     return result
 
@@ -242,12 +242,12 @@ def decision_values(
             ("positive_predictive_value", "negative_predictive_value"), Measured(None, n=0.0, note=_NO_LABEL)
         )
 
-    def positive(sure: float, kept: float) -> float | None:
-        hits, false = sure * prevalence, (1 - kept) * (1 - prevalence)
+    def positive(recalled: float, spared: float) -> float | None:
+        hits, false = recalled * prevalence, (1 - spared) * (1 - prevalence)
         return hits / (hits + false) if hits + false else None
 
-    def negative(sure: float, kept: float) -> float | None:
-        right, missed = kept * (1 - prevalence), (1 - sure) * prevalence
+    def negative(recalled: float, spared: float) -> float | None:
+        right, missed = spared * (1 - prevalence), (1 - recalled) * prevalence
         return right / (right + missed) if right + missed else None
 
     result = {}
