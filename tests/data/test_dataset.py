@@ -313,3 +313,21 @@ def test_times_with_a_zone_come_over_as_pyarrow_would_bring_them_without_its_war
         expected = pa.array(zoned, from_pandas=True)
     table = frames._arrow(pd.DataFrame({"at": zoned}))
     assert table.column("at").combine_chunks().equals(expected) and table.schema.field("at").type == expected.type
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_file_that_changes_after_it_was_opened_has_no_digest(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+
+    def write(value: int) -> None:
+        frame = pd.DataFrame({"x": [value, 2]})
+        frame.to_csv(path, index=False) if name.endswith("csv") else frame.to_parquet(path)
+
+    write(1)
+    before = Dataset.open(path, role="evaluation")
+    assert before.rows == 2
+    write(3)
+    for _ in range(2):
+        with pytest.raises(DataError, match="changed after it was opened"):
+            _ = before.digest
+    assert Dataset.open(path, role="evaluation").digest.startswith("sha256:")

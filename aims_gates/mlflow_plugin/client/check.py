@@ -110,7 +110,7 @@ def check_target(
 
 
 def _as_read(sets: Mapping[str, Dataset]) -> Mapping[str, Dataset]:
-    """These data sets, hashed before any model runs: the digest that is signed is of the bytes that were read."""
+    """These data sets, hashed before any model runs; whoever needs a digest that cannot be had is told why then."""
     for dataset in sets.values():
         with suppress(AimsGatesError):
             _ = dataset.digest
