@@ -26,6 +26,16 @@ _MORE = frozenset(
         "true_positive_rate",
         "true_negative_rate",
         "specificity",
+        "gini",
+        "score_ks",
+        "sensitivity_at_specificity",
+        "specificity_at_sensitivity",
+        "positive_predictive_value",
+        "negative_predictive_value",
+        "net_benefit",
+        "net_benefit_gain",
+        "k_anonymity",
+        "l_diversity",
         "matthews_corrcoef",
         # A small p says that something differs.
         "p_value",
@@ -39,6 +49,10 @@ _LESS = frozenset(
         "mean_absolute_error",
         "mean_squared_error",
         "root_mean_squared_error",
+        "wape",
+        "pinball_loss",
+        "membership_auc",
+        "small_cell_share",
         "false_positive_rate",
         "false_negative_rate",
         "false_discovery_rate",
@@ -52,11 +66,12 @@ _SHARES = frozenset((
     "selection_rate", "true_positive_rate", "true_negative_rate", "false_positive_rate", "false_negative_rate",
     "false_discovery_rate", "false_omission_rate", "specificity", "p_value", "drift_share", "missing_share",
     "unseen_share", "jensenshannon", "ks", "hellinger", "demographic_parity", "equalized_odds", "equal_opportunity",
-    "scoring_rate", "impact",
+    "scoring_rate", "impact", "score_ks", "sensitivity_at_specificity", "specificity_at_sensitivity",
+    "positive_predictive_value", "negative_predictive_value", "membership_auc", "small_cell_share",
 ))  # fmt: skip
 _FROM_ZERO = frozenset((
     "log_loss", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "psi", "wasserstein",
-    "kl_div", "chisquare",
+    "kl_div", "chisquare", "wape", "pinball_loss",
 ))  # fmt: skip
 
 

@@ -11,6 +11,17 @@ __all__ = ["PlainFinding", "more_rows", "plain_findings"]
 
 _WORDS = {
     "accuracy": "share of rows predicted right",
+    "gini": "how well the score ranks (Gini)",
+    "mean_error": "how far forecasts lie above the truth on average (bias)",
+    "negative_predictive_value": "share of those called negative who are (negative predictive value)",
+    "net_benefit": "what acting on the score is worth (net benefit)",
+    "net_benefit_gain": "what acting on the score gains over acting on all or on none (net benefit)",
+    "pinball_loss": "cost of a quantile too high or too low (pinball loss)",
+    "positive_predictive_value": "share of those called positive who are (positive predictive value)",
+    "score_ks": "how far the score parts the two labels (KS)",
+    "sensitivity_at_specificity": "share of positive rows found at the stated specificity (sensitivity)",
+    "specificity_at_sensitivity": "share of negative rows left alone at the stated sensitivity (specificity)",
+    "wape": "share of the quantity that forecasts miss (WAPE)",
     "mean_absolute_error": "mean absolute error",
     "r2": "share of the variance explained (R squared)",
     "roc_auc": "chance that a positive row scores above a negative one (ROC AUC)",

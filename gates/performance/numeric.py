@@ -1,11 +1,11 @@
 """Measures of predicted quantities, as scikit-learn defines them."""
 
 from collections.abc import Mapping, Sequence
-from math import inf, sqrt
+from math import sqrt
 
-from aims_gates import intervals
 from aims_gates.gatekit import RatioSums, cluster_ratios
 
+from .forecast import Sums, forecast_measures, ratio_error, reach_of
 from .measured import Ends, Measured, mean_of, with_ends
 from .rows import Rows
 
@@ -28,7 +28,7 @@ def numeric_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[s
     if rows.cluster:
         terms = [("a", "1"), ("e", "1"), ("e", "v")]
         linked = cluster_ratios(rows.data, f"SELECT k AS k0, * FROM ({errors}) AS r", terms, keys=1)
-    result = {}
+    result: dict[str | None, dict[str, Measured]] = {}
     for key, *texts in rows.data.query(
         f"SELECT k, sum(w), {rows.squares}, {sums} FROM ({errors}) GROUP BY k ORDER BY k"
     ):
@@ -44,6 +44,8 @@ def numeric_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[s
             "root_mean_squared_error": _root(squared),
             "r2": _r2(rows, weight, n, (e, ee, v, vv, ev), comparisons, links[2]),
         }
+    for key, measures in forecast_measures(rows, base, comparisons).items():
+        result[key].update(measures)
     return result
 
 
@@ -53,27 +55,13 @@ def _root(squared: Measured) -> Measured:
     return Measured(value, low, high, squared.n, squared.note, sure)
 
 
-def _r2(
-    rows: Rows,
-    weight: float,
-    n: float,
-    sums: tuple[float, float, float, float, float],
-    comparisons: int,
-    link: RatioSums | None,
-) -> Measured:
-    e, ee, v, vv, ev = sums
-    if v <= 0 or n < 2:
+def _r2(rows: Rows, weight: float, n: float, sums: Sums, comparisons: int, link: RatioSums | None) -> Measured:
+    if sums[2] <= 0 or n < 2:
         return Measured(None, n=n, note="the target does not vary")
-    ratio = e / v
-    spread = max(0.0, ee - 2 * ratio * ev + ratio * ratio * vv) / weight
-    error, df = sqrt(spread / n) / (v / weight), inf
-    if link is not None:
-        clustered, df = link.error(ratio, v) or (inf, 1.0)
-        error = max(error, clustered)
+    ratio, error, df = ratio_error(weight, n, sums, link)
 
     def ends(times: float) -> Ends:
-        reach = intervals.critical(rows.confidence, times) * error
-        reach /= sqrt(float(intervals.at_level(1.0, df, rows.confidence, times)))
+        reach = reach_of(rows, error, df, times)
         return 1 - ratio - reach, min(1.0, 1 - ratio + reach)
 
     return with_ends(1 - ratio, ends, n, comparisons, "interval: delta method")

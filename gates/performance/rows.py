@@ -27,10 +27,18 @@ SCORED = (
     "net_benefit_gain",
 )
 PREDICTIVE = ("positive_predictive_value", "negative_predictive_value")
-NUMERIC = ("r2", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error")
+NUMERIC = (
+    "r2",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "root_mean_squared_error",
+    "mean_error",
+    "wape",
+    "pinball_loss",
+)
 MEASURES = (*BINARY, *PREDICTIVE, *SCORED, *NUMERIC)
 #: Parameters that say where a measure is taken, each above 0 and below 1.
-POINTS = ("specificity", "sensitivity", "prevalence", "threshold_probability")
+POINTS = ("specificity", "sensitivity", "prevalence", "threshold_probability", "quantile")
 _MOST_LABELS = 20
 TASKS = ("classification", "regression", "forecast", "ranking")
 
@@ -51,7 +59,7 @@ class Rows:
         spelling: Which labels differ only in capital letters, in words.
         slices, keys: Slice columns, and the columns (role ``id``) that identify a row.
         columns: Role -> column name.
-        points: Where measures are taken: a specificity, a sensitivity, a prevalence, a probability to act from.
+        points: Where measures are taken: a specificity, a sensitivity, a prevalence, a probability, a quantile.
         limits, slice_limits: By measure; ``conventional`` says that nobody set the former.
     """
 

@@ -1,0 +1,94 @@
+"""What shops ask of forecasts: WAPE, bias, pinball loss, by horizon, and against a seasonal-naive forecast."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import mean_pinball_loss
+
+from aims_gates import Finding
+
+Run = Callable[..., tuple[Finding, ...]]
+ROLES = {"target": ["y"], "prediction": ["d"]}
+
+
+def forecasts(rows: int = 400, seed: int = 5) -> pd.DataFrame:
+    """Sales, forecasts a little too high, a horizon and a shop."""
+    random = np.random.default_rng(seed)
+    y = random.gamma(4, 5, rows)
+    d = y + random.normal(1, 4, rows)
+    return pd.DataFrame({"y": y, "d": d, "horizon": np.arange(rows) % 2 + 1, "shop": np.arange(rows) // 8})
+
+
+def of(findings: tuple[Finding, ...], measure: str, **by: str) -> Finding:
+    """The one finding of a measure, overall or of a slice."""
+    (finding,) = (finding for finding in findings if finding.measure == measure and dict(finding.by) == by)
+    return finding
+
+
+LIMITS: dict[str, Any] = {"wape": {"op": "<=", "value": 0.3}, "mean_error": {"op": "<=", "value": 1.0}}
+
+
+@pytest.mark.parametrize("by", [{}, {"horizon": "2"}])
+def test_values_are_the_formula_s_and_scikit_learn_s(run: Run, by: dict[str, str]) -> None:
+    frame = forecasts()
+    roles = {**ROLES, "slice": ["horizon"]}
+    asked = {"limits": LIMITS, "slice_limits": LIMITS, "quantile": 0.9}
+    findings = run("performance", {"evaluation": frame}, roles, task="forecast", **asked)
+    part = frame if not by else frame[frame.horizon == 2]
+    error = part.d - part.y
+    wape, bias, pinball = (of(findings, name, **by) for name in ("wape", "mean_error", "pinball_loss"))
+    assert wape.value == pytest.approx(error.abs().sum() / part.y.abs().sum(), abs=1e-12)
+    assert bias.value == pytest.approx(error.mean(), abs=1e-12)
+    assert pinball.value == pytest.approx(mean_pinball_loss(part.y, part.d, alpha=0.9), abs=1e-12)
+    assert wape.outcome == "pass" and bias.outcome == "inconclusive" and pinball.outcome is None
+
+
+def test_a_forecast_that_leans_low_has_a_bias_below_0(run: Run) -> None:
+    frame = forecasts().assign(d=lambda f: f.y - 2 + f.y % 1)
+    bias = of(run("performance", {"evaluation": frame}, ROLES, limits=LIMITS), "mean_error")
+    assert bias.value is not None and bias.low is not None and bias.low < bias.value < -1
+    assert bias.outcome == "pass"
+
+
+def test_intervals_are_the_delta_method_s_and_hold_for_clusters(run: Run) -> None:
+    frame = forecasts()
+    plain = of(run("performance", {"evaluation": frame}, ROLES, limits=LIMITS), "wape")
+    residual = (frame.d - frame.y).abs() - float(plain.value or 0) * frame.y
+    reach = 1.959964 * np.sqrt((residual**2).mean() / len(frame)) / frame.y.mean()
+    assert plain.high is not None and plain.value is not None
+    assert plain.high - plain.value == pytest.approx(reach, rel=1e-6)
+    together = frame.assign(d=lambda f: f.y + np.random.default_rng(1).normal(0, 9, 50)[f.shop])
+    roles = {**ROLES, "cluster": ["shop"]}
+    for name in ("wape", "mean_error"):
+        alone = of(run("performance", {"evaluation": together}, ROLES, limits=LIMITS), name)
+        linked = of(run("performance", {"evaluation": together}, roles, limits=LIMITS), name)
+        assert linked.value == alone.value
+        assert float(linked.high or 0) - float(linked.low or 0) > 2 * (float(alone.high or 0) - float(alone.low or 0))
+
+
+def test_weights_in_another_unit_change_nothing(run: Run) -> None:
+    frame = forecasts().assign(w=1.0, v=1000.0)
+    for name in LIMITS:
+        one, thousand = (
+            of(run("performance", {"evaluation": frame}, {**ROLES, "weight": [w]}, limits=LIMITS), name) for w in "wv"
+        )
+        assert (one.value, one.low, one.high) == pytest.approx((thousand.value, thousand.low, thousand.high))
+
+
+def test_nothing_sold_has_no_share_that_is_missed(run: Run) -> None:
+    frame = forecasts().assign(y=0.0)
+    finding = of(run("performance", {"evaluation": frame}, ROLES, limits=LIMITS, task="forecast"), "wape")
+    assert finding.outcome == "inconclusive" and "0 in every row" in str(finding.note)
+
+
+def test_a_seasonal_naive_forecast_is_a_champion(run: Run) -> None:
+    frame = forecasts().assign(key=range(400))
+    naive = frame.assign(d=frame.y.shift(7, fill_value=float(frame.y.mean())))
+    limits = {"mean_absolute_error_champion_difference": {"op": "<=", "value": 0.0}}
+    sets = {"evaluation": frame, "champion": naive}
+    gap = of(run("performance", sets, {**ROLES, "id": ["key"]}, limits=limits), next(iter(limits)))
+    assert gap.value == pytest.approx((frame.d - frame.y).abs().mean() - (naive.d - naive.y).abs().mean())
+    assert gap.outcome == "pass"
