@@ -50,7 +50,14 @@ def without_trying_again(
 
 
 def _answered(ledger: EvidenceView, version: str, request: Row | None, item: Counted) -> Counted:
-    if item.standing != "counts" or item.evidence is None or _says_why(request, item):
+    if item.standing != "counts" or item.evidence is None:
+        return item
+    looks = item.step.params.get("looks")
+    if looks and _windows(ledger, item) > looks:
+        reason = f"the plan says that {looks} windows of production are looked at, and this is one more"
+        remedy = "Have the plan allow more looks, which makes each of them stricter, or judge a new version."
+        return replace(item, standing="stale", reason=reason, remedy=remedy)
+    if _says_why(request, item):
         return item
     failure = next(_failures(ledger, item), None)
     if failure is None:
@@ -61,6 +68,15 @@ def _answered(ledger: EvidenceView, version: str, request: Row | None, item: Cou
         f"({failure.row.digest[7:19]}); nobody has told approvers why they were replaced"
     )
     return replace(item, standing="stale", reason=reason, remedy=command)
+
+
+def _windows(ledger: EvidenceView, item: Counted) -> int:
+    """How many sets of production data the gate has looked at for these bytes, under the same parameters."""
+    assert item.row is not None
+    params = digest_of(item.step, "params")
+    rows = (earlier.row for earlier in ledger.all_evidence(item.step, item.row.statement.subject))
+    same = (row.predicate for row in rows if row is not None and digest_of(row.predicate, "params") == params)
+    return len({evidence.data[_WINDOWED] for evidence in same if _WINDOWED in evidence.data})
 
 
 def _says_why(request: Row | None, item: Counted) -> bool:

@@ -55,6 +55,7 @@ class Settings:
         correction: For many verdicts: ``simultaneous`` (the intervals of all together keep the confidence),
             ``bonferroni`` (the same, of p-values), ``benjamini-hochberg`` (of p-values) or ``none``.
         confidence: Of the intervals, two-sided.
+        looks: How many windows of production are looked at; all of them together keep the confidence.
         min_rows: Fewer rows than this never show that nothing moved.
         streams: How detectors of river run.
         histograms: Of how many columns bins are given for a picture.
@@ -70,6 +71,7 @@ class Settings:
     chunk: int | str | None
     correction: str
     confidence: float
+    looks: int
     min_rows: int
     streams: Streams
     histograms: int
@@ -89,6 +91,8 @@ class Settings:
         _require(correction in _CORRECTIONS, "correction", correction, f"Choose from: {', '.join(_CORRECTIONS)}.")
         confidence = _value(params, "confidence", 0.95)
         _require(0.5 <= confidence < 1, "confidence", confidence, "Give a number from 0.5 to below 1, such as 0.95.")
+        looks = _value(params, "looks", 1)
+        _require(1 <= looks <= 10_000, "looks", looks, "Give a whole number of windows from 1 to 10,000.")
         min_rows = _value(params, "min_rows", 30)
         _require(min_rows >= 2, "min_rows", min_rows, "Give a whole number of at least 2.")
         chunk, columns, limits = _chunk(params.get("chunk")), _columns(params.get("columns")), _limits(params)
@@ -110,6 +114,7 @@ class Settings:
             chunk,
             correction,
             confidence,
+            looks,
             min_rows,
             streams,
             most,
@@ -120,8 +125,8 @@ class Settings:
 
     @property
     def tail(self) -> float:
-        """What an interval leaves out at each end."""
-        return (1 - self.confidence) / 2
+        """What an interval leaves out at each end: of one look, an equal part of what all may leave out together."""
+        return (1 - self.confidence) / 2 / self.looks
 
     def times(self, verdicts: int) -> int:
         """By how many a tail is divided where so many verdicts stand beside each other."""

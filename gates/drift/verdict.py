@@ -49,8 +49,8 @@ def judge(measured: Sequence[Measured], settings: Settings) -> list[Finding]:
     limits = [_limit_of(item, settings) for item in measured]
     tests = [place for place, (limit, on_p) in enumerate(limits) if limit and on_p]
     family = sum(limit is not None for limit, _ in limits)
-    plain = _family(tests, [_p(measured[place].statistic) for place in tests], settings)
-    strict = _family(tests, [_strict(measured[place].statistic) for place in tests], settings)
+    plain = _family(tests, [_p(measured[place].statistic, settings) for place in tests], settings)
+    strict = _family(tests, [_strict(measured[place].statistic, settings) for place in tests], settings)
     findings = []
     for place, (item, (limit, on_p)) in enumerate(zip(measured, limits, strict=True)):
         if limit is None:
@@ -117,14 +117,15 @@ def _what_would_settle(item: Measured, bound: Bound, settings: Settings) -> str:
 # P-values ------------------------------------------------------------------------------------------------------------
 
 
-def _p(statistic: Statistic) -> float:
-    """The p-value; 1 where the test gives none."""
+def _p(statistic: Statistic, settings: Settings) -> float:
+    """The p-value, times the looks that it stands beside; 1 where the test gives none."""
     p_value = None if statistic.p is None else statistic.p()
-    return 1.0 if p_value is None or math.isnan(p_value) else p_value
+    return 1.0 if p_value is None or math.isnan(p_value) else min(1.0, p_value * settings.looks)
 
 
-def _strict(statistic: Statistic) -> float:
-    return _p(statistic) if statistic.strict_p is None else max(statistic.strict_p, _p(statistic))
+def _strict(statistic: Statistic, settings: Settings) -> float:
+    p_value = _p(statistic, settings)
+    return p_value if statistic.strict_p is None else max(min(1.0, statistic.strict_p * settings.looks), p_value)
 
 
 def _corrected(p_values: Sequence[float], settings: Settings) -> list[float]:
@@ -145,7 +146,8 @@ def _effective(limit: Limit, corrected: Mapping[int, float], settings: Settings)
     tests = len(corrected)
     beyond = sum(not limit.met(p_value) for p_value in corrected.values())
     benjamini = settings.correction == "benjamini-hochberg"
-    return Limit(limit.op, limit.value * (max(beyond, 1) / tests if benjamini else 1 / settings.times(tests)))
+    part = max(beyond, 1) / tests if benjamini else 1 / settings.times(tests)
+    return Limit(limit.op, limit.value * part / settings.looks)
 
 
 def _by_p(
@@ -164,7 +166,7 @@ def _by_p(
     if not limit.met(plain[place]):
         note = "the test takes the reference for exact; with the reference's own sampling error the p-value is"
         return _open(finding, f"{basis}; {note} {statistic.strict_p:.3g}: a larger reference would settle it")
-    if not limit.met(statistic.p()):
+    if not limit.met(_p(statistic, settings)):
         return _open(finding, f"{basis}; fails alone")
     takes = ", ".join(name for name, method in METHODS.items() if method.bounded)
     return _open(finding, f"{basis}, which shows drift alone: {_NEVER}", f"Choose a method that can pass: {takes}.")
@@ -175,7 +177,7 @@ def _by_point(item: Measured, limit: Limit, family: int, settings: Settings) -> 
     finding = _finding(item, limit)
     if limit.met(item.statistic.value):
         return _open(finding, _NEVER, "Choose a method that can pass.")
-    p_value = _p(item.statistic)
+    p_value = _p(item.statistic, settings)
     if p_value * settings.times(family) <= 1 - settings.confidence:
         return _failed(finding, "")
     return _open(finding, f"beyond the limit, but chance alone gives as much (p-value {p_value:.3g})")

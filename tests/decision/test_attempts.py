@@ -17,10 +17,11 @@ MONTH = {
 }
 
 
-def drifting(kit, **changes):
+def drifting(kit, looks=None, **changes):
     """A story up to the registered version, in which drift is judged too, under a plan with these changes."""
+    params = {} if looks is None else {"params": {"looks": looks}}
     requirement = Requirement(DRIFT, "Quality of data", "it must be good", "block", ("drift",))
-    steps = (kit.step(), kit.step("drift", controls=(DRIFT,)))
+    steps = (kit.step(), kit.step("drift", controls=(DRIFT,), **params))
     plan = kit.plan(steps=steps, requirements=(*kit.plan().requirements, requirement), **changes)
     story = kit.Story().begun(plan)
     story.predict()
@@ -275,3 +276,17 @@ def test_requests_from_before_this_rule_keep_their_bytes(kit):
     assert "replaced" not in plain(story.request().predicate)
     assert plain(replace(story.request().predicate, replaced="why"))["replaced"] == "why"
     assert isinstance(story.rows[-1].predicate, Request) and story.now - story.rows[-1].at == timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("looks", "allowed"), [(2, False), (3, True), (None, True)])
+def test_a_window_beyond_those_that_the_plan_allows_counts_for_nothing(kit, looks, allowed):
+    story = drifting(kit, looks=looks)
+    third = "sha256:" + "3" * 64
+    params = {} if looks is None else {"params": {"looks": looks}}
+    for production, window in ((kit.BYTES, "september"), (kit.BYTES, "september"), (kit.OTHER, None), (third, None)):
+        judge(story, kit, "pass", production, window, **params)
+    decision = granted(story, replaced="the weeks as they came")
+    assert decision.allowed is allowed
+    if not allowed:
+        assert (of(decision).state, of(decision).blocks) == ("stale", True)
+        assert "the plan says that 2 windows of production are looked at" in of(decision).reason

@@ -116,6 +116,27 @@ def test_counts_of_any_shape_at_the_limit_seldom_pass_and_seldom_fail(method: st
     counted(method, shape, n, max(ASKED, 400))
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("method", "shape"),
+    [("psi", "a slope over ten bands"), ("hellinger", "six categories"), ("jensenshannon", "a rare value")],
+)
+def test_of_twenty_looks_at_the_limit_together_seldom_one_passes_or_fails(method: str, shape: str) -> None:
+    """Windows of 1,000 rows against one reference, with ``looks: 20``: an equal part of the tail for each."""
+    generator, (first, second) = np.random.default_rng(20), at_limit(method, shape)
+    series, looks, passes, fails = max(ASKED // 10, 60), 20, 0, 0
+    for _ in range(series):
+        reference = generator.multinomial(1000, first)
+        bounds = (
+            measured(method, reference, generator.multinomial(1000, second)).bound(LIMITS[method]) for _ in range(looks)
+        )
+        ends = [bound.ends(0.025 / looks) for bound in bounds]
+        passes += any(high <= LIMITS[method] for _, high in ends)
+        fails += any(low > LIMITS[method] for low, _ in ends)
+    note_rates(passes, fails, series)
+    assert max(passes, fails) / series <= allowed(series)
+
+
 def drawn(method: str, kind: str, n: int, draws: int) -> Iterator[Any]:
     """Statistics of values whose distributions are the limit apart."""
     generator, methods, order = np.random.default_rng(n), module("methods"), module("order")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scipy.special import ndtri
 
-from aims_gates import Case, Finding, Limit
+from aims_gates import Case, Finding, InputError, Limit
 from aims_gates.evaluation.samples import NOW
 from aims_gates.packs.find import find_gates
 
@@ -194,3 +194,25 @@ def test_a_statistic_under_its_own_limit_fails_where_chance_does_not_give_as_muc
 def test_notes_of_the_statistic_and_of_the_column_stand_before_the_verdict_s() -> None:
     (finding,) = judged({"method": "chisquare", "value": 9.0, "p": 0.01, "note": "rare ones together"})
     assert finding.note == "rare ones together; the limit is on the p-value"
+
+
+def test_each_of_several_looks_leaves_out_an_equal_part() -> None:
+    """Of five looks each leaves out 1 % at each end: 2.326 standard errors."""
+    for value, outcome in ((0.43, "inconclusive"), (0.44, "fail"), (-0.04, "pass"), (-0.03, "inconclusive")):
+        (finding,) = judged({"method": "psi", "value": value, "error": 0.1}, looks=5)
+        assert finding.outcome == outcome, value
+        assert finding.high == pytest.approx(value + 0.23263, abs=1e-4)
+    for p, outcome in ((0.009, "fail"), (0.011, "inconclusive")):
+        (finding,) = judged({"method": "chisquare", "value": 9.0, "p": p}, looks=5)
+        assert (finding.outcome, finding.limit) == (outcome, Limit(">=", 0.01))
+    (exact,) = judged({"method": "chisquare", "value": 9.0, "p": 0.001, "strict_p": 0.011}, looks=5)
+    assert exact.outcome == "inconclusive" and "a larger reference" in str(exact.note)
+    for p, outcome in ((0.019, "fail"), (0.021, "inconclusive")):
+        (finding,) = judged({"method": "chisquare", "value": 9.0, "p": p}, looks=5, limits={"chisquare": 5})
+        assert finding.outcome == outcome
+
+
+@pytest.mark.parametrize("looks", [0, -1, 10_001])
+def test_looks_are_a_number_of_windows(looks: int) -> None:
+    with pytest.raises(InputError, match="looks"):
+        judged({"method": "psi", "value": 0.1, "error": 0.1}, looks=looks)
