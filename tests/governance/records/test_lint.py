@@ -210,7 +210,8 @@ def test_a_registered_model_of_two_systems_and_a_system_in_two_packs_are_refused
     other.mkdir()
     text = (pack / SYSTEM / "system.yaml").read_text()
     (other / "system.yaml").write_text(text.replace("name: mortgage", "name: second"))
-    shutil.copy(pack / SYSTEM / "suite.json", other)
+    for name in ("suite.json", "applications.schema.yaml", "production.schema.yaml"):
+        shutil.copy(pack / SYSTEM / name, other)
     messages = [each.message for each in check_packs([pack], TODAY)]
     assert any("the model 'mortgage' is already one of 'mortgage'" in each for each in messages)
     again = Path(shutil.copytree(EXAMPLE, tmp_path / "again"))
