@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Variables (without ``AIMS_GATES_``) by which the person who runs the suite chooses what it does; they stay.
 CHOICES = (
-    "ATTACKED_WORKSPACE", "CHAIN_EVERYWHERE", "CONTROL_CASES", "DROP_IN_EXAMPLES", "FUZZ", "FUZZ_EXAMPLES", "KILLS",
-    "PLAIN_CLIENTS", "RACES", "SCHEMATHESIS_EXAMPLES", "SEED", "SIMULATIONS", "SOAK_KILLS", "SOAK_LAWS", "SOAK_RACES",
+    "ATTACKED_WORKSPACE", "CHAIN_EVERYWHERE", "CONTROL_CASES", "DROP_IN_EXAMPLES", "ERROR_RATES", "FUZZ", "FUZZ_EXAMPLES",
+    "KILLS", "PLAIN_CLIENTS", "RACES", "SCHEMATHESIS_EXAMPLES", "SEED", "SIMULATIONS", "SOAK_KILLS", "SOAK_LAWS", "SOAK_RACES",
     "SOAK_SEED", "SOAK_STEPS", "TAMPER_BITS", "TEST_POSTGRESQL", "TEST_SHARE", "UPDATE_GOLDENS",
 )  # fmt: skip
 #: All others of MLflow and of this project are taken away.

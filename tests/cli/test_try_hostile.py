@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-N = 400
+N = 800
 FAIRNESS = ["--role", "target=y", "--role", "prediction=d", "--role", "sensitive=g"]
 PERFORMANCE = ["--role", "target=y", "--role", "prediction=d"]
 
