@@ -4,6 +4,7 @@ Numbers are quoted from evidence that counts, and from nothing else. What is mis
 version that was refused has a report too.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ __all__ = ["Background", "Guide", "page"]
 _SMALLEST = 5
 #: Further figures of one gate, under no limit, that are printed; the rest stand in the evidence.
 _MOST_INFORMATION = 40
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _METHOD, _BLIND = ("**Method", "**Unit", "**The unit"), ("**What it cannot see",)
 
 
@@ -44,7 +46,9 @@ class Guide:
     def paragraphs(self, starts: tuple[str, ...]) -> tuple[str, ...]:
         """The paragraphs of its reading.md that begin like this, without Markdown."""
         parts = (" ".join(part.split()) for part in self.reading.split("\n\n"))
-        return tuple(part.replace("*", "").replace("`", "") for part in parts if part.startswith(starts))
+        return tuple(
+            _LINK.sub(r"\1", part).replace("*", "").replace("`", "") for part in parts if part.startswith(starts)
+        )
 
 
 @dataclass(frozen=True)
