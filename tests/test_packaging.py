@@ -38,8 +38,8 @@ def test_every_line_of_the_lock_is_pinned_and_hashed() -> None:
 
 def test_all_is_every_extra_that_is_named_for_what_people_do() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    assert extras["all"] == ["aims-gates[delta,gates,server,spark]"]
-    held = {line for name in ("delta", "gates", "server", "spark") for line in extras[name]}
+    assert extras["all"] == ["aims-gates[delta,docx,gates,server,spark]"]
+    held = {line for name in ("delta", "docx", "gates", "server", "spark") for line in extras[name]}
     for earlier in ("audit", "bom", "streams", "s3", "postgresql"):
         assert set(extras[earlier]) <= held
 

@@ -11,6 +11,7 @@ import click
 from aims_gates.cli import datasets
 from aims_gates.cli.options import as_json, emit, settings_options, table
 from aims_gates.cli.report_pages import add_pages
+from aims_gates.cli.report_validation import validation
 from aims_gates.documents.canonical import plain
 from aims_gates.documents.shell import invocation
 from aims_gates.errors import InputError
@@ -31,6 +32,7 @@ def command() -> None:
 
 add_pages(command)
 command.add_command(datasets.report)
+command.add_command(validation)
 
 
 @command.command("soa")

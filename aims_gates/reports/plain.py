@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aims_gates.model import Finding, Outcome
 from aims_gates.reports import format
 
-__all__ = ["PlainFinding", "more_rows", "plain_findings"]
+__all__ = ["PlainFinding", "measure_words", "more_rows", "plain_findings"]
 
 _WORDS = {
     "accuracy": "share of rows predicted right",
@@ -47,6 +47,14 @@ class PlainFinding:
     outcome: Outcome | None
     text: str
     controls: tuple[str, ...]
+
+
+def measure_words(measure: str) -> str:
+    """A measure in plain words, its own name in brackets: ``share of rows predicted right (accuracy)``."""
+    words = _WORDS.get(measure)
+    if words is None:
+        return format.clean(measure).replace("_", " ")
+    return words if "(" in words else f"{words} ({measure.replace('_', ' ')})"
 
 
 def more_rows(finding: Finding) -> int | None:
