@@ -42,18 +42,19 @@ def _groups(question: Question, more: str = "") -> str:
 
 
 def _smallest(question: Question, data: Dataset, people: int, least: int, few: int) -> Finding:
+    """The size of the smallest group, where it is no count of few people, or keeps the limit that the profile sets."""
     limit = question.limits.get("k_anonymity")
     outcome = limit.verdict(least) if limit else None
-    groups = f"{few:,} groups" if few != 1 else "1 group"
-    note = f"{groups} of people alike in all of these columns have fewer than {question.least} people"
+    withheld = few > 0 and outcome != "pass"
+    note = f"the smallest group has fewer than {question.least} people; how many, and in how many groups, is withheld"
     return Finding(
         "k_anonymity",
-        float(least),
+        None if withheld else float(least),
         n=people,
         over=question.over(data),
         limit=limit,
         outcome=outcome,
-        note=note if few else None,
+        note=note if withheld else None,
         remedy=_COARSEN if outcome == "fail" else None,
     )
 
@@ -81,8 +82,7 @@ def _diversity(question: Question, data: Dataset, column: str) -> Finding:
         f"SELECT sum(n), min(d), count(*) FILTER (d = 1) FROM ({_groups(question, different)}) AS g"
     )[0]
     outcome = limit.verdict(int(poorest)) if limit else None
-    groups = f"{few:,} groups" if few != 1 else "1 group"
-    note = f"in {groups} all people have the same value, so whoever knows who they are learns it"
+    note = "in some group all people have the same value, so whoever knows that they are in it learns the value"
     remedy = f"Coarsen the quasi-identifiers or {column!r}, or leave those rows out." if outcome == "fail" else None
     return Finding(
         "l_diversity",

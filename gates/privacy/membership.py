@@ -13,6 +13,7 @@ from .question import Question
 __all__ = ["membership_findings"]
 
 _MEASURE = "membership_auc"
+_ONE_ROW = "Give the attack one row of each person."
 _NOTE = (
     "0.5: the error tells nothing of who was in the training set; 1: it tells all (an attacker who knows the label and "
     "what the model answers, by the size of the error alone; a cleverer one may do better)"
@@ -42,10 +43,14 @@ def membership_findings(case: Case, question: Question) -> Iterator[Finding]:
     confidence = case.number("confidence", 0.5, 0.999999)
     members, others = (_errors(case, case.data[role]) for role in ("members", "evaluation"))
     area = _area(members, others)
+    n = len(members) + len(others)
+    if case.column("cluster") is not None:
+        note = f"{_NOTE}; rows of one person go together, and no sound interval is known for that"
+        yield Finding(_MEASURE, area, n=n, limit=limit, outcome="inconclusive", note=note, remedy=_ONE_ROW)
+        return
     ends = intervals.auc_interval(area, len(members), len(others), confidence)
     outcome = limit.verdict(area, *ends)
     advice = outcome_remedy(outcome, "Regularize the model, train on more rows, or train it with differential privacy.")
-    n = len(members) + len(others)
     yield Finding(_MEASURE, area, *ends, n=n, limit=limit, outcome=outcome, note=_NOTE, remedy=advice)
 
 

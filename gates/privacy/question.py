@@ -56,6 +56,7 @@ def read_question(case: Case) -> Question:
         raise InputError(f"{both[0]!r} is both quasi-identifier and confidential", where="parameters", remedy=remedy)
     sets, person = _sets(case), case.column("cluster")
     for data in sets:
+        data.require()
         data.require(*identifying, *confidential, *([person] if person else []), values=False)
         if person:
             data.complete(person)

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-N = 800
-FAIRNESS = ["--role", "target=y", "--role", "prediction=d", "--role", "sensitive=g"]
+N = 400
+FAIRNESS = ["--role", "target=y", "--role", "prediction=d", "--role", "sensitive=g", "--param", "confidence=0.9"]
 PERFORMANCE = ["--role", "target=y", "--role", "prediction=d"]
 
 

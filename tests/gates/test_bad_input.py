@@ -70,7 +70,7 @@ GATES: dict[str, tuple[Callable[[], Sets], Roles, dict[str, Any]]] = {
     ),
     "privacy": (
         lambda: {"evaluation": good(), "members": good()},
-        {"target": ["y"], "score": ["s"], "cluster": ["k"]},
+        {"target": ["y"], "score": ["s"]},
         {"quasi_identifiers": ["race"], "limits": {"membership_auc": {"op": "<=", "value": 0.6}}},
     ),
     "drift": (lambda: {"reference": good(), "production": good()}, {"target": ["y"]}, {"columns": ["race", "x", "y"]}),

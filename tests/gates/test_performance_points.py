@@ -106,10 +106,42 @@ def test_net_benefit_is_that_of_vickers_and_elkin(run: Run) -> None:
     assert gain.value == pytest.approx(benefit.value - max(0.0, everybody))
     assert f"acting on all would be worth {everybody:.4g}" in str(benefit.note)
     assert gain.low is not None and gain.high is not None and gain.low < gain.value < gain.high
-    worth = np.where(frame.y == 1, 1.0, -odds)
-    of_rows = np.where(acted, worth, 0.0) - (worth if everybody > 0 else 0.0)
-    reach = 1.966 * of_rows.std(ddof=1) / np.sqrt(len(frame))
-    assert gain.high - gain.value == pytest.approx(reach, rel=1e-3)
+    weighted = run(
+        "performance", {"evaluation": frame.assign(w=2.0)}, {**SCORED, "weight": ["w"]}, threshold_probability=act
+    )
+    same = of(weighted, "net_benefit")
+    assert (same.value, same.low) == (pytest.approx(benefit.value), None)
+
+
+def test_acting_on_nobody_is_no_proof_of_worth(run: Run) -> None:
+    frame = pd.DataFrame({"y": [1] * 5 + [0] * 35, "s": [0.1] * 40})
+    limits = at_most("net_benefit", "net_benefit_gain")
+    findings = run("performance", {"evaluation": frame}, SCORED, threshold_probability=0.5, limits=limits)
+    for name in limits:
+        assert of(findings, name).outcome == "inconclusive" and float(of(findings, name).low or 0) < 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("measure", ["net_benefit", "net_benefit_gain"])
+def test_the_worth_of_acting_on_a_rare_label_without_skill_is_seldom_missed(run: Run, measure: str) -> None:
+    """Of 100 rows three have the label, and three in ten are acted on by chance."""
+    random, rare, act, acted = np.random.default_rng(4), 0.03, 0.02, 0.3
+    worth = rare - (1 - rare) * act / (1 - act)
+    truth = {"net_benefit": acted * worth, "net_benefit_gain": (acted - 1) * worth}[measure]
+    low = high = 0
+    draws = 400
+    for _ in range(draws):
+        frame = pd.DataFrame({"y": random.random(100) < rare, "s": np.where(random.random(100) < acted, 0.03, 0.01)})
+        frame["y"] = frame.y.astype(int)
+        if frame.y.nunique() < 2:
+            continue
+        findings = run("performance", {"evaluation": frame}, SCORED, threshold_probability=act)
+        finding = of(findings, measure)
+        if measure == "net_benefit_gain" and "acting on all" not in str(finding.note).split(";")[0]:
+            continue
+        assert finding.low is not None and finding.high is not None
+        low, high = low + (finding.low > truth), high + (finding.high < truth)
+    assert max(low, high) <= draws * 0.025 + 3 * np.sqrt(draws * 0.025 * 0.975)
 
 
 def test_one_label_alone_gives_no_point(run: Run) -> None:

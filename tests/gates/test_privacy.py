@@ -1,5 +1,6 @@
 """The gate privacy: published tables, what is withheld, and the attack on the model."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -29,12 +30,13 @@ def test_sweeney_s_table_is_2_anonymous(run: Run) -> None:
     ]
     frame = pd.DataFrame(people, columns=["race", "birth", "gender", "zip", "problem"])
     asked = {"quasi_identifiers": ["race", "birth", "gender", "zip"], "confidential": ["problem"]}
-    findings = run("privacy", {"evaluation": frame}, **asked)
+    findings = run("privacy", {"evaluation": frame}, **asked, withhold_below=1)
     assert (one(findings, "k_anonymity").value, one(findings, "k_anonymity").outcome) == (2, "fail")
-    assert one(findings, "l_diversity").note == (
-        "in 2 groups all people have the same value, so whoever knows who they are learns it"
-    )
-    assert run("privacy", {"evaluation": frame}, **asked, limits={"k_anonymity": 2, "l_diversity": None})[0].outcome
+    assert "in some group all people have the same value" in str(one(findings, "l_diversity").note)
+    for limit, outcome in ((2, "pass"), (3, "fail")):
+        limits = {"k_anonymity": {"op": ">=", "value": limit}}
+        finding = run("privacy", {"evaluation": frame}, **asked, limits=limits)[0]
+        assert finding.outcome == outcome, finding.note
 
 
 @pytest.mark.parametrize(
@@ -50,14 +52,16 @@ def test_the_inpatients_of_machanavajjhala_are_4_anonymous_and_then_3_diverse(
     """A. Machanavajjhala and others (2007), Figures 2 and 3."""
     rows = [(place, condition) for place, block in enumerate(blocks) for condition in block.split()]
     frame = pd.DataFrame(rows, columns=["block", "condition"])
-    findings = run("privacy", {"evaluation": frame}, quasi_identifiers=["block"], confidential=["condition"])
+    asked = {"quasi_identifiers": ["block"], "confidential": ["condition"], "withhold_below": 4}
+    findings = run("privacy", {"evaluation": frame}, **asked)
     assert one(findings, "k_anonymity").value == 4
     assert one(findings, "l_diversity").value == diversity
 
 
 def test_rows_of_one_person_are_no_crowd(run: Run) -> None:
     frame = pd.DataFrame({"town": ["A"] * 8 + ["B"] * 8, "who": [1] * 8 + [*range(2, 10)]})
-    findings = run("privacy", {"evaluation": frame}, {"cluster": ["who"]}, quasi_identifiers=["town"])
+    asked = {"quasi_identifiers": ["town"], "withhold_below": 1}
+    findings = run("privacy", {"evaluation": frame}, {"cluster": ["who"]}, **asked)
     assert (one(findings, "k_anonymity").value, one(findings, "k_anonymity").n) == (1, 9)
 
 
@@ -66,17 +70,32 @@ def test_a_missing_value_makes_a_group_and_counts_as_a_value(run: Run) -> None:
     findings = run("privacy", {"evaluation": frame}, quasi_identifiers=["town"], confidential=["ill"])
     assert one(findings, "k_anonymity").value == 5
     assert one(findings, "l_diversity").value == 1
-    assert "in 1 group all" in str(one(findings, "l_diversity").note)
+    assert "in some group all" in str(one(findings, "l_diversity").note)
 
 
-def test_neither_a_group_nor_a_count_of_few_people_comes_out(run: Run) -> None:
-    frame = pd.DataFrame({"town": ["Metropolis"] * 20 + ["Smallville"] * 3})
-    findings = run("privacy", {"evaluation": frame}, quasi_identifiers=["town"])
-    share = one(findings, "small_cell_share")
+def told(finding: Finding) -> set[float]:
+    """Every number that a finding gives away, its limit aside."""
+    text = " ".join(filter(None, (finding.note, finding.remedy)))
+    numbers = {float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)}
+    return numbers | {float(value) for value in (finding.value, finding.low, finding.high) if value is not None}
+
+
+@pytest.mark.parametrize("small", [["Smallville"] * 3, ["Smallville"] * 2 + ["Midway"] * 2, ["Smallville"]])
+def test_neither_a_group_nor_a_count_of_few_people_comes_out(run: Run, small: list[str]) -> None:
+    frame = pd.DataFrame({"town": ["Metropolis"] * 20 + small, "ill": "flu"})
+    findings = run("privacy", {"evaluation": frame}, quasi_identifiers=["town"], confidential=["ill"])
+    share, smallest = one(findings, "small_cell_share"), one(findings, "k_anonymity")
     assert share.value is None and "withheld" in str(share.note)
-    assert not any("Smallville" in str(finding) for finding in findings)
-    several = pd.DataFrame({"town": ["Metropolis"] * 20 + ["Smallville"] * 3 + ["Midway"] * 2})
-    assert one(run("privacy", {"evaluation": several}, quasi_identifiers=["town"]), "small_cell_share").value == 0.2
+    assert (smallest.value, smallest.outcome) == (None, "fail") and "withheld" in str(smallest.note)
+    assert not any(town in str(finding) for finding in findings for town in ("Smallville", "Midway"))
+    assert set().union(*map(told, (share, smallest))) == {5}
+
+
+def test_enough_people_in_small_groups_are_a_share(run: Run) -> None:
+    towns = ["Metropolis"] * 20 + ["Smallville"] * 3 + ["Midway"] * 2
+    findings = run("privacy", {"evaluation": pd.DataFrame({"town": towns})}, quasi_identifiers=["town"])
+    assert one(findings, "small_cell_share").value == 0.2
+    assert told(one(findings, "k_anonymity")) == {5}
 
 
 ROLES = {"target": ["y"], "score": ["s"]}
@@ -134,3 +153,9 @@ def test_a_confidential_column_identifies_nobody(run: Run) -> None:
     frame = pd.DataFrame({"town": ["A"] * 5})
     (finding,) = run("privacy", {"evaluation": frame}, quasi_identifiers=["town"], confidential=["town"])
     assert finding.outcome == "error" and "both" in str(finding.note)
+
+
+def test_rows_of_one_person_leave_the_attack_open(run: Run) -> None:
+    sets = {role: predicted(2000, 0.3).assign(who=range(2000)) for role in ("evaluation", "members")}
+    finding = one(run("privacy", sets, ROLES | {"cluster": ["who"]}, **asked()), "membership_auc")
+    assert finding.outcome == "inconclusive" and finding.low is None and finding.remedy
