@@ -53,7 +53,7 @@ def _answered(ledger: EvidenceView, version: str, request: Row | None, item: Cou
     if item.standing != "counts" or item.evidence is None:
         return item
     looks = item.step.params.get("looks")
-    if looks and _windows(ledger, item) > looks:
+    if isinstance(looks, int) and 0 < looks < _windows(ledger, item):
         reason = f"the plan says that {looks} windows of production are looked at, and this is one more"
         remedy = "Have the plan allow more looks, which makes each of them stricter, or judge a new version."
         return replace(item, standing="stale", reason=reason, remedy=remedy)
