@@ -12,7 +12,7 @@ from aims_gates.documents.canonical import plain
 from aims_gates.documents.files import write_whole
 from aims_gates.errors import InputError
 from aims_gates.reports.pages import Page, render_page
-from aims_gates.reports.pages.validation import Background, Guide, page
+from aims_gates.reports.pages.validation import Background, GatePage, page
 from aims_gates.settings import Settings
 
 __all__ = ["validation"]
@@ -44,14 +44,14 @@ def validation(
     limitations. Numbers come from evidence that counts alone. The report is not signed: whoever files it signs it.
     """
     targets = _targets(html, docx, force=force)
-    made = page(of_version(settings, name, version), _background(settings, name, version))
-    contents = [(path, render(made)) for path, render in targets]
+    document = page(of_version(settings, name, version), _background(settings, name, version))
+    contents = [(path, render(document)) for path, render in targets]
     for path, content in contents:
         click.echo(f"wrote {write_whole(path, content, parents=True)}", err=True)
     if json_:
-        click.echo(json.dumps(plain(made), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(plain(document), indent=1, ensure_ascii=False))
     elif not targets:
-        click.echo(render_page(made, "md").rstrip("\n"))
+        click.echo(render_page(document, "md").rstrip("\n"))
 
 
 def _targets(html: Path | None, docx: Path | None, *, force: bool) -> list[tuple[Path, Callable[[Page], bytes]]]:
@@ -71,14 +71,14 @@ def _targets(html: Path | None, docx: Path | None, *, force: bool) -> list[tuple
     return named
 
 
-def _html(made: Page) -> bytes:
-    return render_page(made, "html").encode()
+def _html(document: Page) -> bytes:
+    return render_page(document, "html").encode()
 
 
-def _docx(made: Page) -> bytes:
-    from aims_gates.reports.word import render_docx
+def _docx(document: Page) -> bytes:
+    from aims_gates.reports.pages.word import render_docx
 
-    return render_docx(made)
+    return render_docx(document)
 
 
 def _background(settings: Settings, name: str, version: str) -> Background:
@@ -94,7 +94,7 @@ def _background(settings: Settings, name: str, version: str) -> Background:
         evaluation = binding.predicate.plan.evaluation_digest if binding is not None else None
         attempts = tried(connection, ModelRef(settings.workspace, name, version), evaluation)
     guides = {
-        gate.id: Guide(gate.digest, gate.manifest.summary, gate.files.get("reading.md", b"").decode("utf-8"))
+        gate.id: GatePage(gate.digest, gate.manifest.summary, gate.files.get("reading.md", b"").decode("utf-8"))
         for gate in find_gates(settings.packs).values()
     }
     return Background(guides, attempts.lines())

@@ -16,8 +16,8 @@ from aims_gates.cli import main, report_validation
 from aims_gates.model import Evidence, Finding, Limit
 from aims_gates.portfolio import ModelView
 from aims_gates.reports.pages import Facts, Page, Section, render_page
-from aims_gates.reports.pages.validation import Background, Guide, page
-from aims_gates.reports.word import render_docx
+from aims_gates.reports.pages.validation import Background, GatePage, page
+from aims_gates.reports.pages.word import render_docx
 
 from .rows import GATES, NOW, record
 
@@ -31,9 +31,9 @@ SMALL = replace(
 HOSTILE = "<script>alert(1)</script>\x1b[31m"
 
 
-def guides() -> dict[str, Guide]:
+def guides() -> dict[str, GatePage]:
     return {
-        gate.id: Guide(gate.digest, gate.manifest.summary, gate.files.get("reading.md", b"").decode())
+        gate.id: GatePage(gate.digest, gate.manifest.summary, gate.files.get("reading.md", b"").decode())
         for gate in GATES.values()
     }
 
@@ -42,7 +42,7 @@ def guides() -> dict[str, Guide]:
 def report(told: Callable[..., Any], kit: Any) -> Callable[..., Page]:
     """The report of the example after performance was measured anew, by the key of ``role``."""
 
-    def shows(role: str = "ci", tried: tuple[str, ...] = (), said: dict[str, Guide] | None = None) -> Page:
+    def shows(role: str = "ci", tried: tuple[str, ...] = (), said: dict[str, GatePage] | None = None) -> Page:
         story = told(record(), "performance")
         plan = story.ledger().binding().predicate.plan
         step = next(step for step in plan.steps if step.gate == "performance")

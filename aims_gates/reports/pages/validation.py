@@ -19,7 +19,7 @@ from aims_gates.reports.pages.form import Page, Section
 from aims_gates.reports.plain import measure_words, plain_findings
 from aims_gates.reports.view import Report, marks, ordered, stands, verdict
 
-__all__ = ["Background", "Guide", "page"]
+__all__ = ["Background", "GatePage", "page"]
 
 #: Groups with fewer rows are withheld.
 _SMALLEST = 5
@@ -30,7 +30,7 @@ _METHOD, _BLIND = ("**Method", "**Unit", "**The unit"), ("**What it cannot see",
 
 
 @dataclass(frozen=True)
-class Guide:
+class GatePage:
     """What a gate says of itself.
 
     Attributes:
@@ -60,7 +60,7 @@ class Background:
         tried: What was tried before, in lines.
     """
 
-    guides: Mapping[str, Guide] = field(default_factory=dict)
+    guides: Mapping[str, GatePage] = field(default_factory=dict)
     tried: tuple[str, ...] = ()
 
 
@@ -201,12 +201,12 @@ def _evidences(items: Iterable[_Judged]) -> Iterable[Evidence]:
 
 
 def _count(role: str, items: list[_Judged]) -> str:
-    counts = sorted({said.rows[role] for said in _evidences(items) if role in said.rows})
+    counts = sorted({evidence.rows[role] for evidence in _evidences(items) if role in evidence.rows})
     return " or ".join(f"{count:,}" for count in counts) or "not stated"
 
 
 def _period(role: str, items: list[_Judged]) -> str:
-    windows = {tuple(said.windows[role]) for said in _evidences(items) if role in said.windows}
+    windows = {tuple(evidence.windows[role]) for evidence in _evidences(items) if role in evidence.windows}
     return "; ".join(f"{first[:10]} to {last[:10]}" for first, last in sorted(windows)) or "not stated"
 
 
@@ -216,14 +216,14 @@ def _schema(facts: Facts, role: str) -> str:
     return f"declared, {len(fields)} fields" if isinstance(fields, list | tuple) else "none declared"
 
 
-def _guide(item: _Judged, guides: Mapping[str, Guide]) -> Guide | None:
+def _guide(item: _Judged, guides: Mapping[str, GatePage]) -> GatePage | None:
     """What the gate says of itself, where it is the very gate that ran."""
     guide = guides.get(item.step.gate)
     ran = item.evidence.gate_digest if item.evidence is not None else item.step.digests[0]
     return guide if guide is not None and guide.digest == ran else None
 
 
-def _methods(judged: list[_Judged], guides: Mapping[str, Guide]) -> Section:
+def _methods(judged: list[_Judged], guides: Mapping[str, GatePage]) -> Section:
     """What each gate does and after whom; of the numbers in this report only."""
     points, rows = [], []
     for item in judged:
@@ -280,7 +280,7 @@ def _information(item: _Judged) -> list[tuple[str, ...]]:
     return [(*row[:4], row[5]) for row in shown]
 
 
-def _limitations(facts: Facts, model: ModelView, judged: list[_Judged], guides: Mapping[str, Guide]) -> Section:
+def _limitations(facts: Facts, model: ModelView, judged: list[_Judged], guides: Mapping[str, GatePage]) -> Section:
     """What was not settled, what is missing, what no gate sees."""
     points = [f"{item.step.title}: no evidence that counts: {item.missing}" for item in judged if item.evidence is None]
     for item in judged:

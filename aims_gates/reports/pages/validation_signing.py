@@ -62,11 +62,11 @@ def _names(model: ModelView, row: Row) -> str:
 
 def sign_off(model: ModelView) -> Iterable[Section]:
     """Who approved, and a line for everybody who has not; the grant that stands."""
-    given = {(item.get("person"), item.get("role")) for item in model.decision.approvals.get("given") or ()}
+    approvals = {(item.get("person"), item.get("role")) for item in model.decision.approvals.get("given") or ()}
     rows = [
         (row.predicate.role, _names(model, row), row.at.date().isoformat(), f"approved, {_short(row.digest)}")
         for row in _approvals(model)
-        if any((name, row.predicate.role) in given for name in _names(model, row).split(", "))
+        if any((name, row.predicate.role) in approvals for name in _names(model, row).split(", "))
     ]
     for item in model.decision.approvals.get("missing") or ():
         rows += [(str(item["role"]), _LINE, _LINE, _LINE)] * int(item.get("count", 1))
