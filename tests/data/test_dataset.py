@@ -315,19 +315,28 @@ def test_times_with_a_zone_come_over_as_pyarrow_would_bring_them_without_its_war
     assert table.column("at").combine_chunks().equals(expected) and table.schema.field("at").type == expected.type
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl", "latin.csv", "folder"])
 def test_a_file_that_changes_after_it_was_opened_has_no_digest(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
+    path, schema = tmp_path / name, {"fields": [{"name": "x", "type": "integer"}], "encoding": "latin-1"}
 
     def write(value: int) -> None:
         frame = pd.DataFrame({"x": [value, 2]})
-        frame.to_csv(path, index=False) if name.endswith("csv") else frame.to_parquet(path)
+        if name.endswith("csv"):
+            frame.to_csv(path, index=False)
+        elif name.endswith("jsonl"):
+            frame.to_json(path, orient="records", lines=True)
+        else:
+            file = path / "part.parquet" if name == "folder" else path
+            file.parent.mkdir(exist_ok=True)
+            frame.to_parquet(file)
+
+    def opened() -> Dataset:
+        return Dataset.open(path, role="evaluation", schema=schema if name == "latin.csv" else None)
 
     write(1)
-    before = Dataset.open(path, role="evaluation")
-    assert before.rows == 2
+    before = opened()
     write(3)
     for _ in range(2):
         with pytest.raises(DataError, match="changed after it was opened"):
             _ = before.digest
-    assert Dataset.open(path, role="evaluation").digest.startswith("sha256:")
+    assert opened().digest.startswith("sha256:")

@@ -106,13 +106,35 @@ def _head(file: Path) -> str:
 
 
 def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
-    """Of one file its bytes; of several a manifest of names, sizes and digests."""
-    if len(names) == 1 and Path(names[0]) == base:
-        return lambda: digest_file(base)
+    """Of one file its bytes; of several a manifest of names, sizes and digests. It is called before they are read.
 
-    def manifest() -> str:
-        files = [Path(name) for name in names]
-        label = [file.relative_to(base).as_posix() if file.is_relative_to(base) else file.name for file in files]
-        return digest(sorted([n, f.stat().st_size, digest_file(f)] for n, f in zip(label, files, strict=True)))
+    What it gives raises a DataError where a file is no longer what it was when this was called: the digest would be of
+    other bytes than those that are measured.
+    """
+    files = [Path(name) for name in names]
+    before = [_stamp(file) for file in files]
 
-    return manifest
+    def unchanged() -> str:
+        value = digest_file(base) if files == [base] else _manifest(files, base)
+        if [_stamp(file) for file in files] != before:
+            remedy = "Run it again when nothing writes there any more."
+            raise DataError(
+                "it changed after it was opened, so its digest is of other bytes", where=str(base), remedy=remedy
+            )
+        return value
+
+    return unchanged
+
+
+def _manifest(files: Sequence[Path], base: Path) -> str:
+    label = [file.relative_to(base).as_posix() if file.is_relative_to(base) else file.name for file in files]
+    return digest(sorted([n, f.stat().st_size, digest_file(f)] for n, f in zip(label, files, strict=True)))
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    """What tells that somebody has written to a file, without reading it; empty where it is gone."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

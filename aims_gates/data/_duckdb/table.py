@@ -47,7 +47,6 @@ class DuckTable:
 
     def __init__(self, source: Source) -> None:
         self.where = source.where
-        self._stamps = _stamps(source.files)
         self.folders = _folders(source.files)
         self._source = source
         self.dialect = source.dialect
@@ -106,13 +105,7 @@ class DuckTable:
     def digest(self) -> str:
         """Of a file its bytes, of a folder or glob its manifest, else of the rows as Arrow."""
         with translated(self.where):
-            digest = self._source.digest() if self._source.digest else self._digest_of_rows()
-        if _stamps(self._source.files) != self._stamps:
-            remedy = "Run it again when nothing writes there any more."
-            raise DataError(
-                "it changed after it was opened, so its digest is of other bytes", where=self.where, remedy=remedy
-            )
-        return digest
+            return self._source.digest() if self._source.digest else self._digest_of_rows()
 
     def _digest_of_rows(self) -> str:
         with lock:
@@ -123,12 +116,6 @@ class DuckTable:
         """Let ``data`` name this table."""
         there(self._schema)
         connection().execute(f"SET search_path = 'memory.{self._schema}'")
-
-
-def _stamps(files: Sequence[str | Path] | None) -> list[tuple[int, ...]]:
-    """What tells that somebody has written to a file, without reading it; 0 where it is gone."""
-    stats = [Path(name).stat() if Path(name).exists() else None for name in files or ()]
-    return [(s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) if s else (0,) for s in stats]
 
 
 def _rows(sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
