@@ -23,6 +23,7 @@ from aims_gates.gatekit.clusters import (
     tally_rows,
 )
 from aims_gates.gatekit.crosscheck import agreement, sampled_rows
+from aims_gates.gatekit.sets import named_sets
 from aims_gates.gatekit.stated import HOLDS, holds
 from aims_gates.gatekit.verdict import fails_alone, judge_interval, outcome_remedy
 from aims_gates.gatekit.weights import (
@@ -58,6 +59,7 @@ __all__ = [
     "holds",
     "judge_interval",
     "like_counts",
+    "named_sets",
     "numeric_weights",
     "one_band",
     "outcome_remedy",

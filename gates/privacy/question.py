@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aims_gates import Case, Dataset, InputError, Limit, MissingDataError, with_conventions
+from aims_gates import Case, Dataset, InputError, Limit, with_conventions
+from aims_gates.gatekit import named_sets
 
 __all__ = ["Question", "read_question"]
 
@@ -54,7 +55,7 @@ def read_question(case: Case) -> Question:
     if both:
         remedy = "Who knows a value already learns nothing: leave it out of one of the two."
         raise InputError(f"{both[0]!r} is both quasi-identifier and confidential", where="parameters", remedy=remedy)
-    sets, person = _sets(case), case.column("cluster")
+    sets, person = named_sets(case), case.column("cluster")
     for data in sets:
         data.require()
         data.require(*identifying, *confidential, *([person] if person else []), values=False)
@@ -62,14 +63,3 @@ def read_question(case: Case) -> Question:
             data.complete(person)
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
     return Question(sets, identifying, confidential, limits, person, int(case.number("withhold_below", 1, 1e6)))
-
-
-def _sets(case: Case) -> tuple[Dataset, ...]:
-    dataset = case.params["dataset"] or "evaluation"
-    names = [dataset] if isinstance(dataset, str) else list(dict.fromkeys(dataset))
-    for name in names:
-        if name not in case.data:
-            there = ", ".join(case.data) or "none were given"
-            remedy = f"Give it (--data {name}=FILE), or choose dataset from: {there}."
-            raise MissingDataError(f"there is no {name} data", where="parameter dataset", remedy=remedy)
-    return tuple(case.data[name] for name in names)

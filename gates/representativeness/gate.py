@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from aims_gates import Case, Dataset, Finding, Limit, MissingDataError, with_conventions
-from aims_gates.gatekit import counts_rows, like_counts
+from aims_gates import Case, Dataset, Finding, Limit, with_conventions
+from aims_gates.gatekit import counts_rows, like_counts, named_sets
 
 from .chisquare import chisquare
 from .population import Population, group_counts, populations
@@ -27,7 +27,7 @@ class _Ask:
 
 def run(case: Case) -> Iterator[Finding]:
     """For each data set and column: the chi-square test, then size and share of each group."""
-    ask, sets = _ask(case), _sets(case)
+    ask, sets = _ask(case), named_sets(case)
     named = populations(case, sets)
     tests = len(sets) * len(named)
     for data in sets:
@@ -43,17 +43,6 @@ def _ask(case: Case) -> _Ask:
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
     least = case.number("min_group_size", 1, 1e12)
     return _Ask(limits, int(least), case.number("confidence", 0.5, 0.999999), counts_rows(case))
-
-
-def _sets(case: Case) -> list[Dataset]:
-    dataset = case.params["dataset"] or "evaluation"
-    names = [dataset] if isinstance(dataset, str) else list(dict.fromkeys(dataset))
-    for name in names:
-        if name not in case.data:
-            there = ", ".join(case.data) or "none were given"
-            remedy = f"Give it (--data {name}=FILE), or choose dataset from: {there}."
-            raise MissingDataError(f"there is no {name} data", where="parameter dataset", remedy=remedy)
-    return [case.data[name] for name in names]
 
 
 def _compared(data: Dataset, population: Population, ask: _Ask, weight: str | None, tests: int) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """What the groups' shares should be: stated, or counted in a reference set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class Population:
         return self.counts.get(group, 0.0) / (self.rows or 1)
 
 
-def populations(case: Case, judged: list[Dataset]) -> list[Population]:
+def populations(case: Case, judged: Sequence[Dataset]) -> list[Population]:
     """A population for every sensitive column, and for every other column whose shares are stated.
 
     Raises:
