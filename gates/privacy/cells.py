@@ -7,6 +7,7 @@ of few people is told: a finding about privacy must not give away what it protec
 from collections.abc import Iterator
 
 from aims_gates import Dataset, Finding
+from aims_gates.gatekit import outcome_remedy
 
 from .question import Question
 
@@ -60,17 +61,24 @@ def _smallest(question: Question, data: Dataset, people: int, least: int, few: i
 
 
 def _share(question: Question, data: Dataset, people: int, inside: int) -> Finding:
-    """The share of people in small groups; withheld where it would count few people."""
-    limit, over = question.limits.get("small_cell_share"), question.over(data)
-    share = inside / people
-    outcome = limit.verdict(share) if limit else None
-    remedy = _COARSEN if outcome == "fail" else None
-    if 0 < inside < question.least:
-        note = f"fewer than {question.least} people are in groups so small; how many is withheld"
-        return Finding("small_cell_share", n=people, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy)
+    """The share of people in small groups; where that would count few of them, the most that it can be."""
+    limit = question.limits.get("small_cell_share")
+    few = 0 < inside < question.least
+    share, most = inside / people, min(1.0, (question.least - 1) / people) if few else inside / people
+    outcome = limit.verdict(share, share, most) if limit else None
+    shown = outcome == "pass" or not few
     note = f"people in groups of fewer than {question.least}"
+    if few:
+        note = f"fewer than {question.least} people are in groups so small; how many is withheld"
     return Finding(
-        "small_cell_share", share, n=people, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy
+        "small_cell_share",
+        most if shown else None,
+        n=people,
+        over=question.over(data),
+        limit=limit,
+        outcome=outcome,
+        note=note,
+        remedy=outcome_remedy(outcome, _COARSEN, _COARSEN),
     )
 
 

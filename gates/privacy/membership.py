@@ -61,6 +61,8 @@ def _errors(case: Case, data: Dataset) -> npt.NDArray[np.float64]:
     answer = score or case.needed_column("prediction")
     data.complete(target, answer)
     if score:
+        if data.query(f"SELECT 1 FROM data WHERE {data.label_sql(target, case.params['positive'])} = 2 LIMIT 1"):
+            raise data.strange_labels(target)
         error = f"abs({data.label_sql(target, case.params['positive'])} - CAST({data.quote(score)} AS DOUBLE))"
     elif data.kind(target) == data.kind(answer) == "numeric":
         error = f"abs(CAST({data.quote(target)} AS DOUBLE) - CAST({data.quote(answer)} AS DOUBLE))"

@@ -159,3 +159,23 @@ def test_rows_of_one_person_leave_the_attack_open(run: Run) -> None:
     sets = {role: predicted(2000, 0.3).assign(who=range(2000)) for role in ("evaluation", "members")}
     finding = one(run("privacy", sets, ROLES | {"cluster": ["who"]}, **asked()), "membership_auc")
     assert finding.outcome == "inconclusive" and finding.low is None and finding.remedy
+
+
+def test_labels_that_nobody_declared_are_refused_and_not_measured(run: Run) -> None:
+    sets = {role: predicted(100, 0.3).assign(y=["paid", "not"] * 50) for role in ("evaluation", "members")}
+    found = run("privacy", sets, ROLES, **asked())
+    assert [finding.outcome for finding in found] == ["error"] and "positive" in str(found[0].remedy)
+    assert one(run("privacy", sets, ROLES, **asked(), positive="paid"), "membership_auc").value is not None
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome", "value"), [(0.2, "pass", 4 / 23), (0.15, "inconclusive", None), (0.1, "fail", None)]
+)
+def test_a_share_that_is_withheld_is_judged_by_the_most_that_it_can_be(
+    run: Run, limit: float, outcome: str, value: float | None
+) -> None:
+    frame = pd.DataFrame({"town": ["Metropolis"] * 20 + ["Smallville"] * 3})
+    limits = {"small_cell_share": {"op": "<=", "value": limit}}
+    share = one(run("privacy", {"evaluation": frame}, quasi_identifiers=["town"], limits=limits), "small_cell_share")
+    assert (share.outcome, share.value) == (outcome, value)
+    assert bool(share.remedy) is (outcome != "pass")
