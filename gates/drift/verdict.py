@@ -180,7 +180,8 @@ def _by_point(item: Measured, limit: Limit, family: int, settings: Settings) -> 
     p_value = _p(item.statistic, settings)
     if p_value * settings.times(family) <= 1 - settings.confidence:
         return _failed(finding, "")
-    return _open(finding, f"beyond the limit, but chance alone gives as much (p-value {p_value:.3g})")
+    looks = f", of {settings.looks} looks" if settings.looks > 1 else ""
+    return _open(finding, f"beyond the limit, but chance alone gives as much (p-value {p_value:.3g}{looks})")
 
 
 # Findings ------------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def score_points(rows: Rows, by: str | None, comparisons: int) -> dict[str | Non
 
 
 class _Labels:
-    """The scores of one label, ascending, each with what weighs at or above it."""
+    """The scores of one label, ascending, with the weight that lies below each."""
 
     def __init__(self, scores: Floats, weights: Floats) -> None:
         order = np.argsort(scores, kind="stable")
@@ -78,12 +78,13 @@ def _labels(rows: Rows, by: str | None) -> dict[str | None, tuple[_Labels, _Labe
     parts: dict[tuple[str | None, int], list[tuple[Floats, Floats]]] = {}
     sql = f"SELECT k, y, s, CAST(w AS DOUBLE) AS w FROM ({rows.base(by)}) AS r WHERE w > 0"
     for batch in rows.data.batches(sql):
-        keys = np.array(batch.column(0).to_pylist(), dtype=object)
+        keys = batch.column(0).cast("string").dictionary_encode()
+        codes = keys.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         y, s, w = (batch.column(place).to_numpy(zero_copy_only=False) for place in (1, 2, 3))
-        for key in {*keys.tolist()}:
-            inside = np.array([name == key for name in keys], bool)
+        for code in np.unique(codes):
+            key = None if code < 0 else keys.dictionary[int(code)].as_py()
             for label in (1, 0):
-                chosen = inside & (y == label)
+                chosen = (codes == code) & (y == label)
                 parts.setdefault((key, label), []).append((s[chosen].astype(float), w[chosen].astype(float)))
     whole = {
         place: _Labels(*(np.concatenate(column) for column in zip(*columns, strict=True)))
@@ -194,35 +195,58 @@ def _benefits(rows: Rows, by: str | None, threshold: float, comparisons: int) ->
         f"sum(w) FILTER (y = {y} AND s {sign} {threshold!r})" for y, sign in ((1, ">="), (0, ">="), (0, "<"), (1, "<"))
     ]
     result = {}
-    query = f"SELECT k, sum(w), {', '.join(kinds)} FROM ({rows.base(by)}) AS r GROUP BY k ORDER BY k"
+    query = f"SELECT k, sum(w), {', '.join(kinds)} FROM ({rows.base(by)}) AS r WHERE w > 0 GROUP BY k ORDER BY k"
     for key, *numbers in rows.data.query(query):
         n, hits, false, spared, missed = (float(number or 0.0) for number in numbers)
         benefit = _gain(rows, n, (hits, 1.0), (false, odds), comparisons)
         over_all = _gain(rows, n, (spared, odds), (missed, 1.0), comparisons)
         note = f"acting on all would be worth {(benefit.value or 0.0) - (over_all.value or 0.0):.4g}, on none 0"
-        worse = min((benefit, over_all), key=lambda gain: gain.value or 0.0)
-        than = "acting on none" if worse is benefit else "acting on all"
         result[key] = {
             "net_benefit": replace(benefit, note=_joined(note, benefit.note)),
-            "net_benefit_gain": replace(worse, note=_joined(f"against {than}, the better of the two", worse.note)),
+            "net_benefit_gain": _lesser(
+                rows, n, ((hits, 1.0), (false, odds)), ((spared, odds), (missed, 1.0)), comparisons
+            ),
         }
     return result
 
 
-def _gain(rows: Rows, n: float, won: tuple[float, float], lost: tuple[float, float], comparisons: int) -> Measured:
+Part = tuple[float, float]
+
+
+def _gain(rows: Rows, n: float, won: Part, lost: Part, comparisons: int) -> Measured:
     """What is won less what is lost, per row: each a count and what one is worth."""
-    value = (won[0] * won[1] - lost[0] * lost[1]) / n
     if not _plain(rows):
-        return Measured(value, n=n, note=_NO_ENDS)
+        return Measured(_worth(n, won, lost), n=n, note=_NO_ENDS)
 
     def ends(times: float) -> Ends:
-        several = 2 * max(1.0, times)
-        (low, high), (least, most) = (
-            intervals.exact_rate(count, n, rows.confidence, several) for count in (won[0], lost[0])
-        )
-        return float(low) * won[1] - float(most) * lost[1], float(high) * won[1] - float(least) * lost[1]
+        return _worth_ends(rows, n, won, lost, times)
 
-    return with_ends(value, ends, n, comparisons, "interval: exact ends of both shares together")
+    return with_ends(_worth(n, won, lost), ends, n, comparisons, "interval: exact ends of both shares together")
+
+
+def _lesser(rows: Rows, n: float, none: tuple[Part, Part], all_: tuple[Part, Part], comparisons: int) -> Measured:
+    """The gain over acting on none or on all, whichever is less; both intervals together, half of the error each."""
+    values = {than: _worth(n, *parts) for than, parts in (("none", none), ("all", all_))}
+    than = min(values, key=lambda name: values[name])
+    note = f"against acting on {than}, the better of the two"
+    if not _plain(rows):
+        return Measured(values[than], n=n, note=f"{note}; {_NO_ENDS}")
+
+    def ends(times: float) -> Ends:
+        sides = [_worth_ends(rows, n, *parts, 2 * max(1.0, times)) for parts in (none, all_)]
+        return min(low for low, _ in sides), min(high for _, high in sides)
+
+    return with_ends(values[than], ends, n, comparisons, f"{note}; interval: exact ends of all four shares together")
+
+
+def _worth(n: float, won: Part, lost: Part) -> float:
+    return (won[0] * won[1] - lost[0] * lost[1]) / n
+
+
+def _worth_ends(rows: Rows, n: float, won: Part, lost: Part, times: float) -> Ends:
+    several = 2 * max(1.0, times)
+    (low, high), (least, most) = (intervals.exact_rate(part[0], n, rows.confidence, several) for part in (won, lost))
+    return float(low) * won[1] - float(most) * lost[1], float(high) * won[1] - float(least) * lost[1]
 
 
 def _joined(*notes: str | None) -> str:

@@ -89,7 +89,7 @@ class Rows:
     positive: Any
 
     def base(self, slice_column: str | None = None) -> str:
-        """``SELECT k, y, d, s, w``: one row per row of the data; ``k`` is NULL where there is no slice."""
+        """``SELECT k, y, d, s, w``: a row for each that weighs something; ``k`` is NULL where there is no slice."""
         key = f"coalesce(CAST({self.data.quote(slice_column)} AS VARCHAR), 'missing')" if slice_column else "NULL"
         parts = {
             "k": key,
@@ -99,7 +99,8 @@ class Rows:
             "w": self.weight,
             **({"c": self.cluster} if self.cluster else {}),
         }
-        return f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in parts.items())} FROM data"
+        counted = "" if self.weight == "1" else f" WHERE {self.weight} > 0"
+        return f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in parts.items())} FROM data{counted}"
 
     @cached_property
     def bands(self) -> Bands:
