@@ -57,7 +57,7 @@ def agreement(library: str, figures: Iterable[tuple[str, float, float]], rows: i
     except ImportError as error:
         note = f"the figures were to be compared with those of {library}, which cannot be imported here ({error})"
         remedy = "pip install 'aims-gates[gates]', or set crosscheck to 0 where the profile lets you."
-        return Finding(AGREEMENT, n=rows, limit=limit, outcome="error", note=note, remedy=remedy)
+        return Finding(AGREEMENT, n=rows, limit=limit, outcome="error", note=note, remedy=remedy, missing=True)
     if not pairs:
         note = f"{name} has no figure that this gate computes of these rows"
         return Finding(AGREEMENT, n=rows, outcome=None, note=note)

@@ -1,6 +1,7 @@
 """The self-test agrees here, and turns red where a computation is wrong, missing or broken."""
 
 import shutil
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,15 @@ def test_a_gate_that_misreckons_turns_its_figures_red(tmp_path: Path) -> None:
     assert "brier: 0.175 here, " in beside["scikit-learn-scores/agreement"][1]
     assert beside["scikit-learn-decisions/agreement"][0]
     assert "figures agree with scikit-learn 1." in beside["scikit-learn-decisions/agreement"][1]
+
+
+def test_a_library_that_is_not_installed_compares_nothing_and_the_figures_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
+    rows = recompute(part("scikit-learn-scores", "scikit-learn-decisions"))
+    assert [row.ok for row in rows] == [True, True]
+    assert not [row.id for row in rows if row.id.endswith("/agreement")]
 
 
 def test_a_function_that_raises_is_a_figure_that_does_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,4 +125,5 @@ def test_a_library_that_is_not_there_is_an_error_and_the_other_findings_stay(
     found = run(gate, dict.fromkeys(sets, rows), roles, crosscheck=10_000, **more)
     finding = agreement(found)
     assert finding.outcome == "error" and "pip install 'aims-gates[gates]'" in str(finding.remedy)
+    assert finding.missing
     assert len(found) > 3

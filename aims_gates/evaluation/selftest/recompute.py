@@ -77,9 +77,12 @@ def _gate(example: GateExample, gates: Mapping[str, Gate]) -> Iterator[FigureRow
 
 
 def _beside_library(example: GateExample, findings: tuple[Finding, ...]) -> Iterator[FigureRow]:
-    """How far the example's figures are from those of the library that measured them in the same run, where it did."""
+    """How far the example's figures are from those of the library that measured them in the same run, where it did.
+
+    A library that is not installed compares nothing: the published figures are recomputed without it.
+    """
     for finding in findings:
-        if finding.measure == _AGREEMENT and finding.limit is not None:
+        if finding.measure == _AGREEMENT and finding.limit is not None and not finding.missing:
             source = f"{finding.note} (in this run)" if finding.outcome == "pass" else "the library, in this run"
             note = None if finding.outcome == "pass" else finding.note
             yield FigureRow.of(f"{example.id}/{_AGREEMENT}", source, "0", finding.value, finding.limit.value, note)
