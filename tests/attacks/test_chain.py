@@ -99,6 +99,7 @@ def test_a_read_user_gets_no_shell_on_the_server(chain: Chain, record_property: 
     record_property("requests for the assistant", tried)
 
 
+@pytest.mark.long
 def test_a_read_user_is_nobody_else_behind_a_proxy(chain: Chain) -> None:
     if not behind_a_proxy(chain):
         pytest.skip("a proxy that the server trusts may say who its users are, and here nobody is between")

