@@ -1,16 +1,33 @@
 """Scores in bands from 0 to 1: what came true of each, and the expected calibration error."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from aims_gates.data import Dataset
 from aims_gates.errors import InputError
-from aims_gates.gatekit.clusters import SampleRate, tally_rows
+from aims_gates.gatekit.clusters import SampleRate, Tally, cluster_totals
 
-__all__ = ["Bands", "Bin", "bin_name", "bin_sql", "calibration_bins", "calibration_error", "one_band", "read_bands"]
+__all__ = [
+    "Bands",
+    "Bin",
+    "Scores",
+    "bin_name",
+    "bin_of",
+    "bin_sql",
+    "calibration_bins",
+    "calibration_error",
+    "choose_bands",
+    "one_band",
+    "read_bands",
+]
 
+Floats = NDArray[np.float64]
 #: Scores are first counted in so many bands of equal width between the least and the greatest, of which quantile bands
 #: are made.
 _FINE = 4096
@@ -54,19 +71,67 @@ class Bin:
 class Bands:
     """How scores are put into bands.
 
+    A score ``s`` has the index ``min(floor((s - low) * scale), last)``, or is its own index where there is no scale.
+
     Attributes:
-        index: SQL of a number that grows with the score ``s``.
-        starts: Where in ``index`` each band but the first begins.
+        starts: Where in the index each band but the first begins.
         names: The bands in words; None names each by the scores that are in it.
+        low, scale, last: Of the index.
     """
 
-    index: str
     starts: tuple[float, ...]
     names: tuple[str, ...] | None
+    low: float = 0.0
+    scale: float | None = None
+    last: int = 0
 
-    def sql(self) -> str:
-        """The place of the band of the score ``s``."""
-        return " + ".join([f"(CASE WHEN {self.index} >= {at!r} THEN 1 ELSE 0 END)" for at in self.starts]) or "0"
+    @property
+    def index(self) -> str:
+        """SQL of the index of the score ``s``."""
+        if self.scale is None:
+            return "s"
+        return f"least(floor((s - {self.low!r}) * {self.scale!r}), {self.last})"
+
+    def index_of(self, scores: Floats) -> Floats:
+        """The index of each score."""
+        if self.scale is None:
+            return scores
+        return np.minimum(np.floor((scores - self.low) * self.scale), self.last)
+
+    def words(self, place: int, low: float, high: float) -> str:
+        """A band by its place, and by the least and the greatest score in it."""
+        return self.names[place] if self.names else f"{low:.4g} to {high:.4g}"
+
+    def sql(self, index: str) -> str:
+        """The place of the band of an index."""
+        return " + ".join([f"(CASE WHEN {index} >= {at!r} THEN 1 ELSE 0 END)" for at in self.starts]) or "0"
+
+
+class Scores(Protocol):
+    """Scores that bands are made for; those outside 0 to 1 count nowhere."""
+
+    def ends(self) -> tuple[float, float] | None:
+        """The least and the greatest; None where there are none."""
+
+    def weights(self, bands: Bands) -> Iterable[tuple[float, float]]:
+        """Index -> the weight of the rows that have it."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Scores in the engine: ``SELECT s, w`` over a set."""
+
+    data: Dataset
+    rows: str
+
+    def ends(self) -> tuple[float, float] | None:
+        least, most = self.data.query(f"SELECT min(s), max(s) FROM ({self.rows}) AS r WHERE s BETWEEN 0 AND 1")[0]
+        return None if least is None else (float(least), float(most))
+
+    def weights(self, bands: Bands) -> Iterable[tuple[float, float]]:
+        inside = f"FROM ({self.rows}) AS r WHERE s BETWEEN 0 AND 1"
+        sql = f"SELECT {bands.index} AS i, sum(w) {inside} GROUP BY 1 HAVING sum(w) > 0"
+        return ((float(place), float(weight)) for place, weight in self.data.query(sql))
 
 
 def bin_sql(value: str, bins: int) -> str:
@@ -80,14 +145,24 @@ def bin_name(place: int, bins: int) -> str:
 
 
 def read_bands(data: Dataset, rows: str, bands: Any, bins: int) -> Bands:
+    """The bands that :func:`choose_bands` makes of the scores of a set.
+
+    Args:
+        data: The set.
+        rows: ``SELECT s, w, ...`` over it: score and weight.
+        bands, bins: As there.
+    """
+    return choose_bands(_Asked(data, rows), bands, bins)
+
+
+def choose_bands(scores: Scores, bands: Any, bins: int) -> Bands:
     """The parameter ``bands``: ``quantile``, ``equal``, or the inner ends of given bands.
 
     Quantile bands hold as much of the rows each as can be, of scores that lie next to each other; a score that more
     than a band's share of the rows have is a band of its own.
 
     Args:
-        data: The set.
-        rows: ``SELECT s, w, ...`` over it: score and weight.
+        scores: The scores.
         bands: As said.
         bins: How many, where they are not given.
 
@@ -95,9 +170,10 @@ def read_bands(data: Dataset, rows: str, bands: Any, bins: int) -> Bands:
         InputError: it is none of these.
     """
     if bands == "equal":
-        return Bands(bin_sql("s", bins), tuple(range(1, bins)), tuple(bin_name(i, bins) for i in range(bins)))
+        names = tuple(bin_name(place, bins) for place in range(bins))
+        return Bands(tuple(range(1, bins)), names, 0.0, float(bins), bins - 1)
     if bands == "quantile":
-        return _quantile(data, rows, bins)
+        return _quantile(scores, bins)
     numbers = isinstance(bands, list | tuple) and all(
         isinstance(end, int | float) and not isinstance(end, bool) and 0 < end < 1 for end in bands
     )
@@ -105,16 +181,15 @@ def read_bands(data: Dataset, rows: str, bands: Any, bins: int) -> Bands:
         remedy = 'Write "quantile", "equal", or ends between 0 and 1 that rise, such as [0.05, 0.2, 0.5].'
         raise InputError(f"bands cannot be {bands!r}", where="parameter bands", remedy=remedy)
     ends = [0.0, *map(float, bands), 1.0]
-    return Bands("s", tuple(ends[1:-1]), tuple(f"{a:g} to {b:g}" for a, b in pairwise(ends)))
+    return Bands(tuple(ends[1:-1]), tuple(f"{a:g} to {b:g}" for a, b in pairwise(ends)))
 
 
-def _quantile(data: Dataset, rows: str, bins: int) -> Bands:
-    least, most = data.query(f"SELECT min(s), max(s) FROM ({rows}) AS r WHERE s BETWEEN 0 AND 1")[0]
-    if least is None or least == most:
-        return Bands("s", (), None)
-    index = f"least(floor((s - {float(least)!r}) * {_FINE / (float(most) - float(least))!r}), {_FINE - 1})"
-    sql = f"SELECT {index} AS i, sum(w) FROM ({rows}) AS r WHERE s BETWEEN 0 AND 1 GROUP BY 1 HAVING sum(w) > 0"
-    fine = sorted((float(place), float(weight)) for place, weight in data.query(sql))
+def _quantile(scores: Scores, bins: int) -> Bands:
+    ends = scores.ends()
+    if ends is None or ends[0] == ends[1]:
+        return Bands((), None)
+    fine_bands = Bands((), None, ends[0], _FINE / (ends[1] - ends[0]), _FINE - 1)
+    fine = sorted(scores.weights(fine_bands))
     share = sum(weight for _, weight in fine) / bins
     starts, filled = [], 0.0
     for place, weight in fine:
@@ -122,7 +197,7 @@ def _quantile(data: Dataset, rows: str, bins: int) -> Bands:
             starts.append(place)
             filled = 0.0
         filled += weight
-    return Bands(index, tuple(starts), None)
+    return replace(fine_bands, starts=tuple(starts))
 
 
 def calibration_bins(
@@ -146,17 +221,42 @@ def calibration_bins(
         sampling: Whether weights correct a sample or count rows.
         cluster: Whether rows of one cluster go together.
     """
-    parts = f"{key} AS k0, {bands.sql()} AS k1, s, w, {hit} AS kind{', c' if cluster else ''}"
-    base = f"SELECT {parts} FROM ({rows}) AS r WHERE s BETWEEN 0 AND 1 AND w > 0"
-    tallies = tally_rows(data, base, 2, keys=2, cluster=cluster, sampling=sampling)
-    sums = f"SELECT k0, k1, sum(w * s) / sum(w), min(s), max(s) FROM ({base}) AS r GROUP BY k0, k1 ORDER BY k0, k1"
+    known = f"s BETWEEN 0 AND 1 AND w > 0 AND {hit} IS NOT NULL"
+    # Bands are made of indexes, of which there are few, unless a score is its own.
+    index, band = (bands.index, bands.sql("i")) if bands.scale else (bands.sql("s"), "i")
+    sums = "count(*) AS n, sum(w) AS w, sum(w * w) AS ww, sum(w * s) AS ws, min(s) AS low, max(s) AS high"
+    fine = f"SELECT {key} AS k0, {index} AS i, {hit} AS kind, {sums} FROM ({rows}) AS r WHERE {known} GROUP BY 1, 2, 3"
+    sql = f"SELECT k0, {band} AS k1, kind, sum(n), sum(w), sum(ww), sum(ws), min(low), max(high) FROM ({fine}) AS f"
+    together = {}
+    if cluster:
+        one = f"SELECT {key} AS k0, {bands.sql(bands.index)} AS k1, w, {hit} AS kind, c"
+        together = cluster_totals(data, f"{one} FROM ({rows}) AS r WHERE {known}", 2, keys=2)
+    cells: dict[tuple[str | None, int], list[list[Any]]] = defaultdict(list)
+    for name, place, *cell in data.query(f"{sql} GROUP BY 1, 2, 3"):
+        cells[name, int(place)].append(cell)
     slices: dict[str | None, list[Bin]] = {}
-    for name, place, mean, low, high in data.query(sums):
-        tally = tallies[name, place]
-        words = bands.names[int(place)] if bands.names else f"{float(low):.4g} to {float(high):.4g}"
-        rate, weight = tally.rate([1], [0, 1]), float(tally.weights.sum())
-        slices.setdefault(name, []).append(Bin(int(place), words, weight, float(mean), rate, low < high))
+    for name, place in sorted(cells, key=lambda place: (place[0] is not None, str(place[0]), place[1])):
+        parts = np.zeros((4, 2))
+        for kind, *numbers in cells[name, place]:
+            parts[:, int(kind)] = [float(number) for number in numbers[:4]]
+        ends = [(float(low), float(high)) for *_, low, high in cells[name, place]]
+        tally = Tally(parts[0], parts[1], parts[2], sampling, together.get((name, place)))
+        slices.setdefault(name, []).append(bin_of(bands, place, tally, float(parts[3].sum()), ends))
     return slices
+
+
+def bin_of(bands: Bands, place: int, tally: Tally, total: float, ends: Sequence[tuple[float, float]]) -> Bin:
+    """A band.
+
+    Args:
+        bands, place: Which.
+        tally: Its rows where nothing came true, and where something did.
+        total: The weighted sum of its scores.
+        ends: Least and greatest scores, of some of its rows each.
+    """
+    low, high = min(least for least, _ in ends), max(most for _, most in ends)
+    weight = float(tally.weights.sum())
+    return Bin(place, bands.words(place, low, high), weight, total / weight, tally.rate([1], [0, 1]), low < high)
 
 
 def calibration_error(bins: Sequence[Bin], confidence: float, comparisons: float = 1) -> tuple[float, float, float]:

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from aims_gates import DataError, Dataset
 
+from .order import Spread, spread
+
 __all__ = ["FEW", "Column", "Floats", "Part", "Reading", "profile", "reading_of", "real", "texts"]
 
 Floats = npt.NDArray[np.float64]
@@ -199,6 +201,11 @@ class Column:
             filled += batch.num_rows
         values.sort()
         return values
+
+    @cached_property
+    def spread(self) -> Spread:
+        """How far a number's values lie apart; known beyond :meth:`forget`."""
+        return spread(self.ordered)
 
     def forget(self) -> None:
         """Let go of the sorted values, which alone are as many as the rows."""

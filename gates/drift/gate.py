@@ -54,7 +54,7 @@ def run(case: Case) -> Iterable[Finding]:
     yield from findings
     if settings.crosscheck:
         yield crosscheck((reference, production), readings, settings, _of_all_rows(result))
-    yield from overlaps(case, settings, production, readings)
+    yield from overlaps(case, settings, production, base)
     yield from _drift_shares(findings, settings)
     yield from first_columns(bins, findings, settings.histograms)
     if settings.html:

@@ -16,7 +16,6 @@ from scipy import special
 
 from .bounds import Bound, Distance, Divergence, dealt, proportions, redrawn
 from .columns import Floats
-from .order import relative_error, spread
 from .pair import Counts, Pair, sturges
 
 __all__ = ["DEFAULT", "METHODS", "Method", "Statistic", "evidently_method"]
@@ -253,16 +252,14 @@ def _ks_p(value: float, n: int) -> float:
 
 def _wasserstein(pair: Pair) -> Statistic:
     """Normed by the reference's standard deviation, at least 0.001."""
-    deviation = spread(pair.reference.ordered)
-    unit = max(deviation, 0.001)
+    known, mine = (column.spread for column in (pair.reference, pair.production))
+    unit = max(known.deviation, 0.001)
     value = pair.merged.area / unit
 
     def bound(limit: float | None) -> Bound:
-        error = math.hypot(
-            deviation / math.sqrt(pair.sizes[0]), spread(pair.production.ordered) / math.sqrt(pair.sizes[1])
-        )
+        error = math.hypot(known.deviation / math.sqrt(pair.sizes[0]), mine.deviation / math.sqrt(pair.sizes[1]))
         # The unit is an estimate too.
-        error = math.hypot(error / unit, (value if limit is None else limit) * relative_error(pair.reference.ordered))
+        error = math.hypot(error / unit, (value if limit is None else limit) * known.relative_error)
         drawn = _drawn(pair, lambda gap, widths: np.sum(np.abs(gap) * widths, axis=-1) / unit)
         return Distance.of_draws(value, limit, lambda tail: -float(special.ndtri(tail)) * error, drawn)
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Merged", "merge", "relative_error", "spread"]
+__all__ = ["Merged", "Spread", "merge", "spread"]
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 _GRID = 200
-_BLOCK = 131_072
+_BLOCK = 65_536
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,21 @@ def merge(first: Floats, second: Floats) -> Merged:
         order = np.argsort(pooled, kind="stable")
         values = pooled[order]
         # In units of 1 / (n m), so that the sums stay whole.
-        gaps = np.cumsum(np.where(order < len(one), m, -n))
+        gaps = np.repeat(np.array([m, -n], np.int64), [len(one), len(other)])[order]
+        np.cumsum(gaps, out=gaps)
         gaps += gap
         widths = np.diff(values)
-        moved = np.flatnonzero(widths)
         absolute = np.abs(gaps)
-        greatest = max(greatest, int(absolute[moved].max(initial=0)), int(absolute[-1]))
-        shares = absolute[:-1] / (float(n) * m)
+        between = absolute[:-1]
+        moved = between if widths.all() else between[widths > 0]
+        greatest = max(greatest, int(moved.max(initial=0)), int(absolute[-1]))
+        shares = between / (float(n) * m)
         across = abs(gap) / (float(n) * m)
-        area += across * (float(values[0]) - last) + float(shares @ widths)
-        squares += across**2 * (float(values[0]) - last) + float((shares * shares) @ widths)
+        # Sums of products, not BLAS: its threads would cost more than they save on blocks so short.
+        widths *= shares
+        area += across * (float(values[0]) - last) + float(widths.sum())
+        widths *= shares
+        squares += across**2 * (float(values[0]) - last) + float(widths.sum())
         inside = places[(places >= done) & (places < done + len(values))] - done
         points.append(values[inside])
         done, gap, last = done + len(values), int(gaps[-1]), float(values[-1])
@@ -83,18 +88,30 @@ def _blocks(first: Floats, second: Floats) -> Iterator[tuple[Floats, Floats]]:
         a, b = after, beyond
 
 
-def spread(values: Floats) -> float:
-    """The standard deviation (``numpy.std``), without a second array as long as the first."""
-    mean = float(values.mean())
-    total = sum(float(np.sum((values[at : at + _BLOCK] - mean) ** 2)) for at in range(0, len(values), _BLOCK))
-    return float(np.sqrt(total / len(values)))
+@dataclass(frozen=True)
+class Spread:
+    """How far values lie from their mean.
+
+    Attributes:
+        deviation: Their standard deviation (``numpy.std``).
+        relative_error: The standard error of that, as a share of it: ``sqrt((kurtosis - 1) / (4 n))``.
+    """
+
+    deviation: float
+    relative_error: float
 
 
-def relative_error(values: Floats) -> float:
-    """The standard error of the standard deviation, as a share of it: ``sqrt((kurtosis - 1) / (4 n))``."""
-    mean, deviation = float(values.mean()), spread(values)
+def spread(values: Floats) -> Spread:
+    """The spread of values, without a second array as long as they are."""
+    mean, n = float(values.mean()), len(values)
+    second = 0.0
+    for at in range(0, n, _BLOCK):
+        second += float(np.square(values[at : at + _BLOCK] - mean).sum())
+    deviation = float(np.sqrt(second / n))
     if not deviation:
-        return 0.0
-    blocks = (values[at : at + _BLOCK] for at in range(0, len(values), _BLOCK))
-    kurtosis = sum(float(np.sum(((block - mean) / deviation) ** 4)) for block in blocks) / len(values)
-    return float(np.sqrt(max(kurtosis - 1, 0) / (4 * len(values))))
+        return Spread(0.0, 0.0)
+    fourth = 0.0
+    for at in range(0, n, _BLOCK):
+        squared = np.square((values[at : at + _BLOCK] - mean) / deviation)
+        fourth += float(np.square(squared).sum())
+    return Spread(deviation, float(np.sqrt(max(fourth / n - 1, 0) / (4 * n))))

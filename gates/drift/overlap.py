@@ -1,29 +1,32 @@
 """Rows of production that stand in the reference or the evaluation set: such a set is no record of what users met."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from aims_gates import AimsGatesError, Case, Dataset, Finding, Outcome
 
+from .columns import Column
 from .settings import Settings
 
 __all__ = ["overlaps"]
 
 _PASS_ROWS = 20_000_000
+#: Where no row of production has the same values in so many columns, none has the same in all.
+_TELLING = 2
 #: Standard errors beyond which a share is more than chance.
 _BEYOND = 3.0
 #: What came out, or comes late, is no part of what came in.
 _NOT_IN = ("target", "prediction", "score", "weight", "timestamp", "id")
 
 
-def overlaps(case: Case, settings: Settings, production: Dataset, columns: Iterable[str]) -> Iterator[Finding]:
+def overlaps(case: Case, settings: Settings, production: Dataset, columns: Mapping[str, Column]) -> Iterator[Finding]:
     """row_overlap_share with the reference, and with the evaluation set where the case has one.
 
     Args:
         case: The data sets.
         settings: The limit.
         production: The set that is looked at.
-        columns: The columns that were compared; those in roles of outcomes are left out.
+        columns: The reference's columns that were compared; those in roles of outcomes are left out.
     """
     limit = settings.limits.get("row_overlap_share")
     if limit is None or settings.shares_rows:
@@ -38,21 +41,23 @@ def overlaps(case: Case, settings: Settings, production: Dataset, columns: Itera
             continue
         by = {"dataset": role}
         try:
-            yield _overlap(settings, production, other, names, by)
+            telling = sorted(names, key=lambda name: -max(columns[name].prefix, columns[name].values))[:_TELLING]
+            yield _overlap(settings, (production, other), names, telling, by)
         except AimsGatesError as error:
             yield Finding("row_overlap_share", by=by, outcome="error", note=error.message, remedy=error.remedy)
 
 
 def _overlap(
-    settings: Settings, production: Dataset, other: Dataset, names: Sequence[str], by: dict[str, str]
+    settings: Settings, sets: tuple[Dataset, Dataset], names: Sequence[str], telling: Sequence[str], by: dict[str, str]
 ) -> Finding:
     """How many rows of production stand in another set, and whether chance could do that.
 
     A new row stands in a sample about as often as the sample's rows stand there more than once (I. J. Good, Biometrika
     40 (1953) 237-264): where rows repeat by nature, equal rows tell nothing.
     """
-    limit = settings.limits["row_overlap_share"]
-    shared, repeated = _counts(production, other, names)
+    limit, (production, other) = settings.limits["row_overlap_share"], sets
+    apart = len(names) > len(telling) and not _any(production, other, telling)
+    shared, repeated = (0, 0) if apart else _counts(production, other, names)
     n, chance = production.rows, repeated / other.rows
     value = shared / n
     note = f"{shared:,} of {n:,} rows stand in the {by['dataset']} data too, compared by {', '.join(names[:10])}"
@@ -80,9 +85,7 @@ def _counts(production: Dataset, other: Dataset, names: Sequence[str]) -> tuple[
 
     By a 64-bit hash of the content, in slices of it, so that memory stays bounded.
     """
-    content = f"hash({', '.join(_common(production, other, name) for name in names)})"
-    slices = -(-(production.rows + other.rows) // _PASS_ROWS)
-    ours, theirs = (f"SELECT {content} AS h FROM {table}" for table in ("data", other.table))
+    slices, (ours, theirs) = _slices(production, other), _hashed(production, other, names)
     shared = repeated = 0
     for place in range(slices):
         part = f"WHERE h % {slices} = {place}"
@@ -93,6 +96,26 @@ def _counts(production: Dataset, other: Dataset, names: Sequence[str]) -> tuple[
         both, again = production.query(f"SELECT ({same}), ({twice})")[0]
         shared, repeated = shared + int(both), repeated + int(again)
     return shared, repeated
+
+
+def _slices(production: Dataset, other: Dataset) -> int:
+    return -(-(production.rows + other.rows) // _PASS_ROWS)
+
+
+def _any(production: Dataset, other: Dataset, names: Sequence[str]) -> bool:
+    """Whether some row of production has in these columns what some row of the other set has."""
+    slices, (ours, theirs) = _slices(production, other), _hashed(production, other, names)
+    for place in range(slices):
+        mine, known = (f"SELECT h FROM ({rows}) AS s WHERE h % {slices} = {place}" for rows in (ours, theirs))
+        if production.query(f"SELECT count(*) FROM ({mine}) AS p WHERE h IN ({known})")[0][0]:
+            return True
+    return False
+
+
+def _hashed(production: Dataset, other: Dataset, names: Sequence[str]) -> tuple[str, str]:
+    """``SELECT h``: the hash of these columns of each row, of production and of the other set."""
+    content = f"hash({', '.join(_common(production, other, name) for name in names)})"
+    return f"SELECT {content} AS h FROM data", f"SELECT {content} AS h FROM {other.table}"
 
 
 def _common(one: Dataset, other: Dataset, name: str) -> str:

@@ -6,7 +6,7 @@ from math import inf, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from aims_gates import Dataset, intervals
+from aims_gates import intervals
 from aims_gates.gatekit import cluster_ratios
 
 from .measured import Measured, with_ends
@@ -14,6 +14,7 @@ from .rows import Rows
 
 __all__ = ["Area", "area_of", "areas"]
 
+Floats = npt.NDArray[np.float64]
 _BLOCK = 262_144
 _NOTE = "interval: DeLong's, on the logit scale"
 
@@ -49,23 +50,18 @@ class Area:
 
 def areas(rows: Rows, by: str | None, comparisons: float) -> dict[str | None, Measured]:
     """Slice -> its area."""
+    if by is None and rows.whole is not None:
+        area = area_of(rows.whole.favourable, rows.whole.other)
+        return {None: area.measured(rows.confidence, comparisons)}
     base = rows.base(by)
-    if by is None and rows.weight == "1" and rows.cluster is None:
-        return {None: area_of(rows.data, base).measured(rows.confidence, comparisons)}
     result = _weighted(rows, base)
     if rows.cluster is not None:
         _link(rows, base, result)
     return {key: area.measured(rows.confidence, comparisons) for key, area in result.items()}
 
 
-def area_of(data: Dataset, base: str) -> Area:
-    """The area of all rows at once, each weighing the same, from each label's sorted scores.
-
-    Args:
-        data: The set.
-        base: ``SELECT ... y, s ...`` over it.
-    """
-    favourable, other = (_sorted(data, f"SELECT s FROM ({base}) AS r WHERE y = {label}") for label in (1, 0))
+def area_of(favourable: Floats, other: Floats) -> Area:
+    """The area of rows that weigh the same, from each label's scores, ascending."""
     m, n = len(favourable), len(other)
     if not m or not n:
         return Area(float("nan"), 0.0, m, n)
@@ -73,7 +69,10 @@ def area_of(data: Dataset, base: str) -> Area:
     twice, squares = 0, 0.0
     marks = np.zeros(len(many) + 1, np.int64)
     for at in range(0, len(few), _BLOCK):
-        left, right = (np.searchsorted(many, few[at : at + _BLOCK], side=side) for side in ("left", "right"))
+        block = few[at : at + _BLOCK]
+        left = np.searchsorted(many, block)
+        tied = bool((many[np.minimum(left, len(many) - 1)] == block).any())
+        right = np.searchsorted(many, block, side="right") if tied else left
         both = left + right
         twice += int(both.sum())
         squares += float(np.square(both / (2 * len(many))).sum())
@@ -92,13 +91,6 @@ def area_of(data: Dataset, base: str) -> Area:
 def _part(spread: float, size: float) -> float:
     """Variance of the mean of so many values."""
     return spread / (size - 1) / size if size > 1 else inf
-
-
-def _sorted(data: Dataset, sql: str) -> npt.NDArray[np.float64]:
-    parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in data.batches(sql)]
-    scores: npt.NDArray[np.float64] = np.concatenate(parts) if parts else np.empty(0)
-    scores.sort()
-    return scores
 
 
 def _weighted(rows: Rows, base: str) -> dict[str | None, Area]:

@@ -1,7 +1,9 @@
 """Measures of binary decisions and of scores, as scikit-learn defines them, from sums that DuckDB makes."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import hypot
+from typing import Any
 
 from aims_gates import DataError
 from aims_gates.gatekit import (
@@ -9,7 +11,6 @@ from aims_gates.gatekit import (
     RatioSums,
     SampleRate,
     Tally,
-    calibration_bins,
     calibration_error,
     cluster_ratios,
     one_band,
@@ -34,16 +35,23 @@ _KIND = "CASE WHEN d = 2 THEN 4 + y ELSE 2 * y + d END"
 
 def binary_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str | None, dict[str, Measured]]:
     """Slice -> measure -> value, from the weighted cells of label and decision."""
-    cluster = ", c" if rows.cluster else ""
-    base = f"SELECT k AS k0, CAST({_KIND} AS INTEGER) AS kind, w{cluster} FROM ({rows.base(by)}) AS r"
-    tallies = tally_rows(rows.data, base, 6, keys=1, cluster=bool(rows.cluster), sampling=rows.sampling)
-    result = {key: _from_cells(tally, rows.confidence, comparisons) for (key,), tally in tallies.items()}
+    tallies = _tallies(rows, by)
+    result = {key: _from_cells(tally, rows.confidence, comparisons) for key, tally in tallies.items()}
     prevalence = rows.points.get("prevalence")
     if prevalence is not None:
-        for (key,), tally in tallies.items():
+        for key, tally in tallies.items():
             sides = tally.rate([_TP], [_TP, _FN, _NEITHER1]), tally.rate([_TN], [_TN, _FP, _NEITHER0])
             result[key].update(decision_values(*sides, prevalence, rows.confidence, comparisons))
     return result
+
+
+def _tallies(rows: Rows, by: str | None) -> dict[str | None, Tally]:
+    if by is None and rows.whole is not None:
+        return {None: rows.whole.tally()}
+    cluster = ", c" if rows.cluster else ""
+    base = f"SELECT k AS k0, CAST({_KIND} AS INTEGER) AS kind, w{cluster} FROM ({rows.base(by)}) AS r"
+    tallies = tally_rows(rows.data, base, 6, keys=1, cluster=bool(rows.cluster), sampling=rows.sampling)
+    return {key: tally for (key,), tally in tallies.items()}
 
 
 def _from_cells(cells: Tally, confidence: float, comparisons: int) -> dict[str, Measured]:
@@ -144,13 +152,10 @@ def score_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str
     if rows.ranking:
         return result
     base, terms = rows.base(by), _losses()
-    sums = ", ".join(f"sum(w * {term}), sum(w * pow({term}, 2))" for term in terms.values())
     linked = _linked(rows, base, list(terms.values()))
     unfit = "scores lie outside 0 to 1, so they are no probabilities"
     fits = []
-    for key, low, high, n, squares, *moments in rows.data.query(
-        f"SELECT k, min(s), max(s), sum(w), {rows.squares}, {sums} FROM ({base}) GROUP BY k ORDER BY k"
-    ):
+    for key, low, high, n, squares, *moments in _moments(rows, by, terms.values()):
         if not (low >= 0 and high <= 1):
             result[key].update(
                 dict.fromkeys((*terms, "expected_calibration_error"), Measured(None, n=float(n), note=unfit))
@@ -164,11 +169,23 @@ def score_measures(rows: Rows, by: str | None, comparisons: int = 1) -> dict[str
             result[key][name] = mean_of(
                 total, twice, float(n), size, rows.confidence, comparisons, link[place] if link else None
             )
-    for key, measures in _calibration(rows, base, comparisons).items():
+    for key, measures in _calibration(rows, by, comparisons).items():
         result[key].update(measures if key in fits else {})
     for key, measures in recalibrated(rows, base, fits, comparisons).items():
         result[key].update(measures)
     return result
+
+
+def _moments(rows: Rows, by: str | None, terms: Iterable[str]) -> Iterable[Sequence[Any]]:
+    """By slice: its name, least and greatest score, sum of weights and of squares; of each term and of its square."""
+    if by is None and rows.whole is not None:
+        n, losses = rows.data.rows, rows.whole.losses(_EPSILON) if rows.probabilities else []
+        return [(None, *rows.whole.range, n, n, *losses)]
+    named = [f"{term} AS t{place}" for place, term in enumerate(terms)]
+    sums = [f"sum(w * t{place}), sum(w * t{place} * t{place})" for place in range(len(named))]
+    inner = f"SELECT *, {', '.join(named)} FROM ({rows.base(by)}) AS r"
+    sql = f"SELECT k, min(s), max(s), sum(w), {rows.squares}, {', '.join(sums)} FROM ({inner}) AS t"
+    return rows.data.query(f"{sql} GROUP BY k ORDER BY k")
 
 
 def _losses() -> dict[str, str]:
@@ -183,18 +200,12 @@ def _linked(rows: Rows, base: str, terms: list[str]) -> dict[tuple[str | None], 
     return cluster_ratios(rows.data, sql, [(term, "1") for term in terms], keys=1)
 
 
-def _calibration(rows: Rows, base: str, comparisons: int) -> dict[str | None, dict[str, Measured]]:
+def _calibration(rows: Rows, by: str | None, comparisons: int) -> dict[str | None, dict[str, Measured]]:
     """Expected calibration error and observed to expected of every slice, over the bands."""
-    slices = calibration_bins(
-        rows.data, base, rows.bands, key="k", sampling=rows.sampling, cluster=rows.cluster is not None
-    )
-    cluster = ", c" if rows.cluster else ""
-    hits = f"SELECT k AS k0, y AS kind, w{cluster} FROM ({base}) AS r"
-    tallies = tally_rows(rows.data, hits, 2, keys=1, cluster=bool(rows.cluster), sampling=rows.sampling)
+    rates = _hits(rows, by)
     result = {}
-    for key, bins in slices.items():
-        value = calibration_error(bins, rows.confidence)[0]
-        rate = tallies[(key,)].rate([1], [0, 1])
+    for key, bins in rows.bins_of(by).items():
+        value, rate = calibration_error(bins, rows.confidence)[0], rates[key]
         mean = sum(one.mean_score * one.weight for one in bins) / sum(one.weight for one in bins)
 
         def error(times: float, bins: list[Bin] = bins) -> Ends:
@@ -204,6 +215,16 @@ def _calibration(rows: Rows, base: str, comparisons: int) -> dict[str | None, di
         ece = replace(with_ends(value, error, rate.n, comparisons, note), open=one_band(bins))
         result[key] = {"expected_calibration_error": ece, "observed_to_expected": _ratio(rows, rate, mean, comparisons)}
     return result
+
+
+def _hits(rows: Rows, by: str | None) -> dict[str | None, SampleRate]:
+    """Slice -> the share with the favourable label."""
+    if by is None and rows.whole is not None:
+        return {None: rows.whole.tally().rate([_FN, _TP, _NEITHER1], list(range(6)))}
+    cluster = ", c" if rows.cluster else ""
+    hits = f"SELECT k AS k0, y AS kind, w{cluster} FROM ({rows.base(by)}) AS r"
+    tallies = tally_rows(rows.data, hits, 2, keys=1, cluster=bool(rows.cluster), sampling=rows.sampling)
+    return {key: tally.rate([1], [0, 1]) for (key,), tally in tallies.items()}
 
 
 def _ratio(rows: Rows, rate: SampleRate, mean: float, comparisons: int) -> Measured:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from aims_gates import Finding
-from aims_gates.gatekit import calibration_bins
 
 from .rows import Rows
 
@@ -15,12 +14,9 @@ def calibration_shares(rows: Rows) -> Iterator[Finding]:
 
     ``over`` has the band's mean score, which a calibrated model meets. Nothing where scores are no probabilities.
     """
-    base = rows.base()
-    if rows.data.query(f"SELECT 1 FROM ({base}) AS r WHERE NOT s BETWEEN 0 AND 1 LIMIT 1"):
+    if not rows.probabilities:
         return
-    clustered = rows.cluster is not None
-    bands = calibration_bins(rows.data, base, rows.bands, sampling=rows.sampling, cluster=clustered)
-    for one in bands.get(None, []):
+    for one in rows.binned:
         low, high = one.rate.interval(rows.confidence)
         over = {"bin": one.name, "mean_score": one.mean_score}
         yield Finding("calibration_share", one.share, low, high, n=one.n, over=over)

@@ -6,7 +6,18 @@ from functools import cached_property
 from typing import Any
 
 from aims_gates import Case, DataError, Dataset, InputError, Limit, intervals, read_limits
-from aims_gates.gatekit import Bands, cluster_sql, counts_rows, read_bands, weight_sql
+from aims_gates.gatekit import (
+    Bands,
+    Bin,
+    calibration_bins,
+    choose_bands,
+    cluster_sql,
+    counts_rows,
+    read_bands,
+    weight_sql,
+)
+
+from .whole import Whole, read_whole
 
 __all__ = ["MEASURES", "Rows", "read_rows"]
 
@@ -103,9 +114,42 @@ class Rows:
         return f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in parts.items())} FROM data{counted}"
 
     @cached_property
+    def whole(self) -> Whole | None:
+        """All rows at once; None where they have weights, go together, or are not two labels with scores."""
+        if self.kind != "binary" or self.score is None or self.weight != "1" or self.cluster is not None:
+            return None
+        return read_whole(self.data, self.base())
+
+    @cached_property
     def bands(self) -> Bands:
         """The bands of scores, made from all rows."""
+        if self.whole is not None:
+            return choose_bands(self.whole, self.banded, self.bins)
         return read_bands(self.data, self.base(), self.banded, self.bins)
+
+    @cached_property
+    def binned(self) -> list[Bin]:
+        """The bands that have rows, of all rows at once."""
+        return self.whole.bins(self.bands) if self.whole is not None else self._bins(None).get(None, [])
+
+    def bins_of(self, by: str | None) -> dict[str | None, list[Bin]]:
+        """Slice -> its bands that have rows; none of a slice whose scores all lie outside 0 to 1."""
+        if by is None:
+            return {None: self.binned} if self.binned else {}
+        return self._bins(by)
+
+    def _bins(self, by: str | None) -> dict[str | None, list[Bin]]:
+        linked = self.cluster is not None
+        return calibration_bins(self.data, self.base(by), self.bands, key="k", sampling=self.sampling, cluster=linked)
+
+    @cached_property
+    def probabilities(self) -> bool:
+        """Whether all scores lie from 0 to 1."""
+        if self.whole is not None:
+            low, high = self.whole.range
+        else:
+            low, high = self.data.query(f"SELECT min(s), max(s) FROM ({self.base()}) AS r")[0]
+        return bool(low >= 0 and high <= 1)
 
     @property
     def squares(self) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-__all__ = ["NUMBERS", "TEXTS", "touch", "write"]
+__all__ = ["NUMBERS", "TEXTS", "touch", "write", "write_all"]
 
 _ALL = 16
 #: Above so many rows the sets have fewer columns: the scratch folder has an end.
@@ -41,6 +41,16 @@ def write(folder: Path, rows: int) -> None:
         con.execute(
             f"COPY (SELECT * EXCLUDE (u, g), {labels} FROM ({inner})) TO '{folder / name}.parquet' (FORMAT parquet)"
         )
+
+
+def write_all(folder: Path, rows: int, quality: list[str]) -> None:
+    """Both sets, and in ``quality/`` these columns alone, since data_quality looks at every column of its set."""
+    (folder / "quality").mkdir(parents=True, exist_ok=True)
+    write(folder, rows)
+    sql = f"SELECT {', '.join(quality)} FROM read_parquet('{folder / 'production.parquet'}')"
+    con = duckdb.connect()
+    con.execute("SET threads = 1; SET memory_limit = '1GB'; SET enable_progress_bar = false")
+    con.execute(f"COPY ({sql}) TO '{folder / 'quality' / 'production.parquet'}' (FORMAT parquet)")
 
 
 def touch(folder: Path, name: str, columns: list[str]) -> None:

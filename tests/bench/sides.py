@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.bench.sets import columns_of, touch
+from tests.bench.sets import columns_of, touch, write_all
 
 __all__ = ["SIDES", "main"]
 
@@ -225,15 +226,25 @@ SIDES: dict[str, Callable[[int], Run]] = {
     "performance-library": _library_performance,
     "performance-scan": _scan(("production",), lambda rows: ["target", "prediction", "score"]),
     "plan": _ours_plan,
+    "plan-scan": _scan(
+        ("reference", "production"),
+        lambda rows: [*(c for group in columns_of(rows) for c in group), "target", "prediction", "score", '"group"'],
+    ),
 }
 
 
 def main(name: str, folder: str, rows: str) -> None:
-    """Run one side after its imports, and print its CPU seconds and the process's peak memory in MiB."""
+    """Run one side after its imports, and print its CPU seconds and the process's peak memory in MiB.
+
+    Either side runs on a thousand rows first, so that what it imports when it is used is there.
+    """
     import pyarrow as pa
 
     pa.set_cpu_count(1)
     run = SIDES[name](int(rows))
+    with tempfile.TemporaryDirectory(dir=folder) as small:
+        write_all(Path(small), 1000, QUALITY)
+        run(Path(small))
     started = time.process_time()
     run(Path(folder))
     spent = time.process_time() - started

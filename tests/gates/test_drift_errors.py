@@ -150,10 +150,14 @@ def drawn(method: str, kind: str, n: int, draws: int) -> Iterator[Any]:
     for _ in range(draws):
         first = generator.normal(0, 1, n) if kind == "normal" else generator.lognormal(0, 1, n)
         one, other = np.sort(first), np.sort(second())
+        reference, production = (SimpleNamespace(spread=order.spread(values)) for values in (one, other))
         pair = SimpleNamespace(
-            ordered=(one, other), merged=order.merge(one, other), sizes=(n, n),
-            reference=SimpleNamespace(ordered=one), production=SimpleNamespace(ordered=other),
-        )  # fmt: skip
+            ordered=(one, other),
+            merged=order.merge(one, other),
+            sizes=(n, n),
+            reference=reference,
+            production=production,
+        )
         yield methods.METHODS[method].measure(pair)
 
 

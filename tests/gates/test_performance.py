@@ -264,3 +264,22 @@ def test_bad_rows_are_errors_and_odd_ones_are_said(run: Run) -> None:
     assert outcome_of(found) == "inconclusive"
     found = run("performance", {"evaluation": frame.iloc[:1]}, ROLES)
     assert outcome_of(found) == "inconclusive"
+
+
+@pytest.mark.parametrize("bands", ["quantile", "equal", [0.2, 0.45, 0.8]])
+@pytest.mark.parametrize("spelled", ["known", "another label"])
+def test_rows_read_once_measure_as_rows_counted_in_the_engine(run: Run, bands: Any, spelled: str) -> None:
+    frame = drawn(3000).assign(w=1)
+    if spelled == "another label":
+        frame = frame.assign(y=frame.y.map({0: "no", 1: "yes"}), d=frame.d.map({0: "no", 1: "Yes"}))
+    asked = {"bands": bands, "prevalence": 0.1, "positive": "yes" if spelled == "another label" else None}
+    once = run("performance", {"evaluation": frame.drop(columns="w")}, ROLES, **asked)
+    counted = run("performance", {"evaluation": frame}, ROLES | {"weight": ["w"]}, weight_kind="frequency", **asked)
+    assert [finding.measure for finding in once] == [finding.measure for finding in counted]
+    for mine, theirs in zip(once, counted, strict=True):
+        bands_of, notes = [(f.over or {}).get("bin") for f in (mine, theirs)], [f.note for f in (mine, theirs)]
+        assert bands_of[0] == bands_of[1] and notes[0] == notes[1]
+        numbers, expected = ([f.value, f.low, f.high, f.n, (f.over or {}).get("mean_score")] for f in (mine, theirs))
+        known = [place for place, number in enumerate(expected) if number is not None]
+        assert [place for place, number in enumerate(numbers) if number is not None] == known
+        assert [numbers[i] for i in known] == pytest.approx([expected[i] for i in known], rel=1e-9, abs=1e-12), mine
