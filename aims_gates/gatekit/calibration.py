@@ -102,9 +102,9 @@ class Bands:
         """A band by its place, and by the least and the greatest score in it."""
         return self.names[place] if self.names else f"{low:.4g} to {high:.4g}"
 
-    def sql(self, index: str) -> str:
-        """The place of the band of an index."""
-        return " + ".join([f"(CASE WHEN {index} >= {at!r} THEN 1 ELSE 0 END)" for at in self.starts]) or "0"
+    def sql(self) -> str:
+        """The place of the band of the score ``s``."""
+        return " + ".join([f"(CASE WHEN {self.index} >= {at!r} THEN 1 ELSE 0 END)" for at in self.starts]) or "0"
 
 
 class Scores(Protocol):
@@ -222,17 +222,12 @@ def calibration_bins(
         cluster: Whether rows of one cluster go together.
     """
     known = f"s BETWEEN 0 AND 1 AND w > 0 AND {hit} IS NOT NULL"
-    # Bands are made of indexes, of which there are few, unless a score is its own.
-    index, band = (bands.index, bands.sql("i")) if bands.scale else (bands.sql("s"), "i")
-    sums = "count(*) AS n, sum(w) AS w, sum(w * w) AS ww, sum(w * s) AS ws, min(s) AS low, max(s) AS high"
-    fine = f"SELECT {key} AS k0, {index} AS i, {hit} AS kind, {sums} FROM ({rows}) AS r WHERE {known} GROUP BY 1, 2, 3"
-    sql = f"SELECT k0, {band} AS k1, kind, sum(n), sum(w), sum(ww), sum(ws), min(low), max(high) FROM ({fine}) AS f"
-    together = {}
-    if cluster:
-        one = f"SELECT {key} AS k0, {bands.sql(bands.index)} AS k1, w, {hit} AS kind, c"
-        together = cluster_totals(data, f"{one} FROM ({rows}) AS r WHERE {known}", 2, keys=2)
+    columns = f"{key} AS k0, {bands.sql()} AS k1, {hit} AS kind, s, w{', c' if cluster else ''}"
+    base = f"SELECT {columns} FROM ({rows}) AS r WHERE {known}"
+    together = cluster_totals(data, base, 2, keys=2) if cluster else {}
+    sums = "count(*), sum(w), sum(w * w), sum(w * s), min(s), max(s)"
     cells: dict[tuple[str | None, int], list[list[Any]]] = defaultdict(list)
-    for name, place, *cell in data.query(f"{sql} GROUP BY 1, 2, 3"):
+    for name, place, *cell in data.query(f"SELECT k0, k1, kind, {sums} FROM ({base}) AS b GROUP BY k0, k1, kind"):
         cells[name, int(place)].append(cell)
     slices: dict[str | None, list[Bin]] = {}
     for name, place in sorted(cells, key=lambda place: (place[0] is not None, str(place[0]), place[1])):
