@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -49,7 +50,8 @@ def validation(
     for path, content in contents:
         click.echo(f"wrote {write_whole(path, content, parents=True)}", err=True)
     if json_:
-        click.echo(json.dumps(plain(document), indent=1, ensure_ascii=False))
+        words = replace(document, sections=tuple(replace(part, charts=()) for part in document.sections))
+        click.echo(json.dumps(plain(words), indent=1, ensure_ascii=False))
     elif not targets:
         click.echo(render_page(document, "md").rstrip("\n"))
 

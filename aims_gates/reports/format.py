@@ -13,6 +13,7 @@ __all__ = [
     "age",
     "clean",
     "commands",
+    "is_fact",
     "limit",
     "number",
     "rank",
@@ -82,7 +83,7 @@ def state(finding: Finding) -> str | None:
     return "missing" if finding.missing and finding.outcome not in (None, "pass") else finding.outcome
 
 
-def _is_fact(finding: Finding) -> bool:
+def is_fact(finding: Finding) -> bool:
     """Whether this says of a record that something is so (1) or not (0)."""
     return "record" in (finding.over or {}) and finding.limit == Limit(">=", 1.0) and finding.value in (0.0, 1.0)
 
@@ -93,7 +94,7 @@ def seen(finding: Finding, smallest: int = 0) -> str:
         return f"withheld (fewer than {smallest} rows)"
     if finding.value is None:
         return "missing" if finding.missing else "not computed"
-    if _is_fact(finding):
+    if is_fact(finding):
         return "so" if finding.value else "not so"
     decimals = _decimals(finding)
     text = number(finding.value, decimals)
@@ -110,7 +111,7 @@ def seen(finding: Finding, smallest: int = 0) -> str:
 
 def limit(finding: Finding) -> str:
     """The limit in words, ``at least 0.80``; empty without one."""
-    if finding.limit is None or finding.missing or _is_fact(finding):
+    if finding.limit is None or finding.missing or is_fact(finding):
         return ""
     bound: Limit = finding.limit
     places = len(f"{bound.value:.6f}".rstrip("0").partition(".")[2])

@@ -28,6 +28,12 @@ OPEN = replace(FAILED, measure="accuracy", value=0.7213, low=0.6904, high=0.7498
 SMALL = replace(
     FAILED, measure="recall", value=0.3333, low=None, high=None, n=3, by={"sex": "x"}, limit=None, outcome=None
 )
+SHARES = tuple(
+    Finding(
+        "calibration_share", mean, mean - 0.05, mean + 0.05, n=400, over={"bin": f"{mean} and more", "mean_score": mean}
+    )
+    for mean in (0.2, 0.5, 0.8)
+)
 HOSTILE = "<script>alert(1)</script>\x1b[31m"
 
 
@@ -47,8 +53,9 @@ def report(told: Callable[..., Any], kit: Any) -> Callable[..., Page]:
         plan = story.ledger().binding().predicate.plan
         step = next(step for step in plan.steps if step.gate == "performance")
         data = {"evaluation": plan.evaluation_digest}
-        measured = Evidence("performance", step.digests[0], step.params, (OPEN, SMALL, FAILED), "fail", NOW.isoformat(),
-                            data, {"evaluation": 1234}, kit.OUTPUT,
+        findings = (OPEN, SMALL, FAILED, *SHARES)
+        measured = Evidence("performance", step.digests[0], step.params, findings, "fail", NOW.isoformat(), data,
+                            {"evaluation": 1234}, kit.OUTPUT,
                             windows={"evaluation": ("2025-01-01T00:00Z", "2025-12-31T00:00Z")})  # fmt: skip
         pinned = {pin: getattr(plan, f"{pin}_digest") for pin in step.pins}
         story.say(replace(measured, facts=pinned), role)
@@ -93,8 +100,8 @@ def test_both_forms_have_the_numbers_of_the_signed_evidence_failed_first(measure
 def test_the_report_has_every_part_that_validators_file(measured: Page) -> None:
     said = parts(measured)
     assert list(said) == [
-        "Result", "Scope", "Data", "Methods", "Findings", "Further figures", "Limitations", "Conditions",
-        "Open nonconformities", "What was tried before", "Sign-off", "Appendix: digests",
+        "Result", "Scope", "Data", "Methods", "Findings", "Also looked at", "Further figures", "Limitations",
+        "Conditions", "Open nonconformities", "What was tried before", "Sign-off", "Appendix: digests",
     ]  # fmt: skip
     assert all(len(row) == len(part.columns) for part in measured.sections for row in part.rows)
     assert any(row[0] == "evaluation" and row[2] == "1,234" for row in said["Data"].rows)
@@ -105,6 +112,7 @@ def test_the_report_has_every_part_that_validators_file(measured: Page) -> None:
     assert {row[0] for row in said["Sign-off"].rows} >= {"risk", "compliance", "validator"}
     assert any(re.fullmatch("sha256:[0-9a-f]{64}", row[1]) for row in said["Appendix: digests"].rows)
     whole = render_page(measured, "html").lower()
+    assert "performance: calibration" in whole and whole.count("<svg") == len(said["Findings"].charts) > 0
     assert "compliant" not in whole and "certified" not in whole
 
 

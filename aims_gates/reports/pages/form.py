@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from aims_gates.reports.canvas import Chart
 from aims_gates.reports.format import clean
 
 __all__ = ["Page", "Section", "markdown"]
@@ -19,6 +20,7 @@ class Section:
         text: Paragraphs.
         points: A list.
         columns, rows: A table; as many cells in a row as columns.
+        charts: Pictures, drawn where the page is HTML; the same numbers stand in text or tables.
     """
 
     heading: str
@@ -26,6 +28,7 @@ class Section:
     points: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 @dataclass(frozen=True)

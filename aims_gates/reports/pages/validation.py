@@ -6,13 +6,15 @@ version that was refused has a report too.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aims_gates.attestation.trust_list import Row
 from aims_gates.model import Evidence, Finding, Step
 from aims_gates.portfolio import ModelView
 from aims_gates.reports import format
+from aims_gates.reports.canvas import Chart
+from aims_gates.reports.charts import charts
 from aims_gates.reports.pages import validation_signing
 from aims_gates.reports.pages.facts import Facts
 from aims_gates.reports.pages.form import Page, Section
@@ -225,17 +227,22 @@ def _guide(item: _Judged, guides: Mapping[str, GatePage]) -> GatePage | None:
 
 def _methods(judged: list[_Judged], guides: Mapping[str, GatePage]) -> Section:
     """What each gate does and after whom; of the numbers in this report only."""
-    points, rows = [], []
+    points, rows, libraries = [], [], dict[str, list[str]]()
     for item in judged:
         if item.evidence is None or not item.evidence.data:
             continue
         guide = _guide(item, guides)
         summary = guide.summary if guide else "The gate at hand is not the one that ran: its page is not quoted."
-        rows.append((item.step.title, item.step.gate, summary, _libraries(item.evidence)))
+        rows.append((item.step.title, item.step.gate, summary))
+        libraries.setdefault(_libraries(item.evidence), []).append(item.step.gate)
         points += [f"{item.step.title}. {text}" for text in (guide.paragraphs(_METHOD) if guide else ())]
-    text = ("What each gate computes, in its own page's words, with its sources.",) if rows else ()
-    columns = ("What", "Gate", "What it looks at", "Libraries when it ran")
-    return Section("Methods", text or ("No method was applied to data.",), tuple(points), columns, tuple(rows))
+    if not rows:
+        return Section("Methods", ("No method was applied to data.",))
+    text = ["What each gate computes, in its own page's words, with its sources."]
+    for versions, gates in libraries.items():
+        which = "all of them" if len(libraries) == 1 else ", ".join(gates)
+        text.append(f"Libraries when they ran ({which}): {versions or 'not stated'}.")
+    return Section("Methods", tuple(text), tuple(points), ("What", "Gate", "What it looks at"), tuple(rows))
 
 
 def _libraries(evidence: Evidence) -> str:
@@ -244,22 +251,46 @@ def _libraries(evidence: Evidence) -> str:
 
 
 def _findings(judged: list[_Judged]) -> Iterable[Section]:
-    """The numbers, failed first; then what was read in records, which is no number."""
+    """The numbers, failed first; then what is yes or no; then figures under no limit."""
     measured = [item for item in judged if item.evidence is not None and item.evidence.data]
-    pairs = [(item, finding) for item in measured for finding in item.evidence.findings]  # type: ignore[union-attr]
-    limited = [pair for pair in pairs if pair[1].outcome is not None]
-    limited.sort(key=lambda pair: format.rank(pair[1]))
-    yield Section(
-        "Findings",
-        ("Each value with its interval, against its limit, with the group and the rows it rests on; failed first.",),
-        columns=("Gate", "Measure", "About", "Value (interval)", "Limit", "n", "Outcome"),
-        rows=tuple(_row(item, finding) for item, finding in limited),
-    )
+    yield _numbers(measured)
+    answers = tuple(row for item in measured for row in _answers(item))
+    if answers:
+        text = ("Yes or no, by the same gates, from records and files beside the data.",)
+        yield Section("Also looked at", text, columns=("Gate", "Outcome", "What"), rows=answers)
     further = [row for item in measured for row in _information(item)]
     if further:
         text = (f"Figures under no limit, at most {_MOST_INFORMATION} of each gate; all stand in the evidence.",)
         columns = ("Gate", "Measure", "About", "Value (interval)", "n")
         yield Section("Further figures", text, columns=columns, rows=tuple(further))
+
+
+def _answers(item: _Judged) -> Iterable[tuple[str, ...]]:
+    """What the gate answered with yes or no, by outcome, failed first."""
+    findings = [f for f in item.evidence.findings if f.outcome and format.is_fact(f)] if item.evidence else []
+    by_outcome: dict[str, list[str]] = {}
+    for finding in sorted(findings, key=format.rank):
+        by_outcome.setdefault(marks(format.state(finding)).word, []).append(measure_words(finding.measure))
+    return [(item.step.gate, word, ", ".join(dict.fromkeys(names))) for word, names in by_outcome.items()]
+
+
+def _numbers(measured: list[_Judged]) -> Section:
+    pairs = [(item, finding) for item in measured for finding in item.evidence.findings]  # type: ignore[union-attr]
+    limited = [pair for pair in pairs if pair[1].outcome is not None and not format.is_fact(pair[1])]
+    limited.sort(key=lambda pair: format.rank(pair[1]))
+    return Section(
+        "Findings",
+        ("Each value with its interval, against its limit, with the group and the rows it rests on; failed first.",),
+        columns=("Gate", "Measure", "About", "Value (interval)", "Limit", "n", "Outcome"),
+        rows=tuple(_row(item, finding) for item, finding in limited),
+        charts=tuple(chart for item in measured for chart in _charts(item)),
+    )
+
+
+def _charts(item: _Judged) -> list[Chart]:
+    """The gate's pictures, each under its name."""
+    drawn = charts(item.evidence.findings if item.evidence is not None else (), _SMALLEST)
+    return [replace(chart, title=f"{item.step.title}: {chart.title}") for chart in drawn]
 
 
 def _row(item: _Judged, finding: Finding) -> tuple[str, ...]:
