@@ -1,31 +1,20 @@
-"""A suite's findings: the common expectations from one pass in SQL, the rest from great-expectations itself.
+"""A suite's findings: the common expectations from one pass in SQL, the rest from great-expectations itself."""
 
-What the library runs sees a pandas frame that holds only the columns it needs.
-"""
-
-import io
-import logging
 import math
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from aims_gates import Dataset, Finding, Limit
 
 from .pushdown import Answer, push
+from .running import error_of, over_of, run_library
 from .suite import Expectation, Suite
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["judge_suite"]
 
-_MARK = "aims_gates_place"
-_ABOUT_COLUMNS = ("expect_table_column", "expect_column_to_exist")
 #: Aggregates whose observed value says nothing about single rows, so it may be shown.
 _SHOWN = ("of_type", "in_type_list", "expect_table_", "quantile")
 
@@ -48,7 +37,7 @@ def judge_suite(
     results: dict[int, Any] = dict(answers)
     left = [item for item in to_run if item.place not in results]
     if left:
-        results.update(_validate(suite, left, data))
+        results.update(run_library(suite, left, data))
     findings = []
     for item in suite.expectations:
         if absent[item.place]:
@@ -57,11 +46,6 @@ def judge_suite(
             finding = _finding(item, results[item.place], data)
         findings.append(_weighed(finding, item, severities))
     return findings, non_null
-
-
-def _over(item: Expectation) -> dict[str, Any]:
-    place: dict[str, Any] = {"expectation": item.place}
-    return {"column": ", ".join(item.columns), **place} if item.columns else place
 
 
 def _absent(item: Expectation, data: Dataset) -> list[str]:
@@ -74,11 +58,7 @@ def _absent(item: Expectation, data: Dataset) -> list[str]:
 def _missing(item: Expectation, names: Sequence[str], data: Dataset) -> Finding:
     note = f"there is no column {', '.join(map(repr, names))} in the {data.role} data"
     remedy = f"Add it, or name one that is there: {', '.join(data.columns[:40])}."
-    return Finding(item.type, over=_over(item), n=data.rows, outcome="fail", note=note, remedy=remedy)
-
-
-def _error(item: Expectation, note: str, remedy: str) -> Finding:
-    return Finding(item.type, over=_over(item), outcome="error", note=note, remedy=remedy)
+    return Finding(item.type, over=over_of(item), n=data.rows, outcome="fail", note=note, remedy=remedy)
 
 
 def _weighed(finding: Finding, item: Expectation, severities: Sequence[str]) -> Finding:
@@ -93,169 +73,11 @@ def _weighed(finding: Finding, item: Expectation, severities: Sequence[str]) -> 
     return replace(finding, limit=None, outcome=None, note="; ".join(notes))
 
 
-# Running -------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """great-expectations without its warnings, log lines and bars, and without taking over the user's GX project."""
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
-    # Some expectations draw a bar whatever the settings say.
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logger.setLevel(logging.CRITICAL + 1)
-        from great_expectations.data_context.data_context.context_factory import project_manager
-        from great_expectations.exceptions.exceptions import DataContextError
-
-        try:
-            project = project_manager.get_current_project()
-        except DataContextError:
-            project = None
-        try:
-            yield
-        finally:
-            project_manager.set_project(project)
-            logger.setLevel(level)
-
-
-def _validate(suite: Suite, items: Sequence[Expectation], data: Dataset) -> dict[int, Any]:
-    """Place -> what great-expectations returned, or the finding that says why it could not run."""
-    with _quiet():
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
-
-        built, results = _build(items)
-        if not built:
-            return results
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-        source = context.data_sources.add_pandas("aims_gates").add_dataframe_asset("data")
-        definition = source.add_batch_definition_whole_dataframe("all")
-        about_names = [item for item in items if item.place in built and _about_names(item)]
-        others = [item for item in items if item.place in built and not _about_names(item)]
-        for expectations, frame in ((about_names, _names), (others, _frame)):
-            if expectations:
-                batch = definition.get_batch({"dataframe": frame(expectations, data)})
-                for group in _rounds(expectations):
-                    results.update(_round(batch, group, built, suite.parameters))
-    for item in items:
-        note = "great-expectations gave no result for it"
-        results.setdefault(item.place, _error(item, note, "Look at its arguments."))
-    return results
-
-
-def _rounds(items: Iterable[Expectation]) -> list[list[Expectation]]:
-    """Expectations that may run together.
-
-    Two quantile expectations of one column in one suite share a metric: great-expectations 1.24 judges the second on
-    the first one's quantiles. So no two of a type and the same columns run in one validation.
-    """
-    rounds: list[list[Expectation]] = []
-    taken: dict[tuple[Any, ...], int] = {}
-    for item in items:
-        turn = taken.get((item.type, item.columns), 0)
-        taken[item.type, item.columns] = turn + 1
-        if turn == len(rounds):
-            rounds.append([])
-        rounds[turn].append(item)
-    return rounds
-
-
-def _round(
-    batch: Any, items: Sequence[Expectation], built: Mapping[int, Any], parameters: Mapping[str, Any]
-) -> dict[int, Any]:
-    """One validation; where the library gives up on all because of one, each alone."""
-    import great_expectations as gx
-
-    try:
-        validated = batch.validate(
-            gx.ExpectationSuite(name="aims_gates", expectations=[built[item.place] for item in items]),
-            result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
-            expectation_parameters=dict(parameters) or None,
-        )
-    except Exception as error:  # noqa: BLE001 - whatever the library raises is a finding of that expectation
-        if len(items) > 1:
-            alone = [_round(batch, [item], built, parameters) for item in items]
-            return {place: result for outcome in alone for place, result in outcome.items()}
-        note = f"great-expectations could not run it: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        return {items[0].place: _error(items[0], note, "Check its arguments, and the suite's parameters.")}
-    # What could not run is listed first, so the place is read from the mark, not from the order.
-    return {result.expectation_config.meta[_MARK]: result for result in validated.results}
-
-
-def _build(items: Iterable[Expectation]) -> tuple[dict[int, Any], dict[int, Any]]:
-    """Expectations as great-expectations' objects; a finding for each that it does not know or refuses."""
-    from great_expectations.exceptions.exceptions import GreatExpectationsError
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-    from great_expectations.expectations.metadata_types import FailureSeverity
-
-    built, refused = {}, {}
-    for item in items:
-        try:
-            expectation_configuration = ExpectationConfiguration(
-                type=item.type,
-                kwargs=dict(item.kwargs),
-                meta={_MARK: item.place},
-                severity=FailureSeverity(item.severity),
-            )
-            built[item.place] = expectation_configuration.to_domain_obj()
-        except GreatExpectationsError as error:
-            note = f"great-expectations does not know it: {error}"
-            refused[item.place] = _error(item, note, "Check its spelling, or import what defines it.")
-        except (TypeError, ValueError) as error:
-            note = f"its arguments do not fit: {' '.join(str(error).split())[:300]}"
-            refused[item.place] = _error(item, note, "Check its kwargs in great-expectations' gallery.")
-    return built, refused
-
-
 def _boundless(item: Expectation) -> bool:
     """Whether a range is expected and neither of its ends given."""
     bounds = (item.kwargs.get("min_value"), item.kwargs.get("max_value"))
     ranged = item.type.endswith("_to_be_between") and "quantile" not in item.type
     return ranged and bounds == (None, None)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _texts(inner)
-
-
-def _frame(items: Sequence[Expectation], data: Dataset) -> "pd.DataFrame":
-    """The columns that the expectations name anywhere."""
-    import pandas as pd
-
-    named = {name for item in items for name in item.columns}
-    conditions = " ".join(
-        text
-        for item in items
-        for key, value in item.kwargs.items()
-        if "condition" in key or "query" in key
-        for text in _texts(value)
-    )
-    needed = [name for name in data.columns if name in named or name in conditions]
-    return data.pandas(needed) if needed else pd.DataFrame(index=range(data.rows))
-
-
-def _about_names(item: Expectation) -> bool:
-    """Whether the columns' names alone answer it, so that no row is needed."""
-    return item.type.startswith(_ABOUT_COLUMNS) and not any("condition" in key for key in item.kwargs)
-
-
-def _names(items: Sequence[Expectation], data: Dataset) -> "pd.DataFrame":
-    """One empty row under the set's column names."""
-    import pandas as pd
-
-    return pd.DataFrame({name: [False] for name in data.columns})
-
-
-# Reading the answer --------------------------------------------------------------------------------------------------
 
 
 def _finding(item: Expectation, result: Any, data: Dataset) -> Finding:
@@ -265,7 +87,7 @@ def _finding(item: Expectation, result: Any, data: Dataset) -> Finding:
         return _read(item, result.success, result.result, item.kwargs, data)
     raised = _raised(result.exception_info)
     if raised is not None:
-        return _error(
+        return error_of(
             item, f"great-expectations could not compute it: {raised}", "Check the column's type and the arguments."
         )
     kwargs = {**item.kwargs, **dict(result.expectation_config.kwargs)}
@@ -281,10 +103,10 @@ def _read(
     limits = _limits(kwargs, observed) if observed is not None else []
     if observed is not None and limits:
         limit = _deciding(limits, observed, success)
-        return _judged(Finding(item.type, observed, n=data.rows, over=_over(item), limit=limit), item, success)
+        return _judged(Finding(item.type, observed, n=data.rows, over=over_of(item), limit=limit), item, success)
     if _number(answer.get("unexpected_count")) is not None:
         count = Finding(
-            item.type, _number(answer["unexpected_count"]), n=data.rows, over=_over(item), limit=Limit("<=", 0)
+            item.type, _number(answer["unexpected_count"]), n=data.rows, over=over_of(item), limit=Limit("<=", 0)
         )
         return _judged(replace(count, note="the number of unexpected values"), item, success)
     return _yes_or_no(item, success, answer, data)
@@ -317,8 +139,8 @@ def _mapped(item: Expectation, success: bool, answer: Mapping[str, Any]) -> Find
         remedy = "Widen the condition." if empty else "Fill the column, or expect it to be null."
         limit = _share_limit(item)
         outcome: Any = "inconclusive" if empty else "error"
-        return Finding(item.type, n=n, over=_over(item), limit=limit, outcome=outcome, note=note, remedy=remedy)
-    finding = Finding(item.type, share / 100, n=n, over=_over(item), limit=_share_limit(item))
+        return Finding(item.type, n=n, over=over_of(item), limit=limit, outcome=outcome, note=note, remedy=remedy)
+    finding = Finding(item.type, share / 100, n=n, over=over_of(item), limit=_share_limit(item))
     return _judged(finding, item, success)
 
 
@@ -372,5 +194,5 @@ def _yes_or_no(item: Expectation, success: bool, answer: Mapping[str, Any], data
         note += "; no bound is given, so it holds whatever the data"
     elif observed is not None and any(part in item.type for part in _SHOWN):
         note += f"; observed: {str(observed)[:200]}"
-    finding = Finding(item.type, float(not success), n=data.rows, over=_over(item), limit=Limit("<=", 0), note=note)
+    finding = Finding(item.type, float(not success), n=data.rows, over=over_of(item), limit=Limit("<=", 0), note=note)
     return _judged(finding, item, success)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from aims_gates import Case, Dataset, Finding, InputError, MissingDataError
 
+from .attachment import attach_html
 from .expectations import judge_suite
 from .own import Limits, own_findings
 from .suite import SEVERITIES, read_suite
@@ -33,6 +34,8 @@ def run(case: Case) -> Iterable[Finding]:
         findings, non_null = judge_suite(suite, data, severities) if suite is not None else ([], None)
         for finding in (*findings, *own_findings(data, limits, case, non_null)):
             yield replace(finding, over={**(finding.over or {}), "dataset": data.role}) if len(sets) > 1 else finding
+    if suite is not None and case.params.get("html"):
+        yield from attach_html(case, suite, sets)
 
 
 def _sets(case: Case) -> list[Dataset]:

@@ -1,6 +1,8 @@
 """Data quality: great-expectations' answers kept, in order, and nothing passes by accident."""
 
+import hashlib
 import json
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 
 from aims_gates import DataError, Dataset, Finding
+from aims_gates.cli import main
 from aims_gates.evaluation.run_gate import outcome_of
 from aims_gates.packs.find import find_gates
 from tests.support import counted_queries
@@ -220,7 +223,7 @@ def test_a_plain_suite_reads_no_rows_and_asks_once(run: Run, monkeypatch: pytest
     asked = counted_queries(monkeypatch)
     monkeypatch.setattr(Dataset, "pandas", None)
     package = find_gates()["data_quality"].load().__module__
-    monkeypatch.setattr(sys.modules[f"{package}.expectations"], "_validate", None)
+    monkeypatch.setattr(sys.modules[f"{package}.expectations"], "run_library", None)
     plain = [case for case in CASES if case["type"] in PLAIN and "row_condition" not in case["kwargs"]]
     assert len(plain) >= 10
     found = of_suite(run("data_quality", {"evaluation": TABLE}, suite=plain))
@@ -543,3 +546,46 @@ def test_a_suite_parameter_is_filled_in_and_one_without_a_value_is_an_error(run:
     other = expect("expect_column_values_to_be_unique", column="low")
     found = of_suite(run("data_quality", {"evaluation": TABLE}, suite=[entry, other]))
     assert [f.outcome for f in found] == ["error", "pass"]
+
+
+def test_great_expectations_page_is_attached_with_its_digest_without_rows_or_anything_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"x": [1.0, 2.0, 777_777.5], "y": ["a", "b", "c"]}).to_csv("d.csv", index=False)
+    suite = [
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "min_value": 0, "max_value": 10}},
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "y"}},
+    ]
+    Path("suite.json").write_text(json.dumps(suite))
+    main(
+        [
+            "try",
+            "data_quality",
+            "--data",
+            "evaluation=d.csv",
+            "--json",
+            "--param",
+            'suite="suite.json"',
+            "--param",
+            "html=true",
+        ]
+    )
+    printed = capsys.readouterr()
+    (named,) = [f for f in json.loads(printed.out)["findings"] if f["measure"] == "expectations_report"]
+    page = (tmp_path / "data_quality-great-expectations.html").read_bytes()
+    assert hashlib.sha256(page).hexdigest() in named["note"] and named["outcome"] is None
+    text = page.decode()
+    assert "values must be greater than or equal to" in text and "777" not in text
+    assert not re.search(r"<(script|link|img)[^>]*(src|href)=.https?:", text)
+
+
+def test_without_great_expectations_its_page_is_left_out_and_the_verdict_stands(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "great_expectations", None)
+    suite = [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}}]
+    found = run("data_quality", {"evaluation": pd.DataFrame({"x": [1, 2]})}, {}, suite=suite, html=True)
+    (left_out,) = [finding for finding in found if finding.measure == "expectations_report"]
+    assert "cannot be imported" in str(left_out.note) and "aims-gates[gates]" in str(left_out.remedy)
+    assert outcome_of(found) == "pass"
