@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from typing import Any
 
 from aims_gates import Case, Dataset, Finding
 
@@ -52,8 +53,8 @@ def attach_html(case: Case, suite: Suite, sets: Sequence[Dataset]) -> Iterator[F
 
 def _page(suite: Suite, data: Dataset) -> bytes:
     result = run_whole(suite, data)
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
+    from great_expectations.render import renderer, view
 
-    text = DefaultJinjaPageView().render(ValidationResultsPageRenderer(run_info_at_end=True).render(result))
-    return _REMOTE.sub("", str(text)).encode()
+    page: Any = renderer.ValidationResultsPageRenderer(run_info_at_end=True)  # type: ignore[attr-defined]
+    look: Any = view.DefaultJinjaPageView()  # type: ignore[attr-defined]
+    return _REMOTE.sub("", str(look.render(page.render(result)))).encode()
