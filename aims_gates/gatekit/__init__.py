@@ -26,7 +26,7 @@ from aims_gates.gatekit.clusters import (
     tally_rows,
 )
 from aims_gates.gatekit.crosscheck import agreement, sampled_rows
-from aims_gates.gatekit.sets import named_sets
+from aims_gates.gatekit.sets import common_sql, named_sets
 from aims_gates.gatekit.stated import HOLDS, holds
 from aims_gates.gatekit.verdict import fails_alone, judge_interval, outcome_remedy
 from aims_gates.gatekit.weights import (
@@ -60,6 +60,7 @@ __all__ = [
     "cluster_ratios",
     "cluster_sql",
     "cluster_totals",
+    "common_sql",
     "counts_rows",
     "fails_alone",
     "holds",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from aims_gates import AimsGatesError, Case, Dataset, Finding, Outcome
+from aims_gates.gatekit import common_sql
 
 from .columns import Column
 from .settings import Settings
@@ -114,16 +115,5 @@ def _any(production: Dataset, other: Dataset, names: Sequence[str]) -> bool:
 
 def _hashed(production: Dataset, other: Dataset, names: Sequence[str]) -> tuple[str, str]:
     """``SELECT h``: the hash of these columns of each row, of production and of the other set."""
-    content = f"hash({', '.join(_common(production, other, name) for name in names)})"
+    content = f"hash({', '.join(common_sql(production, other, name) for name in names)})"
     return f"SELECT {content} AS h FROM data", f"SELECT {content} AS h FROM {other.table}"
-
-
-def _common(one: Dataset, other: Dataset, name: str) -> str:
-    """SQL of a column, the same for equal values of both sets: 1 and 1.0 are one, and a date meets its text."""
-    column, kinds = Dataset.quote(name), {one.kind(name), other.kind(name)}
-    if one.type(name) == other.type(name) and one.type(name) not in ("DOUBLE", "FLOAT"):
-        return column
-    if kinds <= {"numeric", "boolean"}:
-        floats = "FLOAT" in (one.type(name), other.type(name))
-        return f"CAST({column} AS {'FLOAT' if floats else 'DOUBLE'}) + 0"
-    return f"CAST({column} AS VARCHAR)"

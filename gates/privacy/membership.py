@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aims_gates import Case, Dataset, Finding, intervals
-from aims_gates.gatekit import outcome_remedy
+from aims_gates.gatekit import common_sql, outcome_remedy
 
 from .question import Question
 
@@ -14,6 +14,10 @@ __all__ = ["membership_findings"]
 
 _MEASURE = "membership_auc"
 _ONE_ROW = "Give the attack one row of each person."
+#: The share of evaluation rows among the members from which on the two are not told apart.
+_MOST_SHARED = 0.05
+_UNKNOWN = "the two sets have no column in common but the label and what the model answered, which shows no shared rows"
+_APART = "Give rows that the model was trained on as members, others as evaluation, both with their columns or an id."
 _NOTE = (
     "0.5: the error tells nothing of who was in the training set; 1: it tells all (an attacker who knows the label and "
     "what the model answers, by the size of the error alone; a cleverer one may do better)"
@@ -49,9 +53,31 @@ def membership_findings(case: Case, question: Question) -> Iterator[Finding]:
         yield Finding(_MEASURE, area, n=n, limit=limit, outcome="inconclusive", note=note, remedy=_ONE_ROW)
         return
     ends = intervals.auc_interval(area, len(members), len(others), confidence)
-    outcome = limit.verdict(area, *ends)
+    outcome, shared = limit.verdict(area, *ends), _shared(case)
+    if shared is None or shared > _MOST_SHARED:
+        mixed = _UNKNOWN if shared is None else f"{shared:.0%} of the evaluation rows stand among the members"
+        note = f"{_NOTE}; {mixed}, so the attack is easier to fool than it looks"
+        outcome = "inconclusive" if outcome == "pass" else outcome
+        yield Finding(_MEASURE, area, *ends, n=n, limit=limit, outcome=outcome, note=note, remedy=_APART)
+        return
     advice = outcome_remedy(outcome, "Regularize the model, train on more rows, or train it with differential privacy.")
     yield Finding(_MEASURE, area, *ends, n=n, limit=limit, outcome=outcome, note=_NOTE, remedy=advice)
+
+
+def _shared(case: Case) -> float | None:
+    """The share of evaluation rows that stand among the members, by the role id, else by all columns that both have.
+
+    None where no column says so.
+    """
+    members, evaluation = (case.data[role] for role in ("members", "evaluation"))
+    answers = {name for role in ("target", "prediction", "score", "weight") for name in case.roles.get(role, ())}
+    names = [name for name in evaluation.columns if name in members.columns and name not in answers]
+    keys = [name for name in case.roles.get("id", ()) if name in names]
+    if not names:
+        return None
+    content = ", ".join(common_sql(evaluation, members, name) for name in keys or names)
+    sql = f"SELECT count(*) FROM data WHERE hash({content}) IN (SELECT hash({content}) FROM {members.table})"
+    return int(evaluation.query(sql)[0][0]) / evaluation.rows
 
 
 def _errors(case: Case, data: Dataset) -> npt.NDArray[np.float64]:

@@ -80,11 +80,17 @@ def test_rows_alone_weigh_by_kish_or_by_their_count() -> None:
     assert sampled.rate([1], [0, 1]).n == pytest.approx(inside.sum() ** 2 / (inside**2).sum())
     assert counted.rate([1], [0, 1]).n == pytest.approx(inside.sum())
     assert sampled.rate([1], [0, 1]).df == math.inf
+    assert Tally(np.array([2.0, 2.0]), np.array([2.0, 6.0]), np.array([2.0, 18.0])).rate(
+        [1], [0, 1]
+    ).n == pytest.approx(3.2)
     assert sampled.rate([0], []) == SampleRate(None, 0.0) and SampleRate(None, 0.0).interval(0.95) == (0.0, 1.0)
 
 
 def test_the_interval_of_clusters_is_that_of_fewer_rows_by_students_quantile() -> None:
     independent, clustered = (SampleRate(0.3, 200.0, df).interval(0.95) for df in (math.inf, 7.0))
+    assert independent == pytest.approx(intervals.exact_rate(60, 200, 0.95))
+    assert SampleRate(0.3, 200.0).counts(0.95) == (60.0, 200.0) and SampleRate(0.0, 9.0).counts(0.95) == (0.0, 9.0)
+    assert SampleRate(0.3, 200.0, 7.0).counts(0.95, 4)[1] < SampleRate(0.3, 200.0, 7.0).counts(0.95)[1]
     fewer = 200 * (1.959964 / 2.364624) ** 2
     assert SampleRate(0.3, 200.0, 7.0).counts(0.95)[1] == pytest.approx(fewer, rel=1e-5)
     assert clustered[0] < independent[0] < 0.3 < independent[1] < clustered[1]

@@ -111,7 +111,7 @@ def predicted(rows: int, spread: float, seed: int = 1) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     y = random.integers(0, 2, rows)
     error = np.clip(np.abs(random.normal(0, spread, rows)), 0, 1)
-    return pd.DataFrame({"y": y, "s": np.abs(y - error), "town": "A"})
+    return pd.DataFrame({"y": y, "s": np.abs(y - error), "town": "A", "x": random.normal(size=rows)})
 
 
 def test_a_model_that_knows_its_training_rows_by_heart_tells_who_they_are(run: Run) -> None:
@@ -129,6 +129,28 @@ def test_a_model_that_does_as_well_on_others_tells_nothing(run: Run) -> None:
     assert finding.outcome == "pass" and finding.value == pytest.approx(0.5, abs=0.03)
     few = {role: frame.head(20) for role, frame in sets.items()}
     assert one(run("privacy", few, ROLES, **asked()), "membership_auc").outcome == "inconclusive"
+
+
+def test_a_pass_needs_rows_that_are_known_to_stand_on_one_side_only(run: Run) -> None:
+    members, evaluation = predicted(2000, 0.3, 2), predicted(2000, 0.3)
+    mixed = pd.concat([evaluation.head(1500), members.head(500)])
+    finding = one(run("privacy", {"evaluation": mixed, "members": members}, ROLES, **asked()), "membership_auc")
+    assert finding.outcome == "inconclusive" and "25% of the evaluation rows stand among the members" in str(
+        finding.note
+    )
+    # Equal rows of other people are told apart by an id; without any column but the answers nothing is.
+    numbered = {
+        "evaluation": evaluation.assign(x=1, i=range(2000)),
+        "members": members.assign(x=1, i=range(2000, 4000)),
+    }
+    assert one(run("privacy", numbered, ROLES | {"id": ["i"]}, **asked()), "membership_auc").outcome == "pass"
+    bare = {"evaluation": evaluation, "members": members.drop(columns=["town", "x"])}
+    finding = one(run("privacy", bare, ROLES, **asked()), "membership_auc")
+    assert finding.outcome == "inconclusive" and "no column in common" in str(finding.note)
+    same = {"evaluation": predicted(2000, 0.05), "members": predicted(2000, 0.05)}
+    assert one(run("privacy", same, ROLES, **asked()), "membership_auc").outcome == "inconclusive"
+    known = {"evaluation": predicted(2000, 0.4).assign(x=1), "members": predicted(2000, 0.05, 2).assign(x=1)}
+    assert one(run("privacy", known, ROLES, **asked()), "membership_auc").outcome == "fail"
 
 
 def test_predictions_without_scores_will_do(run: Run) -> None:
