@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import celpy  # noqa: F401 - raises the recursion limit when imported, which Hypothesis refuses within a test
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, create_engine
