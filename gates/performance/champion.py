@@ -8,6 +8,7 @@ import numpy as np
 from aims_gates import DataError, InputError, intervals
 from aims_gates.gatekit import Tally, cluster_ratios, tally_rows
 
+from .forecast import pinball_sql, ratio_of, ratio_sums
 from .measured import Ends, Measured, mean_of, with_ends
 from .rows import Rows
 
@@ -222,7 +223,11 @@ def _numeric(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
         "mean_absolute_error": ("abs(d - y)", "abs(d2 - y)"),
         "mean_squared_error": ("pow(d - y, 2)", "pow(d2 - y, 2)"),
     }
+    if (quantile := rows.points.get("quantile")) is not None:
+        terms["pinball_loss"] = (pinball_sql(quantile, "d"), pinball_sql(quantile, "d2"))
     measureds = _means(rows, pairs, terms, comparisons)
+    if "wape_champion_difference" in rows.limits:
+        measureds["wape"] = _wape(rows, pairs, comparisons)
     variance = rows.data.query(f"SELECT sum(w * y * y) / sum(w) - pow(sum(w * y) / sum(w), 2) FROM ({pairs})")[0][0]
     squared = measureds["mean_squared_error"]
     if variance and variance > 0 and squared.value is not None and squared.low is not None and squared.high is not None:
@@ -231,6 +236,16 @@ def _numeric(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
         note = "interval: of the mean squared errors, over the target's variance"
         measureds["r2"] = Measured(-squared.value / variance, *ends, squared.n, note, sure)
     return measureds
+
+
+def _wape(rows: Rows, pairs: str, comparisons: int) -> Measured:
+    """What is missed less what the champion misses, over the sum of the truths; the delta method on that ratio."""
+    gap, truth = "(abs(d - y) - abs(d2 - y))", "abs(y)"
+    query = f"SELECT sum(w), {rows.squares}, {ratio_sums([(gap, truth)])} FROM ({pairs}) AS r"
+    weight, squares, *sums = map(float, rows.data.query(query)[0])
+    linked = cluster_ratios(rows.data, pairs, [(gap, truth)])[()][0] if rows.cluster else None
+    t, tt, b, bb, tb = sums
+    return ratio_of(rows, weight, rows.size(weight, squares), (t, tt, b, bb, tb), comparisons, linked, least=-inf)
 
 
 def _scores(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
