@@ -125,7 +125,16 @@ def test_the_gap_to_a_champion_s_wape_is_worked_out_by_hand(run: Run) -> None:
     assert finding.outcome == "pass"
     ours, theirs = (mean_pinball_loss(frame.y, frame.d, alpha=0.75) for frame in (SMALL, NAIVE))
     assert of(findings, "pinball_loss_champion_difference").value == pytest.approx(ours - theirs, abs=1e-12)
-    other = run("performance", {"evaluation": NAIVE, "champion": SMALL}, ROLES, limits=limits)
+    roles = {**ROLES, "slice": ["horizon"]}
+    other = run("performance", {"evaluation": NAIVE, "champion": SMALL}, roles, limits=limits)
+    ahead = [of(other, AGAINST, horizon=horizon) for horizon in "12"]
+    # By horizon: 8 less 5 of 40 sold, and 10 less 2 of 60.
+    assert [f.value for f in ahead] == pytest.approx([3 / 40, 8 / 60], abs=1e-12)
+    assert {f.outcome for f in ahead} == {None} and all(
+        f.low is not None and f.low < float(f.value or 0) for f in ahead
+    )
+    absolute = of(other, "mean_absolute_error_champion_difference", horizon="2")
+    assert (absolute.value, absolute.n) == pytest.approx((4, 2), abs=1e-12)
     assert of(other, AGAINST).value == pytest.approx(0.11, abs=1e-12) and of(other, AGAINST).outcome == "fail"
 
 
@@ -137,5 +146,9 @@ def test_a_champion_s_gap_is_wider_for_clusters_and_not_asked_for_without_a_limi
     alone = of(run("performance", sets, ROLES, limits=limits), AGAINST)
     linked = of(run("performance", sets, {**ROLES, "cluster": ["shop"]}, limits=limits), AGAINST)
     assert linked.value == alone.value
+    slices = {**ROLES, "cluster": ["shop"], "slice": ["horizon"]}
+    whole = frame.assign(horizon=1)
+    one = of(run("performance", {**sets, "evaluation": whole}, slices, limits=limits), AGAINST, horizon="1")
+    assert (one.value, one.low, one.high) == pytest.approx((linked.value, linked.low, linked.high))
     assert float(linked.high or 0) - float(linked.low or 0) > 1.5 * (float(alone.high or 0) - float(alone.low or 0))
     assert AGAINST not in {f.measure for f in run("performance", sets, ROLES, limits={"r2": {"op": ">=", "value": 0}})}
