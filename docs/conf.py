@@ -33,6 +33,7 @@ NAVIGATION = {
         "docs/guides/approver-and-auditor",
         "docs/guides/mlops-engineer",
         "docs/guides/schemas",
+        "docs/guides/backtest",
         "docs/README",
     ],
     "Look up": [

@@ -70,8 +70,8 @@ _SHARES = frozenset((
     "positive_predictive_value", "negative_predictive_value", "membership_auc", "small_cell_share",
 ))  # fmt: skip
 _FROM_ZERO = frozenset((
-    "log_loss", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "psi", "wasserstein",
-    "kl_div", "chisquare", "wape", "pinball_loss",
+    "log_loss", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "psi", "csi",
+    "wasserstein", "kl_div", "chisquare", "wape", "pinball_loss",
 ))  # fmt: skip
 
 

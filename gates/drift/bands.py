@@ -1,11 +1,11 @@
-"""Bands of a number by the quantiles of the reference.
+"""Bands of a number by the quantiles of the reference, or those that somebody gives, as banks do for their scores.
 
 Ten bands of about a tenth of the reference each, so that none is empty there and no outlier stretches them. A value
 that more than a tenth of the reference has is a band of its own. What lies beyond the reference falls into the outer
 bands.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .columns import Column, Floats
 
-__all__ = ["BANDS", "Bands", "bands_of"]
+__all__ = ["BANDS", "Bands", "bands_of", "give_bands"]
 
 BANDS = 10
 #: Above so many rows the engine finds the quantiles; below, sorting the values is quicker.
@@ -30,11 +30,27 @@ class Bands:
         cuts: Ascending.
         alone: Of each band, whether it holds one value only.
         rows: The reference's rows in each.
+        given: Whether somebody gave the cuts.
     """
 
     cuts: Floats
     alone: tuple[bool, ...]
     rows: Counts
+    given: bool = False
+
+
+def give_bands(reference: Mapping[str, Column], ends: Mapping[str, Sequence[float]]) -> None:
+    """Cut columns of the reference where somebody says, instead of by their quantiles.
+
+    Args:
+        reference: Column by name.
+        ends: The inner ends of its bands, ascending, by column; a value at an end is in the band above it.
+    """
+    for name, cuts in ends.items():
+        column = reference.get(name)
+        if column is not None and column.reading.form == "number":
+            rows = np.diff([0, *column.below(cuts), column.n]).astype(np.int64)
+            column.bands = Bands(np.array(cuts, np.float64), (False,) * len(rows), rows, given=True)
 
 
 def bands_of(reference: Column) -> Bands:

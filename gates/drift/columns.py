@@ -139,7 +139,7 @@ class Column:
         dtype: The NumPy type pandas would give the values: what decides how NumPy bins them.
         prefix: Distinct values of a number among the first 4,096 rows; 0 for a category.
         values: About how many distinct values a category has; 0 for a number.
-        bands: The bands by its quantiles, once somebody asked for them.
+        bands: The bands that were given, or those by its quantiles once somebody asked for them.
     """
 
     name: str

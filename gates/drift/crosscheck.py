@@ -11,8 +11,9 @@ import numpy as np
 from aims_gates import DataError, Dataset, Finding
 from aims_gates.gatekit import agreement, sampled_rows
 
+from .bands import give_bands
 from .columns import Floats, Part, Reading, profile
-from .methods import METHODS, evidently_method
+from .methods import BANDED, METHODS, evidently_method
 from .pair import Pair
 from .settings import EVIDENTLY, Settings
 
@@ -24,7 +25,6 @@ __all__ = ["crosscheck"]
 Sides = tuple["pd.Series", "pd.Series"]
 #: Column and method -> a statistic.
 Values = Mapping[tuple[str, str], float]
-_CELLS = ("psi", "jensenshannon", "kl_div", "hellinger")
 #: Rarer categories than one in so many rows of the reference, or of so few, are one cell.
 _RARE, _LEAST_ROWS = 100, 5
 
@@ -47,6 +47,7 @@ def crosscheck(
     columns = [
         profile(Part(Dataset.open(frame, role=data.role)), plain) for (frame, _), data in zip(frames, sets, strict=True)
     ]
+    give_bands(columns[0], settings.bands)
     pairs = [
         (Pair(columns[0][name], columns[1][name], settings.quantiles), [frame[name].dropna() for frame, _ in frames])
         for name in plain
@@ -86,10 +87,10 @@ def _by_library(name: str, pair: Pair, sides: Sides, settings: Settings) -> floa
         return float(scipy.stats.wasserstein_distance(*sides)) / max(float(np.std(sides[0])), 0.001)
     if name == "TVD":
         return float(distance.cityblock(*_shares(*sides))) / 2
-    if name not in _CELLS:
+    if name not in BANDED:
         return None
     if not settings.quantiles:
-        return _evidently(name, pair, sides)
+        return _evidently("psi" if name == "csi" else name, pair, sides)
     first, second = _cells(pair, sides)
     if name == "jensenshannon":
         return float(distance.jensenshannon(first, second))

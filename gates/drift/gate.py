@@ -9,14 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, MissingDataError
+from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, InputError, MissingDataError
 
 from .attachment import attach_html
+from .bands import give_bands
 from .bins import bin_shares, first_columns
 from .chunks import parts_of
 from .columns import Column, Floats, Part, Reading, profile, reading_of, texts
 from .crosscheck import crosscheck
-from .methods import METHODS, evidently_method
+from .methods import BANDED, METHODS, evidently_method
 from .overlap import overlaps
 from .pair import Pair
 from .settings import EVIDENTLY, Settings
@@ -31,8 +32,8 @@ __all__ = ["run"]
 _NO_FEATURES = ("timestamp", "weight", "id", "cluster")
 #: Columns that often exist on one side only: outcomes come late, predictions are made later.
 _ONE_SIDED = ("target", "prediction", "score")
-_BINNED = {"psi", "jensenshannon", "kl_div"}
-_BANDED = {*_BINNED, "hellinger"}
+_BANDED = set(BANDED)
+_BINNED = _BANDED - {"hellinger"}
 
 
 def run(case: Case) -> Iterable[Finding]:
@@ -42,6 +43,7 @@ def run(case: Case) -> Iterable[Finding]:
     readings, result = _readings(case, settings, reference, production)
     base = profile(Part(reference), readings)
     count_together(base.values())
+    give_bands(base, settings.bands)
     bins: dict[str, list[Finding]] = {}
     parts, empty = parts_of(production, settings.chunk, case)
     result += empty
@@ -83,6 +85,10 @@ def _readings(
 ) -> tuple[dict[str, Reading], list[Finding | Measured]]:
     """How to read each column; a finding for each that cannot be read in both sets."""
     columns = _columns(case, settings, reference, production)
+    for name in settings.bands:
+        if name not in columns:
+            message = f"bands are given for {name!r}, which is not compared"
+            raise InputError(message, where="parameter bands", remedy=f"Choose from: {', '.join(columns)}.")
     text = texts(reference, (name for name in columns if name in production.columns))
     readings: dict[str, Reading] = {}
     findings: list[Finding | Measured] = []
@@ -90,7 +96,11 @@ def _readings(
         try:
             reference.require(name, values=False)
             production.require(name, values=False)
-            readings[name] = reading_of(name, reference, production, name in text)
+            reading = reading_of(name, reference, production, name in text)
+            if name in settings.bands and reading.form != "number":
+                message = f"bands are given for {name!r}, which holds no numbers"
+                raise DataError(message, remedy="Leave it out of bands: each of its values is a cell as it is.")
+            readings[name] = reading
         except DataError as error:
             measure, over = _first(name, settings), {"column": name}
             if _may_be_absent(name, case, settings, reference, production):

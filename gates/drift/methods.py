@@ -7,7 +7,7 @@ stands beside it. Sources: ``evidently/legacy/calculations/stattests`` of eviden
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -18,10 +18,14 @@ from .bounds import Bound, Distance, Divergence, dealt, proportions, redrawn
 from .columns import Floats
 from .pair import Counts, Pair, sturges
 
-__all__ = ["DEFAULT", "METHODS", "Method", "Statistic", "evidently_method"]
+__all__ = ["BANDED", "DEFAULT", "METHODS", "Method", "Statistic", "evidently_method"]
 
 #: What compares a column where nobody says: docs/adr/0035 gives the reasons.
 DEFAULT = "psi"
+#: What compares the rows of bands.
+BANDED = ("psi", "csi", "jensenshannon", "kl_div", "hellinger")
+#: What banks say of a stability index up to so much: N. Siddiqi, Credit Risk Scorecards (2006).
+_CUSTOM = ((0.1, "stable (up to 0.1)"), (0.25, "moved somewhat (0.1 to 0.25)"), (math.inf, "moved much (above 0.25)"))
 _SMALL = 1000
 #: SciPy's ks_2samp counts paths up to so many rows, and above takes the limit distribution.
 _EXACT = 10_000
@@ -128,6 +132,21 @@ def _diverged(
         return Divergence(value, cells, formula, power, limit, unit)
 
     return Statistic(value, bound=bound, note=f"{len(cells[0])} cells", blind=_CROWDED if crowded else "")
+
+
+def _stability(name: str, always: bool) -> Measure:
+    """psi, in a bank's words where it is asked as banks ask: with bands of their own, or (``always``) by this name."""
+    index = _divergence(_psi, 1, 1)
+
+    def measure(pair: Pair) -> Statistic:
+        statistic = index(pair)
+        if not (always or pair.given):
+            return statistic
+        custom = next(words for most, words in _CUSTOM if statistic.value <= most)
+        bands = f"{len(pair.cells[0])} {'given bands' if pair.given else 'cells'}"
+        return replace(statistic, note=f"{name} of {pair.name!r} over {bands}; the value is by custom {custom}")
+
+    return measure
 
 
 def _hellinger_of(pair: Pair) -> Statistic:
@@ -297,9 +316,10 @@ _ANY: frozenset[Literal["number", "category"]] = frozenset({"number", "category"
 _NUMBER: frozenset[Literal["number", "category"]] = frozenset({"number"})
 _CATEGORY: frozenset[Literal["number", "category"]] = frozenset({"category"})
 
-#: evidently's names.
+#: evidently's names, and csi, which is a bank's for the psi of what goes into a score.
 METHODS: Mapping[str, Method] = {
-    "psi": Method(_ANY, _divergence(_psi, 1, 1), test=False, bounded=True),
+    "psi": Method(_ANY, _stability("population stability index", False), test=False, bounded=True),
+    "csi": Method(_ANY, _stability("characteristic stability index", True), test=False, bounded=True),
     "jensenshannon": Method(_ANY, _divergence(_js, 2, 1 / 8), test=False, bounded=True),
     "kl_div": Method(_ANY, _divergence(_kl, 1, 1 / 2), test=False),
     "hellinger": Method(_ANY, _hellinger_of, test=False, bounded=True),

@@ -80,10 +80,15 @@ class Pair:
         """Whether the values have an order."""
         return self.reference.reading.form == "number"
 
+    @property
+    def given(self) -> bool:
+        """Whether somebody gave the bands."""
+        return self.reference.bands is not None and bool(self.reference.bands.given)
+
     @cached_property
     def binned(self) -> bool:
-        """Whether evidently would bin the values instead of counting each."""
-        return self.number and not self.reference.few
+        """Whether bands are given, or evidently would bin the values instead of counting each."""
+        return self.number and (self.given or not self.reference.few)
 
     @property
     def dtype(self) -> type[Any]:
@@ -113,7 +118,7 @@ class Pair:
 
     @property
     def bands(self) -> Bands:
-        """The bands by the reference's quantiles."""
+        """The bands: given ones, or by the reference's quantiles."""
         if self.reference.bands is None:
             self.reference.bands = bands_of(self.reference)
         bands: Bands = self.reference.bands
@@ -156,16 +161,24 @@ class Pair:
             hashed = self.reference.reading.how == "hashed"
             pooled = self.quantiles and not self.number and place == self._often.sum()
             return hashed or (pooled and int((~self._often).sum()) > 1)
-        if self.quantiles:
+        if self.quantiles and not self.given:
             return not self.bands.alone[place]
-        low, high = (real(float(edge)) for edge in self.edges[place : place + 2])
-        end = "<=" if place == len(self.edges) - 2 else "<"
+        edges = self._outer if self.given else self.edges
+        low, high = (real(float(edge)) for edge in edges[place : place + 2])
+        end = "<=" if place == len(edges) - 2 else "<"
         ends = [
             column.query("min(x), max(x)", f"AND x >= {low} AND x {end} {high}")[0]
             for column in (self.reference, self.production)
         ]
         known = {float(value) for pair in ends for value in pair if value is not None}
         return len(known) > 1
+
+    @property
+    def _outer(self) -> Floats:
+        """The cuts of given bands between the least and the greatest value."""
+        both = (self.reference, self.production)
+        ends = min(column.low for column in both), max(column.high for column in both)
+        return np.array([ends[0], *self.bands.cuts, ends[1]])
 
     @cached_property
     def pooled_distinct(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aims_gates import Case, InputError, Limit
 
-from .methods import DEFAULT, METHODS
+from .methods import BANDED, DEFAULT, METHODS
 from .streams import DETECTORS, Streams, read_streams
 
 __all__ = ["CONVENTIONS", "EVIDENTLY", "Settings"]
@@ -19,6 +19,7 @@ EVIDENTLY = "evidently"
 #: its defaults, and the others are a tenth for shares that differ and a twentieth for rows.
 CONVENTIONS: Mapping[str, Any] = {
     "psi": 0.2,
+    "csi": 0.2,
     "jensenshannon": 0.1,
     "kl_div": 0.1,
     "hellinger": 0.1,
@@ -62,6 +63,7 @@ class Settings:
         html: Whether evidently's own page is attached.
         shares_rows: Whether production may hold rows of the other sets.
         crosscheck: Up to how many rows of each set a library measures beside the gate; 0: none.
+        bands: Column -> the inner ends of its bands, where they are given.
     """
 
     method: tuple[str, ...] | Mapping[str, tuple[str, ...]] | None
@@ -78,6 +80,7 @@ class Settings:
     html: bool
     shares_rows: bool
     crosscheck: int
+    bands: Mapping[str, tuple[float, ...]]
 
     @classmethod
     def of(cls, case: Case) -> "Settings":
@@ -121,6 +124,7 @@ class Settings:
             html,
             shares,
             beside,
+            _bands(params.get("bands") or {}, quantiles, method),
         )
 
     @property
@@ -157,6 +161,21 @@ def _chunk(raw: Any) -> int | str | None:
     _require(sound, "chunk", raw, 'Give a number of rows, or a period such as "1d".')
     chunk: int | str | None = raw
     return chunk
+
+
+def _bands(raw: Mapping[str, Any], quantiles: bool, method: Any) -> Mapping[str, tuple[float, ...]]:
+    """The inner ends of bands by column, for methods that compare bands."""
+    _require(quantiles or not raw, "bands", raw, "bins: evidently has bins of its own; leave one of the two out.")
+    for column, ends in raw.items():
+        numbers = isinstance(ends, list | tuple) and all(
+            isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end) for end in ends
+        )
+        remedy = 'Give each column the inner ends of its bands, which rise: {"score": [0.05, 0.2, 0.5]}.'
+        _require(numbers and bool(ends) and list(ends) == sorted(set(ends)), "bands", {column: ends}, remedy)
+        methods = method.get(column, (DEFAULT,)) if isinstance(method, Mapping) else method or (DEFAULT,)
+        remedy = f"Only these methods compare bands: {', '.join(BANDED)}."
+        _require(bool(set(BANDED) & set(methods)), "bands", {column: ends}, remedy)
+    return {column: tuple(map(float, ends)) for column, ends in raw.items()}
 
 
 def _columns(raw: Any) -> tuple[str, ...] | None:

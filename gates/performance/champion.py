@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
 
 from aims_gates import DataError, InputError, intervals
 from aims_gates.gatekit import Tally, cluster_ratios, tally_rows
 
+from .forecast import pinball_sql, ratio_of, ratio_sums
 from .measured import Ends, Measured, mean_of, with_ends
 from .rows import Rows
 
-__all__ = ["champion_measures"]
+__all__ = ["champion_measures", "champion_slices"]
 
 Cells = Mapping[tuple[int, int, int], float]
+Slices = dict[str | None, dict[str, Measured]]
 #: Label, decision of the candidate, decision of the champion, in the order of their kinds.
 _KINDS = [(y, d, e) for y in (0, 1) for d in (0, 1) for e in (0, 1)]
 _EPSILON = 2.220446049250313e-16
@@ -31,7 +34,7 @@ def champion_measures(rows: Rows, champion: Rows, comparisons: int = 1) -> dict[
         raise InputError(message, where=champion.data.where, remedy="Use the same evaluation rows for both.")
     pairs = _pairs(rows, champion)
     if rows.kind == "numeric":
-        return _numeric(rows, pairs, comparisons)
+        return _numeric(rows, pairs, comparisons)[None]
     if rows.kind == "classes":
         return {"accuracy": _accuracy(rows, pairs, comparisons)}
     both = rows.score and champion.score
@@ -39,15 +42,24 @@ def champion_measures(rows: Rows, champion: Rows, comparisons: int = 1) -> dict[
     return {**decisions, **(_scores(rows, pairs, comparisons) if both else {})}
 
 
-def _pairs(rows: Rows, champion: Rows) -> str:
-    """``SELECT y, d, s, d2, s2, w``, matched by the role ``id`` where given, else by place; refused where y differs."""
+def champion_slices(rows: Rows, champion: Rows, column: str) -> dict[str | None, dict[str, Measured]]:
+    """Slice of a column -> differences of two that forecast quantities.
+
+    Raises:
+        DataError: the two do not hold the same rows.
+    """
+    return _numeric(rows, _pairs(rows, champion, column), 1)
+
+
+def _pairs(rows: Rows, champion: Rows, by: str | None = None) -> str:
+    """``SELECT k, y, d, s, d2, s2, w``, matched by the role ``id``, else by place; refused where y differs."""
     ours, theirs = rows.data, champion.data
     keys = {f"i{i}": ours.quote(name) for i, name in enumerate(rows.keys)}
     named = "".join(f", {column} AS {name}" for name, column in keys.items())
     right = f"{ours.same_sql(*_columns(rows))} AS r" if rows.kind == "classes" else "NULL AS r"
     theirs_right = f"{theirs.same_sql(*_columns(champion))} AS r2" if rows.kind == "classes" else "NULL AS r2"
     own = f"{rows.target} AS y, {rows.prediction} AS d, {rows.score or 'NULL'} AS s, {rows.weight} AS w, {right}"
-    own += f", {rows.cluster or 'NULL'} AS c"
+    own += f", {rows.cluster or 'NULL'} AS c, {rows.slice_sql(by)} AS k"
     left = f"SELECT {own}{named} FROM data"
     labelled = rows.kind != "binary"
     right = (
@@ -59,7 +71,7 @@ def _pairs(rows: Rows, champion: Rows) -> str:
         raise DataError(message, where=theirs.where, remedy="Predict the same evaluation file with both versions.")
     join = f"JOIN ({right}) AS b USING ({', '.join(keys)})" if keys else f"POSITIONAL JOIN ({right}) AS b"
     same = ours.same_sql(_columns(rows)[0], _columns(champion)[0], theirs, ("y", "y2")) if labelled else "y = y2"
-    joined = f"SELECT y, d, s, w, c, r, y2, d2, s2, r2, {same} AS same FROM ({left}) AS a {join}"
+    joined = f"SELECT k, y, d, s, w, c, r, y2, d2, s2, r2, {same} AS same FROM ({left}) AS a {join}"
     matched, differing = ours.query(f"SELECT count(*), count(*) FILTER (same IS DISTINCT FROM true) FROM ({joined})")[0]
     if matched != ours.rows or differing:
         message = f"the champion's rows are not the candidate's: {differing or abs(ours.rows - matched)} differ"
@@ -192,45 +204,80 @@ def _slopes(cells: Cells, gap: Callable[[Cells], float]) -> tuple[np.ndarray, fl
     return np.array(slopes), mean, float(weights @ (np.array(slopes) - mean) ** 2), total
 
 
-def _means(rows: Rows, pairs: str, terms: Mapping[str, tuple[str, str]], comparisons: int) -> dict[str, Measured]:
-    """Differences of means over the same rows, Student's interval."""
+def _means(rows: Rows, pairs: str, terms: Mapping[str, tuple[str, str]], comparisons: int) -> Slices:
+    """Slice -> differences of means over the same rows, Student's interval."""
     gaps = {name: f"(({ours}) - ({theirs}))" for name, (ours, theirs) in terms.items()}
     sums = ", ".join(f"sum(w * {gap}), sum(w * pow({gap}, 2))" for gap in gaps.values())
-    row = rows.data.query(f"SELECT sum(w), {rows.squares}, {sums} FROM ({pairs}) AS r")[0]
-    weight, squares, *moments = map(float, row)
-    n = rows.size(weight, squares)
-    linked = cluster_ratios(rows.data, pairs, [(gap, "1") for gap in gaps.values()])[()] if rows.cluster else None
+    linked = _linked(rows, pairs, [(gap, "1") for gap in gaps.values()])
     note = "interval: Student's, of the paired differences"
-    return {
-        name: mean_of(
-            moments[2 * place],
-            moments[2 * place + 1],
-            weight,
-            n,
-            rows.confidence,
-            comparisons,
-            linked[place] if linked else None,
-            -inf,
-            note,
-        )
-        for place, name in enumerate(gaps)
-    }
+    result: Slices = {}
+    for key, *texts in _by_slice(rows, pairs, sums):
+        weight, squares, *moments = map(float, texts)
+        n, links = rows.size(weight, squares), linked.get((key,))
+        result[key] = {
+            name: mean_of(
+                moments[2 * place],
+                moments[2 * place + 1],
+                weight,
+                n,
+                rows.confidence,
+                comparisons,
+                links[place] if links else None,
+                -inf,
+                note,
+            )
+            for place, name in enumerate(gaps)
+        }
+    return result
 
 
-def _numeric(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
+def _by_slice(rows: Rows, pairs: str, sums: str) -> list[tuple[Any, ...]]:
+    """Slice, the sum of its weights and of their squares, and these sums."""
+    query = f"SELECT k, sum(w), {rows.squares}, {sums} FROM ({pairs}) AS r GROUP BY k HAVING sum(w) > 0"
+    return rows.data.query(query)
+
+
+def _linked(rows: Rows, pairs: str, terms: list[tuple[str, str]]) -> Mapping[tuple[str | None, ...], Any]:
+    """Slice -> what clusters tell of each term; nothing where rows are independent."""
+    return cluster_ratios(rows.data, f"SELECT k AS k0, * FROM ({pairs}) AS r", terms, keys=1) if rows.cluster else {}
+
+
+def _numeric(rows: Rows, pairs: str, comparisons: int) -> Slices:
     terms = {
         "mean_absolute_error": ("abs(d - y)", "abs(d2 - y)"),
         "mean_squared_error": ("pow(d - y, 2)", "pow(d2 - y, 2)"),
     }
-    measureds = _means(rows, pairs, terms, comparisons)
-    variance = rows.data.query(f"SELECT sum(w * y * y) / sum(w) - pow(sum(w * y) / sum(w), 2) FROM ({pairs})")[0][0]
-    squared = measureds["mean_squared_error"]
+    if (quantile := rows.points.get("quantile")) is not None:
+        terms["pinball_loss"] = (pinball_sql(quantile, "d"), pinball_sql(quantile, "d2"))
+    result = _means(rows, pairs, terms, comparisons)
+    if "wape_champion_difference" in rows.limits:
+        for key, gap in _wape(rows, pairs, comparisons).items():
+            result[key]["wape"] = gap
+    spread = "sum(w * y * y) / sum(w) - pow(sum(w * y) / sum(w), 2)"
+    for key, _, _, variance in _by_slice(rows, pairs, spread):
+        result[key].update(_determined(result[key]["mean_squared_error"], variance))
+    return result
+
+
+def _determined(squared: Measured, variance: float | None) -> dict[str, Measured]:
+    """r2 by the difference of the mean squared errors; nothing where the target does not vary."""
     if variance and variance > 0 and squared.value is not None and squared.low is not None and squared.high is not None:
         ends = (-squared.high / variance, -squared.low / variance)
         sure = squared.sure and (-squared.sure[1] / variance, -squared.sure[0] / variance)
         note = "interval: of the mean squared errors, over the target's variance"
-        measureds["r2"] = Measured(-squared.value / variance, *ends, squared.n, note, sure)
-    return measureds
+        return {"r2": Measured(-squared.value / variance, *ends, squared.n, note, sure)}
+    return {}
+
+
+def _wape(rows: Rows, pairs: str, comparisons: int) -> dict[str | None, Measured]:
+    """What is missed less what the champion misses, over the sum of the truths; the delta method on that ratio."""
+    gap, truth = "(abs(d - y) - abs(d2 - y))", "abs(y)"
+    linked, result = _linked(rows, pairs, [(gap, truth)]), {}
+    for key, *texts in _by_slice(rows, pairs, ratio_sums([(gap, truth)])):
+        weight, squares, t, tt, b, bb, tb = map(float, texts)
+        n, link = rows.size(weight, squares), linked[(key,)][0] if linked else None
+        result[key] = ratio_of(rows, weight, n, (t, tt, b, bb, tb), comparisons, link, least=-inf)
+    return result
 
 
 def _scores(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
@@ -244,7 +291,7 @@ def _scores(rows: Rows, pairs: str, comparisons: int) -> dict[str, Measured]:
         return f"-(CASE WHEN y = 1 THEN ln({p}) ELSE ln(1 - {p}) END)"
 
     terms = {"log_loss": (loss("s"), loss("s2")), "brier": ("pow(s - y, 2)", "pow(s2 - y, 2)")}
-    return measureds | _means(rows, pairs, terms, comparisons)
+    return measureds | _means(rows, pairs, terms, comparisons)[None]
 
 
 def _auc(rows: Rows, pairs: str, comparisons: int) -> Measured:

@@ -1,5 +1,6 @@
 """What shops ask of forecasts: WAPE, bias, and pinball loss, overall and by horizon or segment (the role ``slice``)."""
 
+from collections.abc import Iterable
 from math import inf, sqrt
 
 from aims_gates import intervals
@@ -8,7 +9,7 @@ from aims_gates.gatekit import RatioSums, cluster_ratios
 from .measured import Ends, Measured, mean_of, with_ends
 from .rows import Rows
 
-__all__ = ["Sums", "forecast_measures", "ratio_error", "reach_of"]
+__all__ = ["Sums", "forecast_measures", "pinball_sql", "ratio_error", "ratio_of", "ratio_sums", "reach_of"]
 
 #: Weighted sums of ``t``, ``t * t``, ``b``, ``b * b`` and ``t * b``, of a ratio of ``t`` to ``b``.
 Sums = tuple[float, float, float, float, float]
@@ -33,10 +34,7 @@ def forecast_measures(rows: Rows, base: str, comparisons: int) -> dict[str | Non
     linked = {}
     if rows.cluster:
         linked = cluster_ratios(rows.data, f"SELECT k AS k0, * FROM ({base}) AS r", list(terms.values()), keys=1)
-    sums = ", ".join(
-        f"sum(w * ({t})), sum(w * pow({t}, 2)), sum(w * ({b})), sum(w * pow({b}, 2)), sum(w * ({t}) * ({b}))"
-        for t, b in terms.values()
-    )
+    sums = ratio_sums(terms.values())
     result: dict[str | None, dict[str, Measured]] = {}
     query = f"SELECT k, sum(w), {rows.squares}, {sums} FROM ({base}) AS r GROUP BY k ORDER BY k"
     for key, *texts in rows.data.query(query):
@@ -47,7 +45,7 @@ def forecast_measures(rows: Rows, base: str, comparisons: int) -> dict[str | Non
             t, tt, b, bb, tb = numbers[5 * place : 5 * place + 5]
             link = linked[(key,)][place] if linked else None
             result[key][name] = (
-                _ratio(rows, weight, n, (t, tt, b, bb, tb), comparisons, link)
+                ratio_of(rows, weight, n, (t, tt, b, bb, tb), comparisons, link)
                 if name == "wape"
                 else mean_of(t, tt, weight, n, rows.confidence, comparisons, link, _least(name))
             )
@@ -60,15 +58,38 @@ def _terms(rows: Rows) -> dict[str, tuple[str, str]]:
     terms = {"mean_error": ("d - y", "1"), "wape": ("abs(d - y)", "abs(y)")}
     terms = {name: sql for name, sql in terms.items() if name in limited}
     if quantile is not None:
-        terms["pinball_loss"] = (f"greatest({quantile!r} * (y - d), ({quantile!r} - 1) * (y - d))", "1")
+        terms["pinball_loss"] = (pinball_sql(quantile, "d"), "1")
     return terms
+
+
+def pinball_sql(quantile: float, forecast: str) -> str:
+    """SQL of the pinball loss of a forecast of this quantile."""
+    return f"greatest({quantile!r} * (y - {forecast}), ({quantile!r} - 1) * (y - {forecast}))"
+
+
+def ratio_sums(terms: Iterable[tuple[str, str]]) -> str:
+    """SQL of the sums of each ratio: what is added up, and what that is divided by."""
+    return ", ".join(
+        f"sum(w * ({t})), sum(w * pow({t}, 2)), sum(w * ({b})), sum(w * pow({b}, 2)), sum(w * ({t}) * ({b}))"
+        for t, b in terms
+    )
 
 
 def _least(name: str) -> float:
     return -inf if name == "mean_error" else 0.0
 
 
-def _ratio(rows: Rows, weight: float, n: float, sums: Sums, comparisons: int, link: RatioSums | None) -> Measured:
+def ratio_of(
+    rows: Rows, weight: float, n: float, sums: Sums, comparisons: int, link: RatioSums | None, least: float = 0.0
+) -> Measured:
+    """A ratio of two sums with the delta method's interval.
+
+    Args:
+        rows: The case.
+        weight, n, sums, link: As :func:`ratio_error` takes them.
+        comparisons: Values judged together.
+        least: No ratio is less.
+    """
     if sums[2] <= 0:
         return Measured(None, n=n, note="the truth is 0 in every row, so no share of it can be told")
     if n < 2:
@@ -77,7 +98,7 @@ def _ratio(rows: Rows, weight: float, n: float, sums: Sums, comparisons: int, li
 
     def ends(times: float) -> Ends:
         reach = reach_of(rows, error, df, times)
-        return max(0.0, ratio - reach), ratio + reach
+        return max(least, ratio - reach), ratio + reach
 
     return with_ends(ratio, ends, n, comparisons, "interval: delta method")
 

@@ -7,7 +7,7 @@ from aims_gates.gatekit import like_counts
 
 from .binary import binary_measures, class_measures, score_measures
 from .calibration import calibration_shares
-from .champion import champion_measures
+from .champion import champion_measures, champion_slices
 from .crosscheck import crosscheck
 from .measured import Measured, finding
 from .numeric import numeric_measures
@@ -18,6 +18,7 @@ __all__ = ["run"]
 #: Better than guessing: a convention, used where no limit is set.
 _GUESSING = {"balanced_accuracy": Limit(">=", 0.5), "roc_auc": Limit(">=", 0.5), "r2": Limit(">=", 0.0)}
 _CONVENTION = "the limit is the convention 'better than guessing', as none was set"
+_AGAINST = "candidate minus champion, on the same rows"
 _MOST_SLICES = 1000
 Measures = dict[str | None, dict[str, Measured]]
 
@@ -41,15 +42,26 @@ def run(case: Case) -> Iterator[Finding]:
     for column, size in sizes.items():
         yield from _slices(rows, column, size, family)
     if "champion" in case.data:
-        for name, gap in champion_measures(rows, read_rows(case, "champion"), max(1, len(rows.limits))).items():
+        champion = read_rows(case, "champion")
+        for name, gap in champion_measures(rows, champion, max(1, len(rows.limits))).items():
             measured.add(f"{name}_champion_difference")
             limit = rows.limits.get(f"{name}_champion_difference")
-            yield finding(f"{name}_champion_difference", gap, limit, note="candidate minus champion, on the same rows")
+            yield finding(f"{name}_champion_difference", gap, limit, note=_AGAINST)
+        if rows.kind == "numeric":
+            yield from _slices_against(rows, champion)
     for name, limit in rows.limits.items():
         if name not in measured:
             note = "not measured: the roles and data sets given do not allow it"
             remedy = "Name the columns it needs with --role, give --data champion=FILE, or drop the limit."
             yield Finding(name, limit=limit, outcome="inconclusive", note=note, remedy=remedy)
+
+
+def _slices_against(rows: Rows, champion: Rows) -> Iterator[Finding]:
+    """Differences by slice, of forecasts: information, never judged."""
+    for column in rows.slices:
+        for key, gaps in sorted(champion_slices(rows, champion, column).items(), key=lambda one: str(one[0])):
+            for name, gap in gaps.items():
+                yield finding(f"{name}_champion_difference", gap, None, by={column: str(key)}, note=_AGAINST)
 
 
 def _overall(rows: Rows, name: str, value: Measured) -> Finding:

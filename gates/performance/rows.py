@@ -101,9 +101,8 @@ class Rows:
 
     def base(self, slice_column: str | None = None) -> str:
         """``SELECT k, y, d, s, w``: a row for each that weighs something; ``k`` is NULL where there is no slice."""
-        key = f"coalesce(CAST({self.data.quote(slice_column)} AS VARCHAR), 'missing')" if slice_column else "NULL"
         parts = {
-            "k": key,
+            "k": self.slice_sql(slice_column),
             "y": self.target,
             "d": self.prediction or "NULL",
             "s": self.score or "NULL",
@@ -112,6 +111,10 @@ class Rows:
         }
         counted = "" if self.weight == "1" else f" WHERE {self.weight} > 0"
         return f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in parts.items())} FROM data{counted}"
+
+    def slice_sql(self, column: str | None) -> str:
+        """SQL of the slice of a row, which is NULL where there is none."""
+        return f"coalesce(CAST({self.data.quote(column)} AS VARCHAR), 'missing')" if column else "NULL"
 
     @cached_property
     def whole(self) -> Whole | None:

@@ -65,7 +65,7 @@ def measured(method: str, first: Any, second: Any) -> Any:
     """The statistic of rows per cell, by the gate's own method."""
     pair = SimpleNamespace(
         cells=(first, second), tallies=(first, second), sizes=(int(first.sum()), int(second.sum())), crowded=False,
-        quantiles=True, category=True,
+        quantiles=True, given=False, category=True,
     )  # fmt: skip
     return module("methods").METHODS[method].measure(pair)
 

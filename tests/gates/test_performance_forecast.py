@@ -92,3 +92,63 @@ def test_a_seasonal_naive_forecast_is_a_champion(run: Run) -> None:
     gap = of(run("performance", sets, {**ROLES, "id": ["key"]}, limits=limits), next(iter(limits)))
     assert gap.value == pytest.approx((frame.d - frame.y).abs().mean() - (naive.d - naive.y).abs().mean())
     assert gap.outcome == "pass"
+
+
+#: Four sales with two forecasts, made on two days. Of 100 sold 7 and 18 are missed.
+SMALL = pd.DataFrame({"y": [10, 20, 30, 40], "d": [12, 18, 33, 40], "cutoff": [1, 1, 2, 2], "horizon": [1, 2, 1, 2]})
+NAIVE = SMALL.assign(d=[8, 26, 24, 44])
+AGAINST = "wape_champion_difference"
+
+
+def test_a_backtest_by_cut_off_and_horizon_has_the_values_worked_out_by_hand(run: Run) -> None:
+    roles = {**ROLES, "slice": ["cutoff", "horizon"]}
+    findings = run("performance", {"evaluation": SMALL}, roles, limits=LIMITS, quantile=0.75)
+    for by, wape, bias, pinball in (
+        ({}, 7 / 100, 3 / 4, (2 / 4 + 2 * 3 / 4 + 3 / 4) / 4),
+        ({"cutoff": "1"}, 4 / 30, 0, (2 / 4 + 2 * 3 / 4) / 2),
+        ({"cutoff": "2"}, 3 / 70, 3 / 2, (3 / 4) / 2),
+        ({"horizon": "1"}, 5 / 40, 5 / 2, (2 / 4 + 3 / 4) / 2),
+        ({"horizon": "2"}, 2 / 60, -1, (2 * 3 / 4) / 2),
+    ):
+        values = [of(findings, name, **by).value for name in ("wape", "mean_error", "pinball_loss")]
+        assert values == pytest.approx([wape, bias, pinball], abs=1e-12), by
+
+
+def test_the_gap_to_a_champion_s_wape_is_worked_out_by_hand(run: Run) -> None:
+    limits = {AGAINST: {"op": "<=", "value": 0.0}}
+    findings = run("performance", {"evaluation": SMALL, "champion": NAIVE}, ROLES, limits=limits, quantile=0.75)
+    finding = of(findings, AGAINST)
+    # Gaps of the errors: 0, -4, -3, -4; less -.11 times the sales: 1.1, -1.8, .3, .4, with a mean square of 1.175.
+    assert finding.value == pytest.approx(0.07 - 0.18, abs=1e-12)
+    assert finding.high == pytest.approx(-0.11 + 1.959964 * np.sqrt(1.175 / 4) / 25, abs=1e-7)
+    assert finding.low == pytest.approx(-0.11 - 1.959964 * np.sqrt(1.175 / 4) / 25, abs=1e-7)
+    assert finding.outcome == "pass"
+    ours, theirs = (mean_pinball_loss(frame.y, frame.d, alpha=0.75) for frame in (SMALL, NAIVE))
+    assert of(findings, "pinball_loss_champion_difference").value == pytest.approx(ours - theirs, abs=1e-12)
+    roles = {**ROLES, "slice": ["horizon"]}
+    other = run("performance", {"evaluation": NAIVE, "champion": SMALL}, roles, limits=limits)
+    ahead = [of(other, AGAINST, horizon=horizon) for horizon in "12"]
+    # By horizon: 8 less 5 of 40 sold, and 10 less 2 of 60.
+    assert [f.value for f in ahead] == pytest.approx([3 / 40, 8 / 60], abs=1e-12)
+    assert {f.outcome for f in ahead} == {None} and all(
+        f.low is not None and f.low < float(f.value or 0) for f in ahead
+    )
+    absolute = of(other, "mean_absolute_error_champion_difference", horizon="2")
+    assert (absolute.value, absolute.n) == pytest.approx((4, 2), abs=1e-12)
+    assert of(other, AGAINST).value == pytest.approx(0.11, abs=1e-12) and of(other, AGAINST).outcome == "fail"
+
+
+def test_a_champion_s_gap_is_wider_for_clusters_and_not_asked_for_without_a_limit(run: Run) -> None:
+    random = np.random.default_rng(1)
+    frame = forecasts().assign(d=lambda f: f.y + random.normal(0, 9, 50)[f.shop])
+    sets = {"evaluation": frame, "champion": frame.assign(d=frame.y + random.normal(0, 5, len(frame)))}
+    limits = {AGAINST: {"op": "<=", "value": 0.0}}
+    alone = of(run("performance", sets, ROLES, limits=limits), AGAINST)
+    linked = of(run("performance", sets, {**ROLES, "cluster": ["shop"]}, limits=limits), AGAINST)
+    assert linked.value == alone.value
+    slices = {**ROLES, "cluster": ["shop"], "slice": ["horizon"]}
+    whole = frame.assign(horizon=1)
+    one = of(run("performance", {**sets, "evaluation": whole}, slices, limits=limits), AGAINST, horizon="1")
+    assert (one.value, one.low, one.high) == pytest.approx((linked.value, linked.low, linked.high))
+    assert float(linked.high or 0) - float(linked.low or 0) > 1.5 * (float(alone.high or 0) - float(alone.low or 0))
+    assert AGAINST not in {f.measure for f in run("performance", sets, ROLES, limits={"r2": {"op": ">=", "value": 0}})}
