@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-import celpy  # noqa: F401 - raises the recursion limit when imported, which Hypothesis refuses within a test
+import celpy
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, create_engine
@@ -50,6 +50,9 @@ from aims_gates.governance.records.parts import parts_of
 from aims_gates.governance.records.reader import SystemRecord
 from aims_gates.ledger import append, install, lock
 from aims_gates.model import Approver, Decision, Evidence, Finding, Limit, Plan, Requirement, Step, Subject
+
+# The interpreter of expressions raises the recursion limit, once, which Hypothesis refuses in the middle of a test.
+celpy.Environment()
 
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
 BYTES = digest_bytes(b"a model's folder")

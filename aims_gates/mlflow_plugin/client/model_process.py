@@ -46,6 +46,12 @@ _KEPT = (
     "LD_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
     "OMP_NUM_THREADS",
+    # Which kernels linear algebra takes: other ones differ in the last digit.
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "MKL_CBWR",
     "SYSTEMROOT",
 )
 
