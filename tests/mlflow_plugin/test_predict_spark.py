@@ -274,6 +274,14 @@ def test_a_model_that_fails_in_the_workers_leaves_nothing(
 
 
 @pytest.mark.spark
+def test_a_model_that_says_other_things_there_than_here_is_refused(folder: Path, tmp_path: Path) -> None:
+    model = python_model(tmp_path / "counts", "return [float(len(model_input))] * len(model_input)")
+    with pytest.raises(IntegrityError, match=r"prediction of row 0 are 150.0 there and 100.0 here") as caught:
+        predict_on_spark(model, folder, tmp_path / "parts")
+    assert "versions" in str(caught.value.remedy) and not (tmp_path / "parts").exists()
+
+
+@pytest.mark.spark
 def test_a_model_that_writes_into_the_folder_it_came_from_is_caught(folder: Path, tmp_path: Path) -> None:
     model = tmp_path / "writer"
     body = f"if len(model_input) > 100: open({str(model / 'extra')!r}, 'w').close()\nreturn [1] * len(model_input)"

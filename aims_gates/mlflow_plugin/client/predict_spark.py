@@ -10,6 +10,7 @@ evaluation set, each row with its number there (``row``).
 
 import json
 import logging
+import math
 import os
 import re
 import secrets
@@ -45,6 +46,8 @@ _NOISY = ("mlflow.pyfunc", "mlflow.utils.requirements_utils", "mlflow.models.fla
 _BAR = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
 #: So many rows are asked on this machine first: what the model gives is typed by them, and most faults show there.
 _FIRST = 100
+#: How far those answers may be from the same rows' on Spark: float32 rounds otherwise in larger batches.
+_CLOSE = 1e-6
 #: Arrow's types of an answer -> those of Spark that hold them, and Arrow's of those.
 _TYPES = {
     "bool": ("boolean", "bool_"),
@@ -101,7 +104,8 @@ def predict_on_spark(
         timeout: Seconds the model may take over the first rows on this machine; Spark's own settings end its tasks.
 
     Raises:
-        IntegrityError: the model's folder or the evaluation set changed meanwhile, or the rows came back otherwise.
+        IntegrityError: the model's folder or the evaluation set changed meanwhile, the rows came back otherwise, or the
+            model says other things of the first rows there than in its own process here.
         DataError: the evaluation set lacks a column the model asks for, has one of ours, or cannot be read.
         InputError: the extra is missing, something is at ``out``, the model failed, or gives what Spark cannot hold.
     """
@@ -120,7 +124,7 @@ def predict_on_spark(
         job["positive"] = None if positive is None else str(positive)
         around = _around(model_folder, part, question, job)
         _write(around, part / "rows", data, question, model_folder)
-        parts, output = _finished(part / "rows", evaluation, data)
+        parts, output = _finished(part / "rows", evaluation, data, question)
         check_unchanged(model_folder, subject, evaluation, before)
         with _written_at(out):
             move_folder(part / "rows", out)
@@ -308,11 +312,11 @@ def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _finished(rows: Path, evaluation: Path | str, data: Dataset) -> tuple[dict[str, str], str]:
+def _finished(rows: Path, evaluation: Path | str, data: Dataset, question: _Question) -> tuple[dict[str, str], str]:
     """Look that the parts hold the evaluation set's rows in their order; their digests, and that of the whole.
 
     Raises:
-        IntegrityError: they do not.
+        IntegrityError: they do not, or the model says other things there than here.
     """
     files = sorted(rows.glob("part-*.parquet"))
     if not files:
@@ -328,7 +332,30 @@ def _finished(rows: Path, evaluation: Path | str, data: Dataset) -> tuple[dict[s
         message = f"what Spark wrote is not the evaluation set: {'; '.join(problems) or 'it changed meanwhile'}"
         remedy = "See that nothing else writes there, and that workers and this machine share the folder; run it again."
         raise IntegrityError(message, where=str(rows.parent.parent), remedy=remedy)
+    _check_first(table, question.answer, evaluation)
     return parts, output
+
+
+def _check_first(table: Dataset, answer: "pa.Table", evaluation: Path | str) -> None:
+    """Refuse other answers to the first rows than this machine gave: the rest cannot be compared with anything."""
+    names = ", ".join(answer.column_names)
+    row = Dataset.quote(ROW)
+    there = table.query(f"SELECT {names} FROM data WHERE {row} < {answer.num_rows} ORDER BY {row}")
+    here = zip(*(column.to_pylist() for column in answer.columns), strict=True)
+    for place, (one, other) in enumerate(zip(there, here, strict=True)):
+        if not all(map(_alike, one, other)):
+            raise IntegrityError(
+                f"the model says other things in Spark's workers than here: {names} of row {place} are "
+                f"{', '.join(map(str, one))} there and {', '.join(map(str, other))} here",
+                where=str(evaluation),
+                remedy="Install this machine's versions of the model's packages there. A model that draws at random, "
+                "or looks at the other rows it is asked about, is predicted without --engine spark.",
+            )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    both = isinstance(one, float) and isinstance(other, float)
+    return math.isclose(one, other, rel_tol=_CLOSE, abs_tol=_CLOSE) if both else bool(one == other)
 
 
 @contextmanager
