@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.data import Dataset
-from aims_gates.data.on_spark import rows_on_spark, sorted_parts
+from aims_gates.data.cluster import rows_on_spark, sorted_parts
 from aims_gates.documents.canonical import LEFT_OUT, digest, manifest
 from aims_gates.documents.files import move_folder, write_whole
 from aims_gates.errors import InputError, IntegrityError

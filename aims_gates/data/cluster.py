@@ -1,4 +1,4 @@
-"""A set's rows where Spark has them, for what computes there and not in SQL."""
+"""A set's rows where a cluster (Spark) has them, for what computes there and not in SQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
