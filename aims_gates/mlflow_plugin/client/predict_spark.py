@@ -26,7 +26,7 @@ from aims_gates.data import Dataset
 from aims_gates.data.cluster import rows_on_spark, sorted_parts
 from aims_gates.documents.canonical import LEFT_OUT, digest, manifest
 from aims_gates.documents.files import move_folder, write_whole
-from aims_gates.errors import InputError, IntegrityError
+from aims_gates.errors import DataError, InputError, IntegrityError
 from aims_gates.mlflow_plugin.client import predict_worker, spark_model
 from aims_gates.mlflow_plugin.client.answers import PREDICTION, SCORE
 from aims_gates.mlflow_plugin.client.failures import failed
@@ -122,7 +122,8 @@ def predict_on_spark(
             "prediction": list(prediction),
         }
         job["positive"] = None if positive is None else str(positive)
-        around = _around(model_folder, part, question, job)
+        with _written_at(out):
+            around = _around(model_folder, part, question, job)
         _write(around, part / "rows", data, question, model_folder)
         parts, output = _finished(part / "rows", evaluation, data, question)
         check_unchanged(model_folder, subject, evaluation, before)
@@ -163,7 +164,7 @@ def _names_are_free(data: Dataset) -> None:
     taken = [name for name in data.columns if name.lower() in ours]
     if taken:
         remedy = "Rename or drop it: that name is for what is written beside it."
-        raise InputError(f"the evaluation set already has a column {taken[0]!r}", where=data.where, remedy=remedy)
+        raise DataError(f"the evaluation set already has a column {taken[0]!r}", where=data.where, remedy=remedy)
 
 
 def _first_asked(
