@@ -34,8 +34,8 @@ __all__ = ["command"]
 @click.option("--version", help="The registered version's number. Default: the newest.")
 @click.option(
     "--predictions",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A table that `aims-gates predict` wrote and signed: the model is not run again.",
+    type=click.Path(path_type=Path, exists=True),
+    help="A table, a file or a folder, that `aims-gates predict` wrote and signed: the model is not run again.",
 )
 @isolation_option
 @click.option(

@@ -1,6 +1,8 @@
 """``aims-gates predict``: the signed prediction table that trusted evidence must cite."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,9 @@ __all__ = ["command"]
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _READ = click.Path(path_type=Path, dir_okay=False, exists=True)
+_ALONE = ("auto", "none")
+#: Gives the table of a model's folder over an evaluation set, for a system.
+_Make = Callable[[Path, str, "SystemRecord"], "PredictionTable"]
 
 
 @click.command()
@@ -30,9 +35,21 @@ _READ = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--version", help="The registered version's number.")
 @click.option("--system", help="The system, by name. Default: the one that lists the model.")
 @click.option("--data", help="The evaluation set: a file, folder, glob or table. Default: the system's own.")
-@click.option("--out", type=_FILE, help="The Parquet table to write.")
+@click.option("--out", type=click.Path(path_type=Path), help="The Parquet table to write; on Spark a new folder.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "spark"]),
+    default="local",
+    show_default=True,
+    help="Where the model runs: in a process on this machine; or in Spark's Python workers, for sets that no single "
+    "machine holds, through mlflow.pyfunc.spark_udf (the extra spark).",
+)
 @click.option("--perturb", type=_READ, help="Predict perturbed copies too, as this file says (docs/perturbations.md).")
-@click.option("--sign", type=_READ, help="A table written without a key: look at it again and sign it; nothing is run.")
+@click.option(
+    "--sign",
+    type=click.Path(path_type=Path, exists=True),
+    help="A table written without a key: look at it again and sign it; nothing is run.",
+)
 @isolation_option
 @key_option
 @settings_options
@@ -42,6 +59,7 @@ def command(
     system: str | None,
     data: str | None,
     out: Path | None,
+    engine: str,
     perturb: Path | None,
     sign: Path | None,
     isolation: str,
@@ -57,16 +75,21 @@ def command(
     With --isolation container or job no key may be at hand: it writes OUT.statement.json instead. Where the key is,
     --sign OUT compares model, data and tables with that statement, then signs and records it; whoever signs vouches for
     the container by naming the same --isolation again, and else it is recorded as none.
+
+    With --engine spark OUT is a folder of Parquet files in the order of the evaluation set, each row with its number
+    there (row), and the statement has a digest of each file and of the whole. Spark's workers are kept apart from
+    nothing: the statement says spark, which counts as none, and a profile that asks for isolation refuses it. Without a
+    key OUT.statement.json is written, for --sign.
     """
     if (out is None) == (sign is None):
         raise InputError("name one table", remedy="Pass --out FILE to run the model, or --sign FILE to sign a table.")
-    apart = isolation in ("container", "job") and sign is None
+    if engine == "spark":
+        _check_spark(isolation, perturb)
+    apart = sign is None and (engine == "spark" or isolation in ("container", "job"))
     signing = maybe_signer(settings, key) if apart else signer(settings, key)
     with progress() as report_progress:
         if report_progress is not None:
             report_progress("predicting" if out else "comparing", 0, 0)
-        from aims_gates.mlflow_plugin.client.isolation import choose
-        from aims_gates.mlflow_plugin.client.perturb import read_perturbations
         from aims_gates.mlflow_plugin.client.prediction_statements import statement_of
         from aims_gates.mlflow_plugin.client.release import use
         from aims_gates.mlflow_plugin.client.systems import system_of
@@ -74,18 +97,17 @@ def command(
         from aims_gates.mlflow_plugin.store.subjects import local_folder
         from aims_gates.model import Subject
 
-        chosen = None if sign else choose(isolation, key=signing is not None)
+        if sign is not None:
+            make: _Make = partial(_compare, sign, isolation)
+        else:
+            assert out is not None
+            make = _maker(out, engine, isolation, perturb, settings, keyed=signing is not None)
         use(settings)
-        perturbations = read_perturbations(perturb) if perturb else None
         target = find_target(model=model, version=version)
         record = system_of(settings, system, target.name)
         place = data or _evaluation_data(record)
         with local_folder(target.address) as folder:
-            if sign is not None:
-                table = _compare(folder, place, sign, isolation)
-            else:
-                assert out is not None
-                table = _predict(folder, place, out, record, perturbations, chosen)
+            table = make(folder, place, record)
         subject = Subject("model", table.subject, target.name or model)
         # Who made the model is said by who signs, never by the step that ran it.
         statement = statement_of(table, datetime.now(UTC), target.facts, subject)
@@ -105,13 +127,24 @@ def _evaluation_data(record: "SystemRecord") -> str:
     return place
 
 
+def _maker(out: Path, engine: str, isolation: str, perturb: Path | None, settings: Settings, *, keyed: bool) -> _Make:
+    """What runs the model and writes its table, once it is known that it can run so here."""
+    if engine == "spark":
+        return partial(_predict_on_spark, out, settings)
+    from aims_gates.mlflow_plugin.client.isolation import choose
+    from aims_gates.mlflow_plugin.client.perturb import read_perturbations
+
+    chosen = choose(isolation, key=keyed)
+    return partial(_predict, out, read_perturbations(perturb) if perturb else None, chosen)
+
+
 def _predict(
+    out: Path,
+    perturbations: "Perturbations | None",
+    isolation: "Isolation",
     folder: Path,
     place: str,
-    out: Path,
     record: "SystemRecord",
-    perturbations: "Perturbations | None",
-    isolation: "Isolation | None",
 ) -> "PredictionTable":
     """Run the model and write its table."""
     from aims_gates.mlflow_plugin.client.predict import predict_table
@@ -128,7 +161,41 @@ def _predict(
     )
 
 
-def _compare(folder: Path, place: str, out: Path, isolation: str) -> "PredictionTable":
+def _check_spark(isolation: str, perturb: Path | None) -> None:
+    """Refuse what Spark's workers cannot do, before anything is read."""
+    if isolation not in _ALONE:
+        message = f"Spark's workers are not kept apart as {isolation} says"
+        remedy = "Leave --isolation out, and the statement says spark; or predict without --engine spark."
+        raise InputError(message, where="--engine spark", remedy=remedy)
+    if perturb is not None:
+        remedy = "Perturb a sample of the rows without --engine spark: --data SAMPLE --perturb FILE."
+        raise InputError("perturbed copies are not predicted on Spark", where="--perturb", remedy=remedy)
+
+
+def _predict_on_spark(
+    out: Path, settings: Settings, folder: Path, place: str, record: "SystemRecord"
+) -> "PredictionTable":
+    """Run the model in Spark's workers, unless the system's plan asks for isolation."""
+    from aims_gates.mlflow_plugin.client.isolation import weaker
+    from aims_gates.mlflow_plugin.client.predict_spark import predict_on_spark
+    from aims_gates.mlflow_plugin.client.systems import local_plan, positive_label
+
+    plan, _ = local_plan(settings, record)
+    if isinstance(plan, Exception):
+        raise plan
+    if weaker("spark", plan.isolation or "none"):
+        raise InputError(
+            f"your profile requires that models run in isolation, at least {plan.isolation}, and Spark's workers give "
+            "none",
+            where="--engine spark",
+            remedy=f"Predict without --engine spark: --isolation {plan.isolation}.",
+        )
+    return predict_on_spark(
+        folder, place, out, positive=positive_label(record), prediction=record.columns().get("prediction", ())
+    )
+
+
+def _compare(out: Path, isolation: str, folder: Path, place: str, _: "SystemRecord") -> "PredictionTable":
     """A table that was written without a key, compared with its statement; isolated as its signer vouches."""
     from aims_gates.mlflow_plugin.client.prediction_statements import confirmed, read_unsigned, vouched
 
@@ -140,7 +207,8 @@ def _tell(table: "PredictionTable", beside: Path, model: str, *, signed: bool) -
     echo(f"wrote {table.path} ({table.rows} rows, {table.output}) and {beside}")
     echo(table.isolation.said(), err=True)
     if not signed:
-        options = ("--sign", table.path.name, "--isolation", table.isolation.kind)
+        apart = () if table.isolation.kind == "spark" else ("--isolation", table.isolation.kind)
+        options = ("--sign", table.path.name, *apart)
         line = f"aims-gates predict --model {quoted(model, *options)}"
         echo(f"Unsigned. Sign it where the key is: {line}", err=True)
 

@@ -2,13 +2,14 @@
 
 from typing import Any, Literal, get_args
 
+from aims_gates.data._duckdb.files import folder_manifest
 from aims_gates.data._duckdb.sources import open_source
 from aims_gates.data._duckdb.table import DuckTable
 from aims_gates.data.schema.declared import Declared
 from aims_gates.data.tables.table import Table
 from aims_gates.errors import InputError
 
-__all__ = ["ENGINES", "Engine", "engine_problems", "open_table"]
+__all__ = ["ENGINES", "Engine", "engine_problems", "folder_manifest", "open_table"]
 
 Engine = Literal["duckdb", "pandas", "polars", "spark"]
 

@@ -18,6 +18,7 @@ import rfc8785
 from aims_gates.errors import InputError, IntegrityError
 
 __all__ = [
+    "LEFT_OUT",
     "canonical_bytes",
     "check_left_out",
     "digest",

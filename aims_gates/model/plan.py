@@ -14,7 +14,7 @@ Enforcement = Literal["block", "warn", "note"]
 GRACE_DAYS = 30
 #: How far each way keeps a model's process apart: nothing, a disposable container or job that its operator vouches for,
 #: namespaces of its own. What no name stands for is nothing.
-LEAST_ISOLATION: Mapping[str, int] = {"none": 0, "container": 1, "job": 1, "bwrap": 2}
+LEAST_ISOLATION: Mapping[str, int] = {"none": 0, "spark": 0, "container": 1, "job": 1, "bwrap": 2}
 
 
 @dataclass(frozen=True)

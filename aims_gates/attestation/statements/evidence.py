@@ -25,7 +25,8 @@ class Predictions:
 
     ``isolation`` is how its process was kept apart, and ``verified`` what was looked at of that where nothing but its
     surroundings did so (:mod:`aims_gates.mlflow_plugin.client.isolation`); empty in what was signed before that was
-    recorded.
+    recorded. ``parts`` are name -> digest of the files of a table that is a folder, of which ``output`` is the digest
+    of a folder's data set; empty where it is one file.
     """
 
     data: str
@@ -36,6 +37,7 @@ class Predictions:
     tables: Mapping[str, str] = field(default_factory=dict)
     isolation: str = ""
     verified: tuple[str, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ _LEFT_OUT = (
     "scope",
     "isolation",
     "verified",
+    "parts",
     "owner",
     "fields",
     "content",

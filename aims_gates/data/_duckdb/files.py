@@ -4,6 +4,7 @@ import glob
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from aims_gates.data._duckdb.engine import translated
 from aims_gates.data._duckdb.json_lines import SUFFIXES, open_json_lines
@@ -16,7 +17,7 @@ from aims_gates.data.tables.source import Source
 from aims_gates.documents.canonical import digest, digest_file
 from aims_gates.errors import DataError, MissingDataError
 
-__all__ = ["open_files"]
+__all__ = ["folder_manifest", "open_files"]
 
 _PARQUET = (".parquet", ".pq")
 #: Files that hold rows too, and are named where they lie beside the Parquet files of a folder.
@@ -56,7 +57,7 @@ def _folder(path: Path, text: str, partitions: Sequence[str]) -> Source:
     delta = None if partitions else open_delta(path, text)
     if delta is not None:
         return delta
-    files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_left_out(file.relative_to(path))]
+    files = _visible(path)
     paths = [file for file in files if file.suffix in _PARQUET]
     refuse_part_of_lake(paths, path)
     if not paths:
@@ -69,6 +70,21 @@ def _folder(path: Path, text: str, partitions: Sequence[str]) -> Source:
     if partitions:
         opened = partitioned(opened, path, partitions)
     return replace(opened, notes=[*opened.notes, *notes])
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.rglob("*")) if file.is_file() and not _is_left_out(file.relative_to(folder))]
+
+
+def folder_manifest(folder: Path) -> list[list[Any]]:
+    """The sorted manifest of a folder set: ``[POSIX path, size in bytes, sha256:...]`` for each Parquet file.
+
+    The digest of the set is :func:`aims_gates.documents.canonical.digest` of it.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    return _manifest([file for file in _visible(folder) if file.suffix in _PARQUET], folder)
 
 
 def _is_left_out(path: Path, spelled: Collection[str] = ()) -> bool:
@@ -115,7 +131,7 @@ def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
     before = [_stamp(file) for file in files]
 
     def unchanged() -> str:
-        value = digest_file(base) if files == [base] else _manifest(files, base)
+        value = digest_file(base) if files == [base] else digest(_manifest(files, base))
         if [_stamp(file) for file in files] != before:
             remedy = "Run it again when nothing writes there any more."
             raise DataError(
@@ -126,9 +142,9 @@ def _digest(names: Sequence[str], base: Path) -> Callable[[], str]:
     return unchanged
 
 
-def _manifest(files: Sequence[Path], base: Path) -> str:
+def _manifest(files: Sequence[Path], base: Path) -> list[list[Any]]:
     label = [file.relative_to(base).as_posix() if file.is_relative_to(base) else file.name for file in files]
-    return digest(sorted([n, f.stat().st_size, digest_file(f)] for n, f in zip(label, files, strict=True)))
+    return sorted([n, f.stat().st_size, digest_file(f)] for n, f in zip(label, files, strict=True))
 
 
 def _stamp(file: Path) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -23,13 +24,14 @@ _LOCAL = {
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.adaptive.enabled": "false",
 }
-#: What a query's meaning depends on: the same on every session, whatever its owner set.
+#: What a query means, and a file that is written: the same on every session, whatever its owner set.
 _MEANING = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "false",
     "spark.sql.parser.escapedStringLiterals": "false",
     "spark.sql.ansi.doubleQuotedIdentifiers": "false",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 _JAVA = "Install Java 17 or 21 (Debian, Ubuntu: apt-get install openjdk-17-jre-headless), or set JAVA_HOME."
 
@@ -65,7 +67,8 @@ def session() -> Any:
     if active is not None:
         return active
     if "SPARK_REMOTE" in os.environ:
-        return SparkSession.builder.getOrCreate()
+        with _this_python():
+            return SparkSession.builder.getOrCreate()
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java", path=str(Path(home) / "bin") if home else None) is None:
         place = f"in JAVA_HOME, {home}" if home else "on the PATH"
@@ -73,7 +76,21 @@ def session() -> Any:
     builder = SparkSession.builder.master("local[*]").appName("aims-gates")
     for name, value in {**_LOCAL, **_MEANING}.items():
         builder = builder.config(name, value)
-    return _started(builder)
+    with _this_python():
+        return _started(builder)
+
+
+@contextmanager
+def _this_python() -> Iterator[None]:
+    """Let a session that is started here run this interpreter's packages in its workers, unless others are named."""
+    if "PYSPARK_PYTHON" in os.environ:
+        yield
+        return
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    try:
+        yield
+    finally:
+        del os.environ["PYSPARK_PYTHON"]
 
 
 def _started(builder: Any) -> Any:
@@ -99,20 +116,20 @@ def _started(builder: Any) -> Any:
 @contextmanager
 def settled(spark: Any) -> Iterator[None]:
     """Hold the session to UTC and to standard SQL while a query runs, and give its own settings back."""
-    before = {name: spark.conf.get(name, None) for name in _MEANING}
-    changed = {name: value for name, value in _MEANING.items() if before[name] != value}
-    try:
-        for name, value in changed.items():
-            spark.conf.set(name, value)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = {name: spark.conf.get(name, None) for name in _MEANING}
+        changed = {name: value for name, value in _MEANING.items() if before[name] != value}
+        try:
+            for name, value in changed.items():
+                spark.conf.set(name, value)
             yield
-    finally:
-        for name in changed:
-            if before[name] is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, before[name])
+        finally:
+            for name in changed:
+                if before[name] is None:
+                    spark.conf.unset(name)
+                else:
+                    spark.conf.set(name, before[name])
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aims_gates.data._duckdb.engine import fresh_name, lock, quote
 from aims_gates.data._duckdb.table import ELSEWHERE
 from aims_gates.data._spark.dialect import PLACE, to_spark
-from aims_gates.data._spark.engine import settled, translated
+from aims_gates.data._spark.engine import session, settled, translated
 from aims_gates.data.schema.reading import Reading
 from aims_gates.documents.canonical import digest
 from aims_gates.errors import DataError
@@ -15,7 +15,7 @@ from aims_gates.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["MOST_VALUES", "SparkTable"]
+__all__ = ["MOST_VALUES", "SparkTable", "in_order"]
 
 #: No more values than this are brought to this machine for a gate that needs rows.
 MOST_VALUES = 20_000_000
@@ -128,6 +128,15 @@ class SparkTable:
 
 def _placed(name: str) -> str:
     return _ORDERS[name]()
+
+
+def in_order(name: str) -> Any:
+    """The rows of the table of this name as Spark's data frame, in their order, with their :data:`PLACE`.
+
+    Raises:
+        DataError: they have no order.
+    """
+    return session().table(_placed(name)).orderBy(PLACE)
 
 
 def _shown(name: str, kind: str) -> str:

@@ -6,7 +6,8 @@ network, no capability, no environment of ours, and sees no other process and no
 
 ``container`` and ``job``: nothing is put around the process, because this one runs in a disposable container, or in a
 Job of Kubernetes, already. What can be looked at is looked at, and said; where something is at hand that a model must
-not reach, it is refused. ``none``: nothing is around it. ``auto`` is ``bwrap`` where that works, else ``none``.
+not reach, it is refused. ``spark``: the model ran in Spark's Python workers, which nothing of ours keeps apart; it
+counts as ``none``. ``none``: nothing is around it. ``auto`` is ``bwrap`` where that works, else ``none``.
 """
 
 import functools
@@ -27,7 +28,7 @@ from aims_gates.model import LEAST_ISOLATION
 
 __all__ = ["CHOICES", "WAYS", "Isolation", "Kind", "bwrap_command", "choose", "kind_of", "missing_namespaces", "weaker"]
 
-Kind = Literal["bwrap", "container", "job", "none"]
+Kind = Literal["bwrap", "container", "job", "spark", "none"]
 #: What ``--isolation`` takes, and what each choice means.
 CHOICES: Mapping[str, str] = {
     "auto": "bwrap where that works, else none",
@@ -78,6 +79,11 @@ class Isolation:
         match self.kind:
             case "bwrap":
                 return "The model ran in namespaces of its own (bwrap)."
+            case "spark":
+                return (
+                    "The model ran in Spark's Python workers, without isolation of ours: it could read what their "
+                    "account can read, and reach what their machines can reach."
+                )
             case "none":
                 return f"The model ran without isolation{f': {self.reason}' if self.reason else '.'}"
             case kind:

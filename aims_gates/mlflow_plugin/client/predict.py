@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aims_gates.data import Dataset
-from aims_gates.documents.canonical import digest_file, folder_digest
+from aims_gates.documents.canonical import folder_digest
 from aims_gates.documents.files import replacing
 from aims_gates.errors import DataError, InputError, IntegrityError
 from aims_gates.mlflow_plugin.client.answers import PREDICTION, SCORE, read_answer
@@ -24,6 +24,7 @@ from aims_gates.mlflow_plugin.client.isolation import Isolation, choose
 from aims_gates.mlflow_plugin.client.model_file import describe, need_table, need_values
 from aims_gates.mlflow_plugin.client.model_process import FEATURES, ModelProcess
 from aims_gates.mlflow_plugin.client.perturb import Perturbations, copies, run_search, sample
+from aims_gates.mlflow_plugin.client.prediction_folders import ROW, table_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,14 +39,14 @@ __all__ = [
     "TABLES",
     "TABLE_ROLES",
     "PredictionTable",
+    "check_unchanged",
     "model_columns",
     "predict_table",
     "rebuilt",
     "table_path",
 ]
 
-#: Columns that tables of perturbed rows have besides: which row of the evaluation set, and how it was perturbed.
-ROW = "row"
+#: A column that tables of perturbed rows have besides, with :data:`ROW`: how it was perturbed.
 PERTURBATION = "perturbation"
 #: Roles of the further tables.
 PERTURBED = "perturbed"
@@ -62,16 +63,18 @@ class PredictionTable:
     """A prediction table that was written.
 
     Attributes:
-        path: The Parquet file: all columns of the evaluation set, ``prediction``, maybe ``score``.
+        path: The Parquet file, or the folder of such: all columns of the evaluation set, ``prediction``, maybe
+            ``score``.
         subject: Digest of the model's folder, the same before and after the run.
         data: Digest of the evaluation set, the same before and after the run.
-        output: Digest of the file at ``path``.
+        output: Digest of the file at ``path``, or of the folder as a data set.
         rows: Number of rows.
         score: Whether the model gives a probability of the positive class.
         positive: The class that ``score`` is the probability of, as text; None without a score.
         tables: Role -> path and digest of further tables: ``perturbed``, and ``attacks`` where there was a search.
         isolation: How the model's process was kept apart.
         answer: What the process sent about the rows as they are.
+        parts: Name -> digest of the files of a folder; empty where it is one file.
     """
 
     path: Path
@@ -84,6 +87,7 @@ class PredictionTable:
     tables: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
     isolation: Isolation = _NO_ISOLATION
     answer: bytes = field(default=b"", repr=False)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def unchanged(self) -> None:
         """Look again that the tables are the bytes that were written.
@@ -92,7 +96,7 @@ class PredictionTable:
             IntegrityError: one of them changed, or is gone.
         """
         for path, digest in ((self.path, self.output), *self.tables.values()):
-            if not path.is_file() or digest_file(path) != digest:
+            if table_digest(path) != digest:
                 message = "the table of predictions changed after it was written"
                 raise IntegrityError(message, where=str(path), remedy="Look at what else runs under this account.")
 
@@ -142,7 +146,7 @@ def predict_table(
         table = table.append_column(ROW, _places(range(data.rows)))
     for name in answer.column_names:
         table = table.append_column(name, answer.column(name))
-    _nothing_changed(model_folder, subject, evaluation, before)
+    check_unchanged(model_folder, subject, evaluation, before)
     output = _replace(table, out)
     paths = {role: table_path(out, role) for role in further}
     tables = {role: (paths[role], _replace(further[role], path)) for role, path in paths.items()}
@@ -208,8 +212,12 @@ def _names_are_free(data: Dataset, *, perturbed: bool) -> None:
         )
 
 
-def _nothing_changed(model_folder: Path, subject: str, evaluation: Path | str, before: str) -> None:
-    """Refuse predictions of a model, or on a set, that were written to meanwhile."""
+def check_unchanged(model_folder: Path, subject: str, evaluation: Path | str, before: str) -> None:
+    """Refuse predictions of a model, or on a set, that were written to meanwhile.
+
+    Raises:
+        IntegrityError: naming which of the two.
+    """
     if folder_digest(model_folder) != subject:
         raise IntegrityError(
             "the model's folder changed while it ran",

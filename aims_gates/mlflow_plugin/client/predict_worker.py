@@ -103,12 +103,12 @@ def _buffers(name: str, values: Any) -> tuple[list[Any], list[bytes]]:
     return [name, text, [None if buffer is None else len(buffer) for buffer in buffers]], [b for b in buffers if b]
 
 
-def _predict(place: Path, part: str, model: Any, job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the model says of one part: ``prediction``, and ``score`` where it is a classifier of two classes."""
+def _predict(file: Any, model: Any, job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the model says of a file of rows: ``prediction``, and ``score`` where it is a classifier of two classes."""
     import numpy as np
     import pandas as pd
 
-    frame, raw = pd.read_parquet(place / f"{part}.parquet"), _classifier(model)
+    frame, raw = pd.read_parquet(file), _classifier(model)
     predictions = model.predict(frame)
     if raw is not None and np.ndim(predictions) == 2 and np.shape(predictions)[1] > 1:
         predictions = raw.predict(frame)  # logged with predict_proba as its prediction
@@ -151,7 +151,7 @@ def main(place: Path, answer: int) -> None:
     blocks: list[bytes] = []
     for part in job["parts"]:
         try:
-            columns, known = _predict(place, part, model, job)
+            columns, known = _predict(place / f"{part}.parquet", model, job)
             encoded = [_buffers(name, values) for name, values in columns.items()]
         except (Exception, SystemExit) as error:
             if part not in job["may_fail"]:

@@ -18,11 +18,12 @@ from aims_gates.attestation.signing.envelope import Envelope, Statement
 from aims_gates.attestation.statements.evidence import Predictions
 from aims_gates.attestation.statements.wording import predicate_of, say
 from aims_gates.data import Dataset
-from aims_gates.documents.canonical import digest_file, folder_digest
+from aims_gates.documents.canonical import folder_digest
 from aims_gates.documents.files import write_whole
 from aims_gates.errors import InputError, IntegrityError
 from aims_gates.mlflow_plugin.client.isolation import Isolation, kind_of
-from aims_gates.mlflow_plugin.client.predict import ROW, SCORE, TABLES, PredictionTable, model_columns, table_path
+from aims_gates.mlflow_plugin.client.predict import SCORE, TABLES, PredictionTable, model_columns, table_path
+from aims_gates.mlflow_plugin.client.prediction_folders import ROW, changed_parts, other_rows, table_digest
 from aims_gates.model import Subject
 
 if TYPE_CHECKING:
@@ -38,14 +39,17 @@ def statement_of(table: PredictionTable, at: datetime, facts: Mapping[str, Any],
     tables = {role: output for role, (_, output) in table.tables.items()}
     now, apart = at.isoformat(timespec="seconds"), table.isolation
     predictions = Predictions(
-        table.data, table.output, table.rows, now, dict(facts), tables, apart.kind, apart.verified
+        table.data, table.output, table.rows, now, dict(facts), tables, apart.kind, apart.verified, dict(table.parts)
     )
     return say(predictions, subject)
 
 
 def vouched(table: PredictionTable, kind: str) -> PredictionTable:
-    """A table as its signer vouches for it: an unsigned statement's word alone on isolation counts for nothing."""
-    same = table.isolation.kind == kind and kind in ("container", "job")
+    """A table as its signer vouches for it: an unsigned statement's word alone on isolation counts for nothing.
+
+    That it ran on Spark stays: it claims no more than none.
+    """
+    same = table.isolation.kind == "spark" or (table.isolation.kind == kind and kind in ("container", "job"))
     return table if same else replace(table, isolation=Isolation("none", reason="nobody who signs vouches for another"))
 
 
@@ -107,7 +111,8 @@ def confirmed(
         statement: The statement.
         model_folder: The model's bytes.
         evaluation: The evaluation set.
-        into: A folder of one's own into which the tables are copied first, so that what is looked at is what is used.
+        into: A folder of one's own into which the tables are copied first, so that what is looked at is what is used;
+            not a table that is a folder, which stays where it is and is hashed again afterwards.
 
     Raises:
         InputError: it is a statement about something else than predictions.
@@ -139,6 +144,7 @@ def confirmed(
         None,
         tables,
         isolation,
+        parts=predictions.parts,
     )
 
 
@@ -153,17 +159,20 @@ def _differences(
         problems.append("it is about another model than this one")
     if predictions.data != data.digest:
         problems.append("it is about another evaluation set than this one")
-    changed = [place.name for role, place in places.items() if not _is(place, outputs[role])]
+    changed = [place.name for role, place in places.items() if table_digest(place) != outputs[role]]
     problems += [f"{name} is not the table that it names" for name in changed]
-    return problems or _other_rows(places, data, model_columns(model_folder, data), predictions.rows)
+    folder = places[""]
+    if changed and folder.is_dir():
+        problems += changed_parts(folder, predictions.parts)
+    if problems or not folder.is_dir():
+        return problems or _other_rows(places, data, model_columns(model_folder, data), predictions.rows)
+    if predictions.tables or predictions.rows != data.rows:
+        return ["its statement names other tables or rows than a folder of predictions has"]
+    return other_rows(Dataset.open(folder, role="evaluation"), data, data.columns)
 
 
 def _copied(place: Path, into: Path) -> Path:
     return Path(shutil.copyfile(place, into / place.name)) if place.is_file() else place
-
-
-def _is(place: Path, digest: str) -> bool:
-    return place.is_file() and digest_file(place) == digest
 
 
 def _other_rows(places: Mapping[str, Path], data: Dataset, features: tuple[str, ...], rows: int) -> list[str]:
