@@ -118,7 +118,7 @@ class Scores(Protocol):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Counted:
     """Scores in the engine: ``SELECT s, w`` over a set."""
 
     data: Dataset
@@ -152,7 +152,7 @@ def read_bands(data: Dataset, rows: str, bands: Any, bins: int) -> Bands:
         rows: ``SELECT s, w, ...`` over it: score and weight.
         bands, bins: As there.
     """
-    return choose_bands(_Asked(data, rows), bands, bins)
+    return choose_bands(_Counted(data, rows), bands, bins)
 
 
 def choose_bands(scores: Scores, bands: Any, bins: int) -> Bands:
