@@ -116,13 +116,12 @@ def _centred(ordered: Floats) -> Sequence[tuple[str, float]]:
 
 def _slopes(formula: Formula, power: int, cells: tuple[Counts, Counts]) -> tuple[Floats, Floats]:
     """How the statistic changes with one more row of each cell, for the reference and for production."""
-    filled = tuple(rows + 0.5 for rows in cells)
-    steps = [np.diag(1e-4 * rows) for rows in filled]
+    one, other = (np.asarray(rows + 0.5, np.float64) for rows in cells)
+    steps = [np.asarray(np.diag(1e-4 * rows), np.float64) for rows in (one, other)]
 
     def change(first: tuple[Floats, Floats], second: tuple[Floats, Floats], step: Floats) -> Floats:
         return np.asarray((formula(*first) ** power - formula(*second) ** power) / (2 * np.diag(step)))
 
-    one, other = filled
     return (
         change((one + steps[0], other), (one - steps[0], other), steps[0]),
         change((one, other + steps[1]), (one, other - steps[1]), steps[1]),

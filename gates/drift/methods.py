@@ -140,7 +140,9 @@ def _diverged(
     def of(limit: float | None, sizes: Sizes) -> Bound:
         if worth is None or sizes == rows:
             return Divergence(value, cells, formula, power, limit, unit)
-        first, second = (counts * (size / n) for counts, size, n in zip(cells, sizes, rows, strict=True))
+        first, second = (
+            np.asarray(counts * (size / n), np.float64) for counts, size, n in zip(cells, sizes, rows, strict=True)
+        )
         biased = sum(1 / side.mean for side in worth) / sum(1 / size for size in sizes)
         return Divergence(value, (first, second), formula, power, limit, unit, min(biased, 1.0))
 

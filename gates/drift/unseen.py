@@ -134,10 +134,10 @@ def _rates(pair: Pair, counted: _Unseen) -> tuple[SampleRate, SampleRate, Sample
     """What is new of production's rows, and of those that hold a value; what stands once of the reference's."""
     mine, known, name = pair.production, pair.reference, Dataset.quote(pair.name)
     text = f"CAST({name} AS VARCHAR) AS x"
-    seen = f"SELECT DISTINCT {text} FROM {known.part.sql_elsewhere}"
+    words = f"SELECT DISTINCT {text} FROM {known.part.sql_elsewhere}"
     joined = (
         "SELECT CASE WHEN p.x IS NOT NULL AND r.x IS NULL THEN 1 ELSE 0 END AS kind, 1 AS w, p.c AS c FROM "
-        f"(SELECT {text}, {mine.part.cluster} AS c FROM {mine.part.sql}) AS p LEFT JOIN ({seen}) AS r ON p.x = r.x"
+        f"(SELECT {text}, {mine.part.cluster} AS c FROM {mine.part.sql}) AS p LEFT JOIN ({words}) AS r ON p.x = r.x"
     )
     own = f"SELECT {text}, {known.part.cluster} AS c FROM {known.part.sql} WHERE {name} IS NOT NULL"
     alone = f"SELECT x FROM ({own}) AS a GROUP BY x HAVING count(DISTINCT c) = 1"
