@@ -29,7 +29,7 @@ from scipy import special
 
 from .columns import Floats
 
-__all__ = ["Bound", "Distance", "Divergence", "dealt", "proportions", "redrawn"]
+__all__ = ["Bound", "Clustered", "Distance", "Divergence", "Sizes", "dealt", "proportions", "redrawn"]
 
 _SEED = 20_231_218
 _CELLS = 80_000
@@ -42,6 +42,7 @@ _SMALL, _LEAST_TAIL = 4.0, 0.4
 
 Counts = npt.NDArray[np.int64]
 Draws = tuple[Counts, Counts]
+Sizes = tuple[float, float]
 
 
 class Bound(Protocol):
@@ -85,14 +86,15 @@ def dealt(pooled: Counts, first: int) -> Draws:
     return _dealt(np.asarray(pooled, dtype=np.int64).tobytes(), first)
 
 
-def redrawn(first: Counts | Floats, second: Counts | Floats, sizes: tuple[int, int]) -> Draws:
+def redrawn(first: Counts | Floats, second: Counts | Floats, sizes: Sizes) -> Draws:
     """Draw both sets from these shares, independently; rows per cell, each of shape (draws, cells). Seeded."""
     generator, size = np.random.default_rng(_SEED), _size(len(first))
     one, other = (shares / shares.sum() for shares in (first, second))
-    return generator.multinomial(sizes[0], one, size=size), generator.multinomial(sizes[1], other, size=size)
+    n, m = (max(round(rows), 1) for rows in sizes)
+    return generator.multinomial(n, one, size=size), generator.multinomial(m, other, size=size)
 
 
-def proportions(sizes: tuple[int, int], tail: float) -> float:
+def proportions(sizes: Sizes, tail: float) -> float:
     """What a difference of two proportions misses at most, one-sided: the normal limit at the greatest variance."""
     return -float(special.ndtri(tail)) * 0.5 * math.sqrt(1 / sizes[0] + 1 / sizes[1])
 
@@ -132,19 +134,22 @@ class Divergence:
 
     Attributes:
         value: The statistic.
-        cells: Rows per cell: reference, production.
+        cells: Rows per cell, effective where rows go together: reference, production.
         formula: The statistic of such cells, over the last axis.
         power: What makes the statistic a divergence: 2 for the distances whose square is one.
         limit: What the truth is held against; None where there is nothing to judge.
         unit: The divergence near equality is ``unit * (1/n + 1/m)`` times a chi-square.
+        biased: By what part of the draws' own excess over the truth the statistic comes out too large: below 1 where
+            rows go together less in most directions than along the shift.
     """
 
     value: float
-    cells: tuple[Counts, Counts]
+    cells: tuple[Counts | Floats, Counts | Floats]
     formula: Callable[[Counts | Floats, Counts | Floats], Floats]
     power: int
     limit: float | None
     unit: float
+    biased: float = 1.0
 
     @cached_property
     def _filled(self) -> tuple[Floats, Floats]:
@@ -154,8 +159,8 @@ class Divergence:
         return first, second
 
     @cached_property
-    def _sizes(self) -> tuple[int, int]:
-        return int(self.cells[0].sum()), int(self.cells[1].sum())
+    def _sizes(self) -> Sizes:
+        return float(self.cells[0].sum()), float(self.cells[1].sum())
 
     @property
     def _truth(self) -> float:
@@ -199,7 +204,8 @@ class Divergence:
             return self.value, self.value
         tail *= max(1 - _SMALL / math.sqrt(min(self._sizes)), _LEAST_TAIL)
         raised, (plain, filled) = self.value**self.power, self._draws
-        high = raised + max(self._truth - _low_draw(plain, tail), 0.0)
+        excess = (1 - self.biased) * max(float(plain.mean()) - self._truth, 0.0)
+        high = raised + max(self._truth - _low_draw(plain, tail) + excess, 0.0)
         low = min(self._of(*self._filled), raised) - max(_high_draw(filled, tail) - self._truth, 0.0)
         return float(max(low, 0.0) ** (1 / self.power)), float(high ** (1 / self.power))
 
@@ -261,3 +267,36 @@ class Distance:
         reach = self.above(tail) if truth <= self.limit else self.below(tail)
         spread = reach / -float(special.ndtri(tail))
         return _growth(self.limit - truth, spread + 0.5 * usual, tail)
+
+
+class _Worth(Protocol):
+    def at(self, tail: float) -> float: ...
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """The bound of rows that come in clusters: of as many independent rows as they are worth.
+
+    Attributes:
+        worth: Of the reference's rows, and of production's.
+        of: The bound of sets of such sizes.
+    """
+
+    worth: tuple[_Worth, _Worth]
+    of: Callable[[Sizes], Bound]
+    _known: dict[Sizes, Bound] = field(default_factory=dict)
+
+    def _at(self, tail: float) -> Bound:
+        sizes = self.worth[0].at(tail), self.worth[1].at(tail)
+        if sizes not in self._known:
+            self._known[sizes] = self.of(sizes)
+        return self._known[sizes]
+
+    def ends(self, tail: float) -> tuple[float, float]:
+        return self._at(tail).ends(tail)
+
+    def noise(self, tail: float) -> float:
+        return self._at(tail).noise(tail)
+
+    def settled_by(self, tail: float) -> float | None:
+        return self._at(tail).settled_by(tail)

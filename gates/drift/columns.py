@@ -36,12 +36,14 @@ class Part:
         data: The set.
         before, after: What stands around the set's name in FROM, to take some of its rows.
         chunk: The chunk's name in a finding; None for the whole set.
+        cluster: SQL of the column whose rows go together; None where rows are independent.
     """
 
     data: Dataset
     before: str = ""
     after: str = ""
     chunk: int | str | None = None
+    cluster: str | None = None
 
     @property
     def sql(self) -> str:
@@ -189,6 +191,14 @@ class Column:
     def counts(self) -> Mapping[Any, int]:
         """Value -> rows."""
         return {value: int(count) for value, count in self.query("x, count(*)", "GROUP BY x")}
+
+    @cached_property
+    def clusters(self) -> int:
+        """Clusters with a value; rows that hold one where rows are independent."""
+        if self.part.cluster is None:
+            return self.n
+        column = f"SELECT {self.part.cluster} AS c, {self.sql} AS x FROM {self.part.sql}"
+        return int(self.part.data.query(f"SELECT count(DISTINCT c) FROM ({column}) AS r WHERE x IS NOT NULL")[0][0])
 
     @cached_property
     def ordered(self) -> Floats:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from aims_gates import AimsGatesError, Case, DataError, Dataset, Finding, InputError, MissingDataError
+from aims_gates.gatekit import cluster_sql
 
 from .attachment import attach_html
 from .bands import give_bands
@@ -40,15 +41,16 @@ def run(case: Case) -> Iterable[Finding]:
     """Findings by column (and chunk), then the share of drifted columns."""
     settings = Settings.of(case)
     reference, production = (_set(case, role) for role in ("reference", "production"))
+    linked = [cluster_sql(case, data) for data in (reference, production)]
     readings, result = _readings(case, settings, reference, production)
-    base = profile(Part(reference), readings)
+    base = profile(Part(reference, cluster=linked[0]), readings)
     count_together(base.values())
     give_bands(base, settings.bands)
     bins: dict[str, list[Finding]] = {}
     parts, empty = parts_of(production, settings.chunk, case)
     result += empty
     family = len(readings) * len(parts)
-    for part in parts:
+    for part in (replace(part, cluster=linked[1]) for part in parts):
         result += _of_part(base, profile(part, readings), settings, part, bins, family)
     judged = judge([item for item in result if isinstance(item, Measured)], settings)
     verdicts = iter(judged)
@@ -224,7 +226,7 @@ def _measured(pair: Pair, over: Mapping[str, Any], settings: Settings) -> Iterat
                 continue
             _fits(name, pair)
             statistic = METHODS[name].measure(pair)
-            yield Measured(name, over, pair.sizes, statistic, pair.reference.reading.note)
+            yield Measured(name, over, pair.sizes, statistic, pair.reference.reading.note, pair.linked)
         except ValueError as error:
             yield _unmeasured(
                 name, over, DataError(f"{name} cannot be computed: {error}", remedy="Choose another method.")

@@ -14,9 +14,10 @@ import numpy as np
 import scipy  # imports scipy.stats, which takes a third of a second, once a method asks for it
 from scipy import special
 
-from .bounds import Bound, Distance, Divergence, dealt, proportions, redrawn
+from .bounds import Bound, Clustered, Distance, Divergence, Sizes, dealt, proportions, redrawn
+from .clusters import Worth, worth_of_cells, worth_of_order
 from .columns import Floats
-from .pair import Counts, Pair, sturges
+from .pair import Counts, Pair, cut_sql, sturges
 
 __all__ = ["BANDED", "DEFAULT", "METHODS", "Method", "Statistic", "evidently_method"]
 
@@ -47,6 +48,7 @@ class Statistic:
         bound: Gives the interval of the truth, held against a limit; None where there is none.
         note: What to know about the number.
         blind: Why it does not show that nothing moved; empty where it may.
+        worth: What both sets are worth in independent rows; None where rows count as they are.
     """
 
     value: float
@@ -55,6 +57,16 @@ class Statistic:
     bound: Callable[[float | None], Bound] | None = None
     note: str = ""
     blind: str = ""
+    worth: tuple[Worth, Worth] | None = None
+
+
+def _bounded(
+    worth: tuple[Worth, Worth] | None, sizes: Sizes, of: Callable[[float | None, Sizes], Bound]
+) -> Callable[[float | None], Bound]:
+    """The bound of a limit, ``of`` giving it for sets of some sizes; where rows go together, of what they are worth."""
+    if worth is None:
+        return lambda limit: of(limit, sizes)
+    return lambda limit: Clustered(worth, lambda at: of(limit, at))
 
 
 @dataclass(frozen=True)
@@ -118,20 +130,28 @@ def _total_variation(first: Counts | Floats, second: Counts | Floats) -> Floats:
 
 def _divergence(formula: Formula, power: int, unit: float) -> Measure:
     def measure(pair: Pair) -> Statistic:
-        return _diverged(formula, power, unit, pair.cells, pair.crowded)
+        return _diverged(formula, power, unit, pair, pair.cells, lambda: pair.cell_sql)
 
     return measure
 
 
 def _diverged(
-    formula: Formula, power: int, unit: float, cells: tuple[Counts, Counts], crowded: bool = False
+    formula: Formula, power: int, unit: float, pair: Pair, cells: tuple[Counts, Counts], place: Callable[[], str]
 ) -> Statistic:
-    value = float(formula(*cells))
+    value, rows = float(formula(*cells)), pair.sizes
+    worth = worth_of_cells(pair, cells, place, formula, power, every=False)
 
-    def bound(limit: float | None) -> Bound:
-        return Divergence(value, cells, formula, power, limit, unit)
+    def of(limit: float | None, sizes: Sizes) -> Bound:
+        if worth is None or sizes == rows:
+            return Divergence(value, cells, formula, power, limit, unit)
+        first, second = (
+            np.asarray(counts * (size / n), np.float64) for counts, size, n in zip(cells, sizes, rows, strict=True)
+        )
+        biased = sum(1 / side.mean for side in worth) / sum(1 / size for size in sizes)
+        return Divergence(value, (first, second), formula, power, limit, unit, min(biased, 1.0))
 
-    return Statistic(value, bound=bound, note=f"{len(cells[0])} cells", blind=_CROWDED if crowded else "")
+    bound, blind = _bounded(worth, rows, of), _CROWDED if pair.crowded else ""
+    return Statistic(value, bound=bound, note=f"{len(cells[0])} cells", blind=blind, worth=worth)
 
 
 def _stability(name: str, always: bool) -> Measure:
@@ -153,32 +173,33 @@ def _hellinger_of(pair: Pair) -> Statistic:
     """evidently bins numbers by Sturges over the distinct values, not over the rows."""
     if pair.quantiles or pair.category:
         cells = pair.cells if pair.quantiles else pair.tallies
-        return _diverged(_hellinger, 2, 1 / 8, cells, pair.crowded)
+        return _diverged(_hellinger, 2, 1 / 8, pair, cells, lambda: pair.cell_sql if pair.quantiles else pair.key_sql)
     low = min(pair.reference.low, pair.production.low)
     high = max(pair.reference.high, pair.production.high)
     edges = sturges(low, high, pair.pooled_distinct, pair.dtype)
     cells = pair.reference.histogram(edges), pair.production.histogram(edges)
-    return _diverged(_hellinger, 2, 1 / 8, cells, pair.crowded)
+    return _diverged(_hellinger, 2, 1 / 8, pair, cells, lambda: cut_sql(edges[1:-1]))
 
 
 def _tvd(pair: Pair) -> Statistic:
     first, second = pair.tallies
     value = float(_total_variation(first, second))
+    worth = worth_of_cells(pair, (first, second), lambda: pair.key_sql, _total_variation, 1, every=True)
 
-    def drawn() -> Floats:
-        one, other = redrawn(first, second, pair.sizes)
+    def drawn(sizes: Sizes) -> Floats:
+        one, other = redrawn(first, second, sizes)
         return 0.5 * np.asarray(
             np.sum(np.abs(_shares(one) - _shares(other) - _shares(first) + _shares(second)), axis=-1)
         )
 
-    def bound(limit: float | None) -> Bound:
-        return Distance.of_draws(value, limit, lambda tail: proportions(pair.sizes, tail), drawn)
+    def of(limit: float | None, sizes: Sizes) -> Bound:
+        return Distance.of_draws(value, limit, lambda tail: proportions(sizes, tail), lambda: drawn(sizes))
 
     def p_value() -> float:
         shuffled = _total_variation(*dealt(first + second, pair.sizes[0]))
         return (int(np.count_nonzero(shuffled >= value * (1 - 1e-12))) + 1) / (len(shuffled) + 1)
 
-    return Statistic(value, p_value, bound=bound)
+    return Statistic(value, p_value, bound=_bounded(worth, pair.sizes, of), worth=worth)
 
 
 # Tests on counts -----------------------------------------------------------------------------------------------------
@@ -224,13 +245,13 @@ def _fisher(pair: Pair) -> Statistic:
 # Methods that need order ---------------------------------------------------------------------------------------------
 
 
-def _drawn(pair: Pair, norm: Callable[[Floats, Floats], Floats]) -> Callable[[], Floats]:
+def _drawn(pair: Pair, sizes: Sizes, norm: Callable[[Floats, Floats], Floats]) -> Callable[[], Floats]:
     """Draws of a norm of the sampling error of F - G; ``norm`` takes the error at the steps, and the widths between."""
 
     def drawn() -> Floats:
         merged = pair.merged
         first, second = merged.first, merged.second
-        one, other = redrawn(first, second, pair.sizes)
+        one, other = redrawn(first, second, sizes)
         gap = np.cumsum(_shares(one) - _shares(other) - _shares(first) + _shares(second), axis=-1)
         return norm(gap[..., :-1], merged.widths)
 
@@ -238,20 +259,20 @@ def _drawn(pair: Pair, norm: Callable[[Floats, Floats], Floats]) -> Callable[[],
 
 
 def _ks(pair: Pair) -> Statistic:
-    value, sizes = pair.merged.ks, pair.sizes
+    value, rows, worth = pair.merged.ks, pair.sizes, worth_of_order(pair)
 
-    def massart(tail: float) -> float:
-        return math.sqrt(math.log(2 / tail) / 2 * (1 / sizes[0] + 1 / sizes[1]))
+    def of(limit: float | None, sizes: Sizes) -> Bound:
+        def massart(tail: float) -> float:
+            return math.sqrt(math.log(2 / tail) / 2 * (1 / sizes[0] + 1 / sizes[1]))
 
-    def bound(limit: float | None) -> Bound:
         return Distance(value, limit, lambda tail: proportions(sizes, tail), massart)
 
     def p_value() -> float:
-        if max(sizes) <= _EXACT:
+        if max(rows) <= _EXACT:
             return float(scipy.stats.ks_2samp(*pair.ordered).pvalue)
-        return _ks_p(value, round(sizes[0] * sizes[1] / (sizes[0] + sizes[1])))
+        return _ks_p(value, round(rows[0] * rows[1] / (rows[0] + rows[1])))
 
-    return Statistic(value, p_value, bound=bound)
+    return Statistic(value, p_value, bound=_bounded(worth, rows, of), worth=worth)
 
 
 def _ks_p(value: float, n: int) -> float:
@@ -273,27 +294,30 @@ def _wasserstein(pair: Pair) -> Statistic:
     """Normed by the reference's standard deviation, at least 0.001."""
     known, mine = (column.spread for column in (pair.reference, pair.production))
     unit = max(known.deviation, 0.001)
-    value = pair.merged.area / unit
+    value, worth = pair.merged.area / unit, worth_of_order(pair, values=True)
 
-    def bound(limit: float | None) -> Bound:
-        error = math.hypot(known.deviation / math.sqrt(pair.sizes[0]), mine.deviation / math.sqrt(pair.sizes[1]))
+    def of(limit: float | None, sizes: Sizes) -> Bound:
+        error = math.hypot(known.deviation / math.sqrt(sizes[0]), mine.deviation / math.sqrt(sizes[1]))
         # The unit is an estimate too.
-        error = math.hypot(error / unit, (value if limit is None else limit) * known.relative_error)
-        drawn = _drawn(pair, lambda gap, widths: np.sum(np.abs(gap) * widths, axis=-1) / unit)
+        of_unit = known.relative_error * math.sqrt(pair.sizes[0] / sizes[0])
+        error = math.hypot(error / unit, (value if limit is None else limit) * of_unit)
+        drawn = _drawn(pair, sizes, lambda gap, widths: np.sum(np.abs(gap) * widths, axis=-1) / unit)
         return Distance.of_draws(value, limit, lambda tail: -float(special.ndtri(tail)) * error, drawn)
 
-    return Statistic(value, bound=bound, note="in standard deviations of the reference")
+    note = "in standard deviations of the reference"
+    return Statistic(value, bound=_bounded(worth, pair.sizes, of), note=note, worth=worth)
 
 
 def _energy(pair: Pair) -> Statistic:
-    value = float(np.sqrt(2 * pair.merged.squares))
+    value, worth = float(np.sqrt(2 * pair.merged.squares)), worth_of_order(pair)
 
-    def bound(limit: float | None) -> Bound:
-        drawn = _drawn(pair, lambda gap, widths: np.sqrt(2 * np.sum(gap**2 * widths, axis=-1)))
+    def of(limit: float | None, sizes: Sizes) -> Bound:
+        drawn = _drawn(pair, sizes, lambda gap, widths: np.sqrt(2 * np.sum(gap**2 * widths, axis=-1)))
         # Nothing passes by this distance: how far the truth may lie above it is not bounded.
         return Distance.of_draws(value, limit, lambda tail: math.inf, drawn)
 
-    return Statistic(value, bound=bound, note="in the root of the column's unit")
+    note = "in the root of the column's unit"
+    return Statistic(value, bound=_bounded(worth, pair.sizes, of), note=note, worth=worth)
 
 
 def _scipy(test: Callable[[Floats, Floats], Any]) -> Callable[[Pair], Statistic]:

@@ -1,5 +1,6 @@
 """A column in the reference beside the same column in production."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ from .bands import Bands, bands_of
 from .columns import FEW, Column, Floats, real
 from .order import Merged, merge
 
-__all__ = ["Counts", "Pair", "sturges"]
+__all__ = ["Counts", "Pair", "cut_sql", "sturges"]
 
 Counts = npt.NDArray[np.int64]
 #: evidently: a column of whole numbers with at most so many distinct values is a category.
@@ -51,6 +52,23 @@ def sturges(low: float, high: float, size: int, dtype: type[Any]) -> Floats:
     return edges.astype(np.float64)
 
 
+def cut_sql(cuts: Floats) -> str:
+    """SQL: the band of ``x``, from 0: below the first cut, between two, from the last on."""
+    if not len(cuts):
+        return "0"
+    below = " ".join(f"WHEN x < {real(cut)} THEN {place}" for place, cut in enumerate(cuts.tolist()))
+    return f"CASE {below} ELSE {len(cuts)} END"
+
+
+def _key_sql(keys: Sequence[Any], cells: int) -> str:
+    """SQL: the cell of ``x``, from 0; the last one is of all other values."""
+    named = list(enumerate(keys))[: cells - 1]
+    if not named:
+        return "0"
+    literals = ("'" + key.replace("'", "''") + "'" if isinstance(key, str) else real(float(key)) for _, key in named)
+    return f"CASE {' '.join(f'WHEN x = {key} THEN {place}' for place, key in enumerate(literals))} ELSE {cells - 1} END"
+
+
 @dataclass
 class Pair:
     """A column in both parts.
@@ -74,6 +92,17 @@ class Pair:
     def sizes(self) -> tuple[int, int]:
         """Rows that hold a value: reference, production."""
         return self.reference.n, self.production.n
+
+    @property
+    def clustered(self) -> bool:
+        """Whether rows of one cluster go together."""
+        return self.reference.part.cluster is not None
+
+    @property
+    def linked(self) -> int | None:
+        """The clusters of the set that has fewer; None where each row of both is one of its own."""
+        clusters = self.reference.clusters, self.production.clusters
+        return None if clusters == self.sizes else min(clusters)
 
     @cached_property
     def number(self) -> bool:
@@ -147,6 +176,21 @@ class Pair:
         if often.all():
             return first, second
         return np.append(first[often], first[~often].sum()), np.append(second[often], second[~often].sum())
+
+    @property
+    def key_sql(self) -> str:
+        """SQL: the place of ``x`` among the tallies."""
+        return _key_sql(self.keys, len(self.keys))
+
+    @property
+    def cell_sql(self) -> str:
+        """SQL: the place of ``x`` among the cells."""
+        if self.binned:
+            return cut_sql(self.bands.cuts if self.quantiles else self.edges[1:-1])
+        if not self.quantiles or self.number:
+            return self.key_sql
+        often = [key for key, own in zip(self.keys, self._often, strict=True) if own]
+        return _key_sql(often, len(self.cells[0]))
 
     @cached_property
     def crowded(self) -> bool:

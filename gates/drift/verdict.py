@@ -22,6 +22,8 @@ from .settings import Settings
 
 __all__ = ["Measured", "judge"]
 
+#: With fewer clusters their spread is hardly known, and nothing is settled; a convention.
+_LEAST_CLUSTERS = 20
 _NEVER = "only methods with an upper bound pass"
 
 
@@ -35,6 +37,7 @@ class Measured:
         sizes: Rows that hold a value: reference, production.
         statistic: What was found.
         note: What to know about the column.
+        linked: Clusters of the set that has fewer, where rows of one go together.
     """
 
     method: str
@@ -42,6 +45,13 @@ class Measured:
     sizes: tuple[int, int]
     statistic: Statistic
     note: str = ""
+    linked: int | None = None
+
+    @property
+    def worth(self) -> tuple[float, float]:
+        """Independent rows that they are worth."""
+        worth = self.statistic.worth
+        return self.sizes if worth is None else (worth[0].size, worth[1].size)
 
 
 def judge(measured: Sequence[Measured], settings: Settings) -> list[Finding]:
@@ -55,6 +65,8 @@ def judge(measured: Sequence[Measured], settings: Settings) -> list[Finding]:
     for place, (item, (limit, on_p)) in enumerate(zip(measured, limits, strict=True)):
         if limit is None:
             findings.append(_told(item, settings))
+        elif reason := _unsettled(item, on_p):
+            findings.append(_open(replace(_told(item, settings), limit=limit), *reason))
         elif on_p:
             findings.append(_by_p(item, limit, plain, strict[place], place, settings))
         elif item.statistic.bound is not None:
@@ -70,6 +82,22 @@ def _limit_of(measured: Measured, settings: Settings) -> tuple[Limit | None, boo
     if own is None and METHODS[measured.method].test:
         return settings.limits.get("p_value"), True
     return own, False
+
+
+def _unsettled(item: Measured, on_p: bool) -> tuple[str, str] | None:
+    """Why rows that go together settle nothing, and what to do; None where they may."""
+    if item.linked is None:
+        return None
+    if item.linked < _LEAST_CLUSTERS:
+        few = f"rows of one cluster go together, and {item.linked} clusters are too few to say how far"
+        return few, f"Give rows of at least {_LEAST_CLUSTERS} clusters in both sets."
+    if on_p or item.statistic.bound is None:
+        takes = ", ".join(name for name, method in METHODS.items() if method.bounded)
+        return (
+            f"rows of one cluster go together, and the p-value of {item.method} takes them as independent",
+            f"Choose a method that accounts for them: {takes}.",
+        )
+    return None
 
 
 # Intervals -----------------------------------------------------------------------------------------------------------
@@ -98,7 +126,7 @@ def _blind(item: Measured, settings: Settings) -> list[str]:
     reasons = []
     if not METHODS[item.method].bounded:
         reasons.append(f"{item.method} has none, so it shows drift alone: {_NEVER}")
-    if min(item.sizes) < settings.min_rows:
+    if min(item.worth) < settings.min_rows:
         reasons.append(f"too few rows to show that nothing moved: {settings.min_rows} are needed")
     if item.statistic.blind:
         reasons.append(item.statistic.blind)
@@ -197,19 +225,29 @@ def _told(item: Measured, settings: Settings) -> Finding:
 def _finding(item: Measured, limit: Limit | None, *, low: float | None = None, high: float | None = None) -> Finding:
     statistic = item.statistic
     value = statistic.value if math.isfinite(statistic.value) else None
-    by_p = METHODS[item.method].test and not (METHODS[item.method].bounded and low is not None)
+    by_p = item.linked is None and METHODS[item.method].test and not (METHODS[item.method].bounded and low is not None)
     p_value = statistic.p() if by_p and statistic.p is not None else None
-    notes = [text for text in (statistic.note, item.note) if text]
+    notes = [text for text in (statistic.note, item.note, _together(item)) if text]
     return Finding(
         item.method,
         value,
         low if value is not None else None,
         high if value is not None else None,
         p_value=None if p_value is None or math.isnan(p_value) else p_value,
-        n=item.sizes[1],
+        n=item.worth[1],
         over=dict(item.over),
         limit=limit,
         note="; ".join(notes) or None,
+    )
+
+
+def _together(item: Measured) -> str:
+    if item.linked is None or item.statistic.worth is None:
+        return ""
+    rows, clusters = zip(*((side.size, side.clusters) for side in item.statistic.worth), strict=True)
+    return (
+        f"worth {rows[0]:,.0f} and {rows[1]:,.0f} independent rows, {item.sizes[0]:,} and {item.sizes[1]:,} being of "
+        f"{clusters[0]:,} and {clusters[1]:,} clusters"
     )
 
 

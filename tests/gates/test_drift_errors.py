@@ -65,7 +65,7 @@ def measured(method: str, first: Any, second: Any) -> Any:
     """The statistic of rows per cell, by the gate's own method."""
     pair = SimpleNamespace(
         cells=(first, second), tallies=(first, second), sizes=(int(first.sum()), int(second.sum())), crowded=False,
-        quantiles=True, given=False, category=True,
+        quantiles=True, given=False, category=True, clustered=False,
     )  # fmt: skip
     return module("methods").METHODS[method].measure(pair)
 
@@ -157,6 +157,7 @@ def drawn(method: str, kind: str, n: int, draws: int) -> Iterator[Any]:
             sizes=(n, n),
             reference=reference,
             production=production,
+            clustered=False,
         )
         yield methods.METHODS[method].measure(pair)
 

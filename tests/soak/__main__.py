@@ -107,6 +107,7 @@ PARTS = {
             "tests/gates/test_fairness.py",
             "tests/gates/test_drift.py",
             "tests/gates/test_drift_errors.py",
+            "tests/gates/test_drift_clusters.py",
             "tests/gates/test_performance.py",
         ),
         10_000,
