@@ -29,6 +29,8 @@ def champion_measures(rows: Rows, champion: Rows, comparisons: int = 1) -> dict[
     if rows.kind != champion.kind:
         message = f"the champion's target reads as {champion.kind}, the candidate's as {rows.kind}"
         raise InputError(message, where=champion.data.where, remedy="Use the same evaluation rows for both.")
+    if rows.kind == "graded":
+        return {}
     pairs = _pairs(rows, champion)
     if rows.kind == "numeric":
         return _numeric(rows, pairs, comparisons)

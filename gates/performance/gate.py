@@ -11,7 +11,8 @@ from .champion import champion_measures
 from .crosscheck import crosscheck
 from .measured import Measured, finding
 from .numeric import numeric_measures
-from .rows import NUMERIC, SCORED, Rows, read_rows
+from .ranking import ranking_measures
+from .rows import LISTED, NUMERIC, SCORED, Rows, read_rows
 
 __all__ = ["run"]
 
@@ -28,7 +29,7 @@ def run(case: Case) -> Iterator[Finding]:
     yield from like_counts(case, rows.data)
     measured = set()
     family = len(_GUESSING if rows.conventional else rows.limits)
-    overall = _measure(rows, None, max(1, family))[None]
+    overall = _measure(rows, None, max(1, family)).get(None, {})
     for name, value in overall.items():
         measured.add(name)
         yield _overall(rows, name, value)
@@ -47,13 +48,13 @@ def run(case: Case) -> Iterator[Finding]:
             yield finding(f"{name}_champion_difference", gap, limit, note="candidate minus champion, on the same rows")
     for name, limit in rows.limits.items():
         if name not in measured:
-            note = "not measured: the roles and data sets given do not allow it"
-            remedy = "Name the columns it needs with --role, give --data champion=FILE, or drop the limit."
+            note = "not measured: the roles, parameters and data sets given do not allow it"
+            remedy = "Name the columns (--role) and parameters it needs, give --data champion=FILE, or drop the limit."
             yield Finding(name, limit=limit, outcome="inconclusive", note=note, remedy=remedy)
 
 
 def _overall(rows: Rows, name: str, value: Measured) -> Finding:
-    spelling = None if name in NUMERIC or name in SCORED else rows.spelling
+    spelling = None if name in {*NUMERIC, *SCORED, *LISTED} else rows.spelling
     if not rows.conventional:
         return finding(name, value, rows.limits.get(name), note=spelling)
     limit = _GUESSING.get(name)
@@ -68,7 +69,12 @@ def _measure(rows: Rows, by: str | None, comparisons: int = 1) -> Measures:
     makers: Mapping[str, list[Callable[[Rows, str | None, int], Measures]]] = {
         "numeric": [numeric_measures],
         "classes": [class_measures],
-        "binary": [*([] if rows.ranking else [binary_measures]), *([score_measures] if rows.score else [])],
+        "binary": [
+            *([] if rows.ranking else [binary_measures]),
+            *([score_measures] if rows.score else []),
+            ranking_measures,
+        ],
+        "graded": [ranking_measures],
     }
     result: Measures = {}
     for make in makers[rows.kind]:
