@@ -34,6 +34,8 @@ _MORE = frozenset(
         "negative_predictive_value",
         "net_benefit",
         "net_benefit_gain",
+        "ndcg",
+        "catalogue_coverage",
         "k_anonymity",
         "l_diversity",
         "matthews_corrcoef",
@@ -68,6 +70,7 @@ _SHARES = frozenset((
     "unseen_share", "jensenshannon", "ks", "hellinger", "demographic_parity", "equalized_odds", "equal_opportunity",
     "scoring_rate", "impact", "score_ks", "sensitivity_at_specificity", "specificity_at_sensitivity",
     "positive_predictive_value", "negative_predictive_value", "membership_auc", "small_cell_share",
+    "ndcg", "catalogue_coverage",
 ))  # fmt: skip
 _FROM_ZERO = frozenset((
     "log_loss", "mean_absolute_error", "mean_squared_error", "root_mean_squared_error", "psi", "csi",

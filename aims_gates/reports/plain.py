@@ -11,8 +11,10 @@ __all__ = ["PlainFinding", "measure_words", "more_rows", "plain_findings"]
 
 _WORDS = {
     "accuracy": "share of rows predicted right",
+    "catalogue_coverage": "share of the catalogue that at least one list shows",
     "gini": "how well the score ranks (Gini)",
     "mean_error": "how far forecasts lie above the truth on average (bias)",
+    "ndcg": "how far lists put what is relevant first (NDCG)",
     "negative_predictive_value": "share of those called negative who are (negative predictive value)",
     "net_benefit": "what acting on the score is worth (net benefit)",
     "net_benefit_gain": "what acting on the score gains over acting on all or on none (net benefit)",

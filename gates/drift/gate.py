@@ -30,7 +30,7 @@ from .verdict import Measured, judge
 __all__ = ["run"]
 
 #: Columns that are no features: they move by nature, or mean nothing.
-_NO_FEATURES = ("timestamp", "weight", "id", "cluster")
+_NO_FEATURES = ("timestamp", "weight", "id", "cluster", "query")
 #: Columns that often exist on one side only: outcomes come late, predictions are made later.
 _ONE_SIDED = ("target", "prediction", "score")
 _BANDED = set(BANDED)

@@ -16,7 +16,7 @@ _CONVENTIONS = {
     "time_gap_days": Limit(">", 0.0),
 }
 _MEASURES = (*_CONVENTIONS, "duplicate_share", "id_overlap_share")
-_NO_FEATURES = ("target", "prediction", "score", "weight", "timestamp", "id", "cluster")
+_NO_FEATURES = ("target", "prediction", "score", "weight", "timestamp", "id", "cluster", "query")
 #: Below this many rows a column of consecutive numbers may well be a feature.
 _FEW_ROWS = 20
 

@@ -32,6 +32,8 @@ def champion_measures(rows: Rows, champion: Rows, comparisons: int = 1) -> dict[
     if rows.kind != champion.kind:
         message = f"the champion's target reads as {champion.kind}, the candidate's as {rows.kind}"
         raise InputError(message, where=champion.data.where, remedy="Use the same evaluation rows for both.")
+    if rows.kind == "graded":
+        return {}
     pairs = _pairs(rows, champion)
     if rows.kind == "numeric":
         return _numeric(rows, pairs, comparisons)[None]
@@ -320,7 +322,7 @@ def _auc(rows: Rows, pairs: str, comparisons: int) -> Measured:
     # Areas that agree on every row have no variance; a floor of one pair's worth keeps the width above zero.
     error, df = max(sqrt(sum(variances)), 1 / (parts[0][1] * parts[1][1])), inf
     if rows.cluster:
-        share = f"(CASE WHEN y = 1 THEN {1 / parts[1][0]!r} ELSE {1 / parts[0][0]!r} END)"
+        share = f"CAST(CASE WHEN y = 1 THEN {1 / parts[1][0]!r} ELSE {1 / parts[0][0]!r} END AS DOUBLE)"
         linked = cluster_ratios(rows.data, gained, [(f"g * {share}", share)])[()][0].error(value, 1.0)
         error, df = (max(error, linked[0]), linked[1]) if linked else (inf, 1.0)
 

@@ -32,7 +32,7 @@ _NUMERIC: Mapping[str, tuple[str, bool, Mapping[str, Any]]] = {
     "mean_squared_error": ("mean_squared_error", False, {}),
     "root_mean_squared_error": ("root_mean_squared_error", False, {}),
 }
-_MEASURES = {"binary": _BINARY, "classes": _CLASSES, "numeric": _NUMERIC}
+_MEASURES = {"binary": _BINARY, "classes": _CLASSES, "numeric": _NUMERIC, "graded": {}}
 
 
 def crosscheck(
@@ -57,7 +57,9 @@ def _of_sample(rows: Rows, frame: "pd.DataFrame") -> Rows:
     right = "d = y" if rows.kind == "classes" else "NULL"
     data = Dataset.open(frame.drop(columns="k"), role="evaluation")
     score = "s" if rows.score else None
-    return replace(rows, data=data, target="y", prediction="d", score=score, weight="w", right=right, cluster=None)
+    lists = rows.lists and replace(rows.lists, query="q", item=None, catalogue=None)
+    rows = replace(rows, data=data, cluster=None, lists=lists)
+    return replace(rows, target="y", prediction="d", score=score, weight="w", right=right)
 
 
 def _figures(rows: Rows, frame: "pd.DataFrame", ours: Mapping[str, Measured]) -> Iterator[tuple[str, float, float]]:
@@ -76,3 +78,23 @@ def _figures(rows: Rows, frame: "pd.DataFrame", ours: Mapping[str, Measured]) ->
             continue
         theirs = getattr(sklearn.metrics, function)(frame["y"], frame[column], sample_weight=weight, **more)
         yield name, value.value, float(theirs)
+    if rows.lists and (ndcg := ours.get("ndcg")) and ndcg.value is not None:
+        yield "ndcg", ndcg.value, _ndcg(frame, rows.lists.k)
+
+
+def _ndcg(frame: "pd.DataFrame", k: int) -> float:
+    """The mean of scikit-learn's NDCG over queries, those of a length together; one alone has a place without gain."""
+    import numpy as np
+    from sklearn.metrics import ndcg_score
+
+    total = weight = 0.0
+    queries = frame.groupby("q", sort=False)
+    lengths = queries["y"].transform("size")
+    for length, part in frame.assign(w=frame["w"].astype(float)).groupby(lengths):
+        ordered = part.sort_values("q", kind="stable")
+        y, s, w = (ordered[name].to_numpy(float).reshape(-1, int(str(length))) for name in ("y", "s", "w"))
+        if y.shape[1] == 1:
+            y, s = np.pad(y, [(0, 0), (0, 1)]), np.hstack([s, s - 1])
+        total += w[:, 0].sum() * ndcg_score(y, s, k=k, sample_weight=w[:, 0])
+        weight += w[:, 0].sum()
+    return float(total / weight)

@@ -11,7 +11,8 @@ from .champion import champion_measures, champion_slices
 from .crosscheck import crosscheck
 from .measured import Measured, finding
 from .numeric import numeric_measures
-from .rows import NUMERIC, SCORED, Rows, read_rows
+from .ranking import ranking_measures
+from .rows import LISTED, NUMERIC, SCORED, Rows, read_rows
 
 __all__ = ["run"]
 
@@ -29,7 +30,7 @@ def run(case: Case) -> Iterator[Finding]:
     yield from like_counts(case, rows.data)
     measured = set()
     family = len(_GUESSING if rows.conventional else rows.limits)
-    overall = _measure(rows, None, max(1, family))[None]
+    overall = _measure(rows, None, max(1, family)).get(None, {})
     for name, value in overall.items():
         measured.add(name)
         yield _overall(rows, name, value)
@@ -51,8 +52,8 @@ def run(case: Case) -> Iterator[Finding]:
             yield from _slices_against(rows, champion)
     for name, limit in rows.limits.items():
         if name not in measured:
-            note = "not measured: the roles and data sets given do not allow it"
-            remedy = "Name the columns it needs with --role, give --data champion=FILE, or drop the limit."
+            note = "not measured: the roles, parameters and data sets given do not allow it"
+            remedy = "Name the columns (--role) and parameters it needs, give --data champion=FILE, or drop the limit."
             yield Finding(name, limit=limit, outcome="inconclusive", note=note, remedy=remedy)
 
 
@@ -65,7 +66,7 @@ def _slices_against(rows: Rows, champion: Rows) -> Iterator[Finding]:
 
 
 def _overall(rows: Rows, name: str, value: Measured) -> Finding:
-    spelling = None if name in NUMERIC or name in SCORED else rows.spelling
+    spelling = None if name in {*NUMERIC, *SCORED, *LISTED} else rows.spelling
     if not rows.conventional:
         return finding(name, value, rows.limits.get(name), note=spelling)
     limit = _GUESSING.get(name)
@@ -80,7 +81,12 @@ def _measure(rows: Rows, by: str | None, comparisons: int = 1) -> Measures:
     makers: Mapping[str, list[Callable[[Rows, str | None, int], Measures]]] = {
         "numeric": [numeric_measures],
         "classes": [class_measures],
-        "binary": [*([] if rows.ranking else [binary_measures]), *([score_measures] if rows.score else [])],
+        "binary": [
+            *([] if rows.ranking else [binary_measures]),
+            *([score_measures] if rows.score else []),
+            ranking_measures,
+        ],
+        "graded": [ranking_measures],
     }
     result: Measures = {}
     for make in makers[rows.kind]:

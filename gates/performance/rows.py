@@ -6,17 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from aims_gates import Case, DataError, Dataset, InputError, Limit, intervals, read_limits
-from aims_gates.gatekit import (
-    Bands,
-    Bin,
-    calibration_bins,
-    choose_bands,
-    cluster_sql,
-    counts_rows,
-    read_bands,
-    weight_sql,
-)
+from aims_gates.gatekit import Bands, Bin, calibration_bins, choose_bands, counts_rows, read_bands, weight_sql
 
+from .lists import Lists, has_lists, read_lists, together
 from .whole import Whole, read_whole
 
 __all__ = ["MEASURES", "Rows", "read_rows"]
@@ -47,10 +39,13 @@ NUMERIC = (
     "wape",
     "pinball_loss",
 )
-MEASURES = (*BINARY, *PREDICTIVE, *SCORED, *NUMERIC)
+#: Of the lists of a ranking.
+LISTED = ("ndcg", "catalogue_coverage")
+MEASURES = (*BINARY, *PREDICTIVE, *SCORED, *NUMERIC, *LISTED)
 #: Parameters that say where a measure is taken, each above 0 and below 1.
 POINTS = ("specificity", "sensitivity", "prevalence", "threshold_probability", "quantile")
 _MOST_LABELS = 20
+_LABELLED = ("binary", "classes")
 TASKS = ("classification", "regression", "forecast", "ranking")
 
 
@@ -60,12 +55,13 @@ class Rows:
 
     Attributes:
         data: The evaluation set.
-        kind: ``binary``, ``classes`` or ``numeric``.
+        kind: ``binary``, ``classes``, ``numeric``, or ``graded`` (lists of what is more or less relevant).
         ranking: Whether only the order of the scores counts.
         target, prediction, score, weight: SQL over ``data``; None where there is none. A binary prediction is 2 where
             it is a label of the target in another spelling.
         right: SQL that is true where prediction and target are the same value; for several classes.
-        cluster: SQL of the column whose rows go together; None where rows are independent.
+        cluster: SQL of the column whose rows go together (those of a query do); None where rows are independent.
+        lists: The lists of a ranking; None where they are not asked for.
         sampling: Whether weights correct a sample or count rows.
         spelling: Which labels differ only in capital letters, in words.
         slices, keys: Slice columns, and the columns (role ``id``) that identify a row.
@@ -83,6 +79,7 @@ class Rows:
     weight: str
     right: str
     cluster: str | None
+    lists: Lists | None
     sampling: bool
     spelling: str | None
     slices: tuple[str, ...]
@@ -100,7 +97,10 @@ class Rows:
     positive: Any
 
     def base(self, slice_column: str | None = None) -> str:
-        """``SELECT k, y, d, s, w``: a row for each that weighs something; ``k`` is NULL where there is no slice."""
+        """``SELECT k, y, d, s, w``: a row for each that weighs something; ``k`` is NULL where there is no slice.
+
+        Where rows go together also their cluster ``c``, and of lists the query ``q`` and the item ``i``.
+        """
         parts = {
             "k": self.slice_sql(slice_column),
             "y": self.target,
@@ -108,6 +108,7 @@ class Rows:
             "s": self.score or "NULL",
             "w": self.weight,
             **({"c": self.cluster} if self.cluster else {}),
+            **({"q": self.lists.query, "i": self.lists.item or "NULL"} if self.lists else {}),
         }
         counted = "" if self.weight == "1" else f" WHERE {self.weight} > 0"
         return f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in parts.items())} FROM data{counted}"
@@ -181,7 +182,8 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
     positive, params = case.params["positive"], case.params
     limits = read_limits(params["limits"], _known())
     slice_limits = read_limits(params["slice_limits"], MEASURES, "slice_limits")
-    kind = _kind(data, target, columns["prediction"], positive, _task(params["task"], {*limits, *slice_limits}))
+    task = _task(params["task"], {*limits, *slice_limits})
+    kind = _kind(data, target, columns["prediction"], positive, task, has_lists(case))
     label = data.label_sql(target, positive) if kind == "binary" else data.quote(target)
     return Rows(
         data=data,
@@ -189,12 +191,13 @@ def read_rows(case: Case, role: str = "evaluation") -> Rows:
         ranking=params["task"] == "ranking",
         target=label,
         prediction=_prediction(data, kind, columns, positive, float(params["threshold"])),
-        score=_score(data, columns["score"]) if kind == "binary" else None,
+        score=_score(data, _scored(kind, columns)),
         weight=weight_sql(data, columns["weight"], counts_rows(case)),
         right=data.same_sql(target, str(columns["prediction"])) if kind == "classes" else "NULL",
-        cluster=None if role == "champion" else cluster_sql(case, data),
+        cluster=together(case, data, role),
+        lists=read_lists(case, data, role),
         sampling=not counts_rows(case),
-        spelling=None if kind == "numeric" else data.case_note(target, columns["prediction"], positive=positive),
+        spelling=data.case_note(target, columns["prediction"], positive=positive) if kind in _LABELLED else None,
         slices=slices,
         keys=keys,
         columns=columns,
@@ -249,8 +252,8 @@ def _task(task: Any, limits: set[str]) -> str | None:
     return task or ("regression" if named and limits <= {*NUMERIC, *named} else None)
 
 
-def _kind(data: Dataset, target: str, prediction: str | None, positive: Any, task: str | None) -> str:
-    """Binary labels, several classes, or quantities."""
+def _kind(data: Dataset, target: str, prediction: str | None, positive: Any, task: str | None, lists: bool) -> str:
+    """Binary labels, several classes, quantities, or grades of what is listed."""
     if task in ("regression", "forecast"):
         return _quantities(data, target, prediction, task)
     if positive is not None:
@@ -265,6 +268,8 @@ def _kind(data: Dataset, target: str, prediction: str | None, positive: Any, tas
             raise InputError(f"{name!r} holds times, which are no labels", where=data.where, remedy=remedy)
     if not data.query(f"SELECT 1 FROM data WHERE {data.label_sql(target)} = 2 LIMIT 1"):
         return "binary"
+    if lists and data.kind(target) == "numeric":
+        return "graded"
     if task is None and _many_numbers(data, target, prediction):
         return "numeric"
     if task != "ranking" and prediction is not None and _several(data, target, prediction):
@@ -303,6 +308,8 @@ def _prediction(
     data: Dataset, kind: str, columns: Mapping[str, str | None], positive: Any, threshold: float
 ) -> str | None:
     column = columns["prediction"]
+    if kind == "graded":
+        return None
     if kind == "numeric":
         return data.quote(column or str(columns["score"]))
     if column is None:
@@ -332,6 +339,13 @@ def _spelled(data: Dataset, column: str, target: str, label: str) -> str:
         return label
     listed = ", ".join("'" + value.replace("'", "''") + "'" for value in strange)
     return f"CASE WHEN {name} IN ({listed}) THEN 2 ELSE {label} END"
+
+
+def _scored(kind: str, columns: Mapping[str, str | None]) -> str | None:
+    """The column of the scores, if the task has any; what is graded may be ordered by a predicted grade."""
+    if kind not in ("binary", "graded"):
+        return None
+    return columns["score"] or (columns["prediction"] if kind == "graded" else None)
 
 
 def _score(data: Dataset, column: str | None) -> str | None:

@@ -50,7 +50,8 @@ def risk_coverage(rows: Rows, coverages: Sequence[float]) -> list[Kept]:
 def _kept(rows: Rows, coverage: float, sums: Sequence[float]) -> Kept:
     least, part = sums[6:]
     if rows.clustered:
-        share = f"CASE WHEN sure > {least!r} THEN 1.0 WHEN sure = {least!r} THEN {part!r} ELSE 0.0 END"
+        # As a double: to DuckDB the share is a decimal of many digits, whose sums overflow.
+        share = f"CAST(CASE WHEN sure > {least!r} THEN 1 WHEN sure = {least!r} THEN {part!r} ELSE 0 END AS DOUBLE)"
         decided, left = (_clustered(rows, f"w * ({taken})") for taken in (share, f"1 - ({share})"))
         return Kept(coverage, _at_most(decided, _rate(rows, sums[:3])), _at_most(left, _rate(rows, sums[3:6])), least)
     return Kept(coverage, _rate(rows, sums[:3]), _rate(rows, sums[3:6]), least)

@@ -262,6 +262,20 @@ def test_rows_of_one_person_are_worth_less_than_as_many_persons(run: Run) -> Non
     assert wide.n == pytest.approx(2000 / 4.6, rel=0.2)
 
 
+@pytest.mark.parametrize("rows", [381, 387])
+def test_a_cluster_with_most_of_the_rows_is_compared_with_the_champion(run: Run, rows: int) -> None:
+    """One over the rows of either label has 17 digits or more, which DuckDB would add up as decimals."""
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame({"y": random.integers(0, 2, rows), "c": np.arange(rows) % 4 > 0})
+    sets = {
+        who: frame.assign(s=frame.y + random.normal(0, spread, rows))
+        for who, spread in (("evaluation", 1), ("champion", 3))
+    }
+    roles = {"target": ["y"], "score": ["s"], "cluster": ["c"]}
+    gap = one(run("performance", sets, roles, task="ranking"), "roc_auc_champion_difference")
+    assert gap.value is not None and gap.value > 0.1 and gap.low is not None
+
+
 def test_a_row_without_a_cluster_is_an_error(run: Run) -> None:
     frame = visits(40, 5, (0.5, 0.5), 3)
     frame["person"] = frame.person.where(frame.index > 3)

@@ -64,6 +64,17 @@ def test_rows_that_are_equally_sure_share_their_errors(run: Run) -> None:
     assert finding.n == 80
 
 
+@pytest.mark.parametrize("rows", [1499, 30011])
+def test_rows_that_share_a_place_and_go_together_are_added_up(run: Run, rows: int) -> None:
+    """The part of the equally sure that stays has many digits, which DuckDB would add up as decimals."""
+    frame = drawn(rows).assign(s=lambda table: table.s.round(1), c=np.arange(rows) % 7 > 0)
+    sure, together = (
+        [f for f in run("uncertainty", {"evaluation": frame}, roles) if f.measure == "risk_at_coverage"]
+        for roles in (ROLES, {**ROLES, "cluster": ["c"]})
+    )
+    assert [f.value for f in together] == pytest.approx([f.value for f in sure]) and sure
+
+
 def test_confidence_is_in_the_decision_that_was_made(run: Run) -> None:
     frame = pd.DataFrame({"s": [0.4, 0.4, 0.1, 0.1], "d": [1, 1, 0, 0], "y": [1, 0, 0, 0]})
     found = run("uncertainty", {"evaluation": frame}, ROLES | {"prediction": ["d"]}, coverage=0.5)
