@@ -10,6 +10,7 @@ import click
 
 from aims_gates.cli import datasets
 from aims_gates.cli.options import as_json, emit, settings_options, table
+from aims_gates.cli.report_bias_audit import bias_audit
 from aims_gates.cli.report_pages import add_pages
 from aims_gates.cli.report_validation import validation
 from aims_gates.documents.canonical import plain
@@ -33,6 +34,7 @@ def command() -> None:
 add_pages(command)
 command.add_command(datasets.report)
 command.add_command(validation)
+command.add_command(bias_audit)
 
 
 @command.command("soa")

@@ -25,6 +25,7 @@ __all__ = [
     "count_cells",
     "group_by",
     "link_cells",
+    "size",
     "tabulate",
     "within",
 ]
@@ -186,7 +187,7 @@ class Table:
         names: Values per group, in the order of ``columns``; sorted.
         rows: Rows per group, unweighted.
         weights, squares: Sums of weights and squared weights, shape (groups, label 2, decision 2).
-        dropped: Rows left out for want of a sensitive value.
+        dropped: Rows left out for want of a sensitive value; what they count for, where weights count rows.
         sampling: Whether denominators are judged by their effective size.
         linked: How clusters link the cells of each group; empty where rows are independent.
     """
@@ -263,7 +264,7 @@ def tabulate(
     """Add the cells up by these sensitive columns, in one stratum or in all."""
     inside = [cell for cell in cells if within(question.control, cell.strata, stratum)]
     known, left_out = group_by(question, inside, columns, _named(question, cells, columns))
-    dropped = sum(cell.rows for cell in left_out)
+    dropped = size(question, left_out)
     names = tuple(sorted(known))
     weights, squares = np.zeros((len(names), 2, 2)), np.zeros((len(names), 2, 2))
     for place, name in enumerate(names):
@@ -286,6 +287,19 @@ class Grouped(Protocol):
     @property
     def groups(self) -> tuple[str | None, ...]:
         """Values of the sensitive columns."""
+
+    @property
+    def rows(self) -> int:
+        """Their number."""
+
+    @property
+    def weight(self) -> float:
+        """The sum of their weights."""
+
+
+def size(question: Question, cells: Iterable[Grouped]) -> int:
+    """How many rows these are, or how many they count for where weights count rows."""
+    return round(sum(cell.rows if question.sampling else cell.weight for cell in cells))
 
 
 _Cell = TypeVar("_Cell", bound=Grouped)

@@ -8,7 +8,7 @@ from math import hypot, inf, sqrt
 from aims_gates import Finding, Limit, Outcome, intervals
 from aims_gates.gatekit import RatioSums, fails_alone, judge_interval
 
-from .cells import group_by, within
+from .cells import group_by, size, within
 from .moments import TERMS, Moments, count_moments, link_moments
 from .question import Question
 
@@ -77,8 +77,8 @@ def regression_findings(question: Question, sets: Sequence[tuple[str, ...]], fam
             inside = [cell for cell in cells if within(question.control, cell.strata, stratum)]
             known, left_out = group_by(question, inside, columns)
             if question.drop_missing:
-                dropped = sum(cell.rows for cell in left_out)
-                yield Finding("rows_dropped", dropped, by=stratum, over={"sensitive": list(columns)})
+                over = {"sensitive": list(columns)}
+                yield Finding("rows_dropped", size(question, left_out), by=stratum, over=over)
             yield from _counts(question, columns, stratum, known)
             for place, measure in enumerate(TERMS):
                 groups = []

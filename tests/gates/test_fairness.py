@@ -285,6 +285,10 @@ def test_rows_without_a_sensitive_value_are_a_group_or_are_dropped_and_counted(r
     found = run("fairness", {"evaluation": frame}, ROLES, missing="drop")
     assert not [f for f in found if f.by.get("race") == "missing"]
     assert value(found, "rows_dropped", sensitive=["race"]) == 100
+    weighted = ({"evaluation": frame.assign(w=3)}, ROLES | {"weight": ["w"]})
+    for kind, rows in (("sampling", 100), ("frequency", 300)):
+        again = run("fairness", *weighted, missing="drop", weight_kind=kind)
+        assert value(again, "rows_dropped", sensitive=["race"]) == rows
     assert "100 rows without a sensitive value were dropped" in str(
         one(found, "accuracy_ratio", sensitive=["race"]).note
     )
@@ -477,6 +481,8 @@ def test_quantities_honour_weights_strata_and_missing_groups(run: Run) -> None:
     assert "missing" in {f.by["race"] for f in found if f.by.get("race")}
     dropped = run("fairness", {"evaluation": frame}, roles, missing="drop")
     assert value(dropped, "rows_dropped", sensitive=["race"]) == 50
+    counted = run("fairness", {"evaluation": frame}, roles, **COUNTS, missing="drop")
+    assert value(counted, "rows_dropped", sensitive=["race"]) == frame.w[:50].sum() > 50
     sampled = run("fairness", {"evaluation": frame}, roles, weight_kind="sampling")
     wide, plain = (one(each, "mean_error", race="b") for each in (sampled, found))
     assert wide.value == pytest.approx(plain.value, abs=1e-12)

@@ -44,7 +44,8 @@ class Facts:
     views: tuple[ModelView, ...] = ()
     missing: list[str] = field(default_factory=list)
 
-    def _place(self, record: str) -> str:
+    def place(self, record: str) -> str:
+        """The file of a record, or where it would lie."""
         if record in self.places:
             return self.places[record]
         name = self.system.system.name if self.system else "SYSTEM"
@@ -61,7 +62,7 @@ class Facts:
             or (result in ("", [], ()) and not empty)
             or (isinstance(result, str) and placeholder(result))
         ):
-            self.missing.append(f"{self._place(record)}: {path}")
+            self.missing.append(f"{self.place(record)}: {path}")
             return None
         return result
 
@@ -82,7 +83,7 @@ class Facts:
         for index, item in enumerate(value if isinstance(value, list | tuple) else ()):
             fields = item if isinstance(item, Mapping) else {}
             lacks = [key for key in keys if key[-1] != "?" and fields.get(key) in (None, "", [])]
-            self.missing += [f"{self._place(record)}: {path}.{index}.{key}" for key in lacks]
+            self.missing += [f"{self.place(record)}: {path}.{index}.{key}" for key in lacks]
             rows.append(tuple(_shown(fields.get(key.rstrip("?"))) for key in keys))
         return tuple(rows)
 

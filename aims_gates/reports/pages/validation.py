@@ -21,7 +21,7 @@ from aims_gates.reports.pages.form import Page, Section
 from aims_gates.reports.plain import measure_words, plain_findings
 from aims_gates.reports.view import Report, marks, ordered, stands, verdict
 
-__all__ = ["Background", "GatePage", "page"]
+__all__ = ["Background", "GatePage", "JudgedStep", "page", "steps_judged"]
 
 #: Groups with fewer rows are withheld.
 _SMALLEST = 5
@@ -67,7 +67,7 @@ class Background:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class JudgedStep:
     """A step that is due: its evidence where that counts, and why not where it does not."""
 
     step: Step
@@ -83,7 +83,7 @@ def page(facts: Facts, background: Background) -> Page:
         InputError: the version is bound to no system, or the ledger knows no bytes of it.
     """
     model = facts.version()
-    judged = _judged(model)
+    judged = steps_judged(model)
     sections = (
         _summary(model, judged),
         _scope(facts, model),
@@ -110,7 +110,7 @@ def _heads(facts: Facts) -> dict[str, str]:
     return {**heads, "Bytes": heads["Bytes"].removeprefix("sha256:")[:12]}
 
 
-def _judged(model: ModelView) -> list[_Judged]:
+def steps_judged(model: ModelView) -> list[JudgedStep]:
     """Every gate that is due, with its evidence as the decision counts it."""
     assert model.plan is not None and model.subject is not None
     standing = {item.get("gate"): item.get("standing") for state in model.decision.controls for item in state.evidence}
@@ -120,13 +120,13 @@ def _judged(model: ModelView) -> list[_Judged]:
             continue
         counted = model.ledger.count(model.plan, step, model.subject, model.now)
         if counted.standing == "counts" and standing.get(step.gate, "counts") == "counts":
-            judged.append(_Judged(step, counted.row, counted.evidence))
+            judged.append(JudgedStep(step, counted.row, counted.evidence))
         else:
-            judged.append(_Judged(step, None, None, counted.reason or str(standing.get(step.gate))))
+            judged.append(JudgedStep(step, None, None, counted.reason or str(standing.get(step.gate))))
     return judged
 
 
-def _summary(model: ModelView, judged: Iterable[_Judged]) -> Section:
+def _summary(model: ModelView, judged: Iterable[JudgedStep]) -> Section:
     """The verdict, and what stands against the version, in sentences."""
     word, _, explanation = verdict(Report(decision=model.decision))
     unmet = [state for state in ordered(model.decision.controls) if not stands(state)]
@@ -169,9 +169,9 @@ def _persons(model: ModelView, row: Row | None) -> str:
     return ", ".join(sorted({holder.person for holder in model.ledger.trust.holders(row)})) if row else ""
 
 
-def _sets(judged: Iterable[_Judged]) -> dict[tuple[str, str], list[_Judged]]:
+def _sets(judged: Iterable[JudgedStep]) -> dict[tuple[str, str], list[JudgedStep]]:
     """Role and digest of each data set -> whatever was measured on it."""
-    sets: dict[tuple[str, str], list[_Judged]] = {}
+    sets: dict[tuple[str, str], list[JudgedStep]] = {}
     for item in judged:
         for role, digest in (item.evidence.data if item.evidence is not None else {}).items():
             if digest:
@@ -179,7 +179,7 @@ def _sets(judged: Iterable[_Judged]) -> dict[tuple[str, str], list[_Judged]]:
     return sets
 
 
-def _data(facts: Facts, judged: list[_Judged]) -> Section:
+def _data(facts: Facts, judged: list[JudgedStep]) -> Section:
     rows = tuple(
         (role, digest.removeprefix("sha256:")[:12], _count(role, items), _period(role, items), _schema(facts, role),
          ", ".join(item.step.gate for item in items))
@@ -198,16 +198,16 @@ def _data(facts: Facts, judged: list[_Judged]) -> Section:
     )
 
 
-def _evidences(items: Iterable[_Judged]) -> Iterable[Evidence]:
+def _evidences(items: Iterable[JudgedStep]) -> Iterable[Evidence]:
     return (item.evidence for item in items if item.evidence is not None)
 
 
-def _count(role: str, items: list[_Judged]) -> str:
+def _count(role: str, items: list[JudgedStep]) -> str:
     counts = sorted({evidence.rows[role] for evidence in _evidences(items) if role in evidence.rows})
     return " or ".join(f"{count:,}" for count in counts) or "not stated"
 
 
-def _period(role: str, items: list[_Judged]) -> str:
+def _period(role: str, items: list[JudgedStep]) -> str:
     windows = {tuple(evidence.windows[role]) for evidence in _evidences(items) if role in evidence.windows}
     return "; ".join(f"{first[:10]} to {last[:10]}" for first, last in sorted(windows)) or "not stated"
 
@@ -218,14 +218,14 @@ def _schema(facts: Facts, role: str) -> str:
     return f"declared, {len(fields)} fields" if isinstance(fields, list | tuple) else "none declared"
 
 
-def _guide(item: _Judged, guides: Mapping[str, GatePage]) -> GatePage | None:
+def _guide(item: JudgedStep, guides: Mapping[str, GatePage]) -> GatePage | None:
     """What the gate says of itself, where it is the very gate that ran."""
     guide = guides.get(item.step.gate)
     ran = item.evidence.gate_digest if item.evidence is not None else item.step.digests[0]
     return guide if guide is not None and guide.digest == ran else None
 
 
-def _methods(judged: list[_Judged], guides: Mapping[str, GatePage]) -> Section:
+def _methods(judged: list[JudgedStep], guides: Mapping[str, GatePage]) -> Section:
     """What each gate does and after whom; of the numbers in this report only."""
     points, rows, libraries = [], [], dict[str, list[str]]()
     for item in judged:
@@ -250,7 +250,7 @@ def _libraries(evidence: Evidence) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, Mapping) else ""
 
 
-def _findings(judged: list[_Judged]) -> Iterable[Section]:
+def _findings(judged: list[JudgedStep]) -> Iterable[Section]:
     """The numbers, failed first; then what is yes or no; then figures under no limit."""
     measured = [item for item in judged if item.evidence is not None and item.evidence.data]
     yield _numbers(measured)
@@ -265,7 +265,7 @@ def _findings(judged: list[_Judged]) -> Iterable[Section]:
         yield Section("Further figures", text, columns=columns, rows=tuple(further))
 
 
-def _answers(item: _Judged) -> Iterable[tuple[str, ...]]:
+def _answers(item: JudgedStep) -> Iterable[tuple[str, ...]]:
     """What the gate answered with yes or no, by outcome, failed first."""
     findings = [f for f in item.evidence.findings if f.outcome and format.is_fact(f)] if item.evidence else []
     by_outcome: dict[str, list[str]] = {}
@@ -274,7 +274,7 @@ def _answers(item: _Judged) -> Iterable[tuple[str, ...]]:
     return [(item.step.gate, word, ", ".join(dict.fromkeys(names))) for word, names in by_outcome.items()]
 
 
-def _numbers(measured: list[_Judged]) -> Section:
+def _numbers(measured: list[JudgedStep]) -> Section:
     pairs = [(item, finding) for item in measured for finding in item.evidence.findings]  # type: ignore[union-attr]
     limited = [pair for pair in pairs if pair[1].outcome is not None and not format.is_fact(pair[1])]
     limited.sort(key=lambda pair: format.rank(pair[1]))
@@ -287,13 +287,13 @@ def _numbers(measured: list[_Judged]) -> Section:
     )
 
 
-def _charts(item: _Judged) -> list[Chart]:
+def _charts(item: JudgedStep) -> list[Chart]:
     """The gate's pictures, each under its name."""
     drawn = charts(item.evidence.findings if item.evidence is not None else (), _SMALLEST)
     return [replace(chart, title=f"{item.step.title}: {chart.title}") for chart in drawn]
 
 
-def _row(item: _Judged, finding: Finding) -> tuple[str, ...]:
+def _row(item: JudgedStep, finding: Finding) -> tuple[str, ...]:
     return (
         item.step.gate,
         measure_words(finding.measure),
@@ -305,13 +305,13 @@ def _row(item: _Judged, finding: Finding) -> tuple[str, ...]:
     )
 
 
-def _information(item: _Judged) -> list[tuple[str, ...]]:
+def _information(item: JudgedStep) -> list[tuple[str, ...]]:
     findings = [f for f in item.evidence.findings if f.outcome is None and "bin" not in f.by] if item.evidence else []
     shown = [_row(item, finding) for finding in findings[:_MOST_INFORMATION]]
     return [(*row[:4], row[5]) for row in shown]
 
 
-def _limitations(facts: Facts, model: ModelView, judged: list[_Judged], guides: Mapping[str, GatePage]) -> Section:
+def _limitations(facts: Facts, model: ModelView, judged: list[JudgedStep], guides: Mapping[str, GatePage]) -> Section:
     """What was not settled, what is missing, what no gate sees."""
     points = [f"{item.step.title}: no evidence that counts: {item.missing}" for item in judged if item.evidence is None]
     for item in judged:
