@@ -2,8 +2,8 @@
 
 import os
 import secrets
-import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import click
 
 from aims_gates.cli.options import settings_options
 from aims_gates.documents.files import write_new
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.mlflow_plugin.internals.environment import BOOTSTRAPPED
 from aims_gates.settings import Settings, database_uri
@@ -35,6 +36,21 @@ class _Start:
     environment: dict[str, str]
     folder: Path
 
+    @property
+    def config(self) -> Path:
+        """MLflow's authentication settings."""
+        return Path(self.environment["MLFLOW_AUTH_CONFIG_PATH"])
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What stands in them where nobody made them."""
+        return ("[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{self.folder / 'aims-users.db'}")
+
+    @property
+    def password(self) -> Path:
+        """Where a password of the administrator is kept that was made up."""
+        return self.folder / "aims-admin-password"
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -53,7 +69,7 @@ class _Start:
 @click.option("--server-key", type=_FILE, help="The server's own key, which attests what signed-in users say.")
 @click.option("--checkpoints", type=_FOLDER, help="Folder for signed checkpoints; the ledger must hold against them.")
 @click.option("--checkpoint-minutes", type=click.IntRange(1), help="How often one is written. Default: 60.")
-@click.option("--dry-run", is_flag=True, help="Print the command and its environment; start nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the shell commands that start it, and start nothing.")
 @click.argument("more", nargs=-1)
 @settings_options
 def command(
@@ -120,10 +136,25 @@ def _announce(address: str, registry: str, ways: str) -> None:
 
 
 def _show(start: _Start) -> None:
-    """Print the command and its environment, without secrets."""
+    """Print what starts the same in a POSIX shell, from any folder and on the first start too; no secret is in it."""
+    click.echo(f"cd {quoted(Path.cwd())}")
     for name, value in sorted(start.environment.items()):
-        click.echo(f"{name}={'...' if name in (_SECRET, _PASSWORD) else shlex.quote(value)}")
-    click.echo(shlex.join(start.line))
+        if name != _SECRET:
+            click.echo(f"export {name}={quoted(value)}")
+    for line in _first_start(start) if _SECRET in start.environment else ():
+        click.echo(line)
+    click.echo(quoted(*start.line))
+
+
+def _first_start(start: _Start) -> Iterator[str]:
+    """In shell, what :func:`_users` does, and a secret of this start: what is there, or set in the shell, stays."""
+    made_up = quoted(sys.executable, "-c", "import secrets; print(secrets.token_urlsafe(32))")
+    config, place = quoted(start.config), quoted(start.password)
+    folder, write = quoted(start.config.parent), quoted("printf", "%s\\n", *start.settings)
+    yield f"test -e {config} || {{ mkdir -p {folder} && {write} > {config}; }}"
+    yield f'export {_SECRET}="${{{_SECRET}:-$({made_up})}}"'
+    yield f'test -n "${{{_PASSWORD}:-}}" || test -e {place} || (umask 077 && {made_up} > {place})'
+    yield f'export {_PASSWORD}="${{{_PASSWORD}:-$(cat {place})}}"'
 
 
 def _become(start: _Start) -> None:
@@ -218,14 +249,11 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
 
 def _users(start: _Start) -> None:
     """MLflow's authentication settings and the administrator's first password, where nobody made them."""
-    config = Path(start.environment["MLFLOW_AUTH_CONFIG_PATH"])
-    if not config.exists():
-        lines = ("[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{start.folder / 'aims-users.db'}")
-        write_new(config, "\n".join((*lines, "")))
-    place = start.folder / "aims-admin-password"
+    if not start.config.exists():
+        write_new(start.config, "\n".join((*start.settings, "")))
     if os.environ.get(_PASSWORD):
         return
-    if not place.exists():
-        write_new(place, secrets.token_urlsafe(24), mode=0o600)
-        click.echo(f"aims-gates: made up the administrator's password; it is in {place}", err=True)
-    os.environ[_PASSWORD] = place.read_text().strip()
+    if not start.password.exists():
+        write_new(start.password, secrets.token_urlsafe(24), mode=0o600)
+        click.echo(f"aims-gates: made up the administrator's password; it is in {start.password}", err=True)
+    os.environ[_PASSWORD] = start.password.read_text().strip()

@@ -1,12 +1,17 @@
 """aims-gates server: what would be started, and what is refused before anything is."""
 
+import os
+import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from aims_gates.cli.server import OPTIONAL
 from aims_gates.mlflow_plugin.server.routes import optional
+from tests.support import await_health, stopped_at_the_end
 
 
 def test_a_dry_run_says_what_it_would_start_and_makes_nothing(
@@ -20,6 +25,48 @@ def test_a_dry_run_says_what_it_would_start_and_makes_nothing(
     assert f"--registry-store-uri aims+sqlite:///{tmp_path}/registry.db" in said.out
     assert "AIMS_GATES_AUTH=basic\n" in said.out and "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false" in said.out
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.long
+def test_what_a_dry_run_prints_starts_the_server_as_it_is_printed(command: Any, tmp_path: Path) -> None:
+    here = tmp_path / "it's here"
+    here.mkdir()
+    os.chdir(here)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = command("server", "--dry-run", "--port", str(port), "--registry", "aims+sqlite:///registry.db").out
+    os.chdir(tmp_path)
+    assert list(here.iterdir()) == []
+    with (tmp_path / "log.txt").open("wb") as log:
+        process = subprocess.Popen(["sh", "-euc", script], stdout=log, stderr=log, start_new_session=True)
+    with stopped_at_the_end(process):
+        address = f"http://127.0.0.1:{port}"
+        await_health(address, process, tmp_path / "log.txt")
+        password = (here / "aims-admin-password").read_text().strip()
+        said = requests.get(f"{address}/api/2.0/aims/status", auth=("admin", password), timeout=30)
+        assert said.status_code == 200 and said.json()["user"]["name"] == "admin"
+    assert (here / "aims-admin-password").stat().st_mode & 0o777 == 0o600 and password not in script
+    assert {"aims-auth.ini", "aims-users.db", "registry.db"} <= {path.name for path in here.iterdir()}
+
+
+def test_what_a_dry_run_prints_leaves_what_is_there_and_takes_secrets_from_the_shell(
+    command: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "aims-auth.ini").write_text("[mlflow]\n")
+    *lines, _ = command("server", "--dry-run").out.splitlines()
+    show = 'echo "$MLFLOW_FLASK_SERVER_SECRET_KEY $MLFLOW_AUTH_ADMIN_PASSWORD"'
+
+    def shell(**more: str) -> list[str]:
+        script, environment = "\n".join([*lines, show]), {**os.environ, **more}
+        done = subprocess.run(["sh", "-ec", script], env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    ours = {"MLFLOW_FLASK_SERVER_SECRET_KEY": "secret", "MLFLOW_AUTH_ADMIN_PASSWORD": "password"}
+    assert shell(**ours) == ["secret", "password"] and not (tmp_path / "aims-admin-password").exists()
+    first, second = shell(), shell()
+    assert first[1] == second[1] and first[0] != second[0] and min(map(len, first)) > 30
+    assert (tmp_path / "aims-auth.ini").read_text() == "[mlflow]\n"
 
 
 def test_ways_to_sign_in_are_told_to_the_workers(command: Any, tmp_path: Path) -> None:
