@@ -14,6 +14,7 @@ from aims_gates.documents.files import write_new
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.mlflow_plugin.internals.environment import BOOTSTRAPPED
+from aims_gates.mlflow_plugin.internals.public_url import PUBLIC_URL, known_to_mlflow, public_url
 from aims_gates.settings import Settings, database_uri
 
 __all__ = ["OPTIONAL", "command"]
@@ -64,6 +65,7 @@ class _Start:
 @click.option("--trusted-proxy", "proxies", multiple=True, help="Address of a proxy that names users, and forwards.")
 @click.option("--proxy-header", help="The header in which it names them. Default: X-Forwarded-User.")
 @click.option("--forwarding-proxy", "forwarders", multiple=True, help="Address of a proxy that names no users.")
+@click.option("--public-url", "public", metavar="URL", help="Where browsers find it: https://NAME.")
 @click.option("--serve", "parts", multiple=True, metavar="NAME", help=f"Also serve: {', '.join(OPTIONAL)}. Repeatable.")
 @click.option("--auth-config", type=_FILE, help="MLflow's authentication settings. Default: made beside the registry.")
 @click.option("--server-key", type=_FILE, help="The server's own key, which attests what signed-in users say.")
@@ -75,7 +77,7 @@ class _Start:
 def command(
     host: str, port: int, workers: int, backend: str | None, artifacts: Path | None, auth: str, no_auth: bool,
     oidc: Path | None, proxies: tuple[str, ...], proxy_header: str | None, forwarders: tuple[str, ...],
-    parts: tuple[str, ...], auth_config: Path | None,
+    public: str | None, parts: tuple[str, ...], auth_config: Path | None,
     server_key: Path | None, checkpoints: Path | None, checkpoint_minutes: int | None, dry_run: bool,
     more: tuple[str, ...], settings: Settings,
 ) -> None:  # fmt: skip
@@ -88,7 +90,8 @@ def command(
 
     Behind a reverse proxy, name its address: with --forwarding-proxy its X-Forwarded-For says whose requests it sends;
     with --trusted-proxy it also says who they are, so that it must take the header that names users out of what clients
-    send. Both are repeatable.
+    send. Both are repeatable. Name with --public-url the address that people type into their browsers, or MLflow's own
+    pages are refused as another site's.
 
     \b
     Limits are environment variables (docs/server-setup.md lists what has others, and why):
@@ -103,7 +106,7 @@ def command(
     """
     registry = settings.registry or f"aims+sqlite:///{Path('registry.db').resolve()}"
     ways = _ways("none" if no_auth else auth, oidc, proxies)
-    environment = _environment(ways, registry, auth_config)
+    environment = _environment(ways, registry, auth_config) | _known_as(public)
     environment |= _named(
         OIDC=oidc and oidc.resolve(),
         KEY=server_key and server_key.resolve(),
@@ -125,7 +128,7 @@ def command(
         _show(start)
         return
     _prepare(start, registry, ways)
-    _announce(f"http://{host}:{port}", registry, ways)
+    _announce(environment.get(PUBLIC_URL) or f"http://{host}:{port}", registry, ways)
     _become(start)
 
 
@@ -174,6 +177,12 @@ def _ways(auth: str, oidc: Path | None, proxies: tuple[str, ...]) -> str:
 def _named(**options: object) -> dict[str, str]:
     """The options that were given, as the workers read them: ``AIMS_GATES_`` before each name."""
     return {f"AIMS_GATES_{name}": str(value) for name, value in options.items() if value}
+
+
+def _known_as(address: str | None) -> dict[str, str]:
+    """The public address, for our part of the server and for MLflow's."""
+    public = public_url(address, where="--public-url" if address is not None else PUBLIC_URL)
+    return {} if public is None else {PUBLIC_URL: public.origin, **known_to_mlflow(public, os.environ)}
 
 
 def _parts(parts: tuple[str, ...]) -> str:

@@ -89,6 +89,17 @@ def test_optional_parts_and_forwarding_proxies_are_told_to_the_workers(command: 
     assert "AIMS_GATES_SERVE" not in command("server", "--dry-run").out
 
 
+def test_a_public_address_is_told_to_the_workers_and_to_mlflow(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", "inside.example")
+    said = command("server", "--dry-run", "--public-url", "https://MLflow.example.org/").out
+    assert "AIMS_GATES_PUBLIC_URL=https://mlflow.example.org\n" in said
+    assert "MLFLOW_SERVER_ALLOWED_HOSTS=inside.example,mlflow.example.org,mlflow.example.org:443\n" in said
+    assert "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS=https://mlflow.example.org\n" in said
+    assert "PUBLIC_URL" not in command("server", "--dry-run").out
+    monkeypatch.setenv("AIMS_GATES_PUBLIC_URL", "https://b.example")
+    assert "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS=https://b.example\n" in command("server", "--dry-run").out
+
+
 def test_the_help_names_every_optional_part_and_no_job_runs_whatever_the_environment_says(
     command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +122,7 @@ def test_what_is_never_served_cannot_be_switched_on(command: Any, part: str) -> 
         (("--backend", "./mlruns"), "need a database"),
         (("--auth", "none", "--trusted-proxy", "10.0.0.1"), "exclude each other"),
         (("--serve", "everything"), "no optional part of MLflow"),
+        (("--public-url", "mlflow.example.org"), "no address of a server"),
     ],
 )
 def test_what_makes_no_server_is_refused(command: Any, arguments: tuple[str, ...], why: str) -> None:

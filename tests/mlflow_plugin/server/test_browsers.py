@@ -1,4 +1,4 @@
-"""What somebody in a browser meets: a page where nobody is signed in, where a client gets JSON."""
+"""What somebody in a browser meets: MLflow's pages behind a name, and a page where nobody is signed in."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from aims_gates.mlflow_plugin.server.middleware import SignInMiddleware
 from aims_gates.mlflow_plugin.server.route_table import Route
 from aims_gates.mlflow_plugin.server.routes import Doors
 
-from .conftest import Running
+from .conftest import PUBLIC, Running
 from .inside import listening
 
 #: What Chromium sends when somebody opens a page; on https and on localhost the second as well.
@@ -21,6 +21,61 @@ OPENS = {
     "Sec-Fetch-Mode": "navigate",
 }
 PAGE = "text/html; charset=utf-8"
+
+
+#: How MLflow's own page asks when it was opened at the server's name.
+AT_ITS_NAME = {"Host": "mlflow.example.org", "Origin": PUBLIC}
+#: What MLflow's pages ask for by POST: runs, logged models, data sets of an experiment.
+ASKS = ("runs/search", "logged-models/search", "experiments/search-datasets")
+#: Pages that are not the server's, some of them nearly.
+STRANGERS = (
+    "https://evil.example",
+    "http://mlflow.example.org",
+    "https://mlflow.example.org:8443",
+    "https://mlflow.example.org.evil.example",
+    "https://notmlflow.example.org",
+    "null",
+)
+
+
+@pytest.mark.parametrize("host", ["mlflow.example.org", "mlflow.example.org:443"])
+def test_mlflows_own_pages_work_behind_a_name(running: Running, host: str) -> None:
+    headers = {**AT_ITS_NAME, "Host": host}
+    assert "<title>MLflow</title>" in running.send("GET", "/", headers={"Host": host}).text
+    body = {"experiment_ids": [running.names["experiment"]]}
+    for path in ASKS:
+        said = running.send("POST", f"/ajax-api/2.0/mlflow/{path}", headers=headers, json=body)
+        assert said.status_code == 200, (path, said.text)
+
+
+def test_a_refusal_ends_in_the_address_of_the_versions_page(running: Running) -> None:
+    number = running.registered("link me", running.logged())
+    alias = {"name": "link me", "alias": "production", "version": str(number)}
+    said = running.send("POST", "/ajax-api/2.0/mlflow/registered-models/alias", headers=AT_ITS_NAME, json=alias)
+    assert said.status_code == 403 and said.json()["error_code"] == "PERMISSION_DENIED"
+    assert said.json()["message"].splitlines()[-1] == f"The version's page: {PUBLIC}/#/models/link%20me/versions/1"
+
+
+def test_the_openapi_document_names_the_servers_address(running: Running) -> None:
+    assert running.send("GET", "/api/2.0/aims/openapi.json").json()["servers"] == [{"url": PUBLIC}]
+
+
+@pytest.mark.parametrize("origin", STRANGERS)
+def test_a_page_of_another_site_may_nothing_at_the_servers_name(running: Running, origin: str) -> None:
+    headers = {**AT_ITS_NAME, "Origin": origin}
+    for path in (*(f"/ajax-api/2.0/mlflow/{asks}" for asks in ASKS), "/api/2.0/aims/requests", "/api/2.0/aims/halt"):
+        said = running.send("POST", path, headers=headers, json={})
+        assert (said.status_code, said.text) == (403, "Cross-origin request blocked"), path
+    asks = {**headers, "Access-Control-Request-Method": "POST"}
+    said = running.send("OPTIONS", f"/ajax-api/2.0/mlflow/{ASKS[0]}", None, headers=asks)
+    assert "Access-Control-Allow-Origin" not in said.headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "mlflow.example.org.evil.example", "mlflow.example.org:8443"])
+def test_a_name_that_is_not_the_servers_leads_to_nothing(running: Running, host: str) -> None:
+    for method, path in (("GET", "/"), ("POST", "/ajax-api/2.0/mlflow/runs/search"), ("GET", "/api/2.0/aims/status")):
+        said = running.send(method, path, headers={"Host": host}, json={})
+        assert said.status_code == 403 and "Invalid Host header" in said.text, path
 
 
 @pytest.mark.parametrize("path", ["/", "/aims/requests/1", "/api/2.0/aims/openapi.json", "/nowhere"])
