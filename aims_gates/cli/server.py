@@ -2,8 +2,8 @@
 
 import os
 import secrets
-import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import click
 
 from aims_gates.cli.options import settings_options
 from aims_gates.documents.files import write_new
+from aims_gates.documents.shell import quoted
 from aims_gates.errors import InputError
 from aims_gates.mlflow_plugin.internals.environment import BOOTSTRAPPED
+from aims_gates.mlflow_plugin.internals.public_url import PUBLIC_URL, known_to_mlflow, public_url
 from aims_gates.settings import Settings, database_uri
 
 __all__ = ["OPTIONAL", "command"]
@@ -35,6 +37,21 @@ class _Start:
     environment: dict[str, str]
     folder: Path
 
+    @property
+    def config(self) -> Path:
+        """MLflow's authentication settings."""
+        return Path(self.environment["MLFLOW_AUTH_CONFIG_PATH"])
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What stands in them where nobody made them."""
+        return ("[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{self.folder / 'aims-users.db'}")
+
+    @property
+    def password(self) -> Path:
+        """Where a password of the administrator is kept that was made up."""
+        return self.folder / "aims-admin-password"
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -48,18 +65,19 @@ class _Start:
 @click.option("--trusted-proxy", "proxies", multiple=True, help="Address of a proxy that names users, and forwards.")
 @click.option("--proxy-header", help="The header in which it names them. Default: X-Forwarded-User.")
 @click.option("--forwarding-proxy", "forwarders", multiple=True, help="Address of a proxy that names no users.")
+@click.option("--public-url", "public", metavar="URL", help="Where browsers find it: https://NAME.")
 @click.option("--serve", "parts", multiple=True, metavar="NAME", help=f"Also serve: {', '.join(OPTIONAL)}. Repeatable.")
 @click.option("--auth-config", type=_FILE, help="MLflow's authentication settings. Default: made beside the registry.")
 @click.option("--server-key", type=_FILE, help="The server's own key, which attests what signed-in users say.")
 @click.option("--checkpoints", type=_FOLDER, help="Folder for signed checkpoints; the ledger must hold against them.")
 @click.option("--checkpoint-minutes", type=click.IntRange(1), help="How often one is written. Default: 60.")
-@click.option("--dry-run", is_flag=True, help="Print the command and its environment; start nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the shell commands that start it, and start nothing.")
 @click.argument("more", nargs=-1)
 @settings_options
 def command(
     host: str, port: int, workers: int, backend: str | None, artifacts: Path | None, auth: str, no_auth: bool,
     oidc: Path | None, proxies: tuple[str, ...], proxy_header: str | None, forwarders: tuple[str, ...],
-    parts: tuple[str, ...], auth_config: Path | None,
+    public: str | None, parts: tuple[str, ...], auth_config: Path | None,
     server_key: Path | None, checkpoints: Path | None, checkpoint_minutes: int | None, dry_run: bool,
     more: tuple[str, ...], settings: Settings,
 ) -> None:  # fmt: skip
@@ -72,7 +90,8 @@ def command(
 
     Behind a reverse proxy, name its address: with --forwarding-proxy its X-Forwarded-For says whose requests it sends;
     with --trusted-proxy it also says who they are, so that it must take the header that names users out of what clients
-    send. Both are repeatable.
+    send. Both are repeatable. Name with --public-url the address that people type into their browsers, or MLflow's own
+    pages are refused as another site's.
 
     \b
     Limits are environment variables (docs/server-setup.md lists what has others, and why):
@@ -87,7 +106,7 @@ def command(
     """
     registry = settings.registry or f"aims+sqlite:///{Path('registry.db').resolve()}"
     ways = _ways("none" if no_auth else auth, oidc, proxies)
-    environment = _environment(ways, registry, auth_config)
+    environment = _environment(ways, registry, auth_config) | _known_as(public)
     environment |= _named(
         OIDC=oidc and oidc.resolve(),
         KEY=server_key and server_key.resolve(),
@@ -109,7 +128,7 @@ def command(
         _show(start)
         return
     _prepare(start, registry, ways)
-    _announce(f"http://{host}:{port}", registry, ways)
+    _announce(environment.get(PUBLIC_URL) or f"http://{host}:{port}", registry, ways)
     _become(start)
 
 
@@ -120,10 +139,25 @@ def _announce(address: str, registry: str, ways: str) -> None:
 
 
 def _show(start: _Start) -> None:
-    """Print the command and its environment, without secrets."""
+    """Print what starts the same in a POSIX shell, from any folder and on the first start too; no secret is in it."""
+    click.echo(f"cd {quoted(Path.cwd())}")
     for name, value in sorted(start.environment.items()):
-        click.echo(f"{name}={'...' if name in (_SECRET, _PASSWORD) else shlex.quote(value)}")
-    click.echo(shlex.join(start.line))
+        if name != _SECRET:
+            click.echo(f"export {name}={quoted(value)}")
+    for line in _first_start(start) if _SECRET in start.environment else ():
+        click.echo(line)
+    click.echo(quoted(*start.line))
+
+
+def _first_start(start: _Start) -> Iterator[str]:
+    """In shell, what :func:`_users` does, and a secret of this start: what is there, or set in the shell, stays."""
+    made_up = quoted(sys.executable, "-c", "import secrets; print(secrets.token_urlsafe(32))")
+    config, place = quoted(start.config), quoted(start.password)
+    folder, write = quoted(start.config.parent), quoted("printf", "%s\\n", *start.settings)
+    yield f"test -e {config} || {{ mkdir -p {folder} && {write} > {config}; }}"
+    yield f'export {_SECRET}="${{{_SECRET}:-$({made_up})}}"'
+    yield f'test -n "${{{_PASSWORD}:-}}" || test -e {place} || (umask 077 && {made_up} > {place})'
+    yield f'export {_PASSWORD}="${{{_PASSWORD}:-$(cat {place})}}"'
 
 
 def _become(start: _Start) -> None:
@@ -143,6 +177,12 @@ def _ways(auth: str, oidc: Path | None, proxies: tuple[str, ...]) -> str:
 def _named(**options: object) -> dict[str, str]:
     """The options that were given, as the workers read them: ``AIMS_GATES_`` before each name."""
     return {f"AIMS_GATES_{name}": str(value) for name, value in options.items() if value}
+
+
+def _known_as(address: str | None) -> dict[str, str]:
+    """The public address, for our part of the server and for MLflow's."""
+    public = public_url(address, where="--public-url" if address is not None else PUBLIC_URL)
+    return {} if public is None else {PUBLIC_URL: public.origin, **known_to_mlflow(public, os.environ)}
 
 
 def _parts(parts: tuple[str, ...]) -> str:
@@ -218,14 +258,11 @@ def _prepare(start: _Start, registry: str, ways: str) -> None:
 
 def _users(start: _Start) -> None:
     """MLflow's authentication settings and the administrator's first password, where nobody made them."""
-    config = Path(start.environment["MLFLOW_AUTH_CONFIG_PATH"])
-    if not config.exists():
-        lines = ("[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{start.folder / 'aims-users.db'}")
-        write_new(config, "\n".join((*lines, "")))
-    place = start.folder / "aims-admin-password"
+    if not start.config.exists():
+        write_new(start.config, "\n".join((*start.settings, "")))
     if os.environ.get(_PASSWORD):
         return
-    if not place.exists():
-        write_new(place, secrets.token_urlsafe(24), mode=0o600)
-        click.echo(f"aims-gates: made up the administrator's password; it is in {place}", err=True)
-    os.environ[_PASSWORD] = place.read_text().strip()
+    if not start.password.exists():
+        write_new(start.password, secrets.token_urlsafe(24), mode=0o600)
+        click.echo(f"aims-gates: made up the administrator's password; it is in {start.password}", err=True)
+    os.environ[_PASSWORD] = start.password.read_text().strip()

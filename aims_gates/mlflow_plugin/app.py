@@ -24,6 +24,7 @@ from aims_gates.documents.files import locked
 from aims_gates.errors import AimsGatesError, RefusedError
 from aims_gates.mlflow_plugin.checkpoint_writer import keep_checkpoints
 from aims_gates.mlflow_plugin.internals.environment import served_by
+from aims_gates.mlflow_plugin.internals.public_url import known_to_mlflow
 from aims_gates.mlflow_plugin.server.client_address import remember_peers
 from aims_gates.mlflow_plugin.server.configuration import Configuration, configuration
 from aims_gates.mlflow_plugin.server.heads import bound_heads
@@ -81,6 +82,8 @@ def _made(app: Any) -> SignInMiddleware:
     if destination is not None and RELEASED in destination.split("/"):
         raise RefusedError(f"a folder {RELEASED} is for released copies only", where=destination)
     settings = configuration()
+    if settings.public is not None:  # before MLflow reads its lists, once, when its server is imported
+        os.environ.update(known_to_mlflow(settings.public, os.environ))
     remember_peers()
     store = live_store()
     _need_known(store)

@@ -13,6 +13,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 from mlflow.entities import LoggedModelOutput
 
 from aims_gates import ledger
@@ -34,6 +35,7 @@ from aims_gates.mlflow_plugin.client.targets import find_target
 from aims_gates.mlflow_plugin.store.subjects import local_folder
 from aims_gates.model import Evidence, Finding, Limit, Subject
 from aims_gates.reports import Report
+from aims_gates.reports.card import front_matter
 from tests.mlflow_plugin.osv import served
 
 GATES = ("performance", "model_card")
@@ -106,7 +108,26 @@ def test_metrics_tags_and_description_are_for_people(shop: Any) -> None:
     version = mlflow.MlflowClient().get_model_version("loans", "1")
     assert version.tags["aims_gates.criteria"] == run.data.tags["aims_gates.criteria"] == "unmet"
     assert version.tags["aims_gates.model_card"].endswith("/aims_gates/model_card.md")
-    assert version.description.startswith("---") and len(version.description) <= 5_000
+    assert version.description.startswith("# Model Card for loans\n") and len(version.description) <= 5_000
+
+
+def test_a_description_has_no_front_matter_which_markdown_would_show_as_a_heading(shop: Any) -> None:
+    place = mlflow.artifacts.download_artifacts(f"runs:/{shop.runs[0]}/aims_gates/model_card.md")
+    card, shown = Path(place).read_text(encoding="utf-8"), _headings(_description())
+    assert "model-index" in front_matter(card), "the file has it, for programs"
+    assert any("model-index" in heading for heading in _headings(card)), "what MLflow's page made of it"
+    assert shown[:2] == ["Model Card for loans", "Model Details"]
+    assert not any("model-index" in heading or "license:" in heading for heading in shown)
+
+
+def _description() -> str:
+    return str(mlflow.MlflowClient().get_model_version("loans", "1").description)
+
+
+def _headings(markdown: str) -> list[str]:
+    """The headings that a reader of Markdown finds, as MLflow's page does."""
+    parts = MarkdownIt("commonmark").enable("table").parse(markdown)
+    return [parts[place + 1].content for place, part in enumerate(parts) if part.type == "heading_open"]
 
 
 def test_metrics_are_bounded_and_their_names_are_such_as_mlflow_takes() -> None:

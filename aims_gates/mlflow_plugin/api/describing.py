@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from aims_gates import __version__
 from aims_gates.mlflow_plugin.api.shapes import Refusal
+from aims_gates.mlflow_plugin.internals.public_url import PublicUrl, public_url
 
 __all__ = ["add_to", "document"]
 
@@ -19,7 +20,7 @@ _STATUSES = {
 }
 
 
-def document(router: APIRouter) -> dict[str, Any]:
+def document(router: APIRouter, public: PublicUrl | None = None) -> dict[str, Any]:
     """The document, every route with the refusals it may answer, behind HTTP basic authentication or a bearer token."""
     schema = get_openapi(
         title="aims-gates",
@@ -27,6 +28,7 @@ def document(router: APIRouter) -> dict[str, Any]:
         summary="Statements, decisions and promotions of a gated MLflow registry",
         description="Errors are JSON as MLflow's: error_code and message, with aims_* fields of ours beside them.",
         routes=router.routes,
+        servers=None if public is None else [{"url": public.origin}],
     )
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas |= {"Refusal": Refusal.model_json_schema()}
@@ -52,4 +54,4 @@ def add_to(router: APIRouter) -> None:
     @router.get("/openapi.json")
     def openapi() -> dict[str, Any]:
         """This document."""
-        return document(router)
+        return document(router, public_url())

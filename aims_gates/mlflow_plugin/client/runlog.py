@@ -20,7 +20,7 @@ from aims_gates.documents.canonical import digest
 from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.model import Evidence, Finding
 from aims_gates.reports import Report, render
-from aims_gates.reports.card import card_html, measured
+from aims_gates.reports.card import card_html, measured, without_front_matter
 
 __all__ = ["log_check"]
 
@@ -123,14 +123,15 @@ def log_check(
 
 
 def _describe(client: mlflow.MlflowClient, name: str, version: str, card: str) -> None:
-    """The card as the version's description, unless a person wrote one."""
+    """The card as people read it as the version's description, unless a person wrote one.
+
+    MLflow's page renders it as Markdown, where the card's front matter would be one large heading.
+    """
     model_version = client.get_model_version(name, version)
     if model_version.description and model_version.tags.get(_OURS) != digest(model_version.description):
         return
-    text = (
-        card
-        if len(card) <= _DESCRIPTION
-        else f"{card[: _DESCRIPTION - 60]}\n\n(cut here; the whole card is with the run)"
-    )
+    text = without_front_matter(card)
+    if len(text) > _DESCRIPTION:
+        text = f"{text[: _DESCRIPTION - 60]}\n\n(cut here; the whole card is with the run)"
     client.update_model_version(name, version, text)
     client.set_model_version_tag(name, version, _OURS, digest(text))

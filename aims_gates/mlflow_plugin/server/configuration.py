@@ -12,6 +12,7 @@ from typing import Any
 
 from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
+from aims_gates.mlflow_plugin.internals.public_url import PUBLIC_URL, PublicUrl, public_url
 from aims_gates.mlflow_plugin.server.routes import groups, optional
 
 __all__ = ["ENVIRONMENT", "Configuration", "Issuer", "configuration", "named"]
@@ -23,6 +24,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "AIMS_GATES_PROXY_HEADER": "header in which a trusted proxy names the user (X-Forwarded-User)",
     "AIMS_GATES_TRUSTED_PROXIES": "addresses or networks of the proxies that may set it, joined by commas",
     "AIMS_GATES_FORWARDING_PROXIES": "addresses or networks of proxies that forward requests and name nobody",
+    PUBLIC_URL: "address under which browsers know the server: https://NAME, for Host, CORS and links",
     "AIMS_GATES_SERVE": "optional parts of MLflow to serve, joined by commas: gateway, mcp ... (none)",
     "AIMS_GATES_AUTH_CACHE_SECONDS": "how long a worker remembers a sign-in (60)",
     "AIMS_GATES_MAX_BODY": "largest request body in bytes, unpacked, but for the routes that may have more (1048576)",
@@ -85,6 +87,7 @@ class Configuration:
         request_seconds, long_seconds: How long a request may work.
         checkpoints: Where checkpoints are kept; None where nobody asked for them.
         checkpoint_minutes: How often one is written.
+        public: Under which address browsers know this server; None where nobody said.
     """
 
     ways: frozenset[str] = frozenset({"basic"})
@@ -101,6 +104,7 @@ class Configuration:
     long_seconds: float = 3600.0
     forwarding: tuple[Network, ...] = ()
     serve: frozenset[str] = frozenset()
+    public: PublicUrl | None = None
 
     @property
     def forwarders(self) -> tuple[Network, ...]:
@@ -142,6 +146,7 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
         float(_number(environ, "AIMS_GATES_LONG_REQUEST_SECONDS", int(usual.long_seconds))),
         _networks(environ, "AIMS_GATES_FORWARDING_PROXIES"),
         named(environ.get("AIMS_GATES_SERVE", "")),
+        public_url(environ.get(PUBLIC_URL, "")),
     )
 
 

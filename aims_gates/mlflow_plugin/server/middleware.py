@@ -98,7 +98,7 @@ class SignInMiddleware:
         if door.open and door.group is not None:
             client = scope.get("client") or ("",)
             if not self._rates.admit(door.group, client[0]):
-                raise too_many("too many requests from your address", 60)
+                raise too_many(scope, "too many requests from your address", 60)
             return None
         if door.served and _preflight(scope):  # answered by MLflow's CORS rules; a browser sends no password with it
             return None
@@ -108,7 +108,7 @@ class SignInMiddleware:
             raise not_signed_in(scope, error, self._told.ways) from error
         except (AimsGatesError, MlflowException, SQLAlchemyError) as error:
             _log.exception("nobody could be signed in")
-            raise unavailable("sign-in cannot be checked now") from error
+            raise unavailable(scope, "sign-in cannot be checked now") from error
 
     def _passes(self, name: bytes) -> bool:
         """Whether a header goes on: WSGI takes ``_`` for ``-``, so such a name would get past what looks at it here."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from aims_gates.mlflow_plugin.internals.environment import ALLOWED_HOSTS
 from aims_gates.mlflow_plugin.store.identity import ANONYMOUS, Principal, acting_as
 from aims_gates.mlflow_plugin.store.locations import RELEASED, proxied_root
 
@@ -66,7 +67,7 @@ def _writer(signed_in: bool) -> Principal:
 
 def answer(app: Any, method: str, path: str, who: Principal | None) -> ProbeResponse:
     """What an application answers to one request, of an empty body, from whom it takes to be this caller."""
-    hosts = os.environ.get("MLFLOW_SERVER_ALLOWED_HOSTS", "").split(",")
+    hosts = os.environ.get(ALLOWED_HOSTS, "").split(",")
     host = (hosts[0].strip() or "localhost").replace("*", "probe")
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "method": method,

@@ -1,10 +1,15 @@
-"""Answers to requests that do not reach MLflow: not served, nobody signed in, too many."""
+"""Answers to requests that do not reach MLflow: not served, nobody signed in, too many.
+
+JSON as MLflow's clients read it; where nobody is signed in, a page for people who open one in a browser.
+"""
 
 import html
 import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
+
+from starlette.datastructures import Headers
 
 from aims_gates.documents.shell import quoted
 from aims_gates.errors import RefusedError
@@ -19,15 +24,22 @@ SIGN_IN_PAGE: str | None = None
 _HELP = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 _PAGE = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Sign in</title></head>
-<body style="font-family: sans-serif; max-width: 40em; margin: 4em auto; line-height: 1.5">
-<h1>Please sign in</h1>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>{title}</title></head>
+<body style="font-family: sans-serif; max-width: 40em; margin: 4em auto; padding: 0 1em; line-height: 1.5">
+<h1>{title}</h1>
 <p>{why}.</p>
-<p>This server answers people who are signed in. Load the page again, and enter your user name and password when the
-browser asks for them. Whoever administers the server gives you both.</p>
+<p>{next}</p>
 </body>
 </html>
 """
+#: Caches must not give a client the page, or a browser the JSON.
+_VARIES = (b"vary", b"accept, sec-fetch-mode")
+#: The page loads nothing, and stands in no frame of another page.
+_CONFINED = (
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
 
 
 class SlowDown(RefusedError):
@@ -75,30 +87,50 @@ def not_served(scope: Scope, door: Door) -> RefusalResponse:
 def not_signed_in(scope: Scope, error: RefusedError, ways: Iterable[str]) -> RefusalResponse:
     """401 with the ways to sign in; for a browser's navigation a page, or the way to one."""
     if isinstance(error, SlowDown):
-        return too_many(error.message, error.seconds)
-    why = f"{error.message[:1].upper()}{error.message[1:]}"
+        return too_many(scope, error.message, error.seconds)
     asks = [(b"www-authenticate", b'Basic realm="mlflow"')]
     if "oidc" in ways:
         asks.append((b"www-authenticate", b'Bearer realm="mlflow"'))
     if not _navigates(scope):
-        return _json(401, "UNAUTHENTICATED", f"{why}. {_HELP}", *asks)
+        return _json(401, "UNAUTHENTICATED", f"{_sentence(error.message)}. {_HELP}", _VARIES, *asks)
     if SIGN_IN_PAGE is not None:
-        return RefusalResponse(303, b"", "text/plain", [(b"location", SIGN_IN_PAGE.encode())])
-    return RefusalResponse(401, _PAGE.format(why=html.escape(why)).encode(), "text/html; charset=utf-8", asks)
+        return RefusalResponse(303, b"", "text/plain", [(b"location", SIGN_IN_PAGE.encode()), _VARIES])
+    steps = (
+        "This server answers people who are signed in. Load the page again, and enter your user name and password when "
+        "the browser asks for them. Whoever administers the server gives you both."
+    )
+    return _page(401, "Please sign in", error.message, steps, *asks)
 
 
-def too_many(message: str, seconds: int) -> RefusalResponse:
+def too_many(scope: Scope, message: str, seconds: int) -> RefusalResponse:
     """429, and when to come back."""
-    text = f"{message[:1].upper()}{message[1:]}."
-    return _json(429, "REQUEST_LIMIT_EXCEEDED", text, (b"retry-after", str(seconds).encode()))
+    later = (b"retry-after", str(seconds).encode())
+    if _navigates(scope):
+        return _page(429, "Please wait", message, f"Load the page again in {seconds} seconds.", later)
+    return _json(429, "REQUEST_LIMIT_EXCEEDED", f"{_sentence(message)}.", _VARIES, later)
 
 
-def unavailable(message: str) -> RefusalResponse:
+def unavailable(scope: Scope, message: str) -> RefusalResponse:
     """503: what must be known cannot be found out."""
-    return _json(503, "TEMPORARILY_UNAVAILABLE", message)
+    if _navigates(scope):
+        steps = "Load the page again in a minute. If it stays so, tell whoever administers the server."
+        return _page(503, "Not available now", message, steps)
+    return _json(503, "TEMPORARILY_UNAVAILABLE", message, _VARIES)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _page(status: int, title: str, why: str, steps: str, *headers: tuple[bytes, bytes]) -> RefusalResponse:
+    """The same for people, as a page."""
+    text = _PAGE.format(title=html.escape(title), why=html.escape(_sentence(why)), next=html.escape(steps))
+    return RefusalResponse(status, text.encode(), "text/html; charset=utf-8", [*_CONFINED, _VARIES, *headers])
 
 
 def _navigates(scope: Scope) -> bool:
-    """Whether somebody opens a page in a browser: scripts and clients do not ask for HTML."""
-    accepted = b",".join(value for name, value in scope["headers"] if name.lower() == b"accept")
-    return scope["method"] in ("GET", "HEAD") and b"text/html" in accepted.lower()
+    """Whether somebody opens a page in a browser: scripts and clients do not ask for HTML, or take JSON as well."""
+    headers = Headers(scope=scope)
+    accepted = ",".join(headers.getlist("accept")).lower()
+    fetched = headers.get("sec-fetch-mode", "navigate").lower() != "navigate"
+    return scope["method"] in ("GET", "HEAD") and "text/html" in accepted and "json" not in accepted and not fetched

@@ -31,6 +31,7 @@ from aims_gates.documents.spelling import check_new_name
 from aims_gates.errors import InputError
 from aims_gates.ledger import registry_acts
 from aims_gates.ledger.table import governed
+from aims_gates.mlflow_plugin.internals.public_url import public_url
 from aims_gates.mlflow_plugin.internals.store import (
     active_workspace,
     model_row,
@@ -39,6 +40,7 @@ from aims_gates.mlflow_plugin.internals.store import (
     validate_alias_reserved,
     validate_name,
     version_row,
+    workspaces_on,
 )
 from aims_gates.mlflow_plugin.store import authorship
 from aims_gates.mlflow_plugin.store.actor import actor
@@ -89,6 +91,16 @@ class _Prepared:
     hashed: bool
     makers: tuple[str, ...] | None = None
     extra: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> str | None:
+        """Address of MLflow's page of it, where this server knows its own."""
+        public = public_url()
+        if public is None:
+            return None
+        workspace = self.version.workspace if workspaces_on() else None
+        prompt = self.kind == "prompt"
+        return public.version_page(self.version.name, str(self.version.number), prompt=prompt, workspace=workspace)
 
     def still(self, version: _Version) -> bool:
         """Whether the version is the one that was looked at; another grant may have released it meanwhile."""
@@ -225,7 +237,7 @@ class PromotionMixin(StoreBase):
                 row.storage_location = prepared.location
                 result = write(transaction.session, transaction.connection)
         if not decision.allowed:
-            raise denied(decision, shown, recorded, prepared.extra)
+            raise denied(decision, shown, recorded, prepared.extra, prepared.page)
         return result
 
     def _prepare(self, name: str, number: int, target: str) -> _Prepared:

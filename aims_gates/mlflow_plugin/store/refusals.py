@@ -73,7 +73,9 @@ def _entries(decision: Decision) -> list[dict[str, Any]]:
     return entries
 
 
-def denied(decision: Decision, target: str, recorded: str | None, extra: Iterable[str] = ()) -> MlflowException:
+def denied(
+    decision: Decision, target: str, recorded: str | None, extra: Iterable[str] = (), page: str | None = None
+) -> MlflowException:
     """The refusal that a decision amounts to: control ids first, then the shortest list of actions.
 
     Args:
@@ -81,6 +83,7 @@ def denied(decision: Decision, target: str, recorded: str | None, extra: Iterabl
         target: The alias or stage that was asked for.
         recorded: Digest of the decision's statement in the ledger; None where it could not be written.
         extra: Actions beyond those of the decision.
+        page: Address of the version's page; None where it is not known.
     """
     what = f"{decision.name} version {decision.version} may not become {target!r}"
     frame = f" (system {decision.system}, tier {decision.tier}, profile {decision.profile})" if decision.system else ""
@@ -96,6 +99,8 @@ def denied(decision: Decision, target: str, recorded: str | None, extra: Iterabl
         lines.append(f"Approvals missing: {missing}.")
     steps = list(dict.fromkeys([*decision.actions, *extra]))
     lines.extend(_numbered(steps))
+    if page is not None:
+        lines.append(f"The version's page: {page}")
     shown: Mapping[str, Any] = {"aims_decision": recorded, "aims_controls": _entries(decision)}
     return MlflowException(escaped("\n".join(lines)), PERMISSION_DENIED, **shown)
 

@@ -261,6 +261,12 @@ def _sections(headings: Sequence[tuple[int, str, tuple[str, ...]]], card: Mappin
         yield from _section(level, heading, *(prose(card.get(key)) for key in keys))
 
 
+def without_front_matter(markdown: str) -> str:
+    """What a reader of the card sees: front matter is for programs, and Markdown makes a heading of it."""
+    body = markdown.partition("\n---\n")[2] if markdown.startswith("---\n") else ""
+    return body.lstrip("\n") or markdown
+
+
 def card_html(markdown: str, title: str = "Model card") -> str:
     """The card as one self-contained page in the reports' style; raw HTML and pictures in it stay text."""
     from markdown_it import MarkdownIt
@@ -268,8 +274,5 @@ def card_html(markdown: str, title: str = "Model card") -> str:
 
     from aims_gates.reports.html import page
 
-    body = markdown
-    if markdown.startswith("---\n"):
-        body = markdown.partition("\n---\n")[2] or markdown
     reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    return page("card.html", {"title": title, "body": Markup(reader.render(body))})
+    return page("card.html", {"title": title, "body": Markup(reader.render(without_front_matter(markdown)))})

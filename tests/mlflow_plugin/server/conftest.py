@@ -27,6 +27,8 @@ from tests.support import await_health, stopped_at_the_end
 
 PASSWORD = "long enough for anybody"
 PROXY = "127.0.0.2"
+#: Where browsers find the server; MLflow is told of other hosts besides, for those who call it by its address.
+PUBLIC = "https://mlflow.example.org"
 
 
 @dataclass
@@ -179,6 +181,7 @@ def running(
         *("--registry", "aims+sqlite:///registry.db", "--backend", "sqlite:///mlflow.db", "--artifacts", "artifacts"),
         *("--oidc", "oidc.json", "--trusted-proxy", PROXY),
         *("--server-key", "server.key", "--checkpoints", "kept", "--checkpoint-minutes", "1"),
+        *("--public-url", PUBLIC, "--", "--allowed-hosts", "127.0.0.1:*,localhost"),
     ]
     (folder / "kept").mkdir()
     key = new_key(folder / "server.key")

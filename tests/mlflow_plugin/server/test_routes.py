@@ -245,15 +245,6 @@ UNKNOWN_TO_MLFLOW_ITSELF = {
 }
 
 
-def test_a_browser_is_asked_to_sign_in_on_a_page_and_a_client_in_json(running: Running) -> None:
-    said = running.send("GET", "/", None, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
-    assert said.status_code == 401 and said.headers["WWW-Authenticate"].startswith("Basic")
-    assert said.headers["Content-Type"] == "text/html; charset=utf-8" and "<h1>Please sign in</h1>" in said.text
-    for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
-        assert running.send("GET", "/", None, headers=headers).json()["error_code"] == "UNAUTHENTICATED"
-    assert running.send("POST", "/graphql", None, headers={"Accept": "text/html"}).json()["error_code"]
-
-
 def test_another_origin_may_ask_what_it_may_send_without_signing_in_and_learns_nothing_else(running: Running) -> None:
     asks = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
     said = running.send("OPTIONS", "/api/2.0/mlflow/runs/create", None, headers=asks)
