@@ -12,6 +12,7 @@ from typing import Any
 
 from aims_gates.documents.strict_yaml import parse, read
 from aims_gates.errors import InputError
+from aims_gates.mlflow_plugin.internals.environment import ALLOWED_ORIGINS
 from aims_gates.mlflow_plugin.internals.public_url import PUBLIC_URL, PublicUrl, public_url
 from aims_gates.mlflow_plugin.server.routes import groups, optional
 
@@ -88,6 +89,7 @@ class Configuration:
         checkpoints: Where checkpoints are kept; None where nobody asked for them.
         checkpoint_minutes: How often one is written.
         public: Under which address browsers know this server; None where nobody said.
+        origins: Other pages' origins that may act here, as MLflow's list has them; ``*`` for all.
     """
 
     ways: frozenset[str] = frozenset({"basic"})
@@ -105,6 +107,7 @@ class Configuration:
     forwarding: tuple[Network, ...] = ()
     serve: frozenset[str] = frozenset()
     public: PublicUrl | None = None
+    origins: frozenset[str] = frozenset()
 
     @property
     def forwarders(self) -> tuple[Network, ...]:
@@ -147,6 +150,7 @@ def configuration(environment: Mapping[str, str] | None = None) -> Configuration
         _networks(environ, "AIMS_GATES_FORWARDING_PROXIES"),
         named(environ.get("AIMS_GATES_SERVE", "")),
         public_url(environ.get(PUBLIC_URL, "")),
+        frozenset(part.strip() for part in environ.get(ALLOWED_ORIGINS, "").split(",") if part.strip()),
     )
 
 

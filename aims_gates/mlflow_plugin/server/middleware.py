@@ -1,4 +1,4 @@
-"""Before every route, native and Flask: is it served, who is there; then the limits (:mod:`.limits`).
+"""Before every route, native and Flask: no other site's page, is it served, who is there; then limits (:mod:`.limits`).
 
 A plain ASGI application around MLflow's. What may be written and read of artifacts is decided further in, where MLflow
 has undone every escaping of their paths (:mod:`aims_gates.mlflow_plugin.server.artifacts`).
@@ -21,9 +21,17 @@ from aims_gates.mlflow_plugin.internals.environment import DELEGATION_HEADER
 from aims_gates.mlflow_plugin.internals.store import workspaces_on
 from aims_gates.mlflow_plugin.server.client_address import located
 from aims_gates.mlflow_plugin.server.configuration import Configuration
+from aims_gates.mlflow_plugin.server.cross_site import from_another_site
 from aims_gates.mlflow_plugin.server.limits import Limits
 from aims_gates.mlflow_plugin.server.rates import Rates
-from aims_gates.mlflow_plugin.server.refusing import RefusalResponse, not_served, not_signed_in, too_many, unavailable
+from aims_gates.mlflow_plugin.server.refusing import (
+    RefusalResponse,
+    from_elsewhere,
+    not_served,
+    not_signed_in,
+    too_many,
+    unavailable,
+)
 from aims_gates.mlflow_plugin.server.routes import Door, Doors
 from aims_gates.mlflow_plugin.store.identity import Principal, acting_as
 
@@ -71,6 +79,8 @@ class SignInMiddleware:
         scope = located(scope, self._told.forwarders)
         door = self._doors.decide(scope["method"], scope["path"])
         try:
+            if from_another_site(scope, self._told):
+                raise from_elsewhere(scope)
             who = await self._who(scope, door)
             if not door.served:
                 raise not_served(scope, door)

@@ -15,7 +15,16 @@ from aims_gates.documents.shell import quoted
 from aims_gates.errors import RefusedError
 from aims_gates.mlflow_plugin.server.routes import Door
 
-__all__ = ["SIGN_IN_PAGE", "RefusalResponse", "SlowDown", "not_served", "not_signed_in", "too_many", "unavailable"]
+__all__ = [
+    "SIGN_IN_PAGE",
+    "RefusalResponse",
+    "SlowDown",
+    "from_elsewhere",
+    "not_served",
+    "not_signed_in",
+    "too_many",
+    "unavailable",
+]
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -82,6 +91,15 @@ def not_served(scope: Scope, door: Door) -> RefusalResponse:
     if door.group is not None and door.group.serve == "never":
         message += f" It belongs to {door.group.id!r}, which is never served. {door.group.what}"
     return _json(404, "ENDPOINT_NOT_FOUND", message)
+
+
+def from_elsewhere(scope: Scope) -> RefusalResponse:
+    """403: a page of another site asked."""
+    message = (
+        "A page of another site sent this in your browser. Open this server's own pages, at the address that its "
+        "operator set (aims-gates server --public-url), or have the operator let that site in (--cors-allowed-origins)."
+    )
+    return _json(403, "PERMISSION_DENIED", message)
 
 
 def not_signed_in(scope: Scope, error: RefusedError, ways: Iterable[str]) -> RefusalResponse:

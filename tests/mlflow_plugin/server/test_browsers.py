@@ -7,7 +7,9 @@ import requests
 from sqlalchemy.exc import OperationalError
 
 from aims_gates.errors import RefusedError
+from aims_gates.mlflow_plugin.internals.public_url import public_url
 from aims_gates.mlflow_plugin.server.configuration import Configuration
+from aims_gates.mlflow_plugin.server.cross_site import from_another_site
 from aims_gates.mlflow_plugin.server.middleware import SignInMiddleware
 from aims_gates.mlflow_plugin.server.route_table import Route
 from aims_gates.mlflow_plugin.server.routes import Doors
@@ -65,10 +67,57 @@ def test_a_page_of_another_site_may_nothing_at_the_servers_name(running: Running
     headers = {**AT_ITS_NAME, "Origin": origin}
     for path in (*(f"/ajax-api/2.0/mlflow/{asks}" for asks in ASKS), "/api/2.0/aims/requests", "/api/2.0/aims/halt"):
         said = running.send("POST", path, headers=headers, json={})
-        assert (said.status_code, said.text) == (403, "Cross-origin request blocked"), path
+        assert said.status_code == 403 and "A page of another site" in said.json()["message"], path
     asks = {**headers, "Access-Control-Request-Method": "POST"}
     said = running.send("OPTIONS", f"/ajax-api/2.0/mlflow/{ASKS[0]}", None, headers=asks)
     assert "Access-Control-Allow-Origin" not in said.headers
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "odd"])
+def test_whatever_a_browser_says_comes_from_elsewhere_changes_nothing(running: Running, site: str) -> None:
+    """Also where MLflow looks at no origin, and where another port of the same host would be let in by cookies."""
+    for path in ("/graphql", "/aims/sign-in", "/api/2.0/mlflow/experiments/create", "/signup"):
+        for headers in ({"Sec-Fetch-Site": site}, {"Sec-Fetch-Site": site, "Origin": "http://localhost:1"}):
+            said = running.send("POST", path, headers={**headers, "Content-Type": "text/plain"}, data="{}")
+            assert said.status_code == 403 and "A page of another site" in said.json()["message"], (path, headers)
+    assert running.send("GET", "/", headers={"Sec-Fetch-Site": site}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({}, False),  # no browser
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://here:5000"}, False),
+        ({"Sec-Fetch-Site": "none"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://let-in.example"}, False),
+        ({"Origin": "http://here:5000"}, False),
+        ({"Origin": "https://HERE:5000"}, False),  # behind a proxy that ends TLS
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://a.lab.example"}, False),
+        ({"Origin": "https://lab.example"}, True),
+        ({"Origin": "http://here:5001"}, True),
+        ({"Origin": "http://localhost:5000"}, True),
+        ({"Origin": "null"}, True),
+        ({"Origin": ""}, True),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://here:5000"}, True),
+    ],
+)
+def test_which_requests_are_another_sites(headers: dict[str, str], refused: bool) -> None:
+    def asked(told: Configuration, method: str = "POST", **more: str) -> bool:
+        sent = {"Host": "here:5000", **headers, **more}
+        raw = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
+        return from_another_site({"type": "http", "method": method, "headers": raw}, told)
+
+    told = Configuration(origins=frozenset({"https://let-in.example", "https://*.lab.example"}))
+    assert [asked(told, method) for method in ("POST", "PUT", "PATCH", "DELETE", "ODD")] == [refused] * 5
+    assert not any(asked(told, method) for method in ("GET", "HEAD", "OPTIONS"))
+    assert not asked(Configuration(origins=frozenset({"*"}))) or "Origin" not in headers
+
+
+def test_with_a_public_address_its_origin_alone_is_the_servers() -> None:
+    told = Configuration(public=public_url("https://name.example"))
+    for origin, refused in (("https://name.example", False), ("http://name.example", True), ("http://here:5000", True)):
+        raw = [(b"host", b"here:5000"), (b"origin", origin.encode())]
+        assert from_another_site({"type": "http", "method": "POST", "headers": raw}, told) is refused
 
 
 @pytest.mark.parametrize("host", ["evil.example", "mlflow.example.org.evil.example", "mlflow.example.org:8443"])
