@@ -29,11 +29,11 @@ from aims_gates.mlflow_plugin.client.check import CheckContext, check_target
 from aims_gates.mlflow_plugin.client.isolation import Isolation, missing_namespaces
 from aims_gates.mlflow_plugin.client.predict import PredictionTable, predict_table
 from aims_gates.mlflow_plugin.client.prediction_statements import statement_of, write_unsigned
-from aims_gates.mlflow_plugin.client.runlog import MOST_METRICS, _metrics
+from aims_gates.mlflow_plugin.client.runlog import MOST_METRICS, _metrics, _notice
 from aims_gates.mlflow_plugin.client.systems import system_of
-from aims_gates.mlflow_plugin.client.targets import find_target
+from aims_gates.mlflow_plugin.client.targets import CheckTarget, find_target
 from aims_gates.mlflow_plugin.store.subjects import local_folder
-from aims_gates.model import Evidence, Finding, Limit, Subject
+from aims_gates.model import ControlState, Decision, Evidence, Finding, Limit, Subject
 from aims_gates.reports import Report
 from aims_gates.reports.card import front_matter
 from tests.mlflow_plugin.osv import served
@@ -108,7 +108,25 @@ def test_metrics_tags_and_description_are_for_people(shop: Any) -> None:
     version = mlflow.MlflowClient().get_model_version("loans", "1")
     assert version.tags["aims_gates.criteria"] == run.data.tags["aims_gates.criteria"] == "unmet"
     assert version.tags["aims_gates.model_card"].endswith("/aims_gates/model_card.md")
-    assert version.description.startswith("# Model Card for loans\n") and len(version.description) <= 5_000
+    first, following, card = version.description.split("\n\n", 2)
+    assert first.startswith("**WAITING** as of 20") and "no request is open for this version" in first
+    assert "`aims-gates explain loans 1`" in following and "report.html" in following
+    assert card.startswith("# Model Card for loans\n") and len(version.description) <= 5_000
+
+
+def test_a_description_of_a_refused_version_names_what_is_unmet_and_holds_no_markup_of_others() -> None:
+    states = tuple(
+        ControlState(f"A.6.2.{number}", "t", "w", "block", "failed", "r", blocks=True) for number in (3, 4, 5)
+    )
+    decision = Decision(
+        False, "enforce", False, "a*b", "3", None, "s", "high", "high", None, None, states, {}, (), (), 2, "2026-01-01"
+    )
+    target = CheckTarget("runs:/1/model", "a*b", "3", None)
+    notice = _notice(target, Report(decision=decision))
+    assert notice.startswith("**REFUSED** as of 20") and "unmet: A.6.2.3, A.6.2.4, A.6.2.5." in notice
+    hostile = replace(decision, controls=(), problems=("<img src=x> [click](http://evil.example) `x` _y_",))
+    shown = MarkdownIt("commonmark").render(_notice(target, Report(decision=hostile)))
+    assert "<img" not in shown and "<a " not in shown and "<em>" not in shown
 
 
 def test_a_description_has_no_front_matter_which_markdown_would_show_as_a_heading(shop: Any) -> None:

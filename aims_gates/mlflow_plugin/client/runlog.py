@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,10 +18,12 @@ from mlflow.utils.time import get_current_time_millis
 from aims_gates.attestation.signing.envelope import Envelope
 from aims_gates.data import Dataset
 from aims_gates.documents.canonical import digest
+from aims_gates.documents.shell import invocation
 from aims_gates.mlflow_plugin.client.targets import CheckTarget
 from aims_gates.model import Evidence, Finding
 from aims_gates.reports import Report, render
 from aims_gates.reports.card import card_html, measured, without_front_matter
+from aims_gates.reports.view import blocking, verdict
 
 __all__ = ["log_check"]
 
@@ -32,6 +35,9 @@ _STRANGE = re.compile(r"[^A-Za-z0-9_\-. ]")
 #: What the registry's table holds of a version's description.
 _DESCRIPTION = 5_000
 _OURS = f"{FOLDER}.description"
+#: Unmet controls that a description names.
+_NAMED = 8
+_PLAIN = str.maketrans({"\\": "\\\\", "<": "&lt;", "`": "\\`", "*": "\\*", "_": "\\_", "[": "\\["})
 
 
 def _name(evidence: Evidence, finding: Finding) -> str:
@@ -116,21 +122,31 @@ def log_check(
     if target.name and target.version:
         client.set_model_version_tag(target.name, target.version, f"{FOLDER}.criteria", state)
         if card is not None:
-            _describe(client, target.name, target.version, card)
+            _describe(client, target.name, target.version, f"{_notice(target, report)}{without_front_matter(card)}")
         if card is not None and target.run is not None:
             place = f"runs:/{target.run.info.run_id}/{FOLDER}/model_card.md"
             client.set_model_version_tag(target.name, target.version, f"{FOLDER}.model_card", place)
 
 
-def _describe(client: mlflow.MlflowClient, name: str, version: str, card: str) -> None:
-    """The card as people read it as the version's description, unless a person wrote one.
+def _notice(target: CheckTarget, report: Report) -> str:
+    """What MLflow's page of the version shows first: the verdict of this check, why, and where to go on."""
+    word, _, explanation = verdict(report)
+    unmet = "" if report.decision is None else ", ".join(state.control for state in blocking(report.decision)[:_NAMED])
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    lines = [f"**{word}** as of {when} UTC, by a check: {' '.join(explanation.split()).translate(_PLAIN)}."]
+    if unmet and word == "REFUSED":
+        lines.append(f"What your profile requires and is unmet: {unmet}.")
+    command = invocation("explain", str(target.name), str(target.version))
+    where = f"the report is with the run, as `{FOLDER}/report.html`; " if target.run is not None else ""
+    lines.append(f"What to do next: {where}`{command}`. Today's verdict is the registry's, not this text's.")
+    return "\n\n".join(lines) + "\n\n"
 
-    MLflow's page renders it as Markdown, where the card's front matter would be one large heading.
-    """
+
+def _describe(client: mlflow.MlflowClient, name: str, version: str, text: str) -> None:
+    """The text as the version's description, unless a person wrote one; MLflow's page renders it as Markdown."""
     model_version = client.get_model_version(name, version)
     if model_version.description and model_version.tags.get(_OURS) != digest(model_version.description):
         return
-    text = without_front_matter(card)
     if len(text) > _DESCRIPTION:
         text = f"{text[: _DESCRIPTION - 60]}\n\n(cut here; the whole card is with the run)"
     client.update_model_version(name, version, text)
