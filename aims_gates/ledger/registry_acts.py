@@ -4,7 +4,7 @@ The one place where rows become a question for :mod:`aims_gates.decision.rules` 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from aims_gates import __version__
 from aims_gates.attestation.statements.people import BreakGlass, Halt, Request, Resume
 from aims_gates.attestation.statements.records import RecordApproval
-from aims_gates.attestation.statements.registry import Grant, Recorded
+from aims_gates.attestation.statements.registry import Grant, Intake, Recorded, Registration
 from aims_gates.attestation.statements.types import type_of
 from aims_gates.attestation.statements.wording import say
 from aims_gates.attestation.trust_list import Row
@@ -24,7 +24,7 @@ from aims_gates.documents.canonical import digest
 from aims_gates.errors import RefusedError
 from aims_gates.ledger import append, rows
 from aims_gates.ledger.remote import Remote
-from aims_gates.ledger.table import HALTS, OPEN_MODE, Source, all_terms
+from aims_gates.ledger.table import HALTS, OPEN_MODE, Remembered, Rows, Source, all_terms
 from aims_gates.model import Decision, Evidence, Subject
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "judge",
     "let_through",
     "record",
+    "remembered",
     "standing",
     "statements",
     "stopping",
@@ -47,12 +48,13 @@ _COMMON = ("trust", "revocation", "profiles", OPEN_MODE)
 #: What names the bytes of a version.
 _ABOUT_BYTES = frozenset(map(type_of, (Request, Grant, BreakGlass)))
 _REACH = frozenset(map(type_of, (Grant, Halt)))
+_REGISTERED = frozenset(map(type_of, (Registration, Intake)))
 #: The index term of what was said of every text.
 _RECORDS = "records"
 
 
 def about(
-    connection: Source, workspace: str, name: str, subject: str | None = None, version: str | None = None
+    connection: Rows, workspace: str, name: str, subject: str | None = None, version: str | None = None
 ) -> list[Row]:
     """Every row that bears on a registered model, its requests, a version's evidence, and a subject.
 
@@ -81,12 +83,12 @@ def about(
     return [by_position[position] for position in sorted(by_position)]
 
 
-def statements(connection: Source, workspace: str, name: str, subject: str | None = None) -> StatementView:
+def statements(connection: Rows, workspace: str, name: str, subject: str | None = None) -> StatementView:
     """What is in force about a registered model: :func:`about` of it, read."""
     return StatementView(about(connection, workspace, name, subject), workspace, name)
 
 
-def views_of(connection: Source, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StatementView]:
+def views_of(connection: Rows, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StatementView]:
     """What the ledger says of many names themselves (kind, registrars, binding, grants), read in one look.
 
     Evidence, and requests' answers, are left out: :func:`about` has them.
@@ -102,6 +104,40 @@ def views_of(connection: Source, places: Iterable[tuple[str, str]]) -> dict[tupl
     for row in rows(connection, terms):
         own[_name(row)].append(row)
     return {place: StatementView([*common, *own[place]], *place) for place in listed}
+
+
+def remembered(connection: Connection, places: Iterable[tuple[str, str]]) -> Remembered:
+    """The ledger with all that :func:`about` will ask of many names in hand, read in a few looks, however many.
+
+    Args:
+        connection: The ledger, in one transaction.
+        places: Workspace and name of each.
+
+    Raises:
+        IntegrityError: one of the rows does not hold.
+    """
+    ledger, known = Remembered(connection), set[str]()
+    terms = {*_COMMON, _RECORDS, HALTS}
+    terms |= {f"{kind} {space}/{name}" for space, name in places for kind in ("model", "versions")}
+    while terms:
+        known |= terms
+        terms = {term for row in rows(ledger, terms) for term in _leads(row)} - known
+    return ledger
+
+
+def _leads(row: Row) -> Iterable[str]:
+    """The terms to which a row leads whoever asks what bears on its model."""
+    if row.type in _ABOUT_BYTES:
+        yield f"subject {row.predicate.digest}"
+    if row.type == type_of(Request):
+        yield f"request {row.digest}"
+    if row.type in _REGISTERED:
+        predicate = row.predicate
+        yield f"version {predicate.workspace}/{predicate.name}/{predicate.version}"
+    if row.type == type_of(Evidence):
+        yield f"subject {row.statement.subject}"
+        yield from _cites([row.predicate])
+        yield from _entries([row.predicate])
 
 
 def let_through(connection: Source, since: date) -> dict[tuple[str, str], int]:
@@ -140,22 +176,35 @@ def _with_evidence(ledger_rows: Iterable[Row]) -> set[str]:
     return {row.statement.subject for row in ledger_rows if row.type == type_of(Evidence)}
 
 
-def cited(connection: Source, evidence: Iterable[Evidence]) -> list[Row]:
+def cited(connection: Rows, evidence: Iterable[Evidence]) -> list[Row]:
     """The acts that evidence rests on, and what was said of its record texts; of all, where somebody has one to sign.
 
     Raises:
         IntegrityError: one of the rows does not hold.
     """
     listed = list(evidence)
-    read = {what["digest"]: name for its in listed for name, what in its.records_read.items() if "digest" in what}
-    digests = {digest for digest, name in read.items() if name != "system"}
-    acts = {name for its in listed for finding in its.findings for name in finding.rests_on if name.startswith("act:")}
-    terms = [f"subject {digest}" for digest in digests] + [f"statement {act.removeprefix('act:')}" for act in acts]
-    about_these = rows(connection, sorted(terms))
+    digests = _texts(listed)
+    about_these = rows(connection, sorted(_cites(listed)))
     approved = {row.predicate.digest for row in about_these if row.type == type_of(RecordApproval)}
     # Who signed the text before stands under no digest of today's.
     by_whom = _entries(listed) if digests <= approved else [_RECORDS]
     return [*about_these, *rows(connection, by_whom)]
+
+
+def _texts(evidence: Iterable[Evidence]) -> set[str]:
+    """The record texts that evidence rests on, the system's own aside."""
+    read = {what["digest"]: name for its in evidence for name, what in its.records_read.items() if "digest" in what}
+    return {digest for digest, name in read.items() if name != "system"}
+
+
+def _cites(evidence: Sequence[Evidence]) -> set[str]:
+    """The terms of what was said of those texts, and of the acts that findings rest on."""
+    acts = {
+        name for its in evidence for finding in its.findings for name in finding.rests_on if name.startswith("act:")
+    }
+    return {f"subject {digest}" for digest in _texts(evidence)} | {
+        f"statement {act.removeprefix('act:')}" for act in acts
+    }
 
 
 def _entries(evidence: Iterable[Evidence]) -> list[str]:
@@ -177,7 +226,7 @@ def _halts_elsewhere(connection: Source, candidates: Iterable[Row], here: tuple[
     return rows(connection, terms, types={type_of(Halt)}) if terms else []
 
 
-def stopping(connection: Source, workspace: str, name: str, digest: str, version: str | None = None) -> Row | None:
+def stopping(connection: Rows, workspace: str, name: str, digest: str, version: str | None = None) -> Row | None:
     """The halt that keeps bytes from being loaded by a name; None where none does
     (:func:`aims_gates.decision.halts.stopping`).
 
@@ -198,7 +247,7 @@ def stopping(connection: Source, workspace: str, name: str, digest: str, version
     return halts.stopping(StatementView(halting.values(), workspace, name), digest, version)
 
 
-def _halting(connection: Source, digest: str, but: tuple[str, str] | None = None) -> dict[int, Row]:
+def _halting(connection: Rows, digest: str, but: tuple[str, str] | None = None) -> dict[int, Row]:
     """What bears on halts of the names under which bytes were granted, by place; one look where there is no such halt.
 
     Args:

@@ -26,6 +26,8 @@ __all__ = [
     "HALTS",
     "LOOK",
     "OPEN_MODE",
+    "Remembered",
+    "Rows",
     "Source",
     "all_terms",
     "anything_governed",
@@ -47,8 +49,32 @@ __all__ = [
     "tree_head",
 ]
 
+
+class Remembered:
+    """A ledger's database whose rows are read once: what several questions ask for under the same terms.
+
+    Args:
+        source: The database; in one transaction, so that all answers are about one state.
+    """
+
+    def __init__(self, source: Connection) -> None:
+        self._source = source
+        self._bodies: dict[str, list[tuple[int, str]]] = {}
+
+    def under(self, terms: Iterable[str]) -> Iterator[tuple[str, int, str]]:
+        """Terms, positions and bodies; what is not known yet is read in one look."""
+        named = set(terms)
+        new = named - self._bodies.keys()
+        self._bodies |= {term: [] for term in new}
+        for term, position, body in _under(self._source, new):
+            self._bodies[term].append((position, body))
+        return ((term, position, body) for term in named for position, body in self._bodies[term])
+
+
 #: Where a ledger is read and appended to: its database, or a server.
 Source = Connection | Remote
+#: Where rows are read under terms: there, or from what was read there before.
+Rows = Source | Remembered
 
 _TRUST = "trust"
 #: The remedy where a ledger is damaged.
@@ -143,7 +169,7 @@ def head(connection: Connection) -> tuple[int, list[bytes]]:
     return length, frontier
 
 
-def select(connection: Source, terms: Iterable[str]) -> list[tuple[int, str]]:
+def select(connection: Rows, terms: Iterable[str]) -> list[tuple[int, str]]:
     """Positions and bodies under these terms, in order; whole rows below the tree's size, or none at all.
 
     Raises:
@@ -152,9 +178,9 @@ def select(connection: Source, terms: Iterable[str]) -> list[tuple[int, str]]:
     return sorted({position: body for _, position, body in _under(connection, terms)}.items())
 
 
-def _under(connection: Source, terms: Iterable[str]) -> list[tuple[str, int, str]]:
+def _under(connection: Rows, terms: Iterable[str]) -> list[tuple[str, int, str]]:
     """Terms, positions and bodies, as :func:`select` has them; a row comes with each of its terms that is wanted."""
-    if isinstance(connection, Remote):
+    if isinstance(connection, Remote | Remembered):
         return list(connection.under(terms))
     rows_found = []
     for some in _batches(sorted(set(terms))):
@@ -202,7 +228,7 @@ def anything_governed(connection: Connection) -> bool:
     return connection.execute(_ANY_GOVERNED).first() is not None
 
 
-def history(connection: Source) -> TrustHistory:
+def history(connection: Rows) -> TrustHistory:
     """The trust lists and key revocations so far.
 
     Raises:
@@ -219,7 +245,7 @@ def _history(bodies: Iterable[tuple[int, str]]) -> TrustHistory:
 
 
 def rows(
-    connection: Source,
+    connection: Rows,
     terms: Iterable[str],
     trusted: Iterable[str] | None = None,
     types: Collection[str] | None = None,

@@ -202,8 +202,9 @@ def _read_as_the_model(guard: Any) -> None:
 
 def _add_routes(served: Any) -> None:
     """Ours stand before the mount that takes everything else to Flask."""
-    from aims_gates.mlflow_plugin.api import router
+    from aims_gates.mlflow_plugin import api, pages
     from aims_gates.mlflow_plugin.internals.server.handlers import last
 
-    served.include_router(router())
+    served.include_router(api.router())
+    served.include_router(pages.router())
     last(served)

@@ -10,8 +10,9 @@ from aims_gates.decision.halts import halted_elsewhere, stopping
 from aims_gates.decision.in_force import StatementView
 from aims_gates.decision.rules import Ask, decide
 from aims_gates.ledger import rows as rows_under
-from aims_gates.ledger.registry_acts import about
-from aims_gates.ledger.table import Source, names
+from aims_gates.ledger.registry_acts import about, remembered
+from aims_gates.ledger.remote import Remote
+from aims_gates.ledger.table import Rows, Source, names
 from aims_gates.model import ControlState, Decision, Plan, State
 
 __all__ = ["ModelView", "ModelStatus", "registered", "standing_grants", "status", "view", "views"]
@@ -127,7 +128,7 @@ def standing_grants(ledger: StatementView, now: datetime) -> list[Row]:
     return sorted(ledger.in_force(now), key=lambda row: row.predicate.alias.casefold() != _PRODUCTION)
 
 
-def view(connection: Source, workspace: str, name: str, now: datetime, version: str | None = None) -> ModelView:
+def view(connection: Rows, workspace: str, name: str, now: datetime, version: str | None = None) -> ModelView:
     """One registered model at a moment; with ``version``, that version.
 
     Raises:
@@ -151,13 +152,15 @@ def view(connection: Source, workspace: str, name: str, now: datetime, version: 
 
 
 def views(connection: Source, now: datetime) -> Iterator[ModelView]:
-    """Every registered model that the ledger knows.
+    """Every registered model that the ledger knows; a database is read in a few looks, however many there are.
 
     Raises:
         IntegrityError: a row does not hold; nothing is said on such a ledger.
     """
-    for workspace, name in names(connection):
-        yield view(connection, workspace, name, now)
+    known = names(connection)
+    source = connection if isinstance(connection, Remote) else remembered(connection, known)
+    for workspace, name in known:
+        yield view(source, workspace, name, now)
 
 
 @dataclass(frozen=True)

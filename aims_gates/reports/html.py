@@ -31,7 +31,7 @@ from aims_gates.reports.view import (
     verdict,
 )
 
-__all__ = ["page", "render", "safe_link", "verdict_parts"]
+__all__ = ["page", "render", "safe_link", "styles", "verdict_parts"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: Judged findings, further findings, rows of a chart's table: of each gate, first all that can be read, then less.
@@ -66,9 +66,9 @@ def _breakable(text: object) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([folder, _TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -86,13 +86,24 @@ def _environment() -> Environment:
         safe_link=safe_link,
     )
     environment.globals["notebook_css"] = Markup((_TEMPLATES / "notebook.css").read_text("utf-8"))
-    environment.globals["css"] = Markup((_TEMPLATES / "style.css").read_text("utf-8"))
+    environment.globals["css"] = Markup(styles())
     return environment
 
 
-def page(template: str, values: Mapping[str, Any]) -> str:
-    """A page from a template of this package."""
-    return _environment().get_template(template).render(**values)
+def page(template: str, values: Mapping[str, Any], folder: Path = _TEMPLATES) -> str:
+    """A page from a template.
+
+    Args:
+        template: Its file.
+        values: What it is given.
+        folder: Where it is looked for first, then among the templates here, whose parts it may use.
+    """
+    return _environment(folder).get_template(template).render(**values)
+
+
+def styles() -> str:
+    """The style sheet of every page, as it stands in their ``<style>``."""
+    return (_TEMPLATES / "style.css").read_text("utf-8")
 
 
 def _split(findings: tuple[Finding, ...], most: tuple[int, int, int]) -> tuple[list[Finding], list[Finding], int]:

@@ -15,6 +15,7 @@ __all__ = [
     "GateRun",
     "Mark",
     "Report",
+    "basis_words",
     "blocking",
     "judging",
     "marks",
@@ -159,8 +160,11 @@ def basis_counts(bases: Iterable[Basis]) -> dict[str, int]:
 
 def known_by(decision: Decision) -> str:
     """``2 measured, 33 signed``: how the controls are known that have evidence, where the profile asks for a basis."""
-    if not any(control.least_basis for control in decision.controls):
-        return ""
+    return basis_words(decision) if any(control.least_basis for control in decision.controls) else ""
+
+
+def basis_words(decision: Decision) -> str:
+    """The same whatever the profile asks for; empty where nothing is known."""
     judged = [control for control in decision.controls if needed_bases(control) or control.state == "met"]
     counts = basis_counts(control.basis for control in judged)
     return ", ".join(f"{count} {BASIS_WORDS[basis]}" for basis in BASES if (count := counts[basis]))

@@ -6,7 +6,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from aims_gates.attestation.statements.people import Halt, Waiver
@@ -183,6 +183,38 @@ def test_an_alias_that_was_taken_away_is_no_production(fleet: Fleet) -> None:
     story = fleet.granted("credit-a")
     story.say(Transition("default", "credit-a", "1", "production", "alias deleted", "somebody"))
     assert line(fleet.view("credit-a", story.now)).version == ""
+
+
+def test_many_models_are_read_in_a_few_looks_and_stand_as_each_by_itself(fleet: Fleet) -> None:
+    fleet.granted("credit-a")
+    fleet.granted("credit-b", modes=(Scheduled("observe", "2020-01-01"),))
+    waits, unbound = fleet.model("credit-c"), fleet.model("credit-d")
+    waits.create(), waits.bind(), waits.register(), waits.predict(), waits.check(), waits.request()
+    unbound.create(), unbound.register()
+    twin = fleet.model("credit-e")
+    twin.subject = digest_bytes(b"credit-a")
+    twin.create(), twin.bind(), twin.register(), twin.grant()
+    twin.say(Halt("default", "credit-e", "harm seen"), "on-call")
+    now = twin.now + timedelta(hours=1)
+
+    def read(count: int) -> int:
+        for place in range(count):
+            stray = fleet.model(f"stray-{place}")
+            stray.create(), stray.register()
+        statements: list[str] = []
+
+        def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            statements.append(statement)
+
+        event.listen(fleet.connection, "before_cursor_execute", note)
+        together = list(views(fleet.connection, now))
+        event.remove(fleet.connection, "before_cursor_execute", note)
+        assert together == [view(fleet.connection, "default", seen.name, now) for seen in together]
+        assert [seen.state for seen in together][:5] == [fleet.view(seen.name, now).state for seen in together[:5]]
+        return len(statements)
+
+    few, many = read(0), read(60)
+    assert many <= few + 2, "60 more models cost no reads of their own"
 
 
 def test_sixty_models_under_the_whole_profile_fit_a_table_and_a_minute(fleet: Fleet) -> None:

@@ -20,7 +20,7 @@ from aims_gates.mlflow_plugin.server.permissions import PREFIX, requirement
 from aims_gates.mlflow_plugin.store.identity import Principal, principal
 from aims_gates.mlflow_plugin.store.session import conflict, is_conflict
 
-__all__ = ["PermittedRoute", "caller", "refused"]
+__all__ = ["PermittedRoute", "caller", "refused", "status_of"]
 
 _CODES = {
     400: "INVALID_PARAMETER_VALUE",
@@ -48,19 +48,23 @@ def _answer(status: int, message: str, **fields: Any) -> JSONResponse:
     return JSONResponse({"error_code": _CODES.get(status, "BAD_REQUEST"), "message": message, **values}, status)
 
 
-def refused(error: AimsGatesError) -> Response:
-    """An error of ours as an answer; its class, place and remedy beside MLflow's two fields."""
+def status_of(error: AimsGatesError) -> int:
+    """The status with which an error of ours is answered."""
     match error:
         case NotFoundError():
-            status = 404
+            return 404
         case RefusedError() | IntegrityError():
-            status = 403
+            return 403
         case LedgerError():
-            status = 409
+            return 409
         case _:
-            status = 400
+            return 400
+
+
+def refused(error: AimsGatesError) -> Response:
+    """An error of ours as an answer; its class, place and remedy beside MLflow's two fields."""
     fields = {"aims_message": error.message, "aims_where": error.where, "aims_remedy": error.remedy}
-    return _answer(status, str(error), aims_error=type(error).__name__, **fields)
+    return _answer(status_of(error), str(error), aims_error=type(error).__name__, **fields)
 
 
 def _invalid(error: RequestValidationError) -> Response:

@@ -88,6 +88,7 @@ ALLOWANCES: tuple[Allowance, ...] = (
     ),
     Allowance(rf"{_API}/registered-models/alias", "a model's files are hashed", long=True),
     Allowance(r"/api/2\.0/aims/.*", "a signed statement of 1 MiB in base64; files are hashed", 2 * _MIB, long=True),
+    Allowance(r"/aims/.*", "a page of very many models or controls", long=True),
     Allowance(r"/v1/traces", "spans with the documents and pictures that a model was shown", 32 * _MIB, kind="otlp"),
     Allowance(
         r"/(?:ajax-)?api/2\.0/mlflow-artifacts/mpu/(?:create|complete|abort).*",

@@ -23,6 +23,7 @@ from aims_gates.mlflow_plugin.server.client_address import located
 from aims_gates.mlflow_plugin.server.configuration import Configuration
 from aims_gates.mlflow_plugin.server.cross_site import from_another_site
 from aims_gates.mlflow_plugin.server.limits import Limits
+from aims_gates.mlflow_plugin.server.permissions import PAGES
 from aims_gates.mlflow_plugin.server.rates import Rates
 from aims_gates.mlflow_plugin.server.refusing import (
     RefusalResponse,
@@ -72,6 +73,7 @@ class SignInMiddleware:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = _unframed(send) if scope["path"].startswith(PAGES) else send
         odd = _odd(scope)
         if odd is not None:
             await _answer(send, 400, "BAD_REQUEST", odd)
@@ -139,6 +141,18 @@ def _odd(scope: Scope) -> str | None:
     if _WORKSPACE in names and not workspaces_on():
         return "workspaces are not enabled on this server"
     return None
+
+
+def _unframed(send: Send) -> Send:
+    """The same, so that a page of ours stands in no frame: MLflow would let its own pages frame it."""
+
+    async def confined(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [header for header in message.get("headers", ()) if header[0].lower() != b"x-frame-options"]
+            message = {**message, "headers": [*headers, (b"x-frame-options", b"DENY")]}
+        await send(message)
+
+    return confined
 
 
 def _announced(scope: Scope) -> int:

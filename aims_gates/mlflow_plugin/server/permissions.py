@@ -20,10 +20,12 @@ from aims_gates.ledger import history
 from aims_gates.ledger.table import Source
 from aims_gates.mlflow_plugin.store.identity import Principal
 
-__all__ = ["PREFIX", "TABLE", "Needs", "may_edit", "may_read", "may_read_ledger", "requirement"]
+__all__ = ["PAGES", "PREFIX", "TABLE", "Needs", "may_edit", "may_read", "may_read_ledger", "requirement"]
 
-#: Where our routes begin.
+#: Where the routes of our API begin.
 PREFIX = "/api/2.0/aims"
+#: Where our pages for browsers begin.
+PAGES = "/aims"
 
 
 class Needs(Enum):
@@ -73,6 +75,10 @@ TABLE: Mapping[tuple[str, str], Needs] = {
     ("POST", f"{PREFIX}/grants/export"): Needs.SPEAK,
     ("POST", f"{PREFIX}/stage"): Needs.EDIT_MODEL,
     ("POST", f"{PREFIX}/promote"): Needs.EDIT_MODEL,
+    ("GET", PAGES): Needs.SIGNED_IN,
+    ("GET", f"{PAGES}/"): Needs.READ_MODEL,
+    ("GET", f"{PAGES}/models/{{name}}"): Needs.READ_MODEL,
+    ("GET", f"{PAGES}/models/{{name}}/versions/{{version}}"): Needs.READ_MODEL,
 }
 
 

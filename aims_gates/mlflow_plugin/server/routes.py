@@ -90,7 +90,7 @@ def groups() -> tuple[RouteGroup, ...]:
     ours = tuple(f"{method} {path}" for method, path in TABLE)
     return (
         *route_groups,
-        RouteGroup("aims", "always", "Our own API: statements, requests, promotion, the ledger.", ours),
+        RouteGroup("aims", "always", "Our own API: statements, requests, promotion, the ledger; our own pages.", ours),
     )
 
 

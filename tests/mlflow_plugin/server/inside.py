@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from aims_gates.attestation.signing.keys import new_key
 from aims_gates.attestation.statements.policy import Trust, TrustedKey, TrustedUser
-from aims_gates.mlflow_plugin.api import router
+from aims_gates.mlflow_plugin import api, pages
 from aims_gates.mlflow_plugin.store.identity import Principal, acting_as
 from tests.mlflow_plugin.conftest import World
 
@@ -77,6 +77,11 @@ class Inside:
         auth = (who, who) if who else None
         return requests.request(method, f"{self.address}/api/2.0/aims{path}", auth=auth, timeout=30, **what)
 
+    def page(self, path: str, who: str | None = "dora", method: str = "GET", **params: Any) -> requests.Response:
+        """One of our pages."""
+        auth = (who, who) if who else None
+        return requests.request(method, f"{self.address}/aims{path}", auth=auth, timeout=60, params=params)
+
     def trust_users(self, *users: TrustedUser) -> None:
         """The next trust list, with the server's key and these users."""
         server = TrustedKey(self.world.key("server").public, "Server", ("server",), service=True)
@@ -133,7 +138,8 @@ def inside(world: World, users_database: None, monkeypatch: pytest.MonkeyPatch) 
     world.keys["server"] = new_key(place)
     monkeypatch.setenv("AIMS_GATES_KEY", str(place))
     routes = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    routes.include_router(router())
+    routes.include_router(api.router())
+    routes.include_router(pages.router())
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         with acting_as(_named(scope)):
