@@ -254,7 +254,7 @@ def test_another_origin_may_ask_what_it_may_send_without_signing_in_and_learns_n
         "OPTIONS", "/api/2.0/mlflow/runs/create", None, headers={**asks, "Origin": "https://evil.example"}
     )
     assert "Access-Control-Allow-Origin" not in other.headers
-    assert running.send("POST", "/api/2.0/mlflow/runs/create", None, headers=asks).status_code == 401
+    assert running.send("POST", "/api/2.0/mlflow/runs/create", None, headers=asks).status_code == 403
 
 
 @pytest.mark.parametrize("name", ["X-MLflow-Assistant-Delegation", "x-mlflow-assistant-delegation"])
