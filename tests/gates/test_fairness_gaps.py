@@ -280,7 +280,6 @@ def test_rows_that_would_settle_it_are_rows_of_the_whole_group(run: Run) -> None
 def test_rows_are_rounded_up_to_two_digits(run: Run) -> None:
     groups = {"a": (50, 100, 50, 100), "b": (45, 100, 100, 233)}
     finding = odds(run, groups, {"equal_opportunity_difference": 0.1})["equal_opportunity_difference"]
-    assert 1700 * 3.33 == pytest.approx(5661)
     assert "about 5,700 rows per group" in str(finding.note)
 
 
