@@ -305,3 +305,23 @@ def test_a_small_group_is_blamed_only_where_the_others_keep_the_limit(run: Run, 
     assert both.outcome == "inconclusive" and blamed not in str(both.note)
     plain = gaps(run, {"a": (50, 100), "b": (50, 100)}, {name: 0.05}, reference=reference)[name]
     assert plain.outcome == "inconclusive" and blamed not in str(plain.note)
+
+
+def test_what_strata_make_of_a_gap_is_said_of_all_rows_alone(run: Run) -> None:
+    """Inside the departments nobody is ahead; one sex applies more to the one that takes few."""
+    rows = [
+        (sex, department, d, w)
+        for sex, department, hits, n in (
+            ("f", "x", 80, 400),
+            ("m", "x", 20, 100),
+            ("f", "y", 70, 100),
+            ("m", "y", 280, 400),
+        )
+        for d, w in ((1, hits), (0, n - hits))
+    ]
+    frame = pd.DataFrame(rows, columns=["g", "k", "d", "w"])
+    found = run("fairness", {"evaluation": frame}, ROLES, limits={}, weight_kind="frequency", control=["k"])
+    for measure in ("selection_rate_difference", "selection_rate_ratio", "demographic_parity_difference"):
+        notes = {f.by.get("k"): str(f.note) for f in found if f.measure == measure}
+        assert notes.keys() == {None, "x", "y"}
+        assert {k: "vanishes" in note for k, note in notes.items()} == {None: True, "x": False, "y": False}
