@@ -81,7 +81,7 @@ def _gap(
     parts = [part for rate in rates if (part := _part(question, table, rate, ratio)) is not None]
     usable = [part for part in parts if np.isfinite(part.value)]
     if len(usable) < len(rates):
-        note = "; ".join(filter(None, [_why_unknown(table, parts), small_note(question, table)]))
+        note = "; ".join(filter(None, [_why_unknown(table, len(parts) == len(rates)), small_note(question, table)]))
         outcome: Outcome | None = "inconclusive" if limit else None
         remedy = _REMEDY_OPEN if limit else None
         return Finding(name, by=table.stratum, over=over, limit=limit, outcome=outcome, note=note, remedy=remedy)
@@ -105,10 +105,11 @@ def _gap(
     )
 
 
-def _why_unknown(table: Table, parts: list[_Part]) -> str:
+def _why_unknown(table: Table, rated: bool) -> str:
+    """Why a gap has no value; ``rated``: two groups have each rate it spans."""
     if len(table.names) < 2:
         return "fewer than two groups, so there is nothing to compare"
-    return "no group has any, so a ratio is undefined" if parts else "fewer than two groups have a rate at all"
+    return "no group has any, so a ratio is undefined" if rated else "fewer than two groups have a rate at all"
 
 
 def _part(question: Question, table: Table, rate: str, ratio: bool) -> _Part | None:

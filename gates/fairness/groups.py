@@ -222,13 +222,14 @@ def ratio_to_overall(x: Floats, n: Floats, confidence: float, comparisons: int) 
     """Intervals for each group's rate over that of all rows.
 
     The group is part of the whole: with w its share, the ratio to all is ``r / (w * r + 1 - w)`` of the ratio r to
-    the rest, which is independent of it; so the interval for r maps to the one wanted.
+    the rest, which is independent of it; so the interval for r maps to the one wanted. Without a rest it begins at 0.
     """
     share = n / max(float(n.sum()), 1e-300)
     low, high = intervals.exact_ratio(x, n, x.sum() - x, n.sum() - n, confidence, comparisons)
     with np.errstate(divide="ignore", invalid="ignore"):
         mapped = [
-            np.where(np.isinf(r), 1 / share, r / (share * r + 1 - share)) for r in (np.asarray(low), np.asarray(high))
+            np.where(np.isinf(r), 1 / share, r / np.maximum(share * r + 1 - share, 1e-300))
+            for r in (np.asarray(low), np.asarray(high))
         ]
     return mapped[0], mapped[1]
 
