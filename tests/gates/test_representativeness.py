@@ -238,3 +238,10 @@ def test_a_group_has_its_least_rows_from_that_number_on(run: Run) -> None:
     assert (some.outcome, some.note, some.remedy) == ("fail", None, "Collect at least 5 more rows of this group.")
     assert (none.value, none.note) == (0, "the population has this group and the data have no row of it")
     assert one(found, "share_difference", sex="d").value == pytest.approx(0.1)
+
+
+def test_a_ratio_whose_interval_reaches_over_the_limit_does_not_fail_alone(run: Run) -> None:
+    limits, shares = {"share_ratio": {"op": ">=", "value": 0.8}}, {"f": 0.5, "m": 0.5}
+    found = run("representativeness", {"evaluation": people(f=600, m=400)}, ROLES, reference=shares, limits=limits)
+    ratio = one(found, "share_ratio", sex="m")
+    assert (ratio.value, ratio.outcome, ratio.note) == (0.8, "inconclusive", "the interval reaches over the limit")

@@ -182,3 +182,10 @@ def test_a_thousand_classes_are_judged_and_one_more_is_a_column_of_attacks(run: 
         found = run("security", {"attacks": frame}, ROLES)
         assert ("more than 1,000 classes" in str(found[0].note)) is refused
         assert len(found) == (1 if refused else 1002)
+
+
+def test_one_attack_in_twenty_is_the_limit_where_none_is_given(run: Run) -> None:
+    found = run("security", {"attacks": attacks(a=(0, 100), b=(50, 100), c=(5, 100))}, ROLES, limits={})
+    assert [one(found, kind=name).outcome for name in "abc"] == ["pass", "fail", "inconclusive"]
+    limit = one(found, kind="a").limit
+    assert limit is not None and (limit.op, limit.value) == ("<=", 0.05)
