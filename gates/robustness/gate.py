@@ -184,6 +184,4 @@ def mcnemar(lost: float, gained: float) -> float:
     """
     from scipy.special import bdtr
 
-    if lost + gained == 0:
-        return 1.0
     return min(1.0, 2 * float(bdtr(min(lost, gained), int(lost + gained), 0.5)))

@@ -167,6 +167,7 @@ def test_a_value_passes_by_its_own_interval_and_fails_by_the_one_for_all(run: Ru
         asked = [(wide.low - 1e-6, "fail", ""), (wide.low + 1e-6, "inconclusive", ""), (own.high + 1e-6, "pass", "")]
         if family > 1:
             asked[1] = ((own.low + wide.low) / 2, "inconclusive", "fails alone")
+            asked.append((own.value, "inconclusive", "reaches over the limit"))
         for value, outcome, words in asked:
             limits = {**others, measure: {"op": "<=", "value": value}}
             drop = one(run("robustness", data, roles, limits=limits), measure, kind="a")
