@@ -64,7 +64,7 @@ def difference(group: Group, limit: Limit | None) -> Finding:
         else:
             count = population.counts.get(group.name, 0.0)
             low, high = intervals.exact_difference(n, rows, count, population.rows, group.confidence, times)
-        return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
+        return max(0.0, low, -high), max(high, -low)
 
     note = f"{group.share:.2%} of the rows, {group.expected:.2%} in {population.where}"
     if not group.expected:

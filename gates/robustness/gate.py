@@ -28,7 +28,7 @@ def run(case: Case) -> Iterator[Finding]:
     yield from _spelling(case, pairs)
     tallies, scores = _tallies(pairs), _scores(pairs)
     judged = pairs.judged and pairs.tolerance is None
-    family = len(pairs.names) * max(1, len(set(limits) - (set() if judged else {"accuracy_drop"})))
+    family = len(pairs.names) * len(set(limits) - (set() if judged else {"accuracy_drop"}))
     constant = len(pairs.data.query(f"SELECT d FROM ({pairs.sql}) AS r GROUP BY d LIMIT 2")) < 2
     for name in pairs.names:
         by = {pairs.by: name} if pairs.by and name is not None else {}
@@ -184,6 +184,4 @@ def mcnemar(lost: float, gained: float) -> float:
     """
     from scipy.special import bdtr
 
-    if lost + gained == 0:
-        return 1.0
     return min(1.0, 2 * float(bdtr(min(lost, gained), int(lost + gained), 0.5)))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from aims_gates import Case, DataError, Dataset, Finding, InputError, Limit, intervals, read_limits, with_conventions
+from aims_gates.gatekit import unweighted
 
 from .artifacts import judge
 
@@ -31,7 +32,7 @@ def run(case: Case) -> Iterator[Finding]:
 
 
 def _attacks(case: Case) -> Iterator[Finding]:
-    yield from _unweighted(case)
+    yield from unweighted(case, "attacks are counted as they stand")
     data, by = case.dataset("attacks"), case.needed_column("attack_class")
     counts = _counts(case, data, by)
     limit, own = with_conventions(case.params["limits"], _CONVENTIONS, _CONVENTIONS).get(_MEASURE), _own(case, counts)
@@ -111,9 +112,3 @@ def _small(finding: Finding, attacks: int, least: int) -> Finding:
         return finding
     note = f"{finding.note}; too few to judge by: {least - attacks:,} more are needed at least"
     return replace(finding, outcome="inconclusive", note=note, remedy="Try more attacks of this class.")
-
-
-def _unweighted(case: Case) -> Iterator[Finding]:
-    """Where the system has weights, say that they are not used."""
-    if case.roles.get("weight"):
-        yield Finding("weight", note="not used here: attacks are counted as they stand")

@@ -38,7 +38,7 @@ def _findings(case: Case, rows: Rows) -> Iterator[Finding]:
     limits = with_conventions(case.params["limits"], _CONVENTIONS, _MEASURES)
     coverage, low = case.number("coverage", 0.01, 1), case.number("low_confidence", 0, 1)
     requested, *curve = risk_coverage(rows, (coverage, *_CURVE))
-    family = max(1, len(limits))
+    family = len(limits)
     yield _rate(
         "selective_error",
         requested.errors,
@@ -51,7 +51,7 @@ def _findings(case: Case, rows: Rows) -> Iterator[Finding]:
     )
     yield _gain(requested, rows, limits.get("abstention_gain"), family)
     for retained in curve:
-        yield _rate("risk_at_coverage", retained.errors, rows, None, 1, over={"coverage": retained.coverage})
+        yield _rate("risk_at_coverage", retained.errors, rows, None, family, over={"coverage": retained.coverage})
     limit, message = limits.get("low_confidence_share"), f"rows that are less than {low:g} sure"
     remedy = "Have people decide these rows, and plan for as many."
     kinds = f"SELECT CASE WHEN sure < {low!r} THEN 1 ELSE 0 END AS kind, w, c FROM ({rows.sql}) AS r"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import chi2_contingency, chisquare
+from scipy.stats import beta, chi2_contingency, chisquare
 
 from aims_gates import Finding, intervals
 from aims_gates.evaluation.run_gate import outcome_of
@@ -147,3 +147,101 @@ def test_of_several_p_values_each_must_fail_at_the_limit_over_their_number(
     assert 0.0125 < (tests[0].p_value or 0) < 0.05
     assert tests[0].outcome == outcome
     assert tests[0].limit is not None and tests[0].limit.value == pytest.approx(0.05 / len(tests))
+
+
+def test_an_interval_on_one_side_of_the_share_ends_where_clopper_and_pearsons_does(run: Run) -> None:
+    found = run("representativeness", {"evaluation": people(f=300, m=700)}, ROLES, reference={"f": 0.5, "m": 0.5})
+    for group, low, high in (("f", *beta_ends(300, 1000)), ("m", *beta_ends(700, 1000))):
+        near, far = sorted((abs(low - 0.5), abs(high - 0.5)))
+        share = one(found, "share_difference", sex=group)
+        assert (share.value, share.low, share.high) == pytest.approx((0.2, near, far))
+        ratio = one(found, "share_ratio", sex=group)
+        assert (ratio.low, ratio.high, ratio.outcome) == (pytest.approx(2 * low), pytest.approx(2 * high), None)
+    share = one(found, "share_difference", sex="f")
+    assert share.note == "30.00% of the rows, 50.00% in the stated population"
+    assert str(share.remedy).startswith("Collect or sample")
+
+
+def beta_ends(x: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Clopper and Pearson's interval (Biometrika 26 (1934) 404-413) by scipy's beta distribution."""
+    tail = (1 - confidence) / 2
+    return float(beta.ppf(tail, x, n - x + 1)), float(beta.ppf(1 - tail, x + 1, n - x))
+
+
+def test_a_ratio_to_a_reference_set_counts_the_rows_of_both(run: Run) -> None:
+    data = {"evaluation": people(f=300, m=690, x=10), "reference": people(f=250, m=250)}
+    found = run("representativeness", data, ROLES, limits={"share_ratio": {"op": ">=", "value": 0.8}})
+    ratio = one(found, "share_ratio", sex="f")
+    assert (ratio.value, ratio.low, ratio.high) == pytest.approx((0.6, *intervals.exact_ratio(300, 1000, 250, 500)))
+    assert (ratio.outcome, one(found, "share_ratio", sex="m").outcome) == ("fail", "pass")
+    strange = one(found, "share_difference", sex="x")
+    assert (strange.low, strange.high) == pytest.approx(intervals.exact_difference(10, 1000, 0, 500))
+    assert str(strange.note).endswith("a group that the population does not have")
+    assert not [f for f in found if f.measure in ("share_ratio", "group_size") and f.by == {"sex": "x"}]
+
+
+def test_a_share_passes_by_its_own_interval_and_fails_by_the_one_for_all_groups(run: Run) -> None:
+    frame, shares = people(f=600, m=400), {"f": 0.5, "m": 0.5}
+    # Two groups: Bonferroni's interval for a confidence of 95 % is the one at 97.5 %.
+    (low, high), (lower, higher) = beta_ends(600, 1000), beta_ends(600, 1000, 0.975)
+    for limit, outcome, words in (
+        ((low + lower) / 2, "inconclusive", "fails alone, and not among 2 groups"),
+        (lower - 0.001, "fail", None),
+        ((high + higher) / 2, "pass", None),
+        (0.6, "inconclusive", "; the interval reaches over the limit"),
+    ):
+        limits = {"share_difference": {"op": "<=", "value": limit - 0.5}}
+        found = run("representativeness", {"evaluation": frame}, ROLES, reference=shares, limits=limits)
+        share = one(found, "share_difference", sex="f")
+        assert share.outcome == outcome and (words or "") in str(share.note)
+        assert (share.remedy == "Use more rows.") is (outcome == "inconclusive")
+        assert (share.remedy is None) is (outcome == "pass")
+
+
+def test_each_data_set_is_named_where_there_are_several_and_counts_among_the_comparisons(run: Run) -> None:
+    frame, shares = people(f=588, m=412), {"f": 0.5, "m": 0.5}
+    data = {"evaluation": frame, "reference": frame}
+    single = run("representativeness", data, ROLES, reference=shares)
+    assert not [f for f in single if "dataset" in (f.over or {})]
+    assert one(single, "share_difference", sex="f").outcome == "fail"
+    both = run("representativeness", data, ROLES, reference=shares, dataset=["evaluation", "reference"] * 2)
+    assert len(both) == 2 * len(single)
+    assert [(f.over or {})["dataset"] for f in both if f.measure == "group_size"] == [
+        *["evaluation"] * 2,
+        *["reference"] * 2,
+    ]
+    tests = [f.over for f in both if f.measure == "chisquare"]
+    assert tests == [{"sensitive": ["sex"], "dataset": name} for name in ("evaluation", "reference")]
+    judged = [f for f in both if f.measure == "share_difference" and f.by == {"sex": "f"}]
+    assert all(f.outcome == "inconclusive" and "among 4 groups" in str(f.note) for f in judged)
+
+
+@pytest.mark.parametrize("shares", [{"f": 1.0}, {"f": 1.0, "m": 0.0}])
+def test_of_one_group_alone_no_share_passes(run: Run, shares: dict[str, float]) -> None:
+    limits = {"share_ratio": {"op": ">=", "value": 0.8}}
+    found = run("representativeness", {"evaluation": people(f=500)}, ROLES, reference=shares, limits=limits)
+    assert one(found, "group_size", sex="f").outcome == "pass"
+    for measure in ("share_difference", "share_ratio"):
+        alone = one(found, measure, sex="f")
+        assert (alone.outcome, alone.note) == ("inconclusive", "there is one group only") and alone.remedy
+    strange = run("representativeness", {"evaluation": people(f=400, m=100)}, ROLES, reference=shares)
+    assert one(strange, "share_difference", sex="m").outcome == "fail"
+    assert not [f for f in strange if f.measure in ("share_ratio", "group_size") and f.by == {"sex": "m"}]
+
+
+def test_a_group_has_its_least_rows_from_that_number_on(run: Run) -> None:
+    reference = {"f": 0.6, "m": 0.3, "d": 0.1}
+    found = run("representativeness", {"evaluation": people(f=30, m=25)}, ROLES, reference=reference, min_group_size=30)
+    full, some, none = (one(found, "group_size", sex=group) for group in "fmd")
+    assert (full.value, full.n, full.outcome, full.note, full.remedy) == (30, 30, "pass", None, None)
+    assert full.limit is not None and (full.limit.op, full.limit.value) == (">=", 30)
+    assert (some.outcome, some.note, some.remedy) == ("fail", None, "Collect at least 5 more rows of this group.")
+    assert (none.value, none.note) == (0, "the population has this group and the data have no row of it")
+    assert one(found, "share_difference", sex="d").value == pytest.approx(0.1)
+
+
+def test_a_ratio_whose_interval_reaches_over_the_limit_does_not_fail_alone(run: Run) -> None:
+    limits, shares = {"share_ratio": {"op": ">=", "value": 0.8}}, {"f": 0.5, "m": 0.5}
+    found = run("representativeness", {"evaluation": people(f=600, m=400)}, ROLES, reference=shares, limits=limits)
+    ratio = one(found, "share_ratio", sex="m")
+    assert (ratio.value, ratio.outcome, ratio.note) == (0.8, "inconclusive", "the interval reaches over the limit")
