@@ -49,9 +49,9 @@ def test_an_interval_that_misreckons_turns_its_figures_red(monkeypatch: pytest.M
 def test_a_gate_that_misreckons_turns_its_figures_red(tmp_path: Path) -> None:
     folder = tmp_path / "performance"
     shutil.copytree(find_gates()["performance"].folder, folder)
-    code = (folder / "binary.py").read_text()
-    assert "(s - y) * (s - y)" in code
-    (folder / "binary.py").write_text(code.replace("(s - y) * (s - y)", "abs(s - y)"))
+    code = (folder / "whole.py").read_text()
+    assert "np.square(block - label)" in code
+    (folder / "whole.py").write_text(code.replace("np.square(block - label)", "np.abs(block - label)"))
     gates = find_gates() | {"performance": Gate.read(folder)}
     rows = recompute(part("scikit-learn-scores", "scikit-learn-decisions"), gates)
     figures = [row for row in rows if not row.id.endswith("/agreement")]

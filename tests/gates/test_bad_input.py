@@ -69,7 +69,7 @@ GATES: dict[str, tuple[Callable[[], Sets], Roles, dict[str, Any]]] = {
         {},
     ),
     "privacy": (
-        lambda: {"evaluation": good(), "members": good()},
+        lambda: {"evaluation": good(), "members": good().assign(x=lambda frame: frame.x + 9)},
         {"target": ["y"], "score": ["s"]},
         {"quasi_identifiers": ["race"], "limits": {"membership_auc": {"op": "<=", "value": 0.6}}},
     ),
