@@ -189,3 +189,12 @@ def test_one_attack_in_twenty_is_the_limit_where_none_is_given(run: Run) -> None
     assert [one(found, kind=name).outcome for name in "abc"] == ["pass", "fail", "inconclusive"]
     limit = one(found, kind="a").limit
     assert limit is not None and (limit.op, limit.value) == ("<=", 0.05)
+
+
+def test_a_remedy_names_twenty_classes_at_most(run: Run) -> None:
+    frame = pd.DataFrame({"kind": [f"c{place:02}" for place in range(30)], "won": False})
+    own = {"z": {"op": "<=", "value": 0.1}}
+    (refused,) = run("security", {"attacks": frame}, ROLES, class_limits=own)
+    missing = one(run("security", {"attacks": frame}, ROLES, required_classes=["z"]), kind="z")
+    for remedy in (str(refused.remedy), str(missing.remedy)):
+        assert "c19." in remedy and "c20" not in remedy
