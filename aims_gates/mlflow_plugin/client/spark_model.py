@@ -9,10 +9,14 @@ import hashlib
 import io
 import json
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
 __all__: list[str] = []
+
+#: The worker that looks at the model's folder next must find it as it was: Python's own caches are files too.
+sys.dont_write_bytecode = True
 
 
 def _check_bytes(folder: Path, files: list[list[Any]]) -> None:
