@@ -15,9 +15,6 @@ from typing import Any
 
 __all__: list[str] = []
 
-#: The worker that looks at the model's folder next must find it as it was: Python's own caches are files too.
-sys.dont_write_bytecode = True
-
 
 def _check_bytes(folder: Path, files: list[list[Any]]) -> None:
     """Refuse a model that is not the files that were hashed where this was made."""
@@ -41,6 +38,8 @@ class _Asked:
         _check_bytes(place / "model", self.job["files"])
         self.schema = pq.read_schema(place / "features.parquet")
         self.worker = runpy.run_path(str(place / "worker.py"))
+        # Whoever looks at the model's folder next must find it as it was, and Python's caches are files too.
+        sys.dont_write_bytecode = True
         self.model = mlflow.pyfunc.load_model(str(place / "model"), suppress_warnings=True)
 
     def predict(self, frame: Any, params: Any = None) -> Any:
